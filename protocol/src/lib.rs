@@ -1,0 +1,30 @@
+//! What may be said on Executor's socket.
+//!
+//! A client connects, both sides say [`Hello`], and then the client sends [`Request`]s and reads [`Event`]s,
+//! each in a frame of its own (see [`codec`]). One execution at a time runs on a connection; hanging up
+//! cancels it. Nothing here decides anything: what is allowed is `executord`'s business.
+
+#![forbid(unsafe_code)]
+
+mod bounded;
+pub mod bounds;
+pub mod client;
+pub mod codec;
+mod event;
+mod language;
+mod limits;
+mod outcome;
+mod request;
+mod status;
+
+pub use client::{Client, ClientError};
+pub use codec::{CodecError, Hello, VERSION};
+pub use event::{CheckResult, Event, Rejection, StreamName};
+pub use language::{Availability, Editor, Language};
+pub use limits::{ByteCount, Limits, LimitsRequest};
+pub use outcome::{Clock, ExecutionId, Outcome, StageName, StageReport, Status, Usage};
+pub use request::{ExecuteRequest, Request, RunRequest, SourceFile, Stdin};
+pub use status::{ExecutionCount, ServerStatus, StepTimes};
+
+/// Where the daemon listens unless it is told otherwise.
+pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";
