@@ -6,6 +6,8 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
+use crate::bounds;
+
 /// A list of at most `MAX` elements.
 pub(crate) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
@@ -78,12 +80,28 @@ where
     }
 }
 
-/// A text of at most [`crate::bounds::MAX_ARG`] bytes, as an element of a list.
+/// A text of at most `MAX` bytes, as an element of a list.
 #[derive(serde::Deserialize)]
-struct Argument(#[serde(deserialize_with = "text::<_, { crate::bounds::MAX_ARG }>")] String);
+struct Text<const MAX: usize>(#[serde(deserialize_with = "text::<_, MAX>")] String);
 
-/// Arguments: bounded in number and each in length.
+/// Texts: bounded in number and each in length.
+pub(crate) fn texts<'de, D, const COUNT: usize, const LENGTH: usize>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let texts: Vec<Text<LENGTH>> = list::<_, _, COUNT>(deserializer)?;
+    Ok(texts.into_iter().map(|Text(text)| text).collect())
+}
+
+/// Arguments: bounded in number, each in length, and together.
 pub(crate) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let arguments: Vec<Argument> = list::<_, _, { crate::bounds::MAX_ARGS }>(deserializer)?;
-    Ok(arguments.into_iter().map(|Argument(text)| text).collect())
+    let arguments = texts::<_, { bounds::MAX_ARGS }, { bounds::MAX_ARG }>(deserializer)?;
+    let total: usize = arguments.iter().map(String::len).sum();
+    if total > bounds::MAX_ARGS_TOTAL {
+        let max = bounds::MAX_ARGS_TOTAL;
+        return Err(D::Error::custom(format_args!("{total} bytes of arguments where {max} are allowed")));
+    }
+    Ok(arguments)
 }

@@ -1,5 +1,6 @@
 //! The client's side of a connection.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -41,10 +42,24 @@ pub enum ClientError {
     Closed,
     /// A frame could not be read or written.
     #[error(transparent)]
-    Codec(#[from] CodecError),
+    Codec(CodecError),
     /// An answer that does not fit the question.
     #[error("executord gave an answer that does not fit the question")]
     Unexpected,
+}
+
+/// A daemon that hangs up before it has read all that was sent shows as a broken pipe or a reset.
+impl From<CodecError> for ClientError {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Io(error)
+                if matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset) =>
+            {
+                Self::Closed
+            }
+            error => Self::Codec(error),
+        }
+    }
 }
 
 /// A connection to executord, after the hello. Dropping it cancels what it executes.
@@ -65,7 +80,11 @@ impl Client {
                 .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
             let mut frames = Framed::new(stream, Frames::hello());
             frames.send(Hello::OURS).await?;
-            let theirs = frames.next().await.ok_or(ClientError::Closed)??;
+            let theirs = match frames.next().await.ok_or(ClientError::Closed)? {
+                Ok(theirs) => theirs,
+                Err(error) if error.is_malformed() => return Err(ClientError::NotExecutord),
+                Err(error) => return Err(error.into()),
+            };
             if theirs.magic != MAGIC {
                 return Err(ClientError::NotExecutord);
             }
@@ -102,7 +121,6 @@ impl Client {
     }
 
     /// The two directions apart, for a client that sends input while it reads events.
-    #[must_use]
     pub fn split(
         self,
     ) -> (impl Sink<Request, Error = CodecError>, impl Stream<Item = Result<Event, CodecError>>) {

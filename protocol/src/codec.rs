@@ -50,6 +50,17 @@ pub enum CodecError {
     TooLong(String),
 }
 
+impl CodecError {
+    /// What arrived is at fault, not the connection: the other side speaks something else.
+    #[must_use]
+    pub fn is_malformed(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+            Self::Malformed(_) | Self::TrailingBytes(_) | Self::TooLong(_) => true,
+        }
+    }
+}
+
 fn format() -> impl bincode::config::Config {
     bincode::config::legacy().with_limit::<MAX_FRAME>()
 }

@@ -16,10 +16,10 @@ pub struct Language {
     #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
     pub title: String,
     /// Other names that mean the same.
-    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
     pub aliases: Vec<String>,
     /// File name extensions without the dot, the usual one first.
-    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
     pub extensions: Vec<String>,
     /// What the main file is called when the client does not say.
     #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]

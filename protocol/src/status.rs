@@ -29,7 +29,7 @@ pub struct ServerStatus {
     #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
     pub cgroups: String,
     /// What this host cannot do, a sentence each; empty on a host in order.
-    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
     pub degraded: Vec<String>,
     /// User ids that no execution has.
     pub free_uids: u32,
