@@ -1,0 +1,170 @@
+//! Every bound holds exactly: what reaches it is taken, what goes one beyond is refused.
+
+#![forbid(unsafe_code)]
+
+mod samples;
+
+use bytes::{Bytes, BytesMut};
+use protocol::bounds::{
+    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_HELLO_FRAME,
+    MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_PATH, MAX_RUNS, MAX_TEXT,
+};
+use protocol::codec::{CodecError, Frames, decode, encode};
+use protocol::{
+    Event, ExecuteRequest, Hello, Language, Outcome, Rejection, Request, RunRequest, SourceFile, StreamName,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio_util::codec::{Decoder, Encoder};
+
+/// `message` made with `max` is taken, made with one more it is refused.
+fn check<T: Serialize + DeserializeOwned>(what: &str, max: usize, message: impl Fn(usize) -> T) {
+    let taken = decode::<T>(&encode(&message(max)).expect("fits in a frame"));
+    assert!(taken.is_ok(), "{what}: {max} must be taken, but: {:?}", taken.err());
+    let refused = decode::<T>(&encode(&message(max + 1)).expect("fits in a frame"));
+    assert!(matches!(refused, Err(CodecError::Malformed(_))), "{what}: {} must be refused", max + 1);
+}
+
+#[test]
+fn a_request_stays_within_its_bounds() {
+    check("files", MAX_FILES, |n| execute(|request| request.files = vec![file(None, 1); n]));
+    check("runs", MAX_RUNS, |n| execute(|request| request.runs = vec![RunRequest::default(); n]));
+    check("arguments", MAX_ARGS, |n| arguments(vec![String::new(); n]));
+    check("an argument", MAX_ARG, |n| arguments(vec![text(n)]));
+    check("all arguments of a run", MAX_ARGS_TOTAL, |n| {
+        let mut all = vec![text(MAX_ARG); n / MAX_ARG];
+        all.push(text(n % MAX_ARG));
+        arguments(all)
+    });
+    check("a path", MAX_PATH, |n| execute(|request| request.files = vec![file(Some(text(n)), 1)]));
+    check("a language's name", MAX_LANGUAGE_NAME, |n| execute(|request| request.language = text(n)));
+    check("a client's tag", MAX_CLIENT_TAG, |n| execute(|request| request.client = Some(text(n))));
+    check("a piece of input", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
+}
+
+#[test]
+fn an_event_stays_within_its_bounds() {
+    check("a piece of output", MAX_OUTPUT_CHUNK, |n| Event::Output {
+        stream: StreamName::Stdout,
+        bytes: Bytes::from(vec![0; n]),
+    });
+    check("a sentence", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
+    check("a failure", MAX_TEXT, |n| Event::Failed { id: None, message: text(n) });
+    check("languages", MAX_ITEMS, |n| Event::Languages(vec![language(|_| {}); n]));
+    check("aliases", MAX_ITEMS, |n| language(|language| language.aliases = vec![String::new(); n]));
+    check("an alias", MAX_TEXT, |n| language(|language| language.aliases = vec![text(n)]));
+    check("an extension", MAX_TEXT, |n| language(|language| language.extensions = vec![text(n)]));
+    check("what is degraded", MAX_TEXT, |n| {
+        let (_, event) =
+            samples::events().into_iter().find(|(name, _)| *name == "event.status").expect("a sample");
+        let Event::Status(mut status) = event else { unreachable!("the sample is a status") };
+        status.degraded = vec![text(n)];
+        Event::Status(status)
+    });
+    check("runs of an outcome", MAX_RUNS, |n| {
+        let (_, event) = samples::events()
+            .into_iter()
+            .find(|(name, _)| *name == "event.finished.compiled")
+            .expect("a sample");
+        let Event::Finished(Outcome { id, compile: Some(report), .. }) = event else {
+            unreachable!("the sample was compiled")
+        };
+        Event::Finished(Outcome { id, compile: None, runs: vec![report; n] })
+    });
+}
+
+#[test]
+fn a_message_ends_where_its_frame_ends() {
+    for (name, request) in samples::requests() {
+        let mut bytes = encode(&request).unwrap();
+        bytes.push(0);
+        assert!(matches!(decode::<Request>(&bytes), Err(CodecError::TrailingBytes(1))), "{name}");
+    }
+    for (name, event) in samples::events() {
+        let mut bytes = encode(&event).unwrap();
+        bytes.extend([1, 2, 3]);
+        assert!(matches!(decode::<Event>(&bytes), Err(CodecError::TrailingBytes(3))), "{name}");
+    }
+}
+
+#[test]
+fn the_largest_frame_passes_and_one_byte_more_does_not() {
+    let empty = encode(&execute(|request| request.files = vec![file(None, 0)])).unwrap().len();
+    let filling = |size: usize| execute(|request| request.files = vec![file(None, size - empty)]);
+
+    let largest = filling(MAX_FRAME);
+    let mut wire = BytesMut::new();
+    frames().encode(largest.clone(), &mut wire).unwrap();
+    assert_eq!(wire.len(), 4 + MAX_FRAME);
+    let mut daemon: Frames<Request, Event> = Frames::hello().after_hello();
+    assert!(daemon.decode(&mut wire).unwrap() == Some(largest));
+
+    let refused = frames().encode(filling(MAX_FRAME + 1), &mut BytesMut::new());
+    assert!(matches!(refused, Err(CodecError::TooLong(_))), "{refused:?}");
+}
+
+#[test]
+fn a_frame_that_announces_too_much_is_refused_at_its_length() {
+    check_announced::<Request>(Frames::hello().after_hello(), MAX_FRAME);
+    check_announced::<Hello>(Frames::hello(), MAX_HELLO_FRAME);
+}
+
+/// A length alone, nothing of the frame: waited for up to `max`, refused beyond.
+fn check_announced<In: DeserializeOwned>(mut frames: Frames<In, In>, max: usize) {
+    let announced =
+        |length: usize| BytesMut::from(&u32::try_from(length).expect("32 bits").to_be_bytes()[..]);
+    for too_much in [max + 1, u32::MAX as usize] {
+        assert!(frames.decode(&mut announced(too_much)).is_err(), "{too_much} of {max}");
+    }
+    assert!(matches!(frames.decode(&mut announced(max)), Ok(None)), "{max} of {max}");
+}
+
+#[test]
+fn numbers_that_mean_nothing_are_refused() {
+    let hello = encode(&Hello::OURS).unwrap();
+    assert!(decode::<Hello>(&hello[..9]).is_err());
+    // `Option` knows 0 and 1, `Request` seven variants, text is UTF-8, a second has so many nanoseconds.
+    let request = encode(&Request::Execute(Box::new(samples::smallest_request()))).unwrap();
+    for at in 28..request.len() {
+        let mut changed = request.clone();
+        changed[at] = 2;
+        assert!(decode::<Request>(&changed).is_err(), "2 at {at}");
+    }
+    assert!(decode::<Request>(&7_u32.to_le_bytes()).is_err());
+    let not_text = [&[0; 4][..], &1_u64.to_le_bytes(), &[0xff], &[0; 26]].concat();
+    assert!(decode::<Request>(&not_text).is_err());
+    let endless =
+        [&6_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &u32::MAX.to_le_bytes()];
+    assert!(decode::<Event>(&endless.concat()).is_err());
+}
+
+fn frames() -> Frames<Event, Request> {
+    Frames::hello().after_hello()
+}
+
+fn execute(change: impl FnOnce(&mut ExecuteRequest)) -> Request {
+    let mut request = samples::smallest_request();
+    change(&mut request);
+    Request::Execute(Box::new(request))
+}
+
+fn arguments(args: Vec<String>) -> Request {
+    execute(|request| request.runs = vec![RunRequest { args, ..RunRequest::default() }])
+}
+
+fn language(change: impl FnOnce(&mut Language)) -> Language {
+    let (_, event) =
+        samples::events().into_iter().find(|(name, _)| *name == "event.languages").expect("a sample");
+    let Event::Languages(mut languages) = event else { unreachable!("the sample is of languages") };
+    let mut language = languages.swap_remove(0);
+    change(&mut language);
+    language
+}
+
+fn file(path: Option<String>, size: usize) -> SourceFile {
+    SourceFile { path, content: Bytes::from(vec![b'x'; size]) }
+}
+
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}

@@ -1,0 +1,331 @@
+//! Whatever is said arrives as it was said; whatever else arrives is refused, not feared.
+
+#![forbid(unsafe_code)]
+
+mod samples;
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use proptest::sample::Index;
+use protocol::codec::{Frames, decode, encode};
+use protocol::{
+    Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
+    Hello, Language, Limits, LimitsRequest, Outcome, Rejection, Request, RunRequest, ServerStatus,
+    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, Usage,
+};
+use tokio_util::codec::{Decoder, Encoder};
+use uuid::Uuid;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn requests_arrive_as_they_were_sent(request in request()) {
+        prop_assert_eq!(decode::<Request>(&encode(&request).unwrap()).unwrap(), request);
+    }
+
+    #[test]
+    fn events_arrive_as_they_were_sent(event in event()) {
+        prop_assert_eq!(decode::<Event>(&encode(&event).unwrap()).unwrap(), event);
+    }
+
+    #[test]
+    fn frames_arrive_in_whatever_pieces(requests in vec(request(), 1..4), cuts in vec(any::<Index>(), 0..8)) {
+        let mut wire = BytesMut::new();
+        let mut sender: Frames<Event, Request> = Frames::hello().after_hello();
+        for request in &requests {
+            sender.encode(request.clone(), &mut wire).unwrap();
+        }
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(wire.len())).collect();
+        cuts.extend([0, wire.len()]);
+        cuts.sort_unstable();
+
+        let mut receiver: Frames<Request, Event> = Frames::hello().after_hello();
+        let (mut pending, mut arrived) = (BytesMut::new(), Vec::new());
+        for cut in cuts.windows(2) {
+            pending.extend_from_slice(&wire[cut[0]..cut[1]]);
+            while let Some(request) = receiver.decode(&mut pending).unwrap() {
+                arrived.push(request);
+            }
+        }
+        prop_assert_eq!(arrived, requests);
+    }
+
+    #[test]
+    fn no_bytes_make_the_decoder_panic(tag in 0_u32..16, rest in vec(any::<u8>(), 0..512)) {
+        decode_as_everything(&rest);
+        let tagged: Vec<u8> = tag.to_le_bytes().into_iter().chain(rest).collect();
+        decode_as_everything(&tagged);
+    }
+
+    #[test]
+    fn no_cut_or_changed_message_makes_the_decoder_panic(
+        request in request(), event in event(), cut in any::<Index>(), at in any::<Index>(), byte in any::<u8>(),
+    ) {
+        for mut bytes in [encode(&request).unwrap(), encode(&event).unwrap()] {
+            decode_as_everything(&bytes[..cut.index(bytes.len())]);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            decode_as_everything(&bytes);
+        }
+    }
+
+    #[test]
+    fn no_stream_of_bytes_makes_the_framing_panic(wire in vec(any::<u8>(), 0..256)) {
+        let mut hello = Frames::hello();
+        let mut source = BytesMut::from(&wire[..]);
+        while let Ok(Some(_)) = hello.decode(&mut source) {}
+        let mut frames: Frames<Request, Event> = Frames::hello().after_hello();
+        let mut source = BytesMut::from(&wire[..]);
+        while let Ok(Some(_)) = frames.decode(&mut source) {}
+    }
+}
+
+#[test]
+fn a_message_cut_anywhere_is_refused() {
+    for (name, request) in samples::requests() {
+        let bytes = encode(&request).unwrap();
+        for end in 0..bytes.len() {
+            assert!(decode::<Request>(&bytes[..end]).is_err(), "{name} cut after {end} bytes");
+        }
+    }
+    for (name, event) in samples::events() {
+        let bytes = encode(&event).unwrap();
+        for end in 0..bytes.len() {
+            assert!(decode::<Event>(&bytes[..end]).is_err(), "{name} cut after {end} bytes");
+        }
+    }
+}
+
+fn decode_as_everything(bytes: &[u8]) {
+    // What it decodes to is not the question here, only that it comes back.
+    drop((decode::<Request>(bytes), decode::<Event>(bytes), decode::<Hello>(bytes)));
+}
+
+fn request() -> impl Strategy<Value = Request> {
+    prop_oneof![
+        4 => execute_request().prop_map(|request| Request::Execute(Box::new(request))),
+        1 => bytes().prop_map(Request::Input),
+        1 => Just(Request::EndOfInput),
+        1 => Just(Request::Cancel),
+        1 => Just(Request::Languages),
+        1 => Just(Request::Status),
+        1 => Just(Request::Check),
+    ]
+}
+
+fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
+    (
+        "\\PC{0,16}",
+        vec((option::of(text()), bytes()).prop_map(|(path, content)| SourceFile { path, content }), 0..4),
+        vec((stdin(), vec(text(), 0..4)).prop_map(|(stdin, args)| RunRequest { stdin, args }), 0..4),
+        limits_request(),
+        option::of("[ -~]{0,64}"),
+    )
+        .prop_map(|(language, files, runs, limits, client)| ExecuteRequest {
+            language,
+            files,
+            runs,
+            limits,
+            client,
+        })
+}
+
+fn stdin() -> impl Strategy<Value = Stdin> {
+    prop_oneof![bytes().prop_map(Stdin::Bytes), Just(Stdin::Live)]
+}
+
+fn limits_request() -> impl Strategy<Value = LimitsRequest> {
+    (
+        (option::of(duration()), option::of(duration()), option::of(byte_count()), any::<Option<u32>>()),
+        (option::of(byte_count()), option::of(byte_count()), option::of(byte_count())),
+        any::<(Option<u32>, Option<u32>)>(),
+    )
+        .prop_map(
+            |((cpu_time, wall_time, memory, processes), (output, file_size, disk), (files, open_files))| {
+                LimitsRequest {
+                    cpu_time,
+                    wall_time,
+                    memory,
+                    processes,
+                    output,
+                    file_size,
+                    disk,
+                    files,
+                    open_files,
+                }
+            },
+        )
+}
+
+fn limits() -> impl Strategy<Value = Limits> {
+    (
+        (duration(), duration(), byte_count(), any::<u32>()),
+        (byte_count(), byte_count(), byte_count()),
+        any::<(u32, u32)>(),
+    )
+        .prop_map(
+            |((cpu_time, wall_time, memory, processes), (output, file_size, disk), (files, open_files))| {
+                Limits { cpu_time, wall_time, memory, processes, output, file_size, disk, files, open_files }
+            },
+        )
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        any::<u32>().prop_map(|position| Event::Queued { position }),
+        (id(), limits()).prop_map(|(id, limits)| Event::Started { id, limits: Box::new(limits) }),
+        stage_name().prop_map(Event::StageStarted),
+        (stream(), bytes()).prop_map(|(stream, bytes)| Event::Output { stream, bytes }),
+        stage_report().prop_map(Event::StageFinished),
+        (id(), option::of(stage_report()), vec(stage_report(), 0..4))
+            .prop_map(|(id, compile, runs)| Event::Finished(Outcome { id, compile, runs })),
+        rejection().prop_map(Event::Rejected),
+        (option::of(id()), text()).prop_map(|(id, message)| Event::Failed { id, message }),
+        vec(language(), 0..3).prop_map(Event::Languages),
+        server_status().prop_map(|status| Event::Status(Box::new(status))),
+        (text(), any::<(bool, bool)>(), text(), option::of(text())).prop_map(
+            |(name, (passed, optional), detail, advice)| {
+                Event::Checked(CheckResult { name, passed, optional, detail, advice })
+            }
+        ),
+        Just(Event::CheckDone),
+    ]
+}
+
+fn rejection() -> impl Strategy<Value = Rejection> {
+    prop_oneof![
+        Just(Rejection::UnknownLanguage),
+        (text(), text()).prop_map(|(language, reason)| Rejection::LanguageUnavailable { language, reason }),
+        text().prop_map(Rejection::Invalid),
+        duration().prop_map(|retry_after| Rejection::Busy { retry_after }),
+        text().prop_map(Rejection::Forbidden),
+    ]
+}
+
+fn stage_report() -> impl Strategy<Value = StageReport> {
+    (stage_name(), status(), (duration(), duration(), byte_count()), any::<(bool, bool)>()).prop_map(
+        |(stage, status, (wall_time, cpu_time, peak_memory), (stdout_truncated, stderr_truncated))| {
+            let usage = Usage { wall_time, cpu_time, peak_memory };
+            StageReport { stage, status, usage, stdout_truncated, stderr_truncated }
+        },
+    )
+}
+
+fn status() -> impl Strategy<Value = Status> {
+    prop_oneof![
+        any::<i32>().prop_map(Status::Exited),
+        any::<i32>().prop_map(Status::Signaled),
+        (prop_oneof![Just(Clock::Cpu), Just(Clock::Wall)], duration(), duration())
+            .prop_map(|(clock, limit, used)| Status::TimedOut { clock, limit, used }),
+        (byte_count(), byte_count()).prop_map(|(limit, used)| Status::MemoryExceeded { limit, used }),
+        (stream(), byte_count()).prop_map(|(stream, limit)| Status::OutputExceeded { stream, limit }),
+        Just(Status::Cancelled),
+    ]
+}
+
+fn language() -> impl Strategy<Value = Language> {
+    let availability = prop_oneof![
+        text().prop_map(|version| Availability::Available { version }),
+        text().prop_map(|reason| Availability::Unavailable { reason }),
+    ];
+    let editor = (text(), text(), any::<u32>()).prop_map(|(mode, line_comment, indent)| Editor {
+        mode,
+        line_comment,
+        indent,
+    });
+    (
+        (text(), text(), text(), text()),
+        (vec(text(), 0..3), vec(text(), 0..3)),
+        (availability, limits(), option::of(limits()), editor),
+    )
+        .prop_map(
+            |(
+                (name, title, file_name, example),
+                (aliases, extensions),
+                (availability, limits, compile_limits, editor),
+            )| Language {
+                name,
+                title,
+                aliases,
+                extensions,
+                file_name,
+                availability,
+                limits,
+                compile_limits,
+                editor,
+                example,
+            },
+        )
+}
+
+fn server_status() -> impl Strategy<Value = ServerStatus> {
+    let executions = (text(), text(), any::<u64>()).prop_map(|(language, result, count)| ExecutionCount {
+        language,
+        result,
+        count,
+    });
+    let steps = (text(), vec(any::<u64>(), 0..16), duration()).prop_map(|(step, buckets, total)| StepTimes {
+        step,
+        buckets,
+        total,
+    });
+    (
+        (text(), duration(), any::<bool>(), text(), vec(text(), 0..3)),
+        any::<(u32, u32, u32, u32, u32, u32)>(),
+        (vec(executions, 0..3), vec(steps, 0..3)),
+    )
+        .prop_map(
+            |(
+                (version, uptime, draining, cgroups, degraded),
+                (slots, running, queued, queue_capacity, free_uids, withheld_uids),
+                (executions, steps),
+            )| ServerStatus {
+                version,
+                uptime,
+                draining,
+                slots,
+                running,
+                queued,
+                queue_capacity,
+                cgroups,
+                degraded,
+                free_uids,
+                withheld_uids,
+                executions,
+                steps,
+            },
+        )
+}
+
+fn stage_name() -> impl Strategy<Value = StageName> {
+    prop_oneof![Just(StageName::Compile), any::<u32>().prop_map(StageName::Run)]
+}
+
+fn stream() -> impl Strategy<Value = StreamName> {
+    prop_oneof![Just(StreamName::Stdout), Just(StreamName::Stderr)]
+}
+
+fn id() -> impl Strategy<Value = ExecutionId> {
+    any::<u128>().prop_map(|number| ExecutionId(Uuid::from_u128(number)))
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "\\PC{0,24}"
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 0..200).prop_map(Bytes::from)
+}
+
+fn byte_count() -> impl Strategy<Value = ByteCount> {
+    any::<u64>().prop_map(ByteCount)
+}
+
+fn duration() -> impl Strategy<Value = Duration> {
+    (any::<u64>(), 0_u32..1_000_000_000).prop_map(|(seconds, nanos)| Duration::new(seconds, nanos))
+}

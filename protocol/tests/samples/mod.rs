@@ -1,0 +1,232 @@
+//! One message of every kind, by name.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use protocol::{
+    Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
+    Language, Limits, LimitsRequest, Outcome, Rejection, Request, RunRequest, ServerStatus, SourceFile,
+    StageName, StageReport, Status, Stdin, StepTimes, StreamName, Usage,
+};
+use uuid::Uuid;
+
+pub fn requests() -> Vec<(&'static str, Request)> {
+    vec![
+        ("request.execute.smallest", Request::Execute(Box::new(smallest_request()))),
+        ("request.execute.fullest", Request::Execute(Box::new(fullest_request()))),
+        ("request.input", Request::Input(Bytes::from_static(b"42\n\0\xff"))),
+        ("request.end_of_input", Request::EndOfInput),
+        ("request.cancel", Request::Cancel),
+        ("request.languages", Request::Languages),
+        ("request.status", Request::Status),
+        ("request.check", Request::Check),
+    ]
+}
+
+pub fn events() -> Vec<(&'static str, Event)> {
+    let mut events = vec![
+        ("event.queued", Event::Queued { position: 3 }),
+        ("event.started", Event::Started { id: id(), limits: Box::new(limits()) }),
+        ("event.stage_started.compile", Event::StageStarted(StageName::Compile)),
+        ("event.stage_started.run", Event::StageStarted(StageName::Run(7))),
+        (
+            "event.output.stdout",
+            Event::Output { stream: StreamName::Stdout, bytes: Bytes::from_static(b"hi\n") },
+        ),
+        (
+            "event.output.stderr",
+            Event::Output { stream: StreamName::Stderr, bytes: Bytes::from_static(b"\xff\0") },
+        ),
+        ("event.finished.compiled", Event::Finished(outcome())),
+        ("event.finished.nothing", Event::Finished(Outcome { id: id(), compile: None, runs: Vec::new() })),
+        ("event.failed", Event::Failed { id: Some(id()), message: "no more users".into() }),
+        ("event.failed.early", Event::Failed { id: None, message: String::new() }),
+        ("event.languages", Event::Languages(vec![language(), missing_language()])),
+        ("event.languages.none", Event::Languages(Vec::new())),
+        ("event.status", Event::Status(Box::new(server_status()))),
+        ("event.checked.passed", Event::Checked(check_result(true))),
+        ("event.checked.not", Event::Checked(check_result(false))),
+        ("event.check_done", Event::CheckDone),
+    ];
+    events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
+    events.extend(statuses().into_iter().map(|(name, status)| (name, Event::StageFinished(report(status)))));
+    events
+}
+
+pub fn rejections() -> Vec<(&'static str, Rejection)> {
+    vec![
+        ("event.rejected.unknown_language", Rejection::UnknownLanguage),
+        (
+            "event.rejected.language_unavailable",
+            Rejection::LanguageUnavailable { language: "java".into(), reason: "no javac".into() },
+        ),
+        ("event.rejected.invalid", Rejection::Invalid("a path leaves the work directory".into())),
+        ("event.rejected.busy", Rejection::Busy { retry_after: Duration::from_millis(1500) }),
+        ("event.rejected.forbidden", Rejection::Forbidden("only root may ask that".into())),
+    ]
+}
+
+pub fn statuses() -> Vec<(&'static str, Status)> {
+    let timed_out = |clock| Status::TimedOut {
+        clock,
+        limit: Duration::from_secs(10),
+        used: Duration::from_micros(10_000_250),
+    };
+    vec![
+        ("event.stage_finished.exited", Status::Exited(0)),
+        ("event.stage_finished.exited.nonzero", Status::Exited(255)),
+        ("event.stage_finished.signaled", Status::Signaled(11)),
+        ("event.stage_finished.timed_out.cpu", timed_out(Clock::Cpu)),
+        ("event.stage_finished.timed_out.wall", timed_out(Clock::Wall)),
+        (
+            "event.stage_finished.memory_exceeded",
+            Status::MemoryExceeded { limit: ByteCount::mib(256), used: ByteCount(268_439_552) },
+        ),
+        (
+            "event.stage_finished.output_exceeded",
+            Status::OutputExceeded { stream: StreamName::Stderr, limit: ByteCount::mib(1) },
+        ),
+        ("event.stage_finished.cancelled", Status::Cancelled),
+    ]
+}
+
+pub fn smallest_request() -> ExecuteRequest {
+    ExecuteRequest {
+        language: String::new(),
+        files: Vec::new(),
+        runs: Vec::new(),
+        limits: LimitsRequest::default(),
+        client: None,
+    }
+}
+
+pub fn fullest_request() -> ExecuteRequest {
+    ExecuteRequest {
+        language: "Python".into(),
+        files: vec![
+            SourceFile { path: None, content: Bytes::from_static(b"import b\n") },
+            SourceFile {
+                path: Some("lib/b.py".into()),
+                content: Bytes::from_static("# \u{fc}\n".as_bytes()),
+            },
+        ],
+        runs: vec![
+            RunRequest {
+                stdin: Stdin::Bytes(Bytes::from_static(b"1 2\n")),
+                args: vec!["-v".into(), String::new()],
+            },
+            RunRequest { stdin: Stdin::Live, args: Vec::new() },
+        ],
+        limits: LimitsRequest {
+            cpu_time: Some(Duration::from_secs(5)),
+            wall_time: Some(Duration::new(10, 500_000_000)),
+            memory: Some(ByteCount::mib(256)),
+            processes: Some(64),
+            output: Some(ByteCount::mib(1)),
+            file_size: Some(ByteCount::mib(16)),
+            disk: Some(ByteCount::mib(64)),
+            files: Some(1024),
+            open_files: Some(256),
+        },
+        client: Some("203.0.113.7".into()),
+    }
+}
+
+pub fn limits() -> Limits {
+    Limits {
+        cpu_time: Duration::from_secs(10),
+        wall_time: Duration::from_secs(20),
+        memory: ByteCount::mib(512),
+        processes: 64,
+        output: ByteCount::mib(1),
+        file_size: ByteCount::mib(16),
+        disk: ByteCount::mib(64),
+        files: 4096,
+        open_files: 256,
+    }
+}
+
+fn id() -> ExecutionId {
+    ExecutionId(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff))
+}
+
+fn report(status: Status) -> StageReport {
+    StageReport {
+        stage: StageName::Run(0),
+        status,
+        usage: Usage {
+            wall_time: Duration::from_millis(21),
+            cpu_time: Duration::from_micros(15_250),
+            peak_memory: ByteCount::kib(9_000),
+        },
+        stdout_truncated: true,
+        stderr_truncated: false,
+    }
+}
+
+fn outcome() -> Outcome {
+    let compile = StageReport { stage: StageName::Compile, ..report(Status::Exited(0)) };
+    Outcome {
+        id: id(),
+        compile: Some(compile),
+        runs: vec![report(Status::Exited(3)), report(Status::Cancelled)],
+    }
+}
+
+fn language() -> Language {
+    Language {
+        name: "cpp".into(),
+        title: "C++".into(),
+        aliases: vec!["c++".into()],
+        extensions: vec!["cpp".into(), "cc".into()],
+        file_name: "main.cpp".into(),
+        availability: Availability::Available { version: "g++ 12.2.0".into() },
+        limits: limits(),
+        compile_limits: Some(limits()),
+        editor: Editor { mode: "cpp".into(), line_comment: "//".into(), indent: 4 },
+        example: "int main() {}\n".into(),
+    }
+}
+
+fn missing_language() -> Language {
+    Language {
+        name: "java".into(),
+        availability: Availability::Unavailable { reason: "no javac".into() },
+        compile_limits: None,
+        ..language()
+    }
+}
+
+fn server_status() -> ServerStatus {
+    ServerStatus {
+        version: "0.1.0".into(),
+        uptime: Duration::from_secs(3_600),
+        draining: false,
+        slots: 4,
+        running: 2,
+        queued: 1,
+        queue_capacity: 64,
+        cgroups: "cgroup v2".into(),
+        degraded: vec!["limits on memory are not enforced".into()],
+        free_uids: 65_000,
+        withheld_uids: 1,
+        executions: vec![ExecutionCount { language: "cpp".into(), result: "ok".into(), count: 12 }],
+        steps: vec![StepTimes {
+            step: "run".into(),
+            buckets: vec![0, 1, 2],
+            total: Duration::from_millis(40),
+        }],
+    }
+}
+
+fn check_result(passed: bool) -> CheckResult {
+    CheckResult {
+        name: "cgroups".into(),
+        passed,
+        optional: !passed,
+        detail: "cgroup v2 at /sys/fs/cgroup".into(),
+        advice: (!passed).then(|| "mount cgroup2".into()),
+    }
+}
