@@ -1,0 +1,79 @@
+//! `executor languages`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use protocol::{Availability, Client, Event, Language, Request};
+use serde_json::json;
+
+use crate::failure::Failure;
+use crate::terminal::Out;
+
+pub(crate) async fn languages(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
+    let mut client = Client::connect(socket).await?;
+    let languages = ask(&mut client).await?;
+    let mut out = Out::stdout();
+    if json {
+        let list: Vec<_> = languages.iter().map(as_json).collect();
+        out.line(&format!("{:#}", json!(list))).await?;
+    } else {
+        out.write(table(&languages, &out).as_bytes()).await?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn ask(client: &mut Client) -> Result<Vec<Language>, Failure> {
+    client.send(Request::Languages).await?;
+    match client.event().await? {
+        Event::Languages(languages) => Ok(languages),
+        other => Err(Failure::from_unexpected(other)),
+    }
+}
+
+fn table(languages: &[Language], out: &Out) -> String {
+    let width = |cell: fn(&Language) -> String, title: &str| {
+        languages
+            .iter()
+            .map(|language| cell(language).chars().count())
+            .chain([title.len()])
+            .max()
+            .unwrap_or(0)
+    };
+    let (names, aliases) = (width(name, "NAME"), width(aliases, "ALIASES"));
+    let mut table = format!("{:names$}  {:aliases$}  VERSION\n", "NAME", "ALIASES");
+    for language in languages {
+        let version = match &language.availability {
+            Availability::Available { version } => version.clone(),
+            Availability::Unavailable { reason } => out.bad(&format!("not available: {reason}")),
+        };
+        table += &format!("{:names$}  {:aliases$}  {version}\n", name(language), self::aliases(language));
+    }
+    table
+}
+
+fn name(language: &Language) -> String {
+    language.name.clone()
+}
+
+fn aliases(language: &Language) -> String {
+    match language.aliases.as_slice() {
+        [] => "-".into(),
+        aliases => aliases.join(", "),
+    }
+}
+
+fn as_json(language: &Language) -> serde_json::Value {
+    let (available, version, reason) = match &language.availability {
+        Availability::Available { version } => (true, Some(version), None),
+        Availability::Unavailable { reason } => (false, None, Some(reason)),
+    };
+    json!({
+        "name": language.name,
+        "title": language.title,
+        "aliases": language.aliases,
+        "extensions": language.extensions,
+        "available": available,
+        "version": version,
+        "reason": reason,
+    })
+}
