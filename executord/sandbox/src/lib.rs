@@ -1,1 +1,27 @@
-//! Placeholder.
+//! Carries a [`Plan`] out and decides nothing.
+//!
+//! Three processes take part. The daemon has a [`Supervisor`] per slot: a small root process that executes one
+//! program at a time. For each it forks the sandbox's *init*, pid 1 of new namespaces, which builds the root
+//! file system and forks the *payload*, which gives up every privilege and becomes the program. The two files
+//! to read for the security argument are `init.rs` and `payload.rs`: the order in them is the argument.
+
+pub mod cgroup;
+mod error;
+mod init;
+mod message;
+mod payload;
+mod plan;
+mod privilege;
+mod report;
+mod root;
+pub mod seccomp;
+mod supervise;
+mod supervisor;
+mod sys;
+
+pub use cgroup::{Emptied, NamespaceGone};
+pub use error::{SetupError, Step};
+pub use plan::{Bind, Build, Plan, ResourceLimits, SourceEntry, User};
+pub use report::{EndReport, Report, read_report};
+pub use supervise::supervise;
+pub use supervisor::{Descriptors, Init, Reply, Supervisor};

@@ -1,0 +1,214 @@
+//! Accounting and limits for all processes of a run together, and the proof that none is left.
+//!
+//! Version 2 makes a group for each run and has the kernel start the run in it. Version 1 cannot do that, and
+//! moving a process into a group waits for an RCU grace period there, so each slot keeps its groups: the
+//! supervisor lives in them and what it forks is in them from birth. Without either, resource limits and the
+//! size of the work directory still bind.
+
+mod files;
+mod v1;
+mod v2;
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use files::sweep;
+
+/// How this host limits groups of processes.
+#[derive(Debug)]
+pub enum Controllers {
+    /// The unified hierarchy.
+    V2(v2::Tree),
+    /// A hierarchy for each controller.
+    V1(v1::Tree),
+    /// Not at all.
+    None,
+}
+
+/// What all processes of a run together may use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// Bytes of memory, without swap.
+    pub memory: u64,
+    /// Processes and threads, without those of the sandbox itself.
+    pub processes: u32,
+    /// Thousandths of a CPU core.
+    pub cpu_millis: u32,
+}
+
+/// A slot's share of the controllers.
+#[derive(Debug)]
+pub enum SlotGroup {
+    /// Makes a group for each run.
+    V2(v2::Slot),
+    /// One for all its runs.
+    V1(v1::Slot),
+    /// None.
+    None,
+}
+
+/// One run's group.
+#[derive(Debug)]
+pub struct RunGroup {
+    kind: RunKind,
+    uid: u32,
+}
+
+#[derive(Debug)]
+enum RunKind {
+    V2(v2::Run),
+    V1(v1::Run),
+    None,
+}
+
+/// What a run used so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readings {
+    /// CPU time of all its processes.
+    pub cpu_time: Duration,
+    /// The most memory at one time, in bytes.
+    pub peak_memory: u64,
+    /// Processes that the kernel killed for want of memory.
+    pub out_of_memory_kills: u64,
+}
+
+/// Every process of a pid namespace is gone: its init was waited for.
+#[derive(Debug)]
+pub struct NamespaceGone(pub(crate) ());
+
+/// Proof that no process of this user is left. Nobody can make one but [`RunGroup::close`].
+#[derive(Debug)]
+pub struct Emptied {
+    uid: u32,
+}
+
+impl Emptied {
+    /// Whose processes are gone.
+    #[must_use]
+    pub const fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// For a user that never had a process: its execution ended before the first was made.
+    #[must_use]
+    pub const fn never_used(uid: u32) -> Self {
+        Self { uid }
+    }
+}
+
+impl Controllers {
+    /// Find out what there is and prepare a place of our own, called `name`. The second part says what is
+    /// missing, a sentence each.
+    #[must_use]
+    pub fn detect(name: &str) -> (Self, Vec<String>) {
+        if files::is_v2() {
+            return match v2::Tree::prepare(name) {
+                Ok(tree) => (Self::V2(tree), Vec::new()),
+                Err(error) => (Self::None, vec![format!("cgroup v2 is there but cannot be used: {error}")]),
+            };
+        }
+        match v1::Tree::prepare(name) {
+            Ok((tree, missing)) => (Self::V1(tree), missing),
+            Err(error) => (Self::None, vec![format!("no cgroup can be used: {error}")]),
+        }
+    }
+
+    /// For people: `cgroup v2`, `cgroup v1`, `none`.
+    #[must_use]
+    pub const fn describe(&self) -> &'static str {
+        match self {
+            Self::V2(_) => "cgroup v2",
+            Self::V1(_) => "cgroup v1",
+            Self::None => "none",
+        }
+    }
+
+    /// The directories below which all our groups are; see [`sweep`].
+    #[must_use]
+    pub fn roots(&self) -> Vec<PathBuf> {
+        match self {
+            Self::V2(tree) => tree.roots(),
+            Self::V1(tree) => tree.roots(),
+            Self::None => Vec::new(),
+        }
+    }
+
+    /// The groups of a slot; `label` is a name that no other slot has or had.
+    ///
+    /// # Errors
+    /// What mkdir(2) says in the cgroup file system.
+    pub fn slot(&self, label: &str) -> io::Result<SlotGroup> {
+        Ok(match self {
+            Self::V2(tree) => SlotGroup::V2(tree.slot(label)),
+            Self::V1(tree) => SlotGroup::V1(tree.slot(label)?),
+            Self::None => SlotGroup::None,
+        })
+    }
+}
+
+impl SlotGroup {
+    /// Take the slot's supervisor in, so that what it forks is in too (v1 only). May take 10 ms.
+    ///
+    /// # Errors
+    /// What writing `cgroup.procs` says.
+    pub fn adopt(&self, supervisor: u32) -> io::Result<()> {
+        match self {
+            Self::V1(slot) => slot.adopt(supervisor),
+            Self::V2(_) | Self::None => Ok(()),
+        }
+    }
+
+    /// Begin a run of `uid` under `limits`. They hold before its first process is made.
+    ///
+    /// # Errors
+    /// What the cgroup file system says.
+    pub fn begin(&mut self, limits: &GroupLimits, uid: u32) -> io::Result<RunGroup> {
+        let kind = match self {
+            Self::V2(slot) => RunKind::V2(slot.begin(limits)?),
+            Self::V1(slot) => RunKind::V1(slot.begin(limits)?),
+            Self::None => RunKind::None,
+        };
+        Ok(RunGroup { kind, uid })
+    }
+}
+
+impl RunGroup {
+    /// The group to start the run's first process in (v2 only).
+    ///
+    /// # Errors
+    /// What open(2) says.
+    pub fn descriptor(&self) -> io::Result<Option<OwnedFd>> {
+        match &self.kind {
+            RunKind::V2(run) => run.descriptor().map(Some),
+            RunKind::V1(_) | RunKind::None => Ok(None),
+        }
+    }
+
+    /// What it used so far; `None` where nobody counts.
+    ///
+    /// # Errors
+    /// What the cgroup file system says.
+    pub fn readings(&self) -> io::Result<Option<Readings>> {
+        match &self.kind {
+            RunKind::V2(run) => run.readings().map(Some),
+            RunKind::V1(run) => run.readings().map(Some),
+            RunKind::None => Ok(None),
+        }
+    }
+
+    /// Whether the group is empty now that the sandbox's init is gone; then the group is gone too. `None` if
+    /// something is still in it: ask again a little later.
+    ///
+    /// # Errors
+    /// What the cgroup file system says; then there is no proof, and there will be none.
+    pub fn close(&mut self, _: &NamespaceGone) -> io::Result<Option<Emptied>> {
+        let empty = match &mut self.kind {
+            RunKind::V2(run) => run.close()?,
+            RunKind::V1(run) => run.is_empty()?,
+            RunKind::None => true,
+        };
+        Ok(empty.then_some(Emptied { uid: self.uid }))
+    }
+}

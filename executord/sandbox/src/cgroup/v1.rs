@@ -1,0 +1,188 @@
+//! Version 1: the groups of a slot, one in each controller's hierarchy, for all its runs one after the other.
+//!
+//! The supervisor lives in them, so they are never empty and never removed between runs; counters are
+//! compared with what they were when the run began.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::files::{make, own_path, processes, read_keyed, read_number, v1_mount, write};
+use super::{GroupLimits, Readings};
+
+/// Our processes in a slot's groups: the supervisor and init.
+const OUR_PROCESSES: u32 = 2;
+/// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The groups below which all slots are, by controller.
+#[derive(Clone, Debug)]
+struct Hierarchies<Directory> {
+    memory: Directory,
+    pids: Directory,
+    cpu: Option<Directory>,
+    cpuacct: Option<Directory>,
+}
+
+impl<Directory: PartialEq> Hierarchies<Directory> {
+    /// Each directory once; cpu and cpuacct are often mounted together.
+    fn all(&self) -> Vec<&Directory> {
+        let mut all = vec![&self.memory, &self.pids];
+        for more in [&self.cpu, &self.cpuacct].into_iter().flatten() {
+            if !all.contains(&more) {
+                all.push(more);
+            }
+        }
+        all
+    }
+}
+
+/// The groups below which all slots are.
+#[derive(Debug)]
+pub struct Tree {
+    roots: Hierarchies<PathBuf>,
+}
+
+impl Tree {
+    /// Needs memory and pids; says what else is missing.
+    pub(super) fn prepare(name: &str) -> io::Result<(Self, Vec<String>)> {
+        let root = |controller: &str| -> io::Result<PathBuf> {
+            let root = v1_mount(controller)?.join(own_path(controller)?).join(name);
+            make(&root)?;
+            Ok(root)
+        };
+        let (memory, pids) = (root("memory")?, root("pids")?);
+        let mut missing = Vec::new();
+        let mut optional = |controller: &str, lost: &str| {
+            root(controller).inspect_err(|error| missing.push(format!("{lost}: {error}"))).ok()
+        };
+        let cpu = optional("cpu", "the share of CPU time is not limited");
+        let cpuacct = optional("cpuacct", "CPU time is counted for each process by itself");
+        if !memory.join("memory.memsw.limit_in_bytes").try_exists()? && swap_is_on() {
+            missing
+                .push("swap is not counted as memory: boot with swapaccount=1 or turn swap off".to_owned());
+        }
+        Ok((Self { roots: Hierarchies { memory, pids, cpu, cpuacct } }, missing))
+    }
+
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
+        self.roots.all().into_iter().cloned().collect()
+    }
+
+    pub(super) fn slot(&self, label: &str) -> io::Result<Slot> {
+        let below = |root: &PathBuf| root.join(label);
+        let groups = Hierarchies {
+            memory: below(&self.roots.memory),
+            pids: below(&self.roots.pids),
+            cpu: self.roots.cpu.as_ref().map(below),
+            cpuacct: self.roots.cpuacct.as_ref().map(below),
+        };
+        for directory in groups.all() {
+            make(directory)?;
+        }
+        Ok(Slot { groups: Arc::new(groups), limits: None })
+    }
+}
+
+fn swap_is_on() -> bool {
+    fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
+}
+
+/// One slot's groups.
+#[derive(Debug)]
+pub struct Slot {
+    groups: Arc<Hierarchies<PathBuf>>,
+    /// What is written there, so that it need not be written again.
+    limits: Option<(GroupLimits, u64)>,
+}
+
+impl Slot {
+    pub(super) fn adopt(&self, supervisor: u32) -> io::Result<()> {
+        self.groups.all().into_iter().try_for_each(|directory| write(directory, "cgroup.procs", supervisor))
+    }
+
+    pub(super) fn begin(&mut self, limits: &GroupLimits) -> io::Result<Run> {
+        let memory = &self.groups.memory;
+        // What the compiler wrote is still charged here, and is not this run's.
+        let carried = read_keyed(memory, "memory.stat", "shmem")?;
+        let wanted = Some((*limits, carried));
+        if self.limits != wanted {
+            let before = self
+                .limits
+                .take()
+                .map_or(u64::MAX, |(limits, carried)| limits.memory.saturating_add(carried));
+            self.limit(limits, limits.memory.saturating_add(carried), before)?;
+            self.limits = wanted;
+        }
+        write(memory, "memory.max_usage_in_bytes", 0)?;
+        let mut run = Run {
+            groups: Arc::clone(&self.groups),
+            baseline: Readings {
+                peak_memory: read_number(memory, "memory.usage_in_bytes")?,
+                ..Readings::default()
+            },
+        };
+        let Readings { cpu_time, out_of_memory_kills, .. } = run.absolute()?;
+        run.baseline = Readings { cpu_time, out_of_memory_kills, ..run.baseline };
+        Ok(run)
+    }
+
+    fn limit(&self, limits: &GroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
+        let Hierarchies { memory, pids, cpu, .. } = &*self.groups;
+        let swap = "memory.memsw.limit_in_bytes";
+        let limit_swap = || match memory.join(swap).try_exists()? {
+            true => write(memory, swap, memory_limit),
+            false => Ok(()),
+        };
+        // Memory and swap together may never be less than memory alone.
+        if memory_limit > before {
+            limit_swap()?;
+            write(memory, "memory.limit_in_bytes", memory_limit)?;
+        } else {
+            write(memory, "memory.limit_in_bytes", memory_limit)?;
+            limit_swap()?;
+        }
+        write(pids, "pids.max", limits.processes.saturating_add(OUR_PROCESSES))?;
+        if let Some(cpu) = cpu {
+            write(cpu, "cpu.cfs_period_us", CPU_PERIOD)?;
+            write(cpu, "cpu.cfs_quota_us", u64::from(limits.cpu_millis) * CPU_PERIOD / 1000)?;
+        }
+        Ok(())
+    }
+}
+
+/// One run in a slot's groups.
+#[derive(Debug)]
+pub(super) struct Run {
+    groups: Arc<Hierarchies<PathBuf>>,
+    baseline: Readings,
+}
+
+impl Run {
+    fn absolute(&self) -> io::Result<Readings> {
+        let Hierarchies { memory, cpuacct, .. } = &*self.groups;
+        let nanos =
+            cpuacct.as_deref().map_or(Ok(0), |directory: &Path| read_number(directory, "cpuacct.usage"))?;
+        Ok(Readings {
+            cpu_time: Duration::from_nanos(nanos),
+            peak_memory: read_number(memory, "memory.max_usage_in_bytes")?,
+            out_of_memory_kills: read_keyed(memory, "memory.oom_control", "oom_kill")?,
+        })
+    }
+
+    pub(super) fn readings(&self) -> io::Result<Readings> {
+        let (now, before) = (self.absolute()?, self.baseline);
+        Ok(Readings {
+            cpu_time: now.cpu_time.saturating_sub(before.cpu_time),
+            peak_memory: now.peak_memory.saturating_sub(before.peak_memory),
+            out_of_memory_kills: now.out_of_memory_kills.saturating_sub(before.out_of_memory_kills),
+        })
+    }
+
+    /// Only the supervisor is left.
+    pub(super) fn is_empty(&self) -> io::Result<bool> {
+        Ok(processes(&self.groups.pids)?.len() <= 1)
+    }
+}

@@ -1,0 +1,139 @@
+//! Version 2: a group a run, in which the kernel starts it (CLONE_INTO_CGROUP).
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::files::{MOUNT, make, own_path, read_keyed, read_number, write};
+use super::{GroupLimits, Readings};
+
+/// What we need of the hierarchy.
+const CONTROLLERS: &str = "+memory +pids +cpu";
+/// Our process in a run's group: init.
+const OUR_PROCESSES: u32 = 1;
+/// The period of cpu.max, in microseconds; the kernel's default.
+const CPU_PERIOD: u64 = 100_000;
+
+/// The group below which all runs are.
+#[derive(Debug)]
+pub struct Tree {
+    runs: PathBuf,
+}
+
+impl Tree {
+    pub(super) fn prepare(name: &str) -> io::Result<Self> {
+        let own = Path::new(MOUNT).join(own_path("")?);
+        // A process may not be in a group that passes controllers on (cgroups(7), "no internal processes"), so
+        // the daemon moves into a leaf. Debian 12's systemd does not know DelegateSubgroup= yet.
+        let delegated = if own.ends_with("daemon") { own.parent().map(Path::to_owned) } else { Some(own) };
+        let candidates = delegated
+            .filter(|group| group != Path::new(MOUNT))
+            .into_iter()
+            .chain([Path::new(MOUNT).join(name)]);
+        let mut first_error = None;
+        for base in candidates {
+            match Self::prepare_in(&base) {
+                Ok(tree) => return Ok(tree),
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+    }
+
+    fn prepare_in(base: &Path) -> io::Result<Self> {
+        make(base)?;
+        let (leaf, runs) = (base.join("daemon"), base.join("runs"));
+        make(&leaf)?;
+        write(&leaf, "cgroup.procs", std::process::id())?;
+        write(base, "cgroup.subtree_control", CONTROLLERS)?;
+        make(&runs)?;
+        write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
+        Ok(Self { runs })
+    }
+
+    pub(super) fn roots(&self) -> Vec<PathBuf> {
+        vec![self.runs.clone()]
+    }
+
+    pub(super) fn slot(&self, label: &str) -> Slot {
+        Slot { runs: self.runs.clone(), label: label.to_owned(), count: 0 }
+    }
+}
+
+/// Where a slot makes its runs' groups.
+#[derive(Debug)]
+pub struct Slot {
+    runs: PathBuf,
+    label: String,
+    count: u64,
+}
+
+impl Slot {
+    /// A group that was never used before: one on which `cgroup.kill` was written kills what is later
+    /// started in it (seen on Linux 6.18).
+    pub(super) fn begin(&mut self, limits: &GroupLimits) -> io::Result<Run> {
+        self.count += 1;
+        let directory = self.runs.join(format!("run-{}-{}", self.label, self.count));
+        fs::create_dir(&directory)?;
+        let run = Run { directory };
+        run.limit(limits).inspect_err(|_| {
+            let _ = fs::remove_dir(&run.directory);
+        })?;
+        Ok(run)
+    }
+}
+
+/// One run's group.
+#[derive(Debug)]
+pub(super) struct Run {
+    directory: PathBuf,
+}
+
+impl Run {
+    fn limit(&self, limits: &GroupLimits) -> io::Result<()> {
+        let directory = &self.directory;
+        write(directory, "memory.max", limits.memory)?;
+        if directory.join("memory.swap.max").try_exists()? {
+            write(directory, "memory.swap.max", 0)?;
+        }
+        // All or nothing: a program without one of its processes is not the program that was sent.
+        write(directory, "memory.oom.group", 1)?;
+        write(directory, "pids.max", limits.processes.saturating_add(OUR_PROCESSES))?;
+        let quota = u64::from(limits.cpu_millis) * CPU_PERIOD / 1000;
+        write(directory, "cpu.max", format!("{quota} {CPU_PERIOD}"))
+    }
+
+    pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
+        let flags = libc::O_DIRECTORY | libc::O_PATH;
+        Ok(OpenOptions::new().read(true).custom_flags(flags).open(&self.directory)?.into())
+    }
+
+    pub(super) fn readings(&self) -> io::Result<Readings> {
+        let directory = &self.directory;
+        // memory.peak is there since Linux 5.19.
+        let peak =
+            read_number(directory, "memory.peak").or_else(|_| read_number(directory, "memory.current"))?;
+        Ok(Readings {
+            cpu_time: Duration::from_micros(read_keyed(directory, "cpu.stat", "usage_usec")?),
+            peak_memory: peak,
+            out_of_memory_kills: read_keyed(directory, "memory.events", "oom_kill")?,
+        })
+    }
+
+    pub(super) fn close(&mut self) -> io::Result<bool> {
+        if !self.directory.try_exists()? {
+            return Ok(true);
+        }
+        write(&self.directory, "cgroup.kill", 1)?;
+        if read_keyed(&self.directory, "cgroup.events", "populated")? != 0 {
+            return Ok(false);
+        }
+        match fs::remove_dir(&self.directory) {
+            Err(error) if error.raw_os_error() == Some(libc::EBUSY) => Ok(false),
+            answer => answer.map(|()| true),
+        }
+    }
+}

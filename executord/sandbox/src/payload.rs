@@ -1,0 +1,120 @@
+//! From init's child to the program: everything is given up here, in an order in which each step still may be
+//! taken and none can be undone by a later one.
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::SigSet;
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
+
+use crate::error::{At, SetupError, Step};
+use crate::plan::{Plan, ResourceLimits, User};
+use crate::sys::{descriptor, process};
+use crate::{privilege, seccomp};
+
+/// What the program gets as descriptors 0, 1 and 2.
+pub(crate) struct Streams {
+    pub(crate) stdin: OwnedFd,
+    pub(crate) stdout: OwnedFd,
+    pub(crate) stderr: OwnedFd,
+}
+
+/// Become the program; comes back only if that failed.
+pub(crate) fn become_program(plan: &Plan, streams: Streams) -> SetupError {
+    match try_become_program(plan, streams) {
+        Err(error) => error,
+        Ok(never) => match never {},
+    }
+}
+
+fn try_become_program(plan: &Plan, streams: Streams) -> Result<Infallible, SetupError> {
+    connect_streams(streams).at(Step::Streams)?;
+    limit_resources(&plan.resources).at(Step::Resources)?;
+    privilege::drop_bounding_set().at(Step::Capabilities)?;
+    process::lock_secure_bits().at(Step::Capabilities)?;
+    become_user(&plan.user).at(Step::BecomeUser)?;
+    privilege::drop_capabilities(&[]).at(Step::Capabilities)?;
+    process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
+    privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
+    let (path, arguments, environment) = strings(plan).at(Step::Execute)?;
+    // Last, so that the filter need not allow anything of the above.
+    seccomp::install_for_program().at(Step::Seccomp)?;
+    execve(&path, &arguments, &environment).at(Step::Execute)
+}
+
+fn connect_streams(streams: Streams) -> io::Result<()> {
+    setsid()?;
+    // The first victim of an out-of-memory killer. The program may take that back: a hint, no boundary.
+    fs::write("/proc/self/oom_score_adj", "1000")?;
+    process::reset_signals()?;
+    SigSet::empty().thread_set_mask()?;
+    umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    for (stream, number) in [(&streams.stdin, 0), (&streams.stdout, 1), (&streams.stderr, 2)] {
+        descriptor::duplicate_onto(stream, number)?;
+    }
+    descriptor::close_from_on_exec(3)
+}
+
+fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
+    let seconds = limits.cpu_time.as_secs() + u64::from(limits.cpu_time.subsec_nanos() > 0);
+    for (resource, soft, hard) in [
+        // One second more than the cgroup's count allows: that one decides and states the cause. SIGXCPU
+        // first, then SIGKILL.
+        (Resource::RLIMIT_CPU, seconds + 1, seconds + 2),
+        (Resource::RLIMIT_NPROC, limits.processes.into(), limits.processes.into()),
+        (Resource::RLIMIT_FSIZE, limits.file_size, limits.file_size),
+        (Resource::RLIMIT_NOFILE, limits.open_files.into(), limits.open_files.into()),
+        (Resource::RLIMIT_STACK, limits.stack, limits.stack),
+        // 1 and not 0: with 0 a core_pattern that is a pipe is started all the same, as root of the host
+        // (core(5); fs/coredump.c gives up where the limit is 1).
+        (Resource::RLIMIT_CORE, 1, 1),
+        (Resource::RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024),
+        (Resource::RLIMIT_MSGQUEUE, 0, 0),
+        (Resource::RLIMIT_SIGPENDING, 256, 256),
+        (Resource::RLIMIT_RTPRIO, 0, 0),
+        (Resource::RLIMIT_NICE, 0, 0),
+        // Not RLIMIT_AS or RLIMIT_DATA: node and java reserve gigabytes that they never touch.
+    ] {
+        // Only root of the whole machine may raise a hard limit; what is lower already stays.
+        let (_, most) = getrlimit(resource)?;
+        setrlimit(resource, soft.min(most), hard.min(most))?;
+    }
+    Ok(())
+}
+
+fn become_user(user: &User) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    let (users, groups) = (getresuid()?, getresgid()?);
+    let all_are_ours = [users.real, users.effective, users.saved] == [uid; 3]
+        && [groups.real, groups.effective, groups.saved] == [gid; 3];
+    if !all_are_ours || nix::unistd::setuid(Uid::from_raw(0)) != Err(Errno::EPERM) {
+        return Err(Errno::EPERM.into());
+    }
+    process::die_with_parent()?;
+    chdir("/box")?;
+    Ok(())
+}
+
+type Strings = Vec<CString>;
+
+fn strings(plan: &Plan) -> io::Result<(CString, Strings, Strings)> {
+    let c_string = |text: &str| CString::new(text).map_err(io::Error::other);
+    let arguments =
+        plan.command.iter().map(|argument| c_string(argument)).collect::<io::Result<Strings>>()?;
+    let path = arguments.first().cloned().ok_or(Errno::ENOENT)?;
+    let environment = plan
+        .environment
+        .iter()
+        .map(|(name, value)| c_string(&format!("{name}={value}")))
+        .collect::<io::Result<_>>()?;
+    Ok((path, arguments, environment))
+}

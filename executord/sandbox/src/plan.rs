@@ -1,0 +1,92 @@
+//! What the sandbox will do, decided beforehand.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Everything that is to be known to execute one stage. The sandbox checks none of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Who the program is.
+    pub user: User,
+    /// What of the host the program sees, read-only.
+    pub binds: Vec<Bind>,
+    /// Bytes of `/box`, `/tmp` and `/dev/shm` together.
+    pub disk_bytes: u64,
+    /// Files and directories in them.
+    pub disk_files: u32,
+    /// Whether there is a `/build`.
+    pub build: Build,
+    /// What lies in `/box`; the contents follow the plan, in this order.
+    pub sources: Vec<SourceEntry>,
+    /// The program's absolute path in the sandbox and its arguments, that path first.
+    pub command: Vec<String>,
+    /// The whole environment.
+    pub environment: Vec<(String, String)>,
+    /// What one process may use, beside what the cgroup allows all of them.
+    pub resources: ResourceLimits,
+}
+
+/// A user and group that nobody else has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    /// What it is called in the sandbox.
+    pub name: String,
+    /// Its user id.
+    pub uid: u32,
+    /// Its group id; it is in no other group.
+    pub gid: u32,
+}
+
+/// A file or directory of the host shown in the sandbox, read-only, without setuid and devices, and without
+/// what is mounted below it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bind {
+    /// Where it is on the host. Nobody but root may be able to write there or above.
+    pub source: PathBuf,
+    /// Where it is in the sandbox, absolute.
+    pub target: PathBuf,
+    /// Programs may be executed from there.
+    pub executable: bool,
+}
+
+/// What `/build` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Build {
+    /// There is none.
+    None,
+    /// Empty and writable, to be kept for the runs. What an earlier stage left there is dropped.
+    Writable {
+        /// Its size.
+        bytes: u64,
+        /// Files and directories in it.
+        files: u32,
+    },
+    /// What the stage before wrote there, read-only.
+    ReadOnly,
+}
+
+/// One source file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// Relative to `/box`, of normal components only.
+    pub path: PathBuf,
+    /// How many bytes of what follows the plan are its content.
+    pub length: u64,
+}
+
+/// Limits of each process by itself; see setrlimit(2). The others are fixed, see `payload.rs`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResourceLimits {
+    /// CPU time, rounded up to seconds; the second line behind the cgroup's count.
+    pub cpu_time: Duration,
+    /// Processes and threads of the user.
+    pub processes: u32,
+    /// Bytes of a file.
+    pub file_size: u64,
+    /// Open descriptors.
+    pub open_files: u32,
+    /// Bytes of stack of the main thread.
+    pub stack: u64,
+}

@@ -1,0 +1,135 @@
+//! What a sandbox's init tells the daemon, over a pipe of its own.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use nix::errno::Errno;
+
+use crate::error::{SetupError, Step};
+use crate::sys::process::Ended;
+
+/// One report, in the order in which they come: `Started` or `SetupFailed`, then `Ended`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The program was executed and runs.
+    Started,
+    /// It was not.
+    SetupFailed(SetupError),
+    /// Its main process ended, and init now ends all others.
+    Ended(EndReport),
+}
+
+/// How the program's main process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndReport {
+    /// As waitpid(2) gives it.
+    pub wait_status: i32,
+    /// CPU time of the main process and of those it waited for.
+    pub cpu_time: Duration,
+    /// The largest resident set of one of them, in bytes.
+    pub largest_process: u64,
+}
+
+/// Bytes of a report: a tag, a step, two bytes of nothing, an i32, two u64. Below PIPE_BUF, hence never cut.
+pub(crate) const REPORT_BYTES: usize = 24;
+
+const STARTED: u8 = 1;
+const SETUP_FAILED: u8 = 2;
+const ENDED: u8 = 3;
+
+impl Report {
+    fn encode(&self) -> [u8; REPORT_BYTES] {
+        let (tag, step, number, cpu_micros, largest): (u8, u8, i32, u64, u64) = match *self {
+            Self::Started => (STARTED, 0, 0, 0, 0),
+            Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, 0, 0),
+            Self::Ended(end) => {
+                let micros = u64::try_from(end.cpu_time.as_micros()).unwrap_or(u64::MAX);
+                (ENDED, 0, end.wait_status, micros, end.largest_process)
+            }
+        };
+        let mut bytes = [0; REPORT_BYTES];
+        bytes[0] = tag;
+        bytes[1] = step;
+        bytes[4..8].copy_from_slice(&number.to_le_bytes());
+        bytes[8..16].copy_from_slice(&cpu_micros.to_le_bytes());
+        bytes[16..24].copy_from_slice(&largest.to_le_bytes());
+        bytes
+    }
+
+    pub(crate) fn write(&self, mut pipe: impl Write) -> io::Result<()> {
+        pipe.write_all(&self.encode())
+    }
+}
+
+impl From<Ended> for EndReport {
+    fn from(ended: Ended) -> Self {
+        Self {
+            wait_status: ended.status,
+            cpu_time: ended.cpu_time,
+            largest_process: ended.largest_kib.saturating_mul(1024),
+        }
+    }
+}
+
+/// Take one report off the front of `buffer`, if a whole one is there.
+///
+/// # Errors
+/// `InvalidData` for what no init of ours writes.
+pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
+    let Some((bytes, _)) = buffer.split_first_chunk::<REPORT_BYTES>() else { return Ok(None) };
+    let number = i32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
+    let long = |at: usize| -> u64 {
+        bytes[at..at + 8].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+    };
+    let report = match bytes[0] {
+        STARTED => Report::Started,
+        SETUP_FAILED => {
+            let step = Step::from_number(bytes[1]).ok_or(io::ErrorKind::InvalidData)?;
+            Report::SetupFailed(SetupError { step, errno: Errno::from_raw(number) })
+        }
+        ENDED => Report::Ended(EndReport {
+            wait_status: number,
+            cpu_time: Duration::from_micros(long(8)),
+            largest_process: long(16),
+        }),
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    };
+    buffer.drain(..REPORT_BYTES);
+    Ok(Some(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EndReport, Report, SetupError, Step, read_report};
+    use nix::errno::Errno;
+    use std::time::Duration;
+
+    #[test]
+    fn reports_are_read_as_they_were_written() {
+        let end = EndReport {
+            wait_status: 139,
+            cpu_time: Duration::from_micros(1_234_567),
+            largest_process: 1 << 33,
+        };
+        let reports = [
+            Report::Started,
+            Report::SetupFailed(SetupError { step: Step::Seccomp, errno: Errno::EINVAL }),
+            Report::Ended(end),
+        ];
+        let mut buffer = Vec::new();
+        for report in reports {
+            report.write(&mut buffer).unwrap();
+        }
+        buffer.push(1);
+        for report in reports {
+            assert_eq!(read_report(&mut buffer).unwrap(), Some(report));
+        }
+        assert_eq!(read_report(&mut buffer).unwrap(), None);
+    }
+
+    #[test]
+    fn nonsense_is_an_error() {
+        assert!(read_report(&mut vec![9; 24]).is_err());
+        assert!(read_report(&mut [2, 250].into_iter().chain([0; 22]).collect()).is_err());
+    }
+}

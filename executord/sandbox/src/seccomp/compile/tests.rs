@@ -1,0 +1,143 @@
+//! The compiled filter, interpreted here as the kernel does it, against the table it came from.
+
+use std::collections::BTreeMap;
+
+use super::super::policy::{Action, Argument, INIT, PROGRAM, Row};
+use super::{ARCHITECTURE, compile};
+
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+const KILL: u32 = libc::SECCOMP_RET_KILL_PROCESS;
+
+fn errno(number: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | number.cast_unsigned()
+}
+
+/// What the filter of `rows` answers, and after how many instructions.
+fn run(rows: &[Row], architecture: u32, number: u32, arguments: [u64; 6]) -> (u32, usize) {
+    let program = compile(rows);
+    let code = program.instructions();
+    let data = |offset: u32| match offset {
+        0 => number,
+        4 => architecture,
+        low => u32::try_from(arguments[usize::try_from((low - 16) / 8).unwrap()] & 0xffff_ffff).unwrap(),
+    };
+    let (mut at, mut accumulator, mut steps) = (0, 0_u32, 0);
+    loop {
+        let instruction = code[at];
+        steps += 1;
+        at += 1;
+        let k = instruction.k;
+        match u32::from(instruction.code) {
+            0x20 => accumulator = data(k),
+            0x54 => accumulator &= k,
+            0x05 => at += usize::try_from(k).unwrap(),
+            0x06 => return (k, steps),
+            condition => {
+                let holds = match condition {
+                    0x15 => accumulator == k,
+                    0x35 => accumulator >= k,
+                    0x45 => accumulator & k != 0,
+                    other => panic!("no such instruction here: {other:#x}"),
+                };
+                at += usize::from(if holds { instruction.jt } else { instruction.jf });
+            }
+        }
+    }
+}
+
+#[test]
+fn no_call_stands_in_two_rows() {
+    for rows in [PROGRAM, INIT] {
+        let mut seen = BTreeMap::new();
+        for row in rows {
+            for &call in row.calls {
+                assert!(seen.insert(call, row.reason).is_none(), "system call {call} stands twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_number_gets_what_the_table_says() {
+    for rows in [PROGRAM, INIT] {
+        for number in (0..1024).chain([0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
+            let row = rows.iter().find(|row| row.calls.contains(&number.into()));
+            let (answer, steps) = run(rows, ARCHITECTURE, number, [0; 6]);
+            match row.map(|row| row.action) {
+                None => assert_eq!(answer, errno(libc::ENOSYS), "system call {number}"),
+                Some(Action::Allow) => assert_eq!(answer, ALLOW, "system call {number}"),
+                Some(Action::Answer(error)) => assert_eq!(answer, errno(error), "system call {number}"),
+                Some(Action::Depends(_)) => {}
+            }
+            assert!(steps <= 64, "system call {number} costs {steps} instructions");
+        }
+    }
+}
+
+#[test]
+fn the_32_bit_entry_is_closed() {
+    for architecture in [0x4000_0003, 0xc000_00b7, 0] {
+        assert_eq!(run(PROGRAM, architecture, 1, [0; 6]).0, KILL);
+    }
+}
+
+#[test]
+fn arguments_decide_where_the_table_says_so() {
+    fn check(call: i64, arguments: &[u64], expected: u32) {
+        let mut all = [0; 6];
+        all[..arguments.len()].copy_from_slice(arguments);
+        let number = u32::try_from(call).unwrap();
+        assert_eq!(
+            run(PROGRAM, ARCHITECTURE, number, all).0,
+            expected,
+            "system call {call} with {arguments:x?}"
+        );
+    }
+    let (perm, family, option) = (errno(libc::EPERM), errno(libc::EAFNOSUPPORT), errno(libc::EINVAL));
+    // A thread, a fork, each namespace, and bits that the kernel does not look at.
+    check(libc::SYS_clone, &[0x003d_0f00], ALLOW);
+    check(libc::SYS_clone, &[17], ALLOW);
+    for flag in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
+        check(libc::SYS_clone, &[flag | 17], perm);
+        check(libc::SYS_clone, &[flag | 1 << 40], perm);
+    }
+    let (stream, datagram, raw) = (1 | 0o2_000_000, 2 | 0o4_000, 3);
+    for socket_family in 0..64 {
+        let allowed = match socket_family {
+            1 | 2 | 10 | 16 => ALLOW,
+            _ => family,
+        };
+        check(libc::SYS_socket, &[socket_family, stream, 0], allowed);
+        check(libc::SYS_socket, &[socket_family | 1 << 32, datagram, 0], allowed);
+        check(
+            libc::SYS_socketpair,
+            &[socket_family, stream, 0],
+            if socket_family == 1 { ALLOW } else { family },
+        );
+    }
+    for internet in [2, 10] {
+        check(libc::SYS_socket, &[internet, stream, 6], ALLOW);
+        check(libc::SYS_socket, &[internet, datagram, 17], ALLOW);
+        check(libc::SYS_socket, &[internet, stream, 262], family);
+        check(libc::SYS_socket, &[internet, datagram, 1], family);
+        check(libc::SYS_socket, &[internet, raw, 6], family);
+        check(libc::SYS_socket, &[internet, raw | 0o2_000_000, 0], family);
+        check(libc::SYS_socket, &[internet, 5, 132], family);
+    }
+    for protocol in 1..32 {
+        check(libc::SYS_socket, &[16, 3, protocol], family);
+    }
+    for (request, answer) in
+        [(0x5412, perm), (0x541c, perm), (0x5423, perm), (0x5401, ALLOW), (0x541b, ALLOW)]
+    {
+        check(libc::SYS_ioctl, &[0, request], answer);
+        check(libc::SYS_ioctl, &[0, request | 1 << 32], answer);
+    }
+    for (number, answer) in [(15, ALLOW), (1, ALLOW), (38, ALLOW), (22, option), (35, option), (62, option)] {
+        check(libc::SYS_prctl, &[number], answer);
+    }
+    for (persona, answer) in [(0xffff_ffff, ALLOW), (0, ALLOW), (0x0004_0000, perm), (8, perm)] {
+        check(libc::SYS_personality, &[persona], answer);
+    }
+    assert_eq!(Argument::KnownSocket.refusal(), libc::EAFNOSUPPORT);
+}

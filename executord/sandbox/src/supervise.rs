@@ -1,0 +1,201 @@
+//! The supervisor's own side: a small single-threaded root process that executes one program at a time.
+//!
+//! It exists because forking a multi-threaded daemon is not safe beyond a handful of calls, and because on
+//! cgroup v1 moving a process between groups costs up to 10 ms, whereas what is forked in a group is in it.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
+
+use crate::error::{At, SetupError, Step};
+use crate::init::{self, InitDescriptors};
+use crate::message::{DROP_BUILD, EXECUTE, GONE, LAUNCHED, NOT_LAUNCHED, Packet, READY};
+use crate::plan::{Build, Plan};
+use crate::root::{Directories, path_string};
+use crate::sys::mount::{attach, attribute, new_file_system};
+use crate::sys::process::{self, Side};
+
+/// What a sandbox has of its own; its cgroup namespace comes once it is in its cgroup.
+const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUTS)
+    .union(CloneFlags::CLONE_NEWNET);
+
+/// `executor-sandbox DIRECTORY`, with the daemon's socket as stdin. Ends when the daemon hangs up, and then
+/// takes the sandbox it watches along.
+#[must_use]
+pub fn supervise() -> ExitCode {
+    let Some(directory) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        return complain("executor-sandbox is started by executord and by nobody else");
+    };
+    match Supervision::begin(&directory).and_then(|mut supervision| supervision.serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => complain(&format!("executor-sandbox: {error}")),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the daemon's log is all there is to tell")]
+fn complain(words: &str) -> ExitCode {
+    eprintln!("{words}");
+    ExitCode::FAILURE
+}
+
+struct Supervision {
+    daemon: OwnedFd,
+    directories: Directories,
+    build_is_mounted: bool,
+}
+
+impl Supervision {
+    fn begin(directory: &Path) -> io::Result<Self> {
+        process::forbid_inspection()?;
+        // stdin is the socket; what this process starts must not find it there.
+        let daemon = io::stdin().as_fd().try_clone_to_owned()?;
+        nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
+        let directories = private_directories(directory)?;
+        Packet::new(READY, [0, 0]).send(&daemon)?;
+        Ok(Self { daemon, directories, build_is_mounted: false })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        while let Some(packet) = Packet::receive(&self.daemon)? {
+            match packet.tag {
+                EXECUTE => self.execute(packet.descriptors)?,
+                DROP_BUILD => self.drop_build()?,
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Execute one program: fork its init and stay until every process of it is gone.
+    fn execute(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let launched = self.prepare(descriptors).and_then(|(plan, bundle, descriptors, cgroup)| {
+            let forked =
+                process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd)).at(Step::Clone)?;
+            match forked {
+                Side::Child => init::run(&plan, &self.directories, bundle, descriptors),
+                Side::Parent(child) => Ok(child),
+            }
+        });
+        let child = match launched {
+            Ok(child) => child,
+            Err(SetupError { step, errno }) => {
+                return Packet::new(NOT_LAUNCHED, [step.number().into(), errno as i32]).send(&self.daemon);
+            }
+        };
+        let mut packet = Packet::new(LAUNCHED, [child.pid, 0]);
+        packet.descriptors.push(child.pidfd.try_clone()?);
+        packet.send(&self.daemon)?;
+        self.wait_for(&child.pidfd)?;
+        let ended = process::reap(child.pid, true)?.ok_or(Errno::ECHILD)?;
+        Packet::new(GONE, [ended.status, 0]).send(&self.daemon)
+    }
+
+    fn prepare(
+        &mut self,
+        descriptors: Vec<OwnedFd>,
+    ) -> Result<(Plan, fs::File, InitDescriptors, Option<OwnedFd>), SetupError> {
+        let mut descriptors = descriptors.into_iter();
+        let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
+        let mut bundle = fs::File::from(next()?);
+        let for_init = InitDescriptors {
+            stdin: next()?,
+            stdout: next()?,
+            stderr: next()?,
+            report: next()?,
+            control: next()?,
+        };
+        let plan = read_plan(&mut bundle).at(Step::ReadPlan)?;
+        if let Build::Writable { bytes, files } = plan.build {
+            self.mount_build(&plan, bytes, files).at(Step::MountBuild)?;
+        }
+        Ok((plan, bundle, for_init, descriptors.next()))
+    }
+
+    /// Wait until init ended; if the daemon goes away before, end init.
+    fn wait_for(&self, init: &OwnedFd) -> io::Result<()> {
+        let mut watched = [
+            PollFd::new(init.as_fd(), PollFlags::POLLIN),
+            // Nothing is asked for: a hang-up is told all the same, and further packets wait.
+            PollFd::new(self.daemon.as_fd(), PollFlags::empty()),
+        ];
+        loop {
+            match poll(&mut watched, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                answer => answer?,
+            };
+            if watched[0].any() == Some(true) {
+                return Ok(());
+            }
+            if watched[1].any() == Some(true) {
+                process::kill(init.as_fd())?;
+                watched[1] = PollFd::new(init.as_fd(), PollFlags::POLLIN);
+            }
+        }
+    }
+
+    fn mount_build(&mut self, plan: &Plan, bytes: u64, files: u32) -> io::Result<()> {
+        self.drop_build()?;
+        let number = |number: u64| std::ffi::CString::new(number.to_string()).map_err(io::Error::other);
+        let options = [
+            (c"size", &*number(bytes)?),
+            (c"nr_inodes", &*number(files.into())?),
+            (c"uid", &*number(plan.user.uid.into())?),
+            (c"gid", &*number(plan.user.gid.into())?),
+            (c"mode", c"0755"),
+        ];
+        let build = new_file_system(c"tmpfs", &options, attribute::NO_SETUID | attribute::NO_DEVICES)?;
+        attach(build.as_fd(), &path_string(&self.directories.build)?)?;
+        self.build_is_mounted = true;
+        Ok(())
+    }
+
+    /// Let go of what a compiler wrote. Its memory is free once the sandboxes that see it are gone.
+    fn drop_build(&mut self) -> io::Result<()> {
+        if self.build_is_mounted {
+            umount2(&self.directories.build, MntFlags::MNT_DETACH)?;
+            self.build_is_mounted = false;
+        }
+        Ok(())
+    }
+}
+
+/// The plan's length (u64, little-endian), the plan; what follows are the sources.
+fn read_plan(bundle: &mut fs::File) -> io::Result<Plan> {
+    use io::Read;
+    let mut length = [0; 8];
+    bundle.read_exact(&mut length)?;
+    let mut text = Vec::new();
+    bundle.by_ref().take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// A mount namespace of our own, and in it a file system that only we see, for building sandboxes in.
+fn private_directories(directory: &Path) -> io::Result<Directories> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    // systemd shares all mounts by default; without this ours would show up on the host.
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    let options = [(c"size", c"64k"), (c"nr_inodes", c"16"), (c"mode", c"0700")];
+    let attributes = attribute::NO_SETUID | attribute::NO_DEVICES | attribute::NO_EXEC;
+    let private = new_file_system(c"tmpfs", &options, attributes)?;
+    attach(private.as_fd(), &path_string(directory)?)?;
+    let directories = Directories {
+        root: directory.join("root"),
+        scratch: directory.join("scratch"),
+        build: directory.join("build"),
+        empty: directory.join("empty"),
+    };
+    for new in [&directories.root, &directories.scratch, &directories.build, &directories.empty] {
+        fs::create_dir(new)?;
+    }
+    Ok(directories)
+}

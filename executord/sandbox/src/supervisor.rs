@@ -1,0 +1,180 @@
+//! The daemon's side of a supervisor. Nothing here waits, but for [`Supervisor::start`].
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use crate::cgroup::NamespaceGone;
+use crate::error::{SetupError, Step};
+use crate::message::{DROP_BUILD, EXECUTE, GONE, LAUNCHED, NOT_LAUNCHED, Packet, READY, send_raw};
+use crate::plan::Plan;
+use crate::sys::process;
+
+/// A running supervisor process. Dropping it ends the process and the sandbox it watches.
+#[derive(Debug)]
+pub struct Supervisor {
+    process: Child,
+    socket: OwnedFd,
+}
+
+/// What a sandbox gets of the daemon's descriptors.
+#[derive(Debug)]
+pub struct Descriptors {
+    /// The program's stdin, to read.
+    pub stdin: OwnedFd,
+    /// Its stdout, to write.
+    pub stdout: OwnedFd,
+    /// Its stderr, to write.
+    pub stderr: OwnedFd,
+    /// Where init writes its reports; see [`crate::read_report`].
+    pub report: OwnedFd,
+    /// Where init reads: [`Supervisor::TERMINATE`] asks for SIGTERM, the end of it ends the sandbox.
+    pub control: OwnedFd,
+    /// The cgroup to start in, on v2.
+    pub cgroup: Option<OwnedFd>,
+}
+
+/// What a supervisor says.
+#[derive(Debug)]
+pub enum Reply {
+    /// The sandbox's init runs.
+    Launched(Init),
+    /// It could not be started.
+    NotLaunched(SetupError),
+    /// Init is gone, and with it every process of its pid namespace.
+    Gone(NamespaceGone),
+}
+
+/// A sandbox's init, whatever becomes of its number.
+#[derive(Debug)]
+pub struct Init(OwnedFd);
+
+impl Init {
+    /// Kill it, and with it every process of the sandbox. No error if it is gone.
+    ///
+    /// # Errors
+    /// What pidfd_send_signal(2) says.
+    pub fn kill(&self) -> io::Result<()> {
+        process::kill(self.0.as_fd())
+    }
+}
+
+impl Supervisor {
+    /// The byte on [`Descriptors::control`] that makes init send SIGTERM to the program's process group.
+    pub const TERMINATE: u8 = b'T';
+
+    /// Start `helper` with an empty environment; it builds sandboxes in its own view of `directory`, which
+    /// must be an empty directory that nobody but root can enter.
+    ///
+    /// # Errors
+    /// If the program cannot be started, or does not become ready.
+    pub fn start(helper: &Path, directory: &Path) -> io::Result<Self> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let mut command = Command::new(helper);
+        command.arg(directory).env_clear().current_dir("/");
+        let process = command.stdin(theirs).stdout(Stdio::null()).spawn()?;
+        // The command holds the other end until it is dropped; only then does a dying child end the connection.
+        drop(command);
+        let supervisor = Self { process, socket: ours };
+        match Packet::receive(&supervisor.socket)? {
+            Some(Packet { tag: READY, .. }) => {}
+            _ => return Err(io::Error::other("executor-sandbox ended before it was ready")),
+        }
+        fcntl(&supervisor.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(supervisor)
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// For waiting until [`Supervisor::reply`] has something.
+    #[must_use]
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Have `plan` executed, with `sources` as the contents of its source files. `Launched` or `NotLaunched`
+    /// is the answer, and `Gone` comes after the former.
+    ///
+    /// # Errors
+    /// If the plan cannot be handed over.
+    pub fn execute(&self, plan: &Plan, sources: &[&[u8]], descriptors: Descriptors) -> io::Result<()> {
+        let bundle = bundle(plan, sources)?;
+        let Descriptors { stdin, stdout, stderr, report, control, cgroup } = &descriptors;
+        let mut raw: Vec<_> =
+            [&bundle, stdin, stdout, stderr, report, control].map(AsRawFd::as_raw_fd).to_vec();
+        raw.extend(cgroup.as_ref().map(AsRawFd::as_raw_fd));
+        send_raw(&self.socket, EXECUTE, [0, 0], &raw)
+    }
+
+    /// Let go of what the last compilation wrote.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn drop_build(&self) -> io::Result<()> {
+        send_raw(&self.socket, DROP_BUILD, [0, 0], &[])
+    }
+
+    /// What the supervisor said next, or `None` if nothing yet.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn reply(&self) -> io::Result<Option<Reply>> {
+        let packet = match Packet::receive(&self.socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            packet => packet?.ok_or(io::ErrorKind::UnexpectedEof)?,
+        };
+        let [first, second] = packet.numbers;
+        Ok(Some(match packet.tag {
+            LAUNCHED => {
+                let pidfd = packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
+                Reply::Launched(Init(pidfd))
+            }
+            NOT_LAUNCHED => {
+                let step = u8::try_from(first).ok().and_then(Step::from_number);
+                let step = step.ok_or(io::ErrorKind::InvalidData)?;
+                Reply::NotLaunched(SetupError { step, errno: Errno::from_raw(second) })
+            }
+            GONE => Reply::Gone(NamespaceGone(())),
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }))
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // Its init asked to die with it, and its mount namespace goes with its last process.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The plan and the sources in a memory file that nobody can change any more.
+fn bundle(plan: &Plan, sources: &[&[u8]]) -> io::Result<OwnedFd> {
+    let text = serde_json::to_vec(plan).map_err(io::Error::other)?;
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = File::from(memfd_create(OsString::from("plan").as_os_str(), flags)?);
+    let length = u64::try_from(text.len()).map_err(io::Error::other)?;
+    file.write_all(&length.to_le_bytes())?;
+    file.write_all(&text)?;
+    for source in sources {
+        file.write_all(source)?;
+    }
+    io::Seek::rewind(&mut file)?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(file.into())
+}

@@ -1,0 +1,37 @@
+//! Passing descriptors between processes, and closing those that nobody should inherit.
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use nix::sys::socket::{ControlMessageOwned, RecvMsg};
+
+use super::checked;
+
+/// Take over the descriptors that came with a message.
+pub(crate) fn received(message: &RecvMsg<()>) -> io::Result<Vec<OwnedFd>> {
+    let mut descriptors = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = control {
+            // SAFETY: the kernel made these descriptors for us with this very message, and each message is
+            // passed here once.
+            descriptors.extend(raw.into_iter().map(|raw| unsafe { OwnedFd::from_raw_fd(raw) }));
+        }
+    }
+    Ok(descriptors)
+}
+
+/// Close everything from `first` up when the next program starts.
+pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
+    let first = libc::c_uint::try_from(first).map_err(io::Error::other)?;
+    // SAFETY: takes integers only; with this flag no descriptor is closed now.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    checked(answer).map(drop)
+}
+
+/// Make `descriptor` be number `number` as well, there kept over exec.
+pub(crate) fn duplicate_onto(descriptor: &OwnedFd, number: RawFd) -> io::Result<()> {
+    // SAFETY: takes integers only. Whoever owned `number` in this process is about to be replaced by another
+    // program and uses it no more.
+    checked(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }.into()).map(drop)
+}
