@@ -1,0 +1,97 @@
+//! The daemon's counts as OpenMetrics.
+
+use std::fmt::Error;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, NoLabelSet};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::Unit;
+use protocol::{ServerStatus, StepTimes};
+
+/// What the daemon said of itself, or that it said nothing.
+#[derive(Debug)]
+pub(crate) struct DaemonMetrics(pub(crate) Option<ServerStatus>);
+
+impl Collector for DaemonMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
+        gauge(&mut encoder, "up", "The daemon answers", i64::from(self.0.is_some()))?;
+        let Some(status) = &self.0 else { return Ok(()) };
+        gauge(&mut encoder, "draining", "The daemon takes nothing new", i64::from(status.draining))?;
+        gauge(&mut encoder, "slots", "Executions that may run at one time", status.slots.into())?;
+        gauge(&mut encoder, "running", "Executions that run now", status.running.into())?;
+        gauge(&mut encoder, "queued", "Executions that wait now", status.queued.into())?;
+        gauge(&mut encoder, "queue_capacity", "Executions that may wait", status.queue_capacity.into())?;
+        gauge(&mut encoder, "free_uids", "User ids that no execution has", status.free_uids.into())?;
+        gauge(&mut encoder, "withheld_uids", "User ids kept back for safety", status.withheld_uids.into())?;
+        let degraded = i64::try_from(status.degraded.len()).unwrap_or(i64::MAX);
+        gauge(&mut encoder, "degraded", "Things that this host cannot do", degraded)?;
+        info(&mut encoder, status)?;
+        uptime(&mut encoder, status)?;
+        executions(&mut encoder, status)?;
+        steps(&mut encoder, &status.steps)
+    }
+}
+
+fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: i64) -> Result<(), Error> {
+    let gauge = ConstGauge::new(value);
+    gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)
+}
+
+fn info(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<(), Error> {
+    let labels = [("version", status.version.as_str()), ("cgroups", status.cgroups.as_str())];
+    encoder
+        .encode_descriptor("daemon", "Of what kind the daemon is", None, MetricType::Info)?
+        .encode_info(&labels)
+}
+
+fn uptime(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<(), Error> {
+    let gauge = ConstGauge::new(status.uptime.as_secs_f64());
+    let help = "Since the daemon started";
+    gauge.encode(encoder.encode_descriptor("uptime", help, Some(&Unit::Seconds), gauge.metric_type())?)
+}
+
+fn executions(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<(), Error> {
+    if status.executions.is_empty() {
+        return Ok(());
+    }
+    let help = "Executions by language and how they ended";
+    let mut family = encoder.encode_descriptor("executions", help, None, MetricType::Counter)?;
+    for count in &status.executions {
+        let labels = [("language", count.language.as_str()), ("outcome", count.result.as_str())];
+        ConstCounter::new(count.count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn steps(encoder: &mut DescriptorEncoder, steps: &[StepTimes]) -> Result<(), Error> {
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let bounds: Vec<f64> =
+        StepTimes::BOUNDS.iter().map(std::time::Duration::as_secs_f64).chain([f64::INFINITY]).collect();
+    let (help, unit) = ("How long each step of an execution took", Some(&Unit::Seconds));
+    let mut family = encoder.encode_descriptor("step_duration", help, unit, MetricType::Histogram)?;
+    for step in steps {
+        let buckets: Vec<(f64, u64)> = bounds
+            .iter()
+            .enumerate()
+            .map(|(i, &bound)| (bound, step.buckets.get(i).copied().unwrap_or(0)))
+            .collect();
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let labels = [("step", step.step.as_str())];
+        encode_histogram(&mut family, &labels, step.total.as_secs_f64(), count, &buckets)?;
+    }
+    Ok(())
+}
+
+fn encode_histogram(
+    family: &mut prometheus_client::encoding::MetricEncoder,
+    labels: &impl EncodeLabelSet,
+    sum: f64,
+    count: u64,
+    buckets: &[(f64, u64)],
+) -> Result<(), Error> {
+    family.encode_family(labels)?.encode_histogram::<NoLabelSet>(sum, count, buckets, None)
+}

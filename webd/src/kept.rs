@@ -1,0 +1,191 @@
+//! The output of an execution, kept until it is answered in one piece.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::{StageName, StreamName};
+use serde::Serialize;
+
+use crate::budget::{Budget, Share};
+use crate::error::ApiError;
+use crate::request::Encoding;
+use crate::utf8::Utf8;
+
+/// Bytes of output kept of one execution, whatever the daemon's limits for each of up to 64 runs add up to. What
+/// comes after is counted as truncated.
+pub(crate) const MAX_KEPT_OUTPUT: usize = 8 * 1024 * 1024;
+
+/// What one byte of output costs while it is kept: twice in text (its stream, and in order), twice that in the
+/// answer's JSON, and room for escapes. As much again for base64.
+const COST: usize = 6;
+
+/// The output of all stages so far.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    encoding: Encoding,
+    stages: Vec<(StageName, StageOutput)>,
+    bytes: usize,
+    share: Share,
+}
+
+#[derive(Debug, Default)]
+struct StageOutput {
+    texts: StageTexts,
+    stdout: Utf8,
+    stderr: Utf8,
+    raw: Option<Raw>,
+    cut: bool,
+}
+
+#[derive(Debug, Default)]
+struct Raw {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    output: Vec<u8>,
+}
+
+/// One stage's output as text, and as base64 if that was asked for.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct StageTexts {
+    output: String,
+    stdout: String,
+    stderr: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr_base64: Option<String>,
+}
+
+impl Kept {
+    /// Nothing yet.
+    pub(crate) fn new(encoding: Encoding, budget: &Budget) -> Self {
+        Self { encoding, stages: Vec::new(), bytes: 0, share: budget.share() }
+    }
+
+    /// What comes now is of this stage.
+    pub(crate) fn begin(&mut self, stage: StageName) {
+        let raw = (self.encoding == Encoding::Base64).then(Raw::default);
+        self.stages.push((stage, StageOutput { raw, ..StageOutput::default() }));
+    }
+
+    /// The current stage wrote this.
+    ///
+    /// # Errors
+    /// If all requests together hold as much as they may.
+    pub(crate) fn write(&mut self, stream: StreamName, piece: &[u8]) -> Result<(), ApiError> {
+        let Some((_, stage)) = self.stages.last_mut() else { return Ok(()) };
+        let room = MAX_KEPT_OUTPUT - self.bytes;
+        let taken = &piece[..piece.len().min(room)];
+        stage.cut |= taken.len() < piece.len();
+        self.bytes += taken.len();
+        let cost = if stage.raw.is_some() { 2 * COST } else { COST };
+        self.share.grow(taken.len() * cost)?;
+        stage.write(stream, taken);
+        Ok(())
+    }
+
+    /// The current stage is over.
+    pub(crate) fn end(&mut self) {
+        if let Some((_, stage)) = self.stages.last_mut() {
+            stage.finish();
+        }
+    }
+
+    /// What a stage wrote.
+    pub(crate) fn of(&self, name: StageName) -> Option<&StageTexts> {
+        self.find(name).map(|stage| &stage.texts)
+    }
+
+    /// A stage wrote more than is kept here.
+    pub(crate) fn was_cut(&self, name: StageName) -> bool {
+        self.find(name).is_some_and(|stage| stage.cut)
+    }
+
+    fn find(&self, name: StageName) -> Option<&StageOutput> {
+        self.stages.iter().find(|(stage, _)| *stage == name).map(|(_, output)| output)
+    }
+}
+
+impl StageOutput {
+    fn write(&mut self, stream: StreamName, piece: &[u8]) {
+        let (utf8, text) = match stream {
+            StreamName::Stdout => (&mut self.stdout, &mut self.texts.stdout),
+            StreamName::Stderr => (&mut self.stderr, &mut self.texts.stderr),
+        };
+        let new = utf8.push(piece);
+        text.push_str(&new);
+        self.texts.output.push_str(&new);
+        if let Some(raw) = &mut self.raw {
+            match stream {
+                StreamName::Stdout => raw.stdout.extend_from_slice(piece),
+                StreamName::Stderr => raw.stderr.extend_from_slice(piece),
+            }
+            raw.output.extend_from_slice(piece);
+        }
+    }
+
+    fn finish(&mut self) {
+        for (utf8, text) in
+            [(&mut self.stdout, &mut self.texts.stdout), (&mut self.stderr, &mut self.texts.stderr)]
+        {
+            let rest = utf8.finish();
+            text.push_str(&rest);
+            self.texts.output.push_str(&rest);
+        }
+        if let Some(raw) = self.raw.take() {
+            self.texts.output_base64 = Some(STANDARD.encode(raw.output));
+            self.texts.stdout_base64 = Some(STANDARD.encode(raw.stdout));
+            self.texts.stderr_base64 = Some(STANDARD.encode(raw.stderr));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(encoding: Encoding) -> Kept {
+        let mut kept = Kept::new(encoding, &Budget::new(1 << 30));
+        kept.begin(StageName::Run(0));
+        kept
+    }
+
+    #[test]
+    fn output_is_in_order_and_characters_stay_whole_between_streams() {
+        let mut kept = kept(Encoding::Base64);
+        kept.write(StreamName::Stdout, b"a\xe2\x82").unwrap();
+        kept.write(StreamName::Stderr, b"b\xff").unwrap();
+        kept.write(StreamName::Stdout, b"\xacc\xe2").unwrap();
+        kept.end();
+        let texts = kept.of(StageName::Run(0)).unwrap();
+        assert_eq!(texts.stdout, "a€c\u{fffd}");
+        assert_eq!(texts.stderr, "b\u{fffd}");
+        assert_eq!(texts.output, "ab\u{fffd}€c\u{fffd}");
+        assert_eq!(texts.stdout_base64.as_deref(), Some("YeKCrGPi"));
+        assert_eq!(texts.stderr_base64.as_deref(), Some("Yv8="));
+        assert_eq!(texts.output_base64.as_deref(), Some("YeKCYv+sY+I="));
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_cut_and_said_to_be() {
+        let mut kept = kept(Encoding::Utf8);
+        kept.write(StreamName::Stdout, &vec![b'x'; MAX_KEPT_OUTPUT]).unwrap();
+        assert!(!kept.was_cut(StageName::Run(0)));
+        kept.write(StreamName::Stdout, b"y").unwrap();
+        kept.end();
+        assert!(kept.was_cut(StageName::Run(0)));
+        assert_eq!(kept.of(StageName::Run(0)).unwrap().stdout.len(), MAX_KEPT_OUTPUT);
+    }
+
+    #[test]
+    fn all_requests_together_keep_no_more_than_their_budget() {
+        let budget = Budget::new(COST * 10);
+        let mut kept = Kept::new(Encoding::Utf8, &budget);
+        kept.begin(StageName::Run(0));
+        kept.write(StreamName::Stdout, b"0123456789").unwrap();
+        assert_eq!(kept.write(StreamName::Stdout, b"0").unwrap_err().body.code, "overloaded");
+        drop(kept);
+        assert!(budget.share().grow(COST * 10).is_ok());
+    }
+}

@@ -1,0 +1,4 @@
+//! `webd`: see the library.
+fn main() -> std::process::ExitCode {
+    webd::main()
+}

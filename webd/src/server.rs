@@ -1,0 +1,127 @@
+//! The connection loop: so many connections at a time, each with a clock over its head, its answer and its end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+use tower::Service;
+
+use crate::execute::Peer;
+use crate::pace::Paced;
+use crate::routes::{self, Front};
+
+/// Header lines of a request; more is 431.
+const MAX_HEADERS: usize = 64;
+/// Bytes that are read ahead of what was asked for, and of a request's head; more is 431.
+const MAX_HEAD: usize = 64 * 1024;
+/// Bytes of an answer that the kernel takes from us before the client takes them. Left alone it grows to megabytes, and
+/// a client that reads nothing would go unnoticed.
+const SEND_BUFFER: usize = 128 * 1024;
+/// After so long without an acknowledgement the kernel gives a connection up, also one that we closed already.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// How long to wait when there is no descriptor for a connection: trying at once would only burn the processor.
+const EXHAUSTED: Duration = Duration::from_millis(100);
+
+/// Serve until `stop` is ready, then let what runs end for a bounded time.
+pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: impl Future<Output = ()>) {
+    let router = routes::router(Arc::clone(&front));
+    let places = Arc::new(Semaphore::new(front.config.max_connections.get()));
+    let graceful = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let next = async {
+            // The semaphore is never closed, so this is only ever a wait.
+            let place = Arc::clone(&places).acquire_owned().await.ok();
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            () = &mut stop => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let watcher = graceful.watcher();
+                let front = Arc::clone(&front);
+                let router = router.clone();
+                tokio::spawn(async move {
+                    let _place = place;
+                    let _counted = front.metrics.connection();
+                    let connection = connection(stream, peer, router, &front);
+                    if let Err(error) = watcher.watch(connection).await {
+                        tracing::debug!(%peer, %error, "connection ended early");
+                    }
+                });
+            }
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "accept a connection");
+                sleep(EXHAUSTED).await;
+            }
+        }
+    }
+    drop(listener);
+    tracing::info!(connections = graceful.count(), "stopping");
+    if timeout(front.config.timeouts.stop(), graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests did not end in time and are broken off");
+    }
+}
+
+fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    front: &Front,
+) -> http1::Connection<
+    TokioIo<Paced>,
+    impl hyper::service::Service<
+        hyper::Request<Incoming>,
+        Response = axum::response::Response,
+        Error = std::convert::Infallible,
+        Future: Send,
+    > + use<>,
+> {
+    if let Err(error) = adjust(&stream) {
+        tracing::debug!(%peer, %error, "adjust the socket");
+    }
+    let peer = Peer(peer.ip());
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        router.clone().call(request)
+    });
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(front.config.timeouts.head())
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(Paced::new(stream, front.config.timeouts.stall())), service)
+}
+
+fn adjust(stream: &TcpStream) -> io::Result<()> {
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    // A peer that vanished without a word is noticed while its program still runs.
+    let probes = TcpKeepalive::new()
+        .with_time(Duration::from_secs(15))
+        .with_interval(Duration::from_secs(5))
+        .with_retries(3);
+    socket.set_tcp_keepalive(&probes)
+}
+
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,97 @@
+//! JSON read more strictly than serde reads it by itself: an object is an object (serde takes an array of the fields'
+//! values as well), and a list is refused at its first element too many instead of after all are in memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// A `T` written as a JSON object.
+#[derive(Debug)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMap<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMap<T> {
+            type Value = T;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields))
+            }
+        }
+
+        deserializer.deserialize_map(OnlyMap(PhantomData)).map(Object)
+    }
+}
+
+/// A list of at most `MAX` elements.
+#[derive(Debug)]
+pub(crate) struct AtMost<T, const MAX: usize>(pub(crate) Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements<T, const MAX: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Elements<T, MAX> {
+            type Value = Vec<T>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                write!(formatter, "an array of at most {MAX} elements")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Vec<T>, A::Error> {
+                let mut list = Vec::new();
+                while let Some(element) = elements.next_element()? {
+                    if list.len() == MAX {
+                        return Err(A::Error::invalid_length(MAX + 1, &self));
+                    }
+                    list.push(element);
+                }
+                Ok(list)
+            }
+        }
+
+        deserializer.deserialize_seq(Elements::<T, MAX>(PhantomData)).map(AtMost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only read")]
+    struct Point {
+        x: u8,
+        y: Option<AtMost<u8, 2>>,
+    }
+
+    #[track_caller]
+    fn check(json: &str, said: &str) {
+        let came = match serde_json::from_str::<Object<Point>>(json) {
+            Ok(_) => "taken".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        assert!(came.starts_with(said), "{came}");
+    }
+
+    #[test]
+    fn only_an_object_with_each_field_once_is_taken() {
+        check(r#"{"x":1}"#, "taken");
+        check(r#"{"x":1,"y":[1,2]}"#, "taken");
+        check(r#"[1]"#, "invalid type: sequence, expected an object at line 1");
+        check(r#"null"#, "invalid type: null, expected an object");
+        check(r#"{"x":1,"x":2}"#, "duplicate field `x` at line 1 column");
+        check(r#"{"x":1,"z":2}"#, "unknown field `z`, expected `x` or `y` at line 1 column");
+        check(r#"{"x":1,"y":[1,2,3]}"#, "invalid length 3, expected an array of at most 2 elements");
+        check(r#"{"x":1} {}"#, "trailing characters");
+    }
+}
