@@ -1,1 +1,10 @@
-//! Placeholder.
+//! What the tests of the whole product share: a small HTTP client, the corpus of real programs, the two daemons
+//! as processes, and inventories of a host.
+
+#![forbid(unsafe_code)]
+
+pub mod answer;
+pub mod corpus;
+pub mod daemons;
+pub mod http;
+pub mod inventory;

@@ -1,0 +1,139 @@
+//! Send the corpus through a running webd and compare what comes back.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use clap::Parser;
+use e2e::corpus::{self, Program};
+use e2e::http;
+use hyper::Uri;
+use tokio::sync::mpsc;
+
+/// Longer than any program may take, and than it may wait for its turn.
+const DEADLINE: Duration = Duration::from_secs(180);
+const RETRIES: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Send the corpus of known programs through a running webd and compare what comes back; 1 if anything differs
+#[derive(Parser)]
+#[command(name = "corpus")]
+struct Arguments {
+    /// Where programs are executed
+    #[arg(long, default_value = "http://127.0.0.1:3000/api/execute")]
+    url: Uri,
+    /// Programs at one time
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
+    concurrency: u16,
+    /// Only about so many, always the same, some of each set and language
+    #[arg(long)]
+    sample: Option<usize>,
+    /// Only this language
+    #[arg(long)]
+    language: Option<String>,
+    /// Only programs with this in their id
+    #[arg(long)]
+    id: Option<String>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let programs = match chosen(&arguments) {
+        Ok(programs) => programs,
+        Err(error) => {
+            eprintln!("there is no corpus: {error}\nset EXECUTOR_CORPUS to the directory of programs.jsonl");
+            return ExitCode::from(2);
+        }
+    };
+    if programs.is_empty() {
+        eprintln!("no program of the corpus fits --language and --id");
+        return ExitCode::from(2);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("start: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let all_passed = runtime.block_on(send_all(&arguments, programs));
+    if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn chosen(arguments: &Arguments) -> std::io::Result<Vec<Program>> {
+    let mut programs = corpus::load()?;
+    programs.retain(|program| {
+        arguments.language.as_ref().is_none_or(|language| program.language == *language)
+            && arguments.id.as_ref().is_none_or(|id| program.id.contains(id))
+    });
+    Ok(match arguments.sample {
+        Some(count) => corpus::sample(programs, count),
+        None => programs,
+    })
+}
+
+async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> bool {
+    let waiting = Arc::new(Mutex::new(programs.into_iter()));
+    let (done, mut results) = mpsc::channel(16);
+    for _ in 0..arguments.concurrency {
+        let (waiting, done, url) = (waiting.clone(), done.clone(), arguments.url.clone());
+        tokio::spawn(async move {
+            // Locked for the taking only.
+            while let Some(program) = waiting.lock().ok().and_then(|mut waiting| waiting.next()) {
+                let differences = send(&url, &program).await;
+                if done.send((program, differences)).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    drop(done);
+
+    let mut summary: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    while let Some((program, differences)) = results.recv().await {
+        let (passed, failed) = summary.entry(program.language.clone()).or_default();
+        if differences.is_empty() {
+            *passed += 1;
+            continue;
+        }
+        *failed += 1;
+        tell(&format!("{}\n    {}", program.id, differences.join("\n    ")));
+    }
+    let (mut passed, mut failed) = (0, 0);
+    for (language, (ok, not)) in &summary {
+        tell(&format!("{language:12} {ok} passed, {not} failed"));
+        passed += ok;
+        failed += not;
+    }
+    tell(&format!("{passed} passed, {failed} failed"));
+    failed == 0
+}
+
+/// What differs; an answer that does not come is a difference.
+async fn send(url: &Uri, program: &Program) -> Vec<String> {
+    let body = program.request();
+    for _ in 0..RETRIES {
+        let answer = match http::post(url, &body, DEADLINE).await {
+            Ok(answer) => answer,
+            Err(error) => return vec![error.to_string()],
+        };
+        match answer.status {
+            200 => return program.differences(&answer.json),
+            429 => {
+                let pause = answer.retry_after.unwrap_or(Duration::from_secs(1));
+                tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
+            }
+            status => return vec![format!("HTTP {status}: {}", answer.json)],
+        }
+    }
+    vec![format!("still too busy after {RETRIES} attempts")]
+}
+
+fn tell(line: &str) {
+    // Who closed our stdout does not want to know.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,375 @@
+//! The two daemons as processes: started as in production but in a directory of their own, and ended by pid.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::RangeInclusive;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hyper::Uri;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::{Client, Event, Request, ServerStatus};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{self, Answer, HttpError};
+
+/// How long an execution may take in these tests, waiting for its turn included.
+pub const DEADLINE: Duration = Duration::from_secs(120);
+/// How often something is looked at before we give up on it, and how long apart.
+const ATTEMPTS: u32 = 600;
+const PAUSE: Duration = Duration::from_millis(50);
+/// Whom webd runs as.
+const WEBD_USER: &str = "nobody";
+const WEBD_GROUP: &str = "nogroup";
+/// User ids of one test's executions. Far from those of a real installation.
+const UIDS_OF_A_TEST: u32 = 256;
+const FIRST_UID: u32 = 0x6000_0000;
+
+/// What differs from one test to the next.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Executions at one time.
+    pub slots: u32,
+    /// Executions that may wait.
+    pub queue: u32,
+    /// More lines of executord's configuration.
+    pub more: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { slots: 4, queue: 64, more: String::new() }
+    }
+}
+
+/// executord and webd, until dropped.
+#[derive(Debug)]
+pub struct Daemons {
+    webd: Daemon,
+    executord: Daemon,
+    /// User ids that executions get.
+    pub uids: RangeInclusive<u32>,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+impl Daemons {
+    /// Start both and wait until both answer.
+    ///
+    /// # Errors
+    /// In words with what the daemons said, if a binary is not there or one does not come up.
+    pub async fn start(settings: &Settings) -> io::Result<Self> {
+        if !nix::unistd::getuid().is_root() {
+            return Err(io::Error::other("executord needs root, and so do its tests"));
+        }
+        // webd, which is nobody, must reach the socket; it may not look around.
+        let directory = tempfile::Builder::new()
+            .prefix("executor-e2e-")
+            .permissions(Permissions::from_mode(0o711))
+            .tempdir()?;
+        let uids = uids_of_a_test();
+        fs::write(directory.path().join("executord.toml"), configuration(directory.path(), settings, &uids))?;
+        fs::write(directory.path().join("webd.toml"), "")?;
+        // Where the build directory is closed to nobody, a copy is not.
+        fs::copy(binary("webd")?, directory.path().join("webd"))?;
+
+        let executord = start_executord(directory.path())?;
+        let address = free_address()?;
+        let webd = Daemon::start("webd", directory.path(), webd_command(directory.path(), address))?;
+        let mut daemons = Self { webd, executord, uids, address, directory };
+        daemons.wait_for_executord().await?;
+        daemons.wait_for_webd().await?;
+        Ok(daemons)
+    }
+
+    /// An address of webd.
+    ///
+    /// # Panics
+    /// If `path` can not stand in an address.
+    #[must_use]
+    pub fn url(&self, path: &str) -> Uri {
+        format!("http://{}{path}", self.address).parse().expect("a path")
+    }
+
+    /// The socket of executord.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        socket(self.directory.path())
+    }
+
+    /// The directory that executord keeps its things in.
+    #[must_use]
+    pub fn runtime_directory(&self) -> PathBuf {
+        runtime_directory(self.directory.path())
+    }
+
+    /// `POST /api/execute`, once.
+    ///
+    /// # Errors
+    /// [`HttpError`] if no JSON comes back.
+    pub async fn post(&self, body: &Value) -> Result<Answer, HttpError> {
+        http::post(&self.url("/api/execute"), body, DEADLINE).await
+    }
+
+    /// `POST /api/execute` that must be answered with 200.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub async fn execute(&self, body: &Value) -> Value {
+        let answer = self.post(body).await.unwrap_or_else(|error| self.give_up(&error.to_string()));
+        assert_eq!(answer.status, 200, "{body} was answered with {}\n{}", answer.json, self.logs());
+        answer.json
+    }
+
+    /// What executord says of itself.
+    ///
+    /// # Panics
+    /// If it says nothing.
+    pub async fn status(&self) -> ServerStatus {
+        match ask_status(&self.socket()).await {
+            Ok(status) => status,
+            Err(error) => self.give_up(&error.to_string()),
+        }
+    }
+
+    /// executord's pid.
+    #[must_use]
+    pub fn executord_pid(&self) -> u32 {
+        self.executord.child.id()
+    }
+
+    /// webd's pid.
+    #[must_use]
+    pub fn webd_pid(&self) -> u32 {
+        self.webd.child.id()
+    }
+
+    /// `kill -9` executord, as if it had crashed, and reap it.
+    ///
+    /// # Errors
+    /// If it can not be reaped.
+    pub fn kill_executord(&mut self) -> io::Result<ExitStatus> {
+        self.executord.child.kill()?;
+        self.executord.child.wait()
+    }
+
+    /// Start executord again in the same directory, and wait until it answers.
+    ///
+    /// # Errors
+    /// As [`Daemons::start`].
+    pub async fn restart_executord(&mut self) -> io::Result<()> {
+        self.executord = start_executord(self.directory.path())?;
+        self.wait_for_executord().await
+    }
+
+    /// What both have written to stderr so far.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        format!("--- executord:\n{}\n--- webd:\n{}", self.executord.log(), self.webd.log())
+    }
+
+    async fn wait_for_executord(&mut self) -> io::Result<()> {
+        for _ in 0..ATTEMPTS {
+            if ask_status(&self.socket()).await.is_ok() {
+                return Ok(());
+            }
+            self.executord.still_runs()?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(io::Error::other(format!("executord does not answer\n{}", self.logs())))
+    }
+
+    async fn wait_for_webd(&mut self) -> io::Result<()> {
+        let url = self.url("/api/languages");
+        for _ in 0..ATTEMPTS {
+            if matches!(http::get(&url, DEADLINE).await, Ok(Answer { status: 200, .. })) {
+                return Ok(());
+            }
+            self.webd.still_runs()?;
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(io::Error::other(format!("webd does not answer\n{}", self.logs())))
+    }
+
+    #[expect(clippy::panic, reason = "what it says is for the reader of a failed test")]
+    fn give_up(&self, why: &str) -> ! {
+        panic!("{why}\n{}", self.logs())
+    }
+}
+
+/// Look again and again until `done` says so; `false` if it never does.
+pub async fn eventually<F: Future<Output = bool>>(done: impl Fn() -> F) -> bool {
+    for _ in 0..ATTEMPTS {
+        if done().await {
+            return true;
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    done().await
+}
+
+/// A binary of the product: in `$EXECUTOR_BIN_DIR`, or where cargo put it beside this test.
+///
+/// # Errors
+/// If it is in neither.
+pub fn binary(name: &str) -> io::Result<PathBuf> {
+    let directory = match std::env::var_os("EXECUTOR_BIN_DIR") {
+        Some(directory) => PathBuf::from(directory),
+        None => {
+            let me = std::env::current_exe()?;
+            let built = me.ancestors().find(|path| path.join(name).is_file());
+            built
+                .ok_or_else(|| io::Error::other(format!("{name} is not built: cargo build --workspace")))?
+                .to_owned()
+        }
+    };
+    let path = directory.join(name);
+    path.metadata().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    Ok(path)
+}
+
+/// A process of ours, ended when dropped.
+#[derive(Debug)]
+struct Daemon {
+    name: &'static str,
+    child: Child,
+    log: PathBuf,
+}
+
+impl Daemon {
+    fn start(name: &'static str, directory: &Path, mut command: Command) -> io::Result<Self> {
+        let log = directory.join(format!("{name}.log"));
+        let file = File::options().create(true).append(true).open(&log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .map_err(|error| io::Error::new(error.kind(), format!("start {name}: {error}")))?;
+        Ok(Self { name, child, log })
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    fn still_runs(&mut self) -> io::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => {
+                Err(io::Error::other(format!("{} ended with {status}:\n{}", self.name, self.log())))
+            }
+        }
+    }
+
+    /// SIGTERM, and SIGKILL if that does not help. Whether it ended by itself.
+    fn end(&mut self) -> bool {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return true;
+        }
+        let pid = Pid::from_raw(self.child.id().cast_signed());
+        // If it is gone in this moment, the wait below sees it.
+        let _ = kill(pid, Signal::SIGTERM);
+        for _ in 0..ATTEMPTS {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return true;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        false
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        if !self.end() {
+            eprintln!("{} did not end on SIGTERM:\n{}", self.name, self.log());
+        } else if std::thread::panicking() {
+            eprintln!("--- {} said:\n{}", self.name, self.log());
+        }
+    }
+}
+
+fn configuration(directory: &Path, settings: &Settings, uids: &RangeInclusive<u32>) -> String {
+    let languages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
+    let helper = binary("executor-sandbox").unwrap_or_else(|_| "executor-sandbox".into());
+    let Settings { slots, queue, more } = settings;
+    format!(
+        "runtime_directory = {runtime:?}\n\
+         languages = [{languages:?}]\n\
+         helper = {helper:?}\n\
+         webd_user = {WEBD_USER:?}\n\
+         slots = {slots}\n\
+         queue = {queue}\n\
+         uids = {{ first = {first}, last = {last} }}\n\
+         {more}\n\
+         [socket]\n\
+         path = {socket:?}\n\
+         group = {WEBD_GROUP:?}\n",
+        runtime = runtime_directory(directory),
+        socket = socket(directory),
+        first = uids.start(),
+        last = uids.end(),
+    )
+}
+
+fn start_executord(directory: &Path) -> io::Result<Daemon> {
+    let mut command = Command::new(binary("executord")?);
+    command.arg("--config").arg(directory.join("executord.toml"));
+    Daemon::start("executord", directory, command)
+}
+
+/// Without root, capabilities, groups, or a way to any of them.
+fn webd_command(directory: &Path, address: SocketAddr) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .arg(format!("--reuid={WEBD_USER}"))
+        .arg(format!("--regid={WEBD_GROUP}"))
+        .args(["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"])
+        .arg(directory.join("webd"))
+        .arg("--config")
+        .arg(directory.join("webd.toml"))
+        .arg("--listen")
+        .arg(address.to_string())
+        .arg("--socket")
+        .arg(socket(directory));
+    command
+}
+
+fn socket(directory: &Path) -> PathBuf {
+    runtime_directory(directory).join("executord.sock")
+}
+
+fn runtime_directory(directory: &Path) -> PathBuf {
+    directory.join("run")
+}
+
+async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientError> {
+    let mut client = Client::connect(socket).await?;
+    client.send(Request::Status).await?;
+    match client.event().await? {
+        Event::Status(status) => Ok(*status),
+        _ => Err(protocol::ClientError::Unexpected),
+    }
+}
+
+/// Tests of one process follow each other, processes differ in their pid.
+fn uids_of_a_test() -> RangeInclusive<u32> {
+    static TESTS: AtomicU32 = AtomicU32::new(0);
+    let test = TESTS.fetch_add(1, Ordering::Relaxed) % 64;
+    let first = FIRST_UID + (std::process::id() % 0x8000 * 64 + test) * UIDS_OF_A_TEST;
+    first..=first + UIDS_OF_A_TEST - 1
+}
+
+/// Nobody listens there in this moment. Between this and webd's own bind somebody could; then webd says so.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}

@@ -1,0 +1,180 @@
+//! After many executions, and after executord was killed in the middle of some, nothing of them is left.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::inventory;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+const EXECUTIONS: usize = 200;
+const CONCURRENCY: usize = 16;
+/// By how much the daemons' memory may differ after [`EXECUTIONS`]: an allocator keeps some for the next one. A leak of
+/// one output buffer an execution would be more.
+const MEMORY_MAY_GROW: u64 = 16 * 1024 * 1024;
+const FILES_MAY_GROW: usize = 8;
+
+/// What an execution might leave behind. Sandboxes that wait for work come and go, so their processes are told apart
+/// by name.
+#[derive(Debug, PartialEq, Eq)]
+struct Inventory {
+    marked_processes: Vec<inventory::Process>,
+    mounts_here: Vec<String>,
+    files: BTreeSet<PathBuf>,
+    ipc: Vec<String>,
+    running: u32,
+    withheld: u32,
+}
+
+async fn take(daemons: &Daemons) -> Inventory {
+    let mut marked_processes = inventory::processes(&daemons.uids).expect("/proc is there");
+    marked_processes.retain(|process| process.name == "sleep");
+    let status = daemons.status().await;
+    Inventory {
+        marked_processes,
+        mounts_here: inventory::mounts(std::process::id()).expect("/proc is there"),
+        files: inventory::files(&daemons.uids),
+        ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is there"),
+        running: status.running,
+        withheld: status.withheld_uids,
+    }
+}
+
+impl Inventory {
+    /// The same mounts, and nothing else.
+    fn empty_with_mounts_of(other: &Self) -> Self {
+        Self {
+            marked_processes: Vec::new(),
+            mounts_here: other.mounts_here.clone(),
+            files: BTreeSet::new(),
+            ipc: Vec::new(),
+            running: 0,
+            withheld: 0,
+        }
+    }
+}
+
+/// Each leaves what it can: processes, files, shared memory, a full disk; or ends in an untidy way.
+fn untidy(number: usize) -> Value {
+    let limits = json!({ "wall_ms": 5000 });
+    let (language, code) = match number % 8 {
+        0 => (
+            "python",
+            "import os\nif os.fork() == 0:\n    os.setsid()\n    os.execvp('sleep', ['sleep', '600'])\nprint('ok')",
+        ),
+        1 => (
+            "python",
+            "for d in '/tmp', '/dev/shm', '.':\n    for i in range(50): open(f'{d}/left-{i}', 'w').write('x' * 9999)\nprint('ok')",
+        ),
+        2 => ("python", "import os, time\nos.kill(os.getpid(), 9)"),
+        3 => (
+            "javascript",
+            "const { spawn } = require('child_process');\nspawn('sleep', ['600'], { detached: true }).unref();\nprocess.exit(0);",
+        ),
+        4 => ("python", "print('x' * 3_000_000)"),
+        5 => ("python", "import ctypes\nprint(ctypes.CDLL(None).shmget(0, 4096, 0o1666))"),
+        6 => (
+            "python",
+            "import os\nos.makedirs('/tmp/' + '/'.join(['d'] * 60))\nos.chmod('/tmp/d', 0)\nprint('ok')",
+        ),
+        _ => ("javascript", "console.log('ok');"),
+    };
+    json!({ "language": language, "code": code, "limits": limits })
+}
+
+#[tokio::test]
+async fn two_hundred_executions_leave_nothing() {
+    let daemons = Arc::new(Daemons::start(&Settings::default()).await.expect("both daemons come up"));
+    // What is allocated once, for the first of a kind, is no leak.
+    run_untidy(&daemons, 2 * CONCURRENCY).await;
+    let before = take(&daemons).await;
+    let groups = inventory::cgroups().len();
+    let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
+    let mounts = inventory::mounts(executord).expect("executord runs");
+    let usage = |pid| {
+        let memory = inventory::resident_bytes(pid).expect("it runs");
+        (memory, inventory::open_files(pid).expect("it runs"))
+    };
+    let usage_before = [usage(executord), usage(webd)];
+
+    run_untidy(&daemons, EXECUTIONS).await;
+
+    let expected = Inventory::empty_with_mounts_of(&before);
+    eventually(|| async { take(&daemons).await == expected }).await;
+    assert_eq!(take(&daemons).await, expected);
+    assert_eq!(inventory::mounts(executord).expect("executord runs"), mounts, "mounts of executord");
+    for (pid, (memory, files)) in [executord, webd].into_iter().zip(usage_before) {
+        let (memory_now, files_now) = usage(pid);
+        assert!(
+            memory_now <= memory + MEMORY_MAY_GROW,
+            "memory of {pid} grew from {memory} to {memory_now} bytes"
+        );
+        assert!(files_now <= files + FILES_MAY_GROW, "open files of {pid} grew from {files} to {files_now}");
+    }
+    let groups_stay = eventually(|| async { inventory::cgroups().len() <= groups }).await;
+    assert!(groups_stay, "there are {} control groups, there were {groups}", inventory::cgroups().len());
+
+    let uids = daemons.uids.clone();
+    drop(daemons);
+    assert_eq!(inventory::processes(&uids).expect("/proc is there"), [], "after executord has ended");
+}
+
+async fn run_untidy(daemons: &Arc<Daemons>, count: usize) {
+    let places = Arc::new(Semaphore::new(CONCURRENCY));
+    let mut executions = JoinSet::new();
+    for number in 0..count {
+        let (daemons, places) = (daemons.clone(), places.clone());
+        executions.spawn(async move {
+            let _place = places.acquire().await.expect("never closed");
+            let answer = daemons.execute(&untidy(number)).await;
+            assert!(answer["status"].is_string(), "{answer}");
+        });
+    }
+    while let Some(execution) = executions.join_next().await {
+        execution.expect("an execution is answered");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_executord_leaves_nothing_once_it_is_back() {
+    let mut daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
+    let before = take(&daemons).await;
+    let groups = inventory::cgroups();
+    let url = daemons.url("/api/execute");
+    let body = json!({
+        "language": "python",
+        "code": "import os\nfor d in '/tmp', '/dev/shm', '.': open(f'{d}/left', 'w').write('x')\n\
+                 if os.fork() == 0: os.setsid()\nos.execvp('sleep', ['sleep', '600'])",
+        "limits": { "wall_ms": 30_000 },
+    });
+    let mut executions = JoinSet::new();
+    for _ in 0..4 {
+        let (url, body) = (url.clone(), body.clone());
+        executions.spawn(async move { e2e::http::post(&url, &body, e2e::daemons::DEADLINE).await });
+    }
+    let all_run = eventually(|| async { take(&daemons).await.marked_processes.len() == 8 }).await;
+    assert!(all_run, "four programs of two processes each run\n{}", daemons.logs());
+
+    daemons.kill_executord().expect("it can be killed");
+    while let Some(answer) = executions.join_next().await {
+        // Cut off, but answered: in words, not with a result.
+        let answer = answer.expect("no panic").expect("webd answers");
+        assert!(answer.status >= 500, "HTTP {}: {}", answer.status, answer.json);
+    }
+    daemons.restart_executord().await.expect("executord comes up again");
+
+    let expected = Inventory::empty_with_mounts_of(&before);
+    eventually(|| async { take(&daemons).await == expected }).await;
+    assert_eq!(take(&daemons).await, expected, "{}", daemons.logs());
+    let groups_left = || -> Vec<PathBuf> { inventory::cgroups().difference(&groups).cloned().collect() };
+    eventually(|| async { groups_left().is_empty() }).await;
+    assert_eq!(groups_left(), Vec::<PathBuf>::new());
+
+    let answer = daemons.execute(&json!({ "language": "python", "code": "print(6 * 7)" })).await;
+    assert_eq!(answer["output"], "42\n");
+}

@@ -1,0 +1,223 @@
+//! Every way in which a program can end, reached by a real program in each of the main languages.
+
+#![forbid(unsafe_code)]
+
+use e2e::answer::contradictions;
+use e2e::daemons::{Daemons, Settings};
+use protocol::{
+    Client, Event, ExecuteRequest, LimitsRequest, Outcome, Request, RunRequest, SourceFile, StageName,
+    Status, Stdin,
+};
+use serde_json::{Value, json};
+
+/// A program, what it may use, and what must be in its answer.
+struct Case {
+    name: &'static str,
+    code: &'static str,
+    limits: Value,
+    expected: Value,
+}
+
+fn case(name: &'static str, code: &'static str, limits: Value, expected: Value) -> Case {
+    Case { name, code, limits, expected }
+}
+
+const MEMORY: u64 = 256 * 1024 * 1024;
+
+fn ok(code: &'static str) -> Case {
+    let expected = json!({
+        "status": "ok", "exit_code": 0, "signal": null, "cause": null, "truncated": false,
+        "output": "hello\n", "stdout": "hello\n", "stderr": "",
+    });
+    case("ok", code, json!({}), expected)
+}
+
+fn nonzero(code: &'static str) -> Case {
+    case(
+        "nonzero",
+        code,
+        json!({}),
+        json!({ "status": "nonzero", "exit_code": 7, "signal": null, "stderr": "no\n" }),
+    )
+}
+
+fn signal(code: &'static str, signal: i32) -> Case {
+    case("signal", code, json!({}), json!({ "status": "signal", "exit_code": null, "signal": signal }))
+}
+
+fn timeout_cpu(code: &'static str) -> Case {
+    let cause = json!({ "limit": "cpu_time", "allowed": 1000.0, "unit": "ms" });
+    let limits = json!({ "cpu_ms": 1000, "wall_ms": 60_000 });
+    case(
+        "timeout of CPU time",
+        code,
+        limits,
+        json!({ "status": "timeout", "exit_code": null, "cause": cause }),
+    )
+}
+
+fn timeout_wall(code: &'static str) -> Case {
+    let cause = json!({ "limit": "wall_time", "allowed": 1500.0, "unit": "ms" });
+    let expected = json!({ "status": "timeout", "exit_code": null, "cause": cause, "stdout": "waiting\n" });
+    case("timeout of wall time", code, json!({ "wall_ms": 1500 }), expected)
+}
+
+fn memory(code: &'static str) -> Case {
+    let cause = json!({ "limit": "memory", "allowed": MEMORY, "unit": "bytes" });
+    let limits = json!({ "memory_bytes": MEMORY, "wall_ms": 60_000, "cpu_ms": 60_000 });
+    case("memory", code, limits, json!({ "status": "memory", "exit_code": null, "cause": cause }))
+}
+
+fn output_limit(code: &'static str) -> Case {
+    let cause = json!({ "limit": "output", "allowed": 65_536, "unit": "bytes" });
+    let expected = json!({ "status": "output_limit", "truncated": true, "cause": cause, "stdout": "y\n".repeat(32_768) });
+    case("output limit", code, json!({ "output_bytes": 65_536 }), expected)
+}
+
+#[tokio::test]
+async fn javascript_reaches_every_status() {
+    let cases = [
+        ok("console.log('hello');"),
+        nonzero("console.error('no'); process.exitCode = 7;"),
+        signal("process.abort();", 6),
+        timeout_cpu("for (;;) {}"),
+        timeout_wall("console.log('waiting'); setTimeout(() => {}, 600000);"),
+        memory("const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1));"),
+        output_limit("for (;;) require('fs').writeSync(1, 'y\\n');"),
+        case(
+            "a mistake in the text",
+            "let = = 1;",
+            json!({}),
+            json!({ "status": "nonzero", "exit_code": 1, "stdout": "" }),
+        ),
+    ];
+    check("javascript", &cases, "console.log('waiting'); setTimeout(() => {}, 600000);").await;
+}
+
+#[tokio::test]
+async fn python_reaches_every_status() {
+    let cases = [
+        ok("print('hello')"),
+        nonzero("import sys\nprint('no', file=sys.stderr)\nsys.exit(7)"),
+        signal("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", 11),
+        timeout_cpu("while True: pass"),
+        timeout_wall("import time\nprint('waiting', flush=True)\ntime.sleep(600)"),
+        memory("all = []\nwhile True: all.append(b'x' * (1 << 20) + bytes([len(all) % 256]))"),
+        output_limit("import os\nwhile True: os.write(1, b'y\\n')"),
+        case(
+            "a mistake in the text",
+            "print(",
+            json!({}),
+            json!({ "status": "nonzero", "exit_code": 1, "stdout": "" }),
+        ),
+    ];
+    check("python", &cases, "import time\nprint('waiting', flush=True)\ntime.sleep(600)").await;
+}
+
+#[tokio::test]
+async fn cpp_reaches_every_status() {
+    let waiting = "#include <unistd.h>\nint main() { write(1, \"waiting\\n\", 8); sleep(600); }";
+    let cases = [
+        ok("#include <cstdio>\nint main() { std::puts(\"hello\"); }"),
+        nonzero("#include <cstdio>\nint main() { std::fputs(\"no\\n\", stderr); return 7; }"),
+        signal("int main() { *(volatile int *)0 = 1; }", 11),
+        timeout_cpu("int main() { for (volatile int i = 0;;) i = i + 1; }"),
+        timeout_wall(waiting),
+        memory(
+            "#include <cstdlib>\n#include <cstring>\n\
+             int main() { for (;;) { void *p = std::malloc(1 << 20); if (p) std::memset(p, 1, 1 << 20); \
+             asm volatile(\"\" : : \"r\"(p) : \"memory\"); } }",
+        ),
+        output_limit("#include <unistd.h>\nint main() { for (;;) write(1, \"y\\n\", 2); }"),
+        compile_error("int main() { return nothing; }"),
+    ];
+    check("cpp", &cases, waiting).await;
+}
+
+#[tokio::test]
+async fn java_reaches_every_status() {
+    let waiting = "class Main { public static void main(String[] a) throws Exception { \
+                   System.out.println(\"waiting\"); Thread.sleep(600000); } }";
+    let cases = [
+        ok("class Main { public static void main(String[] a) { System.out.println(\"hello\"); } }"),
+        nonzero(
+            "class Main { public static void main(String[] a) { System.err.println(\"no\"); System.exit(7); } }",
+        ),
+        // The JVM turns its own segmentation fault into an abort.
+        signal(
+            "import java.lang.reflect.Field;\n\
+             class Main { public static void main(String[] a) throws Exception { \
+             Field field = Class.forName(\"sun.misc.Unsafe\").getDeclaredField(\"theUnsafe\"); \
+             field.setAccessible(true); ((sun.misc.Unsafe) field.get(null)).putAddress(0, 0); } }",
+            6,
+        ),
+        timeout_cpu("class Main { public static void main(String[] a) { for (;;) {} } }"),
+        // The JVM takes a part of the second and a half for itself.
+        timeout_wall(waiting),
+        // What is on the heap ends in an OutOfMemoryError of Java's own; this is beside it.
+        memory(
+            "import java.lang.reflect.Field;\n\
+             class Main { public static void main(String[] a) throws Exception { \
+             Field field = Class.forName(\"sun.misc.Unsafe\").getDeclaredField(\"theUnsafe\"); \
+             field.setAccessible(true); var memory = (sun.misc.Unsafe) field.get(null); \
+             for (;;) memory.setMemory(memory.allocateMemory(1 << 20), 1 << 20, (byte) 1); } }",
+        ),
+        output_limit(
+            "import java.io.*;\n\
+             class Main { public static void main(String[] a) throws Exception { \
+             var out = new FileOutputStream(FileDescriptor.out); for (;;) out.write(\"y\\n\".getBytes()); } }",
+        ),
+        compile_error("class Main { int nothing = something; }"),
+    ];
+    check("java", &cases, waiting).await;
+}
+
+fn compile_error(code: &'static str) -> Case {
+    let compile = json!({ "status": "nonzero" });
+    let expected = json!({ "status": "compile_error", "stdout": "", "compile": compile, "runs": [] });
+    case("compile error", code, json!({}), expected)
+}
+
+async fn check(language: &str, cases: &[Case], waiting: &str) {
+    let daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
+    let mut wrong = Vec::new();
+    for Case { name, code, limits, expected } in cases {
+        let answer = daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;
+        let contradictions = contradictions(expected, &answer);
+        if !contradictions.is_empty() {
+            wrong.push(format!("{name}: {contradictions:?}\n    stderr: {}", answer["stderr"]));
+        }
+    }
+    let cancelled = cancel(&daemons, language, waiting).await;
+    if cancelled != Status::Cancelled {
+        wrong.push(format!("cancelled: ended with {cancelled:?}"));
+    }
+    assert!(wrong.is_empty(), "{language}:\n{}\n{}", wrong.join("\n"), daemons.logs());
+}
+
+/// Start a program over the socket, cancel it when it has begun to write, and tell how its run ended.
+async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
+    let mut client = Client::connect(&daemons.socket()).await.expect("executord listens");
+    let request = ExecuteRequest {
+        language: language.into(),
+        files: vec![SourceFile { path: None, content: waiting.to_owned().into() }],
+        runs: vec![RunRequest { stdin: Stdin::default(), args: Vec::new() }],
+        limits: LimitsRequest::default(),
+        client: None,
+    };
+    client.execute(request).await.expect("executord listens");
+    loop {
+        match client.event().await.expect("executord answers") {
+            Event::Output { .. } => client.send(Request::Cancel).await.expect("executord listens"),
+            Event::Finished(Outcome { runs, .. }) => {
+                let run = runs.into_iter().find(|run| run.stage == StageName::Run(0));
+                return run.expect("a run that had begun is reported").status;
+            }
+            Event::Queued { .. }
+            | Event::Started { .. }
+            | Event::StageStarted(_)
+            | Event::StageFinished(_) => {}
+            other => unreachable!("{other:?}"),
+        }
+    }
+}
