@@ -55,6 +55,8 @@ pub struct Daemons {
     executord: Daemon,
     /// User ids that executions get.
     pub uids: RangeInclusive<u32>,
+    /// What executord's control groups are called.
+    pub cgroup: String,
     address: SocketAddr,
     directory: TempDir,
 }
@@ -74,7 +76,9 @@ impl Daemons {
             .permissions(Permissions::from_mode(0o711))
             .tempdir()?;
         let uids = uids_of_a_test();
-        fs::write(directory.path().join("executord.toml"), configuration(directory.path(), settings, &uids))?;
+        let cgroup = format!("executor-e2e-{}", uids.start());
+        let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
+        fs::write(directory.path().join("executord.toml"), configuration)?;
         fs::write(directory.path().join("webd.toml"), "")?;
         // Where the build directory is closed to nobody, a copy is not.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
@@ -82,7 +86,7 @@ impl Daemons {
         let executord = start_executord(directory.path())?;
         let address = free_address()?;
         let webd = Daemon::start("webd", directory.path(), webd_command(directory.path(), address))?;
-        let mut daemons = Self { webd, executord, uids, address, directory };
+        let mut daemons = Self { webd, executord, uids, cgroup, address, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;
         Ok(daemons)
@@ -298,27 +302,32 @@ impl Drop for Daemon {
     }
 }
 
-fn configuration(directory: &Path, settings: &Settings, uids: &RangeInclusive<u32>) -> String {
-    let languages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
-    let helper = binary("executor-sandbox").unwrap_or_else(|_| "executor-sandbox".into());
+fn configuration(
+    directory: &Path,
+    settings: &Settings,
+    uids: &RangeInclusive<u32>,
+    cgroup: &str,
+) -> io::Result<String> {
+    let languages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages").canonicalize()?;
     let Settings { slots, queue, more } = settings;
-    format!(
+    Ok(format!(
         "runtime_directory = {runtime:?}\n\
          languages = [{languages:?}]\n\
          helper = {helper:?}\n\
          webd_user = {WEBD_USER:?}\n\
+         cgroup = {cgroup:?}\n\
+         userdb = \"off\"\n\
          slots = {slots}\n\
          queue = {queue}\n\
          uids = {{ first = {first}, last = {last} }}\n\
-         {more}\n\
-         [socket]\n\
-         path = {socket:?}\n\
-         group = {WEBD_GROUP:?}\n",
+         socket = {{ path = {socket:?}, group = {WEBD_GROUP:?} }}\n\
+         {more}\n",
+        helper = binary("executor-sandbox")?,
         runtime = runtime_directory(directory),
         socket = socket(directory),
         first = uids.start(),
         last = uids.end(),
-    )
+    ))
 }
 
 fn start_executord(directory: &Path) -> io::Result<Daemon> {

@@ -88,12 +88,12 @@ pub fn mounts(pid: u32) -> io::Result<Vec<String>> {
     Ok(points)
 }
 
-/// All control groups of the host.
+/// Control groups below one that is called `name`, and that one, in every hierarchy.
 #[must_use]
-pub fn cgroups() -> BTreeSet<PathBuf> {
+pub fn cgroups(name: &str) -> BTreeSet<PathBuf> {
     let mut groups = BTreeSet::new();
     walk(Path::new("/sys/fs/cgroup"), true, &mut |path, metadata| {
-        if metadata.is_dir() {
+        if metadata.is_dir() && path.components().any(|part| part.as_os_str() == name) {
             groups.insert(path.to_owned());
         }
     });

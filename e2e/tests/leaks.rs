@@ -93,7 +93,7 @@ async fn two_hundred_executions_leave_nothing() {
     // What is allocated once, for the first of a kind, is no leak.
     run_untidy(&daemons, 2 * CONCURRENCY).await;
     let before = take(&daemons).await;
-    let groups = inventory::cgroups().len();
+    let groups = inventory::cgroups(&daemons.cgroup);
     let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
     let mounts = inventory::mounts(executord).expect("executord runs");
     let usage = |pid| {
@@ -116,12 +116,14 @@ async fn two_hundred_executions_leave_nothing() {
         );
         assert!(files_now <= files + FILES_MAY_GROW, "open files of {pid} grew from {files} to {files_now}");
     }
-    let groups_stay = eventually(|| async { inventory::cgroups().len() <= groups }).await;
-    assert!(groups_stay, "there are {} control groups, there were {groups}", inventory::cgroups().len());
+    eventually(|| async { inventory::cgroups(&daemons.cgroup).is_subset(&groups) }).await;
+    let groups_left: Vec<_> = inventory::cgroups(&daemons.cgroup).difference(&groups).cloned().collect();
+    assert_eq!(groups_left, Vec::<PathBuf>::new());
 
-    let uids = daemons.uids.clone();
+    let (uids, cgroup) = (daemons.uids.clone(), daemons.cgroup.clone());
     drop(daemons);
     assert_eq!(inventory::processes(&uids).expect("/proc is there"), [], "after executord has ended");
+    assert_eq!(inventory::cgroups(&cgroup), BTreeSet::new(), "after executord has ended");
 }
 
 async fn run_untidy(daemons: &Arc<Daemons>, count: usize) {
@@ -144,7 +146,7 @@ async fn run_untidy(daemons: &Arc<Daemons>, count: usize) {
 async fn a_killed_executord_leaves_nothing_once_it_is_back() {
     let mut daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
     let before = take(&daemons).await;
-    let groups = inventory::cgroups();
+    let groups = inventory::cgroups(&daemons.cgroup);
     let url = daemons.url("/api/execute");
     let body = json!({
         "language": "python",
@@ -171,9 +173,9 @@ async fn a_killed_executord_leaves_nothing_once_it_is_back() {
     let expected = Inventory::empty_with_mounts_of(&before);
     eventually(|| async { take(&daemons).await == expected }).await;
     assert_eq!(take(&daemons).await, expected, "{}", daemons.logs());
-    let groups_left = || -> Vec<PathBuf> { inventory::cgroups().difference(&groups).cloned().collect() };
-    eventually(|| async { groups_left().is_empty() }).await;
-    assert_eq!(groups_left(), Vec::<PathBuf>::new());
+    eventually(|| async { inventory::cgroups(&daemons.cgroup).is_subset(&groups) }).await;
+    let groups_left: Vec<_> = inventory::cgroups(&daemons.cgroup).difference(&groups).cloned().collect();
+    assert_eq!(groups_left, Vec::<PathBuf>::new());
 
     let answer = daemons.execute(&json!({ "language": "python", "code": "print(6 * 7)" })).await;
     assert_eq!(answer["output"], "42\n");
