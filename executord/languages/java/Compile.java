@@ -16,7 +16,6 @@ import javax.lang.model.element.Modifier;
 import javax.lang.model.element.TypeElement;
 import javax.lang.model.type.TypeKind;
 import javax.lang.model.util.ElementFilter;
-import javax.lang.model.util.Elements;
 import javax.tools.Diagnostic;
 import javax.tools.DiagnosticListener;
 import javax.tools.ForwardingJavaFileObject;
@@ -76,11 +75,16 @@ public final class Compile {
             files.setLocationFromPaths(StandardLocation.SOURCE_PATH, List.of());
 
             List<Source> units = new ArrayList<>();
-            files.getJavaFileObjectsFromStrings(sources).forEach(file -> units.add(new Source(file)));
+            for (JavaFileObject file : files.getJavaFileObjectsFromStrings(sources)) {
+                // The program runs from the class path, where a module's declaration says nothing.
+                if (!file.isNameCompatible("module-info", JavaFileObject.Kind.SOURCE)) {
+                    units.add(new Source(file));
+                }
+            }
 
             // Without a listener for diagnostics javac words and counts them itself.
             JavacTask task = (JavacTask) compiler.getTask(printer, files, null, OPTIONS, null, units);
-            MainClasses mainClasses = new MainClasses(task.getElements(), sources.get(0));
+            MainClasses mainClasses = new MainClasses(task, sources.get(0));
             task.addTaskListener(mainClasses);
             boolean compiled = task.call();
             if (!compiled) {
@@ -136,10 +140,15 @@ public final class Compile {
         }
     }
 
-    /** A source file that may hold a public class of any name. */
+    /** A source file of any name, in which a public class may have any name. */
     private static final class Source extends ForwardingJavaFileObject<JavaFileObject> {
         Source(JavaFileObject file) {
             super(file);
+        }
+
+        @Override
+        public Kind getKind() {
+            return Kind.SOURCE;
         }
 
         @Override
@@ -152,13 +161,13 @@ public final class Compile {
 
     /** Collects the classes with a main method, in the order in which they are declared. */
     private static final class MainClasses implements TaskListener {
-        private final Elements elements;
+        private final JavacTask task;
         private final String mainSource;
         private final List<String> inMainSource = new ArrayList<>();
         private final List<String> elsewhere = new ArrayList<>();
 
-        MainClasses(Elements elements, String mainSource) {
-            this.elements = elements;
+        MainClasses(JavacTask task, String mainSource) {
+            this.task = task;
             this.mainSource = mainSource;
         }
 
@@ -177,7 +186,7 @@ public final class Compile {
 
         private void collect(TypeElement type, List<String> found) {
             if (ElementFilter.methodsIn(type.getEnclosedElements()).stream().anyMatch(MainClasses::isMain)) {
-                found.add(elements.getBinaryName(type).toString());
+                found.add(task.getElements().getBinaryName(type).toString());
             }
             ElementFilter.typesIn(type.getEnclosedElements()).forEach(nested -> collect(nested, found));
         }
