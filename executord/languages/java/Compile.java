@@ -105,8 +105,8 @@ public final class Compile {
     }
 
     /**
-     * Tells a program that is wrong from one that is too much for javac, such as an expression nested 10,000 deep. Called
-     * as a library javac reports the latter as a bug of its own; called as a command it does not, so neither do we.
+     * Tells a program that is wrong from one that is too much for javac, such as an expression nested 10,000 deep.
+     * Called as a library javac reports the latter as a bug of its own; called as a command it does not, nor do we.
      */
     private static int codeOfFailure(StringBuffer messages) {
         if (messages.indexOf("An exception has occurred in the compiler") != 0) {
