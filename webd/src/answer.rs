@@ -68,8 +68,8 @@ struct UsageJson {
 /// Limits by the names that a request gives them.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LimitsJson {
-    cpu_ms: f64,
-    wall_ms: f64,
+    cpu_ms: u64,
+    wall_ms: u64,
     memory_bytes: u64,
     processes: u32,
     output_bytes: u64,
@@ -209,8 +209,8 @@ impl LimitsJson {
     /// As JSON.
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            cpu_ms: milliseconds(limits.cpu_time),
-            wall_ms: milliseconds(limits.wall_time),
+            cpu_ms: whole_milliseconds(limits.cpu_time),
+            wall_ms: whole_milliseconds(limits.wall_time),
             memory_bytes: limits.memory.bytes(),
             processes: limits.processes,
             output_bytes: limits.output.bytes(),
@@ -225,6 +225,11 @@ impl LimitsJson {
 /// With three decimals.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
+}
+
+/// As a request asks for them.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn signal_name(signal: i32) -> String {

@@ -24,7 +24,7 @@ pub mod openapi;
 mod pace;
 mod privilege;
 mod request;
-mod routes;
+pub mod routes;
 pub mod server;
 mod service;
 mod static_files;

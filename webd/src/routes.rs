@@ -55,8 +55,13 @@ impl Front {
 
     /// A route's own name, for metrics.
     pub(crate) fn route(&self, path: &str) -> &'static str {
-        ROUTES.iter().map(|(route, _)| *route).find(|route| *route == path).unwrap_or("other")
+        paths().find(|route| *route == path).unwrap_or("other")
     }
+}
+
+/// The path of each route.
+pub fn paths() -> impl Iterator<Item = &'static str> {
+    ROUTES.iter().map(|(path, _)| *path)
 }
 
 /// All routes, with what every request passes around them.

@@ -26,7 +26,12 @@ pub(crate) struct StaticFiles {
 impl StaticFiles {
     /// Of this directory, whether it exists or not.
     pub(crate) fn new(directory: &Path) -> Self {
-        Self { files: ServeDir::new(directory).precompressed_gzip().precompressed_br() }
+        Self {
+            files: ServeDir::new(directory)
+                .redirect_to_trailing_slash(false)
+                .precompressed_gzip()
+                .precompressed_br(),
+        }
     }
 
     /// The file at the request's path.
@@ -35,23 +40,17 @@ impl StaticFiles {
             return ApiError::not_found().into_response();
         }
         let path = request.uri().path().to_owned();
-        let found = match self.files.try_call(request).await {
-            Ok(response) => response.map(Body::new),
-            // A name that the file system does not take is a name that is not there.
-            Err(error) => {
-                tracing::debug!(?path, %error, "static file");
-                return ApiError::not_found().into_response();
-            }
-        };
-        let mut response = match found.status() {
-            StatusCode::NOT_FOUND if path == "/" => {
-                ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response()
-            }
-            StatusCode::NOT_FOUND => return ApiError::not_found().into_response(),
-            StatusCode::BAD_REQUEST => {
+        let found = self.files.try_call(request).await;
+        let mut response = match found {
+            Ok(found) if found.status() == StatusCode::BAD_REQUEST => {
                 return ApiError::invalid_request("this is not a path").into_response();
             }
-            _ => found,
+            Ok(found) if found.status() != StatusCode::NOT_FOUND => found.map(Body::new),
+            // A name that the file system does not take is a name that is not there.
+            Ok(_) | Err(_) if path != "/" => return ApiError::not_found().into_response(),
+            Ok(_) | Err(_) => {
+                ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response()
+            }
         };
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));

@@ -68,8 +68,7 @@ impl Live {
                     Form::Ndjson => continue,
                 }
             };
-            let is_last =
-                matches!(event, Err(_) | Ok(Event::Finished(_) | Event::Rejected(_) | Event::Failed { .. }));
+            let is_last = !is_followed(&event);
             let told = Bytes::from(live.telling.tell(event));
             if is_last {
                 return Some((Ok(told), None));
@@ -87,6 +86,12 @@ impl Live {
             None => timeout(KEEP_ALIVE, self.client.event()).await.ok(),
         }
     }
+}
+
+/// More events come after this one.
+fn is_followed(event: &Result<Event, ClientError>) -> bool {
+    use Event::{Output, Queued, StageFinished, StageStarted, Started};
+    matches!(event, Ok(Queued { .. } | Started { .. } | StageStarted(_) | Output { .. } | StageFinished(_)))
 }
 
 /// What a client reads; the `type` is the name of the server-sent event as well.

@@ -1,0 +1,188 @@
+//! Everything beside executions: languages, health, metrics, the page, headers, other origins and hosts.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+
+mod support;
+
+use support::{hello, world, world_with};
+use webd::config::Origin;
+
+#[tokio::test]
+async fn languages_are_listed_with_what_an_editor_needs() {
+    let world = world(|_| vec![]).await;
+    insta::assert_json_snapshot!("languages", world.get("/api/languages").await.json());
+}
+
+#[tokio::test]
+async fn health_is_told() {
+    let world = world(|_| vec![]).await;
+    for path in ["/healthz", "/readyz"] {
+        let answer = world.get(path).await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_are_open_metrics() {
+    let world = world(|_| hello()).await;
+    world.execute(r#"{"code":"","language":"c"}"#).await;
+    world.execute("{").await;
+    world.request("BREW", "/api/execute?secret=1", &[], b"").await;
+    world.get("/nowhere").await;
+    let answer = world.get("/metrics").await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
+    );
+    let text = answer.text();
+    assert!(text.ends_with("# EOF\n"));
+    for line in [
+        r#"webd_http_requests_total{route="/api/execute",method="POST",status="200"} 1"#,
+        r#"webd_http_requests_total{route="/api/execute",method="POST",status="400"} 1"#,
+        r#"webd_http_requests_total{route="/api/execute",method="other",status="405"} 1"#,
+        r#"webd_http_requests_total{route="other",method="GET",status="404"} 1"#,
+        r#"webd_http_request_duration_seconds_count{route="/api/execute"} 3"#,
+        "webd_http_requests_in_flight 1",
+        "executor_up 1",
+        "executor_slots 2",
+        "executor_running 1",
+        "executor_queued 3",
+        "executor_queue_capacity 64",
+        "executor_free_uids 65000",
+        "executor_withheld_uids 4",
+        "executor_degraded 1",
+        "executor_draining 0",
+        "executor_uptime_seconds 61.5",
+        r#"executor_daemon_info{version="0.1.0",cgroups="cgroup v2"} 1"#,
+        r#"executor_executions_total{language="python",outcome="ok"} 7"#,
+        r#"executor_executions_total{language="cpp",outcome="compile_error"} 2"#,
+        r#"executor_step_duration_seconds_bucket{le="0.001",step="run"} 0"#,
+        r#"executor_step_duration_seconds_bucket{le="0.002",step="run"} 5"#,
+        r#"executor_step_duration_seconds_bucket{le="10.0",step="run"} 5"#,
+        r#"executor_step_duration_seconds_bucket{le="+Inf",step="run"} 6"#,
+        r#"executor_step_duration_seconds_count{step="run"} 6"#,
+        r#"executor_step_duration_seconds_sum{step="run"} 20.5"#,
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+    assert!(text.lines().any(|line| line.starts_with("webd_connections ")));
+    assert!(!text.contains("BREW") && !text.contains("secret") && !text.contains("nowhere"));
+}
+
+#[tokio::test]
+async fn without_a_built_page_there_is_a_word_about_it() {
+    let world = world(|_| vec![]).await;
+    let answer = world.get("/").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(answer.text().contains("npm run build"));
+}
+
+#[tokio::test]
+async fn the_built_page_is_served() {
+    let world = world(|_| vec![]).await;
+    let web = world.directory.path().join("web");
+    std::fs::create_dir_all(web.join("assets")).unwrap();
+    std::fs::write(web.join("index.html"), "<h1>page</h1>").unwrap();
+    std::fs::write(web.join("assets/main-1a2b.js"), "1").unwrap();
+    let page = world.get("/").await;
+    assert_eq!((page.status, page.text().as_str()), (200, "<h1>page</h1>"));
+    assert_eq!(page.header("content-type"), Some("text/html"));
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
+    let script = world.get("/assets/main-1a2b.js").await;
+    assert_eq!(script.header("content-type"), Some("text/javascript"));
+    assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
+    assert_eq!(world.get("/assets/other.js").await.code(), "not_found");
+    assert_eq!(world.get("/assets").await.status, 404);
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_browsers_safe() {
+    let world = world(|_| hello()).await;
+    for (method, path) in [
+        ("GET", "/"),
+        ("GET", "/healthz"),
+        ("GET", "/nowhere"),
+        ("PUT", "/metrics"),
+        ("POST", "/api/execute"),
+    ] {
+        let answer = world.request(method, path, &[], b"").await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cross-origin-opener-policy", "same-origin"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{method} {path} {name}");
+        }
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{method} {path}");
+    }
+}
+
+const PREFLIGHT: [&str; 2] =
+    ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"];
+
+#[tokio::test]
+async fn other_origins_are_let_in_by_name_only() {
+    let origin = |text: &str| Origin::try_from(text.to_owned()).unwrap();
+    let allowed = vec![origin("https://a.example"), origin("http://localhost:5173")];
+    let world = world_with(|config| config.allowed_origins = allowed, |_| hello()).await;
+    for (from, let_in) in
+        [("https://a.example", true), ("http://localhost:5173", true), ("https://evil.example", false)]
+    {
+        let header = format!("Origin: {from}");
+        let preflight =
+            world.request("OPTIONS", "/api/execute", &[&header, PREFLIGHT[0], PREFLIGHT[1]], b"").await;
+        assert_eq!(preflight.status, 200);
+        let error = world.request("POST", "/api/execute", &[&header], b"").await;
+        assert_eq!(error.status, 415);
+        for answer in [preflight, error] {
+            assert_eq!(answer.header("access-control-allow-origin"), let_in.then_some(from));
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_other_origin_is_let_in_by_default() {
+    let world = world(|_| hello()).await;
+    let answer =
+        world.request("OPTIONS", "/api/execute", &["Origin: https://a.example", PREFLIGHT[0]], b"").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
+async fn other_hosts_are_refused_where_ours_are_listed() {
+    let hosts = vec!["Example.org".to_owned(), "[::1]".to_owned()];
+    let world = world_with(|config| config.allowed_hosts = hosts, |_| hello()).await;
+    for (host, status) in [
+        ("example.org", 200),
+        ("EXAMPLE.ORG:3000", 200),
+        ("[::1]:3000", 200),
+        ("[::1]", 200),
+        ("evil.example", 421),
+        ("example.org.evil.example", 421),
+        ("", 421),
+    ] {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        let answer = support::parse(&world.raw(request.as_bytes()).await);
+        assert_eq!(answer.status, status, "{host}");
+        if status == 421 {
+            assert_eq!(answer.code(), "wrong_host");
+        }
+    }
+}
+
+#[tokio::test]
+async fn trusted_proxies_tell_for_whom_they_ask() {
+    let trusted = vec!["127.0.0.0/8".to_owned().try_into().unwrap()];
+    let mut world = world_with(|config| config.trusted_proxies = trusted, |_| hello()).await;
+    let headers = ["Content-Type: application/json", "X-Forwarded-For: 9.9.9.9, 192.0.2.7, 127.0.0.9"];
+    world.request("POST", "/api/execute", &headers, br#"{"code":"","language":"c"}"#).await;
+    let support::Seen::Asked(request) = world.saw().await else { panic!() };
+    assert_eq!(request.client.as_deref(), Some("192.0.2.7"));
+}

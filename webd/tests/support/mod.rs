@@ -1,0 +1,316 @@
+//! A daemon that follows a script, a webd before it, and a client that says exactly the bytes it is given.
+
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use protocol::codec::Frames;
+use protocol::{
+    Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, Language,
+    Limits, Outcome, Request, ServerStatus, StageName, StageReport, Status, StepTimes, StreamName, Usage,
+};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+use tokio_util::codec::Framed;
+use webd::{Config, Front};
+
+/// Nothing here takes that long; what does is broken.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the daemon does after it was asked to execute.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Say(Event),
+    Wait(Duration),
+    /// Until the client hangs up.
+    WaitForHangUp,
+    /// Write to stdout for as long as somebody reads.
+    Flood,
+    HangUp,
+}
+
+/// What the daemon saw.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Seen {
+    Asked(Box<ExecuteRequest>),
+    HungUp,
+}
+
+pub(crate) struct World {
+    pub(crate) address: SocketAddr,
+    pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
+    pub(crate) directory: tempfile::TempDir,
+}
+
+/// A webd before a daemon that follows `script` for every execution.
+pub(crate) async fn world(script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static) -> World {
+    world_with(|_| {}, script).await
+}
+
+pub(crate) async fn world_with(
+    configure: impl FnOnce(&mut Config),
+    script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static,
+) -> World {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = Config { socket: directory.path().join("executord.sock"), ..Config::default() };
+    config.web = directory.path().join("web");
+    let daemon = UnixListener::bind(&config.socket).unwrap();
+    let (tell, seen) = mpsc::unbounded_channel();
+    let script: Arc<Script> = Arc::new(script);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = daemon.accept().await {
+            tokio::spawn(converse(stream, Arc::clone(&script), tell.clone()));
+        }
+    });
+    configure(&mut config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(webd::server::serve(listener, Arc::new(Front::new(config)), std::future::pending()));
+    World { address, seen, directory }
+}
+
+type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;
+
+async fn converse(stream: UnixStream, script: Arc<Script>, tell: mpsc::UnboundedSender<Seen>) -> Option<()> {
+    let mut frames = Framed::new(stream, Frames::hello());
+    frames.next().await?.ok()?;
+    frames.send(Hello::OURS).await.ok()?;
+    let mut frames = frames.map_codec(Frames::after_hello::<Request, Event>);
+    let request = match frames.next().await?.ok()? {
+        Request::Execute(request) => *request,
+        Request::Languages => return frames.send(Event::Languages(languages())).await.ok(),
+        Request::Status => return frames.send(Event::Status(Box::new(status()))).await.ok(),
+        _ => return None,
+    };
+    let steps = script(&request);
+    let _ = tell.send(Seen::Asked(Box::new(request)));
+    for step in steps {
+        match step {
+            Step::Say(event) => frames.send(event).await.ok()?,
+            Step::Wait(time) => sleep(time).await,
+            Step::HangUp => return None,
+            Step::WaitForHangUp => {
+                if frames.next().await.is_none() {
+                    let _ = tell.send(Seen::HungUp);
+                    return None;
+                }
+            }
+            Step::Flood => {
+                let piece = output(StreamName::Stdout, &[b'x'; 65536]);
+                while frames.send(piece.clone()).await.is_ok() {}
+                let _ = tell.send(Seen::HungUp);
+                return None;
+            }
+        }
+    }
+    // The connection may serve another execution: it is the client who ends it.
+    frames.next().await?.ok()?;
+    None
+}
+
+pub(crate) fn say(events: Vec<Event>) -> Vec<Step> {
+    events.into_iter().map(Step::Say).collect()
+}
+
+pub(crate) fn id() -> ExecutionId {
+    ExecutionId(uuid::Uuid::from_u128(0x0123_4567_89ab_4cde_8f01_2345_6789_abcd))
+}
+
+pub(crate) fn limits() -> Limits {
+    Limits {
+        cpu_time: Duration::from_secs(10),
+        wall_time: Duration::from_secs(15),
+        memory: ByteCount::mib(256),
+        processes: 40,
+        output: ByteCount::mib(1),
+        file_size: ByteCount::mib(16),
+        disk: ByteCount::mib(64),
+        files: 1000,
+        open_files: 256,
+    }
+}
+
+pub(crate) fn started() -> Event {
+    Event::Started { id: id(), limits: Box::new(limits()) }
+}
+
+pub(crate) fn output(stream: StreamName, bytes: &[u8]) -> Event {
+    Event::Output { stream, bytes: Bytes::copy_from_slice(bytes) }
+}
+
+pub(crate) fn report(stage: StageName, status: Status) -> StageReport {
+    let usage = Usage {
+        wall_time: Duration::from_micros(12_345),
+        cpu_time: Duration::from_micros(6_789),
+        peak_memory: ByteCount::mib(5),
+    };
+    StageReport { stage, status, usage, stdout_truncated: false, stderr_truncated: false }
+}
+
+/// One run that writes `stdout` and ends with `status`.
+pub(crate) fn one_run(stdout: &[u8], status: Status) -> Vec<Event> {
+    let run = report(StageName::Run(0), status);
+    vec![
+        started(),
+        Event::StageStarted(StageName::Run(0)),
+        output(StreamName::Stdout, stdout),
+        Event::StageFinished(run.clone()),
+        Event::Finished(Outcome { id: id(), compile: None, runs: vec![run] }),
+    ]
+}
+
+pub(crate) fn hello() -> Vec<Step> {
+    say(one_run(b"hi\n", Status::Exited(0)))
+}
+
+pub(crate) fn languages() -> Vec<Language> {
+    let python = Language {
+        name: "python".to_owned(),
+        title: "Python 3".to_owned(),
+        aliases: vec!["py".to_owned()],
+        extensions: vec!["py".to_owned()],
+        file_name: "main.py".to_owned(),
+        availability: Availability::Available { version: "Python 3.11.2".to_owned() },
+        limits: limits(),
+        compile_limits: None,
+        editor: Editor { mode: "python".to_owned(), line_comment: "#".to_owned(), indent: 4 },
+        example: "print(\"hello\")\n".to_owned(),
+    };
+    let go = Language {
+        name: "go".to_owned(),
+        availability: Availability::Unavailable { reason: "go is not installed".to_owned() },
+        compile_limits: Some(limits()),
+        ..python.clone()
+    };
+    vec![go, python]
+}
+
+pub(crate) fn status() -> ServerStatus {
+    ServerStatus {
+        version: "0.1.0".to_owned(),
+        uptime: Duration::from_millis(61_500),
+        draining: false,
+        slots: 2,
+        running: 1,
+        queued: 3,
+        queue_capacity: 64,
+        cgroups: "cgroup v2".to_owned(),
+        degraded: vec!["no Landlock".to_owned()],
+        free_uids: 65_000,
+        withheld_uids: 4,
+        executions: vec![
+            ExecutionCount { language: "python".to_owned(), result: "ok".to_owned(), count: 7 },
+            ExecutionCount { language: "cpp".to_owned(), result: "compile_error".to_owned(), count: 2 },
+        ],
+        steps: vec![StepTimes {
+            step: "run".to_owned(),
+            buckets: (0..16).map(|bucket| u64::from(bucket == 3) * 5 + u64::from(bucket == 15)).collect(),
+            total: Duration::from_millis(20_500),
+        }],
+    }
+}
+
+/// An answer as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    pub(crate) fn code(&self) -> String {
+        let json = self.json();
+        assert!(json["error"].as_str().is_some_and(|words| !words.is_empty()), "{json}");
+        json["code"].as_str().unwrap().to_owned()
+    }
+}
+
+impl World {
+    /// Send these bytes, and read until the server closes.
+    pub(crate) async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            // The server may refuse while we still speak.
+            let _ = stream.write_all(bytes).await;
+            let mut came = Vec::new();
+            let _ = stream.read_to_end(&mut came).await;
+            came
+        };
+        timeout(PATIENCE, exchange).await.expect("the server closes")
+    }
+
+    pub(crate) async fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+        let mut bytes =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n").into_bytes();
+        for header in headers {
+            bytes.extend_from_slice(format!("{header}\r\n").as_bytes());
+        }
+        if !body.is_empty() {
+            bytes.extend_from_slice(format!("Content-Length: {}\r\n", body.len()).as_bytes());
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(body);
+        parse(&self.raw(&bytes).await)
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[], b"").await
+    }
+
+    pub(crate) async fn execute(&self, body: impl AsRef<[u8]>) -> Answer {
+        self.request("POST", "/api/execute", &["Content-Type: application/json"], body.as_ref()).await
+    }
+
+    pub(crate) async fn live(&self, accept: &str, body: &str) -> Answer {
+        let accept = format!("Accept: {accept}");
+        self.request("POST", "/api/execute", &["Content-Type: application/json", &accept], body.as_bytes())
+            .await
+    }
+
+    pub(crate) async fn saw(&mut self) -> Seen {
+        timeout(PATIENCE, self.seen.recv()).await.expect("the daemon sees something").unwrap()
+    }
+}
+
+pub(crate) fn parse(bytes: &[u8]) -> Answer {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(bytes)));
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut answer = Answer { status, head, body: bytes[end + 4..].to_vec() };
+    if answer.header("transfer-encoding") == Some("chunked") {
+        answer.body = dechunked(&answer.body);
+    }
+    answer
+}
+
+fn dechunked(mut bytes: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|window| window == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        whole.extend_from_slice(&bytes[end + 2..end + 2 + size]);
+        bytes = &bytes[end + 2 + size + 2..];
+    }
+    whole
+}
