@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -99,12 +99,6 @@ impl Supervisor {
         self.process.id()
     }
 
-    /// For waiting until [`Supervisor::reply`] has something.
-    #[must_use]
-    pub fn socket(&self) -> BorrowedFd<'_> {
-        self.socket.as_fd()
-    }
-
     /// Have `plan` executed, with `sources` as the contents of its source files. `Launched` or `NotLaunched`
     /// is the answer, and `Gone` comes after the former.
     ///
@@ -150,6 +144,20 @@ impl Supervisor {
             GONE => Reply::Gone(NamespaceGone(())),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }))
+    }
+}
+
+/// For waiting until [`Supervisor::reply`] has something.
+impl AsRawFd for Supervisor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// The same, borrowed.
+impl AsFd for Supervisor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 }
 

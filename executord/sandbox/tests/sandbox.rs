@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ impl Slot {
 
     fn reply(&self) -> Reply {
         loop {
-            let mut watched = [PollFd::new(self.supervisor.socket(), PollFlags::POLLIN)];
+            let mut watched = [PollFd::new(self.supervisor.as_fd(), PollFlags::POLLIN)];
             assert_eq!(poll(&mut watched, PollTimeout::from(20_000_u16)).unwrap(), 1, "no reply");
             if let Some(reply) = self.supervisor.reply().unwrap() {
                 return reply;

@@ -1,0 +1,246 @@
+//! `executord.toml`: what an administrator can say. Defaults live in the types; unknown keys are mistakes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::Limits;
+use serde::Deserialize;
+
+use crate::limits::{self, LimitSettings, at_most};
+use crate::quantity::Quantity;
+
+/// Read if nothing else is named.
+const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Where the socket and the daemon's own files are; made if it is not there.
+    pub(crate) runtime_directory: PathBuf,
+    /// Where language files are. A later directory overrides an earlier one, by the language's name.
+    pub(crate) languages: Vec<PathBuf>,
+    /// The program that builds sandboxes.
+    pub(crate) helper: PathBuf,
+    /// What of the host every program sees, beside /usr; read-only, and executable.
+    pub(crate) toolchains: Vec<PathBuf>,
+    /// The user that webd runs as; it may connect.
+    pub(crate) webd_user: String,
+    /// Executions at one time; 0 means as many as there are cores.
+    pub(crate) slots: u32,
+    /// Executions that may wait for a slot.
+    pub(crate) queue: u32,
+    /// Cores that one execution may use at a time; 0 means all.
+    pub(crate) cpus: u32,
+    /// What our groups are called in the cgroup file system.
+    pub(crate) cgroup: String,
+    /// Between SIGTERM to a program's process group and the kill of everything.
+    pub(crate) grace: Quantity<Duration>,
+    /// How long running executions may take when the daemon is told to stop.
+    pub(crate) drain: Quantity<Duration>,
+    /// Tell systemd of each user while it lives, so that `ps` and `getent` know its name.
+    pub(crate) userdb: Userdb,
+    /// The socket.
+    pub(crate) socket: Socket,
+    /// The user ids that executions get.
+    pub(crate) uids: UidRange,
+    /// What programs may use.
+    pub(crate) limits: LimitSections,
+}
+
+/// Whether users are made known to systemd-userdbd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Userdb {
+    /// Where the host runs systemd.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+/// The socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Socket {
+    /// Where it is; by default `executord.sock` in the runtime directory.
+    pub(crate) path: Option<PathBuf>,
+    /// Whose members may connect; by default `executor`.
+    pub(crate) group: Option<String>,
+}
+
+/// User ids, and group ids of the same numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UidRange {
+    /// The first.
+    pub(crate) first: u32,
+    /// The last.
+    pub(crate) last: u32,
+}
+
+/// What programs may use.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitSections {
+    /// A run, unless its language or the request says otherwise.
+    pub(crate) run: LimitSettings,
+    /// A compilation, unless its language says otherwise.
+    pub(crate) compile: LimitSettings,
+    /// The most that a language or a request can ask for.
+    pub(crate) maximum: LimitSettings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            runtime_directory: "/run/executor".into(),
+            languages: vec!["/usr/lib/executor/languages".into(), "/etc/executor/languages".into()],
+            helper: "/usr/lib/executor/executor-sandbox".into(),
+            toolchains: Vec::new(),
+            webd_user: "executor-webd".to_owned(),
+            slots: 0,
+            queue: 64,
+            cpus: 0,
+            cgroup: "executor".to_owned(),
+            grace: Quantity(Duration::from_millis(500)),
+            drain: Quantity(Duration::from_secs(5)),
+            userdb: Userdb::Auto,
+            socket: Socket::default(),
+            uids: UidRange::default(),
+            limits: LimitSections::default(),
+        }
+    }
+}
+
+impl Default for UidRange {
+    /// Below what systemd-nspawn takes (from 524288), above DynamicUser= (to 65519) and the first users'
+    /// subordinate ids.
+    fn default() -> Self {
+        Self { first: 458_752, last: 524_287 }
+    }
+}
+
+/// What is wrong with the configuration, in words for the administrator.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    Parse { path: PathBuf, error: toml::de::Error },
+    #[error("{}: {words}", path.display())]
+    Senseless { path: PathBuf, words: String },
+}
+
+impl Config {
+    /// Read `path`, or the default place, where nothing is as good as an empty file.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, required) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => String::new(),
+            text => text.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+        };
+        let config: Self =
+            toml::from_str(&text).map_err(|error| ConfigError::Parse { path: path.to_owned(), error })?;
+        match config.nonsense() {
+            Some(words) => Err(ConfigError::Senseless { path: path.to_owned(), words }),
+            None => Ok(config),
+        }
+    }
+
+    fn nonsense(&self) -> Option<String> {
+        let UidRange { first, last } = self.uids;
+        let cgroup_is_a_name = !self.cgroup.is_empty()
+            && self.cgroup.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+            && !self.cgroup.starts_with('.');
+        let relative = |path: &PathBuf| !path.is_absolute();
+        if first > last || first < 1000 || last >= 4_294_967_294 {
+            Some(format!("uids: {first} to {last} is no range of ids above 1000"))
+        } else if u64::from(last - first) < u64::from(self.slots()) {
+            Some(format!("uids: {first} to {last} are fewer than there are slots"))
+        } else if !cgroup_is_a_name {
+            Some("cgroup: letters, digits, '-', '_' and '.' only".to_owned())
+        } else if self.runtime_directory.parent().is_none() || relative(&self.runtime_directory) {
+            Some("runtime_directory: must be an absolute path, and not /".to_owned())
+        } else if self.languages.iter().chain(&self.toolchains).chain([&self.helper]).any(relative) {
+            Some("languages, toolchains, helper: must be absolute paths".to_owned())
+        } else {
+            None
+        }
+    }
+
+    /// Executions at one time.
+    pub(crate) fn slots(&self) -> u32 {
+        if self.slots == 0 { cores() } else { self.slots }
+    }
+
+    /// Thousandths of a core that one execution may use.
+    pub(crate) fn cpu_millis(&self) -> u32 {
+        let cpus = if self.cpus == 0 { cores() } else { self.cpus };
+        cpus.saturating_mul(1000)
+    }
+
+    pub(crate) fn socket_path(&self) -> PathBuf {
+        self.socket.path.clone().unwrap_or_else(|| self.runtime_directory.join("executord.sock"))
+    }
+
+    pub(crate) fn socket_group(&self) -> &str {
+        self.socket.group.as_deref().unwrap_or("executor")
+    }
+
+    /// The most of each limit.
+    pub(crate) fn maxima(&self) -> Limits {
+        self.limits.maximum.over(&limits::MAXIMA)
+    }
+
+    /// What a run of a language with these settings may use by default.
+    pub(crate) fn run_limits(&self, language: &LimitSettings) -> Limits {
+        at_most(&language.over(&self.limits.run.over(&limits::RUN)), &self.maxima())
+    }
+
+    /// What a compilation of a language with these settings may use.
+    pub(crate) fn compile_limits(&self, language: &LimitSettings) -> Limits {
+        at_most(&language.over(&self.limits.compile.over(&limits::COMPILE)), &self.maxima())
+    }
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ConfigError};
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("executord.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path))
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        assert_eq!(load("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line_and_what_is_allowed() {
+        for (text, expected) in [
+            ("slots = 2\nslot = 3", &["line 2", "unknown field `slot`", "`queue`"][..]),
+            ("[limits.run]\nmemory = 5", &["line 2", "a quantity with its unit"]),
+            ("[limits.run]\nmemory = \"5 apples\"", &["line 2", "not an amount such as"]),
+            ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
+            ("uids = { first = 5, last = 9 }", &["above 1000"]),
+            ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than there are slots"]),
+            ("cgroup = \"a/b\"", &["cgroup:"]),
+            ("helper = \"x\"", &["absolute"]),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            for words in expected {
+                assert!(error.contains(words), "{words:?} is not in {error:?}");
+            }
+        }
+    }
+}

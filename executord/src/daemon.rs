@@ -1,0 +1,403 @@
+//! The daemon as a whole: start in order, serve, stop in order.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{Flock, FlockArg};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::Group;
+use protocol::{Limits, ServerStatus};
+use sandbox::cgroup::{Controllers, sweep};
+use sd_notify::NotifyState;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::audit::Audit;
+use crate::config::Config;
+use crate::execution::Executor;
+use crate::identity::{self, Pool};
+use crate::job::Job;
+use crate::languages::{self, Registry, Toolchain};
+use crate::metrics::Metrics;
+use crate::peer::Door;
+use crate::plan::Planner;
+use crate::queue::Queue;
+use crate::self_run::{self, Printed};
+use crate::slot::{Slot, Workshop};
+use crate::{janitor, privileges, server};
+
+/// Connections at one time; webd needs one for each request that it forwards.
+const MAX_CONNECTIONS: usize = 256;
+/// How long the accept loop rests after an error such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long cancelled executions may take to clean up when the daemon stops.
+const CLEANUP_WITHIN: Duration = Duration::from_secs(5);
+/// Threads that carry connections; the programs have the rest of the machine.
+const WORKERS: usize = 2;
+
+/// What every connection needs.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) executor: Executor,
+    pub(crate) queue: Arc<Queue<Slot>>,
+    pub(crate) door: Door,
+    pub(crate) audit: Audit,
+    /// Cancelled when executions may run no longer.
+    pub(crate) stop: CancellationToken,
+    workshop: Workshop,
+    probe: Arc<Toolchain>,
+    settings: RwLock<Settings>,
+    degraded: Vec<String>,
+    slots: u32,
+    queue_capacity: u32,
+    started: Instant,
+    draining: CancellationToken,
+}
+
+/// What a reload replaces.
+#[derive(Clone, Debug)]
+struct Settings {
+    languages: Arc<Registry>,
+    maxima: Limits,
+}
+
+/// Why the daemon does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DaemonError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("{deed}: {source}")]
+    Io { deed: String, source: io::Error },
+}
+
+fn doing(deed: impl Into<String>) -> impl FnOnce(io::Error) -> DaemonError {
+    let deed = deed.into();
+    |source| DaemonError::Io { deed, source }
+}
+
+/// Run until told to stop.
+pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), DaemonError> {
+    privileges::drop_all_but_kept().map_err(DaemonError::Refused)?;
+    umask(Mode::from_bits_truncate(0o077));
+    identity::check_range(config.uids).map_err(DaemonError::Refused)?;
+    let group = socket_group(&config);
+    prepare_directory(&config, group)
+        .map_err(doing(format!("prepare {}", config.runtime_directory.display())))?;
+    let _lock = lock(&config)?;
+    janitor::clean(&config).map_err(doing("clean up after the last daemon"))?;
+    let (controllers, degraded) = Controllers::detect(&config.cgroup);
+    janitor::note_groups(&config, &controllers.roots()).map_err(doing("note our cgroups"))?;
+    for words in &degraded {
+        warn!("{words}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .map_err(doing("start the runtime"))?;
+    let roots = controllers.roots();
+    let result = runtime.block_on(serve(config_path, &config, controllers, degraded, group));
+    // Ends what is left of tasks; slots end their supervisors when they are dropped.
+    drop(runtime);
+    for root in roots {
+        if let Err(error) = sweep(&root) {
+            warn!(%error, "a cgroup of ours stays");
+        }
+    }
+    result
+}
+
+async fn serve(
+    config_path: Option<PathBuf>,
+    config: &Config,
+    controllers: Controllers,
+    degraded: Vec<String>,
+    group: Option<u32>,
+) -> Result<(), DaemonError> {
+    let daemon = Arc::new(Daemon::new(config, controllers, degraded)?);
+    info!(cgroups = daemon.workshop.controllers().describe(), slots = daemon.slots, "starting");
+    for _ in 0..daemon.slots {
+        daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
+    }
+    daemon.load_languages(config).await?;
+    let listener = listen(config, group)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
+    let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
+    let mut connections = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    tell_systemd(&[NotifyState::Ready]);
+    info!(socket = %config.socket_path().display(), "ready");
+    let mut alive = tokio::time::interval(watchdog_period());
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &permits) => match accepted {
+                Ok((stream, permit)) => {
+                    let daemon = Arc::clone(&daemon);
+                    connections.spawn(async move {
+                        server::serve(&daemon, stream).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    warn!(%error, "accept");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            () = daemon.queue.slot_lost() => replace_slot(&daemon),
+            Some(_) = connections.join_next() => {}
+            _ = alive.tick() => tell_systemd(&[NotifyState::Watchdog]),
+            _ = reload.recv() => daemon.reload(config_path.as_deref()).await,
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    tell_systemd(&[NotifyState::Stopping]);
+    drop(listener);
+    remove_socket(&config.socket_path());
+    daemon.drain(config.drain.0, &mut connections).await;
+    Ok(())
+}
+
+async fn accept(
+    listener: &UnixListener,
+    permits: &Arc<Semaphore>,
+) -> io::Result<(tokio::net::UnixStream, tokio::sync::OwnedSemaphorePermit)> {
+    // Beyond the bound, who wants to connect waits in the kernel's queue.
+    let permit = Arc::clone(permits).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, permit))
+}
+
+fn replace_slot(daemon: &Arc<Daemon>) {
+    let daemon = Arc::clone(daemon);
+    // Starting a supervisor waits for a process.
+    tokio::task::spawn_blocking(move || {
+        for pause in [0, 1, 5, 30].map(Duration::from_secs) {
+            std::thread::sleep(pause);
+            match daemon.workshop.slot() {
+                Ok(slot) => return daemon.queue.add(slot),
+                Err(error) => error!(%error, "a lost slot cannot be made anew"),
+            }
+        }
+    });
+}
+
+impl Daemon {
+    fn new(config: &Config, controllers: Controllers, degraded: Vec<String>) -> Result<Self, DaemonError> {
+        let probe = languages::probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
+        let slots = config.slots();
+        Ok(Self {
+            executor: Executor {
+                identities: Pool::new(config),
+                planner: Planner::new(&config.toolchains, config.cpu_millis(), Path::exists),
+                grace: config.grace.0,
+                metrics: Metrics::default(),
+            },
+            queue: Queue::new(slots as usize, config.queue as usize),
+            door: Door::new(config),
+            audit: Audit::begin(),
+            stop: CancellationToken::new(),
+            workshop: Workshop::new(config.helper.clone(), janitor::slots_directory(config), controllers),
+            probe: Arc::new(probe),
+            settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
+            degraded,
+            slots,
+            queue_capacity: config.queue,
+            started: Instant::now(),
+            draining: CancellationToken::new(),
+        })
+    }
+
+    pub(crate) fn languages(&self) -> Arc<Registry> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner).languages)
+    }
+
+    pub(crate) fn maxima(&self) -> Limits {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).maxima.clone()
+    }
+
+    pub(crate) const fn probe(&self) -> &Arc<Toolchain> {
+        &self.probe
+    }
+
+    /// Run a job of our own, waiting for a slot like everybody.
+    pub(crate) async fn run_own(&self, job: &Job) -> Result<Printed, String> {
+        let place = self.queue.enter((0, None)).map_err(|_| "all slots are taken".to_owned())?;
+        let lease = self_run::lease(place).await.ok_or("the daemon is about to stop")?;
+        self_run::run(&self.executor, job, lease).await
+    }
+
+    pub(crate) fn status(&self) -> ServerStatus {
+        let (running, queued) = self.queue.counts();
+        let (free_uids, withheld_uids) = self.executor.identities.counts();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        ServerStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime: self.started.elapsed(),
+            draining: self.draining.is_cancelled(),
+            slots: self.slots,
+            running: count(running),
+            queued: count(queued),
+            queue_capacity: self.queue_capacity,
+            cgroups: self.workshop.controllers().describe().to_owned(),
+            degraded: self.degraded.clone(),
+            free_uids,
+            withheld_uids,
+            executions: self.executor.metrics.executions(),
+            steps: self.executor.metrics.steps(),
+        }
+    }
+
+    /// Read the language files and ask each toolchain for its version.
+    async fn load_languages(self: &Arc<Self>, config: &Config) -> Result<(), DaemonError> {
+        let mut registry =
+            languages::load(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
+        let mut asking = JoinSet::new();
+        for toolchain in registry.all().filter(|toolchain| toolchain.is_complete()) {
+            let (daemon, toolchain) = (Arc::clone(self), Arc::clone(toolchain));
+            asking.spawn(async move { (toolchain.name.clone(), daemon.version_of(&toolchain).await) });
+        }
+        while let Some(answer) = asking.join_next().await {
+            if let Ok((name, version)) = answer {
+                registry.set_version(&name, version);
+            }
+        }
+        for toolchain in registry.all() {
+            match &toolchain.version {
+                Ok(version) => info!(version, "language {}", toolchain.name),
+                Err(reason) => info!(reason, "language {} is not available", toolchain.name),
+            }
+        }
+        let settings = Settings { languages: Arc::new(registry), maxima: config.maxima() };
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(())
+    }
+
+    async fn version_of(&self, toolchain: &Arc<Toolchain>) -> Result<String, String> {
+        let printed = self.run_own(&self_run::version_job(toolchain)).await?;
+        let both = format!("{}\n{}", printed.stdout, printed.stderr);
+        toolchain.version_in(&both).ok_or_else(|| {
+            format!("its version command ended with {} and said {:?}", printed.ending, both.trim())
+        })
+    }
+
+    /// Read languages and limits again. What runs goes on as it was admitted; a mistake changes nothing.
+    async fn reload(self: &Arc<Self>, path: Option<&Path>) {
+        let outcome = match Config::load(path) {
+            Ok(config) => self.load_languages(&config).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match outcome {
+            Ok(()) => info!("languages and limits were read again"),
+            Err(words) => error!("nothing was changed: {words}"),
+        }
+    }
+
+    /// Let what runs finish for a while, then end it; wait until it is cleaned up.
+    async fn drain(&self, patience: Duration, connections: &mut JoinSet<()>) {
+        self.draining.cancel();
+        self.queue.close();
+        let (running, _) = self.queue.counts();
+        info!(running, "stopping");
+        let idle = async {
+            while self.queue.counts().0 > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if tokio::time::timeout(patience, idle).await.is_err() {
+            warn!("ending what still runs");
+        }
+        self.stop.cancel();
+        let all_done = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(self.executor.grace + CLEANUP_WITHIN, all_done).await.is_err() {
+            warn!("some connections did not end in time");
+        }
+        drop(self.queue.take_idle());
+    }
+}
+
+fn socket_group(config: &Config) -> Option<u32> {
+    match Group::from_name(config.socket_group()) {
+        Ok(Some(group)) => Some(group.gid.as_raw()),
+        _ => {
+            warn!("there is no group {}: only root can connect", config.socket_group());
+            None
+        }
+    }
+}
+
+/// The runtime directory: root's, and open to the group that may connect.
+fn prepare_directory(config: &Config, group: Option<u32>) -> io::Result<()> {
+    let directory = &config.runtime_directory;
+    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let metadata = fs::symlink_metadata(directory)?;
+    if !metadata.is_dir() || metadata.uid() != 0 {
+        return Err(io::Error::other("it is not a directory of root's"));
+    }
+    chown(directory, Some(0), group)?;
+    fs::set_permissions(directory, Permissions::from_mode(0o750))
+}
+
+/// Only one daemon may have a runtime directory.
+fn lock(config: &Config) -> Result<Flock<File>, DaemonError> {
+    let path = config.runtime_directory.join("executord.lock");
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = file.map_err(doing(format!("open {}", path.display())))?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
+        DaemonError::Refused(format!(
+            "another executord is running in {}",
+            config.runtime_directory.display()
+        ))
+    })
+}
+
+/// The socket from systemd, or our own.
+fn listen(config: &Config, group: Option<u32>) -> Result<UnixListener, DaemonError> {
+    let given =
+        listenfd::ListenFd::from_env().take_unix_listener(0).map_err(doing("take systemd's socket"))?;
+    let path = config.socket_path();
+    let listener = match given {
+        Some(listener) => listener,
+        None => {
+            remove_socket(&path);
+            let bound = std::os::unix::net::UnixListener::bind(&path);
+            let listener = bound.map_err(doing(format!("listen on {}", path.display())))?;
+            // Until now the umask kept everybody out.
+            let open_up = chown(&path, Some(0), group)
+                .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o660)));
+            open_up.map_err(doing("open the socket to its group"))?;
+            listener
+        }
+    };
+    listener.set_nonblocking(true).map_err(doing("prepare the socket"))?;
+    UnixListener::from_std(listener).map_err(doing("prepare the socket"))
+}
+
+/// Remove a socket that nobody listens on any more; only if it is one, and root's.
+fn remove_socket(path: &Path) {
+    let is_ours = fs::symlink_metadata(path)
+        .is_ok_and(|metadata| metadata.file_type().is_socket() && metadata.uid() == 0);
+    if is_ours && let Err(error) = fs::remove_file(path) {
+        warn!(%error, "remove {}", path.display());
+    }
+}
+
+fn tell_systemd(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
+        warn!(%error, "tell systemd");
+    }
+}
+
+/// Half of what systemd waits, so that one tick may be late.
+fn watchdog_period() -> Duration {
+    sd_notify::watchdog_enabled().map_or(Duration::from_secs(3600), |period| period / 2)
+}

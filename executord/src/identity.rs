@@ -1,0 +1,253 @@
+//! Users that exist for one execution alone.
+//!
+//! A user is a number that nobody else has; no account is made for it (docs/decisions tells why). It is given
+//! back only against the proof that no process of it is left; otherwise it is withheld until the janitor of
+//! the next start has seen to it.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::io;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use protocol::ExecutionId;
+use sandbox::{Emptied, User};
+use serde_json::json;
+use tracing::warn;
+
+use crate::config::{Config, UidRange, Userdb};
+use crate::failure::Failure;
+
+/// Where systemd-userdbd and nss-systemd look for users that come and go; systemd-userdbd.service(8).
+const USERDB: &str = "/run/userdb";
+
+/// What the names of our users begin with.
+pub(crate) const NAME_PREFIX: &str = "exec_";
+
+/// The users that can be leased.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    uids: Arc<Mutex<Uids>>,
+    /// Where each user's record is kept while it lives.
+    records: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Uids {
+    /// The longest unused first.
+    free: VecDeque<u32>,
+    withheld: u32,
+}
+
+/// A leased user. Dropping it without [`Identity::release`] withholds it.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    user: User,
+    pool: Pool,
+    released: bool,
+}
+
+impl Pool {
+    pub(crate) fn new(config: &Config) -> Self {
+        let UidRange { first, last } = config.uids;
+        let records = match config.userdb {
+            Userdb::On => true,
+            Userdb::Off => false,
+            // As sd_booted(3) finds out.
+            Userdb::Auto => Path::new("/run/systemd/system").is_dir(),
+        };
+        Self {
+            uids: Arc::new(Mutex::new(Uids { free: (first..=last).collect(), withheld: 0 })),
+            records: records.then(|| PathBuf::from(USERDB)),
+        }
+    }
+
+    /// Lease the user that was unused the longest.
+    pub(crate) fn lease(&self, id: ExecutionId) -> Result<Identity, Failure> {
+        let uid = self.lock().free.pop_front().ok_or(Failure::NoFreeUid)?;
+        let name = format!("{NAME_PREFIX}{}", id.0.hyphenated());
+        let identity = Identity { user: User { name, uid, gid: uid }, pool: self.clone(), released: false };
+        if let Some(directory) = &self.records
+            && let Err(error) = write_records(directory, &identity.user)
+        {
+            // The program does not depend on it; only `ps` shows a number.
+            warn!(%error, "no record of the user {uid}");
+        }
+        Ok(identity)
+    }
+
+    /// Free and withheld users.
+    pub(crate) fn counts(&self) -> (u32, u32) {
+        let uids = self.lock();
+        (u32::try_from(uids.free.len()).unwrap_or(u32::MAX), uids.withheld)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Uids> {
+        self.uids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Identity {
+    pub(crate) const fn user(&self) -> &User {
+        &self.user
+    }
+
+    /// Give the user back: nothing of it is left.
+    pub(crate) fn release(mut self, proof: &Emptied) {
+        if proof.uid() == self.user.uid {
+            self.pool.lock().free.push_back(self.user.uid);
+            self.released = true;
+        }
+    }
+}
+
+impl Drop for Identity {
+    fn drop(&mut self) {
+        if let Some(directory) = &self.pool.records {
+            remove_records(directory, &self.user);
+        }
+        if !self.released {
+            self.pool.lock().withheld += 1;
+            warn!(uid = self.user.uid, "this user is withheld: it is not proven that nothing of it is left");
+        }
+    }
+}
+
+fn record_paths(directory: &Path, user: &User) -> [(PathBuf, PathBuf); 2] {
+    let User { name, uid, gid } = user;
+    [("user", uid), ("group", gid)]
+        .map(|(kind, id)| (directory.join(format!("{name}.{kind}")), directory.join(format!("{id}.{kind}"))))
+}
+
+/// A user record and a group record by name, and links to them by number; nss-systemd(8).
+fn write_records(directory: &Path, user: &User) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    let User { name, uid, gid } = user;
+    let user_record = json!({
+        "userName": name, "realName": "Executor run", "uid": uid, "gid": gid,
+        "homeDirectory": "/", "shell": "/usr/sbin/nologin", "locked": true, "disposition": "dynamic",
+    });
+    let group_record = json!({ "groupName": name, "gid": gid, "disposition": "dynamic" });
+    for ((file, link), record) in record_paths(directory, user).iter().zip([user_record, group_record]) {
+        fs::write(file, record.to_string())?;
+        if let Some(target) = file.file_name() {
+            symlink(target, link)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_records(directory: &Path, user: &User) {
+    for path in record_paths(directory, user).into_iter().flat_map(<[PathBuf; 2]>::from) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                warn!(%error, "remove {}", path.display())
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Remove the records that a daemon which was killed left behind.
+pub(crate) fn remove_stale_records(range: UidRange) -> io::Result<()> {
+    let entries = match fs::read_dir(USERDB) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some((stem, "user" | "group")) = name.to_str().and_then(|name| name.rsplit_once('.')) else {
+            continue;
+        };
+        let is_ours = stem.starts_with(NAME_PREFIX)
+            || stem.parse().is_ok_and(|id: u32| (range.first..=range.last).contains(&id));
+        if is_ours {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Why executions cannot have these user ids: outside the user namespace, or somebody else's.
+pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
+    let UidRange { first, last } = range;
+    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    for map in ["/proc/self/uid_map", "/proc/self/gid_map"] {
+        let is_mapped = read(map).lines().any(|line| {
+            let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));
+            let (start, count) = (numbers.next().unwrap_or(0), numbers.nth(1).unwrap_or(0));
+            start <= first.into() && u64::from(last) < start + count
+        });
+        if !is_mapped {
+            return Err(format!(
+                "the ids {first} to {last} are not all mapped in {map}; choose others in `uids`"
+            ));
+        }
+    }
+    for (path, column) in [("/etc/passwd", 2), ("/etc/group", 2)] {
+        for line in read(path).lines() {
+            let id = line.split(':').nth(column).and_then(|id| id.parse::<u32>().ok());
+            if id.is_some_and(|id| (first..=last).contains(&id)) {
+                let name = line.split(':').next().unwrap_or("somebody");
+                return Err(format!(
+                    "{name} in {path} has an id between {first} and {last}; choose others in `uids`"
+                ));
+            }
+        }
+    }
+    for path in ["/etc/subuid", "/etc/subgid"] {
+        for line in read(path).lines() {
+            let mut fields = line.split(':');
+            let (name, start, count) = (fields.next(), fields.next(), fields.next());
+            let number = |field: Option<&str>| field.and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+            let (start, end) = (number(start), number(start) + number(count));
+            if start <= last.into() && u64::from(first) < end {
+                let name = name.unwrap_or("somebody");
+                return Err(format!(
+                    "{name} has ids between {first} and {last} in {path}; choose others in `uids`"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ExecutionId, Pool, UidRange, Userdb};
+    use sandbox::Emptied;
+    use uuid::Uuid;
+
+    fn pool() -> Pool {
+        let uids = UidRange { first: 5000, last: 5001 };
+        Pool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
+    }
+
+    fn id() -> ExecutionId {
+        ExecutionId(Uuid::new_v4())
+    }
+
+    #[test]
+    fn a_user_comes_back_only_against_the_proof_that_it_is_empty() {
+        let pool = pool();
+        let (first, second) = (pool.lease(id()).unwrap(), pool.lease(id()).unwrap());
+        assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
+        assert!(pool.lease(id()).is_err());
+        second.release(&Emptied::never_used(5001));
+        drop(first);
+        assert_eq!(pool.counts(), (1, 1));
+        let again = pool.lease(id()).unwrap();
+        assert_eq!(again.user().uid, 5001);
+        again.release(&Emptied::never_used(5000));
+        assert_eq!(pool.counts(), (0, 2));
+    }
+
+    #[test]
+    fn users_are_named_after_their_execution() {
+        let id = id();
+        let identity = pool().lease(id).unwrap();
+        assert_eq!(identity.user().name, format!("exec_{}", id.0.hyphenated()));
+    }
+}

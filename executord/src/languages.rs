@@ -1,0 +1,341 @@
+//! Languages: each is a data file, and this is how one is read. See docs/languages.md for the format.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use protocol::{Availability, Editor, Language, Limits};
+use regex::Regex;
+use serde::Deserialize;
+
+use crate::config::Config;
+use crate::job::RelativePath;
+use crate::limits::LimitSettings;
+
+/// Where a command's first word is looked for, on the host and in the sandbox.
+pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+/// Where a language's own files are in the sandbox.
+pub(crate) const LAUNCHER: &str = "/launcher";
+
+/// A language file, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LanguageFile {
+    name: String,
+    title: String,
+    #[serde(default)]
+    aliases: Vec<String>,
+    extensions: Vec<String>,
+    file_name: String,
+    #[serde(default)]
+    requires: Vec<String>,
+    #[serde(default)]
+    mounts: Vec<PathBuf>,
+    example: String,
+    version: Version,
+    editor: EditorHints,
+    compile: Option<Command>,
+    run: Command,
+    self_test: SelfTest,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    command: Vec<String>,
+    pattern: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EditorHints {
+    mode: String,
+    line_comment: String,
+    indent: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Command {
+    command: Vec<String>,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+    #[serde(default)]
+    limits: LimitSettings,
+}
+
+/// A program that proves the toolchain works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelfTest {
+    /// Its source files, the main one first.
+    pub(crate) files: Vec<SelfTestFile>,
+    /// Its arguments.
+    #[serde(default)]
+    pub(crate) args: Vec<String>,
+    /// What it reads.
+    #[serde(default)]
+    pub(crate) stdin: String,
+    /// What it must write, to the byte.
+    pub(crate) stdout: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelfTestFile {
+    pub(crate) name: String,
+    pub(crate) content: String,
+}
+
+/// How a language compiles and runs on this host.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    aliases: Vec<String>,
+    extensions: Vec<String>,
+    pub(crate) file_name: String,
+    /// What it says of its version, or why it cannot be used.
+    pub(crate) version: Result<String, String>,
+    pub(crate) version_command: Vec<String>,
+    version_pattern: Regex,
+    /// Its own files on the host.
+    pub(crate) launcher: Option<PathBuf>,
+    /// What of the host its programs see beside what all see.
+    pub(crate) mounts: Vec<PathBuf>,
+    pub(crate) compile: Option<StageCommand>,
+    pub(crate) run: StageCommand,
+    editor: Editor,
+    example: String,
+    pub(crate) self_test: SelfTest,
+}
+
+/// How a stage is started, with placeholders still in it.
+#[derive(Clone, Debug)]
+pub(crate) struct StageCommand {
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) limits: Limits,
+}
+
+/// The languages of this host.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Registry {
+    /// By name, in order.
+    toolchains: BTreeMap<String, Arc<Toolchain>>,
+    /// Names and aliases, lower case.
+    names: HashMap<String, String>,
+}
+
+/// What is wrong with a language file, in words for whoever wrote it.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {words}", path.display())]
+pub(crate) struct LanguageError {
+    path: PathBuf,
+    words: String,
+}
+
+impl LanguageError {
+    fn new(path: &Path, words: impl ToString) -> Self {
+        Self { path: path.to_owned(), words: words.to_string() }
+    }
+}
+
+/// Read all language files. Whether toolchains work is found out later, by running them.
+pub(crate) fn load(config: &Config) -> Result<Registry, LanguageError> {
+    let mut registry = Registry::default();
+    for directory in &config.languages {
+        let Ok(entries) = std::fs::read_dir(directory) else { continue };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        for path in paths {
+            let toolchain = read(&path, config)?;
+            registry.toolchains.insert(toolchain.name.clone(), Arc::new(toolchain));
+        }
+    }
+    registry.index()?;
+    Ok(registry)
+}
+
+/// The program that sees a sandbox from the inside, described like a language.
+pub(crate) fn probe(config: &Config) -> Result<Toolchain, LanguageError> {
+    parse(include_str!("probe.toml"), Path::new("probe.toml"), config)
+}
+
+fn read(path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
+    let text = std::fs::read_to_string(path).map_err(|error| LanguageError::new(path, error))?;
+    parse(&text, path, config)
+}
+
+fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
+    let wrong = |words: &dyn ToString| LanguageError::new(path, words.to_string());
+    let file: LanguageFile = toml::from_str(text).map_err(|error| wrong(&error))?;
+    let name_is_plain = !file.name.is_empty()
+        && file
+            .name
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "+#-_".contains(letter));
+    if !name_is_plain {
+        return Err(wrong(&"name: lower-case letters, digits, '+', '#', '-' and '_' only"));
+    }
+    for name in file.self_test.files.iter().map(|file| &file.name).chain([&file.file_name]) {
+        RelativePath::try_from(name.as_str()).map_err(|words| wrong(&words))?;
+    }
+    let commands = [
+        Some(&file.version.command),
+        Some(&file.run.command),
+        file.compile.as_ref().map(|stage| &stage.command),
+    ];
+    if commands.into_iter().flatten().any(Vec::is_empty) {
+        return Err(wrong(&"a command is empty"));
+    }
+    let launcher = path.with_extension("");
+    let launcher = launcher.is_dir().then_some(launcher);
+    let mut missing = file.requires.iter().find_map(|required| is_missing(required, launcher.as_deref()));
+    let mut resolve = |command: &[String]| {
+        let (resolved, problem) = resolve_program(command, &config.toolchains);
+        missing = missing.take().or(problem);
+        resolved
+    };
+    let version_command = resolve(&file.version.command);
+    let mut stage = |stage: Command, limits: Limits| StageCommand {
+        command: resolve(&stage.command),
+        environment: stage.environment,
+        limits,
+    };
+    let compile = file.compile.map(|command| {
+        let limits = config.compile_limits(&command.limits);
+        stage(command, limits)
+    });
+    let run_limits = config.run_limits(&file.run.limits);
+    let run = stage(file.run, run_limits);
+    Ok(Toolchain {
+        version_pattern: Regex::new(&file.version.pattern).map_err(|error| wrong(&error))?,
+        name: file.name,
+        title: file.title,
+        aliases: file.aliases,
+        extensions: file.extensions,
+        file_name: file.file_name,
+        version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
+        version_command,
+        launcher,
+        mounts: file.mounts,
+        compile,
+        run,
+        editor: Editor {
+            mode: file.editor.mode,
+            line_comment: file.editor.line_comment,
+            indent: file.editor.indent,
+        },
+        example: file.example.trim_start_matches('\n').to_owned(),
+        self_test: file.self_test,
+    })
+}
+
+/// Why a toolchain cannot be used before its version was asked.
+const NOT_PROBED: &str = "it was not tried yet";
+
+fn is_missing(required: &str, launcher: Option<&Path>) -> Option<String> {
+    let path = match (required.strip_prefix("{launcher}/"), launcher) {
+        (Some(file), Some(launcher)) => launcher.join(file),
+        (Some(file), None) => return Some(format!("{file} of the language's own files is not installed")),
+        (None, _) => PathBuf::from(required),
+    };
+    (!path.exists()).then(|| format!("{} is not installed", path.display()))
+}
+
+/// The command with its first word made absolute, and what is wrong with that, if anything.
+fn resolve_program(command: &[String], toolchains: &[PathBuf]) -> (Vec<String>, Option<String>) {
+    let mut resolved = command.to_vec();
+    let Some(program) = resolved.first_mut() else { return (resolved, None) };
+    // What a compiler is going to make, and what is among the language's own files.
+    if program.starts_with("/build/") || program.starts_with('{') {
+        return (resolved, None);
+    }
+    let found =
+        SEARCH_PATH.iter().map(|directory| Path::new(directory).join(&program)).find(|path| path.is_file());
+    let Some(path) = found else {
+        let problem = format!("{program} is not in {}", SEARCH_PATH.join(", "));
+        return (resolved, Some(problem));
+    };
+    let real = std::fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
+    let shown = real.starts_with("/usr") || toolchains.iter().any(|directory| real.starts_with(directory));
+    let problem =
+        (!shown).then(|| format!("{} lies outside /usr; name its directory in `toolchains`", real.display()));
+    *program = path.to_string_lossy().into_owned();
+    (resolved, problem)
+}
+
+impl Registry {
+    fn index(&mut self) -> Result<(), LanguageError> {
+        for toolchain in self.toolchains.values() {
+            for name in toolchain.aliases.iter().chain([&toolchain.name]) {
+                let previous = self.names.insert(name.to_lowercase(), toolchain.name.clone());
+                if let Some(other) = previous.filter(|other| *other != toolchain.name) {
+                    let words = format!("{name} is a name of {other} too");
+                    return Err(LanguageError::new(Path::new(&toolchain.name), words));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The language of this name or alias, in upper or lower case.
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Toolchain>> {
+        self.toolchains.get(self.names.get(&name.to_lowercase())?)
+    }
+
+    /// All of them, by name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Toolchain>> {
+        self.toolchains.values()
+    }
+
+    /// Note what a language's toolchain said of itself.
+    pub(crate) fn set_version(&mut self, name: &str, version: Result<String, String>) {
+        if let Some(toolchain) = self.toolchains.get_mut(name) {
+            Arc::make_mut(toolchain).version = version;
+        }
+    }
+
+    /// What a client may know.
+    pub(crate) fn describe(&self) -> Vec<Language> {
+        self.all().map(|toolchain| toolchain.describe()).collect()
+    }
+}
+
+impl Toolchain {
+    /// Whether files with this extension are given to the compiler.
+    pub(crate) fn is_source(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|own| own == extension)
+    }
+
+    /// Whether all its parts were found, so that its version can be asked.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.version.as_ref().map_or_else(|reason| reason == NOT_PROBED, |_| true)
+    }
+
+    /// The version in what the version command printed.
+    pub(crate) fn version_in(&self, printed: &str) -> Option<String> {
+        let captures = self.version_pattern.captures(printed)?;
+        Some(captures.get(1).or_else(|| captures.get(0))?.as_str().to_owned())
+    }
+
+    fn describe(&self) -> Language {
+        Language {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            aliases: self.aliases.clone(),
+            extensions: self.extensions.clone(),
+            file_name: self.file_name.clone(),
+            availability: match self.version.clone() {
+                Ok(version) => Availability::Available { version },
+                Err(reason) => Availability::Unavailable { reason },
+            },
+            limits: self.run.limits.clone(),
+            compile_limits: self.compile.as_ref().map(|stage| stage.limits.clone()),
+            editor: self.editor.clone(),
+            example: self.example.clone(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! A program's output, from its pipe to events: bounded, in order, and never faster than the client reads.
+
+use std::io;
+
+use bytes::Bytes;
+use nix::libc::mode_t;
+use nix::sys::stat::{Mode, fchmod};
+use protocol::bounds::MAX_OUTPUT_CHUNK;
+use protocol::{ByteCount, StreamName};
+use std::os::fd::OwnedFd;
+use tokio::net::unix::pipe;
+
+/// One of a program's outputs.
+#[derive(Debug)]
+pub(crate) struct OutputPipe {
+    name: StreamName,
+    pipe: Option<pipe::Receiver>,
+    /// How much more is kept.
+    room: u64,
+    truncated: bool,
+}
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Piece {
+    /// To be told to the client.
+    Kept(Bytes),
+    /// The last that is kept, and more was there.
+    Overflow(Bytes),
+    /// Read after the overflow, so that the program does not wait for us.
+    Dropped,
+    /// Nobody can write any more.
+    End,
+}
+
+impl OutputPipe {
+    /// A pipe, and its end for the program.
+    pub(crate) fn new(name: StreamName, limit: ByteCount) -> io::Result<(Self, OwnedFd)> {
+        let (reader, writer) = pipe_pair()?;
+        // Whoever opens /dev/stdout again may write, and nobody may read.
+        set_mode(&writer, 0o222)?;
+        let pipe = Some(pipe::Receiver::from_owned_fd(reader)?);
+        Ok((Self { name, pipe, room: limit.bytes(), truncated: false }, writer))
+    }
+
+    pub(crate) const fn name(&self) -> StreamName {
+        self.name
+    }
+
+    pub(crate) const fn is_open(&self) -> bool {
+        self.pipe.is_some()
+    }
+
+    pub(crate) const fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Wait until there is something to read, or the end.
+    pub(crate) async fn readable(&self) {
+        match &self.pipe {
+            // An error shows when it is read.
+            Some(pipe) => drop(pipe.readable().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Read what is there, waiting for it. Safe to drop before it is ready.
+    pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> Piece {
+        let count = loop {
+            self.readable().await;
+            let Some(pipe) = &self.pipe else { break 0 };
+            match pipe.try_read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Nothing but the end can be wrong with a pipe.
+                answer => break answer.unwrap_or(0),
+            }
+        };
+        if count == 0 {
+            self.pipe = None;
+            return Piece::End;
+        }
+        self.keep(&buffer[..count])
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> Piece {
+        if self.truncated {
+            return Piece::Dropped;
+        }
+        let kept = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
+        self.room -= kept as u64;
+        let piece = Bytes::copy_from_slice(&bytes[..kept]);
+        if kept < bytes.len() {
+            self.truncated = true;
+            return Piece::Overflow(piece);
+        }
+        Piece::Kept(piece)
+    }
+}
+
+/// The program's end of stdin, and ours.
+pub(crate) fn stdin_pipe() -> io::Result<(OwnedFd, pipe::Sender)> {
+    let (reader, writer) = pipe_pair()?;
+    // Whoever opens /dev/stdin again may read, and nobody may write.
+    set_mode(&reader, 0o444)?;
+    Ok((reader, pipe::Sender::from_owned_fd(writer)?))
+}
+
+/// A pipe whose ends close on exec.
+pub(crate) fn pipe_pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((reader.into(), writer.into()))
+}
+
+/// Both ends are one inode; the mode counts when it is opened again by its name in /proc.
+fn set_mode(end: &OwnedFd, mode: mode_t) -> io::Result<()> {
+    Ok(fchmod(end, Mode::from_bits_truncate(mode))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ByteCount, Bytes, MAX_OUTPUT_CHUNK, OutputPipe, Piece, StreamName};
+    use std::io::Write;
+
+    #[tokio::test]
+    async fn the_first_bytes_are_kept_and_the_rest_is_read_all_the_same() {
+        let (mut output, end) = OutputPipe::new(StreamName::Stdout, ByteCount(8)).unwrap();
+        let mut writer = std::fs::File::from(end);
+        let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
+        for (written, piece) in [
+            ("hello", Piece::Kept(Bytes::from("hello"))),
+            ("you", Piece::Kept(Bytes::from("you"))),
+            ("!", Piece::Overflow(Bytes::new())),
+            ("more", Piece::Dropped),
+        ] {
+            writer.write_all(written.as_bytes()).unwrap();
+            assert_eq!(output.read(&mut buffer).await, piece);
+        }
+        drop(writer);
+        assert_eq!(output.read(&mut buffer).await, Piece::End);
+        assert!(output.is_truncated() && !output.is_open());
+    }
+}

@@ -1,0 +1,100 @@
+//! Programs of our own, run through the same sandbox as everybody's: what a toolchain's version is, and
+//! whether it works.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::{Event, ExecuteRequest, ExecutionId, RunRequest, SourceFile, StageName, Stdin, StreamName};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::execution::{Connections, Executor, SlotState};
+use crate::job::Job;
+use crate::languages::{SelfTest, Toolchain};
+use crate::queue::{Lease, Place, Turn};
+use crate::slot::Slot;
+
+/// What a program of ours printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Printed {
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) success: bool,
+    /// How it ended, for people.
+    pub(crate) ending: String,
+}
+
+/// Wait for a slot.
+pub(crate) async fn lease(mut place: Place<Slot>) -> Option<Lease<Slot>> {
+    loop {
+        match place.turn().await {
+            Turn::Granted(lease) => return Some(lease),
+            Turn::Lost(_) => return None,
+            Turn::Position(_) => {}
+        }
+    }
+}
+
+/// Run a job to its end and give the slot back.
+pub(crate) async fn run(executor: &Executor, job: &Job, mut lease: Lease<Slot>) -> Result<Printed, String> {
+    // No more than this is kept of a program of ours; both outputs are bounded by the job's limits as well.
+    let (events, mut receiver) = mpsc::channel(16);
+    let (_input, input) = mpsc::channel(1);
+    let connections = Connections { events, input, cancel: CancellationToken::new() };
+    let collect = async {
+        let (mut stdout, mut stderr, mut building) = (Vec::new(), Vec::new(), false);
+        while let Some(event) = receiver.recv().await {
+            match event {
+                Event::StageStarted(stage) => building = stage == StageName::Compile,
+                Event::Output { stream: StreamName::Stdout, bytes } if !building => stdout.extend(bytes),
+                Event::Output { bytes, .. } => stderr.extend(bytes),
+                _ => {}
+            }
+        }
+        (stdout, stderr)
+    };
+    let slot = lease.slot().ok_or("the slot is gone")?;
+    let id = ExecutionId(Uuid::new_v4());
+    let (ended, (stdout, stderr)) = tokio::join!(executor.execute(id, job, slot, connections), collect);
+    match ended.slot {
+        SlotState::Clean => lease.give_back(),
+        SlotState::Broken => lease.discard(),
+    }
+    let outcome = ended.result.map_err(|failure| failure.to_string())?;
+    let last = outcome.runs.last().or(outcome.compile.as_ref());
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Printed {
+        stdout: text(stdout),
+        stderr: text(stderr),
+        success: outcome.runs.last().is_some_and(|run| run.status.is_success()),
+        ending: last.map_or_else(|| "nothing ran".to_owned(), |stage| format!("{:?}", stage.status)),
+    })
+}
+
+/// The job that asks a toolchain for its version.
+pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
+    let mut asking = Toolchain::clone(toolchain);
+    asking.compile = None;
+    asking.run.command = asking.version_command.clone();
+    let limits = asking.run.limits.clone();
+    Job { toolchain: Arc::new(asking), sources: Vec::new(), runs: vec![RunRequest::default()], limits }
+}
+
+/// The request that a toolchain's self-test is.
+pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
+    let files = test.files.iter().map(|file| SourceFile {
+        path: Some(file.name.clone()),
+        content: Bytes::from(file.content.trim_start_matches('\n').to_owned()),
+    });
+    ExecuteRequest {
+        language: String::new(),
+        files: files.collect(),
+        runs: vec![RunRequest {
+            stdin: Stdin::Bytes(Bytes::from(test.stdin.clone())),
+            args: test.args.clone(),
+        }],
+        limits: protocol::LimitsRequest::default(),
+        client: None,
+    }
+}

@@ -1,0 +1,301 @@
+//! A connection, from hello to hang-up. One execution at a time; hanging up cancels it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use protocol::bounds::FRAME_DEADLINE;
+use protocol::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
+use protocol::{Event, ExecuteRequest, ExecutionId, Rejection, Request};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout};
+use tokio_util::codec::Framed;
+use tracing::{Instrument, debug, error, info, info_span};
+use uuid::Uuid;
+
+use crate::admission::{admit, find_language};
+use crate::check;
+use crate::daemon::Daemon;
+use crate::execution::{Connections, Ended, SlotState};
+use crate::job::Job;
+use crate::metrics::{TimedStep, result_of};
+use crate::peer::Peer;
+use crate::queue::{Lease, Turn};
+use crate::slot::Slot;
+
+/// How long a peer may take to read an event before the connection counts as dead.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a connection may be idle between requests.
+const IDLE_DEADLINE: Duration = Duration::from_secs(600);
+/// Events on their way to the peer; more, and the program waits.
+const EVENT_BACKLOG: usize = 8;
+/// Pieces of live input on their way to the program; more, and the peer waits.
+const INPUT_BACKLOG: usize = 4;
+
+type Connection = Framed<UnixStream, Frames<Request, Event>>;
+type Sender = SplitSink<Connection, Event>;
+type Receiver = SplitStream<Connection>;
+
+/// Why a connection ends. Whatever it is, it ends quietly; the log has it for who looks.
+#[derive(Debug, thiserror::Error)]
+enum Over {
+    #[error("the peer hung up")]
+    HungUp,
+    #[error("{0}")]
+    Codec(#[from] CodecError),
+    #[error("the peer is silent, or does not read")]
+    Silent,
+    #[error("the peer is not executor's client, or of another version")]
+    Stranger,
+    #[error("the peer asked out of turn")]
+    OutOfTurn,
+}
+
+/// Serve a connection to its end.
+pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
+    let admitted = daemon.door.admit(&stream);
+    let span = info_span!("connection", peer = admitted.as_ref().map_or(u32::MAX, |peer| peer.uid));
+    async {
+        let connection = match greet(stream).await {
+            Ok(connection) => connection,
+            Err(over) => return debug!(%over, "greeting"),
+        };
+        let (mut sender, receiver) = connection.split();
+        let over = match admitted {
+            Ok(peer) => Conversation { daemon, peer, sender, receiver }.go_on().await,
+            Err(refused) => {
+                info!(%refused, "refused");
+                tell(&mut sender, Event::Rejected(Rejection::Forbidden(refused.to_string()))).await
+            }
+        };
+        if let Err(over) = over {
+            debug!(%over, "connection ended");
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+async fn greet(stream: UnixStream) -> Result<Connection, Over> {
+    let greeting = async {
+        let mut frames = Framed::new(stream, Frames::hello());
+        let theirs: Hello = frames.next().await.ok_or(Over::HungUp)??;
+        if theirs.magic != MAGIC {
+            return Err(Over::Stranger);
+        }
+        frames.send(Hello::OURS).await?;
+        // A client of another version reads ours and hangs up; so do we.
+        if theirs.version != VERSION {
+            return Err(Over::Stranger);
+        }
+        Ok(frames.map_codec(Frames::after_hello))
+    };
+    timeout(FRAME_DEADLINE, greeting).await.map_err(|_| Over::Silent)?
+}
+
+async fn tell(sender: &mut Sender, event: Event) -> Result<(), Over> {
+    Ok(timeout(WRITE_DEADLINE, sender.send(event)).await.map_err(|_| Over::Silent)??)
+}
+
+struct Conversation<'a> {
+    daemon: &'a Arc<Daemon>,
+    peer: Peer,
+    sender: Sender,
+    receiver: Receiver,
+}
+
+impl Conversation<'_> {
+    async fn go_on(mut self) -> Result<(), Over> {
+        loop {
+            let request = tokio::select! {
+                request = next_request(&mut self.receiver) => request?,
+                () = self.daemon.stop.cancelled() => return Ok(()),
+            };
+            match request {
+                Request::Execute(request) => self.execute(*request).await?,
+                Request::Languages => self.tell(Event::Languages(self.daemon.languages().describe())).await?,
+                Request::Status => self.tell(Event::Status(Box::new(self.daemon.status()))).await?,
+                Request::Check => self.check().await?,
+                // Left over from an execution that ended while they were on their way.
+                Request::Input(_) | Request::EndOfInput | Request::Cancel => {}
+            }
+        }
+    }
+
+    async fn tell(&mut self, event: Event) -> Result<(), Over> {
+        tell(&mut self.sender, event).await
+    }
+
+    async fn check(&mut self) -> Result<(), Over> {
+        let (results, mut told) = mpsc::channel(1);
+        let daemon = Arc::clone(self.daemon);
+        let task = tokio::spawn(async move { check::check(&daemon, results).await });
+        while let Some(result) = told.recv().await {
+            self.tell(Event::Checked(result)).await?;
+        }
+        if let Err(error) = task.await {
+            error!(%error, "a check ended in a panic");
+        }
+        self.tell(Event::CheckDone).await
+    }
+
+    /// From request to last event. Only a broken connection is an error.
+    async fn execute(&mut self, mut request: ExecuteRequest) -> Result<(), Over> {
+        let key = (self.peer.uid, request.client.take());
+        let daemon = self.daemon;
+        let languages = daemon.languages();
+        let admitted = find_language(&request.language, &languages)
+            .and_then(|toolchain| admit(request, toolchain, &daemon.maxima()));
+        let job = match admitted {
+            Ok(job) => job,
+            Err(rejection) => return self.reject("", rejection).await,
+        };
+        let asked = Instant::now();
+        let mut place = match daemon.queue.enter(key) {
+            Ok(place) => place,
+            Err(full) => {
+                return self
+                    .reject(&job.toolchain.name, Rejection::Busy { retry_after: full.retry_after })
+                    .await;
+            }
+        };
+        let mut turn = place.first_turn();
+        let lease = loop {
+            match turn {
+                Turn::Granted(lease) => break lease,
+                Turn::Lost(full) => {
+                    let rejection = Rejection::Busy { retry_after: full.retry_after };
+                    return self.reject(&job.toolchain.name, rejection).await;
+                }
+                Turn::Position(position) => tell(&mut self.sender, Event::Queued { position }).await?,
+            }
+            turn = tokio::select! {
+                turn = place.turn() => turn,
+                // Leaving the queue is dropping the place. Input may come early; it is for nobody yet.
+                request = next_request(&mut self.receiver) => match request? {
+                    Request::Cancel => return self.cancelled_in_queue().await,
+                    _ => return Err(Over::OutOfTurn),
+                },
+            };
+        };
+        daemon.executor.metrics.time(TimedStep::Queue, asked.elapsed());
+        self.run(job, lease).await
+    }
+
+    async fn reject(&mut self, language: &str, rejection: Rejection) -> Result<(), Over> {
+        self.daemon.executor.metrics.count(language, "rejected");
+        self.tell(Event::Rejected(rejection)).await
+    }
+
+    async fn cancelled_in_queue(&mut self) -> Result<(), Over> {
+        let id = ExecutionId(Uuid::new_v4());
+        self.tell(Event::Finished(protocol::Outcome { id, compile: None, runs: Vec::new() })).await
+    }
+
+    /// Run a job in its slot and forward: events to the peer, input and cancel to the program. The execution
+    /// is a task of its own, so that a broken connection ends it by cancelling it and not by dropping it.
+    async fn run(&mut self, job: Job, lease: Lease<Slot>) -> Result<(), Over> {
+        let id = ExecutionId(Uuid::new_v4());
+        let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
+        let (input, receiver) = mpsc::channel(INPUT_BACKLOG);
+        let cancel = self.daemon.stop.child_token();
+        let last = events.clone();
+        let connections = Connections { events, input: receiver, cancel: cancel.clone() };
+        let task = execute_in(Arc::clone(self.daemon), self.peer, id, job, lease, connections);
+        let task = tokio::spawn(async move {
+            let event = task.await;
+            let _ = last.send(event).await;
+        });
+        let canceller = cancel.clone().drop_guard();
+        let telling = async {
+            while let Some(event) = to_tell.recv().await {
+                tell(&mut self.sender, event).await?;
+            }
+            Ok(())
+        };
+        let hearing = async {
+            loop {
+                match next_request(&mut self.receiver).await? {
+                    Request::Input(bytes) => drop(input.send(Some(bytes)).await),
+                    Request::EndOfInput => drop(input.send(None).await),
+                    Request::Cancel => cancel.cancel(),
+                    _ => return Err::<(), Over>(Over::OutOfTurn),
+                }
+            }
+        };
+        let over = tokio::select! {
+            told = telling => told,
+            heard = hearing => heard,
+        };
+        if over.is_err() {
+            drop(canceller);
+            // The events go nowhere now, which must not keep the program waiting.
+            drop(to_tell);
+        } else {
+            canceller.disarm();
+        }
+        // Cleanup is awaited in either case: this connection's place is free only when its sandbox is gone.
+        if let Err(error) = task.await {
+            error!(%error, "an execution ended in a panic");
+        }
+        over
+    }
+}
+
+/// The next request, for which a peer may let us wait a while.
+async fn next_request(receiver: &mut Receiver) -> Result<Request, Over> {
+    let request = timeout(IDLE_DEADLINE, receiver.next()).await;
+    Ok(request.map_err(|_| Over::Silent)?.ok_or(Over::HungUp)??)
+}
+
+/// Execute, give the slot back, count, and write the audit line. The answer is the last event.
+async fn execute_in(
+    daemon: Arc<Daemon>,
+    peer: Peer,
+    id: ExecutionId,
+    job: Job,
+    mut lease: Lease<Slot>,
+    connections: Connections,
+) -> Event {
+    let language = job.toolchain.name.clone();
+    let Some(slot) = lease.slot() else {
+        return Event::Failed { id: Some(id), message: FAILED.to_owned() };
+    };
+    let Ended { uid, result, slot } = daemon.executor.execute(id, &job, slot, connections).await;
+    match slot {
+        SlotState::Clean => lease.give_back(),
+        SlotState::Broken => lease.discard(),
+    }
+    let uid = uid.map_or_else(|| "none".to_owned(), |uid| uid.to_string());
+    let Peer { uid: peer } = peer;
+    match result {
+        Ok(outcome) => {
+            let word = result_of(&outcome);
+            daemon.executor.metrics.count(&language, word);
+            let stages = outcome.compile.iter().chain(&outcome.runs);
+            let cpu: Duration = stages.clone().map(|stage| stage.usage.cpu_time).sum();
+            let wall: Duration = stages.clone().map(|stage| stage.usage.wall_time).sum();
+            let memory = stages.map(|stage| stage.usage.peak_memory.bytes()).max().unwrap_or(0);
+            daemon.audit.record(format!(
+                "execution={id} uid={uid} peer={peer} language={language} verdict={word} cpu_ms={} wall_ms={} \
+                 memory_bytes={memory}",
+                cpu.as_millis(),
+                wall.as_millis()
+            ));
+            Event::Finished(outcome)
+        }
+        Err(failure) => {
+            error!(%id, uid, language, %failure, "the execution could not be carried out");
+            daemon.executor.metrics.count(&language, "failed");
+            daemon
+                .audit
+                .record(format!("execution={id} uid={uid} peer={peer} language={language} verdict=failed"));
+            Event::Failed { id: Some(id), message: FAILED.to_owned() }
+        }
+    }
+}
+
+/// What a client is told of our failures; the log has the rest, under the execution's id.
+const FAILED: &str = "the program could not be executed; the server's log says why";
