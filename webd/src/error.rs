@@ -97,7 +97,10 @@ impl From<Rejection> for ApiError {
                 error.body.retry_after = Some(retry_after.as_secs().max(1));
                 error
             }
-            Rejection::Forbidden(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "forbidden", words),
+            Rejection::Forbidden(_) => {
+                tracing::error!(%words, "executord refuses webd");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "forbidden", words)
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +15,7 @@ use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::forwarded;
 use crate::kept::Kept;
+use crate::pieces::Pieces;
 use crate::request::{self, Asked, Encoding};
 use crate::routes::Front;
 use crate::stream::{self, Form};
@@ -74,7 +76,8 @@ async fn answer_whole(mut client: Client, encoding: Encoding, budget: &Budget) -
                     serde_json::to_vec(answer)
                 });
                 let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
-                return Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response());
+                let body = Body::new(Pieces::new(json, kept.into_share()));
+                return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
             }
             Event::Rejected(rejection) => return Err(rejection.into()),
             Event::Failed { id, message } => return Err(ApiError::failed(id, message)),

@@ -92,6 +92,11 @@ impl Kept {
         }
     }
 
+    /// What it has of the memory of all requests, to go with the answer that was made of it.
+    pub(crate) fn into_share(self) -> Share {
+        self.share
+    }
+
     /// What a stage wrote.
     pub(crate) fn of(&self, name: StageName) -> Option<&StageTexts> {
         self.find(name).map(|stage| &stage.texts)

@@ -22,6 +22,7 @@ mod languages;
 mod metrics;
 pub mod openapi;
 mod pace;
+mod pieces;
 mod privilege;
 mod request;
 pub mod routes;

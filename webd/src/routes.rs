@@ -70,9 +70,11 @@ pub(crate) fn router(front: Arc<Front>) -> Router {
     for (path, methods) in ROUTES {
         router = router.route(path, methods());
     }
+    router = router.fallback(page);
+    if !front.config.allowed_origins.is_empty() {
+        router = router.layer(door::cors(&front.config.allowed_origins));
+    }
     router
-        .fallback(page)
-        .layer(door::cors(&front.config.allowed_origins))
         .layer(from_fn_with_state(Arc::clone(&front), door::guard))
         .layer(from_fn_with_state(Arc::clone(&front), door::observe))
         .with_state(front)

@@ -1,6 +1,6 @@
 //! webd as a service: from the command line to the last connection.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +29,11 @@ const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 pub fn main() -> ExitCode {
     let options = Options::parse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(words) => {

@@ -281,3 +281,32 @@ async fn what_does_not_fit_in_a_frame_is_too_large() {
     let answer = world.execute(body).await;
     assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
 }
+
+#[tokio::test]
+async fn an_answer_counts_as_memory_until_it_is_sent() {
+    let output = vec![b'x'; 60_000];
+    let world = world_with(
+        |config| config.max_memory_bytes = (8 << 20).try_into().unwrap(),
+        move |_| {
+            let mut events = one_run(b"", Status::Exited(0));
+            let pieces = vec![output_piece(&output); 16];
+            events.splice(2..3, pieces);
+            say(events)
+        },
+    )
+    .await;
+    // A second answer of 16 * 60 kB does not fit beside one that nobody reads.
+    let mut idle = tokio::net::TcpStream::connect(world.address).await.unwrap();
+    let head = "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length:";
+    let request = format!("{head} {}\r\n\r\n{HELLO}", HELLO.len());
+    tokio::io::AsyncWriteExt::write_all(&mut idle, request.as_bytes()).await.unwrap();
+    idle.readable().await.unwrap();
+    assert_eq!(world.execute(HELLO).await.code(), "overloaded");
+    drop(idle);
+    let freed = async { while world.execute(HELLO).await.status != 200 {} };
+    tokio::time::timeout(support::PATIENCE, freed).await.expect("memory comes back");
+}
+
+fn output_piece(bytes: &[u8]) -> Event {
+    output(StreamName::Stdout, bytes)
+}

@@ -159,3 +159,34 @@ async fn a_connection_serves_one_execution_after_the_other() {
     assert_eq!(came.matches("HTTP/1.1 200 OK").count(), 20);
     assert_eq!(came.matches(r#""output":"hi""#).count(), 40);
 }
+
+#[tokio::test]
+async fn what_runs_may_end_when_we_are_told_to_stop() {
+    let mut world = world(|_| {
+        let mut steps = say(one_run(b"late", Status::Exited(0)));
+        steps.insert(3, Step::Wait(Duration::from_millis(300)));
+        steps
+    })
+    .await;
+    let mut stream = begin(&world, "application/json").await;
+    assert!(matches!(world.saw().await, Seen::Asked(_)));
+    world.stop.send(()).unwrap();
+    let mut came = String::new();
+    timeout(PATIENCE, stream.read_to_string(&mut came)).await.unwrap().unwrap();
+    assert!(came.starts_with("HTTP/1.1 200 OK") && came.contains("late"));
+    timeout(PATIENCE, world.server).await.unwrap().unwrap();
+    assert!(TcpStream::connect(world.address).await.is_err());
+}
+
+#[tokio::test]
+async fn what_runs_on_and_on_is_not_waited_for() {
+    let mut world = support::world_with(
+        |config| config.timeouts.stop_ms = 200.try_into().unwrap(),
+        |_| vec![Step::Say(started()), Step::WaitForHangUp],
+    )
+    .await;
+    let _stream = begin(&world, "text/event-stream").await;
+    assert!(matches!(world.saw().await, Seen::Asked(_)));
+    world.stop.send(()).unwrap();
+    timeout(PATIENCE, world.server).await.unwrap().unwrap();
+}

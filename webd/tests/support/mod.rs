@@ -16,7 +16,8 @@ use protocol::{
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::Framed;
 use webd::{Config, Front};
@@ -47,6 +48,8 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
     pub(crate) directory: tempfile::TempDir,
+    pub(crate) stop: oneshot::Sender<()>,
+    pub(crate) server: JoinHandle<()>,
 }
 
 /// A webd before a daemon that follows `script` for every execution.
@@ -72,8 +75,14 @@ pub(crate) async fn world_with(
     configure(&mut config);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(webd::server::serve(listener, Arc::new(Front::new(config)), std::future::pending()));
-    World { address, seen, directory }
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn(webd::server::serve(listener, Arc::new(Front::new(config)), async move {
+        // A world that is dropped does not stop its server: the runtime does.
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }));
+    World { address, seen, directory, stop, server }
 }
 
 type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;
