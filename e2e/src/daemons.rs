@@ -77,6 +77,7 @@ impl Daemons {
             .tempdir()?;
         let uids = uids_of_a_test();
         let cgroup = format!("executor-e2e-{}", uids.start());
+        install_languages(&directory.path().join("languages"))?;
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;
         fs::write(directory.path().join("webd.toml"), "")?;
@@ -207,6 +208,18 @@ impl Daemons {
     }
 }
 
+impl Drop for Daemons {
+    /// executord leaves its topmost groups to its next start, for a group can not always be made again; a test has no
+    /// next start. What is not empty stays, and is found by [`crate::inventory::cgroups`].
+    fn drop(&mut self) {
+        self.webd.end();
+        self.executord.end();
+        for group in crate::inventory::cgroups(&self.cgroup) {
+            let _ = fs::remove_dir(group);
+        }
+    }
+}
+
 /// Look again and again until `done` says so; `false` if it never does.
 pub async fn eventually<F: Future<Output = bool>>(done: impl Fn() -> F) -> bool {
     for _ in 0..ATTEMPTS {
@@ -309,7 +322,7 @@ fn configuration(
     uids: &RangeInclusive<u32>,
     cgroup: &str,
 ) -> io::Result<String> {
-    let languages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages").canonicalize()?;
+    let languages = directory.join("languages");
     let Settings { slots, queue, more } = settings;
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
@@ -329,6 +342,24 @@ fn configuration(
         first = uids.start(),
         last = uids.end(),
     ))
+}
+
+/// As the product is installed: the language files, and Java's launcher beside them.
+fn install_languages(to: &Path) -> io::Result<()> {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
+    fs::create_dir(to)?;
+    for file in fs::read_dir(&from)? {
+        let file = file?.path();
+        if let (Some("toml"), Some(name)) = (file.extension().and_then(|e| e.to_str()), file.file_name()) {
+            fs::copy(&file, to.join(name))?;
+        }
+    }
+    let built = Command::new("sh").arg(from.join("java/build.sh")).arg(to).output()?;
+    if !built.status.success() {
+        let words = String::from_utf8_lossy(&built.stderr).into_owned();
+        return Err(io::Error::other(format!("build Java's launcher: {words}")));
+    }
+    Ok(())
 }
 
 fn start_executord(directory: &Path) -> io::Result<Daemon> {
