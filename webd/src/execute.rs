@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{Client, ClientError, Event, Limits};
+use protocol::codec::CodecError;
+use protocol::{Client, ClientError, Event, ExecuteRequest, Limits};
 
 use crate::answer::with_answer;
 use crate::body;
@@ -42,7 +43,7 @@ pub(crate) async fn execute(
     drop(body);
 
     let mut client = Client::connect(&front.config.socket).await?;
-    client.execute(request).await?;
+    ask(&mut client, request).await?;
     drop(share);
     match wanted(&head.headers) {
         None => answer_whole(client, encoding, &front.budget).await,
@@ -57,6 +58,19 @@ impl Front {
 
     fn tag(&self, peer: IpAddr, headers: &HeaderMap) -> String {
         forwarded::tag(forwarded::client(peer, headers, &self.config.trusted_proxies))
+    }
+}
+
+/// Hand the request over. A daemon that hangs up in the middle may have said why before.
+async fn ask(client: &mut Client, request: ExecuteRequest) -> Result<(), ApiError> {
+    match client.execute(request).await {
+        Err(error @ (ClientError::Closed | ClientError::Codec(CodecError::Io(_)))) => {
+            match client.event().await {
+                Ok(Event::Rejected(rejection)) => Err(rejection.into()),
+                _ => Err(error.into()),
+            }
+        }
+        asked => Ok(asked?),
     }
 }
 

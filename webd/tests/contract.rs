@@ -310,3 +310,32 @@ async fn an_answer_counts_as_memory_until_it_is_sent() {
 fn output_piece(bytes: &[u8]) -> Event {
     output(StreamName::Stdout, bytes)
 }
+
+#[tokio::test]
+async fn a_daemon_that_refuses_before_it_is_asked_is_heard() {
+    use futures_util::{SinkExt, StreamExt};
+    use protocol::{Hello, Request, codec::Frames};
+
+    let world = world_with(
+        |config| {
+            config.socket.set_extension("full");
+        },
+        |_| vec![],
+    )
+    .await;
+    let socket = tokio::net::UnixListener::bind(world.directory.path().join("executord.full")).unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            let mut frames = tokio_util::codec::Framed::new(stream, Frames::hello());
+            frames.next().await.unwrap().unwrap();
+            frames.send(Hello::OURS).await.unwrap();
+            let mut frames = frames.map_codec(Frames::after_hello::<Request, Event>);
+            let busy = Rejection::Busy { retry_after: Duration::from_secs(3) };
+            frames.send(Event::Rejected(busy)).await.unwrap();
+        }
+    });
+    // More than the socket takes at once, so that asking fails in the middle.
+    let body = format!(r#"{{"language":"c","code":"{}"}}"#, "x".repeat(4 << 20));
+    let answer = world.execute(body).await;
+    assert_eq!((answer.status, answer.code().as_str()), (429, "busy"));
+}
