@@ -35,9 +35,11 @@ pub struct Program {
     pub expected_stderr: Option<String>,
     /// `combined`, or nothing.
     pub stream: Option<String>,
-    /// What makes two outputs the same, in this order.
+    /// What makes two outputs the same, in this order. Where nothing is said, one newline at the end more or less.
+    pub compare: Option<Vec<Normalisation>>,
+    /// What its compiler must be told, which a request cannot say.
     #[serde(default)]
-    pub compare: Vec<Normalisation>,
+    pub compile_flags: Vec<String>,
     /// It computes for longer than usual.
     #[serde(default)]
     pub cpu_heavy: bool,
@@ -118,6 +120,12 @@ impl Program {
         body
     }
 
+    /// It could not be compiled, and does ask for flags that were not given.
+    #[must_use]
+    pub fn lacks_flags(&self, answer: &Value) -> bool {
+        !self.compile_flags.is_empty() && answer["status"] == "compile_error"
+    }
+
     /// What is different in an answer from what is known; empty if nothing is.
     #[must_use]
     pub fn differences(&self, answer: &Value) -> Vec<String> {
@@ -136,9 +144,11 @@ impl Program {
         for (name, expected) in streams {
             let Some(expected) = expected else { continue };
             let actual = answer[name].as_str().unwrap_or("");
-            differences.extend(
-                difference(expected, actual, &self.compare).map(|difference| format!("{name}: {difference}")),
-            );
+            let difference = match &self.compare {
+                Some(normalisations) => difference(expected, actual, normalisations),
+                None => difference(without_last_newline(expected), without_last_newline(actual), &[]),
+            };
+            differences.extend(difference.map(|difference| format!("{name}: {difference}")));
         }
         // Why it differs is mostly said on stderr, or by the compiler.
         if !differences.is_empty() {
@@ -193,6 +203,10 @@ fn normalise(text: &str, normalisations: &[Normalisation]) -> Vec<String> {
 
 fn text_lines(pieces: &[String]) -> Vec<String> {
     pieces.iter().flat_map(|piece| piece.split_inclusive('\n')).map(str::to_owned).collect()
+}
+
+fn without_last_newline(text: &str) -> &str {
+    text.strip_suffix('\n').unwrap_or(text)
 }
 
 fn excerpt(text: &str) -> String {
@@ -250,7 +264,8 @@ mod tests {
             expected_stdout: None,
             expected_stderr: None,
             stream: None,
-            compare: Vec::new(),
+            compare: None,
+            compile_flags: Vec::new(),
             cpu_heavy: false,
         };
         let programs: Vec<_> = (0..90)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use e2e::corpus::{self, Program};
+use e2e::daemons::{Daemons, Settings};
 use e2e::http;
 use hyper::Uri;
 use tokio::sync::mpsc;
@@ -26,6 +27,9 @@ struct Arguments {
     /// Where programs are executed
     #[arg(long, default_value = "http://127.0.0.1:3000/api/execute")]
     url: Uri,
+    /// Start executord and webd for it, instead of --url; needs root
+    #[arg(long, conflicts_with = "url")]
+    start: bool,
     /// Programs at one time
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
@@ -60,8 +64,14 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let all_passed = runtime.block_on(send_all(&arguments, programs));
-    if all_passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    match runtime.block_on(send_all(&arguments, programs)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
 }
 
 fn chosen(arguments: &Arguments) -> std::io::Result<Vec<Program>> {
@@ -76,16 +86,18 @@ fn chosen(arguments: &Arguments) -> std::io::Result<Vec<Program>> {
     })
 }
 
-async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> bool {
+async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Result<bool> {
+    let started = if arguments.start { Some(Daemons::start(&Settings::default()).await?) } else { None };
+    let url = started.as_ref().map_or(arguments.url.clone(), |daemons| daemons.url("/api/execute"));
     let waiting = Arc::new(Mutex::new(programs.into_iter()));
     let (done, mut results) = mpsc::channel(16);
     for _ in 0..arguments.concurrency {
-        let (waiting, done, url) = (waiting.clone(), done.clone(), arguments.url.clone());
+        let (waiting, done, url) = (waiting.clone(), done.clone(), url.clone());
         tokio::spawn(async move {
             // Locked for the taking only.
             while let Some(program) = waiting.lock().ok().and_then(|mut waiting| waiting.next()) {
-                let differences = send(&url, &program).await;
-                if done.send((program, differences)).await.is_err() {
+                let verdict = send(&url, &program).await;
+                if done.send((program, verdict)).await.is_err() {
                     return;
                 }
             }
@@ -94,14 +106,22 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> bool {
     drop(done);
 
     let mut summary: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-    while let Some((program, differences)) = results.recv().await {
-        let (passed, failed) = summary.entry(program.language.clone()).or_default();
-        if differences.is_empty() {
-            *passed += 1;
-            continue;
+    let mut without_flags = Vec::new();
+    while let Some((program, verdict)) = results.recv().await {
+        let (passed, failed) = summary.entry(program.language).or_default();
+        match verdict {
+            Verdict::Same => *passed += 1,
+            Verdict::Different(differences) => {
+                *failed += 1;
+                tell(&format!("{}\n    {}", program.id, differences.join("\n    ")));
+            }
+            Verdict::LacksFlags => {
+                without_flags.push(format!("{} ({})", program.id, program.compile_flags.join(" ")))
+            }
         }
-        *failed += 1;
-        tell(&format!("{}\n    {}", program.id, differences.join("\n    ")));
+    }
+    if !without_flags.is_empty() {
+        tell(&format!("not compared, for want of compiler flags: {}", without_flags.join(", ")));
     }
     let (mut passed, mut failed) = (0, 0);
     for (language, (ok, not)) in &summary {
@@ -110,27 +130,39 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> bool {
         failed += not;
     }
     tell(&format!("{passed} passed, {failed} failed"));
-    failed == 0
+    Ok(failed == 0)
 }
 
-/// What differs; an answer that does not come is a difference.
-async fn send(url: &Uri, program: &Program) -> Vec<String> {
+/// How a program went.
+enum Verdict {
+    Same,
+    /// In words, where. An answer that does not come is a difference.
+    Different(Vec<String>),
+    LacksFlags,
+}
+
+async fn send(url: &Uri, program: &Program) -> Verdict {
+    let different = |words: String| Verdict::Different(vec![words]);
     let body = program.request();
     for _ in 0..RETRIES {
         let answer = match http::post(url, &body, DEADLINE).await {
             Ok(answer) => answer,
-            Err(error) => return vec![error.to_string()],
+            Err(error) => return different(error.to_string()),
         };
         match answer.status {
-            200 => return program.differences(&answer.json),
+            200 if program.lacks_flags(&answer.json) => return Verdict::LacksFlags,
+            200 => {
+                let differences = program.differences(&answer.json);
+                return if differences.is_empty() { Verdict::Same } else { Verdict::Different(differences) };
+            }
             429 => {
                 let pause = answer.retry_after.unwrap_or(Duration::from_secs(1));
                 tokio::time::sleep(pause.min(LONGEST_PAUSE)).await;
             }
-            status => return vec![format!("HTTP {status}: {}", answer.json)],
+            status => return different(format!("HTTP {status}: {}", answer.json)),
         }
     }
-    vec![format!("still too busy after {RETRIES} attempts")]
+    different(format!("still too busy after {RETRIES} attempts"))
 }
 
 fn tell(line: &str) {
