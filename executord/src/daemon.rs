@@ -11,7 +11,7 @@ use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Group;
 use protocol::{Limits, ServerStatus};
-use sandbox::cgroup::{Controllers, sweep};
+use sandbox::cgroup::{Controllers, sweep_below};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -85,7 +85,6 @@ fn doing(deed: impl Into<String>) -> impl FnOnce(io::Error) -> DaemonError {
 
 /// Run until told to stop.
 pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), DaemonError> {
-    privileges::drop_all_but_kept().map_err(DaemonError::Refused)?;
     umask(Mode::from_bits_truncate(0o077));
     identity::check_range(config.uids).map_err(DaemonError::Refused)?;
     let group = socket_group(&config);
@@ -95,6 +94,9 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     janitor::clean(&config).map_err(doing("clean up after the last daemon"))?;
     let (controllers, degraded) = Controllers::detect(&config.cgroup);
     janitor::note_groups(&config, &controllers.roots()).map_err(doing("note our cgroups"))?;
+    // Until here nothing came from outside; making our groups at the top of a hierarchy needs more than the
+    // rest of our life does.
+    privileges::drop_all_but_kept().map_err(DaemonError::Refused)?;
     for words in &degraded {
         warn!("{words}");
     }
@@ -108,7 +110,7 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     // Ends what is left of tasks; slots end their supervisors when they are dropped.
     drop(runtime);
     for root in roots {
-        if let Err(error) = sweep(&root) {
+        if let Err(error) = sweep_below(&root) {
             warn!(%error, "a cgroup of ours stays");
         }
     }

@@ -10,7 +10,6 @@ use std::os::fd::OwnedFd;
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
-use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
 
 use crate::error::{At, SetupError, Step};
@@ -54,7 +53,6 @@ fn connect_streams(streams: Streams) -> io::Result<()> {
     fs::write("/proc/self/oom_score_adj", "1000")?;
     process::reset_signals()?;
     SigSet::empty().thread_set_mask()?;
-    umask(Mode::S_IWGRP | Mode::S_IWOTH);
     for (stream, number) in [(&streams.stdin, 0), (&streams.stdout, 1), (&streams.stderr, 2)] {
         descriptor::duplicate_onto(stream, number)?;
     }

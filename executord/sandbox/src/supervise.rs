@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, umask};
 
 use crate::error::{At, SetupError, Step};
 use crate::init::{self, InitDescriptors};
@@ -57,6 +58,8 @@ struct Supervision {
 impl Supervision {
     fn begin(directory: &Path) -> io::Result<Self> {
         process::forbid_inspection()?;
+        // The daemon keeps everybody out; what is built here is for the program to read.
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
         // stdin is the socket; what this process starts must not find it there.
         let daemon = io::stdin().as_fd().try_clone_to_owned()?;
         nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;

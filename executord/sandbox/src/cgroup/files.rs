@@ -97,13 +97,7 @@ pub fn sweep(root: &Path) -> io::Result<usize> {
     if !root.try_exists()? {
         return Ok(0);
     }
-    let mut ended = 0;
-    for entry in fs::read_dir(root)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            ended += sweep(&entry.path())?;
-        }
-    }
+    let mut ended = sweep_below(root)?;
     for _ in 0..TRIES {
         for process in processes(root)? {
             match kill(Pid::from_raw(process), Signal::SIGKILL) {
@@ -119,4 +113,23 @@ pub fn sweep(root: &Path) -> io::Result<usize> {
         }
     }
     Err(named(root, &io::Error::other("processes stay in it although they were killed")))
+}
+
+/// [`sweep`] every group below `root`, and leave `root` itself: removing that needs the right to write above.
+///
+/// # Errors
+/// As [`sweep`].
+pub fn sweep_below(root: &Path) -> io::Result<usize> {
+    let mut ended = 0;
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            ended += sweep(&entry.path())?;
+        }
+    }
+    Ok(ended)
 }

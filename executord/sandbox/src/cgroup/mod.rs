@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use files::sweep;
+pub use files::{sweep, sweep_below};
 
 /// How this host limits groups of processes.
 #[derive(Debug)]
