@@ -123,7 +123,7 @@ pub(crate) struct StageCommand {
 pub(crate) struct Registry {
     /// By name, in order.
     toolchains: BTreeMap<String, Arc<Toolchain>>,
-    /// Names and aliases, lower case.
+    /// The names of each, by name and alias.
     names: HashMap<String, String>,
 }
 
@@ -271,7 +271,7 @@ impl Registry {
     fn index(&mut self) -> Result<(), LanguageError> {
         for toolchain in self.toolchains.values() {
             for name in toolchain.aliases.iter().chain([&toolchain.name]) {
-                let previous = self.names.insert(name.to_lowercase(), toolchain.name.clone());
+                let previous = self.names.insert(name.clone(), toolchain.name.clone());
                 if let Some(other) = previous.filter(|other| *other != toolchain.name) {
                     let words = format!("{name} is a name of {other} too");
                     return Err(LanguageError::new(Path::new(&toolchain.name), words));
@@ -281,9 +281,9 @@ impl Registry {
         Ok(())
     }
 
-    /// The language of this name or alias, in upper or lower case.
+    /// The language of this name or alias, which are lower case.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Toolchain>> {
-        self.toolchains.get(self.names.get(&name.to_lowercase())?)
+        self.toolchains.get(self.names.get(name)?)
     }
 
     /// All of them, by name.

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{SplitSink, SplitStream};
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::bounds::FRAME_DEADLINE;
 use protocol::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
 use protocol::{Event, ExecuteRequest, ExecutionId, Rejection, Request};
+use tokio::io::Interest;
 use tokio::net::UnixStream;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
-use tokio_util::codec::Framed;
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::codec::{Framed, FramedRead, FramedWrite};
 use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
@@ -34,9 +36,12 @@ const EVENT_BACKLOG: usize = 8;
 /// Pieces of live input on their way to the program; more, and the peer waits.
 const INPUT_BACKLOG: usize = 4;
 
-type Connection = Framed<UnixStream, Frames<Request, Event>>;
-type Sender = SplitSink<Connection, Event>;
-type Receiver = SplitStream<Connection>;
+/// While a program does not take its input, nothing more is read from the peer; so often it is looked at
+/// whether the peer is still there.
+const HANG_UP_POLL: Duration = Duration::from_millis(100);
+
+type Sender = FramedWrite<OwnedWriteHalf, Frames<Request, Event>>;
+type Receiver = FramedRead<OwnedReadHalf, Frames<Request, Event>>;
 
 /// Why a connection ends. Whatever it is, it ends quietly; the log has it for who looks.
 #[derive(Debug, thiserror::Error)]
@@ -58,11 +63,10 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
     let admitted = daemon.door.admit(&stream);
     let span = info_span!("connection", peer = admitted.as_ref().map_or(u32::MAX, |peer| peer.uid));
     async {
-        let connection = match greet(stream).await {
-            Ok(connection) => connection,
+        let (mut sender, receiver) = match greet(stream).await {
+            Ok(both) => both,
             Err(over) => return debug!(%over, "greeting"),
         };
-        let (mut sender, receiver) = connection.split();
         let over = match admitted {
             Ok(peer) => Conversation { daemon, peer, sender, receiver }.go_on().await,
             Err(refused) => {
@@ -78,7 +82,7 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
     .await;
 }
 
-async fn greet(stream: UnixStream) -> Result<Connection, Over> {
+async fn greet(stream: UnixStream) -> Result<(Sender, Receiver), Over> {
     let greeting = async {
         let mut frames = Framed::new(stream, Frames::hello());
         let theirs: Hello = frames.next().await.ok_or(Over::HungUp)??;
@@ -90,7 +94,12 @@ async fn greet(stream: UnixStream) -> Result<Connection, Over> {
         if theirs.version != VERSION {
             return Err(Over::Stranger);
         }
-        Ok(frames.map_codec(Frames::after_hello))
+        let parts = frames.into_parts();
+        let (reader, writer) = parts.io.into_split();
+        let mut receiver = FramedRead::new(reader, Frames::hello().after_hello());
+        // What came right behind the hello.
+        *receiver.read_buffer_mut() = parts.read_buf;
+        Ok((FramedWrite::new(writer, parts.codec.after_hello()), receiver))
     };
     timeout(FRAME_DEADLINE, greeting).await.map_err(|_| Over::Silent)?
 }
@@ -218,8 +227,8 @@ impl Conversation<'_> {
         let hearing = async {
             loop {
                 match next_request(&mut self.receiver).await? {
-                    Request::Input(bytes) => drop(input.send(Some(bytes)).await),
-                    Request::EndOfInput => drop(input.send(None).await),
+                    Request::Input(bytes) => pass_on(Some(bytes), &input, &self.receiver).await?,
+                    Request::EndOfInput => pass_on(None, &input, &self.receiver).await?,
                     Request::Cancel => cancel.cancel(),
                     _ => return Err::<(), Over>(Over::OutOfTurn),
                 }
@@ -241,6 +250,27 @@ impl Conversation<'_> {
             error!(%error, "an execution ended in a panic");
         }
         over
+    }
+}
+
+/// Pass input on to a program that may not take it, and notice meanwhile if the peer hangs up.
+async fn pass_on(
+    piece: Option<Bytes>,
+    input: &mpsc::Sender<Option<Bytes>>,
+    receiver: &Receiver,
+) -> Result<(), Over> {
+    let hung_up = async {
+        loop {
+            sleep(HANG_UP_POLL).await;
+            if receiver.get_ref().ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        // Whoever took input has enough of it when it is gone.
+        _ = input.send(piece) => Ok(()),
+        () = hung_up => Err(Over::HungUp),
     }
 }
 

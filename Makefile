@@ -1,0 +1,64 @@
+# `make run` and `make test` are all one needs; `make help` lists the rest.
+# Everything that needs root is in scripts/, and says what it does.
+
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+PORT ?= 3000
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test build languages run stop test lint deny advisories unit root corpus corpus-sample fuzz clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: setup build ## Build, start both daemons, run a program in each language, print the URL
+	$(SUDO) scripts/run.sh $(PORT)
+
+stop: ## End what `make run` started
+	$(SUDO) scripts/stop.sh
+
+test: setup setup-test lint deny unit root ## Everything that can be checked on one machine without systemd
+
+setup: ## Install what programs and builds need, if it is missing
+	$(SUDO) scripts/setup.sh
+
+setup-test: ## Install what the tests need beyond that
+	scripts/setup-test.sh
+
+build: ## Build the daemons, the command line tool and the languages' own files
+	cargo build --release --locked -p executord -p sandbox -p webd -p cli
+	$(MAKE) languages OUT=target/languages
+
+OUT ?= target/languages
+languages: ## Assemble the language files in OUT
+	scripts/languages.sh $(OUT)
+
+lint: ## Formatting and clippy
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+deny: ## Licences, sources and duplicates of dependencies
+	cargo deny --locked check bans licenses sources
+
+advisories: ## Known vulnerabilities of dependencies; needs the advisory database's network
+	cargo deny --locked check advisories
+
+unit: ## Tests that need nothing but a compiler
+	cargo test --workspace --locked --exclude sandbox --exclude e2e
+
+root: ## Tests with real sandboxes, daemons and compilers; needs root
+	cargo build --workspace --locked
+	$(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" \
+		cargo test --locked -p sandbox -p e2e -- --test-threads 1
+	$(MAKE) corpus-sample
+
+corpus-sample: ## A fixed sample of the corpus of real programs
+	$(SUDO) target/debug/corpus --start --sample 96
+
+corpus: ## All of the corpus of real programs
+	$(SUDO) target/debug/corpus --start
+
+fuzz: ## Fuzz what either side of the socket decodes, for a minute each
+	cd protocol/fuzz && ./run.sh 60
+
+clean: ## Remove what was built
+	cargo clean
