@@ -5,7 +5,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build languages run stop test lint deny advisories unit root corpus corpus-sample fuzz clean
+.PHONY: help setup setup-test build languages run stop test lint deny advisories unit root corpus corpus-sample clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,17 +48,18 @@ unit: ## Tests that need nothing but a compiler
 root: ## Tests with real sandboxes, daemons and compilers; needs root
 	cargo build --workspace --locked
 	$(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" \
-		cargo test --locked -p sandbox -p e2e -- --test-threads 1
+		cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
 	$(MAKE) corpus-sample
 
-corpus-sample: ## A fixed sample of the corpus of real programs
-	$(SUDO) target/debug/corpus --start --sample 96
+CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
+corpus-sample: ## A fixed sample of the corpus of real programs, where there is one
+	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
+		$(SUDO) env EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start --sample 96; \
+	else echo "NOT RUN: there is no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
 corpus: ## All of the corpus of real programs
-	$(SUDO) target/debug/corpus --start
-
-fuzz: ## Fuzz what either side of the socket decodes, for a minute each
-	cd protocol/fuzz && ./run.sh 60
+	cargo build --workspace --locked
+	$(SUDO) env EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start
 
 clean: ## Remove what was built
 	cargo clean

@@ -87,3 +87,99 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
 fn invalid(words: &str) -> Rejection {
     Rejection::Invalid(words.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use protocol::{ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
+
+    use super::{Job, MAX_SOURCES, admit, find_language};
+    use crate::languages::shipped;
+    use crate::limits::MAXIMA;
+
+    /// A file's name, if it has one, and what is in it.
+    type File<'a> = (Option<&'a str>, &'a [u8]);
+
+    fn request(files: &[File]) -> ExecuteRequest {
+        let file = |&(path, content): &File| SourceFile {
+            path: path.map(ToOwned::to_owned),
+            content: Bytes::copy_from_slice(content),
+        };
+        ExecuteRequest {
+            language: "python".to_owned(),
+            files: files.iter().map(file).collect(),
+            runs: vec![RunRequest::default()],
+            limits: LimitsRequest::default(),
+            client: None,
+        }
+    }
+
+    fn try_admit(request: ExecuteRequest) -> Result<Job, String> {
+        let languages = shipped();
+        let toolchain =
+            find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
+        admit(request, toolchain, &MAXIMA).map_err(|rejection| rejection.to_string())
+    }
+
+    #[test]
+    fn a_language_goes_by_its_names_to_the_letter() {
+        let languages = shipped();
+        for (name, found) in [
+            ("python", true),
+            ("py", true),
+            ("python3", true),
+            ("PYTHON", false),
+            ("", false),
+            ("python ", false),
+            ("python\0", false),
+            ("../python", false),
+        ] {
+            let answer = find_language(name, &languages);
+            match found {
+                true => assert_eq!(answer.map(|toolchain| toolchain.name.clone()), Ok("python".to_owned())),
+                false => assert_eq!(answer.err(), Some(Rejection::UnknownLanguage), "{name:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_main_file_is_named_by_its_language_unless_the_client_does() {
+        let path = |files: &[File]| {
+            try_admit(request(files)).map(|job| job.sources[0].path.to_string())
+        };
+        assert_eq!(path(&[(None, b"1")]), Ok("main.py".to_owned()));
+        assert_eq!(path(&[(Some("a/b.py"), b"1")]), Ok("a/b.py".to_owned()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_in_words() {
+        let too_much = vec![b' '; MAX_SOURCES];
+        let cases: [(&[File], &str); 8] = [
+            (&[], "there is no source file"),
+            (&[(None, b"1"), (None, b"2")], "only the first file may go without a name"),
+            (&[(None, b"1"), (Some("main.py"), b"2")], "there are two files named main.py"),
+            (&[(None, b"1"), (Some("a"), b""), (Some("a/b"), b"")], "a is a file and a directory at once"),
+            (&[(None, b"1\0")], "main.py has a NUL character in it"),
+            (&[(None, b"1"), (Some("b.py"), b"\0")], "b.py has a NUL character in it"),
+            (&[(None, b"1"), (Some("../b"), b"")], "the file name \"../b\" has a . or .. in it"),
+            (&[(None, b"1"), (Some("b"), &too_much)], "the files have more than 4194304 bytes together"),
+        ];
+        for (files, words) in cases {
+            assert_eq!(try_admit(request(files)).map(|_| ()), Err(words.to_owned()));
+        }
+        // Data may be binary.
+        assert!(try_admit(request(&[(None, b"1"), (Some("b.dat"), b"\0")])).is_ok());
+    }
+
+    #[test]
+    fn runs_are_looked_at_too() {
+        let program: &[File] = &[(None, b"1")];
+        let with = |runs: Vec<RunRequest>| try_admit(ExecuteRequest { runs, ..request(program) }).map(|_| ());
+        let live = RunRequest { stdin: Stdin::Live, args: Vec::new() };
+        let nul = RunRequest { stdin: Stdin::default(), args: vec!["a\0b".to_owned()] };
+        assert_eq!(with(Vec::new()), Err("there must be at least one run".to_owned()));
+        assert_eq!(with(vec![nul]), Err("an argument has a NUL character in it".to_owned()));
+        assert_eq!(with(vec![live.clone()]), Ok(()));
+        assert_eq!(with(vec![live.clone(), live]), Err("live input is for a single run".to_owned()));
+    }
+}

@@ -114,6 +114,9 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
             warn!(%error, "a cgroup of ours stays");
         }
     }
+    if let Err(error) = janitor::empty_slots_directory(&config) {
+        warn!(%error, "directories of slots stay");
+    }
     result
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn clean(config: &Config) -> io::Result<()> {
         info!(ended, "ended processes left by executions");
     }
     identity::remove_stale_records(config.uids)?;
-    empty_slots_directory(&slots_directory(config))
+    empty_slots_directory(config)
 }
 
 /// Note which groups are ours.
@@ -94,8 +94,10 @@ fn processes_of(range: UidRange) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-fn empty_slots_directory(directory: &Path) -> io::Result<()> {
-    let entries = match fs::read_dir(directory) {
+/// Remove the directories of slots that are no more.
+pub(crate) fn empty_slots_directory(config: &Config) -> io::Result<()> {
+    let directory = slots_directory(config);
+    let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return fs::create_dir(directory),
         entries => entries?,
     };

@@ -339,3 +339,89 @@ impl Toolchain {
         }
     }
 }
+
+/// The languages of this repository, as if all their toolchains were there.
+#[cfg(test)]
+pub(crate) fn shipped() -> Registry {
+    let languages = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/languages"))];
+    let mut registry = load(&Config { languages, ..Config::default() }).unwrap();
+    let names: Vec<String> = registry.all().map(|toolchain| toolchain.name.clone()).collect();
+    for name in names {
+        registry.set_version(&name, Ok("1".to_owned()));
+    }
+    registry
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Config, Registry, load, probe, shipped};
+
+    fn load_files(files: &[(&str, &str)]) -> Result<Registry, String> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let languages = vec![directory.path().to_owned()];
+        load(&Config { languages, ..Config::default() }).map_err(|error| error.to_string())
+    }
+
+    fn file(name: &str, more: &str) -> String {
+        format!(
+            "name = {name:?}\ntitle = \"T\"\nextensions = [\"t\"]\nfile_name = \"main.t\"\nexample = \"\"\n{more}\n\
+             [version]\ncommand = [\"sh\"]\npattern = '(.*)'\n[editor]\nmode = \"t\"\nline_comment = \"#\"\n\
+             indent = 2\n[run]\ncommand = [\"sh\", \"{{main}}\"]\n[self_test]\nstdout = \"\"\nfiles = []\n"
+        )
+    }
+
+    #[test]
+    fn every_shipped_language_is_in_order() {
+        let registry = shipped();
+        for (alias, name) in
+            [("js", "javascript"), ("c++", "cpp"), ("g++", "cpp"), ("py", "python"), ("ts", "typescript")]
+        {
+            assert_eq!(registry.find(alias).unwrap().name, name);
+        }
+        for toolchain in registry.all() {
+            assert!(!toolchain.self_test.files.is_empty(), "{} proves nothing", toolchain.name);
+            assert!(
+                toolchain.is_source(Path::new(&toolchain.file_name).extension().unwrap().to_str().unwrap())
+            );
+        }
+        probe(&Config::default()).unwrap();
+    }
+
+    #[test]
+    fn a_mistake_in_a_file_is_named_with_the_file() {
+        assert!(load_files(&[("t.toml", &file("t", ""))]).is_ok());
+        for (text, words) in [
+            (file("T", ""), "name: lower-case letters"),
+            (file("t", "colour = 1"), "unknown field `colour`"),
+            (file("t", "").replace("main.t", "../main.t"), "has a . or .. in it"),
+            (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
+            (file("t", "").replace("[\"sh\"]", "[]"), "a command is empty"),
+        ] {
+            let error = load_files(&[("t.toml", &text)]).unwrap_err();
+            assert!(error.contains("t.toml") && error.contains(words), "{words:?} is not in {error:?}");
+        }
+        let error = load_files(&[("a.toml", &file("a", "aliases = [\"b\"]")), ("b.toml", &file("b", ""))])
+            .unwrap_err();
+        assert!(error.contains("is a name of"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_installed_is_unavailable_with_the_reason() {
+        for (text, reason) in [
+            (
+                file("t", "").replace("\"sh\"", "\"no-such-program\""),
+                "no-such-program is not in /usr/local/bin, /usr/bin, /bin",
+            ),
+            (file("t", "requires = [\"/usr/no/such\"]"), "/usr/no/such is not installed"),
+            (file("t", "requires = [\"{launcher}/x\"]"), "x of the language's own files is not installed"),
+        ] {
+            let registry = load_files(&[("t.toml", &text)]).unwrap();
+            assert_eq!(registry.find("t").unwrap().version, Err(reason.to_owned()));
+        }
+    }
+}

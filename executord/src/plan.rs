@@ -138,3 +138,66 @@ fn environment(command: &StageCommand, user: &User) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sandbox::{Build, Plan, User};
+
+    use super::{Planner, StageSpec};
+    use crate::job::{RelativePath, Source};
+    use crate::languages::shipped;
+
+    /// The plan of a stage of `language` for a program of three files.
+    fn plan(language: &str, compile: bool) -> Plan {
+        let registry = shipped();
+        let toolchain = registry.find(language).unwrap();
+        let extension = toolchain.file_name.rsplit('.').next().unwrap();
+        let source = |path: &str| Source {
+            path: RelativePath::try_from(path).unwrap(),
+            content: Bytes::from_static(b"12345"),
+        };
+        let sources = [
+            source(&format!("dir/first.{extension}")),
+            source("data.txt"),
+            source(&format!("second.{extension}")),
+        ];
+        let command = if compile { toolchain.compile.as_ref().unwrap() } else { &toolchain.run };
+        let user = User { name: "exec_1".to_owned(), uid: 7, gid: 7 };
+        let spec = StageSpec {
+            toolchain,
+            command,
+            limits: &command.limits,
+            build: Build::None,
+            sources: &sources,
+            arguments: &["-v".to_owned(), String::new()],
+            user: &user,
+        };
+        Planner::new(&["/opt/tools".into()], 2000, |_| true).plan(&spec, |_| true)
+    }
+
+    #[test]
+    fn a_whole_plan() {
+        insta::assert_json_snapshot!(plan("python", false));
+    }
+
+    #[test]
+    fn placeholders_stand_for_what_was_sent() {
+        let words = |plan: Plan| plan.command.join(" ");
+        assert!(words(plan("python", false)).ends_with("/python3 dir/first.py -v "));
+        assert!(words(plan("cpp", true)).ends_with("-o /build/main dir/first.cpp second.cpp -v "));
+        assert!(words(plan("java", false)).contains("-XX:MaxRAM=536870912 "));
+        assert!(words(plan("java", true)).contains("-cp /launcher Compile"));
+    }
+
+    #[test]
+    fn a_language_sees_its_own_files_and_no_others() {
+        let targets = |plan: Plan| -> Vec<String> {
+            plan.binds.iter().map(|bind| bind.target.display().to_string()).collect()
+        };
+        let python = targets(plan("python", false));
+        assert!(!python.contains(&"/launcher".to_owned()) && python.contains(&"/opt/tools".to_owned()));
+        let java = targets(plan("java", false));
+        assert!(java.contains(&"/launcher".to_owned()) && java.contains(&"/etc/java-17-openjdk".to_owned()));
+    }
+}

@@ -5,13 +5,18 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, SlotGroup};
 use sandbox::{Descriptors, Init, NamespaceGone, Plan, Reply, Supervisor};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::time::timeout;
 
 use crate::failure::{Doing, Failure};
+
+/// How long a supervisor may take to fork an init: it mounts at most one file system before.
+const LAUNCHED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes slots.
 #[derive(Debug)]
@@ -73,7 +78,8 @@ impl Slot {
         descriptors: Descriptors,
     ) -> Result<Init, Failure> {
         self.supervisor.get_ref().execute(plan, sources, descriptors).doing("hand the plan over")?;
-        match self.reply().await? {
+        let reply = timeout(LAUNCHED_WITHIN, self.reply()).await;
+        match reply.map_err(io::Error::from).doing("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
             Reply::NotLaunched(error) => Err(Failure::Setup(error)),
             Reply::Gone(_) => Err(io::Error::from(io::ErrorKind::InvalidData)).doing("launch the sandbox"),
@@ -123,7 +129,11 @@ fn remove_leftovers(directory: &Path, groups: &[PathBuf]) {
         }
     }
     // The supervisor's private file system is not visible here: this is the empty directory below it.
-    if let Err(error) = fs::remove_dir(directory) {
-        tracing::warn!(%error, "the directory of a slot stays");
+    match fs::remove_dir(directory) {
+        // A daemon that is about to end removes them all.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, "the directory of a slot stays");
+        }
+        _ => {}
     }
 }
