@@ -31,7 +31,7 @@ pub enum Request {
 /// A program to compile where its language needs it, and to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecuteRequest {
-    /// A language's name or alias; upper and lower case are the same.
+    /// A language's name or alias, to the letter.
     #[serde(deserialize_with = "bounded::text::<_, MAX_LANGUAGE_NAME>")]
     pub language: String,
     /// The source files, the main one first. A file without a path gets the language's own name for it.
