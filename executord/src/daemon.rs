@@ -133,7 +133,7 @@ async fn serve(
         daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
     }
     daemon.load_languages(config).await?;
-    let listener = listen(config, group)?;
+    let (listener, origin) = listen(config, group)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
     let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
@@ -167,7 +167,9 @@ async fn serve(
     }
     tell_systemd(&[NotifyState::Stopping]);
     drop(listener);
-    remove_socket(&config.socket_path());
+    if origin == Origin::Ours {
+        remove_socket(&config.socket_path());
+    }
     daemon.drain(config.drain.0, &mut connections).await;
     Ok(())
 }
@@ -365,13 +367,21 @@ fn lock(config: &Config) -> Result<Flock<File>, DaemonError> {
     })
 }
 
+/// Who made the socket, and removes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// It outlives us: who connects meanwhile waits for the next daemon.
+    Systemd,
+    Ours,
+}
+
 /// The socket from systemd, or our own.
-fn listen(config: &Config, group: Option<u32>) -> Result<UnixListener, DaemonError> {
+fn listen(config: &Config, group: Option<u32>) -> Result<(UnixListener, Origin), DaemonError> {
     let given =
         listenfd::ListenFd::from_env().take_unix_listener(0).map_err(doing("take systemd's socket"))?;
     let path = config.socket_path();
-    let listener = match given {
-        Some(listener) => listener,
+    let (listener, origin) = match given {
+        Some(listener) => (listener, Origin::Systemd),
         None => {
             remove_socket(&path);
             let bound = std::os::unix::net::UnixListener::bind(&path);
@@ -380,11 +390,12 @@ fn listen(config: &Config, group: Option<u32>) -> Result<UnixListener, DaemonErr
             let open_up = chown(&path, Some(0), group)
                 .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o660)));
             open_up.map_err(doing("open the socket to its group"))?;
-            listener
+            (listener, Origin::Ours)
         }
     };
     listener.set_nonblocking(true).map_err(doing("prepare the socket"))?;
-    UnixListener::from_std(listener).map_err(doing("prepare the socket"))
+    let listener = UnixListener::from_std(listener).map_err(doing("prepare the socket"))?;
+    Ok((listener, origin))
 }
 
 /// Remove a socket that nobody listens on any more; only if it is one, and root's.

@@ -5,9 +5,9 @@
 //! the next start has seen to it.
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -120,9 +120,14 @@ fn record_paths(directory: &Path, user: &User) -> [(PathBuf, PathBuf); 2] {
         .map(|(kind, id)| (directory.join(format!("{name}.{kind}")), directory.join(format!("{id}.{kind}"))))
 }
 
-/// A user record and a group record by name, and links to them by number; nss-systemd(8).
+/// A user record and a group record by name, and links to them by number; nss-systemd(8). Everybody may read
+/// them, as /etc/passwd; the daemon's umask would keep them to root.
 fn write_records(directory: &Path, user: &User) -> io::Result<()> {
-    fs::create_dir_all(directory)?;
+    match fs::create_dir(directory) {
+        Ok(()) => fs::set_permissions(directory, Permissions::from_mode(0o755))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
+    }
     let User { name, uid, gid } = user;
     let user_record = json!({
         "userName": name, "realName": "Executor run", "uid": uid, "gid": gid,
@@ -131,6 +136,7 @@ fn write_records(directory: &Path, user: &User) -> io::Result<()> {
     let group_record = json!({ "groupName": name, "gid": gid, "disposition": "dynamic" });
     for ((file, link), record) in record_paths(directory, user).iter().zip([user_record, group_record]) {
         fs::write(file, record.to_string())?;
+        fs::set_permissions(file, Permissions::from_mode(0o644))?;
         if let Some(target) = file.file_name() {
             symlink(target, link)?;
         }
