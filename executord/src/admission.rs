@@ -1,6 +1,7 @@
 //! Whether an execution may take place: a pure function from a request to a job or a rejection.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use protocol::{ExecuteRequest, Limits, Rejection, SourceFile, Stdin};
@@ -11,6 +12,8 @@ use crate::limits;
 
 /// Bytes of all source files together.
 const MAX_SOURCES: usize = 4 * 1024 * 1024;
+/// What a tmpfs counts in.
+const PAGE: u64 = 4096;
 
 /// The language of a request, if it can be used here.
 pub(crate) fn find_language<'a>(
@@ -35,6 +38,9 @@ pub(crate) fn admit(
 ) -> Result<Job, Rejection> {
     let limits = limits::resolve(&request.limits, &toolchain.run.limits, maxima)?;
     let sources = admit_sources(request.files, toolchain)?;
+    for stage in toolchain.compile.iter().map(|stage| &stage.limits).chain([&limits]) {
+        check_room(&sources, stage)?;
+    }
     if request.runs.is_empty() {
         return Err(invalid("there must be at least one run"));
     }
@@ -84,6 +90,24 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
     Ok(sources)
 }
 
+/// Whether the files fit where they will lie, which is what the program may write. Whole pages are taken there, and a
+/// directory counts as a file.
+fn check_room(sources: &[Source], limits: &Limits) -> Result<(), Rejection> {
+    let bytes: u64 = sources.iter().map(|source| (source.content.len() as u64).next_multiple_of(PAGE)).sum();
+    if bytes > limits.disk.bytes() {
+        let allowed = limits.disk;
+        return Err(invalid(&format!("the files need {bytes} bytes of disk, and {allowed} are allowed")));
+    }
+    let paths = sources.iter().flat_map(|source| Path::new(source.path.as_str()).ancestors());
+    // The last ancestor of each is the empty path, the work directory itself.
+    let count = paths.collect::<BTreeSet<_>>().len() - 1;
+    if count > limits.files as usize {
+        let allowed = limits.files;
+        return Err(invalid(&format!("these are {count} files and directories, and {allowed} are allowed")));
+    }
+    Ok(())
+}
+
 fn invalid(words: &str) -> Rejection {
     Rejection::Invalid(words.to_owned())
 }
@@ -91,7 +115,7 @@ fn invalid(words: &str) -> Rejection {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use protocol::{ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
+    use protocol::{ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
 
     use super::{Job, MAX_SOURCES, admit, find_language};
     use crate::languages::shipped;
@@ -144,9 +168,7 @@ mod tests {
 
     #[test]
     fn the_main_file_is_named_by_its_language_unless_the_client_does() {
-        let path = |files: &[File]| {
-            try_admit(request(files)).map(|job| job.sources[0].path.to_string())
-        };
+        let path = |files: &[File]| try_admit(request(files)).map(|job| job.sources[0].path.to_string());
         assert_eq!(path(&[(None, b"1")]), Ok("main.py".to_owned()));
         assert_eq!(path(&[(Some("a/b.py"), b"1")]), Ok("a/b.py".to_owned()));
     }
@@ -169,6 +191,27 @@ mod tests {
         }
         // Data may be binary.
         assert!(try_admit(request(&[(None, b"1"), (Some("b.dat"), b"\0")])).is_ok());
+    }
+
+    #[test]
+    fn files_must_fit_in_what_the_program_may_write() {
+        let files: &[File] = &[(None, b"1"), (Some("a/b/c.dat"), &[0; 5000])];
+        let with = |limits: LimitsRequest| try_admit(ExecuteRequest { limits, ..request(files) }).map(|_| ());
+        let files_allowed = |files| with(LimitsRequest { files: Some(files), ..LimitsRequest::default() });
+        assert_eq!(files_allowed(4), Ok(()));
+        assert_eq!(files_allowed(3), Err("these are 4 files and directories, and 3 are allowed".to_owned()));
+        let many = [0; 60_000];
+        let files: &[File] = &[(None, b"1"), (Some("b.dat"), &many)];
+        let with = |disk| {
+            let limits = LimitsRequest { disk: Some(ByteCount(disk)), ..LimitsRequest::default() };
+            try_admit(ExecuteRequest { limits, ..request(files) }).map(|_| ())
+        };
+        assert_eq!(with(65_536), Ok(()));
+        let files: &[File] = &[(None, b"1"), (Some("b.dat"), &many), (Some("c"), b"3")];
+        let limits = LimitsRequest { disk: Some(ByteCount(65_536)), ..LimitsRequest::default() };
+        let words = "the files need 69632 bytes of disk, and 64 KiB are allowed";
+        let answer = try_admit(ExecuteRequest { limits, ..request(files) });
+        assert_eq!(answer.map(|_| ()), Err(words.to_owned()));
     }
 
     #[test]
