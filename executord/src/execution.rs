@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use protocol::{Event, ExecutionId, Outcome, StageName, Stdin};
+use protocol::{Event, ExecutionId, Outcome, StageName, StageReport, Stdin};
 use sandbox::{Build, Emptied};
 use tokio_util::sync::CancellationToken;
 
@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::metrics::{Metrics, TimedStep};
 use crate::plan::{Planner, StageSpec};
 use crate::slot::Slot;
-use crate::stage::{self, EventSender, InputReceiver, StageEnd, StageRun, Surroundings};
+use crate::stage::{self, EventSender, InputReceiver, StageRun, Surroundings};
 
 /// What executions have in common.
 #[derive(Debug)]
@@ -65,23 +65,21 @@ impl Executor {
         let started = Event::Started { id, limits: Box::new(job.limits.clone()) };
         // Who is gone already is found out by the first stage.
         let _ = connections.events.send(started).await;
-        let mut emptied = Emptied::never_used(uid);
+        let mut emptied = Some(Emptied::never_used(uid));
         let result = self.stages(id, job, slot, &identity, &mut connections, &mut emptied).await;
         let result = result.and_then(|outcome| slot.drop_build().map(|()| outcome));
-        let slot = match &result {
-            Ok(_) => {
-                identity.release(&emptied);
-                SlotState::Clean
-            }
-            // Without the last proof the user is withheld, and what watched it is not trusted again.
-            Err(_) => SlotState::Broken,
-        };
+        // Without the last proof the user is withheld.
+        if let Some(emptied) = emptied {
+            identity.release(&emptied);
+        }
+        // What watched a failure is not trusted again.
+        let slot = if result.is_ok() { SlotState::Clean } else { SlotState::Broken };
         self.metrics.time(TimedStep::Total, begun.elapsed());
         Ended { uid: Some(uid), result, slot }
     }
 
-    /// Compile where the language needs it, then run. Each stage's proof that nothing is left replaces the
-    /// one before.
+    /// Compile where the language needs it, then run. While a stage runs there is no proof that nothing is left; each
+    /// brings its own.
     async fn stages(
         &self,
         id: ExecutionId,
@@ -89,7 +87,7 @@ impl Executor {
         slot: &mut Slot,
         identity: &Identity,
         connections: &mut Connections,
-        emptied: &mut Emptied,
+        emptied: &mut Option<Emptied>,
     ) -> Result<Outcome, Failure> {
         let Job { toolchain, sources, runs, limits } = job;
         let contents: Vec<&[u8]> = sources.iter().map(|source| &source.content[..]).collect();
@@ -105,10 +103,9 @@ impl Executor {
             let stdin = Stdin::default();
             let stage =
                 StageRun { name: StageName::Compile, plan: &plan, sources: &contents, limits, stdin: &stdin };
-            let end = self.stage(slot, &stage, connections).await?;
-            *emptied = end.emptied;
-            let compiled = end.report.status.is_success();
-            outcome.compile = Some(end.report);
+            let report = self.stage(slot, &stage, connections, emptied).await?;
+            let compiled = report.status.is_success();
+            outcome.compile = Some(report);
             if !compiled {
                 return Ok(outcome);
             }
@@ -120,9 +117,7 @@ impl Executor {
             let plan = self.planner.plan(&spec, Path::exists);
             let name = StageName::Run(number);
             let stage = StageRun { name, plan: &plan, sources: &contents, limits, stdin: &run.stdin };
-            let end = self.stage(slot, &stage, connections).await?;
-            *emptied = end.emptied;
-            outcome.runs.push(end.report);
+            outcome.runs.push(self.stage(slot, &stage, connections, emptied).await?);
             if connections.cancel.is_cancelled() {
                 break;
             }
@@ -135,15 +130,19 @@ impl Executor {
         slot: &mut Slot,
         stage: &StageRun<'_>,
         connections: &mut Connections,
-    ) -> Result<StageEnd, Failure> {
+        emptied: &mut Option<Emptied>,
+    ) -> Result<StageReport, Failure> {
         let Connections { events, input, cancel } = connections;
         let around = Surroundings { planner: &self.planner, grace: self.grace, events, cancel };
+        *emptied = None;
         let end = stage::run(slot, stage, &around, input).await?;
+        *emptied = Some(end.emptied);
+        let report = end.report.map_err(Failure::Setup)?;
         let step = if stage.name == StageName::Compile { TimedStep::Compile } else { TimedStep::Run };
         self.metrics.time(TimedStep::Launch, end.launch_time);
-        self.metrics.time(step, end.report.usage.wall_time);
+        self.metrics.time(step, report.usage.wall_time);
         self.metrics.time(TimedStep::Cleanup, end.cleanup_time);
-        let _ = events.send(Event::StageFinished(end.report.clone())).await;
-        Ok(end)
+        let _ = events.send(Event::StageFinished(report.clone())).await;
+        Ok(report)
     }
 }

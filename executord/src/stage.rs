@@ -57,9 +57,9 @@ pub(crate) struct StageRun<'a> {
     pub(crate) stdin: &'a Stdin,
 }
 
-/// How a stage went: its report, and the proof that nothing of it is left.
+/// How a stage went: its report, or why its sandbox could not be set up, and the proof that nothing of it is left.
 pub(crate) struct StageEnd {
-    pub(crate) report: StageReport,
+    pub(crate) report: Result<StageReport, SetupError>,
     pub(crate) emptied: Emptied,
     /// From the request for a sandbox to the program's first instruction.
     pub(crate) launch_time: Duration,
@@ -86,18 +86,21 @@ pub(crate) async fn run(
     let ended = Instant::now();
     let readings = group.readings().doing("read the run's counters")?;
     let emptied = close(&mut group, &gone).await?;
-    if let Some(failure) = watch.setup_failure(stage.plan) {
-        return Err(Failure::Setup(failure));
-    }
-    let (status, usage) = watch.verdict(readings, stage.limits, around.events).await;
+    let report = match watch.setup_failure(stage.plan) {
+        Some(failure) => Err(failure),
+        None => {
+            let (status, usage) = watch.verdict(readings, stage.limits, around.events).await;
+            Ok(StageReport {
+                stage: stage.name,
+                status,
+                usage,
+                stdout_truncated: watch.stdout.is_truncated(),
+                stderr_truncated: watch.stderr.is_truncated(),
+            })
+        }
+    };
     Ok(StageEnd {
-        report: StageReport {
-            stage: stage.name,
-            status,
-            usage,
-            stdout_truncated: watch.stdout.is_truncated(),
-            stderr_truncated: watch.stderr.is_truncated(),
-        },
+        report,
         emptied,
         launch_time: watch.started.unwrap_or(ended).duration_since(asked),
         cleanup_time: ended.elapsed(),
