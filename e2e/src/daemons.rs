@@ -27,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// Whom webd runs as.
 const WEBD_USER: &str = "nobody";
 const WEBD_GROUP: &str = "nogroup";
-/// User ids of one test's executions. Far from those of a real installation.
+/// User ids of one test's executions, at most. Far from those of a real installation.
 const UIDS_OF_A_TEST: u32 = 256;
 const FIRST_UID: u32 = 0x6000_0000;
 
@@ -38,13 +38,30 @@ pub struct Settings {
     pub slots: u32,
     /// Executions that may wait.
     pub queue: u32,
+    /// User ids that executions get in turn.
+    pub uids: u32,
+    /// Whether users are made known to systemd: `on` or `off`.
+    pub userdb: &'static str,
     /// More lines of executord's configuration.
     pub more: String,
+    /// More languages: the name and the text of a language file each.
+    pub languages: Vec<(&'static str, String)>,
+    /// What a shell does in a mount namespace of its own before it becomes executord: a host that differs from this
+    /// one. `$DIRECTORY` is [`Daemons::directory`].
+    pub host: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { slots: 4, queue: 64, more: String::new() }
+        Self {
+            slots: 4,
+            queue: 64,
+            uids: UIDS_OF_A_TEST,
+            userdb: "off",
+            more: String::new(),
+            languages: Vec::new(),
+            host: None,
+        }
     }
 }
 
@@ -58,6 +75,7 @@ pub struct Daemons {
     /// What executord's control groups are called.
     pub cgroup: String,
     address: SocketAddr,
+    host: Option<String>,
     directory: TempDir,
 }
 
@@ -75,19 +93,24 @@ impl Daemons {
             .prefix("executor-e2e-")
             .permissions(Permissions::from_mode(0o711))
             .tempdir()?;
-        let uids = uids_of_a_test();
+        let uids = uids_of_a_test(settings.uids);
         let cgroup = format!("executor-e2e-{}", uids.start());
-        install_languages(&directory.path().join("languages"))?;
+        let languages = directory.path().join("languages");
+        install_languages(&languages)?;
+        for (name, text) in &settings.languages {
+            fs::write(languages.join(name).with_extension("toml"), text)?;
+        }
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;
         fs::write(directory.path().join("webd.toml"), "")?;
         // Where the build directory is closed to nobody, a copy is not.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
 
-        let executord = start_executord(directory.path())?;
+        let host = settings.host.clone();
+        let executord = start_executord(directory.path(), host.as_deref())?;
         let address = free_address()?;
         let webd = Daemon::start("webd", directory.path(), webd_command(directory.path(), address))?;
-        let mut daemons = Self { webd, executord, uids, cgroup, address, directory };
+        let mut daemons = Self { webd, executord, uids, cgroup, address, host, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;
         Ok(daemons)
@@ -112,6 +135,24 @@ impl Daemons {
     #[must_use]
     pub fn runtime_directory(&self) -> PathBuf {
         runtime_directory(self.directory.path())
+    }
+
+    /// The file that executord is configured by.
+    #[must_use]
+    pub fn configuration(&self) -> PathBuf {
+        self.directory.path().join("executord.toml")
+    }
+
+    /// The directory of the language files.
+    #[must_use]
+    pub fn languages(&self) -> PathBuf {
+        self.directory.path().join("languages")
+    }
+
+    /// A directory of the test's own, that everybody can reach and nobody but root can write to.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     /// `POST /api/execute`, once.
@@ -164,12 +205,34 @@ impl Daemons {
         self.executord.child.wait()
     }
 
+    /// Send executord a signal.
+    ///
+    /// # Panics
+    /// If it is gone.
+    pub fn signal_executord(&self, signal: Signal) {
+        kill(Pid::from_raw(self.executord_pid().cast_signed()), signal).expect("executord runs");
+    }
+
+    /// Wait until executord has ended, and tell how.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn wait_for_end(&mut self) -> io::Result<ExitStatus> {
+        for _ in 0..ATTEMPTS {
+            if let Some(status) = self.executord.child.try_wait()? {
+                return Ok(status);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        Err(io::Error::other(format!("executord does not end\n{}", self.logs())))
+    }
+
     /// Start executord again in the same directory, and wait until it answers.
     ///
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn restart_executord(&mut self) -> io::Result<()> {
-        self.executord = start_executord(self.directory.path())?;
+        self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
         self.wait_for_executord().await
     }
 
@@ -323,14 +386,14 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, queue, more } = settings;
+    let Settings { slots, queue, userdb, more, .. } = settings;
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
          languages = [{languages:?}]\n\
          helper = {helper:?}\n\
          webd_user = {WEBD_USER:?}\n\
          cgroup = {cgroup:?}\n\
-         userdb = \"off\"\n\
+         userdb = {userdb:?}\n\
          slots = {slots}\n\
          queue = {queue}\n\
          uids = {{ first = {first}, last = {last} }}\n\
@@ -344,7 +407,10 @@ fn configuration(
     ))
 }
 
-/// As the product is installed: the language files, and Java's launcher beside them.
+/// What is built for a language beside its file. Go's takes minutes, so its programs wait for the library instead.
+const LAUNCHERS: [&str; 2] = ["java", "typescript"];
+
+/// As the product is installed: the language files, and the launchers beside them.
 fn install_languages(to: &Path) -> io::Result<()> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
     fs::create_dir(to)?;
@@ -354,16 +420,28 @@ fn install_languages(to: &Path) -> io::Result<()> {
             fs::copy(&file, to.join(name))?;
         }
     }
-    let built = Command::new("sh").arg(from.join("java/build.sh")).arg(to).output()?;
-    if !built.status.success() {
-        let words = String::from_utf8_lossy(&built.stderr).into_owned();
-        return Err(io::Error::other(format!("build Java's launcher: {words}")));
+    for language in LAUNCHERS {
+        let built = Command::new("sh").arg(from.join(language).join("build.sh")).arg(to).output()?;
+        if !built.status.success() {
+            let words = String::from_utf8_lossy(&built.stderr).into_owned();
+            return Err(io::Error::other(format!("build the launcher of {language}: {words}")));
+        }
     }
     Ok(())
 }
 
-fn start_executord(directory: &Path) -> io::Result<Daemon> {
-    let mut command = Command::new(binary("executord")?);
+/// On another host, a shell prepares that and then becomes executord: what is started keeps its pid.
+fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
+    let executord = binary("executord")?;
+    let mut command = match host {
+        None => Command::new(executord),
+        Some(host) => {
+            let mut command = Command::new("unshare");
+            let script = format!("set -e\n{host}\nexec \"$0\" \"$@\"");
+            command.args(["--mount", "sh", "-c", &script]).arg(executord).env("DIRECTORY", directory);
+            command
+        }
+    };
     command.arg("--config").arg(directory.join("executord.toml"));
     Daemon::start("executord", directory, command)
 }
@@ -403,11 +481,11 @@ async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientError
 }
 
 /// Tests of one process follow each other, processes differ in their pid.
-fn uids_of_a_test() -> RangeInclusive<u32> {
+fn uids_of_a_test(count: u32) -> RangeInclusive<u32> {
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let test = TESTS.fetch_add(1, Ordering::Relaxed) % 64;
     let first = FIRST_UID + (std::process::id() % 0x8000 * 64 + test) * UIDS_OF_A_TEST;
-    first..=first + UIDS_OF_A_TEST - 1
+    first..=first + count.clamp(1, UIDS_OF_A_TEST) - 1
 }
 
 /// Nobody listens there in this moment. Between this and webd's own bind somebody could; then webd says so.

@@ -1,5 +1,5 @@
-//! What the tests of the whole product share: a small HTTP client, the corpus of real programs, the two daemons
-//! as processes, and inventories of a host.
+//! What the tests of the whole product share: a small HTTP client, executions over the socket, the corpus of real
+//! programs, the two daemons as processes, and inventories of a host.
 
 #![forbid(unsafe_code)]
 
@@ -8,3 +8,4 @@ pub mod corpus;
 pub mod daemons;
 pub mod http;
 pub mod inventory;
+pub mod socket;
