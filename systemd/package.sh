@@ -1,0 +1,58 @@
+#!/bin/sh
+# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, javac, and for the page what `webd/web` needs.
+set -eu
+out=${1:?usage: package.sh OUTDIR [REVISION]}
+revision=${2:-1}
+here=$(cd "$(dirname "$0")/.." && pwd)
+mkdir -p "$out"
+out=$(cd "$out" && pwd)
+cd "$here"
+built=${CARGO_TARGET_DIR:-target}/release
+stage=target/package
+
+command -v cargo-deb >/dev/null || {
+    echo "cargo-deb is missing: cargo install --locked cargo-deb@3.8.0" >&2
+    exit 1
+}
+cargo build --release --locked -p executord -p sandbox -p webd -p cli
+
+# What is not a program built by cargo. The whole of it is one asset, and what in it is executable another.
+rm -rf "$stage"
+mkdir -p "$stage/files/share/man/man1" "$stage/files/share/man/man8" "$stage/programs"
+mkdir -p "$stage/files/share/bash-completion/completions" "$stage/files/share/zsh/vendor-completions" \
+    "$stage/files/share/fish/vendor_completions.d"
+mkdir -p "$stage/files/lib/executor/languages"
+install -m 644 executord/languages/*.toml "$stage/files/lib/executor/languages"
+for build in executord/languages/*/build.sh; do
+    "$build" "$stage/files/lib/executor/languages"
+done
+# Compiled beforehand for the Go of this host, which is not that of the host where the package goes.
+rm -rf "$stage/files/lib/executor/languages/go/cache"
+if [ -d webd/web/dist ]; then
+    mkdir -p "$stage/files/share/executor"
+    cp -r webd/web/dist "$stage/files/share/executor/web"
+else
+    echo "warning: webd/web/dist is not built; the package has no page" >&2
+fi
+for page in docs/man/*.[18]; do
+    section=${page##*.}
+    gzip -9nc "$page" >"$stage/files/share/man/man$section/${page##*/}.gz"
+done
+complete=$stage/files/share/bash-completion/completions/executor
+"$built/executor" completions bash >"$complete"
+"$built/executor" completions zsh >"$stage/files/share/zsh/vendor-completions/_executor"
+"$built/executor" completions fish >"$stage/files/share/fish/vendor_completions.d/executor.fish"
+(cd "$stage/files" && find . -type f -perm -u+x) | while read -r program; do
+    install -D "$stage/files/$program" "$stage/programs/$program"
+    rm "$stage/files/$program"
+done
+
+# What we ship says what the programs say: with every comment sign taken off, it is still in order.
+for daemon in executord webd; do
+    sed 's/^#\([[a-z]\)/\1/' "systemd/etc/$daemon.toml" >"$stage/$daemon.toml"
+    "$built/$daemon" --check-config --config "systemd/etc/$daemon.toml"
+    "$built/$daemon" --check-config --config "$stage/$daemon.toml"
+done
+
+cargo deb --quiet -p executord --no-build --deb-revision "$revision" --output "$out"
+ls -l "$out"/executor_*-"$revision"_*.deb
