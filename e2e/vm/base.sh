@@ -1,0 +1,50 @@
+#!/bin/sh
+# Makes the virtual machine's disk, kernel and initial ramdisk in DIR, if they are not there yet: a Debian 12 with
+# four toolchains and nothing of ours but the unit that runs what the second disk brings. Needs root and mmdebstrap.
+set -eu
+dir=${1:?usage: base.sh DIR}
+packages=systemd,systemd-sysv,udev,dbus,libnss-systemd,linux-image-cloud-amd64,initramfs-tools,zstd,kmod
+packages=$packages,apt,procps,util-linux,iproute2,curl,ca-certificates,g++,openjdk-17-jdk-headless,nodejs,python3
+# What is built depends on this script alone.
+made_by=$(sha256sum <"$0" | cut -c 1-16)
+[ "$(cat "$dir/made-by" 2>/dev/null)" = "$made_by" ] && exit 0
+
+mkdir -p "$dir"
+root=$dir/root
+rm -rf "$root" "$dir/made-by"
+echo "making a Debian 12; takes some minutes, once"
+mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" bookworm "$root"
+
+cat >"$root/etc/systemd/system/check.service" <<'UNIT'
+[Unit]
+Description=Run what the second disk brings
+After=multi-user.target
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'mkdir -p /run/in && tar -xf /dev/vdb -C /run/in && exec /run/in/check.sh'
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS0
+TimeoutStartSec=infinity
+SuccessAction=none
+FailureAction=poweroff-force
+UNIT
+# Wanted by the default target but started after it, so that a slow start of something is no part of the checks.
+mkdir -p "$root/etc/systemd/system/graphical.target.wants"
+ln -s /etc/systemd/system/check.service "$root/etc/systemd/system/graphical.target.wants/check.service"
+for unit in getty@tty1.service serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \
+    e2scrub_reap.service e2scrub_all.timer fstrim.timer systemd-timesyncd.service; do
+    ln -sf /dev/null "$root/etc/systemd/system/$unit"
+done
+echo executor-vm >"$root/etc/hostname"
+echo '/dev/vda / ext4 rw,noatime 0 1' >"$root/etc/fstab"
+
+cp "$root"/boot/vmlinuz-* "$dir/vmlinuz"
+cp "$root"/boot/initrd.img-* "$dir/initrd"
+rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+rm -f "$dir/base.ext4"
+truncate -s 4G "$dir/base.ext4"
+mke2fs -q -t ext4 -d "$root" "$dir/base.ext4"
+rm -rf "$root"
+echo "$made_by" >"$dir/made-by"
