@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -21,6 +22,7 @@ use crate::payload::{self, Streams};
 use crate::plan::Plan;
 use crate::report::Report;
 use crate::root::{self, Directories};
+use crate::sockets::Sockets;
 use crate::supervisor::Supervisor;
 use crate::sys::network;
 use crate::sys::process::{self, Side};
@@ -33,6 +35,11 @@ const HOST_NAME: &str = "executor";
 /// after the program, whose score is 1000: a program may hold all memory in shared memory of its IPC
 /// namespace, which is free only when init is gone. See proc_pid_oom_score_adj(5).
 const INIT_OOM_SCORE: &str = "500";
+
+/// How often init counts the program's sockets, in milliseconds. A program can make some thousands meanwhile.
+const COUNT_EVERY: u16 = 100;
+/// Children that init takes note of before it looks at anything else: a program may make orphans without end.
+const REAPED_AT_ONCE: u32 = 64;
 
 /// What init gets of the daemon's descriptors.
 pub(crate) struct InitDescriptors {
@@ -49,9 +56,9 @@ pub(crate) fn run(plan: &Plan, directories: &Directories, bundle: File, descript
     let report = File::from(report);
     let streams = Streams { stdin, stdout, stderr };
     let ended = set_up(plan, directories, bundle, streams)
-        .and_then(|main| {
+        .and_then(|(main, sockets)| {
             Report::Started.write(&report).at(Step::Watch)?;
-            watch(main, &control)
+            watch(main, &sockets, &control)
         })
         .unwrap_or_else(|error| Some(Report::SetupFailed(error)));
     if let Some(last) = ended {
@@ -61,7 +68,12 @@ pub(crate) fn run(plan: &Plan, directories: &Directories, bundle: File, descript
     std::process::exit(0)
 }
 
-fn set_up(plan: &Plan, directories: &Directories, bundle: File, streams: Streams) -> Result<Pid, SetupError> {
+fn set_up(
+    plan: &Plan,
+    directories: &Directories,
+    bundle: File,
+    streams: Streams,
+) -> Result<(Pid, Sockets), SetupError> {
     detach().at(Step::Detach)?;
     root::build(plan, directories, bundle)?;
     root::enter(directories).at(Step::Pivot)?;
@@ -69,11 +81,12 @@ fn set_up(plan: &Plan, directories: &Directories, bundle: File, streams: Streams
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)?;
     bring_loopback_up().at(Step::Network)?;
+    let sockets = Sockets::open().at(Step::Network)?;
     let (main, failure) = fork_payload(plan, streams)?;
     drop_privileges().at(Step::DropInit)?;
     match read_failure(failure).at(Step::Watch)? {
         Some(error) => Err(error),
-        None => Ok(main),
+        None => Ok((main, sockets)),
     }
 }
 
@@ -124,26 +137,39 @@ fn drop_privileges() -> io::Result<()> {
 }
 
 /// Wait for the end of the main process, doing what the daemon asks meanwhile. `None` if the daemon let go.
-fn watch(main: Pid, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
+fn watch(main: Pid, sockets: &Sockets, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
     let children =
         SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
             .at(Step::Watch)?;
     let mut control_open = File::from(control.try_clone().at(Step::Watch)?);
+    let mut counted = Instant::now();
     loop {
         // Children first: what ended before the signal was listened for is found here.
-        while let Some(ended) = reap_any().at(Step::Watch)? {
+        let mut reaped = 0;
+        while reaped < REAPED_AT_ONCE
+            && let Some(ended) = reap_any().at(Step::Watch)?
+        {
             if ended.pid == main.as_raw() {
                 return Ok(Some(Report::Ended(ended.into())));
             }
+            reaped += 1;
         }
         let mut watched = [
             PollFd::new(children.as_fd(), PollFlags::POLLIN),
             PollFd::new(control.as_fd(), PollFlags::POLLIN),
         ];
-        match poll(&mut watched, PollTimeout::NONE) {
+        let timeout = if reaped == REAPED_AT_ONCE { PollTimeout::ZERO } else { COUNT_EVERY.into() };
+        match poll(&mut watched, timeout) {
             Err(Errno::EINTR) => continue,
             answer => answer.at(Step::Watch)?,
         };
+        if counted.elapsed() >= Duration::from_millis(COUNT_EVERY.into()) {
+            counted = Instant::now();
+            if sockets.are_too_many().at(Step::Watch)? {
+                // All but init; the main process is then found to have been killed.
+                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+            }
+        }
         let (child_ended, daemon_spoke) = (watched[0].any() == Some(true), watched[1].any() == Some(true));
         if child_ended {
             children.read_signal().at(Step::Watch)?;

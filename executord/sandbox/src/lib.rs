@@ -15,6 +15,7 @@ mod privilege;
 mod report;
 mod root;
 pub mod seccomp;
+mod sockets;
 mod supervise;
 mod supervisor;
 mod sys;

@@ -1,0 +1,59 @@
+//! How many sockets a sandbox has: memory that the kernel charges to nobody.
+//!
+//! What waits in a connection that was not accepted yet, and in a netlink socket that is not read, is in no
+//! group's memory. The bound of all of it (`net.ipv4.tcp_mem`) is one for the whole host: a program that uses it
+//! up takes the network from everybody. So init counts.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// Sockets of each kind that may be there at one time, with the names in the kernel's list. TCP: as many as a
+/// process can have files open at most. Netlink: whoever asks for interfaces has one, for a moment.
+const MOST: [(&str, u64); 3] = [("TCP", 1024), ("TCPv6", 1024), ("NETLINK", 64)];
+/// Bytes of the list; there are some thirty protocols with a line of 120 bytes each.
+const LIST_BYTES: usize = 16 * 1024;
+
+/// The kernel's list of protocols in the network namespace that it was opened in.
+pub(crate) struct Sockets(File);
+
+impl Sockets {
+    pub(crate) fn open() -> io::Result<Self> {
+        File::open("/proc/net/protocols").map(Self)
+    }
+
+    /// Whether there are more of any kind than there may be.
+    pub(crate) fn are_too_many(&self) -> io::Result<bool> {
+        let mut list = [0; LIST_BYTES];
+        let length = self.0.read_at(&mut list, 0)?;
+        Ok(String::from_utf8_lossy(&list[..length]).lines().any(is_too_many))
+    }
+}
+
+fn is_too_many(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let (name, count) = (words.next(), words.nth(1).and_then(|count| count.parse::<u64>().ok()));
+    MOST.iter().any(|&(kind, most)| name == Some(kind) && count.is_some_and(|count| count > most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Sockets, is_too_many};
+
+    #[test]
+    fn only_what_the_kernel_charges_to_nobody_is_bounded() {
+        for (line, expected) in [
+            ("protocol  size sockets  memory press maxhdr  slab module", false),
+            ("TCP       2304   1024     322   no     192   yes  kernel", false),
+            ("TCP       2304   1025     322   no     192   yes  kernel", true),
+            ("TCPv6     2432   9999     322   no     192   yes  kernel", true),
+            ("NETLINK   1112     65      -1   NI       0   no   kernel", true),
+            ("UNIX      1152   9999      -1   NI       0   yes  kernel", false),
+            ("MPTCP     2064   9999     322   no       0   yes  kernel", false),
+            ("", false),
+        ] {
+            assert_eq!(is_too_many(line), expected, "{line}");
+        }
+        assert!(!Sockets::open().unwrap().are_too_many().unwrap());
+    }
+}
