@@ -22,7 +22,7 @@ After=multi-user.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'mkdir -p /run/in && tar -xf /dev/vdb -C /run/in && exec /run/in/check.sh'
+ExecStart=/bin/sh -c 'mkdir -p /run/in && tar -xf /dev/vdb -C /run/in && exec /bin/sh /run/in/check.sh'
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
