@@ -34,7 +34,7 @@ languages: ## Assemble the language files in OUT
 
 lint: ## Formatting and clippy
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 
 deny: ## Licences, sources and duplicates of dependencies
 	cargo deny --locked check bans licenses sources
