@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{Flock, FlockArg};
@@ -30,6 +30,7 @@ use crate::metrics::Metrics;
 use crate::peer::Door;
 use crate::plan::Planner;
 use crate::queue::Queue;
+use crate::repairs::Repairs;
 use crate::self_run::{self, Printed};
 use crate::slot::{Slot, Workshop};
 use crate::{janitor, privileges, server};
@@ -52,7 +53,7 @@ pub(crate) struct Daemon {
     pub(crate) audit: Audit,
     /// Cancelled when executions may run no longer.
     pub(crate) stop: CancellationToken,
-    workshop: Workshop,
+    workshop: Arc<Workshop>,
     probe: Arc<Toolchain>,
     settings: RwLock<Settings>,
     degraded: Vec<String>,
@@ -127,7 +128,27 @@ async fn serve(
     degraded: Vec<String>,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
-    let daemon = Arc::new(Daemon::new(config, controllers, degraded)?);
+    let (orders, work) = mpsc::channel();
+    let workshop =
+        Workshop::new(config.helper.clone(), janitor::slots_directory(config), controllers, orders.clone());
+    let daemon = Arc::new(Daemon::new(config, workshop, degraded)?);
+    let repairs = Repairs::begin(orders, work, Arc::clone(&daemon.workshop), Arc::clone(&daemon.queue))
+        .map_err(doing("start a thread"))?;
+    let result = serve_until_told(config_path, config, &daemon, &repairs, group).await;
+    drop(daemon.queue.take_idle());
+    repairs.stop();
+    // One that was made anew meanwhile.
+    drop(daemon.queue.take_idle());
+    result
+}
+
+async fn serve_until_told(
+    config_path: Option<PathBuf>,
+    config: &Config,
+    daemon: &Arc<Daemon>,
+    repairs: &Repairs,
+    group: Option<u32>,
+) -> Result<(), DaemonError> {
     info!(cgroups = daemon.workshop.controllers().describe(), slots = daemon.slots, "starting");
     for _ in 0..daemon.slots {
         daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
@@ -146,7 +167,7 @@ async fn serve(
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
                 Ok((stream, permit)) => {
-                    let daemon = Arc::clone(&daemon);
+                    let daemon = Arc::clone(daemon);
                     connections.spawn(async move {
                         server::serve(&daemon, stream).await;
                         drop(permit);
@@ -157,7 +178,7 @@ async fn serve(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            () = daemon.queue.slot_lost() => replace_slot(&daemon),
+            () = daemon.queue.slot_lost() => repairs.make(),
             Some(_) = connections.join_next() => {}
             _ = alive.tick() => tell_systemd(&[NotifyState::Watchdog]),
             _ = reload.recv() => daemon.reload(config_path.as_deref()).await,
@@ -184,22 +205,8 @@ async fn accept(
     Ok((stream, permit))
 }
 
-fn replace_slot(daemon: &Arc<Daemon>) {
-    let daemon = Arc::clone(daemon);
-    // Starting a supervisor waits for a process.
-    tokio::task::spawn_blocking(move || {
-        for pause in [0, 1, 5, 30].map(Duration::from_secs) {
-            std::thread::sleep(pause);
-            match daemon.workshop.slot() {
-                Ok(slot) => return daemon.queue.add(slot),
-                Err(error) => error!(%error, "a lost slot cannot be made anew"),
-            }
-        }
-    });
-}
-
 impl Daemon {
-    fn new(config: &Config, controllers: Controllers, degraded: Vec<String>) -> Result<Self, DaemonError> {
+    fn new(config: &Config, workshop: Workshop, degraded: Vec<String>) -> Result<Self, DaemonError> {
         let probe = languages::probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
         Ok(Self {
@@ -213,7 +220,7 @@ impl Daemon {
             door: Door::new(config),
             audit: Audit::begin(),
             stop: CancellationToken::new(),
-            workshop: Workshop::new(config.helper.clone(), janitor::slots_directory(config), controllers),
+            workshop: Arc::new(workshop),
             probe: Arc::new(probe),
             settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
             degraded,

@@ -68,9 +68,9 @@ impl Executor {
         let mut emptied = Some(Emptied::never_used(uid));
         let result = self.stages(id, job, slot, &identity, &mut connections, &mut emptied).await;
         let result = result.and_then(|outcome| slot.drop_build().map(|()| outcome));
-        // Without the last proof the user is withheld.
-        if let Some(emptied) = emptied {
-            identity.release(&emptied);
+        match emptied {
+            Some(emptied) => identity.release(&emptied),
+            None => slot.withhold(identity),
         }
         // What watched a failure is not trusted again.
         let slot = if result.is_ok() { SlotState::Clean } else { SlotState::Broken };

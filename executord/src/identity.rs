@@ -1,8 +1,7 @@
 //! Users that exist for one execution alone.
 //!
 //! A user is a number that nobody else has; no account is made for it (docs/decisions tells why). It is given
-//! back only against the proof that no process of it is left; otherwise it is withheld until the janitor of
-//! the next start has seen to it.
+//! back only against the proof that no process of it is left; until there is one it is withheld.
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
@@ -14,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use protocol::ExecutionId;
 use sandbox::{Emptied, User};
 use serde_json::json;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::config::{Config, UidRange, Userdb};
 use crate::failure::Failure;
@@ -40,12 +39,19 @@ struct Uids {
     withheld: u32,
 }
 
-/// A leased user. Dropping it without [`Identity::release`] withholds it.
+/// A leased user. Dropping it without [`Identity::release`] withholds it for the rest of the daemon's life.
 #[derive(Debug)]
 pub(crate) struct Identity {
     user: User,
     pool: Pool,
-    released: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Leased,
+    Withheld,
+    Released,
 }
 
 impl Pool {
@@ -67,7 +73,8 @@ impl Pool {
     pub(crate) fn lease(&self, id: ExecutionId) -> Result<Identity, Failure> {
         let uid = self.lock().free.pop_front().ok_or(Failure::NoFreeUid)?;
         let name = format!("{NAME_PREFIX}{}", id.0.hyphenated());
-        let identity = Identity { user: User { name, uid, gid: uid }, pool: self.clone(), released: false };
+        let identity =
+            Identity { user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
         if let Some(directory) = &self.records
             && let Err(error) = write_records(directory, &identity.user)
         {
@@ -96,8 +103,23 @@ impl Identity {
     /// Give the user back: nothing of it is left.
     pub(crate) fn release(mut self, proof: &Emptied) {
         if proof.uid() == self.user.uid {
-            self.pool.lock().free.push_back(self.user.uid);
-            self.released = true;
+            let mut uids = self.pool.lock();
+            uids.free.push_back(self.user.uid);
+            if self.state == State::Withheld {
+                uids.withheld -= 1;
+                info!(uid = self.user.uid, "this user is free again: nothing of it is left");
+            }
+            drop(uids);
+            self.state = State::Released;
+        }
+    }
+
+    /// There is no proof yet that nothing of it is left.
+    pub(crate) fn withhold(&mut self) {
+        if self.state == State::Leased {
+            self.pool.lock().withheld += 1;
+            self.state = State::Withheld;
+            warn!(uid = self.user.uid, "this user is withheld: it is not proven that nothing of it is left");
         }
     }
 }
@@ -107,10 +129,7 @@ impl Drop for Identity {
         if let Some(directory) = &self.pool.records {
             remove_records(directory, &self.user);
         }
-        if !self.released {
-            self.pool.lock().withheld += 1;
-            warn!(uid = self.user.uid, "this user is withheld: it is not proven that nothing of it is left");
-        }
+        self.withhold();
     }
 }
 
@@ -244,8 +263,13 @@ mod tests {
         second.release(&Emptied::never_used(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));
-        let again = pool.lease(id()).unwrap();
+        let mut again = pool.lease(id()).unwrap();
         assert_eq!(again.user().uid, 5001);
+        again.withhold();
+        assert_eq!(pool.counts(), (0, 2));
+        again.release(&Emptied::never_used(5001));
+        assert_eq!(pool.counts(), (1, 1));
+        let again = pool.lease(id()).unwrap();
         again.release(&Emptied::never_used(5000));
         assert_eq!(pool.counts(), (0, 2));
     }

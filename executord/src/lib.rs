@@ -24,6 +24,7 @@ mod plan;
 mod privileges;
 mod quantity;
 mod queue;
+mod repairs;
 mod self_run;
 mod server;
 mod slot;

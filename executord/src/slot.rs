@@ -3,17 +3,20 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, SlotGroup};
+use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, SlotGroup, sweep_slot};
 use sandbox::{Descriptors, Init, NamespaceGone, Plan, Reply, Supervisor};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
 use crate::failure::{Doing, Failure};
+use crate::identity::Identity;
+use crate::repairs::Work;
 
 /// How long a supervisor may take to fork an init: it mounts at most one file system before.
 const LAUNCHED_WITHIN: Duration = Duration::from_secs(10);
@@ -24,6 +27,7 @@ pub(crate) struct Workshop {
     helper: PathBuf,
     directory: PathBuf,
     controllers: Controllers,
+    repairs: Sender<Work>,
     count: AtomicU64,
 }
 
@@ -32,13 +36,30 @@ pub(crate) struct Workshop {
 pub(crate) struct Slot {
     supervisor: AsyncFd<Supervisor>,
     group: SlotGroup,
+    repairs: Sender<Work>,
+    /// What is to be removed when the slot is no more.
+    leftovers: Option<Leftovers>,
+}
+
+/// What a slot that is no more leaves.
+#[derive(Debug)]
+pub(crate) struct Leftovers {
+    label: String,
     directory: PathBuf,
-    groups: Vec<PathBuf>,
+    roots: Vec<PathBuf>,
+    /// Whose run it was that is not proven to have left nothing.
+    withheld: Option<Identity>,
 }
 
 impl Workshop {
-    pub(crate) fn new(helper: PathBuf, directory: PathBuf, controllers: Controllers) -> Self {
-        Self { helper, directory, controllers, count: AtomicU64::new(0) }
+    /// `repairs` is told what is left of slots that are no more.
+    pub(crate) fn new(
+        helper: PathBuf,
+        directory: PathBuf,
+        controllers: Controllers,
+        repairs: Sender<Work>,
+    ) -> Self {
+        Self { helper, directory, controllers, repairs, count: AtomicU64::new(0) }
     }
 
     pub(crate) const fn controllers(&self) -> &Controllers {
@@ -49,9 +70,26 @@ impl Workshop {
     pub(crate) fn slot(&self) -> io::Result<Slot> {
         let label = format!("slot-{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
         let directory = self.directory.join(&label);
-        DirBuilder::new().mode(0o700).create(&directory)?;
-        let group = self.controllers.slot(&label)?;
-        let supervisor = Supervisor::start(&self.helper, &directory)
+        let leftovers = Leftovers { label, directory, roots: self.controllers.roots(), withheld: None };
+        match self.make(&leftovers) {
+            Ok((supervisor, group)) => {
+                let repairs = self.repairs.clone();
+                Ok(Slot { supervisor, group, repairs, leftovers: Some(leftovers) })
+            }
+            Err(error) => {
+                let _ = self.repairs.send(Work::Remove(leftovers));
+                Err(error)
+            }
+        }
+    }
+
+    fn make(
+        &self,
+        Leftovers { label, directory, .. }: &Leftovers,
+    ) -> io::Result<(AsyncFd<Supervisor>, SlotGroup)> {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+        let group = self.controllers.slot(label)?;
+        let supervisor = Supervisor::start(&self.helper, directory)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.helper.display())))?;
         group.adopt(supervisor.pid())?;
         #[expect(
@@ -59,8 +97,7 @@ impl Workshop {
             reason = "its successor is unsafe, for types that may change their descriptor; a Supervisor owns one for life"
         )]
         let supervisor = AsyncFd::with_interest(supervisor, Interest::READABLE)?;
-        let groups = self.controllers.roots().iter().map(|root| root.join(&label)).collect();
-        Ok(Slot { supervisor, group, directory, groups })
+        Ok((supervisor, group))
     }
 }
 
@@ -101,6 +138,14 @@ impl Slot {
         self.supervisor.get_ref().drop_build().doing("drop the build directory")
     }
 
+    /// Keep the user of the last run until the slot is no more, and it is proven that nothing of that run is left.
+    pub(crate) fn withhold(&mut self, mut identity: Identity) {
+        identity.withhold();
+        if let Some(leftovers) = &mut self.leftovers {
+            leftovers.withheld = Some(identity);
+        }
+    }
+
     /// Safe to drop before it is ready: nothing is lost.
     async fn reply(&self) -> Result<Reply, Failure> {
         loop {
@@ -115,25 +160,26 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let (directory, groups) = (std::mem::take(&mut self.directory), std::mem::take(&mut self.groups));
-        // The supervisor dies when its field is dropped, right after this; what it leaves is then removed by a
-        // thread that may wait for it. On v2 a run's group is gone already, or the janitor's.
-        std::thread::spawn(move || remove_leftovers(&directory, &groups));
+        // The supervisor dies when its field is dropped, right after this; what it leaves is removed by who may
+        // wait for it. When that one has stopped, the daemon is about to end and removes everything.
+        if let Some(leftovers) = self.leftovers.take() {
+            let _ = self.repairs.send(Work::Remove(leftovers));
+        }
     }
 }
 
-fn remove_leftovers(directory: &Path, groups: &[PathBuf]) {
-    for group in groups {
-        if let Err(error) = sandbox::cgroup::sweep(group) {
-            tracing::warn!(%error, "the group of a slot stays");
+impl Leftovers {
+    /// Remove them, and give the user back if that proves that nothing of it is left.
+    pub(crate) fn remove(&mut self) -> io::Result<()> {
+        let uid = self.withheld.as_ref().map_or(0, |identity| identity.user().uid);
+        let emptied = sweep_slot(&self.roots, &self.label, uid)?;
+        if let (Some(identity), Some(emptied)) = (self.withheld.take(), emptied) {
+            identity.release(&emptied);
         }
-    }
-    // The supervisor's private file system is not visible here: this is the empty directory below it.
-    match fs::remove_dir(directory) {
-        // A daemon that is about to end removes them all.
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, "the directory of a slot stays");
+        // The supervisor's private file system is not visible here: this is the empty directory below it.
+        match fs::remove_dir(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        _ => {}
     }
 }

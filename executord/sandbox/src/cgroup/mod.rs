@@ -78,7 +78,7 @@ pub struct Readings {
 #[derive(Debug)]
 pub struct NamespaceGone(pub(crate) ());
 
-/// Proof that no process of this user is left. Nobody can make one but [`RunGroup::close`].
+/// Proof that no process of this user is left. Nobody can make one but [`RunGroup::close`] and [`sweep_slot`].
 #[derive(Debug)]
 pub struct Emptied {
     uid: u32,
@@ -211,4 +211,27 @@ impl RunGroup {
         };
         Ok(empty.then_some(Emptied { uid: self.uid }))
     }
+}
+
+/// End and remove everything of a slot that is no more, and so prove that nothing is left of its last run, which was
+/// `uid`'s. `None` where there are no groups: then this proves nothing.
+///
+/// # Errors
+/// If a group could not be emptied or removed within a second.
+pub fn sweep_slot(roots: &[PathBuf], label: &str, uid: u32) -> io::Result<Option<Emptied>> {
+    // A group for all runs on version 1, one for each on version 2.
+    let run = format!("run-{label}-");
+    for root in roots {
+        let entries = match std::fs::read_dir(root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            entries => entries?,
+        };
+        for entry in entries {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| name == label || name.starts_with(&run)) {
+                sweep(&entry.path())?;
+            }
+        }
+    }
+    Ok((!roots.is_empty()).then_some(Emptied { uid }))
 }
