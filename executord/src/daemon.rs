@@ -245,7 +245,7 @@ impl Daemon {
 
     /// Run a job of our own, waiting for a slot like everybody.
     pub(crate) async fn run_own(&self, job: &Job) -> Result<Printed, String> {
-        let place = self.queue.enter((0, None)).map_err(|_| "all slots are taken".to_owned())?;
+        let place = self.queue.enter_own().map_err(|_| "the daemon is about to stop")?;
         let lease = self_run::lease(place).await.ok_or("the daemon is about to stop")?;
         self_run::run(&self.executor, job, lease).await
     }

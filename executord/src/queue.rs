@@ -33,6 +33,9 @@ struct State<S> {
 /// Whose turn is whose: a user of this host, and whom it speaks for.
 pub(crate) type LineKey = (u32, Option<String>);
 
+/// The line of what the daemon itself has to run; no user has this number, see setuid(2).
+const OWN: LineKey = (u32::MAX, None);
+
 #[derive(Debug)]
 struct Line<S> {
     key: LineKey,
@@ -101,25 +104,36 @@ impl<S: Send + 'static> Queue<S> {
 
     /// Take a place, be there a slot or not.
     pub(crate) fn enter(self: &Arc<Self>, key: LineKey) -> Result<Place<S>, Full> {
+        let mut state = self.lock();
+        let is_full = state.idle.is_empty() && state.waiting_clients() >= self.capacity;
+        if state.closed || (is_full && !state.make_room_for(&key)) {
+            return Err(self.full(&state));
+        }
+        Ok(self.place(state, key))
+    }
+
+    /// Take a place for the daemon itself. There is always room, and nobody else gets it.
+    pub(crate) fn enter_own(self: &Arc<Self>) -> Result<Place<S>, Full> {
+        let state = self.lock();
+        if state.closed {
+            return Err(self.full(&state));
+        }
+        Ok(self.place(state, OWN))
+    }
+
+    fn place(self: &Arc<Self>, mut state: MutexGuard<'_, State<S>>, key: LineKey) -> Place<S> {
         let (granter, grant) = oneshot::channel();
         let (teller, position) = watch::channel(0);
-        let number = {
-            let mut state = self.lock();
-            let has_slot = !state.idle.is_empty();
-            if state.closed || (!has_slot && state.waiting() >= self.capacity && !state.make_room_for(&key)) {
-                return Err(self.full(&state));
-            }
-            let number = state.next_number;
-            state.next_number += 1;
-            let waiting = Waiting { number, grant: granter, position: teller };
-            match state.lines.iter_mut().find(|line| line.key == key) {
-                Some(line) => line.waiting.push_back(waiting),
-                None => state.lines.push_back(Line { key, waiting: [waiting].into() }),
-            }
-            number
-        };
+        let number = state.next_number;
+        state.next_number += 1;
+        let waiting = Waiting { number, grant: granter, position: teller };
+        match state.lines.iter_mut().find(|line| line.key == key) {
+            Some(line) => line.waiting.push_back(waiting),
+            None => state.lines.push_back(Line { key, waiting: [waiting].into() }),
+        }
+        drop(state);
         self.serve();
-        Ok(Place { queue: Arc::clone(self), number, grant, position })
+        Place { queue: Arc::clone(self), number, grant, position }
     }
 
     /// Nobody new is let in, and who waits is sent away.
@@ -188,6 +202,10 @@ impl<S> State<S> {
         self.lines.iter().map(|line| line.waiting.len()).sum()
     }
 
+    fn waiting_clients(&self) -> usize {
+        self.lines.iter().filter(|line| line.key != OWN).map(|line| line.waiting.len()).sum()
+    }
+
     /// The first of the line whose turn it is; that line goes to the end.
     fn next(&mut self) -> Option<Waiting<S>> {
         let mut line = self.lines.pop_front()?;
@@ -201,7 +219,8 @@ impl<S> State<S> {
     /// Send the last of the longest line away, if the newcomer has so few that this is fair.
     fn make_room_for(&mut self, key: &LineKey) -> bool {
         let own = self.lines.iter().find(|line| line.key == *key).map_or(0, |line| line.waiting.len());
-        let Some(longest) = self.lines.iter_mut().max_by_key(|line| line.waiting.len()) else { return false };
+        let others = self.lines.iter_mut().filter(|line| line.key != OWN);
+        let Some(longest) = others.max_by_key(|line| line.waiting.len()) else { return false };
         longest.waiting.len() > own + 1 && longest.waiting.pop_back().is_some()
     }
 
@@ -350,6 +369,20 @@ mod tests {
         assert!(matches!(flood[1].first_turn(), Turn::Position(2)));
         // One against two is as fair as it gets.
         assert!(queue.enter(key("newcomer")).is_err());
+    }
+
+    #[test]
+    fn there_is_always_room_for_the_daemon_itself() {
+        let queue = Queue::<&str>::new(1, 1);
+        let flood = queue.enter(key("flood")).unwrap();
+        let mut own: Vec<_> = (0..3).map(|_| queue.enter_own().unwrap()).collect();
+        // It takes none of the clients' places, and they none of its.
+        assert!(queue.enter(key("newcomer")).is_err());
+        drop(flood);
+        let _newcomer = queue.enter(key("newcomer")).unwrap();
+        assert_eq!(own.iter_mut().map(position).collect::<Vec<_>>(), [Some(0), Some(2), Some(3)]);
+        queue.close();
+        assert!(queue.enter_own().is_err());
     }
 
     #[test]
