@@ -1,0 +1,617 @@
+//! Conversations on the socket: waiting, cancelling, hanging up, live input, slow readers, and whoever speaks wrongly or
+//! may not speak at all.
+
+#![forbid(unsafe_code)]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use e2e::daemons::{DEADLINE, Daemons, Settings, binary, eventually};
+use e2e::inventory;
+use e2e::socket::{Execution, Told, live_program, program};
+use protocol::bounds::{MAX_FRAME, MAX_INPUT_CHUNK};
+use protocol::codec::{MAGIC, VERSION, encode};
+use protocol::{
+    ByteCount, Client, ClientError, Event, ExecuteRequest, Hello, LimitsRequest, Outcome, Rejection, Request,
+    StageName, Status,
+};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::time::{sleep, timeout};
+
+/// Compiled and run by the same shell script, which is told which it is.
+const STAGED: &str = r##"
+name = "staged"
+title = "Staged"
+extensions = ["sh"]
+file_name = "main.sh"
+example = "true"
+version = { command = ["bash", "--version"], pattern = "." }
+editor = { mode = "shell", line_comment = "#", indent = 4 }
+compile = { command = ["bash", "{main}", "compile"] }
+run = { command = ["bash", "{main}", "run"] }
+self_test = { files = [{ name = "main.sh", content = "true" }], stdout = "" }
+"##;
+
+/// Says that it runs, and waits for a line.
+const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
+/// Longer than any of these tests: what ends within one was not ended by its limit.
+const LONG: LimitsRequest = LimitsRequest {
+    cpu_time: None,
+    wall_time: Some(Duration::from_secs(110)),
+    memory: None,
+    processes: None,
+    output: Some(ByteCount::mib(4)),
+    file_size: None,
+    disk: None,
+    files: None,
+    open_files: None,
+};
+
+async fn start(slots: u32, queue: u32) -> Daemons {
+    let languages = vec![("staged", STAGED.to_owned())];
+    let settings = Settings { slots, queue, languages, ..Settings::default() };
+    Daemons::start(&settings).await.expect("both daemons come up")
+}
+
+async fn begin(daemons: &Daemons, request: ExecuteRequest) -> Execution {
+    let request = ExecuteRequest { limits: LONG, ..request };
+    Execution::begin(&daemons.socket(), request).await.expect("executord takes requests")
+}
+
+/// Ask and wait for the place in the queue.
+async fn queue(daemons: &Daemons, request: ExecuteRequest) -> Execution {
+    let mut execution = begin(daemons, request).await;
+    execution.until(|told| !told.positions.is_empty()).await.expect("it is told its place");
+    execution
+}
+
+/// Ask and wait until the program has written this.
+async fn run_until(daemons: &Daemons, request: ExecuteRequest, written: &str) -> Execution {
+    let mut execution = begin(daemons, request).await;
+    execution.until_written(written).await.expect("it runs");
+    execution
+}
+
+async fn end(execution: Execution) -> Told {
+    execution.end().await.expect("it ends")
+}
+
+fn line(text: &str) -> Request {
+    Request::Input(format!("{text}\n").into())
+}
+
+fn outcome(told: Told) -> Outcome {
+    match told.last {
+        Some(Event::Finished(outcome)) => outcome,
+        other => unreachable!("{other:?}"),
+    }
+}
+
+/// Nothing runs, nothing waits, no process is there, and the next program finds its slot.
+async fn assert_idle(daemons: &Daemons, after: &str) {
+    let processes = || inventory::processes(&daemons.uids).expect("/proc is there");
+    let is_idle = || async {
+        let status = daemons.status().await;
+        (status.running, status.queued) == (0, 0) && processes().is_empty()
+    };
+    assert!(
+        eventually(is_idle).await,
+        "{after}: {:?}\n{:?}\n{}",
+        processes(),
+        daemons.status().await,
+        daemons.logs()
+    );
+    assert_eq!(daemons.status().await.withheld_uids, 0, "{after}");
+    for _ in 0..daemons.status().await.slots {
+        let told = end(begin(daemons, program("bash", "echo $((6 * 7))")).await).await;
+        assert_eq!(told.stdout, b"42\n", "{after}");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_is_told_where_and_who_finds_no_room_is_told_when() {
+    let daemons = start(1, 3).await;
+    let mut running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
+    let mut first = queue(&daemons, live_program("bash", WAITS)).await;
+    let mut second = queue(&daemons, live_program("bash", WAITS)).await;
+    let third = queue(&daemons, live_program("bash", WAITS)).await;
+    let positions = [&first, &second, &third].map(|waiting| waiting.told.positions.clone());
+    assert_eq!(positions, [[0], [1], [2]]);
+    let status = daemons.status().await;
+    assert_eq!((status.running, status.queued, status.queue_capacity), (1, 3, 3));
+
+    let told = end(begin(&daemons, program("bash", "true")).await).await;
+    let Some(Event::Rejected(Rejection::Busy { retry_after })) = told.last else { unreachable!("{told:?}") };
+    assert!(retry_after >= Duration::from_secs(1), "{retry_after:?}");
+
+    running.send(line("one")).await.expect("it is heard");
+    assert_eq!(end(running).await.stdout, b"ready\none\n");
+    first.until_written("ready\n").await.expect("it is its turn");
+    second.until(|told| told.positions == [1, 0]).await.expect("it is told");
+    // Who leaves makes room for those behind.
+    drop(second);
+    let mut third = third;
+    third.until(|told| told.positions.last() == Some(&0)).await.expect("it is told");
+    first.send(line("two")).await.expect("it is heard");
+    third.until_written("ready\n").await.expect("it is its turn");
+    third.send(line("three")).await.expect("it is heard");
+    assert_eq!(
+        (end(first).await.stdout, end(third).await.stdout),
+        (b"ready\ntwo\n".into(), b"ready\nthree\n".into())
+    );
+    assert_idle(&daemons, "the queue is empty").await;
+}
+
+#[tokio::test]
+async fn who_finds_no_room_is_told_by_http_too() {
+    let daemons = start(1, 0).await;
+    let running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
+    let answer = daemons.post(&json!({ "language": "python", "code": "print(1)" })).await.expect("an answer");
+    assert_eq!((answer.status, &answer.json["code"]), (429, &json!("busy")), "{}", answer.json);
+    let seconds = answer.json["retry_after"].as_u64().expect("seconds");
+    assert!(seconds >= 1);
+    assert_eq!(answer.retry_after, Some(Duration::from_secs(seconds)));
+    drop(running);
+    assert_idle(&daemons, "busy").await;
+}
+
+#[tokio::test]
+async fn one_who_floods_does_not_keep_another_waiting() {
+    let daemons = start(1, 6).await;
+    let by =
+        |client: &str, request: ExecuteRequest| ExecuteRequest { client: Some(client.to_owned()), ..request };
+    let now = || program("bash", "echo $EPOCHREALTIME");
+    let mut running = run_until(&daemons, by("flood", live_program("bash", WAITS)), "ready\n").await;
+    let mut flood = Vec::new();
+    for _ in 0..6 {
+        flood.push(queue(&daemons, by("flood", now())).await);
+    }
+    let told = end(begin(&daemons, by("flood", now())).await).await;
+    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+
+    // The other one gets the place of the flood's last, and the second turn.
+    let quiet = queue(&daemons, by("quiet", now())).await;
+    assert_eq!(quiet.told.positions, [1]);
+    let told = end(flood.pop().expect("six of them")).await;
+    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+
+    running.send(line("go")).await.expect("it is heard");
+    end(running).await;
+    let mut order = vec![(end(quiet).await.stdout, "quiet")];
+    for execution in flood {
+        order.push((end(execution).await.stdout, "flood"));
+    }
+    order.sort();
+    let order: Vec<_> = order.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(order, ["flood", "quiet", "flood", "flood", "flood", "flood"]);
+    assert_idle(&daemons, "the flood is over").await;
+}
+
+const COMPILES_FOR_EVER: &str = "echo compiling; sleep 600";
+
+#[tokio::test]
+async fn an_execution_can_be_cancelled_at_any_time() {
+    let daemons = start(1, 4).await;
+    let mut running = run_until(&daemons, program("bash", "echo running; sleep 600"), "running\n").await;
+    let mut queued = queue(&daemons, program("bash", "echo never")).await;
+    queued.send(Request::Cancel).await.expect("it is heard");
+    let told = end(queued).await;
+    assert_eq!((told.begun.len(), told.stdout.len()), (0, 0));
+    let Outcome { compile, runs, .. } = outcome(told);
+    assert_eq!((compile, runs), (None, Vec::new()));
+
+    running.send(Request::Cancel).await.expect("it is heard");
+    let Outcome { compile, runs, .. } = outcome(end(running).await);
+    assert_eq!((compile, runs.len(), &runs[0].status), (None, 1, &Status::Cancelled));
+    assert_idle(&daemons, "cancelled while running").await;
+
+    let mut compiling = run_until(&daemons, program("staged", COMPILES_FOR_EVER), "compiling\n").await;
+    compiling.send(Request::Cancel).await.expect("it is heard");
+    let Outcome { compile, runs, .. } = outcome(end(compiling).await);
+    assert_eq!((compile.map(|stage| stage.status), runs), (Some(Status::Cancelled), Vec::new()));
+    assert_idle(&daemons, "cancelled while compiling").await;
+
+    // In the second of three runs: the first is reported, and there is no third.
+    let mut several = program("bash", "echo \"$1\"; [ \"$1\" = first ] || sleep 600");
+    several.runs = ["first", "second", "third"]
+        .map(|arg| protocol::RunRequest { args: vec![arg.to_owned()], ..Default::default() })
+        .into();
+    let mut execution = run_until(&daemons, several, "second\n").await;
+    execution.send(Request::Cancel).await.expect("it is heard");
+    let Outcome { runs, .. } = outcome(end(execution).await);
+    let statuses: Vec<_> = runs.into_iter().map(|run| run.status).collect();
+    assert_eq!(statuses, [Status::Exited(0), Status::Cancelled]);
+
+    // Twice, and once too late, is not worse than once.
+    let mut deaf = run_until(
+        &daemons,
+        program("bash", "trap '' TERM; echo deaf; while :; do sleep 600; done"),
+        "deaf\n",
+    )
+    .await;
+    deaf.send(Request::Cancel).await.expect("it is heard");
+    deaf.send(Request::Cancel).await.expect("it is heard");
+    let (told, mut client) = deaf.end_and_keep().await.expect("it ends");
+    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Cancelled));
+    client.send(Request::Cancel).await.expect("it is heard");
+    client.send(Request::Status).await.expect("it is heard");
+    assert!(matches!(client.event().await, Ok(Event::Status(_))));
+    assert_idle(&daemons, "cancelled twice").await;
+}
+
+#[tokio::test]
+async fn hanging_up_ends_an_execution_at_any_time() {
+    let daemons = start(1, 4).await;
+    let leaves_children = "setsid sleep 600 & trap '' TERM; echo running; while :; do sleep 600; done";
+    let running = run_until(&daemons, program("bash", leaves_children), "running\n").await;
+    let queued = queue(&daemons, program("bash", "echo never")).await;
+    assert_eq!(daemons.status().await.queued, 1);
+    drop(queued);
+    assert!(eventually(|| async { daemons.status().await.queued == 0 }).await);
+    assert_eq!(daemons.status().await.running, 1);
+    drop(running);
+    assert_idle(&daemons, "hung up while running").await;
+
+    drop(run_until(&daemons, program("staged", COMPILES_FOR_EVER), "compiling\n").await);
+    assert_idle(&daemons, "hung up while compiling").await;
+
+    // While it writes, and nobody reads.
+    let endless = program("python", "import os\nwhile True: os.write(1, b'x' * 65536)");
+    drop(run_until(&daemons, endless, "x").await);
+    assert_idle(&daemons, "hung up while it writes").await;
+
+    // Before anything was told.
+    for code in ["true", "sleep 600"] {
+        for _ in 0..20 {
+            drop(begin(&daemons, program("bash", code)).await);
+        }
+    }
+    assert_idle(&daemons, "hung up at once").await;
+
+    // While it is given more than it takes, so that nothing more is heard from us.
+    let mut deaf = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
+    let chunk = Request::Input(vec![0; MAX_INPUT_CHUNK].into());
+    let mut sent = 0;
+    while timeout(Duration::from_millis(500), deaf.send(chunk.clone())).await.is_ok() {
+        sent += 1;
+        assert!(sent < 32, "the daemon takes input without end");
+    }
+    drop(deaf);
+    assert_idle(&daemons, "hung up while it takes no input").await;
+
+    // Through HTTP it is the same.
+    let body = json!({ "language": "bash", "code": "sleep 600", "limits": { "wall_ms": 110_000 } });
+    let url = daemons.url("/api/execute");
+    let post = tokio::spawn(async move { e2e::http::post(&url, &body, DEADLINE).await });
+    assert!(eventually(|| async { daemons.status().await.running == 1 }).await);
+    post.abort();
+    assert_idle(&daemons, "an HTTP client hung up").await;
+}
+
+#[tokio::test]
+async fn input_reaches_a_program_as_it_comes() {
+    let daemons = start(1, 4).await;
+    let echo = "import sys\nprint('ready', flush=True)\nfor line in sys.stdin: print('got', line.strip(), flush=True)\nprint('end')";
+    let mut execution = run_until(&daemons, live_program("python", echo), "ready\n").await;
+    for number in 0..5 {
+        execution.send(line(&format!("line {number}"))).await.expect("it is heard");
+        execution.until_written(&format!("got line {number}\n")).await.expect("it answers");
+    }
+    for piece in ["in ", "three ", "pieces\nand ", "more\nno end"] {
+        execution.send(Request::Input(piece.to_owned().into())).await.expect("it is heard");
+    }
+    execution.until_written("got in three pieces\ngot and more\n").await.expect("it answers");
+    execution.send(Request::EndOfInput).await.expect("it is heard");
+    let told = end(execution).await;
+    assert!(told.stdout.ends_with(b"got no end\nend\n"), "{:?}", String::from_utf8_lossy(&told.stdout));
+    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+
+    // What comes while it is compiled waits for the program.
+    let mut execution =
+        begin(&daemons, live_program("staged", "[ $1 = compile ] || { echo start; cat; }")).await;
+    execution.until(|told| told.id.is_some()).await.expect("it begins");
+    for request in [line("early"), line("bird"), Request::EndOfInput] {
+        execution.send(request).await.expect("it is heard");
+    }
+    assert_eq!(end(execution).await.stdout, b"start\nearly\nbird\n");
+
+    // Much of it, to a program that takes its time, is all there.
+    let counts = "import sys, time\nprint('ready', flush=True)\ntotal = 0\nwhile piece := sys.stdin.buffer.read1(1 << 16):\n    \
+                  total += len(piece)\n    time.sleep(0.001)\nprint(total)";
+    let mut execution = run_until(&daemons, live_program("python", counts), "ready\n").await;
+    for _ in 0..8 {
+        execution.send(Request::Input(vec![7; MAX_INPUT_CHUNK].into())).await.expect("it is heard");
+    }
+    execution.send(Request::EndOfInput).await.expect("it is heard");
+    assert_eq!(end(execution).await.stdout, format!("ready\n{}\n", 8 * MAX_INPUT_CHUNK).as_bytes());
+
+    // Input for a program that wants none, or that is gone, harms nobody.
+    let mut execution = begin(&daemons, program("bash", "echo ready; cat; sleep 0.2; echo done")).await;
+    for _ in 0..10 {
+        execution.send(line("unasked")).await.expect("it is heard");
+    }
+    assert_eq!(end(execution).await.stdout, b"ready\ndone\n");
+    let mut execution =
+        run_until(&daemons, live_program("bash", "exec 0<&-; echo closed; sleep 0.2; echo done"), "closed\n")
+            .await;
+    for _ in 0..10 {
+        execution.send(line("nobody reads")).await.expect("it is heard");
+    }
+    assert_eq!(end(execution).await.stdout, b"closed\ndone\n");
+    assert_idle(&daemons, "input").await;
+}
+
+/// Bytes that processes of executions have written so far.
+fn written(daemons: &Daemons) -> u64 {
+    let processes = inventory::processes(&daemons.uids).expect("/proc is there");
+    processes
+        .iter()
+        .filter_map(|process| {
+            let counters = fs::read_to_string(format!("/proc/{}/io", process.pid)).ok()?;
+            counters.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<u64>().ok())
+        })
+        .sum()
+}
+
+/// Until it has written something, and then nothing for half a second. How much that was.
+async fn stalled(daemons: &Daemons) -> u64 {
+    let (mut last, mut unchanged) = (0, 0);
+    for _ in 0..600 {
+        sleep(Duration::from_millis(50)).await;
+        let now = written(daemons);
+        unchanged = if now == last && now > 0 { unchanged + 1 } else { 0 };
+        last = now;
+        if unchanged == 10 {
+            return now;
+        }
+    }
+    unreachable!("it goes on writing: {last} bytes\n{}", daemons.logs())
+}
+
+#[tokio::test]
+async fn a_slow_reader_slows_the_program_and_not_the_daemon() {
+    let daemons = start(2, 4).await;
+    let total = 4 * 1024 * 1024;
+    let code = format!("import os\nfor _ in range({}): os.write(1, b'x' * 65536)", total / 65536);
+    // What is allocated once, for the first of a kind, does not count.
+    assert_eq!(end(begin(&daemons, program("python", code.clone())).await).await.stdout.len(), total);
+    let memory = || inventory::resident_bytes(daemons.executord_pid()).expect("executord runs");
+    let before = memory();
+    let slow = begin(&daemons, program("python", code.clone())).await;
+    let so_far = stalled(&daemons).await;
+    assert!(so_far < 2 * 1024 * 1024, "{so_far} bytes were taken of a program whose client reads nothing");
+    assert!(memory() < before + 8 * 1024 * 1024, "from {before} to {}", memory());
+    // Nobody else waits for it.
+    assert_eq!(end(begin(&daemons, program("bash", "echo other")).await).await.stdout, b"other\n");
+    // And nothing is lost.
+    let told = end(slow).await;
+    assert_eq!(told.stdout, vec![b'x'; total]);
+    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+
+    // One that never reads and hangs up.
+    let slow = begin(&daemons, program("python", code)).await;
+    stalled(&daemons).await;
+    drop(slow);
+    assert_idle(&daemons, "a slow reader hung up").await;
+}
+
+#[tokio::test]
+async fn executions_follow_each_other_on_a_connection() {
+    let daemons = start(1, 4).await;
+    let mut client = Client::connect(&daemons.socket()).await.expect("executord listens");
+    for number in 0..10 {
+        let request = match number % 5 {
+            0 => program("bash", format!("echo {number}")),
+            1 => program("python", format!("print({number})")),
+            2 => program("staged", format!("[ $1 = compile ] || echo {number}")),
+            3 => program("no such language", ""),
+            _ => live_program("bash", format!("read -r line; echo {number}")),
+        };
+        let mut execution = Execution::begin_on(client, request).await.expect("executord takes requests");
+        if number % 5 == 4 {
+            execution.send(line("")).await.expect("it is heard");
+        }
+        let (told, kept) = execution.end_and_keep().await.expect("it ends");
+        match told.last {
+            Some(Event::Rejected(rejection)) => {
+                assert_eq!((rejection, number % 5), (Rejection::UnknownLanguage, 3))
+            }
+            Some(Event::Finished(_)) => assert_eq!(told.stdout, format!("{number}\n").as_bytes()),
+            other => unreachable!("{other:?}"),
+        }
+        client = kept;
+        // What comes too late for the last one is not taken for the next.
+        for request in [line("late"), Request::EndOfInput, Request::Cancel, Request::Languages] {
+            client.send(request).await.expect("it is heard");
+        }
+        assert!(matches!(client.event().await, Ok(Event::Languages(_))));
+    }
+    drop(client);
+    assert_idle(&daemons, "one after the other").await;
+}
+
+fn frame(message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).expect("short");
+    [&length.to_be_bytes()[..], message].concat()
+}
+
+fn hello(magic: [u8; 8], version: u16) -> Vec<u8> {
+    frame(&encode(&Hello { magic, version }).expect("short"))
+}
+
+async fn connect(daemons: &Daemons) -> UnixStream {
+    UnixStream::connect(daemons.socket()).await.expect("executord listens")
+}
+
+/// A connection after both hellos.
+async fn greeted(daemons: &Daemons) -> UnixStream {
+    let mut stream = connect(daemons).await;
+    let ours = hello(MAGIC, VERSION);
+    stream.write_all(&ours).await.expect("it is heard");
+    let mut theirs = vec![0; ours.len()];
+    stream.read_exact(&mut theirs).await.expect("it answers");
+    assert_eq!(theirs, ours);
+    stream
+}
+
+/// What still comes until the other side closes.
+async fn until_closed(stream: &mut UnixStream) -> Vec<u8> {
+    let mut rest = Vec::new();
+    // A reset is an end too: what we sent was not read.
+    let _ = timeout(DEADLINE, stream.read_to_end(&mut rest)).await.expect("it is closed");
+    rest
+}
+
+#[tokio::test]
+async fn who_speaks_wrongly_is_hung_up_on_and_the_daemon_goes_on() {
+    let daemons = start(2, 4).await;
+    let status = encode(&Request::Status).expect("short");
+    let execute = encode(&Request::Execute(Box::new(program("bash", "sleep 600")))).expect("short");
+    let files = |pid| inventory::open_files(pid).expect("it runs");
+    let pid = daemons.executord_pid();
+    end(begin(&daemons, program("bash", "true")).await).await;
+    let (memory, open_files) = (inventory::resident_bytes(pid).expect("it runs"), files(pid));
+
+    let ours = hello(MAGIC, VERSION);
+    for (name, sent, answered) in [
+        ("garbage", vec![b'x'; 1000], false),
+        ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), false),
+        ("a long first frame", frame(&[0; 1000]), false),
+        ("an empty hello", frame(&[]), false),
+        ("half a hello", frame(&[b'e', b'x']), false),
+        ("a hello and a byte", frame(&[&encode(&Hello::OURS).expect("short")[..], &[0]].concat()), false),
+        ("another magic", hello(*b"executer", VERSION), false),
+        ("a request in place of a hello", frame(&status), false),
+        ("another version", hello(MAGIC, VERSION + 1), true),
+        ("version 0", hello(MAGIC, 0), true),
+    ] {
+        let mut stream = connect(&daemons).await;
+        stream.write_all(&sent).await.expect("it is heard");
+        let answer = until_closed(&mut stream).await;
+        assert_eq!(answer, if answered { ours.clone() } else { Vec::new() }, "{name}");
+    }
+    // Nothing at all is waited for for a while, half a hello no longer than that.
+    for said in [&[][..], &ours[..7]] {
+        let mut stream = connect(&daemons).await;
+        stream.write_all(said).await.expect("it is heard");
+        assert_eq!(until_closed(&mut stream).await, b"");
+    }
+
+    let trailing = [&status[..], &[0]].concat();
+    let huge = 1_u64 << 60;
+    for (name, sent, closes) in [
+        ("garbage", vec![b'x'; 100_000], false),
+        ("the longest length", u32::MAX.to_be_bytes().to_vec(), false),
+        (
+            "a length beyond the bound",
+            u32::try_from(MAX_FRAME + 1).expect("small").to_be_bytes().to_vec(),
+            false,
+        ),
+        ("an empty frame", frame(&[]), false),
+        ("a request that there is not", frame(&[0xff; 4]), false),
+        ("a byte too many", frame(&trailing), false),
+        ("a byte too few", frame(&execute[..execute.len() - 1]), false),
+        ("a forged length of a name", frame(&[&[0; 4][..], &huge.to_le_bytes()].concat()), false),
+        ("a forged length of input", frame(&[&1_u32.to_le_bytes()[..], &huge.to_le_bytes()].concat()), false),
+        ("not UTF-8", frame(&[&[0; 4][..], &2_u64.to_le_bytes(), &[0xff; 2], &[0; 40]].concat()), false),
+        ("a second hello", ours.clone(), false),
+        ("half a length and an end", vec![0, 0], true),
+        ("half a frame and an end", frame(&execute)[..20].to_vec(), true),
+        ("no frame and an end", Vec::new(), true),
+    ] {
+        let mut stream = greeted(&daemons).await;
+        stream.write_all(&sent).await.expect("it is heard");
+        if closes {
+            stream.shutdown().await.expect("it is there");
+        }
+        assert_eq!(until_closed(&mut stream).await, b"", "{name}");
+    }
+    assert_eq!(daemons.status().await.running, 0);
+
+    // In the middle of an execution it is the end of that as well.
+    for (name, sent) in
+        [("garbage", vec![b'x'; 1000]), ("another execution", frame(&execute)), ("status", frame(&status))]
+    {
+        let mut stream = greeted(&daemons).await;
+        stream.write_all(&frame(&execute)).await.expect("it is heard");
+        assert!(
+            eventually(|| async { !inventory::processes(&daemons.uids).expect("/proc").is_empty() }).await,
+            "{name}"
+        );
+        stream.write_all(&sent).await.expect("it is heard");
+        until_closed(&mut stream).await;
+        assert_idle(&daemons, name).await;
+    }
+    assert!(
+        eventually(|| async { files(pid) <= open_files + 4 }).await,
+        "{} open files were {open_files}",
+        files(pid)
+    );
+    let grown = inventory::resident_bytes(pid).expect("it runs").saturating_sub(memory);
+    assert!(grown < 16 * 1024 * 1024, "memory grew by {grown} bytes");
+}
+
+/// `executor status` as another user.
+fn ask_as(user: &str, group: &str, client: &Path, socket: &Path) -> Output {
+    Command::new("setpriv")
+        .args([&format!("--reuid={user}"), &format!("--regid={group}")])
+        .args(["--clear-groups", "--"])
+        .arg(client)
+        .arg("--socket")
+        .arg(socket)
+        .arg("status")
+        .output()
+        .expect("setpriv is there")
+}
+
+#[tokio::test]
+async fn only_root_webd_and_the_group_may_ask() {
+    let daemons = start(1, 4).await;
+    let client = daemons.directory().join("executor");
+    fs::copy(binary("executor").expect("it is built"), &client).expect("there is room");
+    let words = |output: &Output| {
+        String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+    };
+    let ask = |user: &str, group: &str| ask_as(user, group, &client, &daemons.socket());
+    let of_the_range = daemons.uids.start().to_string();
+
+    for (user, group) in [("root", "root"), ("daemon", "nogroup"), ("nobody", "nogroup")] {
+        let output = ask(user, group);
+        assert!(output.status.success(), "{user}: {}", words(&output));
+    }
+    // Others do not even get through to the socket.
+    for (user, group) in [("daemon", "daemon"), ("65533", "65533"), (&of_the_range, &of_the_range)] {
+        let output = ask(user, group);
+        assert!(!output.status.success(), "{user}");
+        assert!(words(&output).contains("you may not connect"), "{user}: {}", words(&output));
+    }
+    // Were it open to all, they would be refused in words.
+    fs::set_permissions(daemons.runtime_directory(), Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(daemons.socket(), Permissions::from_mode(0o666)).expect("it is ours");
+    let stranger = "only root, nobody and members of the group nogroup may ask for executions";
+    let run = "programs cannot ask for executions";
+    for (user, group, said) in [
+        ("daemon", "daemon", stranger),
+        ("65533", "65533", stranger),
+        (&of_the_range, &of_the_range, run),
+        // Even if it were in the group.
+        (&of_the_range, "nogroup", run),
+    ] {
+        let output = ask(user, group);
+        assert!(!output.status.success(), "{user}");
+        assert!(words(&output).contains(said), "{user}: {}", words(&output));
+    }
+    // What they are told is all they are told: the connection is over.
+    assert!(ask("nobody", "nogroup").status.success());
+    let told = end(begin(&daemons, program("bash", "id -u")).await).await;
+    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+    assert!(matches!(
+        Client::connect(&daemons.directory().join("nothing")).await,
+        Err(ClientError::Connect { .. })
+    ));
+}
