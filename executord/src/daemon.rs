@@ -39,6 +39,8 @@ use crate::{janitor, privileges, server};
 const MAX_CONNECTIONS: usize = 256;
 /// How long the accept loop rests after an error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked at whether our socket is still where clients look for it.
+const LOOK_FOR_SOCKET: Duration = Duration::from_secs(1);
 /// How long cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_WITHIN: Duration = Duration::from_secs(5);
 /// Threads that carry connections; the programs have the rest of the machine.
@@ -154,7 +156,8 @@ async fn serve_until_told(
         daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
     }
     daemon.load_languages(config).await?;
-    let (listener, origin) = listen(config, group)?;
+    let (mut listener, origin) = listen(config, group)?;
+    let mut socket = number_of(&config.socket_path());
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
     let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
@@ -163,6 +166,7 @@ async fn serve_until_told(
     tell_systemd(&[NotifyState::Ready]);
     info!(socket = %config.socket_path().display(), "ready");
     let mut alive = tokio::time::interval(watchdog_period());
+    let mut look = tokio::time::interval(LOOK_FOR_SOCKET);
     loop {
         tokio::select! {
             accepted = accept(&listener, &permits) => match accepted {
@@ -181,6 +185,12 @@ async fn serve_until_told(
             () = daemon.queue.slot_lost() => repairs.make(),
             Some(_) = connections.join_next() => {}
             _ = alive.tick() => tell_systemd(&[NotifyState::Watchdog]),
+            _ = look.tick(), if origin == Origin::Ours && number_of(&config.socket_path()) != socket => {
+                match listen_again(config, group) {
+                    Ok(again) => (listener, socket) = (again, number_of(&config.socket_path())),
+                    Err(error) => warn!(%error, "the socket is gone, and cannot be made again for now"),
+                }
+            }
             _ = reload.recv() => daemon.reload(config_path.as_deref()).await,
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
@@ -403,6 +413,20 @@ fn listen(config: &Config, group: Option<u32>) -> Result<(UnixListener, Origin),
     listener.set_nonblocking(true).map_err(doing("prepare the socket"))?;
     let listener = UnixListener::from_std(listener).map_err(doing("prepare the socket"))?;
     Ok((listener, origin))
+}
+
+/// Make the socket again, and the directory it is in: somebody removed them.
+fn listen_again(config: &Config, group: Option<u32>) -> Result<UnixListener, DaemonError> {
+    prepare_directory(config, group)
+        .map_err(doing(format!("prepare {}", config.runtime_directory.display())))?;
+    let (listener, _) = listen(config, group)?;
+    warn!(socket = %config.socket_path().display(), "the socket was gone, and is there again");
+    Ok(listener)
+}
+
+/// What is at a path, as far as it differs from anything else that may be there later.
+fn number_of(path: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 /// Remove a socket that nobody listens on any more; only if it is one, and root's.
