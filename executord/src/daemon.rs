@@ -63,6 +63,8 @@ pub(crate) struct Daemon {
     queue_capacity: u32,
     started: Instant,
     draining: CancellationToken,
+    /// Held by who reads the languages.
+    reloading: tokio::sync::Mutex<()>,
 }
 
 /// What a reload replaces.
@@ -191,7 +193,10 @@ async fn serve_until_told(
                     Err(error) => warn!(%error, "the socket is gone, and cannot be made again for now"),
                 }
             }
-            _ = reload.recv() => daemon.reload(config_path.as_deref()).await,
+            _ = reload.recv() => {
+                let (daemon, path) = (Arc::clone(daemon), config_path.clone());
+                connections.spawn(async move { daemon.reload(path.as_deref()).await });
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
         }
@@ -238,6 +243,7 @@ impl Daemon {
             queue_capacity: config.queue,
             started: Instant::now(),
             draining: CancellationToken::new(),
+            reloading: tokio::sync::Mutex::default(),
         })
     }
 
@@ -316,6 +322,7 @@ impl Daemon {
 
     /// Read languages and limits again. What runs goes on as it was admitted; a mistake changes nothing.
     async fn reload(self: &Arc<Self>, path: Option<&Path>) {
+        let _alone = self.reloading.lock().await;
         let outcome = match Config::load(path) {
             Ok(config) => self.load_languages(&config).await.map_err(|error| error.to_string()),
             Err(error) => Err(error.to_string()),
