@@ -227,7 +227,7 @@ impl Daemon {
         Ok(Self {
             executor: Executor {
                 identities: Pool::new(config),
-                planner: Planner::new(&config.toolchains, config.cpu_millis(), Path::exists),
+                planner: Planner::new(&config.toolchains, config.cpu_millis()),
                 grace: config.grace.0,
                 metrics: Metrics::default(),
             },

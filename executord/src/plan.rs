@@ -36,21 +36,28 @@ pub(crate) struct StageSpec<'a> {
 }
 
 impl Planner {
-    /// `exists` says whether something is there on the host.
-    pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32, exists: impl Fn(&Path) -> bool) -> Self {
+    /// What is shown to all, where it is there.
+    pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32) -> Self {
         let common = SHOWN_TO_ALL.iter().map(|&(path, executable)| bind(path, path, executable));
         let own = toolchains.iter().map(|path| bind(path, path, true));
-        let binds = common.chain(own).filter(|bind| exists(&bind.source)).collect();
-        Self { binds, cpu_millis }
+        Self { binds: common.chain(own).collect(), cpu_millis }
     }
 
-    /// The plan for a stage.
+    /// The plan for a stage. `exists` says whether something is there on the host: what is removed while the daemon
+    /// runs is missed by whom it belonged to, and by nobody else.
     pub(crate) fn plan(&self, stage: &StageSpec, exists: impl Fn(&Path) -> bool) -> Plan {
         let StageSpec { toolchain, command, limits, build, sources, arguments, user } = *stage;
         let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
-        let mounts = toolchain.mounts.iter().filter(|path| exists(path)).map(|path| bind(path, path, false));
+        let mounts = toolchain.mounts.iter().map(|path| bind(path, path, false));
         Plan {
-            binds: self.binds.iter().cloned().chain(launcher).chain(mounts).collect(),
+            binds: self
+                .binds
+                .iter()
+                .cloned()
+                .chain(launcher)
+                .chain(mounts)
+                .filter(|bind| exists(&bind.source))
+                .collect(),
             disk_bytes: limits.disk.bytes(),
             disk_files: limits.files,
             build,
@@ -173,7 +180,7 @@ mod tests {
             arguments: &["-v".to_owned(), String::new()],
             user: &user,
         };
-        Planner::new(&["/opt/tools".into()], 2000, |_| true).plan(&spec, |_| true)
+        Planner::new(&["/opt/tools".into()], 2000).plan(&spec, |_| true)
     }
 
     #[test]
