@@ -248,6 +248,8 @@ impl Conversation<'_> {
         // Cleanup is awaited in either case: this connection's place is free only when its sandbox is gone.
         if let Err(error) = task.await {
             error!(%error, "an execution ended in a panic");
+            over?;
+            return self.tell(Event::Failed { id: Some(id), message: FAILED.to_owned() }).await;
         }
         over
     }
