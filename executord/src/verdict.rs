@@ -71,6 +71,10 @@ fn status(seen: &Seen, limits: &Limits, usage: &Usage) -> Status {
         return memory;
     }
     let Some(end) = seen.end else { return Status::Signaled(SIGKILL) };
+    // Memory too, though no group counts it.
+    if end.kernel_memory_exceeded {
+        return memory;
+    }
     if WIFEXITED(end.wait_status) {
         return Status::Exited(WEXITSTATUS(end.wait_status));
     }
@@ -92,7 +96,12 @@ mod tests {
     fn seen(cause: Option<Cause>, wait_status: Option<i32>, kills: u64, cpu: Duration) -> Seen {
         Seen {
             cause,
-            end: wait_status.map(|wait_status| EndReport { wait_status, cpu_time: CPU, largest_process: 5 }),
+            end: wait_status.map(|wait_status| EndReport {
+                wait_status,
+                cpu_time: CPU,
+                largest_process: 5,
+                kernel_memory_exceeded: false,
+            }),
             readings: Some(Readings { cpu_time: cpu, peak_memory: 7, out_of_memory_kills: kills }),
             wall_time: Duration::from_secs(20),
         }

@@ -20,12 +20,12 @@ use nix::unistd::{Pid, sethostname, setsid};
 use crate::error::{At, SetupError, Step};
 use crate::payload::{self, Streams};
 use crate::plan::Plan;
-use crate::report::Report;
+use crate::report::{EndReport, Report};
 use crate::root::{self, Directories};
-use crate::sockets::Sockets;
 use crate::supervisor::Supervisor;
 use crate::sys::network;
 use crate::sys::process::{self, Side};
+use crate::uncounted::Uncounted;
 use crate::{privilege, seccomp};
 
 /// What the sandbox calls its machine.
@@ -36,7 +36,8 @@ const HOST_NAME: &str = "executor";
 /// namespace, which is free only when init is gone. See proc_pid_oom_score_adj(5).
 const INIT_OOM_SCORE: &str = "500";
 
-/// How often init counts the program's sockets, in milliseconds. A program can make some thousands meanwhile.
+/// How often init counts the program's sockets and locks, in milliseconds. A program can make some thousands of the
+/// one and some hundred thousands of the other meanwhile.
 const COUNT_EVERY: u16 = 100;
 /// Children that init takes note of before it looks at anything else: a program may make orphans without end.
 const REAPED_AT_ONCE: u32 = 64;
@@ -56,9 +57,9 @@ pub(crate) fn run(plan: &Plan, directories: &Directories, bundle: File, descript
     let report = File::from(report);
     let streams = Streams { stdin, stdout, stderr };
     let ended = set_up(plan, directories, bundle, streams)
-        .and_then(|(main, sockets)| {
+        .and_then(|(main, uncounted)| {
             Report::Started.write(&report).at(Step::Watch)?;
-            watch(main, &sockets, &control)
+            watch(main, &uncounted, &control)
         })
         .unwrap_or_else(|error| Some(Report::SetupFailed(error)));
     if let Some(last) = ended {
@@ -73,7 +74,7 @@ fn set_up(
     directories: &Directories,
     bundle: File,
     streams: Streams,
-) -> Result<(Pid, Sockets), SetupError> {
+) -> Result<(Pid, Uncounted), SetupError> {
     detach().at(Step::Detach)?;
     root::build(plan, directories, bundle)?;
     root::enter(directories).at(Step::Pivot)?;
@@ -81,12 +82,12 @@ fn set_up(
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)?;
     bring_loopback_up().at(Step::Network)?;
-    let sockets = Sockets::open().at(Step::Network)?;
+    let uncounted = Uncounted::open().at(Step::Watch)?;
     let (main, failure) = fork_payload(plan, streams)?;
     drop_privileges().at(Step::DropInit)?;
     match read_failure(failure).at(Step::Watch)? {
         Some(error) => Err(error),
-        None => Ok((main, sockets)),
+        None => Ok((main, uncounted)),
     }
 }
 
@@ -137,12 +138,13 @@ fn drop_privileges() -> io::Result<()> {
 }
 
 /// Wait for the end of the main process, doing what the daemon asks meanwhile. `None` if the daemon let go.
-fn watch(main: Pid, sockets: &Sockets, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
+fn watch(main: Pid, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
     let children =
         SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
             .at(Step::Watch)?;
     let mut control_open = File::from(control.try_clone().at(Step::Watch)?);
     let mut counted = Instant::now();
+    let mut exceeded = false;
     loop {
         // Children first: what ended before the signal was listened for is found here.
         let mut reaped = 0;
@@ -150,7 +152,7 @@ fn watch(main: Pid, sockets: &Sockets, control: &OwnedFd) -> Result<Option<Repor
             && let Some(ended) = reap_any().at(Step::Watch)?
         {
             if ended.pid == main.as_raw() {
-                return Ok(Some(Report::Ended(ended.into())));
+                return Ok(Some(Report::Ended(EndReport::new(ended, exceeded))));
             }
             reaped += 1;
         }
@@ -165,7 +167,8 @@ fn watch(main: Pid, sockets: &Sockets, control: &OwnedFd) -> Result<Option<Repor
         };
         if counted.elapsed() >= Duration::from_millis(COUNT_EVERY.into()) {
             counted = Instant::now();
-            if sockets.are_too_many().at(Step::Watch)? {
+            if uncounted.is_too_much().at(Step::Watch)? {
+                exceeded = true;
                 // All but init; the main process is then found to have been killed.
                 let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
             }

@@ -15,10 +15,10 @@ mod privilege;
 mod report;
 mod root;
 pub mod seccomp;
-mod sockets;
 mod supervise;
 mod supervisor;
 mod sys;
+mod uncounted;
 
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};

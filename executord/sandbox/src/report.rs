@@ -28,9 +28,11 @@ pub struct EndReport {
     pub cpu_time: Duration,
     /// The largest resident set of one of them, in bytes.
     pub largest_process: u64,
+    /// Init killed it: it held more of the kernel's uncounted memory than it may, in sockets or locks.
+    pub kernel_memory_exceeded: bool,
 }
 
-/// Bytes of a report: a tag, a step, two bytes of nothing, an i32, two u64. Below PIPE_BUF, hence never cut.
+/// Bytes of a report: a tag, a step, a flag, a byte of nothing, an i32, two u64. Below PIPE_BUF, hence never cut.
 pub(crate) const REPORT_BYTES: usize = 24;
 
 const STARTED: u8 = 1;
@@ -50,6 +52,7 @@ impl Report {
         let mut bytes = [0; REPORT_BYTES];
         bytes[0] = tag;
         bytes[1] = step;
+        bytes[2] = u8::from(matches!(self, Self::Ended(end) if end.kernel_memory_exceeded));
         bytes[4..8].copy_from_slice(&number.to_le_bytes());
         bytes[8..16].copy_from_slice(&cpu_micros.to_le_bytes());
         bytes[16..24].copy_from_slice(&largest.to_le_bytes());
@@ -61,12 +64,13 @@ impl Report {
     }
 }
 
-impl From<Ended> for EndReport {
-    fn from(ended: Ended) -> Self {
+impl EndReport {
+    pub(crate) fn new(ended: Ended, kernel_memory_exceeded: bool) -> Self {
         Self {
             wait_status: ended.status,
             cpu_time: ended.cpu_time,
             largest_process: ended.largest_kib.saturating_mul(1024),
+            kernel_memory_exceeded,
         }
     }
 }
@@ -91,6 +95,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
             wait_status: number,
             cpu_time: Duration::from_micros(long(8)),
             largest_process: long(16),
+            kernel_memory_exceeded: bytes[2] != 0,
         }),
         _ => return Err(io::ErrorKind::InvalidData.into()),
     };
@@ -110,6 +115,7 @@ mod tests {
             wait_status: 139,
             cpu_time: Duration::from_micros(1_234_567),
             largest_process: 1 << 33,
+            kernel_memory_exceeded: true,
         };
         let reports = [
             Report::Started,

@@ -108,8 +108,6 @@ pub enum Argument {
     KnownOption,
     /// personality(2): asking, and the usual one; else EPERM.
     UsualPersonality,
-    /// fcntl(2): locks of a file's bytes are not taken, and the answer is that they were.
-    NoRecordLocks,
     /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT.
     PlainSocketOption,
 }
@@ -165,6 +163,7 @@ pub const PROGRAM: &[Row] = &[
             SYS_dup,
             SYS_dup2,
             SYS_dup3,
+            SYS_fcntl,
             SYS_flock,
             SYS_pipe,
             SYS_pipe2,
@@ -509,12 +508,6 @@ pub const PROGRAM: &[Row] = &[
         reason: "others turn address randomisation off or make memory executable",
     },
     Row {
-        action: Action::Depends(Argument::NoRecordLocks),
-        calls: &[SYS_fcntl],
-        reason: "locks of a file's bytes are in no group's memory, and there is no end to them. They answer that they \
-                 were taken: the only programs to lock out are the program's own, and SQLite wants to hear so",
-    },
-    Row {
         action: Action::Depends(Argument::PlainSocketOption),
         calls: &[SYS_setsockopt],
         reason: "filters and encodings inside the kernel's sockets (TLS, ESP): kernel code that was exploited again and \
@@ -679,7 +672,6 @@ impl Argument {
             Self::KnownSocket | Self::LocalPair => EAFNOSUPPORT,
             Self::KnownOption => EINVAL,
             Self::PlainSocketOption => ENOPROTOOPT,
-            Self::NoRecordLocks => 0,
         }
     }
 }

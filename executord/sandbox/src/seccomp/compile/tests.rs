@@ -139,12 +139,6 @@ fn arguments_decide_where_the_table_says_so() {
     for (persona, answer) in [(0xffff_ffff, ALLOW), (0, ALLOW), (0x0004_0000, perm), (8, perm)] {
         check(libc::SYS_personality, &[persona], answer);
     }
-    for (command, answer) in
-        [(1, ALLOW), (5, ALLOW), (6, errno(0)), (7, errno(0)), (37, errno(0)), (38, errno(0)), (1031, ALLOW)]
-    {
-        check(libc::SYS_fcntl, &[3, command], answer);
-        check(libc::SYS_fcntl, &[3, command | 1 << 32], answer);
-    }
     let no_option = errno(libc::ENOPROTOOPT);
     for (level, option, answer) in [
         (1, 2, ALLOW),

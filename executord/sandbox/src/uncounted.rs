@@ -1,8 +1,8 @@
-//! How many sockets a sandbox has: memory that the kernel charges to nobody.
+//! Memory of the kernel's that it charges to nobody: sockets and locks. Init counts them.
 //!
 //! What waits in a connection that was not accepted yet, and in a netlink socket that is not read, is in no
 //! group's memory. The bound of all of it (`net.ipv4.tcp_mem`) is one for the whole host: a program that uses it
-//! up takes the network from everybody. So init counts.
+//! up takes the network from everybody. Nor is a lock on a part of a file, and there is no end to the parts.
 
 use std::fs::File;
 use std::io;
@@ -12,21 +12,45 @@ use std::os::unix::fs::FileExt;
 /// process can have files open at most. Netlink: whoever asks for interfaces has one, for a moment.
 const MOST: [(&str, u64); 3] = [("TCP", 1024), ("TCPv6", 1024), ("NETLINK", 64)];
 /// Bytes of the list; there are some thirty protocols with a line of 120 bytes each.
-const LIST_BYTES: usize = 16 * 1024;
+const PROTOCOLS_BYTES: usize = 16 * 1024;
+/// Bytes of the list of locks, with a line of some 50 bytes each: about a thousand may be held. SQLite holds
+/// three a connection.
+const LOCKS_BYTES: usize = 48 * 1024;
 
-/// The kernel's list of protocols in the network namespace that it was opened in.
-pub(crate) struct Sockets(File);
+/// The kernel's lists, of the namespaces that they were opened in.
+pub(crate) struct Uncounted {
+    protocols: File,
+    locks: File,
+}
 
-impl Sockets {
+impl Uncounted {
+    /// Opens them in `/proc`, which must be the sandbox's own: the list of locks is that of its processes.
     pub(crate) fn open() -> io::Result<Self> {
-        File::open("/proc/net/protocols").map(Self)
+        Ok(Self { protocols: File::open("/proc/net/protocols")?, locks: File::open("/proc/locks")? })
     }
 
-    /// Whether there are more of any kind than there may be.
-    pub(crate) fn are_too_many(&self) -> io::Result<bool> {
-        let mut list = [0; LIST_BYTES];
-        let length = self.0.read_at(&mut list, 0)?;
+    /// Whether there is more of anything than there may be.
+    pub(crate) fn is_too_much(&self) -> io::Result<bool> {
+        Ok(self.has_too_many_sockets()? || self.has_too_many_locks()?)
+    }
+
+    fn has_too_many_sockets(&self) -> io::Result<bool> {
+        let mut list = [0; PROTOCOLS_BYTES];
+        let length = self.protocols.read_at(&mut list, 0)?;
         Ok(String::from_utf8_lossy(&list[..length]).lines().any(is_too_many))
+    }
+
+    fn has_too_many_locks(&self) -> io::Result<bool> {
+        let mut list = vec![0; LOCKS_BYTES];
+        let mut length = 0;
+        // The kernel gives a page or so at a time.
+        while length < list.len() {
+            match self.locks.read_at(&mut list[length..], length as u64)? {
+                0 => return Ok(false),
+                more => length += more,
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -38,7 +62,7 @@ fn is_too_many(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sockets, is_too_many};
+    use super::{Uncounted, is_too_many};
 
     #[test]
     fn only_what_the_kernel_charges_to_nobody_is_bounded() {
@@ -54,6 +78,6 @@ mod tests {
         ] {
             assert_eq!(is_too_many(line), expected, "{line}");
         }
-        assert!(!Sockets::open().unwrap().are_too_many().unwrap());
+        assert!(!Uncounted::open().unwrap().is_too_much().unwrap());
     }
 }
