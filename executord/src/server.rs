@@ -63,7 +63,7 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
     let admitted = daemon.door.admit(&stream);
     let span = info_span!("connection", peer = admitted.as_ref().map_or(u32::MAX, |peer| peer.uid));
     async {
-        let (mut sender, receiver) = match greet(stream).await {
+        let (mut sender, mut receiver) = match greet(stream).await {
             Ok(both) => both,
             Err(over) => return debug!(%over, "greeting"),
         };
@@ -71,7 +71,11 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
             Ok(peer) => Conversation { daemon, peer, sender, receiver }.go_on().await,
             Err(refused) => {
                 info!(%refused, "refused");
-                tell(&mut sender, Event::Rejected(Rejection::Forbidden(refused.to_string()))).await
+                let words = Event::Rejected(Rejection::Forbidden(refused.to_string()));
+                let told = tell(&mut sender, words).await;
+                // Were we gone when it asks, it would be told of a broken pipe and not read why.
+                let _ = timeout(FRAME_DEADLINE, receiver.next()).await;
+                told
             }
         };
         if let Err(over) = over {
