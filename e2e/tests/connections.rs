@@ -483,7 +483,7 @@ async fn who_speaks_wrongly_is_hung_up_on_and_the_daemon_goes_on() {
         ("HTTP", b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec(), false),
         ("a long first frame", frame(&[0; 1000]), false),
         ("an empty hello", frame(&[]), false),
-        ("half a hello", frame(&[b'e', b'x']), false),
+        ("half a hello", frame(b"ex"), false),
         ("a hello and a byte", frame(&[&encode(&Hello::OURS).expect("short")[..], &[0]].concat()), false),
         ("another magic", hello(*b"executer", VERSION), false),
         ("a request in place of a hello", frame(&status), false),
