@@ -187,7 +187,7 @@ impl Conversation<'_> {
             turn = tokio::select! {
                 turn = place.turn() => turn,
                 // Leaving the queue is dropping the place. Input may come early; it is for nobody yet.
-                request = next_request(&mut self.receiver) => match request? {
+                request = hear(&mut self.receiver) => match request? {
                     Request::Cancel => return self.cancelled_in_queue().await,
                     _ => return Err(Over::OutOfTurn),
                 },
@@ -230,7 +230,7 @@ impl Conversation<'_> {
         };
         let hearing = async {
             loop {
-                match next_request(&mut self.receiver).await? {
+                match hear(&mut self.receiver).await? {
                     Request::Input(bytes) => pass_on(Some(bytes), &input, &self.receiver).await?,
                     Request::EndOfInput => pass_on(None, &input, &self.receiver).await?,
                     Request::Cancel => cancel.cancel(),
@@ -282,8 +282,12 @@ async fn pass_on(
 
 /// The next request, for which a peer may let us wait a while.
 async fn next_request(receiver: &mut Receiver) -> Result<Request, Over> {
-    let request = timeout(IDLE_DEADLINE, receiver.next()).await;
-    Ok(request.map_err(|_| Over::Silent)?.ok_or(Over::HungUp)??)
+    timeout(IDLE_DEADLINE, hear(receiver)).await.map_err(|_| Over::Silent)?
+}
+
+/// The same, however long it takes: who waits for an execution need not say anything.
+async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
+    Ok(receiver.next().await.ok_or(Over::HungUp)??)
 }
 
 /// Execute, give the slot back, count, and write the audit line. The answer is the last event.
