@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod answer;
+pub mod attacks;
 pub mod corpus;
 pub mod daemons;
 pub mod http;

@@ -1,0 +1,16 @@
+# tries: to read what init knows, and to reach it
+# threat: a/host-files
+# stopped-by: hidepid, init is another user and not dumpable
+# stdout-has: BLOCKED
+import os
+
+for name in ("environ", "maps", "mem", "fd", "cwd", "root", "exe", "ns/pid", "stack", "fdinfo", "task/1/environ"):
+    path = "/proc/1/" + name
+    try:
+        if os.path.isdir(path) and not name == "root":
+            print("ESCAPED: listed", path, os.listdir(path))
+        else:
+            with open(path, "rb") as file:
+                print("ESCAPED: read", path, file.read(100))
+    except OSError as error:
+        print("BLOCKED:", path, error.strerror)

@@ -1,0 +1,293 @@
+//! What a probe expects of an execution, and whether it was so: the rules of `check.py`, one by one.
+
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The `expect` of a probe. A key that is not known is an error: nothing goes unchecked.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[expect(missing_docs, reason = "probes/README.md says what each is")]
+pub struct Expect {
+    pub stdout_contains: Vec<String>,
+    pub stdout_contains_any: Vec<String>,
+    pub stdout_not_contains: Vec<String>,
+    pub stderr_not_contains: Vec<String>,
+    pub status_in: Option<Vec<String>>,
+    pub status_not_in: Vec<String>,
+    pub exit_code_in: Option<Vec<i64>>,
+    pub signal_in: Option<Vec<i64>>,
+    pub max_wall_ms: Option<f64>,
+    pub max_stdout_bytes: Option<Bound>,
+    pub max_stderr_bytes: Option<Bound>,
+    pub max_memory_bytes: Option<Bound>,
+    pub args_echo: Option<String>,
+    pub distinct_across_runs: Option<String>,
+    pub distinct_across_parallel_runs: Option<String>,
+    pub response: Vec<String>,
+    pub after: Vec<String>,
+}
+
+/// A number, or an expression over `limit`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Bound {
+    /// So much.
+    Number(f64),
+    /// So much of the limit that held.
+    Expression(String),
+}
+
+/// What was seen of an execution.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// In the probes' words.
+    pub status: String,
+    /// If it ended by itself.
+    pub exit_code: Option<i64>,
+    /// If a signal ended it that was not ours.
+    pub signal: Option<i64>,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it or the compiler complained.
+    pub stderr: String,
+    /// From the request to the answer.
+    pub wall_ms: f64,
+    /// What the answer says it used.
+    pub memory_bytes: f64,
+    /// Limits that held.
+    pub output_limit: f64,
+    /// Limits that held.
+    pub memory_limit: f64,
+    /// The arguments that were sent.
+    pub args: Vec<String>,
+    /// The answer's body as it came.
+    pub body: Vec<u8>,
+}
+
+impl Expect {
+    /// What is not as expected of one execution.
+    #[must_use]
+    pub fn check(&self, seen: &Seen) -> Vec<String> {
+        let mut failures = Vec::new();
+        let mut fail = |words: String| failures.push(words);
+        for word in &self.stdout_contains {
+            if !seen.stdout.contains(word) {
+                fail(format!("stdout lacks {word:?}: {}", excerpt(&seen.stdout)));
+            }
+        }
+        if !self.stdout_contains_any.is_empty()
+            && !self.stdout_contains_any.iter().any(|word| seen.stdout.contains(word))
+        {
+            fail(format!("stdout lacks any of {:?}", self.stdout_contains_any));
+        }
+        for (name, text, words) in [
+            ("stdout", &seen.stdout, &self.stdout_not_contains),
+            ("stderr", &seen.stderr, &self.stderr_not_contains),
+        ] {
+            for line in words.iter().filter_map(|word| text.lines().find(|line| line.contains(&**word))) {
+                fail(format!("{name} has {}", excerpt(line)));
+            }
+        }
+        let is_in =
+            |wanted: &Option<Vec<i64>>, found| wanted.as_ref().is_none_or(|wanted| found_in(wanted, found));
+        if self.status_in.as_ref().is_some_and(|wanted| !wanted.contains(&seen.status)) {
+            fail(format!("status {} {}", seen.status, excerpt(&seen.stderr)));
+        }
+        if self.status_not_in.contains(&seen.status) {
+            fail(format!("status {} is forbidden {}", seen.status, excerpt(&seen.stderr)));
+        }
+        if !is_in(&self.exit_code_in, seen.exit_code) {
+            fail(format!("exit code {:?}", seen.exit_code));
+        }
+        if !is_in(&self.signal_in, seen.signal) {
+            fail(format!("signal {:?}", seen.signal));
+        }
+        if self.max_wall_ms.is_some_and(|most| seen.wall_ms > most) {
+            fail(format!("took {:.0} ms", seen.wall_ms));
+        }
+        for (name, bound, found, limit) in [
+            ("stdout", &self.max_stdout_bytes, bytes(&seen.stdout), seen.output_limit),
+            ("stderr", &self.max_stderr_bytes, bytes(&seen.stderr), seen.output_limit),
+            ("memory", &self.max_memory_bytes, seen.memory_bytes, seen.memory_limit),
+        ] {
+            match bound.as_ref().map(|bound| bound.value(limit)) {
+                Some(Some(most)) if found > most => fail(format!("{name}: {found} bytes, {most} allowed")),
+                Some(None) => fail(format!("{name}: the bound {bound:?} is not understood")),
+                _ => {}
+            }
+        }
+        if let Some(prefix) = &self.args_echo
+            && let Err(words) = echoes(&seen.stdout, prefix, &seen.args)
+        {
+            fail(words);
+        }
+        for property in &self.response {
+            if let Err(words) = response_is(property, &seen.body) {
+                fail(words);
+            }
+        }
+        failures
+    }
+
+    /// What is not as expected of several executions together.
+    #[must_use]
+    pub fn check_together(&self, all: &[Seen], parallel: bool) -> Option<String> {
+        let pattern = if parallel { &self.distinct_across_parallel_runs } else { &self.distinct_across_runs };
+        let pattern = pattern.as_ref()?;
+        let Ok(regex) = Regex::new(pattern) else { return Some(format!("no pattern: {pattern}")) };
+        let group = |seen: &Seen| -> Option<String> {
+            Some(regex.captures(&seen.stdout)?.get(1)?.as_str().to_owned())
+        };
+        let mut found: Vec<_> = all.iter().filter_map(group).collect();
+        found.sort_unstable();
+        let count = found.len();
+        found.dedup();
+        match (count == all.len(), found.len() == count) {
+            (true, true) => None,
+            (false, _) => Some(format!("{pattern} is not in the output of all runs")),
+            (_, false) => Some(format!("{pattern} is the same in two runs")),
+        }
+    }
+}
+
+fn found_in(wanted: &[i64], found: Option<i64>) -> bool {
+    found.is_some_and(|found| wanted.contains(&found))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "outputs are far smaller than 2^52 bytes")]
+fn bytes(text: &str) -> f64 {
+    text.len() as f64
+}
+
+/// The beginning of it, on one line.
+#[must_use]
+pub fn excerpt(text: &str) -> String {
+    format!("{:?}", text.chars().take(160).collect::<String>())
+}
+
+fn echoes(stdout: &str, prefix: &str, args: &[String]) -> Result<(), String> {
+    let line = stdout.lines().find_map(|line| line.split_once(prefix)).map(|(_, rest)| rest);
+    let line = line.ok_or("the arguments are not echoed")?;
+    let echoed: Value = serde_json::from_str(line).map_err(|error| format!("arguments: {error}"))?;
+    if echoed == serde_json::json!(args) { Ok(()) } else { Err(format!("arguments differ: {line}")) }
+}
+
+fn response_is(property: &str, body: &[u8]) -> Result<(), String> {
+    let holds = match property {
+        "is valid JSON" => serde_json::from_slice::<Value>(body).is_ok(),
+        "is valid UTF-8" => str::from_utf8(body).is_ok(),
+        "has no raw byte below 0x20 other than \\n\\r\\t between tokens" => {
+            body.iter().all(|byte| *byte >= 0x20 || b"\n\r\t".contains(byte))
+        }
+        "escape byte is sent as \\u001b" => {
+            let text = String::from_utf8_lossy(body);
+            text.contains("\\u001b") || text.contains("\\u001B")
+        }
+        _ => return Err(format!("this runner does not know the property {property:?}")),
+    };
+    if holds { Ok(()) } else { Err(format!("the answer: not so: {property}")) }
+}
+
+impl Bound {
+    fn value(&self, limit: f64) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Expression(text) => evaluate(text, limit),
+        }
+    }
+}
+
+/// `limit*1.1`, `limit+4096`: a term and what is done to it, from left to right.
+fn evaluate(text: &str, limit: f64) -> Option<f64> {
+    let text = text.replace(' ', "");
+    let number = |word: &str| if word == "limit" { Some(limit) } else { word.parse().ok() };
+    let end =
+        |from: usize| text[from..].find(['+', '-', '*', '/']).map_or(text.len(), |length| from + length);
+    let mut at = end(0);
+    let mut value = number(&text[..at])?;
+    while at < text.len() {
+        let next = end(at + 1);
+        let operand = number(&text[at + 1..next])?;
+        value = match text.as_bytes()[at] {
+            b'+' => value + operand,
+            b'-' => value - operand,
+            b'*' => value * operand,
+            _ => value / operand,
+        };
+        at = next;
+    }
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Expect, Seen, evaluate};
+    use serde_json::json;
+
+    #[test]
+    fn bounds_are_expressions_over_the_limit() {
+        for (text, expected) in
+            [("limit", Some(10.0)), ("limit*1.5", Some(15.0)), ("limit + 4096", Some(4106.0)), ("x", None)]
+        {
+            assert_eq!(evaluate(text, 10.0), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn each_rule_finds_what_breaks_it() {
+        fn check(expect: serde_json::Value, passes: bool) {
+            let seen = Seen {
+                status: "ok".into(),
+                exit_code: Some(0),
+                stdout: "BLOCKED:EPERM\nARGS=[\"a\"]\nUID=7".into(),
+                stderr: "oops".into(),
+                wall_ms: 100.0,
+                memory_bytes: 50.0,
+                output_limit: 10.0,
+                memory_limit: 40.0,
+                args: vec!["a".into()],
+                body: b"{}".into(),
+                ..Seen::default()
+            };
+            let expect: Expect = serde_json::from_value(expect).unwrap();
+            assert_eq!(expect.check(&seen).is_empty(), passes, "{expect:?}");
+        }
+        for (expect, passes) in [
+            (json!({"stdout_contains": ["BLOCKED"]}), true),
+            (json!({"stdout_contains": ["ESCAPED"]}), false),
+            (json!({"stdout_contains_any": ["ESCAPED", "BLOCKED"]}), true),
+            (json!({"stdout_contains_any": ["ESCAPED"]}), false),
+            (json!({"stdout_not_contains": ["BLOCKED"]}), false),
+            (json!({"stderr_not_contains": ["oops"]}), false),
+            (json!({"status_in": ["ok"]}), true),
+            (json!({"status_in": ["nonzero"]}), false),
+            (json!({"status_not_in": ["ok"]}), false),
+            (json!({"exit_code_in": [0]}), true),
+            (json!({"exit_code_in": [1]}), false),
+            (json!({"signal_in": [9]}), false),
+            (json!({"max_wall_ms": 99}), false),
+            (json!({"max_stdout_bytes": 4}), false),
+            (json!({"max_stdout_bytes": "limit+4096"}), true),
+            (json!({"max_stderr_bytes": "limit-8"}), false),
+            (json!({"max_memory_bytes": "limit*1.1"}), false),
+            (json!({"args_echo": "ARGS="}), true),
+            (json!({"args_echo": "UID="}), false),
+            (json!({"response": ["is valid JSON"]}), true),
+            (json!({"response": ["is round"]}), false),
+        ] {
+            check(expect, passes);
+        }
+        assert!(serde_json::from_value::<Expect>(json!({"something_new": 1})).is_err());
+    }
+
+    #[test]
+    fn runs_are_compared_by_what_the_pattern_finds() {
+        let seen = |text: &str| Seen { stdout: text.into(), ..Seen::default() };
+        let expect = Expect { distinct_across_runs: Some("UID=(\\d+)".into()), ..Expect::default() };
+        assert_eq!(expect.check_together(&[seen("UID=1"), seen("UID=2")], false), None);
+        assert!(expect.check_together(&[seen("UID=1"), seen("UID=1")], false).is_some());
+        assert!(expect.check_together(&[seen("UID=1"), seen("nothing")], false).is_some());
+        assert_eq!(expect.check_together(&[seen("UID=1"), seen("UID=1")], true), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! Attacks on the whole product, and whether they were refused.
+//!
+//! A case comes from one of four places: programs that attack (`probes.json`), raw HTTP and socket cases
+//! (`protocol.json`), and our own programs and cases in `e2e/attacks` and `own_wire`. All are judged alike: by what
+//! came back, and by what is to be seen on the host afterwards.
+
+pub mod expect;
+pub mod front;
+pub mod host;
+pub mod own;
+pub mod own_wire;
+pub mod probe;
+pub mod raw;
+pub mod scenery;
+pub mod socket;
+pub mod target;
+pub mod verdict;

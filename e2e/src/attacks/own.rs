@@ -1,0 +1,185 @@
+//! Our own programs that attack: a file each in `e2e/attacks`, with a head that says what it tries and what must
+//! stop it. What a head may say is in `e2e/attacks/README.md`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value};
+
+use super::expect::Expect;
+use super::probe::Probe;
+use super::verdict::Level;
+
+/// What is looked at on the host after each of our programs.
+const ALWAYS: [&str; 7] = [
+    "daemon alive",
+    "no process of the run left",
+    "no file left",
+    "no SysV IPC object left",
+    "no OOM kill outside the run",
+    "canary unchanged",
+    "next run ok",
+];
+
+/// Where they are.
+#[must_use]
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")
+}
+
+/// All of them, in the order of their names.
+///
+/// # Errors
+/// If one has no head, or a head that is not understood.
+pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
+    let mut paths: Vec<_> =
+        fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    paths.sort_unstable();
+    let programs = paths.iter().filter(|path| language_of(path).is_some());
+    programs
+        .map(|path| {
+            let text = fs::read_to_string(path)?;
+            parse(path, &text).map_err(|words| io::Error::other(format!("{}: {words}", path.display())))
+        })
+        .collect()
+}
+
+fn language_of(path: &Path) -> Option<&'static str> {
+    Some(match path.extension()?.to_str()? {
+        "py" => "python",
+        "js" => "javascript",
+        "cpp" => "cpp",
+        "c" => "c",
+        "java" => "java",
+        "sh" => "bash",
+        _ => return None,
+    })
+}
+
+/// A file of ours.
+fn parse(path: &Path, text: &str) -> Result<Probe, String> {
+    let language = language_of(path).ok_or("of no language")?;
+    let comment = if ["python", "bash"].contains(&language) { "# " } else { "// " };
+    let mut probe = Probe {
+        id: path.file_stem().and_then(|stem| stem.to_str()).ok_or("of no name")?.to_owned(),
+        language: language.to_owned(),
+        class: String::new(),
+        level: Level::Must,
+        harmful_unsandboxed: true,
+        code: String::new(),
+        stdin: None,
+        stdin_gen: None,
+        args: Vec::new(),
+        runs: None,
+        parallel: None,
+        pre: Vec::new(),
+        during: Vec::new(),
+        limits_hint: Map::new(),
+        note: None,
+        expect: Expect {
+            stdout_not_contains: vec!["ESCAPED".to_owned()],
+            status_not_in: vec!["internal_error".to_owned(), "rejected".to_owned()],
+            max_wall_ms: Some(30_000.0),
+            after: ALWAYS.map(str::to_owned).to_vec(),
+            ..Expect::default()
+        },
+        files: Vec::new(),
+        filename: None,
+    };
+    let mut said = Vec::new();
+    for line in text.lines().map_while(|line| line.strip_prefix(comment)) {
+        let (key, value) = line.split_once(": ").ok_or_else(|| format!("not `key: value`: {line}"))?;
+        apply(&mut probe, key, value)?;
+        said.push(key.to_owned());
+    }
+    if let Some(missing) =
+        ["tries", "threat", "stopped-by"].iter().find(|key| !said.iter().any(|said| said == *key))
+    {
+        return Err(format!("its head does not say {missing}"));
+    }
+    // The whole file is the program, head and all, up to the first of its other files.
+    let separator = format!("{comment}=== ");
+    let separator = format!("\n{separator}");
+    let mut parts = text.split(&*separator);
+    probe.code = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, content) = part.split_once('\n').ok_or("a file without content")?;
+        probe.files.push((name.trim().to_owned(), content.to_owned()));
+    }
+    if !probe.files.is_empty() && probe.filename.is_none() {
+        probe.filename =
+            Some(format!("main.{}", path.extension().and_then(|e| e.to_str()).unwrap_or_default()));
+    }
+    Ok(probe)
+}
+
+fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
+    let words = || value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+    let numbers = || value.split(',').map(|word| word.trim().parse::<i64>()).collect::<Result<Vec<_>, _>>();
+    let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+    let expect = &mut probe.expect;
+    match key {
+        // For readers.
+        "tries" | "stopped-by" => {}
+        "threat" => probe.class = value.to_owned(),
+        "level" => {
+            probe.level = serde_json::from_value(Value::from(value)).map_err(|error| wrong(&error))?;
+        }
+        "stdout-has" => expect.stdout_contains.push(value.to_owned()),
+        "stdout-lacks" => expect.stdout_not_contains.push(value.to_owned()),
+        "stderr-lacks" => expect.stderr_not_contains.push(value.to_owned()),
+        "status" => {
+            expect.status_in = Some(words());
+            expect.status_not_in.retain(|status| !words().contains(status));
+        }
+        "exit" => expect.exit_code_in = Some(numbers().map_err(|error| wrong(&error))?),
+        "signal" => expect.signal_in = Some(numbers().map_err(|error| wrong(&error))?),
+        "within-ms" => expect.max_wall_ms = Some(value.parse().map_err(|error| wrong(&error))?),
+        "args-echo" => expect.args_echo = Some(value.to_owned()),
+        "distinct-across-runs" => expect.distinct_across_runs = Some(value.to_owned()),
+        "distinct-across-parallel-runs" => expect.distinct_across_parallel_runs = Some(value.to_owned()),
+        "after" => expect.after.push(value.to_owned()),
+        "during" => probe.during.push(value.to_owned()),
+        "runs" => probe.runs = Some(value.parse().map_err(|error| wrong(&error))?),
+        "parallel" => probe.parallel = Some(value.parse().map_err(|error| wrong(&error))?),
+        "args" => probe.args = serde_json::from_str(value).map_err(|error| wrong(&error))?,
+        "stdin" => probe.stdin = Some(value.to_owned()),
+        "filename" => probe.filename = Some(value.to_owned()),
+        "limits" => {
+            for word in value.split_whitespace() {
+                let (name, number) = word.split_once('=').ok_or_else(|| wrong(&word))?;
+                let number: u64 = number.parse().map_err(|error| wrong(&error))?;
+                probe.limits_hint.insert(name.to_owned(), number.into());
+            }
+        }
+        _ => return Err(format!("no head says {key}")),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{directory, load, parse};
+    use std::path::Path;
+
+    #[test]
+    fn all_of_ours_have_a_head() {
+        let programs = load(&directory()).unwrap();
+        assert!(!programs.is_empty());
+    }
+
+    #[test]
+    fn a_head_says_what_is_tried_and_what_must_stop_it() {
+        let text = "# tries: to be root\n# threat: a/privilege\n# stopped-by: no capability\n# status: ok, nonzero\n\
+                    # limits: wall_ms=3000\n\nprint(1)\n# === other.py\nx = 1\n";
+        let probe = parse(Path::new("a/be-root.py"), text).unwrap();
+        assert_eq!((&*probe.id, &*probe.language, &*probe.class), ("be-root", "python", "a/privilege"));
+        assert_eq!(probe.expect.status_in.unwrap(), ["ok", "nonzero"]);
+        assert_eq!(probe.files, [("other.py".to_owned(), "x = 1\n".to_owned())]);
+        assert_eq!(probe.limits_hint["wall_ms"], 3000);
+        for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n"] {
+            assert!(parse(Path::new("x.py"), text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Programs that attack: the probes of `probes.json`, sent as anybody would send them.
+
+use std::io;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::expect::{Expect, Seen};
+use super::host::Host;
+use super::raw;
+use super::scenery::Scenery;
+use super::target::{Target, status_of};
+use super::verdict::{Level, Verdict};
+
+/// A program that attacks. A key that is not known is an error: nothing goes undone.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "probes/README.md says what each is")]
+pub struct Probe {
+    pub id: String,
+    pub language: String,
+    pub class: String,
+    pub level: Level,
+    #[serde(default)]
+    pub harmful_unsandboxed: bool,
+    pub code: String,
+    #[serde(default)]
+    pub stdin: Option<String>,
+    #[serde(default)]
+    pub stdin_gen: Option<Repeated>,
+    #[serde(default)]
+    pub args: Vec<String>,
+    #[serde(default)]
+    pub runs: Option<usize>,
+    #[serde(default)]
+    pub parallel: Option<usize>,
+    #[serde(default)]
+    pub pre: Vec<String>,
+    #[serde(default)]
+    pub during: Vec<String>,
+    #[serde(default)]
+    pub limits_hint: Map<String, Value>,
+    #[serde(default)]
+    pub note: Option<String>,
+    pub expect: Expect,
+    /// Files beside the program. Only our own probes have some.
+    #[serde(skip)]
+    pub files: Vec<(String, String)>,
+    /// What the program's file is called. Only our own probes say.
+    #[serde(skip)]
+    pub filename: Option<String>,
+}
+
+/// A text, many times.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the two say it all")]
+pub struct Repeated {
+    pub repeat: String,
+    pub count: usize,
+}
+
+/// Where the probes are: `$EXECUTOR_PROBES`, or beside the checkout.
+#[must_use]
+pub fn directory() -> PathBuf {
+    std::env::var_os("EXECUTOR_PROBES")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/probes"), PathBuf::from)
+}
+
+/// All probes of a directory.
+///
+/// # Errors
+/// If there are none, or one that is not understood.
+pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
+    let path = directory.join("probes.json");
+    let in_words = |error: String| io::Error::other(format!("{}: {error}", path.display()));
+    let text = std::fs::read(&path).map_err(|error| in_words(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| in_words(error.to_string()))
+}
+
+/// Send a probe as often as it says, and look at everything that it asks to be looked at.
+pub async fn run(probe: &Probe, target: &Target, scenery: &Scenery, disposable: bool) -> Verdict {
+    let began = Instant::now();
+    let failures = match attack(probe, target, scenery, disposable).await {
+        Ok(failures) => failures,
+        Err(words) => vec![words],
+    };
+    let Probe { id, level, .. } = probe;
+    Verdict { id: id.clone(), level: *level, failures, took: began.elapsed(), reason: None }
+}
+
+async fn attack(
+    probe: &Probe,
+    target: &Target,
+    scenery: &Scenery,
+    disposable: bool,
+) -> Result<Vec<String>, String> {
+    probe.pre.iter().try_for_each(|asked| scenery.has(asked))?;
+    let watch_cores = disposable && probe.expect.after.iter().any(|asked| asked.contains("core"));
+    let mut host =
+        Host::observe(target, watch_cores).map_err(|error| format!("look at the host: {error}"))?;
+    let watchers = probe.during.iter().map(|asked| Watcher::start(asked)).collect::<Result<Vec<_>, _>>()?;
+    let body = body(probe, target, scenery)?;
+    let mut failures = Vec::new();
+    let mut all = Vec::new();
+    if let Some(count) = probe.parallel {
+        let runs = (0..count).map(|_| execute(probe, target, &body));
+        for seen in futures_util::future::join_all(runs).await {
+            all.push(seen?);
+        }
+    } else {
+        for _ in 0..probe.runs.unwrap_or(1) {
+            all.push(execute(probe, target, &body).await?);
+        }
+    }
+    for seen in &all {
+        failures.extend(probe.expect.check(seen));
+    }
+    failures.extend(probe.expect.check_together(&all, probe.parallel.is_some()));
+    failures.extend(watchers.into_iter().filter_map(|watcher| watcher.finish().err()));
+    failures.extend(host.check(&probe.expect.after, &probe.language, target, scenery).await);
+    Ok(failures)
+}
+
+fn body(probe: &Probe, target: &Target, scenery: &Scenery) -> Result<Value, String> {
+    let code = scenery.fill_in(&probe.code, target)?;
+    let stdin = match (&probe.stdin, &probe.stdin_gen) {
+        (Some(text), _) => text.clone(),
+        (None, Some(Repeated { repeat, count })) => repeat.repeat(*count),
+        (None, None) => String::new(),
+    };
+    let mut body = json!({"language": probe.language, "stdin": stdin, "args": probe.args});
+    if probe.files.is_empty() {
+        body["code"] = json!(code);
+        if let Some(name) = &probe.filename {
+            body["filename"] = json!(name);
+        }
+    } else {
+        let main = match &probe.filename {
+            Some(name) => json!({"name": name, "content": code}),
+            None => return Err("a program with several files says what its own file is called".to_owned()),
+        };
+        let others = probe.files.iter().map(|(name, content)| json!({"name": name, "content": content}));
+        body["files"] = std::iter::once(main).chain(others).collect();
+    }
+    let limits: Map<_, _> = probe
+        .limits_hint
+        .iter()
+        .map(|(name, value)| {
+            (if name == "pids" { "processes".to_owned() } else { name.clone() }, value.clone())
+        })
+        .collect();
+    if !limits.is_empty() {
+        body["limits"] = Value::Object(limits);
+    }
+    Ok(body)
+}
+
+async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Seen, String> {
+    let began = Instant::now();
+    let answer = raw::execute(target.address, body).await.map_err(|error| format!("no answer: {error}"))?;
+    let json = answer.json().unwrap_or_default();
+    let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |group: &str, name: &str| {
+        json.get(group).and_then(|group| group.get(name)?.as_f64()).unwrap_or_default()
+    };
+    Ok(Seen {
+        status: status_of(answer.status, &json),
+        exit_code: json.get("exit_code").and_then(Value::as_i64),
+        signal: json.get("signal").and_then(Value::as_i64),
+        stdout: text("stdout"),
+        stderr: if answer.status == 200 { text("stderr") } else { text("error") },
+        wall_ms: began.elapsed().as_secs_f64() * 1000.0,
+        memory_bytes: number("usage", "memory_bytes"),
+        output_limit: number("limits", "output_bytes"),
+        memory_limit: number("limits", "memory_bytes"),
+        args: probe.args.clone(),
+        body: answer.body,
+    })
+}
+
+/// A thread that looks at something again and again while a program runs.
+struct Watcher {
+    stop: Arc<AtomicBool>,
+    thread: std::thread::JoinHandle<Option<String>>,
+}
+
+/// What is looked at: what is wrong, if anything is.
+type Look = Box<dyn FnMut() -> Option<String> + Send>;
+
+impl Watcher {
+    fn start(asked: &str) -> Result<Self, String> {
+        let mut look = look_at(asked).ok_or_else(|| format!("this runner cannot watch {asked:?}"))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                if let Some(wrong) = look() {
+                    return Some(wrong);
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            None
+        });
+        Ok(Self { stop, thread })
+    }
+
+    fn finish(self) -> Result<(), String> {
+        self.stop.store(true, Ordering::Relaxed);
+        match self.thread.join() {
+            Ok(None) => Ok(()),
+            Ok(Some(wrong)) => Err(wrong),
+            Err(_) => Err("what watched it ended in a panic".to_owned()),
+        }
+    }
+}
+
+fn look_at(asked: &str) -> Option<Look> {
+    if let Some(port) = asked.strip_prefix("host cannot connect to 127.0.0.1:") {
+        let port: u16 = port.parse().ok()?;
+        return Some(Box::new(move || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then(|| format!("port {port} is open"))
+        }));
+    }
+    let mib = asked.strip_prefix("kernel memory grows by less than ")?.strip_suffix(" MiB")?;
+    let (most, before): (u64, u64) = (mib.parse::<u64>().ok()? << 20, kernel_memory());
+    Some(Box::new(move || {
+        let grown = kernel_memory().saturating_sub(before);
+        (grown > most).then(|| format!("memory of the kernel that no group counts grew by {grown} bytes"))
+    }))
+}
+
+/// Slabs that cannot be given back, and what waits in TCP's queues.
+fn kernel_memory() -> u64 {
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let slab = read("/proc/meminfo")
+        .lines()
+        .find_map(|line| line.strip_prefix("SUnreclaim:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
+        .unwrap_or(0);
+    let pages = read("/proc/net/sockstat")
+        .lines()
+        .find_map(|line| line.strip_prefix("TCP:")?.rsplit(' ').next()?.parse::<u64>().ok())
+        .unwrap_or(0);
+    slab * 1024 + pages * 4096
+}

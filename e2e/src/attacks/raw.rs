@@ -1,0 +1,226 @@
+//! HTTP/1.1 by hand, so that anything can be sent and every byte of an answer be seen.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Bytes of an answer, at most.
+const MAX_ANSWER: usize = 64 << 20;
+/// How long anything here may take unless somebody says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(150);
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// As it came, after chunks were put together.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The JSON in it.
+    #[must_use]
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
+    }
+}
+
+/// A connection, with what was read and not yet used.
+#[derive(Debug)]
+pub struct Connection {
+    /// To write to.
+    pub stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Connection {
+    /// Connect.
+    ///
+    /// # Errors
+    /// What connect(2) says.
+    pub async fn open(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self::over(TcpStream::connect(address).await?))
+    }
+
+    /// Over a stream that is there already.
+    #[must_use]
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// Send bytes.
+    ///
+    /// # Errors
+    /// What write(2) says: the other side may have hung up.
+    pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        within(PATIENCE, self.stream.write_all(bytes)).await
+    }
+
+    /// The next answer, or `None` if the connection was closed instead.
+    ///
+    /// # Errors
+    /// If what comes is no answer, or nothing comes for too long.
+    pub async fn answer(&mut self, patience: Duration) -> io::Result<Option<Answer>> {
+        within(patience, self.read_answer()).await
+    }
+
+    async fn read_answer(&mut self) -> io::Result<Option<Answer>> {
+        loop {
+            let Some((status, headers, head)) = self.head()? else {
+                if !self.more().await? {
+                    return if self.unread.is_empty() { Ok(None) } else { Err(cut("head")) };
+                }
+                continue;
+            };
+            self.unread.drain(..head);
+            if status == 100 {
+                continue;
+            }
+            let mut answer = Answer { status, headers, body: Vec::new() };
+            let length = answer.header("content-length").and_then(|length| length.parse().ok());
+            answer.body = if answer.header("transfer-encoding") == Some("chunked") {
+                self.chunks().await?
+            } else if let Some(length) = length {
+                self.exactly(length).await?
+            } else if status == 204 || status == 304 {
+                Vec::new()
+            } else {
+                while self.more().await? {}
+                std::mem::take(&mut self.unread)
+            };
+            return Ok(Some(answer));
+        }
+    }
+
+    /// Whether the other side hangs up, sooner or later in time; what it says before is dropped.
+    pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
+        let closed = async {
+            while self.more().await.unwrap_or(false) {
+                self.unread.clear();
+            }
+        };
+        timeout(patience, closed).await.is_ok()
+    }
+
+    #[expect(clippy::type_complexity, reason = "the three parts of a head, for its one caller")]
+    fn head(&self) -> io::Result<Option<(u16, Vec<(String, String)>, usize)>> {
+        let Some(end) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") else {
+            return Ok(None);
+        };
+        let text = String::from_utf8_lossy(&self.unread[..end]);
+        let mut lines = text.split("\r\n");
+        let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+        let status = status.ok_or_else(|| io::Error::other(format!("no status line: {text:.80}")))?;
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
+            .collect();
+        Ok(Some((status, headers, end + 4)))
+    }
+
+    async fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
+        while self.unread.len() < length {
+            if !self.more().await? {
+                return Err(cut("body"));
+            }
+        }
+        Ok(self.unread.drain(..length).collect())
+    }
+
+    async fn chunks(&mut self) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let line = loop {
+                if let Some(at) = self.unread.windows(2).position(|window| window == b"\r\n") {
+                    break self.unread.drain(..at + 2).collect::<Vec<_>>();
+                }
+                if !self.more().await? {
+                    return Err(cut("chunk"));
+                }
+            };
+            let length = String::from_utf8_lossy(&line);
+            let length = usize::from_str_radix(length.trim(), 16).map_err(io::Error::other)?;
+            let chunk = self.exactly(length + 2).await?;
+            if length == 0 {
+                return Ok(body);
+            }
+            body.extend_from_slice(&chunk[..length]);
+        }
+    }
+
+    async fn more(&mut self) -> io::Result<bool> {
+        if self.unread.len() > MAX_ANSWER {
+            return Err(io::Error::other("the answer does not end"));
+        }
+        self.unread.reserve(64 << 10);
+        Ok(self.stream.read_buf(&mut self.unread).await? > 0)
+    }
+}
+
+fn cut(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} of an answer is cut off"))
+}
+
+async fn within<T>(patience: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(patience, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+/// A request with a body, as anybody would send it.
+#[must_use]
+pub fn request(method: &str, path: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\n");
+    let has = |name: &str| headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+    for (name, value) in
+        [("host", "127.0.0.1"), ("content-type", "application/json"), ("connection", "close")]
+    {
+        if !has(name) {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+    }
+    for (name, value) in headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if !body.is_empty() {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    head.push_str("\r\n");
+    let mut bytes = head.into_bytes();
+    bytes.extend_from_slice(body);
+    bytes
+}
+
+/// `POST /api/execute`; sent again after a while if the server is busy.
+///
+/// # Errors
+/// If no answer comes.
+pub async fn execute(address: SocketAddr, body: &Value) -> io::Result<Answer> {
+    const ATTEMPTS: u32 = 20;
+    let request = request("POST", "/api/execute", &[], body.to_string().as_bytes());
+    let mut attempt = 0;
+    loop {
+        let mut connection = Connection::open(address).await?;
+        connection.send(&request).await?;
+        let answer = connection.answer(PATIENCE).await?;
+        let answer = answer.ok_or_else(|| cut("beginning"))?;
+        attempt += 1;
+        if answer.status != 429 || attempt == ATTEMPTS {
+            return Ok(answer);
+        }
+        let seconds = answer.header("retry-after").and_then(|seconds| seconds.parse().ok()).unwrap_or(1);
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}

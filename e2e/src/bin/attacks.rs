@@ -1,0 +1,174 @@
+//! Attack the product, and see whether anything gives.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::ops::RangeInclusive;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use e2e::attacks::probe::{self, Probe};
+use e2e::attacks::scenery::Scenery;
+use e2e::attacks::target::{SECRET, Target};
+use e2e::attacks::verdict::{Verdict, table};
+use e2e::attacks::{front, own, own_wire, socket};
+
+/// Cases that take longer than ten seconds, or thousands of connections.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// Attack executord and webd with programs and with what is no program, and say what gave; 1 if anything did that
+/// must not, 2 if there was nothing to attack with
+#[derive(Parser)]
+#[command(name = "attacks")]
+struct Arguments {
+    /// Attack a webd that runs already, instead of daemons started for it
+    #[arg(long, value_name = "HOST:PORT", requires = "socket")]
+    url: Option<String>,
+    /// The socket of the executord behind it
+    #[arg(long, requires = "url")]
+    socket: Option<PathBuf>,
+    /// The users of its executions, FIRST-LAST
+    #[arg(long, default_value = "458752-524287", value_parser = uid_range)]
+    uids: RangeInclusive<u32>,
+    /// What its control groups are called
+    #[arg(long, default_value = "executor")]
+    cgroup: String,
+    /// Only our own attacks, which are part of the repository
+    #[arg(long)]
+    own: bool,
+    /// Only cases with this in their id
+    #[arg(long)]
+    only: Option<String>,
+    /// Only cases of this class
+    #[arg(long)]
+    class: Option<String>,
+    /// Leave out what takes long, and say what that is
+    #[arg(long)]
+    skip_slow: bool,
+    /// What generated attacks begin with; 0 for what each case says itself
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Nobody else uses this host: its core handler may be replaced for a moment
+    #[arg(long)]
+    disposable_host: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if std::env::var_os(SECRET.0).is_none() {
+        // What the daemons inherit, programs must not see.
+        let error = match std::env::current_exe() {
+            Ok(me) => Command::new(me).args(std::env::args_os().skip(1)).env(SECRET.0, SECRET.1).exec(),
+            Err(error) => error,
+        };
+        return complain(&error);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error),
+    };
+    match runtime.block_on(attack(&arguments)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(&error),
+    }
+}
+
+fn complain(error: &io::Error) -> ExitCode {
+    eprintln!("attacks: {error}");
+    ExitCode::from(2)
+}
+
+fn uid_range(text: &str) -> Result<RangeInclusive<u32>, String> {
+    let (first, last) = text.split_once('-').ok_or("FIRST-LAST")?;
+    let number = |text: &str| text.parse::<u32>().map_err(|error| error.to_string());
+    Ok(number(first)?..=number(last)?)
+}
+
+impl Arguments {
+    fn wants(&self, id: &str, class: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| id.contains(&**only))
+            && self.class.as_ref().is_none_or(|wanted| class == wanted)
+    }
+}
+
+async fn attack(arguments: &Arguments) -> io::Result<bool> {
+    let probes = chosen(arguments)?;
+    let mut target = match (&arguments.url, &arguments.socket) {
+        (Some(url), Some(socket)) => Target::running(url, socket, arguments.uids.clone(), &arguments.cgroup)?,
+        _ => Target::start().await?,
+    };
+    let scenery = Scenery::new()?;
+    let reasons = reasons();
+    let mut verdicts = Vec::new();
+    let mut left_out = Vec::new();
+    let began = Instant::now();
+    let mut note = |mut verdict: Verdict| {
+        verdict.reason = reasons.get(&verdict.id).cloned();
+        tell(&verdict.line());
+        verdicts.push(verdict);
+    };
+    for program in &probes {
+        let slow = program.expect.max_wall_ms.is_some_and(|most| most > 30_000.0);
+        if slow && arguments.skip_slow {
+            left_out.push(program.id.clone());
+            continue;
+        }
+        note(probe::run(program, &target, &scenery, arguments.disposable_host).await);
+    }
+    let wanted = |id: &str, class: &str| arguments.wants(id, class);
+    let patience = if arguments.skip_slow { SLOW } else { Duration::MAX };
+    let mut sink = front::Sink { note: &mut note, left_out: &mut left_out, wanted: &wanted, patience };
+    if !arguments.own {
+        front::run(&probe::directory(), &target, &mut sink).await?;
+        socket::run(&probe::directory(), &mut target, arguments.seed, &mut sink).await?;
+    }
+    own_wire::run(&mut target, &mut sink).await;
+
+    if !left_out.is_empty() {
+        tell(&format!("\nleft out by --skip-slow: {}", left_out.join(", ")));
+    }
+    tell(&table(&verdicts));
+    tell(&format!("in {} s", began.elapsed().as_secs()));
+    Ok(!verdicts.iter().any(Verdict::is_failed))
+}
+
+fn chosen(arguments: &Arguments) -> io::Result<Vec<Probe>> {
+    let mut probes = own::load(&own::directory())?;
+    if !arguments.own {
+        let directory = probe::directory();
+        let given = probe::load(&directory).map_err(|error| {
+            io::Error::other(format!(
+                "{error}\nEXECUTOR_PROBES names the directory of probes.json and protocol.json; \
+                 --own does without"
+            ))
+        })?;
+        probes.splice(0..0, given);
+    }
+    probes.retain(|probe| arguments.wants(&probe.id, &probe.class));
+    Ok(probes)
+}
+
+/// Why a failure is accepted, by the case's name: the table of the threat model.
+fn reasons() -> BTreeMap<String, String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/threat-model.md");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split("\n## ")
+        .filter(|section| section.starts_with("Attacks that are let through"))
+        .flat_map(str::lines)
+        .filter_map(|line| {
+            let (id, reason) = line.strip_prefix("| `")?.split_once("` | ")?;
+            Some((id.to_owned(), reason.trim_end_matches(" |").to_owned()))
+        })
+        .collect()
+}
+
+fn tell(line: &str) {
+    let mut out = io::stdout().lock();
+    // Whoever hung up does not want to know.
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
