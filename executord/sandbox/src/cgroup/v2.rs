@@ -10,6 +10,8 @@ use std::time::Duration;
 use super::files::{MOUNT, make, own_path, read_keyed, read_number, write};
 use super::{GroupLimits, Readings};
 
+/// The group that the daemon itself is in.
+const LEAF: &str = "daemon";
 /// What we need of the hierarchy.
 const CONTROLLERS: &str = "+memory +pids +cpu";
 /// Our process in a run's group: init.
@@ -28,26 +30,37 @@ impl Tree {
         let own = Path::new(MOUNT).join(own_path("")?);
         // A process may not be in a group that passes controllers on (cgroups(7), "no internal processes"), so
         // the daemon moves into a leaf. Debian 12's systemd does not know DelegateSubgroup= yet.
-        let delegated = if own.ends_with("daemon") { own.parent().map(Path::to_owned) } else { Some(own) };
+        let delegated = if own.ends_with(LEAF) { own.parent().map(Path::to_owned) } else { Some(own) };
         let candidates = delegated
             .filter(|group| group != Path::new(MOUNT))
             .into_iter()
             .chain([Path::new(MOUNT).join(name)]);
-        let mut first_error = None;
+        let mut failed: Vec<(PathBuf, io::Error)> = Vec::new();
         for base in candidates {
             match Self::prepare_in(&base) {
-                Ok(tree) => return Ok(tree),
-                Err(error) => first_error = first_error.or(Some(error)),
+                Ok(tree) => {
+                    // What was tried before keeps no empty group of ours.
+                    for (base, _) in failed {
+                        let _ = fs::remove_dir(base.join(LEAF));
+                    }
+                    return Ok(tree);
+                }
+                Err(error) => failed.push((base, error)),
             }
         }
-        Err(first_error.unwrap_or_else(|| io::ErrorKind::NotFound.into()))
+        Err(failed.into_iter().next().map_or_else(|| io::ErrorKind::NotFound.into(), |(_, error)| error))
     }
 
     fn prepare_in(base: &Path) -> io::Result<Self> {
         make(base)?;
-        let (leaf, runs) = (base.join("daemon"), base.join("runs"));
+        let (leaf, runs) = (base.join(LEAF), base.join("runs"));
         make(&leaf)?;
         write(&leaf, "cgroup.procs", std::process::id())?;
+        if base.parent() == Some(Path::new(MOUNT)) {
+            // A container's top group looks like the root, and passes controllers on only if it is told to and
+            // nobody is in it. On a host systemd has said it already.
+            let _ = write(Path::new(MOUNT), "cgroup.subtree_control", CONTROLLERS);
+        }
         write(base, "cgroup.subtree_control", CONTROLLERS)?;
         make(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
