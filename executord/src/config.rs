@@ -157,7 +157,7 @@ impl Config {
         let relative = |path: &PathBuf| !path.is_absolute();
         if first > last || first < 1000 || last >= 4_294_967_294 {
             Some(format!("uids: {first} to {last} is no range of ids above 1000"))
-        } else if u64::from(last - first) < u64::from(self.slots()) {
+        } else if u64::from(last - first) + 1 < u64::from(self.slots()) {
             Some(format!("uids: {first} to {last} are fewer than there are slots"))
         } else if !cgroup_is_a_name {
             Some("cgroup: letters, digits, '-', '_' and '.' only".to_owned())
