@@ -187,10 +187,12 @@ async fn serve_until_told(
             () = daemon.queue.slot_lost() => repairs.make(),
             Some(_) = connections.join_next() => {}
             _ = alive.tick() => tell_systemd(&[NotifyState::Watchdog]),
-            _ = look.tick(), if origin == Origin::Ours && number_of(&config.socket_path()) != socket => {
-                match listen_again(config, group) {
-                    Ok(again) => (listener, socket) = (again, number_of(&config.socket_path())),
-                    Err(error) => warn!(%error, "the socket is gone, and cannot be made again for now"),
+            _ = look.tick(), if origin == Origin::Ours => {
+                if number_of(&config.socket_path()) != socket {
+                    match listen_again(config, group) {
+                        Ok(again) => (listener, socket) = (again, number_of(&config.socket_path())),
+                        Err(error) => warn!(%error, "the socket is gone, and cannot be made again for now"),
+                    }
                 }
             }
             _ = reload.recv() => {
