@@ -293,6 +293,13 @@ impl Daemon {
     async fn load_languages(self: &Arc<Self>, config: &Config) -> Result<(), DaemonError> {
         let mut registry =
             languages::load(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
+        if registry.all().next().is_none() {
+            let places: Vec<_> = config.languages.iter().map(|path| path.display().to_string()).collect();
+            return Err(DaemonError::Refused(format!(
+                "there is no language file in {}",
+                places.join(" or ")
+            )));
+        }
         let mut asking = JoinSet::new();
         for toolchain in registry.all().filter(|toolchain| toolchain.is_complete()) {
             let (daemon, toolchain) = (Arc::clone(self), Arc::clone(toolchain));
