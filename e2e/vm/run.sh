@@ -19,6 +19,14 @@ mkdir -p "$work" "$dir/result"
 "$top/systemd/package.sh" "$work/first" 1
 "$top/systemd/package.sh" "$work/second" 2
 cp "$here/check.sh" "$here/check.py" "$work"
+# The attacks of e2e, and those of EXECUTOR_PROBES if there are any.
+(cd "$top" && cargo build --quiet --release --locked -p e2e --bin attacks)
+cp "${CARGO_TARGET_DIR:-$top/target}/release/attacks" "$work"
+mkdir "$work/e2e" "$work/docs"
+cp -r "$top/e2e/attacks" "$work/e2e"
+[ ! -e "$top/docs/threat-model.md" ] || cp "$top/docs/threat-model.md" "$work/docs"
+echo "$top/e2e" >"$work/attacks-home"
+[ ! -d "${EXECUTOR_PROBES:-}" ] || cp -r "$EXECUTOR_PROBES" "$work/probes"
 [ $# = 0 ] || echo "$@" >"$work/only"
 tar -cf "$dir/in.tar" -C "$work" .
 # A disk has whole sectors.
