@@ -44,11 +44,17 @@ pub fn processes(uids: &RangeInclusive<u32>) -> io::Result<Vec<Process>> {
     Ok(processes)
 }
 
-/// Processes whose parent is `pid`, and theirs.
+/// Processes whose parent is `pid`.
 ///
 /// # Errors
 /// If `/proc` can not be read.
-pub fn descendants(pid: u32) -> io::Result<BTreeSet<u32>> {
+pub fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let all = parents()?.into_iter();
+    Ok(all.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
+}
+
+/// Every process and its parent.
+fn parents() -> io::Result<Vec<(u32, u32)>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
@@ -59,6 +65,22 @@ pub fn descendants(pid: u32) -> io::Result<BTreeSet<u32>> {
             parents.push((pid, parent));
         }
     }
+    Ok(parents)
+}
+
+/// What a process is doing: the letter that ps(1) shows, like `S` or `T`; `None` if it is gone.
+#[must_use]
+pub fn state(pid: u32) -> Option<char> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    field(&status, "State:")?.trim().chars().next()
+}
+
+/// Processes whose parent is `pid`, and theirs.
+///
+/// # Errors
+/// If `/proc` can not be read.
+pub fn descendants(pid: u32) -> io::Result<BTreeSet<u32>> {
+    let parents = parents()?;
     let mut family = BTreeSet::from([pid]);
     loop {
         let known = family.len();
@@ -204,7 +226,9 @@ mod tests {
     #[test]
     fn a_child_is_a_descendant() {
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        assert!(children(std::process::id()).unwrap().contains(&child.id()));
         assert!(descendants(std::process::id()).unwrap().contains(&child.id()));
+        assert!(state(child.id()).is_some());
         child.kill().unwrap();
         child.wait().unwrap();
     }

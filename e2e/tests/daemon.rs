@@ -1,0 +1,662 @@
+//! executord as an administrator sees it: configured, reloaded, stopped, killed in parts, on a poorer host, and watched.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use e2e::answer::contradictions;
+use e2e::daemons::{DEADLINE, Daemons, Settings, binary, eventually};
+use e2e::http;
+use e2e::inventory;
+use e2e::socket::{Execution, live_program, program};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::{Client, Event, LimitsRequest, Rejection, Request, StageName, Status};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+async fn start(settings: Settings) -> Daemons {
+    Daemons::start(&settings).await.expect("both daemons come up")
+}
+
+fn one_slot() -> Settings {
+    Settings { slots: 1, ..Settings::default() }
+}
+
+/// Says that it runs, and waits for a line.
+const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
+
+async fn wait_for_line(daemons: &Daemons) -> Execution {
+    let mut request = live_program("bash", WAITS);
+    request.limits = LimitsRequest { wall_time: Some(Duration::from_secs(110)), ..LimitsRequest::default() };
+    let mut execution = Execution::begin(&daemons.socket(), request).await.expect("executord listens");
+    execution.until_written("ready\n").await.expect("it runs");
+    execution
+}
+
+async fn say(execution: &mut Execution, words: &str) {
+    execution.send(Request::Input(format!("{words}\n").into())).await.expect("it is heard");
+}
+
+fn processes(daemons: &Daemons) -> Vec<inventory::Process> {
+    inventory::processes(&daemons.uids).expect("/proc is there")
+}
+
+async fn assert_works(daemons: &Daemons) {
+    let answer = daemons.execute(&json!({ "language": "python", "code": "print(6 * 7)" })).await;
+    assert_eq!(answer["output"], "42\n", "{answer}");
+}
+
+/// Run executord until it ends by itself, which it should soon.
+async fn executord(arguments: &[&Path]) -> Output {
+    let mut child = Command::new(binary("executord").expect("it is built"))
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    for _ in 0..600 {
+        if child.try_wait().expect("it is our child").is_some() {
+            return child.wait_with_output().expect("it is our child");
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("it runs");
+    let output = child.wait_with_output().expect("it is our child");
+    unreachable!("it does not end: {}", String::from_utf8_lossy(&output.stderr))
+}
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
+}
+
+#[tokio::test]
+async fn a_configuration_is_checked_without_starting_anything() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let path = directory.path().join("executord.toml");
+    let languages = directory.path().join("languages");
+    let check = async || executord(&[Path::new("--check-config"), Path::new("--config"), &path]).await;
+    let here =
+        format!("languages = [{languages:?}]\nruntime_directory = {:?}\n", directory.path().join("run"));
+
+    for good in ["", "slots = 3\n[limits.run]\nmemory = \"64MiB\"\n"] {
+        fs::write(&path, format!("{here}{good}")).expect("it is ours");
+        let output = check().await;
+        assert_eq!((output.status.code(), words(&output)), (Some(0), String::new()), "{good:?}");
+    }
+    for (bad, said) in [
+        (
+            "slots = 2\nslot = 3",
+            &["executord.toml", "line 4", "unknown field `slot`", "`slots`", "`queue`"][..],
+        ),
+        ("[limits.run]\nmem = \"5MiB\"", &["line 4", "unknown field `mem`", "`memory`", "`open_files`"]),
+        ("[limits.run]\nmemory = \"5 apples\"", &["line 4", "apples"]),
+        ("slots = \"many\"", &["line 3", "slots = \"many\""]),
+        ("slots = ", &["line 3"]),
+        ("uids = { first = 5, last = 9 }", &["uids: 5 to 9", "above 1000"]),
+        (
+            "uids = { first = 70000, last = 70002 }\nslots = 4",
+            &["uids: 70000 to 70002", "fewer than there are slots"],
+        ),
+    ] {
+        fs::write(&path, format!("{here}{bad}")).expect("it is ours");
+        let output = check().await;
+        assert_eq!(output.status.code(), Some(1), "{bad:?}");
+        for part in said {
+            assert!(words(&output).contains(part), "{bad:?}: {part:?} is not in {}", words(&output));
+        }
+    }
+    // A language file is a part of the configuration.
+    fs::create_dir(&languages).expect("it is ours");
+    fs::write(languages.join("odd.toml"), "name = \"odd\"\ncolour = 1\n").expect("it is ours");
+    fs::write(&path, &here).expect("it is ours");
+    let output = check().await;
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["odd.toml", "line 2", "unknown field `colour`", "`file_name`"] {
+        assert!(words(&output).contains(part), "{part:?} is not in {}", words(&output));
+    }
+    fs::remove_file(&path).expect("it is ours");
+    let output = check().await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(words(&output).contains("executord.toml: No such file"), "{}", words(&output));
+    assert!(!directory.path().join("run").exists());
+}
+
+const ANOTHER: &str = r##"
+name = "another"
+title = "Another"
+extensions = ["sh"]
+file_name = "main.sh"
+example = "true"
+version = { command = ["bash", "--version"], pattern = "." }
+editor = { mode = "shell", line_comment = "#", indent = 4 }
+run = { command = ["bash", "{main}"] }
+self_test = { files = [{ name = "main.sh", content = "true" }], stdout = "" }
+"##;
+
+async fn has_language(daemons: &Daemons, name: &str) -> bool {
+    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("an answer").json;
+    languages.as_array().expect("a list").iter().any(|language| language["name"] == name)
+}
+
+#[tokio::test]
+async fn languages_and_limits_are_read_again_on_sighup() {
+    let daemons = start(one_slot()).await;
+    let file = |name: &str| daemons.languages().join(name).with_extension("toml");
+    let refusals = || daemons.logs().matches("nothing was changed").count();
+    assert!(!has_language(&daemons, "another").await);
+
+    // While the only slot is taken, so that it takes a while, others are served and what runs goes on.
+    let mut running = wait_for_line(&daemons).await;
+    fs::write(file("another"), ANOTHER).expect("it is ours");
+    daemons.signal_executord(Signal::SIGHUP);
+    for _ in 0..10 {
+        assert_eq!(daemons.status().await.running, 1);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    say(&mut running, "went on").await;
+    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nwent on\n");
+    assert!(eventually(|| has_language(&daemons, "another")).await, "{}", daemons.logs());
+    let hello = json!({ "language": "another", "code": "echo hello" });
+    assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
+
+    // A mistake in one changes none.
+    fs::write(file("broken"), "name = 1").expect("it is ours");
+    fs::remove_file(file("another")).expect("it is ours");
+    daemons.signal_executord(Signal::SIGHUP);
+    assert!(eventually(|| async { refusals() == 1 }).await, "{}", daemons.logs());
+    assert!(daemons.logs().contains("broken.toml"), "{}", daemons.logs());
+    assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
+    fs::remove_file(file("broken")).expect("it is ours");
+
+    let configuration = fs::read_to_string(daemons.configuration()).expect("it is ours");
+    fs::write(daemons.configuration(), format!("{configuration}\nslot = 1\n")).expect("it is ours");
+    daemons.signal_executord(Signal::SIGHUP);
+    assert!(eventually(|| async { refusals() == 2 }).await, "{}", daemons.logs());
+    assert!(daemons.logs().contains("unknown field `slot`"), "{}", daemons.logs());
+    assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
+
+    fs::write(daemons.configuration(), format!("{configuration}\n[limits.maximum]\nmemory = \"77MiB\"\n"))
+        .expect("it is ours");
+    daemons.signal_executord(Signal::SIGHUP);
+    assert!(eventually(|| async { !has_language(&daemons, "another").await }).await, "{}", daemons.logs());
+    let answer = daemons.execute(&json!({ "language": "python", "code": "" })).await;
+    assert_eq!(answer["limits"]["memory_bytes"], 77 << 20);
+    let answer = daemons.post(&hello).await.expect("an answer");
+    assert_eq!((answer.status, &answer.json["code"]), (400, &json!("unsupported_language")));
+}
+
+/// What an executord that was told to stop leaves: its directory with a lock and a note, and no more.
+async fn assert_stopped(daemons: &mut Daemons) {
+    let status = daemons.wait_for_end().await.expect("it ends");
+    assert_eq!(status.code(), Some(0), "{}", daemons.logs());
+    assert!(!daemons.socket().exists());
+    assert_eq!(processes(daemons), []);
+    let slots = fs::read_dir(daemons.runtime_directory().join("slots")).map(Iterator::count);
+    assert_eq!(slots.expect("it is there"), 0);
+    // The topmost groups are for the next one.
+    let mut groups = inventory::cgroups(&daemons.cgroup);
+    groups.retain(|group| !group.ends_with(&daemons.cgroup));
+    assert_eq!(groups, BTreeSet::new());
+}
+
+#[tokio::test]
+async fn who_is_told_to_stop_lets_programs_finish_for_a_while() {
+    let mut daemons =
+        start(Settings { slots: 2, more: "drain = \"60s\"".to_owned(), ..Settings::default() }).await;
+    let mut running = wait_for_line(&daemons).await;
+    let url = daemons.url("/api/execute");
+    let body = json!({ "language": "bash", "code": "sleep 2; echo done" });
+    let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
+    assert!(eventually(|| async { daemons.status().await.running == 2 }).await);
+    let mut queued =
+        Execution::begin(&daemons.socket(), program("bash", "echo never")).await.expect("executord listens");
+    queued.until(|told| told.positions == [0]).await.expect("it waits");
+    let mut idle = Client::connect(&daemons.socket()).await.expect("executord listens");
+
+    daemons.signal_executord(Signal::SIGTERM);
+    assert!(eventually(|| async { !daemons.socket().exists() }).await, "the socket stays");
+    assert!(Client::connect(&daemons.socket()).await.is_err());
+    // Who waits is sent away, and who is connected is told.
+    let told = queued.end().await.expect("an answer");
+    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+    idle.send(Request::Status).await.expect("it is heard");
+    let Ok(Event::Status(status)) = idle.event().await else { unreachable!("no status") };
+    assert!(status.draining);
+    let told = Execution::begin_on(idle, program("bash", "true")).await.expect("it is heard").end().await;
+    assert!(matches!(told.expect("an answer").last, Some(Event::Rejected(Rejection::Busy { .. }))));
+
+    say(&mut running, "in time").await;
+    let told = running.end().await.expect("an answer");
+    assert_eq!(
+        (&*told.stdout, told.status(StageName::Run(0))),
+        (&b"ready\nin time\n"[..], Some(&Status::Exited(0)))
+    );
+    let answer = posted.await.expect("no panic").expect("an answer");
+    assert_eq!((answer.status, &answer.json["output"]), (200, &json!("done\n")), "{}", answer.json);
+    assert_stopped(&mut daemons).await;
+    daemons.restart_executord().await.expect("it comes up again");
+    assert_works(&daemons).await;
+}
+
+#[tokio::test]
+async fn who_is_told_to_stop_ends_what_takes_longer() {
+    let mut daemons =
+        start(Settings { slots: 2, more: "drain = \"300ms\"".to_owned(), ..Settings::default() }).await;
+    let deaf = "setsid sleep 600 & trap '' TERM; echo deaf; while :; do sleep 600; done";
+    let url = daemons.url("/api/execute");
+    let body = json!({ "language": "bash", "code": deaf, "limits": { "wall_ms": 110_000 } });
+    let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
+    let mut running =
+        Execution::begin(&daemons.socket(), program("bash", deaf)).await.expect("executord listens");
+    running.until_written("deaf\n").await.expect("it runs");
+    assert!(eventually(|| async { processes(&daemons).len() == 6 }).await, "{:?}", processes(&daemons));
+    daemons.signal_executord(Signal::SIGTERM);
+    let told = running.end().await.expect("an answer");
+    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Cancelled));
+    let answer = posted.await.expect("no panic").expect("an answer");
+    assert_eq!((answer.status, &answer.json["status"]), (200, &json!("cancelled")), "{}", answer.json);
+    assert_eq!(answer.json["output"], "deaf\n");
+    assert_stopped(&mut daemons).await;
+    let answer = daemons.post(&json!({ "language": "python", "code": "" })).await.expect("webd answers");
+    assert_eq!((answer.status, &answer.json["code"]), (503, &json!("unavailable")));
+    daemons.restart_executord().await.expect("it comes up again");
+    assert_works(&daemons).await;
+}
+
+#[tokio::test]
+async fn a_second_one_in_the_same_place_is_refused_and_harms_nobody() {
+    let daemons = start(one_slot()).await;
+    let mut running = wait_for_line(&daemons).await;
+    let output = executord(&[Path::new("--config"), &daemons.configuration()]).await;
+    assert_eq!(output.status.code(), Some(1));
+    let said = format!("another executord is running in {}", daemons.runtime_directory().display());
+    assert!(words(&output).contains(&said), "{}", words(&output));
+    say(&mut running, "unharmed").await;
+    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nunharmed\n");
+    assert_works(&daemons).await;
+}
+
+/// The processes that build sandboxes, one a slot.
+fn supervisors(daemons: &Daemons) -> Vec<u32> {
+    inventory::children(daemons.executord_pid()).expect("/proc is there")
+}
+
+#[tokio::test]
+async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
+    let daemons = start(one_slot()).await;
+    let free = daemons.status().await.free_uids;
+    for round in 0..3 {
+        let url = daemons.url("/api/execute");
+        let code = "setsid sleep 600 & echo running; sleep 600";
+        let body = json!({ "language": "bash", "code": code, "limits": { "wall_ms": 110_000 } });
+        let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
+        assert!(eventually(|| async { processes(&daemons).len() == 3 }).await, "{:?}", processes(&daemons));
+        let before = supervisors(&daemons);
+        assert_eq!(before.len(), 1);
+        kill(Pid::from_raw(before[0].cast_signed()), Signal::SIGKILL).expect("it runs");
+        let answer = posted.await.expect("no panic").expect("an answer");
+        assert_eq!((answer.status, &answer.json["code"]), (500, &json!("failed")), "{}", answer.json);
+        let id = answer.json["id"].as_str().expect("an id");
+        assert!(daemons.logs().contains(id), "the log does not say more of {id}");
+        for _ in 0..3 {
+            assert_works(&daemons).await;
+        }
+        let is_whole = || async {
+            let status = daemons.status().await;
+            processes(&daemons).is_empty()
+                && (status.running, status.free_uids, status.withheld_uids) == (0, free, 0)
+        };
+        assert!(
+            eventually(is_whole).await,
+            "round {round}: {:?}\n{}",
+            daemons.status().await,
+            daemons.logs()
+        );
+        assert!(supervisors(&daemons).iter().all(|pid| !before.contains(pid)));
+    }
+
+    // Between two executions: at most the next one finds out.
+    let before = supervisors(&daemons);
+    kill(Pid::from_raw(before[0].cast_signed()), Signal::SIGKILL).expect("it runs");
+    let answer = daemons.post(&json!({ "language": "python", "code": "print(1)" })).await.expect("an answer");
+    assert!([200, 500].contains(&answer.status), "{}", answer.json);
+    for _ in 0..3 {
+        assert_works(&daemons).await;
+    }
+    let groups =
+        || inventory::cgroups(&daemons.cgroup).into_iter().filter(|group| !group.ends_with(&daemons.cgroup));
+    let of_one_slot = |groups: Vec<_>| {
+        groups
+            .iter()
+            .filter_map(|group: &std::path::PathBuf| group.file_name().map(ToOwned::to_owned))
+            .collect::<BTreeSet<_>>()
+            .len()
+            <= 1
+    };
+    assert!(
+        eventually(|| async { of_one_slot(groups().collect()) }).await,
+        "{:?}",
+        groups().collect::<Vec<_>>()
+    );
+    assert_eq!(daemons.status().await.withheld_uids, 0);
+}
+
+#[tokio::test]
+async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
+    let host = Some("mount -t tmpfs none /sys/fs/cgroup".to_owned());
+    let daemons = start(Settings { host, ..Settings::default() }).await;
+    let status = daemons.status().await;
+    assert_eq!(status.cgroups, "none");
+    assert!(
+        status.degraded.iter().any(|words| words.contains("no cgroup can be used")),
+        "{:?}",
+        status.degraded
+    );
+    assert!(daemons.logs().contains("no cgroup can be used"), "{}", daemons.logs());
+
+    let limits = json!({ "wall_ms": 60_000 });
+    let with = |name: &str, value: Value| {
+        let mut limits = limits.clone();
+        limits[name] = value;
+        limits
+    };
+    let found_out = |words: &str| json!({ "status": "ok", "stdout": words });
+    let cause = |limit: &str| json!({ "status": "timeout", "cause": { "limit": limit } });
+    for (language, code, limits, expected) in [
+        ("python", "print('hello')", json!({}), found_out("hello\n")),
+        ("javascript", "console.log('hello')", json!({}), found_out("hello\n")),
+        ("cpp", "#include <cstdio>\nint main() { std::puts(\"hello\"); }", json!({}), found_out("hello\n")),
+        (
+            "java",
+            "class A { public static void main(String[] a) { System.out.println(\"hello\"); } }",
+            json!({}),
+            found_out("hello\n"),
+        ),
+        (
+            "python",
+            "import os, time\nn = 0\ntry:\n    while True:\n        if os.fork() == 0: time.sleep(600)\n        n += 1\nexcept BlockingIOError: print(n)",
+            with("processes", 10.into()),
+            found_out("9\n"),
+        ),
+        (
+            "python",
+            "import errno\ntry: open('f', 'wb').write(b'x' * 100_000)\nexcept OSError as error: print(errno.errorcode[error.errno])",
+            with("file_size_bytes", 50_000.into()),
+            found_out("EFBIG\n"),
+        ),
+        (
+            "python",
+            "import errno\ntry: open('/tmp/f', 'wb').write(b'x' * 2_000_000)\nexcept OSError as error: print(errno.errorcode[error.errno])",
+            with("disk_bytes", 1_000_000.into()),
+            found_out("ENOSPC\n"),
+        ),
+        (
+            "python",
+            "import errno, os\ntry:\n    while True: last = os.open('/dev/null', 0)\nexcept OSError as error: print(last, errno.errorcode[error.errno])",
+            with("open_files", 20.into()),
+            found_out("19 EMFILE\n"),
+        ),
+        ("python", "while True: pass", with("cpu_ms", 1000.into()), cause("cpu_time")),
+        (
+            "python",
+            "import os, signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nfor _ in range(3):\n    if os.fork() == 0: os.setsid()\ntime.sleep(600)",
+            json!({ "wall_ms": 1000 }),
+            cause("wall_time"),
+        ),
+        (
+            "python",
+            "print('x' * 1_000_000)",
+            json!({ "output_bytes": 1000 }),
+            json!({ "status": "output_limit", "stdout": "x".repeat(1000) }),
+        ),
+    ] {
+        let answer = daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;
+        assert_eq!(contradictions(&expected, &answer), Vec::<String>::new(), "{language} {code}: {answer}");
+        assert!(
+            eventually(|| async { processes(&daemons).is_empty() }).await,
+            "{language} {code}: {:?}",
+            processes(&daemons)
+        );
+    }
+    let status = daemons.status().await;
+    assert_eq!((status.running, status.withheld_uids), (0, 0));
+}
+
+#[tokio::test]
+async fn as_many_users_as_slots_are_enough() {
+    let settings = Settings { slots: 2, uids: 2, ..Settings::default() };
+    let daemons = start(settings).await;
+    assert_eq!(daemons.status().await.free_uids, 2);
+    let mut seen = BTreeSet::new();
+    for round in 0..25 {
+        let code = match round % 5 {
+            0 => "id -u; setsid sleep 600 &",
+            1 => "id -u; kill -9 $$",
+            _ => "id -u",
+        };
+        let request = json!({ "language": "bash", "code": code });
+        let (one, other) = tokio::join!(daemons.execute(&request), daemons.execute(&request));
+        for answer in [one, other] {
+            let uid = answer["stdout"].as_str().and_then(|text| text.trim().parse::<u32>().ok());
+            seen.insert(uid.unwrap_or_else(|| unreachable!("round {round}: {answer}")));
+        }
+    }
+    assert_eq!(seen, daemons.uids.clone().collect());
+    let status = daemons.status().await;
+    assert_eq!((status.free_uids, status.withheld_uids), (2, 0));
+}
+
+/// A place to start an executord in, that is not expected to come up.
+struct Attempt {
+    directory: TempDir,
+    lines: Vec<(&'static str, String)>,
+}
+
+impl Attempt {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().expect("there is room");
+        let path = |name: &str| format!("{:?}", directory.path().join(name));
+        let lines = vec![
+            ("runtime_directory", path("run")),
+            ("languages", format!("[{}]", path("languages"))),
+            ("helper", format!("{:?}", binary("executor-sandbox").expect("it is built"))),
+            ("cgroup", "\"executor-e2e-attempt\"".to_owned()),
+            ("uids", "{ first = 2130000000, last = 2130000009 }".to_owned()),
+            ("slots", "1".to_owned()),
+            ("userdb", "\"off\"".to_owned()),
+        ];
+        Self { directory, lines }
+    }
+
+    async fn with(mut self, key: &str, value: impl ToString) -> String {
+        let line = self.lines.iter_mut().find(|(name, _)| *name == key).expect("a key of ours");
+        line.1 = value.to_string();
+        let text: String = self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let path = self.directory.path().join("executord.toml");
+        fs::write(&path, text).expect("it is ours");
+        let output = executord(&[Path::new("--config"), &path]).await;
+        for group in inventory::cgroups("executor-e2e-attempt").iter().rev() {
+            fs::remove_dir(group).expect("nothing is left in it");
+        }
+        assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+        words(&output)
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named() {
+    for (key, value, said) in [
+        ("helper", "\"/nowhere/executor-sandbox\"", &["/nowhere/executor-sandbox", "No such file"][..]),
+        ("helper", "\"/etc/passwd\"", &["/etc/passwd", "Permission denied"]),
+        ("helper", "\"/bin/true\"", &["/bin/true"]),
+        ("languages", "[\"/nowhere/languages\"]", &["language", "/nowhere/languages"]),
+        ("runtime_directory", "\"/proc/executor\"", &["prepare /proc/executor", "No such file"]),
+        ("uids", "{ first = 65000, last = 66000 }", &["nobody in /etc/passwd", "choose others in `uids`"]),
+    ] {
+        let output = Attempt::new().with(key, value).await;
+        for part in said {
+            assert!(output.contains(part), "{key} = {value}: {part:?} is not in {output}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_host_knows_a_user_while_it_lives_and_no_longer() {
+    // A /run of its own, so that this host is not told of users that a test makes up.
+    let host = "mkdir -p \"$DIRECTORY/run-of-host\"; mount --bind \"$DIRECTORY/run-of-host\" /run".to_owned();
+    let mut daemons =
+        start(Settings { slots: 1, userdb: "on", host: Some(host), ..Settings::default() }).await;
+    let records = daemons.directory().join("run-of-host/userdb");
+    let names = || -> BTreeSet<String> {
+        let entries = fs::read_dir(&records).expect("it is there");
+        entries.map(|entry| entry.expect("it is there").file_name().to_string_lossy().into_owned()).collect()
+    };
+    assert_eq!(names(), BTreeSet::new(), "after the languages were asked for their versions");
+
+    let mut running = wait_for_line(&daemons).await;
+    let name = format!("exec_{}", running.told.id.expect("it began"));
+    let uid = processes(&daemons).first().expect("it runs").uid;
+    let files =
+        [format!("{name}.user"), format!("{uid}.user"), format!("{name}.group"), format!("{uid}.group")];
+    assert_eq!(names(), BTreeSet::from(files.clone()));
+    for file in &files {
+        let record: Value =
+            serde_json::from_slice(&fs::read(records.join(file)).expect("it is there")).expect("JSON");
+        let expected = if file.ends_with("user") {
+            json!({ "userName": name, "uid": uid, "gid": uid })
+        } else {
+            json!({ "groupName": name, "gid": uid })
+        };
+        assert_eq!(contradictions(&expected, &record), Vec::<String>::new(), "{file}");
+        let mode = fs::metadata(records.join(file)).expect("it is there").mode() & 0o777;
+        assert_eq!(mode, 0o644, "everybody may read {file}");
+    }
+    say(&mut running, "go").await;
+    running.end().await.expect("it ends");
+    assert_eq!(names(), BTreeSet::new());
+
+    // Whoever is killed in between leaves them to the next one.
+    let running = wait_for_line(&daemons).await;
+    assert_eq!(names().len(), 4);
+    fs::write(records.join("somebody.user"), "{}").expect("it is ours");
+    daemons.kill_executord().expect("it can be killed");
+    drop(running);
+    daemons.restart_executord().await.expect("it comes up again");
+    assert_eq!(names(), BTreeSet::from(["somebody.user".to_owned()]), "others' are not touched");
+    assert_works(&daemons).await;
+}
+
+/// All that a system log was sent so far.
+fn received(log: &UnixDatagram) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut buffer = [0; 65_536];
+    loop {
+        match log.recv(&mut buffer) {
+            Ok(length) => lines.push(String::from_utf8_lossy(&buffer[..length]).into_owned()),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return lines,
+            Err(error) => unreachable!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_system_log_has_a_line_for_each_execution_and_nothing_of_the_program() {
+    let directory = tempfile::tempdir().expect("there is room");
+    let log = UnixDatagram::bind(directory.path().join("log")).expect("it is ours");
+    log.set_nonblocking(true).expect("it is ours");
+    // The same devices as here, and the log.
+    let host = format!(
+        "mkdir {0}/dev\nmount -t tmpfs -o mode=755 none {0}/dev\n\
+         for device in null zero full random urandom; do : > {0}/dev/$device; mount --bind /dev/$device {0}/dev/$device; done\n\
+         ln -s {0}/log {0}/dev/log\nmount --rbind {0}/dev /dev",
+        directory.path().display()
+    );
+    let daemons = start(Settings { slots: 1, host: Some(host), ..Settings::default() }).await;
+    assert_eq!(received(&log), Vec::<String>::new(), "asking for versions is no execution");
+
+    let secret = "5ecret";
+    let mut expected = Vec::new();
+    for (language, code, verdict) in [
+        ("python", "print('5ecret', input())", "ok"),
+        ("bash", "echo 5ecret >&2; exit 3", "nonzero"),
+        ("javascript", "/* 5ecret */ process.abort();", "signal"),
+        ("python", "import time; time.sleep(600) # 5ecret", "timeout"),
+        ("python", "print('5ecret' * 100_000)", "output_limit"),
+        ("cpp", "int main() { return 5ecret; }", "compile_error"),
+        ("cpp", "int main() { /* 5ecret */ }", "ok"),
+    ] {
+        let limits = json!({ "wall_ms": 3000, "output_bytes": 10_000 });
+        let request = json!({
+            "language": language, "code": code, "stdin": "5ecret\n", "args": ["5ecret"], "limits": limits, "filename": Value::Null,
+        });
+        let answer = daemons.execute(&request).await;
+        expected.push((answer["id"].as_str().expect("an id").to_owned(), language, verdict));
+    }
+    let refused = daemons.post(&json!({ "language": secret, "code": secret })).await.expect("an answer");
+    assert_eq!(refused.status, 400);
+
+    let mut lines = Vec::new();
+    for _ in 0..600 {
+        lines.extend(received(&log));
+        if lines.len() >= expected.len() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // One that comes too many would come now.
+    assert_works(&daemons).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    lines.extend(received(&log));
+    assert_eq!(lines.len(), expected.len() + 1, "{lines:?}");
+    let nobody =
+        nix::unistd::User::from_name("nobody").expect("there is a user database").expect("there is nobody");
+    for ((id, language, verdict), line) in expected.iter().zip(&lines) {
+        // Facility authpriv, severity info.
+        assert!(line.starts_with("<86>") && line.contains("executord["), "{line}");
+        let fields: BTreeSet<_> = line.split(' ').collect();
+        for field in [
+            format!("execution={id}"),
+            format!("language={language}"),
+            format!("verdict={verdict}"),
+            format!("peer={}", nobody.uid),
+        ] {
+            assert!(fields.contains(&*field), "{field} is not in {line}");
+        }
+        let number = |name: &str| -> u64 {
+            let value = fields.iter().find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
+            value.and_then(|value| value.parse().ok()).unwrap_or_else(|| unreachable!("no {name} in {line}"))
+        };
+        assert!(daemons.uids.contains(&u32::try_from(number("uid")).expect("a uid")), "{line}");
+        assert!(number("memory_bytes") > 0, "{line}");
+        let [cpu, wall] = ["cpu_ms", "wall_ms"].map(number);
+        assert!(*verdict != "timeout" || wall >= 3000, "{line}");
+        assert!(cpu <= 60_000, "{line}");
+    }
+    assert!(!lines.concat().contains(secret), "{lines:?}");
+    assert!(!daemons.logs().contains(secret), "{}", daemons.logs());
+}
+
+#[tokio::test]
+async fn a_socket_that_is_removed_comes_back() -> io::Result<()> {
+    let daemons = start(one_slot()).await;
+    let mut running = wait_for_line(&daemons).await;
+    fs::remove_file(daemons.socket())?;
+    assert!(
+        eventually(|| async { Client::connect(&daemons.socket()).await.is_ok() }).await,
+        "{}",
+        daemons.logs()
+    );
+    say(&mut running, "undisturbed").await;
+    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nundisturbed\n");
+    assert_works(&daemons).await;
+    Ok(())
+}
