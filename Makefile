@@ -5,7 +5,8 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build languages run stop test lint deny advisories unit root corpus corpus-sample clean
+.PHONY: help setup setup-test build debug languages run stop test lint deny advisories unit root corpus corpus-sample \
+	attacks faults soak package vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,7 +17,7 @@ run: setup build ## Build, start both daemons, run a program in each language, p
 stop: ## End what `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root ## Everything that can be checked on one machine without systemd
+test: setup setup-test lint deny unit root corpus-sample attacks ## Everything that one machine without systemd can show
 
 setup: ## Install what programs and builds need, if it is missing
 	$(SUDO) scripts/setup.sh
@@ -45,21 +46,44 @@ advisories: ## Known vulnerabilities of dependencies; needs the advisory databas
 unit: ## Tests that need nothing but a compiler
 	cargo test --workspace --locked --exclude sandbox --exclude e2e
 
-root: ## Tests with real sandboxes, daemons and compilers; needs root
+debug: ## A build for tests
 	cargo build --workspace --locked
-	$(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}" \
-		cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
-	$(MAKE) corpus-sample
+
+# Root keeps the caller's toolchain.
+AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
+
+root: debug ## Tests with real sandboxes, daemons and compilers; needs root
+	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
 
 CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
-corpus-sample: ## A fixed sample of the corpus of real programs, where there is one
+corpus-sample: debug ## A fixed sample of the corpus of real programs, where there is one
 	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
-		$(SUDO) env EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start --sample 96; \
+		$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start --sample 96; \
 	else echo "NOT RUN: there is no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
-corpus: ## All of the corpus of real programs
-	cargo build --workspace --locked
-	$(SUDO) env EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start
+corpus: debug ## All of the corpus of real programs
+	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start
+
+PROBES ?= $(or $(EXECUTOR_PROBES),../shared/probes)
+attacks: debug ## Attack the product with our own programs, and with a collection of others where there is one
+	@if [ -f "$(PROBES)/probes.json" ]; then \
+		$(AS_ROOT) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
+	else echo "NOT RUN: there is no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
+		$(AS_ROOT) target/debug/attacks --own; fi
+
+ROUNDS ?= 200
+faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they stand on
+	$(AS_ROOT) target/debug/faults --rounds $(ROUNDS)
+
+SOAK ?= 240
+soak: debug ## Friendly and hostile programs together at several times capacity, for SOAK seconds
+	$(AS_ROOT) target/debug/soak --seconds $(SOAK)
+
+package: ## The Debian package, in target/package
+	systemd/package.sh target/package
+
+vm: ## A Debian 12 server with systemd and cgroup v2, emulated, with the package installed; half an hour or more
+	$(SUDO) e2e/vm/run.sh
 
 clean: ## Remove what was built
 	cargo clean
