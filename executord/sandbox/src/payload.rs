@@ -87,6 +87,9 @@ fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
 }
 
 fn become_user(user: &User) -> io::Result<()> {
+    // Who has no login yet may choose one, once: a program could be root in the host's audit log. Not every kernel
+    // has this, and a daemon that somebody started by hand has that person's.
+    let _ = fs::write("/proc/self/loginuid", user.uid.to_string());
     let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
     setgroups(&[])?;
     setresgid(gid, gid, gid)?;

@@ -35,6 +35,8 @@ const fn low_half_of_argument(index: u32) -> u32 {
 
 /// Every namespace flag of clone(2). CLONE_NEWTIME is not one: there it is part of the exit signal.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
+/// SOL_SOCKET's SO_RCVBUF. A connection that nobody has accepted yet holds that much in no group's memory.
+const IGNORED_SOCKET_OPTION: [u32; 2] = [1, 8];
 /// What a socket's type may have beside the type itself: SOCK_NONBLOCK and SOCK_CLOEXEC.
 const SOCKET_FLAGS: u32 = 0o2_004_000;
 const TERMINAL_INJECTION: [u32; 3] = [0x5412, 0x541c, 0x5423]; // TIOCSTI, TIOCLINUX, TIOCSETD
@@ -152,6 +154,9 @@ fn one_of(
 }
 
 fn check_socket_option(allowed: sock_filter, refused: sock_filter, code: &mut Vec<sock_filter>) {
+    let [ignored_level, ignored_option] = IGNORED_SOCKET_OPTION;
+    code.extend([load(low_half_of_argument(1)), jump(BPF_JEQ, ignored_level, 0, 3)]);
+    code.extend([load(low_half_of_argument(2)), jump(BPF_JEQ, ignored_option, 0, 1), refuse(0)]);
     for (level, options) in SOCKET_PROGRAMS {
         let mut inner = Vec::new();
         one_of(options, 2, refused, allowed, &mut inner);

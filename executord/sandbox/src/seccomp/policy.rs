@@ -108,7 +108,8 @@ pub enum Argument {
     KnownOption,
     /// personality(2): asking, and the usual one; else EPERM.
     UsualPersonality,
-    /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT.
+    /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT; the size of what a socket receives
+    /// stays as it is.
     PlainSocketOption,
 }
 
@@ -511,7 +512,7 @@ pub const PROGRAM: &[Row] = &[
         action: Action::Depends(Argument::PlainSocketOption),
         calls: &[SYS_setsockopt],
         reason: "filters and encodings inside the kernel's sockets (TLS, ESP): kernel code that was exploited again and \
-                 again, and that no program of ours needs",
+                 again, and that no program of ours needs. And how much a socket may hold",
     },
     Row {
         action: Action::Answer(EOPNOTSUPP),

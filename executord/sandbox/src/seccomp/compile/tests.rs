@@ -142,6 +142,8 @@ fn arguments_decide_where_the_table_says_so() {
     let no_option = errno(libc::ENOPROTOOPT);
     for (level, option, answer) in [
         (1, 2, ALLOW),
+        (1, 8, errno(0)),
+        (6, 8, ALLOW),
         (1, 26, no_option),
         (1, 50, no_option),
         (1, 52, no_option),

@@ -1,0 +1,16 @@
+// tries: to have the compiler read what it should not, and print it
+// threat: a/compiling
+// stopped-by: the compiler is in a sandbox like the program's
+// status: compile_error
+// stderr-lacks: CANARY-SECRET
+// stderr-lacks: root:x:0:0:root:/root
+#include "/proc/self/environ"
+#include "/proc/1/environ"
+#include "/etc/shadow"
+#include "/etc/passwd"
+#include "${CANARY_FILE}"
+#include "/dev/stdin"
+__asm__(".incbin \"/etc/shadow\"");
+__asm__(".incbin \"${CANARY_FILE}\"");
+#line 1 "${CANARY_FILE}"
+int main() { return nothing; }
