@@ -1,121 +1,238 @@
-//! The ways to leave a process group or to hold on to what we wait for. In each the answer comes, and with it
-//! everything is gone.
+//! The ways to leave a process group or to hold on to what we wait for. Each is seen to work inside the sandbox; then the
+//! answer comes, and with it everything is gone.
 
 #![forbid(unsafe_code)]
 
-use e2e::daemons::{Daemons, Settings};
-use e2e::inventory;
-use serde_json::json;
+use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::inventory::{self, Process};
+use e2e::socket::{Execution, live_program};
+use protocol::{Clock, LimitsRequest, Request, StageName, Status};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
 
-/// What the processes that try to stay are called, so that they are not confused with sandboxes that wait for work.
-const ESCAPEES: [&str; 2] = ["escapee", "sleep"];
+/// Time enough to be seen, and little enough to wait for.
+const WALL_TIME: Duration = Duration::from_secs(3);
 
+/// What tries to stay, and how it looks while it does.
 struct Escape {
     name: &'static str,
     code: String,
-    /// How the main process's end is told.
-    status: &'static str,
+    /// What the process that stays is called.
+    called: &'static str,
+    /// What it is doing: sleeping, or stopped.
+    state: char,
+    /// Whether it is the main process itself, which the clock has to end.
+    is_main: bool,
+}
+
+fn child(name: &'static str, code: String, called: &'static str) -> Escape {
+    Escape { name, code, called, state: 'S', is_main: false }
+}
+
+fn main_process(name: &'static str, code: String, called: &'static str, state: char) -> Escape {
+    Escape { name, code, called, state, is_main: true }
 }
 
 #[tokio::test]
 async fn python_can_not_stay() {
-    let named = "import ctypes, os, signal, sys, time\n\
-                 def stay():\n    ctypes.CDLL(None).prctl(15, b'escapee')\n    while True: time.sleep(600)\n\
-                 print('main', flush=True)\n";
+    let whole = |code| {
+        format!(
+            "import ctypes, os, signal, sys, time\ndef rename(): ctypes.CDLL(None).prctl(15, b'escapee')\n\
+             def stay():\n    rename()\n    while True: time.sleep(600)\n\
+             print(os.getuid(), flush=True)\n{code}\nsys.stdin.readline()\n"
+        )
+    };
     let escapes = [
-        ("setsid", "ok", "if os.fork() == 0:\n    os.setsid()\n    os.close(1); os.close(2)\n    stay()"),
-        (
+        child(
+            "setsid",
+            whole("if os.fork() == 0:\n    os.setsid()\n    os.close(1); os.close(2)\n    stay()"),
+            "escapee",
+        ),
+        child(
             "double fork",
-            "ok",
-            "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.close(1); os.close(2)\n        stay()\n    os._exit(0)\nos.wait()",
+            whole(
+                "if os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n        os.close(1); os.close(2)\n        stay()\n    \
+                 os._exit(0)\nos.wait()",
+            ),
+            "escapee",
         ),
-        ("ignore SIGTERM", "timeout", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nstay()"),
-        (
-            "stop itself",
-            "timeout",
-            "ctypes.CDLL(None).prctl(15, b'escapee')\nos.kill(os.getpid(), signal.SIGSTOP)",
-        ),
-        (
+        child(
             "hold stdout",
-            "ok",
-            "if os.fork() == 0:\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    stay()",
+            whole("if os.fork() == 0:\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    stay()"),
+            "escapee",
         ),
+        main_process(
+            "ignore SIGTERM",
+            whole("signal.signal(signal.SIGTERM, signal.SIG_IGN)\nstay()"),
+            "escapee",
+            'S',
+        ),
+        main_process("stop itself", whole("rename()\nos.kill(os.getpid(), signal.SIGSTOP)"), "escapee", 'T'),
     ];
-    check(
-        "python",
-        escapes.map(|(name, status, code)| Escape { name, code: format!("{named}{code}\n"), status }),
-    )
-    .await;
+    check("python", escapes).await;
 }
 
 #[tokio::test]
 async fn cpp_can_not_stay() {
-    let named = "#include <csignal>\n#include <sys/prctl.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
-                 void stay() { prctl(PR_SET_NAME, \"escapee\"); for (;;) sleep(600); }\n";
+    let whole = |code| {
+        format!(
+            "#include <csignal>\n#include <cstdio>\n#include <sys/prctl.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
+             void rename() {{ prctl(PR_SET_NAME, \"escapee\"); }}\nvoid stay() {{ rename(); for (;;) sleep(600); }}\n\
+             int main() {{ dprintf(1, \"%u\\n\", getuid()); {code} char line[9]; read(0, line, 9); }}\n"
+        )
+    };
     let escapes = [
-        ("setsid", "ok", "if (fork() == 0) { setsid(); close(1); close(2); stay(); }"),
-        (
+        child("setsid", whole("if (fork() == 0) { setsid(); close(1); close(2); stay(); }"), "escapee"),
+        child(
             "double fork",
-            "ok",
-            "if (fork() == 0) { setsid(); if (fork() == 0) { close(1); close(2); stay(); } _exit(0); } wait(nullptr);",
+            whole(
+                "if (fork() == 0) { setsid(); if (fork() == 0) { close(1); close(2); stay(); } _exit(0); } wait(nullptr);",
+            ),
+            "escapee",
         ),
-        ("ignore SIGTERM", "timeout", "signal(SIGTERM, SIG_IGN); stay();"),
-        ("stop itself", "timeout", "prctl(PR_SET_NAME, \"escapee\"); raise(SIGSTOP);"),
-        ("hold stdout", "ok", "if (fork() == 0) { signal(SIGTERM, SIG_IGN); stay(); }"),
+        child("hold stdout", whole("if (fork() == 0) { signal(SIGTERM, SIG_IGN); stay(); }"), "escapee"),
+        main_process("ignore SIGTERM", whole("signal(SIGTERM, SIG_IGN); stay();"), "escapee", 'S'),
+        main_process("stop itself", whole("rename(); raise(SIGSTOP);"), "escapee", 'T'),
     ];
-    let whole = |code| format!("{named}int main() {{ write(1, \"main\\n\", 5); {code} }}\n");
-    check("cpp", escapes.map(|(name, status, code)| Escape { name, code: whole(code), status })).await;
+    check("cpp", escapes).await;
 }
 
 #[tokio::test]
 async fn javascript_can_not_stay() {
-    let named = "const { spawn } = require('child_process');\nrequire('fs').writeSync(1, 'main\\n');\n";
+    let whole = |code| {
+        format!(
+            "const {{ spawn }} = require('child_process');\nrequire('fs').writeSync(1, process.getuid() + '\\n');\n\
+             process.stdin.once('data', () => process.exit(0));\n{code}\n"
+        )
+    };
     let escapes = [
-        ("setsid", "ok", "spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).unref();"),
-        (
-            "double fork",
-            "ok",
-            "spawn('setsid', ['-f', 'sleep', '600'], { stdio: 'ignore' }).on('exit', () => process.exit(0));",
+        child(
+            "setsid",
+            whole("spawn('sleep', ['600'], { detached: true, stdio: 'ignore' }).unref();"),
+            "sleep",
         ),
-        (
+        child("double fork", whole("spawn('setsid', ['-f', 'sleep', '600'], { stdio: 'ignore' });"), "sleep"),
+        child(
+            "hold stdout",
+            whole("spawn('sleep', ['600'], { detached: true, stdio: 'inherit' }).unref();"),
+            "sleep",
+        ),
+        main_process(
             "ignore SIGTERM",
-            "timeout",
-            "process.title = 'escapee'; process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);",
+            whole("process.title = 'escapee'; process.on('SIGTERM', () => {});"),
+            "escapee",
+            'S',
         ),
-        (
+        main_process(
             "stop itself",
-            "timeout",
-            "process.title = 'escapee'; process.kill(process.pid, 'SIGSTOP'); setInterval(() => {}, 1000);",
+            whole("process.title = 'escapee'; process.kill(process.pid, 'SIGSTOP');"),
+            "escapee",
+            'T',
         ),
-        ("hold stdout", "ok", "spawn('sleep', ['600'], { detached: true, stdio: 'inherit' }).unref();"),
     ];
-    check(
-        "javascript",
-        escapes.map(|(name, status, code)| Escape { name, code: format!("{named}{code}\n"), status }),
-    )
-    .await;
+    check("javascript", escapes).await;
+}
+
+#[tokio::test]
+async fn java_can_not_stay() {
+    // A JVM can not fork, nor rename itself; it starts others.
+    let whole = |code| {
+        format!(
+            "import java.lang.ProcessBuilder.Redirect;\n\
+             class Main {{\n\
+             static void start(Redirect to, String... words) throws Exception {{ new ProcessBuilder(words).redirectOutput(to).redirectError(to).start(); }}\n\
+             public static void main(String[] a) throws Exception {{ System.out.println(new com.sun.security.auth.module.UnixSystem().getUid()); {code} System.in.read(); System.exit(0); }} }}\n"
+        )
+    };
+    let escapes = [
+        child("setsid", whole("start(Redirect.DISCARD, \"setsid\", \"sleep\", \"600\");"), "sleep"),
+        child(
+            "double fork",
+            whole("start(Redirect.DISCARD, \"setsid\", \"-f\", \"sleep\", \"600\");"),
+            "sleep",
+        ),
+        child(
+            "hold stdout",
+            whole("start(Redirect.INHERIT, \"bash\", \"-c\", \"trap '' TERM; exec sleep 600\");"),
+            "sleep",
+        ),
+        main_process(
+            "ignore SIGTERM",
+            whole(
+                "sun.misc.Signal.handle(new sun.misc.Signal(\"TERM\"), signal -> {}); Thread.sleep(600_000);",
+            ),
+            "java",
+            'S',
+        ),
+        main_process(
+            "stop itself",
+            whole("start(Redirect.DISCARD, \"bash\", \"-c\", \"kill -STOP $PPID\"); Thread.sleep(600_000);"),
+            "java",
+            'T',
+        ),
+    ];
+    check("java", escapes).await;
 }
 
 async fn check(language: &str, escapes: [Escape; 5]) {
-    let daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
-    let mut wrong = Vec::new();
-    for Escape { name, code, status } in escapes {
-        let request = json!({ "language": language, "code": code, "limits": { "wall_ms": 2000 } });
-        let answer = daemons.execute(&request).await;
-        let left = escapees(&daemons);
-        let ended = answer["status"] == status && answer["stdout"] == "main\n";
-        if !ended || !left.is_empty() {
-            wrong.push(format!("{name}: {status} expected, left {left:?}, {answer}"));
-        }
+    let daemons = Daemons::start(&Settings { slots: 5, ..Settings::default() }).await.expect("both come up");
+    let daemons = Arc::new(daemons);
+    let mut attempts = JoinSet::new();
+    for escape in escapes {
+        let (daemons, language) = (Arc::clone(&daemons), language.to_owned());
+        attempts.spawn(async move {
+            attempt(&daemons, &language, &escape).await.map_err(|words| format!("{}: {words}", escape.name))
+        });
     }
+    let outcomes = attempts.join_all().await;
+    let wrong: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     let uids = daemons.uids.clone();
     assert!(wrong.is_empty(), "{language}:\n{}\n{}", wrong.join("\n"), daemons.logs());
     drop(daemons);
     assert_eq!(inventory::processes(&uids).expect("/proc is there"), [], "after executord has ended");
 }
 
-fn escapees(daemons: &Daemons) -> Vec<inventory::Process> {
-    let mut processes = inventory::processes(&daemons.uids).expect("/proc is there");
-    processes.retain(|process| ESCAPEES.contains(&process.name.as_str()));
-    processes
+/// Watch one try to stay, let its main process end, and look for it.
+async fn attempt(daemons: &Daemons, language: &str, escape: &Escape) -> Result<(), String> {
+    let mut request = live_program(language, escape.code.clone());
+    request.limits = LimitsRequest { wall_time: Some(WALL_TIME), ..LimitsRequest::default() };
+    let mut execution =
+        Execution::begin(&daemons.socket(), request).await.map_err(|error| error.to_string())?;
+    // It says who it is before it does anything.
+    let told =
+        execution.until(|told| told.stdout.ends_with(b"\n")).await.map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    let uid: u32 = said.trim().parse().map_err(|_| format!("said {said:?}"))?;
+    if !daemons.uids.contains(&uid) {
+        return Err(format!("is {uid}"));
+    }
+
+    let all = || inventory::processes(&(uid..=uid)).expect("/proc is there");
+    let stays = |process: &Process| {
+        process.name == escape.called && inventory::state(process.pid) == Some(escape.state)
+    };
+    if !eventually(|| async { all().iter().any(stays) }).await {
+        return Err(format!("it never got to where it would stay: {:?}", all()));
+    }
+    if !escape.is_main {
+        let line = Request::Input("\n".into());
+        execution.send(line).await.map_err(|error| error.to_string())?;
+    }
+    let told = execution.end().await.map_err(|error| error.to_string())?;
+
+    let left = all();
+    if !left.is_empty() {
+        return Err(format!("left behind: {left:?}"));
+    }
+    let status = told.status(StageName::Run(0));
+    let as_expected = match status {
+        Some(Status::TimedOut { clock, .. }) => escape.is_main && *clock == Clock::Wall,
+        Some(Status::Exited(0)) => !escape.is_main,
+        _ => false,
+    };
+    if !as_expected || told.stdout != said.as_bytes() {
+        return Err(format!("{status:?}, {:?}", String::from_utf8_lossy(&told.stdout)));
+    }
+    Ok(())
 }
