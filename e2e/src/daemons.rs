@@ -24,6 +24,8 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 /// How often something is looked at before we give up on it, and how long apart.
 const ATTEMPTS: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(50);
+/// Lines of a log that say what happened last.
+const LAST_LINES: usize = 30;
 /// Whom webd runs as.
 const WEBD_USER: &str = "nobody";
 const WEBD_GROUP: &str = "nogroup";
@@ -184,6 +186,14 @@ impl Daemons {
         }
     }
 
+    /// What executord says of itself, if it says anything.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub async fn try_status(&self) -> Result<ServerStatus, protocol::ClientError> {
+        ask_status(&self.socket()).await
+    }
+
     /// executord's pid.
     #[must_use]
     pub fn executord_pid(&self) -> u32 {
@@ -203,6 +213,34 @@ impl Daemons {
     pub fn kill_executord(&mut self) -> io::Result<ExitStatus> {
         self.executord.child.kill()?;
         self.executord.child.wait()
+    }
+
+    /// `kill -9` webd, as if it had crashed, and reap it.
+    ///
+    /// # Errors
+    /// If it can not be reaped.
+    pub fn kill_webd(&mut self) -> io::Result<ExitStatus> {
+        self.webd.child.kill()?;
+        self.webd.child.wait()
+    }
+
+    /// Start webd again at the same address, and wait until it answers.
+    ///
+    /// # Errors
+    /// As [`Daemons::start`].
+    pub async fn restart_webd(&mut self) -> io::Result<()> {
+        let directory = self.directory.path();
+        self.webd = Daemon::start("webd", directory, webd_command(directory, self.address))?;
+        self.wait_for_webd().await
+    }
+
+    /// Start executord again in the same directory, and do not wait for it.
+    ///
+    /// # Errors
+    /// If there is no such process.
+    pub fn begin_executord(&mut self) -> io::Result<()> {
+        self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
+        Ok(())
     }
 
     /// Send executord a signal.
@@ -240,6 +278,16 @@ impl Daemons {
     #[must_use]
     pub fn logs(&self) -> String {
         format!("--- executord:\n{}\n--- webd:\n{}", self.executord.log(), self.webd.log())
+    }
+
+    /// The end of what both have written to stderr.
+    #[must_use]
+    pub fn last_words(&self) -> String {
+        let end = |log: String| {
+            let lines: Vec<_> = log.lines().collect();
+            lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+        };
+        format!("--- executord:\n{}\n--- webd:\n{}", end(self.executord.log()), end(self.webd.log()))
     }
 
     async fn wait_for_executord(&mut self) -> io::Result<()> {

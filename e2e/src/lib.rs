@@ -7,6 +7,7 @@ pub mod answer;
 pub mod attacks;
 pub mod corpus;
 pub mod daemons;
+pub mod faults;
 pub mod http;
 pub mod inventory;
 pub mod socket;

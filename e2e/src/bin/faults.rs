@@ -1,0 +1,124 @@
+//! Make faults happen to real daemons under load, and look what becomes of them.
+
+#![forbid(unsafe_code)]
+
+use std::io::Write as _;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, ExitCode};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use e2e::faults::dice::Dice;
+use e2e::faults::{cases, kills};
+
+/// Set for the process that sees mounts of its own.
+const PRIVATE: &str = "EXECUTOR_FAULTS_PRIVATE";
+
+/// Make faults happen to real daemons under load; 1 if something is not as docs/reliability.md promises. Needs root
+#[derive(Parser)]
+#[command(name = "faults")]
+struct Arguments {
+    /// How often something is killed
+    #[arg(long, default_value_t = 200)]
+    rounds: u32,
+    /// Only the case of this name
+    #[arg(long)]
+    case: Option<String>,
+    /// What random choices come from; left out: the time
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if std::env::var_os(PRIVATE).is_none() {
+        return in_private();
+    }
+    let seed = arguments.seed.unwrap_or_else(now);
+    tell(&format!("seed {seed}"));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.to_string()),
+    };
+    match runtime.block_on(run(&arguments, &mut Dice::new(seed))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+async fn run(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bool> {
+    let mut fine = true;
+    for name in cases::NAMES {
+        if arguments.case.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        match cases::run(name, dice).await {
+            Ok(words) => tell(&format!("{name:26} as promised: {words}")),
+            Err(words) => {
+                fine = false;
+                tell(&format!("{name:26} WRONG: {words}"));
+            }
+        }
+    }
+    if arguments.case.is_some() {
+        return Ok(fine);
+    }
+    Ok(fine & run_kills(arguments, dice).await?)
+}
+
+async fn run_kills(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bool> {
+    let tallies = kills::run(arguments.rounds, dice, tell).await?;
+    let mut fine = true;
+    tell(&format!("{:22} rounds  answers killed  cut  errors                      wrong", "kill -9 of"));
+    for (victim, tally) in &tallies {
+        fine &= tally.wrong.is_empty();
+        let (mut counts, mut errors) = ([0; 3], Vec::new());
+        for (got, count) in &tally.got {
+            match got {
+                kills::Got::Answer => counts[0] += count,
+                kills::Got::Killed => counts[1] += count,
+                kills::Got::Cut => counts[2] += count,
+                kills::Got::Error(code) => errors.push(format!("{count} {code}")),
+            }
+        }
+        let [answers, killed, cut] = counts;
+        tell(&format!(
+            "{victim:22} {:6} {answers:8} {killed:6} {cut:4}  {:26} {:5}",
+            tally.rounds,
+            errors.join(", "),
+            tally.wrong.len()
+        ));
+    }
+    Ok(fine)
+}
+
+/// Once more, in a mount namespace where full file systems may be mounted over `/tmp` and are seen by nobody else.
+fn in_private() -> ExitCode {
+    let me = match std::env::current_exe() {
+        Ok(me) => me,
+        Err(error) => return complain(&error.to_string()),
+    };
+    let error = Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "--"])
+        .arg(me)
+        .args(std::env::args_os().skip(1))
+        .env(PRIVATE, "1")
+        .env("TMPDIR", "/var/tmp")
+        .exec();
+    complain(&format!("unshare: {error}"))
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn tell(line: &str) {
+    // Who closed our stdout does not want to know.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(words: &str) -> ExitCode {
+    eprintln!("{words}");
+    ExitCode::from(2)
+}

@@ -1,0 +1,708 @@
+//! Every other fault, each made to happen by itself, once in each run.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use super::dice::Dice;
+use super::host::{FullFileSystem, Group, Squatter};
+use super::kills::{LIMITS, SLOTS, offered};
+use super::left::{self, Before};
+use super::programs::{Allowed, Got, Program};
+use crate::daemons::{DEADLINE, Daemons, Settings, binary};
+use crate::http::{self, Answer, HttpError};
+
+/// How long it may take until everything works as before, once the fault is over.
+const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Connections of a flood, and how long it lasts.
+const FLOOD: usize = 200;
+const FLOOD_LASTS: Duration = Duration::from_secs(2);
+/// Open files that executord may have in that case: enough to serve, too few for the flood.
+const FEW_FILES: u32 = 64;
+
+/// What happened, in words; an error is what should not have.
+type Outcome = Result<String, String>;
+
+/// What the cases are called, in their order.
+pub const NAMES: [&str; 15] = [
+    "runtime directory full",
+    "/tmp full",
+    "no free user id",
+    "no more open files",
+    "no more processes",
+    "cgroup not empty",
+    "cgroup not removable",
+    "toolchain removed",
+    "clock jumps",
+    "socket removed",
+    "runtime directory removed",
+    "executord restarted",
+    "webd restarted",
+    "client vanishes",
+    "reload under load",
+];
+
+/// Make one of [`NAMES`] happen.
+///
+/// # Errors
+/// In words, if it does not end as docs/reliability.md promises.
+pub async fn run(name: &str, dice: &mut Dice) -> Outcome {
+    match name {
+        "runtime directory full" => runtime_directory_full(dice).await,
+        "/tmp full" => tmp_full(dice).await,
+        "no free user id" => no_free_user(dice).await,
+        "no more open files" => no_more_files(dice).await,
+        "no more processes" => no_more_processes(dice).await,
+        "cgroup not empty" => group_not_empty(dice).await,
+        "cgroup not removable" => group_not_removable(dice).await,
+        "toolchain removed" => toolchain_removed(dice).await,
+        "clock jumps" => clock_jumps(dice).await,
+        "socket removed" => socket_removed(dice).await,
+        "runtime directory removed" => runtime_directory_removed(dice).await,
+        "executord restarted" => executord_restarted(dice).await,
+        "webd restarted" => webd_restarted(dice).await,
+        "client vanishes" => client_vanishes(dice).await,
+        "reload under load" => reload_under_load(dice).await,
+        other => Err(format!("there is no case {other:?}")),
+    }
+}
+
+/// The daemons of a case.
+struct Host {
+    daemons: Daemons,
+    before: Before,
+}
+
+impl Host {
+    async fn start(settings: Settings) -> Result<Self, String> {
+        let settings = Settings { slots: SLOTS, ..settings };
+        let settings = Settings { more: format!("{}\n{LIMITS}", settings.more), ..settings };
+        let daemons = Daemons::start(&settings).await.map_err(words)?;
+        let before = Before::take(SLOTS).map_err(words)?;
+        Ok(Self { daemons, before })
+    }
+
+    /// Executions in two languages work.
+    async fn works(&self, dice: &mut Dice) -> Result<(), String> {
+        for language in ["python", "cpp"] {
+            self.right(&Program::friendly(dice, language)).await?;
+        }
+        Ok(())
+    }
+
+    async fn right(&self, program: &Program) -> Result<(), String> {
+        match program.judge(&self.daemons.post(&program.body).await, Allowed::default())? {
+            Got::Answer => Ok(()),
+            other => Err(format!("{}: {other:?}", program.name)),
+        }
+    }
+
+    /// An execution is refused in words; the code of it.
+    async fn refused(&self, dice: &mut Dice, language: &str) -> Result<String, String> {
+        let program = Program::friendly(dice, language);
+        let allowed = Allowed { errors: true, ..Allowed::default() };
+        match program.judge(&self.daemons.post(&program.body).await, allowed)? {
+            Got::Error(code) => Ok(code),
+            other => Err(format!("{language}: an error expected, got {other:?}")),
+        }
+    }
+
+    /// Wait until everything works and nothing is left.
+    async fn recovers(&self, dice: &mut Dice) -> Outcome {
+        let begun = Instant::now();
+        loop {
+            let state = match self.works(dice).await {
+                Ok(()) => self.before.nothing_left(&self.daemons).await,
+                not => not,
+            };
+            match state {
+                Ok(()) => return Ok(format!("as before after {:.1} s", begun.elapsed().as_secs_f32())),
+                Err(words) if begun.elapsed() > RECOVERS_WITHIN => {
+                    return Err(format!("{words}\n{}", self.daemons.last_words()));
+                }
+                Err(_) => sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+
+    /// Kill all supervisors. What each execution is told that finds one of them gone.
+    async fn lose_all_slots(&self, dice: &mut Dice) -> Result<Vec<String>, String> {
+        let mut codes = Vec::new();
+        for supervisor in left::supervisors(&self.daemons).map_err(words)? {
+            let _ = left::kill_process(supervisor.pid);
+        }
+        for _ in 0..SLOTS {
+            codes.push(self.refused(dice, "python").await?);
+        }
+        Ok(codes)
+    }
+
+    /// The log says it, soon.
+    async fn says(&self, what: &str) -> Result<(), String> {
+        until(&format!("the log does not say {what:?}"), async || self.daemons.logs().contains(what)).await
+    }
+
+    /// Execute something in the background.
+    fn begin(&self, body: Value) -> JoinHandle<Result<Answer, HttpError>> {
+        let url = self.daemons.url("/api/execute");
+        tokio::spawn(async move { http::post(&url, &body, DEADLINE).await })
+    }
+
+    /// Execute a program that runs for a while, and wait until it runs. Its supervisor comes along.
+    async fn begin_long(&self, millis: u32) -> Result<(JoinHandle<Result<Answer, HttpError>>, u32), String> {
+        let busy = self.busy()?;
+        let code =
+            format!("import time\nprint('begun', flush=True)\ntime.sleep({millis} / 1000)\nprint('ended')");
+        let execution = self.begin(json!({ "language": "python", "code": code }));
+        until("a program does not begin", async || self.busy().is_ok_and(|now| now.len() > busy.len()))
+            .await?;
+        // Past its set-up.
+        sleep(Duration::from_millis(200)).await;
+        let now = self.busy()?;
+        let new = now.into_iter().find(|pid| !busy.contains(pid));
+        Ok((execution, new.ok_or("a program ended early")?))
+    }
+
+    /// The supervisors that watch a sandbox.
+    fn busy(&self) -> Result<Vec<u32>, String> {
+        let all = left::supervisors(&self.daemons).map_err(words)?;
+        Ok(all.into_iter().map(|one| one.pid).filter(|pid| !left::children(*pid).is_empty()).collect())
+    }
+}
+
+async fn until(otherwise: &str, done: impl AsyncFn() -> bool) -> Result<(), String> {
+    let begun = Instant::now();
+    while !done().await {
+        if begun.elapsed() > RECOVERS_WITHIN {
+            return Err(otherwise.to_owned());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+    Ok(())
+}
+
+/// What a program of [`Host::begin_long`] must have come to.
+fn ended_well(answer: Result<Result<Answer, HttpError>, tokio::task::JoinError>) -> Result<(), String> {
+    let answer = answer.map_err(words)?.map_err(words)?;
+    match answer.json["stdout"].as_str() {
+        Some("begun\nended\n") => Ok(()),
+        _ => Err(format!("what was running: HTTP {} {}", answer.status, answer.json)),
+    }
+}
+
+fn ended_in_words(answer: Result<Result<Answer, HttpError>, tokio::task::JoinError>) -> Outcome {
+    let answer = answer.map_err(words)?.map_err(words)?;
+    match (answer.status, answer.json["code"].as_str(), answer.json["error"].as_str()) {
+        (500.., Some(code), Some(_)) => Ok(format!("{} {code}", answer.status)),
+        _ => Err(format!("an error expected, got HTTP {} {}", answer.status, answer.json)),
+    }
+}
+
+async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
+    let mut host = Host::start(Settings::default()).await?;
+    host.daemons.signal_executord(Signal::SIGTERM);
+    host.daemons.wait_for_end().await.map_err(words)?;
+    let directory = host.daemons.runtime_directory();
+    let small = FullFileSystem::mount(&directory, "size=256k,nr_inodes=48,mode=0750").map_err(words)?;
+    host.daemons.restart_executord().await.map_err(words)?;
+    host.before = Before::take(SLOTS).map_err(words)?;
+
+    small.fill().map_err(words)?;
+    host.works(dice).await.map_err(|error| format!("while it is full: {error}"))?;
+    // A lost slot leaves the room that a new one takes.
+    let mut codes = host.lose_all_slots(dice).await?;
+    host.works(dice).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
+
+    // Where not even that is left, what is lost can not be made anew: requests wait.
+    let hidden = left::supervisors(&host.daemons).map_err(words)?;
+    let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(words)?;
+    codes.extend(host.lose_all_slots(dice).await?);
+    host.says("a lost slot cannot be made anew for now").await?;
+    let waiting = Program::friendly(dice, "python");
+    let answer = host.begin(waiting.body.clone());
+    sleep(Duration::from_secs(1)).await;
+    if answer.is_finished() {
+        return Err("there is a slot, and nowhere to make one".to_owned());
+    }
+    drop(without_room);
+    // Their directories were below what was mounted, where executord could not see them to remove them.
+    for slot in hidden {
+        fs::remove_dir(directory.join("slots").join(slot.label)).map_err(words)?;
+    }
+    small.empty().map_err(words)?;
+    waiting.judge(&answer.await.map_err(words)?, Allowed::default())?;
+    let recovered = host.recovers(dice).await?;
+
+    // Started while it is full, it says what is wrong or does without.
+    small.fill().map_err(words)?;
+    host.daemons.kill_executord().map_err(words)?;
+    host.daemons.begin_executord().map_err(words)?;
+    let ended = timeout(Duration::from_secs(5), host.daemons.wait_for_end()).await;
+    let start = if ended.is_ok() {
+        host.says("o space left on device").await?;
+        "refused in words"
+    } else {
+        "works"
+    };
+    small.empty().map_err(words)?;
+    host.daemons.kill_executord().map_err(words)?;
+    host.daemons.restart_executord().await.map_err(words)?;
+    host.recovers(dice).await?;
+    let Host { daemons, .. } = host;
+    drop(daemons);
+    drop(small);
+    codes.dedup();
+    Ok(format!(
+        "executions work; slots lost: {}; without room for new ones requests wait; {recovered}; a start: {start}",
+        codes.join(", ")
+    ))
+}
+
+async fn tmp_full(dice: &mut Dice) -> Outcome {
+    if binary("executord").map_err(words)?.starts_with("/tmp") {
+        return Ok("NOT RUN: the binaries are there; set EXECUTOR_BIN_DIR to another place".to_owned());
+    }
+    let mut host = Host::start(Settings::default()).await?;
+    let full = FullFileSystem::mount(Path::new("/tmp"), "size=64k,nr_inodes=8").map_err(words)?;
+    full.fill().map_err(words)?;
+    host.daemons.kill_executord().map_err(words)?;
+    host.daemons.restart_executord().await.map_err(words)?;
+    host.before = Before::take(SLOTS).map_err(words)?;
+    let mut tried = Vec::new();
+    for language in offered(&host.daemons).await.map_err(words)? {
+        if Program::exists(&language) {
+            host.right(&Program::friendly(dice, &language)).await?;
+            tried.push(language);
+        }
+    }
+    host.recovers(dice).await?;
+    Ok(format!("{} languages work", tried.len()))
+}
+
+async fn no_free_user(dice: &mut Dice) -> Outcome {
+    if !Squatter::is_possible() {
+        return Ok(Squatter::NOT_RUN.to_owned());
+    }
+    // One more than there are slots, and each comes to be withheld: something that is not ours sits in its group.
+    let host = Host::start(Settings { uids: SLOTS + 1, ..Settings::default() }).await?;
+    let mut squatters = Vec::new();
+    for _ in 0..=SLOTS {
+        let (execution, supervisor) = host.begin_long(500).await?;
+        let squatter = Squatter::begin().map_err(words)?;
+        squatter.enter_group_of(supervisor).map_err(words)?;
+        squatter.freeze().map_err(words)?;
+        squatters.push(squatter);
+        ended_in_words(execution.await)?;
+    }
+    let code = host.refused(dice, "python").await?;
+    host.says("no free user id").await?;
+    let status = host.daemons.status().await;
+    if (status.free_uids, status.withheld_uids) != (0, SLOTS + 1) {
+        return Err(format!("{} users are free and {} withheld", status.free_uids, status.withheld_uids));
+    }
+    drop(squatters);
+    Ok(format!("500 {code}; {}", host.recovers(dice).await?))
+}
+
+async fn no_more_files(dice: &mut Dice) -> Outcome {
+    let settings = Settings { host: Some(format!("ulimit -n {FEW_FILES}")), ..Settings::default() };
+    let host = Host::start(settings).await?;
+    host.works(dice).await?;
+    let mut flood = Vec::new();
+    for _ in 0..FLOOD {
+        // Beyond what it takes they wait in the kernel.
+        let connection = timeout(Duration::from_millis(50), UnixStream::connect(host.daemons.socket())).await;
+        flood.push(connection);
+    }
+    let (begun, mut codes) = (Instant::now(), Vec::new());
+    let allowed = Allowed { errors: true, ..Allowed::default() };
+    while begun.elapsed() < FLOOD_LASTS {
+        let program = Program::friendly(dice, "python");
+        codes.push(match program.judge(&host.daemons.post(&program.body).await, allowed)? {
+            Got::Error(code) => code,
+            other => format!("{other:?}"),
+        });
+    }
+    host.says("Too many open files").await?;
+    drop(flood);
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(format!("{}; {}", codes.join(", "), host.recovers(dice).await?))
+}
+
+async fn no_more_processes(dice: &mut Dice) -> Outcome {
+    let Ok(group) = Group::make("pids") else { return Ok(Squatter::NOT_RUN.to_owned()) };
+    let settings = Settings {
+        host: Some(format!("echo $$ > {}", group.file("cgroup.procs").display())),
+        ..Settings::default()
+    };
+    let host = Host::start(settings).await?;
+    host.works(dice).await?;
+    group.write("pids.max", "1").map_err(words)?;
+    // Neither can a sandbox be made, nor a slot in place of the one that failed.
+    let codes = [host.refused(dice, "python").await?, host.refused(dice, "cpp").await?];
+    host.says("a lost slot cannot be made anew for now").await?;
+    group.write("pids.max", "max").map_err(words)?;
+    let recovered = host.recovers(dice).await?;
+    drop(host);
+    group.remove().map_err(words)?;
+    Ok(format!("{}; {recovered}", codes.join(", ")))
+}
+
+async fn group_not_empty(dice: &mut Dice) -> Outcome {
+    if !Squatter::is_possible() {
+        return Ok(Squatter::NOT_RUN.to_owned());
+    }
+    let host = Host::start(Settings::default()).await?;
+    let (execution, supervisor) = host.begin_long(500).await?;
+    let mut squatter = Squatter::begin().map_err(words)?;
+    squatter.enter_group_of(supervisor).map_err(words)?;
+    // The other slot goes on meanwhile.
+    sleep(Duration::from_millis(800)).await;
+    host.works(dice).await?;
+    let code = ended_in_words(execution.await)?;
+    host.says("processes of the run stay although they were killed").await?;
+    let recovered = host.recovers(dice).await?;
+    if !squatter.has_ended().map_err(words)? {
+        return Err("what does not belong in the group lives".to_owned());
+    }
+    Ok(format!("{code}; what was in it is killed; {recovered}"))
+}
+
+async fn group_not_removable(dice: &mut Dice) -> Outcome {
+    if !Squatter::is_possible() {
+        return Ok(Squatter::NOT_RUN.to_owned());
+    }
+    let mut host = Host::start(Settings::default()).await?;
+    let (execution, supervisor) = host.begin_long(500).await?;
+    let squatter = Squatter::begin().map_err(words)?;
+    let group = squatter.enter_group_of(supervisor).map_err(words)?;
+    squatter.freeze().map_err(words)?;
+    let code = ended_in_words(execution.await)?;
+    host.says("what a lost slot left stays for now").await?;
+    host.works(dice).await?;
+    let status = host.daemons.status().await;
+    if status.withheld_uids != 1 || !group.exists() {
+        return Err(format!("{} users are withheld", status.withheld_uids));
+    }
+    drop(squatter);
+    host.before.tolerated_groups.clear();
+    let recovered = host.recovers(dice).await?;
+    if group.exists() {
+        return Err(format!("{} stays", group.display()));
+    }
+    Ok(format!("{code}; said so and went on; then {recovered}"))
+}
+
+async fn toolchain_removed(dice: &mut Dice) -> Outcome {
+    let own = FullFileSystem::mount(Path::new("/opt"), "size=1m,mode=0755").map_err(words)?;
+    let tools = Path::new("/opt/tools");
+    let program = tools.join("echoes");
+    let install = || -> std::io::Result<()> {
+        fs::create_dir_all(tools)?;
+        fs::set_permissions(tools, Permissions::from_mode(0o755))?;
+        fs::write(
+            &program,
+            "#!/bin/sh\n[ \"$1\" = --version ] && echo 'echoes 1.0' && exit\nsleep 1\ncat \"$1\"\n",
+        )?;
+        fs::set_permissions(&program, Permissions::from_mode(0o755))
+    };
+    install().map_err(words)?;
+    let language = format!(
+        "name = \"echoes\"\ntitle = \"Echoes\"\nextensions = [\"e\"]\nfile_name = \"main.e\"\nexample = \"\"\n\
+         [version]\ncommand = [{program:?}, \"--version\"]\npattern = 'echoes (\\S+)'\n\
+         [editor]\nmode = \"text\"\nline_comment = \"#\"\nindent = 2\n\
+         [run]\ncommand = [{program:?}, \"{{main}}\"]\n[self_test]\nstdout = \"\"\nfiles = []\n"
+    );
+    let settings = Settings {
+        more: format!("toolchains = [{tools:?}]"),
+        languages: vec![("echoes", language)],
+        ..Settings::default()
+    };
+    let host = Host::start(settings).await?;
+    let body = json!({ "language": "echoes", "code": "said" });
+    let running = host.begin(body.clone());
+    until("nothing runs", async || host.busy().is_ok_and(|busy| !busy.is_empty())).await?;
+    sleep(Duration::from_millis(300)).await;
+    fs::remove_file(&program).map_err(words)?;
+    let answer = running.await.map_err(words)?.map_err(words)?;
+    if answer.json["stdout"] != "said" {
+        return Err(format!("what was running: {}", answer.json));
+    }
+    let refused = async |expected: &str| match host.daemons.post(&body).await {
+        Ok(Answer { status, json, .. }) if json["code"] == expected => Ok(format!("{status} {expected}")),
+        Ok(Answer { json, .. }) => Err(format!("{expected} expected, got {json}")),
+        Err(error) => Err(error.to_string()),
+    };
+    let mut seen = vec![refused("failed").await?];
+    host.works(dice).await?;
+    fs::remove_dir_all(tools).map_err(words)?;
+    seen.push(refused("failed").await?);
+    host.works(dice).await.map_err(|error| format!("other languages without its directory: {error}"))?;
+
+    let available = async || {
+        let languages = http::get(&host.daemons.url("/api/languages"), DEADLINE).await;
+        let languages = languages.map(|answer| answer.json).unwrap_or_default();
+        let all = languages.as_array().cloned().unwrap_or_default();
+        all.iter().any(|language| language["name"] == "echoes" && language["available"] == true)
+    };
+    host.daemons.signal_executord(Signal::SIGHUP);
+    until("a reload does not notice", async || !available().await).await?;
+    seen.push(refused("language_unavailable").await?);
+    install().map_err(words)?;
+    host.daemons.signal_executord(Signal::SIGHUP);
+    until("a reload does not notice that it is back", async || available().await).await?;
+    let answer = host.daemons.post(&body).await.map_err(words)?;
+    if answer.json["stdout"] != "said" {
+        return Err(format!("after it is back: {}", answer.json));
+    }
+    let recovered = host.recovers(dice).await?;
+    drop(host);
+    drop(own);
+    Ok(format!("{}; others work; {recovered}", seen.join(", ")))
+}
+
+/// executord sees another time of day, by a library that stands before the C library's; this host's clock is left alone.
+async fn clock_jumps(dice: &mut Dice) -> Outcome {
+    const YEARS: i64 = 10 * 365 * 86_400;
+    let directory = TempDir::with_prefix("executor-faults-").map_err(words)?;
+    let (source, library) = (directory.path().join("clock.c"), directory.path().join("clock.so"));
+    let offset = directory.path().join("offset");
+    fs::write(&source, include_str!("clock.c")).map_err(words)?;
+    let built = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .output()
+        .map_err(words)?;
+    if !built.status.success() {
+        return Err(String::from_utf8_lossy(&built.stderr).into_owned());
+    }
+    let jump = |seconds: i64| fs::write(&offset, seconds.to_ne_bytes()).map_err(words);
+    jump(0)?;
+    let host = format!("export FAULTS_CLOCK={} LD_PRELOAD={}", offset.display(), library.display());
+    let host = Host::start(Settings { host: Some(host), ..Settings::default() }).await?;
+    host.works(dice).await?;
+    let (long, _) = host.begin_long(2000).await?;
+    let sleeper = Program::hostile(dice, "sleeper");
+    let begun = Instant::now();
+    let late = host.begin(sleeper.body.clone());
+    for seconds in [YEARS, -YEARS, 1, -3600, YEARS] {
+        sleep(Duration::from_millis(300)).await;
+        jump(seconds)?;
+        // Something for the log, with the time of day.
+        host.daemons.signal_executord(Signal::SIGHUP);
+    }
+    sleeper.judge(&late.await.map_err(words)?, Allowed::default())?;
+    // Its limit is 1.5 s, and half a second to end by itself.
+    let took = begun.elapsed();
+    ended_well(long.await)?;
+    if took > Duration::from_secs(6) {
+        return Err(format!("a limit of 1.5 s took {took:?}"));
+    }
+    let recovered = host.recovers(dice).await?;
+    let seen: std::collections::BTreeSet<String> = host
+        .daemons
+        .logs()
+        .lines()
+        .filter_map(|line| line.get(..4).filter(|year| year.bytes().all(|digit| digit.is_ascii_digit())))
+        .map(str::to_owned)
+        .collect();
+    if seen.len() < 2 {
+        // Linked statically, it asks the kernel itself.
+        return Ok("NOT RUN: this executord does not use the C library's clock".to_owned());
+    }
+    let seen: Vec<_> = seen.into_iter().collect();
+    Ok(format!("saw the years {}; limits held; {recovered}", seen.join(", ")))
+}
+
+async fn socket_removed(dice: &mut Dice) -> Outcome {
+    let host = Host::start(Settings::default()).await?;
+    let (execution, _) = host.begin_long(2500).await?;
+    fs::remove_file(host.daemons.socket()).map_err(words)?;
+    let code = host.refused(dice, "python").await?;
+    ended_well(execution.await)?;
+    Ok(format!("503 {code}; what runs goes on; made again; {}", host.recovers(dice).await?))
+}
+
+async fn runtime_directory_removed(dice: &mut Dice) -> Outcome {
+    let host = Host::start(Settings::default()).await?;
+    let (execution, _) = host.begin_long(1500).await?;
+    // Where a supervisor has mounted something, other names for the directory can be removed all the same.
+    fs::remove_dir_all(host.daemons.runtime_directory()).map_err(words)?;
+    let code = host.refused(dice, "python").await?;
+    ended_well(execution.await)?;
+    until("executions do not work again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
+    for supervisor in left::supervisors(&host.daemons).map_err(words)? {
+        let _ = left::kill_process(supervisor.pid);
+    }
+    until("slots are not made again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
+    Ok(format!("503 {code}; what runs goes on; made again, for slots too"))
+}
+
+async fn executord_restarted(dice: &mut Dice) -> Outcome {
+    let mut host = Host::start(Settings::default()).await?;
+    let webd = host.daemons.webd_pid();
+    let (execution, _) = host.begin_long(1500).await?;
+    host.daemons.signal_executord(Signal::SIGTERM);
+    sleep(Duration::from_millis(200)).await;
+    let code = host.refused(dice, "python").await?;
+    ended_well(execution.await)?;
+    let status = host.daemons.wait_for_end().await.map_err(words)?;
+    if !status.success() {
+        return Err(format!("executord ended with {status}"));
+    }
+    host.daemons.restart_executord().await.map_err(words)?;
+    let recovered = host.recovers(dice).await?;
+    if host.daemons.webd_pid() != webd {
+        return Err("webd was restarted too".to_owned());
+    }
+    Ok(format!("what runs ends well; meanwhile {code}; {recovered}"))
+}
+
+async fn webd_restarted(dice: &mut Dice) -> Outcome {
+    let mut host = Host::start(Settings::default()).await?;
+    let executord = host.daemons.executord_pid();
+    let (execution, _) = host.begin_long(1500).await?;
+    let webd = host.daemons.webd_pid();
+    left::send(webd, Signal::SIGTERM);
+    let ended = ended_well(execution.await);
+    until("webd does not end", async || !left::is_alive(webd)).await?;
+    host.daemons.restart_webd().await.map_err(words)?;
+    ended?;
+    let recovered = host.recovers(dice).await?;
+    if host.daemons.executord_pid() != executord {
+        return Err("executord was restarted too".to_owned());
+    }
+    Ok(format!("what runs ends well; {recovered}"))
+}
+
+async fn client_vanishes(dice: &mut Dice) -> Outcome {
+    let host = Host::start(Settings::default()).await?;
+    let address = host.daemons.url("/").authority().map(ToString::to_string).unwrap_or_default();
+    let request = |body: &Value, accept: &str| {
+        let body = body.to_string();
+        format!(
+            "POST /api/execute HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nAccept: {accept}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let sleeps = json!({ "language": "python", "code": "import time\ntime.sleep(60)" });
+    let floods = json!({ "language": "python", "code": "while True: print('x' * 1000)" });
+    let compiles = json!({ "language": "cpp", "code": "#include <regex>\n#include <map>\nint main() { std::regex r(\"a\"); }" });
+    let ignores = Program::hostile(dice, "sleeper").body;
+    let (whole, live) = (request(&sleeps, "*/*"), "application/x-ndjson");
+    let phases: [(&str, String, u64); 9] = [
+        ("connected", String::new(), 50),
+        ("half a head", whole[..30].to_owned(), 100),
+        ("half a body", whole[..whole.len() - 10].to_owned(), 100),
+        ("just sent", whole.clone(), 0),
+        ("compiling", request(&compiles, "*/*"), 300),
+        ("running", whole.clone(), 500),
+        ("running, ignoring SIGTERM", request(&ignores, "*/*"), 500),
+        ("output unread", request(&floods, live), 500),
+        ("live", request(&sleeps, live), 500),
+    ];
+    for (phase, sent, millis) in &phases {
+        let mut connection = TcpStream::connect(&address).await.map_err(words)?;
+        connection.write_all(sent.as_bytes()).await.map_err(words)?;
+        sleep(Duration::from_millis(*millis)).await;
+        drop(connection);
+        host.before.nothing_left(&host.daemons).await.map_err(|error| format!("{phase}: {error}"))?;
+    }
+    // By half, and while it waits for its turn.
+    let mut half = TcpStream::connect(&address).await.map_err(words)?;
+    half.write_all(whole.as_bytes()).await.map_err(words)?;
+    sleep(Duration::from_millis(300)).await;
+    half.shutdown().await.map_err(words)?;
+    host.before.nothing_left(&host.daemons).await.map_err(|error| format!("half closed: {error}"))?;
+    let mut waiting = Vec::new();
+    for _ in 0..3 * SLOTS {
+        let mut connection = TcpStream::connect(&address).await.map_err(words)?;
+        connection.write_all(whole.as_bytes()).await.map_err(words)?;
+        waiting.push(connection);
+    }
+    until("nothing waits", async || host.daemons.status().await.queued == 2 * SLOTS).await?;
+    drop(waiting);
+    host.before.nothing_left(&host.daemons).await.map_err(|error| format!("queued: {error}"))?;
+    host.recovers(dice).await?;
+    Ok(format!("nothing is left in {} phases", phases.len() + 2))
+}
+
+async fn reload_under_load(dice: &mut Dice) -> Outcome {
+    let host = Host::start(Settings { queue: 4, ..Settings::default() }).await?;
+    let before = offered(&host.daemons).await.map_err(words)?;
+    let mut load: Vec<_> = Vec::new();
+    let mut longest = Duration::ZERO;
+    for round in 0..30 {
+        if round % 10 == 5 {
+            host.daemons.signal_executord(Signal::SIGHUP);
+        }
+        for _ in 0..4 {
+            let program = Program::friendly(dice, "javascript");
+            load.push((host.begin(program.body.clone()), program));
+        }
+        let asked = Instant::now();
+        host.daemons.status().await;
+        longest = longest.max(asked.elapsed());
+        sleep(LOOK_AGAIN).await;
+    }
+    let mut busy = 0;
+    for (answer, program) in load {
+        let got = program.judge(&answer.await.map_err(words)?, Allowed::default())?;
+        busy += u32::from(got != Got::Answer);
+    }
+    let recovered = host.recovers(dice).await?;
+    host.says("languages and limits were read again").await?;
+    let after = offered(&host.daemons).await.map_err(words)?;
+    if after != before {
+        return Err(format!("languages were {before:?} and are {after:?}"));
+    }
+    if longest > Duration::from_secs(3) {
+        return Err(format!("no answer for {longest:?} while it reads"));
+    }
+    Ok(format!("languages stay, {busy} of 120 busy, it answers all the while; {recovered}"))
+}
+
+fn words(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    /// Time limits, retries and deadlines go by the clock that nobody can set. Only logs and certificates look at the
+    /// time of day, and they ask for it themselves.
+    #[test]
+    fn no_code_of_the_daemons_asks_for_the_time_of_day() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let mut waiting: Vec<PathBuf> =
+            ["executord/src", "executord/sandbox/src", "protocol/src", "webd/src"]
+                .map(|name| root.join(name))
+                .into();
+        let mut read = 0;
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                read += 1;
+                for word in ["SystemTime", "CLOCK_REALTIME", "UNIX_EPOCH"] {
+                    assert!(!text.contains(word), "{} has {word}", path.display());
+                }
+            }
+        }
+        assert!(read > 50, "only {read} files");
+    }
+}

@@ -1,0 +1,242 @@
+//! `kill -9` at random moments under load: of each daemon, of a sandbox's init, of a slot's supervisor.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use hyper::Uri;
+use tokio::task::JoinSet;
+
+use super::dice::Dice;
+use super::left::{self, Before};
+pub use super::programs::Got;
+use super::programs::{Allowed, Program};
+use crate::daemons::{DEADLINE, Daemons, Settings};
+use crate::http;
+
+/// Executions at one time, and clients: three times as many.
+pub const SLOTS: u32 = 2;
+const CLIENTS: usize = 6;
+/// A compile bomb ends sooner than it would, for there are many of them.
+pub const LIMITS: &str = "[limits.compile]\ncpu_time = \"3 s\"\nwall_time = \"6 s\"";
+/// How long a round's clients are at work before the kill, at most.
+const BEFORE_KILL: Duration = Duration::from_millis(900);
+/// How long a daemon that was just started lives when it is killed again, at most.
+const SECOND_LIFE: Duration = Duration::from_millis(400);
+/// One in so many programs is hostile.
+const HOSTILE_ONE_IN: usize = 5;
+/// How long a client rests after an answer that came at once: a daemon that is gone answers nothing very fast.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How often, and how far apart, a victim is looked for that comes and goes.
+const LOOKS: u32 = 400;
+const LOOK_PAUSE: Duration = Duration::from_millis(5);
+
+/// Who is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Victim {
+    /// The root daemon.
+    Executord,
+    /// The root daemon, and once more while it starts again.
+    ExecutordTwice,
+    /// The HTTP front.
+    Webd,
+    /// Pid 1 of a running sandbox.
+    Init,
+    /// The process that makes a slot's sandboxes.
+    Supervisor,
+}
+
+const VICTIMS: [Victim; 5] =
+    [Victim::Executord, Victim::Webd, Victim::Init, Victim::Supervisor, Victim::ExecutordTwice];
+
+impl fmt::Display for Victim {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Executord => "executord",
+            Self::ExecutordTwice => "executord, twice",
+            Self::Webd => "webd",
+            Self::Init => "a sandbox's init",
+            Self::Supervisor => "a slot's supervisor",
+        })
+    }
+}
+
+impl Victim {
+    /// What clients may see of it.
+    const fn allowed(self) -> Allowed {
+        match self {
+            Self::Executord | Self::ExecutordTwice => Allowed { errors: true, killed: false, cut: false },
+            Self::Webd => Allowed { errors: false, killed: false, cut: true },
+            Self::Init => Allowed { errors: true, killed: true, cut: false },
+            Self::Supervisor => Allowed { errors: true, killed: true, cut: false },
+        }
+    }
+}
+
+/// What came of the rounds of one victim.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Rounds.
+    pub rounds: u32,
+    /// What clients got.
+    pub got: BTreeMap<Got, u32>,
+    /// What was not as promised, in words.
+    pub wrong: Vec<String>,
+}
+
+/// Kill `rounds` times.
+///
+/// # Errors
+/// If the daemons do not come up, or do not come up again.
+pub async fn run(
+    rounds: u32,
+    dice: &mut Dice,
+    mut tell: impl FnMut(&str),
+) -> io::Result<BTreeMap<Victim, Tally>> {
+    let mut daemons =
+        Daemons::start(&Settings { slots: SLOTS, more: LIMITS.to_owned(), ..Settings::default() }).await?;
+    let languages = offered(&daemons).await?;
+    let before = Before::take(SLOTS)?;
+    let mut tallies: BTreeMap<Victim, Tally> = BTreeMap::new();
+    for round in 0..rounds {
+        let victim = VICTIMS[round as usize % VICTIMS.len()];
+        let tally = tallies.entry(victim).or_default();
+        let wrong_before = tally.wrong.len();
+        one_round(&mut daemons, victim, &languages, &before, dice, tally).await?;
+        tally.rounds += 1;
+        for words in &mut tally.wrong[wrong_before..] {
+            *words = format!("round {round}, {victim}: {words}");
+            tell(words);
+        }
+        if tally.wrong.len() > wrong_before {
+            tell(&daemons.last_words());
+        }
+        if round % 20 == 19 {
+            tell(&format!("{} rounds", round + 1));
+        }
+    }
+    Ok(tallies)
+}
+
+/// Of the languages that programs are written in, those that this host has.
+pub(super) async fn offered(daemons: &Daemons) -> io::Result<Vec<String>> {
+    let answer = http::get(&daemons.url("/api/languages"), DEADLINE).await.map_err(io::Error::other)?;
+    let languages = answer.json.as_array().cloned().unwrap_or_default();
+    let available = languages.iter().filter(|language| language["available"] == true);
+    Ok(available.filter_map(|language| language["name"].as_str().map(str::to_owned)).collect())
+}
+
+async fn one_round(
+    daemons: &mut Daemons,
+    victim: Victim,
+    languages: &[String],
+    before: &Before,
+    dice: &mut Dice,
+    tally: &mut Tally,
+) -> io::Result<()> {
+    let mut load = Load::begin(&daemons.url("/api/execute"), languages, victim.allowed(), dice);
+    tokio::time::sleep(dice.time(BEFORE_KILL)).await;
+    let killed = match victim {
+        Victim::Executord => daemons.kill_executord().map(|_| true)?,
+        Victim::ExecutordTwice => {
+            daemons.kill_executord()?;
+            daemons.begin_executord()?;
+            tokio::time::sleep(dice.time(SECOND_LIFE)).await;
+            daemons.kill_executord().map(|_| true)?
+        }
+        Victim::Webd => daemons.kill_webd().map(|_| true)?,
+        Victim::Init => kill_when_found(daemons, dice, true).await?,
+        Victim::Supervisor => kill_when_found(daemons, dice, false).await?,
+    };
+    if !killed {
+        tally.wrong.push("there was nobody to kill".to_owned());
+    }
+    load.end();
+    match victim {
+        Victim::Executord | Victim::ExecutordTwice => daemons.restart_executord().await?,
+        Victim::Webd => daemons.restart_webd().await?,
+        Victim::Init | Victim::Supervisor => {}
+    }
+    // While what was in flight still is: the next executions work at once.
+    for language in ["python", "cpp"] {
+        let program = Program::friendly(dice, language);
+        if let Err(words) = program.judge(&daemons.post(&program.body).await, Allowed::default()) {
+            tally.wrong.push(format!("the next execution: {words}"));
+        }
+    }
+    for got in load.results().await {
+        match got {
+            Ok(got) => *tally.got.entry(got).or_default() += 1,
+            Err(words) => tally.wrong.push(words),
+        }
+    }
+    if let Err(words) = before.nothing_left(daemons).await {
+        tally.wrong.push(words);
+    }
+    Ok(())
+}
+
+/// Kill a supervisor, or the init that one watches.
+async fn kill_when_found(daemons: &Daemons, dice: &mut Dice, init: bool) -> io::Result<bool> {
+    for _ in 0..LOOKS {
+        let supervisors: Vec<_> = left::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
+        let found = match init {
+            true => supervisors.into_iter().flat_map(left::children).collect(),
+            false => supervisors,
+        };
+        if !found.is_empty() && left::kill_process(*dice.choose(&found)) {
+            return Ok(true);
+        }
+        tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    Ok(false)
+}
+
+/// Clients that send one program after the other until they are told to stop.
+struct Load {
+    over: Arc<AtomicBool>,
+    clients: JoinSet<Vec<Result<Got, String>>>,
+}
+
+impl Load {
+    fn begin(url: &Uri, languages: &[String], allowed: Allowed, dice: &mut Dice) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let (url, languages, over, mut dice) =
+                (url.clone(), languages.to_vec(), Arc::clone(&over), dice.split());
+            clients.spawn(async move {
+                let mut results = Vec::new();
+                while !over.load(Ordering::Relaxed) {
+                    let program = Program::any(&mut dice, &languages, HOSTILE_ONE_IN);
+                    let answer = http::post(&url, &program.body, DEADLINE).await;
+                    results.push(program.judge(&answer, allowed));
+                    if !matches!(results.last(), Some(Ok(Got::Answer))) {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+                results
+            });
+        }
+        Self { over, clients }
+    }
+
+    /// Nothing more is sent.
+    fn end(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+    }
+
+    async fn results(mut self) -> Vec<Result<Got, String>> {
+        let mut all = Vec::new();
+        while let Some(results) = self.clients.join_next().await {
+            match results {
+                Ok(results) => all.extend(results),
+                Err(error) => all.push(Err(error.to_string())),
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,194 @@
+//! What is there of an executord and its executions when nothing runs, and what should not be.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::daemons::Daemons;
+use crate::inventory;
+
+/// What a supervisor is called.
+const SUPERVISOR: &str = "executor-sandbox";
+/// What executord keeps in its directory, beside the slots' directories.
+const KEPT: [&str; 4] = ["cgroups", "executord.lock", "executord.sock", "slots"];
+
+/// What was there before anything was executed.
+#[derive(Clone, Debug)]
+pub struct Before {
+    slots: u32,
+    mounts: Vec<String>,
+    /// Groups that somebody else made below executord's, each with its reason.
+    pub tolerated_groups: Vec<PathBuf>,
+}
+
+impl Before {
+    /// Look.
+    ///
+    /// # Errors
+    /// If `/proc` can not be read.
+    pub fn take(slots: u32) -> io::Result<Self> {
+        Ok(Self { slots, mounts: inventory::mounts(std::process::id())?, tolerated_groups: Vec::new() })
+    }
+
+    /// What is there and should not be, or should be and is not, while nothing runs; a sentence each.
+    ///
+    /// # Errors
+    /// If something can not be looked at; it may be going in this moment.
+    pub async fn compare(&self, daemons: &Daemons) -> io::Result<Vec<String>> {
+        let mut wrong = Vec::new();
+        let mut expect = |what: &str, empty: bool, found: &dyn std::fmt::Debug| {
+            if !empty {
+                wrong.push(format!("{what}: {found:?}"));
+            }
+        };
+        let status = daemons.try_status().await.map_err(io::Error::other)?;
+        let all_uids = daemons.uids.end() - daemons.uids.start() + 1;
+        expect("running", status.running == 0, &status.running);
+        expect("queued", status.queued == 0, &status.queued);
+        expect("withheld users", status.withheld_uids == 0, &status.withheld_uids);
+        expect("free users", status.free_uids == all_uids, &status.free_uids);
+
+        let processes = inventory::processes(&daemons.uids)?;
+        expect("processes of runs", processes.is_empty(), &processes);
+        let supervisors = supervisors(daemons)?;
+        let strays: Vec<_> = supervisors.iter().filter(|one| one.parent != daemons.executord_pid()).collect();
+        expect("supervisors of nobody", strays.is_empty(), &strays);
+        expect("supervisors", supervisors.len() == self.slots as usize, &supervisors);
+        let inits: Vec<_> = supervisors.iter().flat_map(|one| children(one.pid)).collect();
+        expect("inits", inits.is_empty(), &inits);
+
+        let slots: BTreeSet<_> = supervisors.iter().map(|one| one.label.clone()).collect();
+        let in_directory = entries(&daemons.runtime_directory())?;
+        let kept: BTreeSet<_> = KEPT.iter().map(|name| (*name).to_owned()).collect();
+        let more: Vec<_> = in_directory.difference(&kept).collect();
+        expect("files of executord", more.is_empty(), &more);
+        let directories = entries(&daemons.runtime_directory().join("slots"))?;
+        expect("directories of slots", directories == slots, &directories);
+
+        let mut groups = inventory::cgroups(&daemons.cgroup);
+        groups.retain(|group| {
+            let name = group.file_name().and_then(|name| name.to_str()).unwrap_or("");
+            name != daemons.cgroup && !slots.contains(name) && !self.tolerated_groups.contains(group)
+        });
+        expect("control groups", groups.is_empty(), &groups);
+
+        let mounts = inventory::mounts(std::process::id())?;
+        let more: Vec<_> = mounts.iter().filter(|mount| !self.mounts.contains(mount)).collect();
+        expect("mounts", mounts == self.mounts, &more);
+        let files = inventory::files(&daemons.uids);
+        expect("files of runs", files.is_empty(), &files);
+        let ipc = inventory::sysv_ipc(&daemons.uids)?;
+        expect("System V IPC of runs", ipc.is_empty(), &ipc);
+        Ok(wrong)
+    }
+
+    /// Wait until nothing is left.
+    ///
+    /// # Errors
+    /// In words, with what is.
+    pub async fn nothing_left(&self, daemons: &Daemons) -> Result<(), String> {
+        // The last look says what is wrong.
+        let mut last = "nothing could be looked at".to_owned();
+        for _ in 0..200 {
+            match self.compare(daemons).await {
+                Ok(wrong) if wrong.is_empty() => return Ok(()),
+                Ok(wrong) => last = wrong.join("; "),
+                Err(error) => last = error.to_string(),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Err(format!("left behind: {last}"))
+    }
+}
+
+/// A slot's supervisor.
+#[derive(Clone, Debug)]
+pub struct SupervisorProcess {
+    /// Its number.
+    pub pid: u32,
+    /// Its parent's.
+    pub parent: u32,
+    /// What its slot is called.
+    pub label: String,
+}
+
+/// The supervisors of this executord, or of one before it in the same directory.
+///
+/// # Errors
+/// If `/proc` can not be read.
+pub fn supervisors(daemons: &Daemons) -> io::Result<Vec<SupervisorProcess>> {
+    let slots = daemons.runtime_directory().join("slots");
+    let mut found = Vec::new();
+    for (pid, parent) in processes()? {
+        // Inits are forks of a supervisor and have the same command line.
+        let Some(label) = slot_of(pid, &slots) else { continue };
+        let parent_is_one = slot_of(parent, &slots).is_some();
+        if !parent_is_one {
+            found.push(SupervisorProcess { pid, parent, label });
+        }
+    }
+    Ok(found)
+}
+
+/// The processes that `pid` started and that live.
+#[must_use]
+pub fn children(pid: u32) -> Vec<u32> {
+    let all = processes().unwrap_or_default();
+    all.into_iter().filter(|(_, parent)| *parent == pid).map(|(pid, _)| pid).collect()
+}
+
+/// `kill -9`. False if it was gone.
+#[must_use]
+pub fn kill_process(pid: u32) -> bool {
+    kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).is_ok()
+}
+
+/// Send a signal; it may be gone.
+pub fn send(pid: u32, signal: Signal) {
+    let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
+}
+
+/// Whether a process runs; one that is only waited for does not.
+#[must_use]
+pub fn is_alive(pid: u32) -> bool {
+    processes().unwrap_or_default().iter().any(|(one, _)| *one == pid)
+}
+
+/// The slot that a process is the supervisor or an init of.
+fn slot_of(pid: u32, slots: &Path) -> Option<String> {
+    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut words =
+        words.split(|&byte| byte == 0).map(|word| PathBuf::from(String::from_utf8_lossy(word).into_owned()));
+    let (program, directory) = (words.next()?, words.next()?);
+    if !program.ends_with(SUPERVISOR) || directory.parent()? != slots {
+        return None;
+    }
+    Some(directory.file_name()?.to_str()?.to_owned())
+}
+
+/// Each process and its parent, but for those that have ended and are only waited for.
+fn processes() -> io::Result<Vec<(u32, u32)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
+        // After the name, which may hold anything, come the state and the parent.
+        let mut fields = stat.rsplit(") ").next().unwrap_or("").split(' ');
+        let (state, parent) = (fields.next(), fields.next().and_then(|parent| parent.parse().ok()));
+        if let (Some(state), Some(parent)) = (state, parent)
+            && state != "Z"
+        {
+            found.push((pid, parent));
+        }
+    }
+    Ok(found)
+}
+
+fn entries(directory: &Path) -> io::Result<BTreeSet<String>> {
+    let names = fs::read_dir(directory)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    names.collect()
+}

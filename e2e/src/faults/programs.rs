@@ -1,0 +1,323 @@
+//! Programs that carry a word which nobody else has, in their code and in their input, and repeat it in their output:
+//! whoever gets another's word has got another's answer.
+
+use serde_json::{Value, json};
+
+use super::dice::Dice;
+use crate::http::{Answer, HttpError};
+
+/// What every such word begins with.
+const MARK: &str = "nonce-";
+const DIGITS: usize = 16;
+/// SIGKILL: how a program ends whose sandbox was killed from outside.
+const KILLED: u64 = 9;
+
+/// A request, and what its answer must be.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// `python`, or for a hostile one what it tries.
+    pub name: &'static str,
+    /// The body of `POST /api/execute`.
+    pub body: Value,
+    words: [String; 2],
+    expected: Expected,
+}
+
+#[derive(Clone, Debug)]
+enum Expected {
+    /// Status `ok`, and this to the byte.
+    Output(String),
+    /// One of these statuses, and nothing on stdout but what it wrote itself.
+    Endings(&'static [&'static str]),
+}
+
+/// What came back for a program, if it is something that may come back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Got {
+    /// Its own right answer.
+    Answer,
+    /// Its own answer so far: its sandbox was killed.
+    Killed,
+    /// An error in words, with this code.
+    Error(String),
+    /// The connection ended.
+    Cut,
+}
+
+/// What may come back beside the right answer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Allowed {
+    /// Somebody kills sandboxes.
+    pub killed: bool,
+    /// Somebody kills webd.
+    pub cut: bool,
+    /// Something of ours fails.
+    pub errors: bool,
+}
+
+/// A friendly program in a language. `a` and `b` are its two words, `b` comes by stdin.
+const FRIENDLY: [(&str, &str); 9] = [
+    ("python", "import sys\nb = sys.stdin.read()\nprint('{a}', b)"),
+    (
+        "python",
+        "import sys, time\nprint('{a}', end=' ', flush=True)\ntime.sleep({nap} / 1000)\nprint(sys.stdin.read())",
+    ),
+    (
+        "javascript",
+        "const b = require('fs').readFileSync(0, 'utf8');\nsetTimeout(() => console.log('{a} ' + b), {nap});",
+    ),
+    ("bash", "read -r b\nprintf '{a} '\nsleep 0.{nap}\necho \"$b\""),
+    ("perl", "my $b = <STDIN>; print \"{a} $b\\n\";"),
+    ("lua", "print('{a} ' .. io.read('a'))"),
+    (
+        "c",
+        "#include <stdio.h>\nint main(void) { char b[99]; if (!fgets(b, 99, stdin)) return 1; printf(\"{a} %s\\n\", b); }",
+    ),
+    (
+        "cpp",
+        "#include <cstdio>\nint main() { char b[99]; if (!fgets(b, 99, stdin)) return 1; printf(\"{a} %s\\n\", b); }",
+    ),
+    (
+        "java",
+        "class Main { public static void main(String[] a) throws Exception { System.out.println(\"{a} \" + new String(System.in.readAllBytes())); } }",
+    ),
+];
+
+/// Each tries to take more than its share, or to stay. They say their word first.
+const HOSTILE: [Hostile; 9] = [
+    Hostile {
+        name: "fork bomb",
+        language: "python",
+        code: "print('{a}', flush=True)\nimport os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+        endings: &["timeout", "nonzero", "signal", "memory"],
+    },
+    Hostile {
+        name: "memory bomb",
+        language: "python",
+        code: "print('{a}', flush=True)\nall = []\nwhile True: all.append(bytearray(1 << 24))",
+        endings: &["memory", "nonzero", "timeout"],
+    },
+    Hostile {
+        name: "output flood",
+        language: "python",
+        code: "while True: print('{a}')",
+        endings: &["output_limit", "timeout"],
+    },
+    Hostile {
+        name: "disk filler",
+        language: "python",
+        code: "print('{a}', flush=True)\nfiles = []\nwhile True:\n    files.append(open(f'/tmp/{len(files)}', 'wb'))\n    files[-1].write(bytes(1 << 20))",
+        endings: &["nonzero", "timeout", "memory"],
+    },
+    Hostile {
+        name: "sleeper",
+        language: "python",
+        code: "print('{a}', flush=True)\nimport signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)",
+        endings: &["timeout"],
+    },
+    Hostile {
+        name: "orphans",
+        language: "python",
+        code: "print('{a}', flush=True)\nimport os, time\nfor i in range(8):\n    if os.fork() == 0:\n        os.setsid()\n        if os.fork() == 0: time.sleep(600)\n        os._exit(0)",
+        endings: &["ok"],
+    },
+    Hostile {
+        name: "spinner",
+        language: "javascript",
+        code: "require('fs').writeSync(1, '{a}\\n');\nfor (;;);",
+        endings: &["timeout"],
+    },
+    Hostile {
+        name: "compile bomb",
+        language: "cpp",
+        code: "// {a}\ntemplate <int N> struct S { S<N - 1> a; S<N - 2> b; };\ntemplate <> struct S<0> {}; template <> struct S<1> {};\nint main() { S<800> all; char big[1 << 30] = {1}; }",
+        endings: &["compile_error", "timeout", "memory", "signal", "output_limit", "nonzero"],
+    },
+    Hostile {
+        name: "large object",
+        language: "c",
+        code: "// {a}\nlong all[1 << 28] = {1};\nint main(void) { return 0; }",
+        endings: &["compile_error", "timeout", "memory", "signal", "output_limit", "nonzero"],
+    },
+];
+
+#[derive(Debug)]
+struct Hostile {
+    name: &'static str,
+    language: &'static str,
+    code: &'static str,
+    endings: &'static [&'static str],
+}
+
+/// What hostile programs are called.
+pub fn hostile_names() -> impl Iterator<Item = &'static str> {
+    HOSTILE.iter().map(|hostile| hostile.name)
+}
+
+impl Program {
+    /// One of the languages of `offered`, or, one time in so many, a hostile one.
+    pub fn any(dice: &mut Dice, offered: &[String], hostile_one_in: usize) -> Self {
+        if dice.below(hostile_one_in) == 0 {
+            let name = dice.choose(&HOSTILE).name;
+            return Self::hostile(dice, name);
+        }
+        let offered: Vec<_> =
+            FRIENDLY.iter().filter(|(language, _)| offered.iter().any(|name| name == language)).collect();
+        let (language, code) = dice.choose(&offered);
+        Self::of(dice, language, code)
+    }
+
+    /// Whether there is a friendly one in this language.
+    #[must_use]
+    pub fn exists(language: &str) -> bool {
+        FRIENDLY.iter().any(|(name, _)| *name == language)
+    }
+
+    /// A friendly one in this language.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn friendly(dice: &mut Dice, language: &str) -> Self {
+        let (language, code) = FRIENDLY.iter().find(|(name, _)| *name == language).expect("a language");
+        Self::of(dice, language, code)
+    }
+
+    fn of(dice: &mut Dice, language: &'static str, code: &str) -> Self {
+        let words = [word(dice), word(dice)];
+        let [a, b] = &words;
+        let code = code.replace("{a}", a).replace("{nap}", &(100 + dice.below(300)).to_string());
+        let body = json!({ "language": language, "code": code, "stdin": b });
+        let expected = Expected::Output(format!("{a} {b}\n"));
+        Self { name: language, body, words, expected }
+    }
+
+    /// The hostile one of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn hostile(dice: &mut Dice, name: &str) -> Self {
+        let Hostile { name, language, code, endings } =
+            HOSTILE.iter().find(|hostile| hostile.name == name).expect("a hostile program");
+        let words = [word(dice), word(dice)];
+        // Short, for there are many of them; the sleeper is to be ended by us.
+        let limits = json!({ "wall_ms": 1500, "cpu_ms": 1000 });
+        let body = json!({ "language": language, "code": code.replace("{a}", &words[0]), "limits": limits });
+        Self { name, body, words, expected: Expected::Endings(endings) }
+    }
+
+    /// What came back, in a form that can be counted.
+    ///
+    /// # Errors
+    /// In words, if it may not come back.
+    pub fn judge(&self, answer: &Result<Answer, HttpError>, allowed: Allowed) -> Result<Got, String> {
+        let wrong = |words: String| Err(format!("{}: {words}", self.name));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(HttpError::Late(_)) => return wrong("no answer at all".to_owned()),
+            Err(error) if allowed.cut => return cut(error).map_or_else(wrong, Ok),
+            Err(error) => return wrong(error.to_string()),
+        };
+        let json = &answer.json;
+        if let Some(foreign) =
+            words_in(&json.to_string()).find(|found| !self.words.iter().any(|own| own == found))
+        {
+            return wrong(format!("another's output: {foreign} in {json}"));
+        }
+        match answer.status {
+            200 => self.judge_result(json, allowed).map_or_else(wrong, Ok),
+            429 if answer.retry_after.is_none() => wrong("429 without Retry-After".to_owned()),
+            429 => Ok(Got::Error("busy".to_owned())),
+            status => match (json["error"].as_str(), json["code"].as_str()) {
+                (Some(words), Some(code)) if allowed.errors && status >= 500 && !words.is_empty() => {
+                    Ok(Got::Error(code.to_owned()))
+                }
+                _ => wrong(format!("HTTP {status}: {json}")),
+            },
+        }
+    }
+
+    fn judge_result(&self, json: &Value, allowed: Allowed) -> Result<Got, String> {
+        let (status, stdout) = (json["status"].as_str().unwrap_or(""), json["stdout"].as_str().unwrap_or(""));
+        let was_killed = allowed.killed && status == "signal" && json["signal"] == KILLED;
+        match &self.expected {
+            Expected::Output(all) if status == "ok" && stdout == all => Ok(Got::Answer),
+            Expected::Output(all) if was_killed && all.starts_with(stdout) => Ok(Got::Killed),
+            Expected::Output(all) => Err(format!("{all:?} expected, got {json}")),
+            Expected::Endings(endings) if endings.contains(&status) => Ok(Got::Answer),
+            Expected::Endings(_) if was_killed => Ok(Got::Killed),
+            Expected::Endings(endings) => Err(format!("one of {endings:?} expected, got {}", excerpt(json))),
+        }
+    }
+}
+
+/// A connection that ended, or was not taken. Anything else is not what a killed webd does.
+fn cut(error: &HttpError) -> Result<Got, String> {
+    match error {
+        HttpError::Connect(..) | HttpError::Http(_) | HttpError::Body(_) => Ok(Got::Cut),
+        other => Err(other.to_string()),
+    }
+}
+
+fn excerpt(json: &Value) -> String {
+    json.to_string().chars().take(600).collect()
+}
+
+fn word(dice: &mut Dice) -> String {
+    format!("{MARK}{:0DIGITS$x}", dice.throw())
+}
+
+/// The whole words in a text; one that is cut off at the end is a part of one.
+fn words_in(text: &str) -> impl Iterator<Item = &str> {
+    text.match_indices(MARK).filter_map(|(at, _)| {
+        let found = text.get(at..at + MARK.len() + DIGITS)?;
+        found[MARK.len()..].bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(found)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Allowed, Answer, Dice, Got, HttpError, Program};
+
+    fn judge(
+        program: &Program,
+        status: u16,
+        json: serde_json::Value,
+        allowed: Allowed,
+    ) -> Result<Got, String> {
+        program.judge(&Ok(Answer { status, retry_after: None, json }), allowed)
+    }
+
+    #[test]
+    fn only_ones_own_answer_or_an_error_in_words_may_come_back() {
+        let mut dice = Dice::new(1);
+        let (program, other) =
+            (Program::friendly(&mut dice, "python"), Program::friendly(&mut dice, "python"));
+        let [a, b] = &program.words;
+        let right = json!({ "status": "ok", "stdout": format!("{a} {b}\n") });
+        let foreign = json!({ "status": "ok", "stdout": format!("{a} {}\n", other.words[1]) });
+        let cut_off = json!({ "status": "signal", "signal": 9, "stdout": a });
+        let words = json!({ "error": "try again", "code": "unavailable" });
+        let (none, all) = (Allowed::default(), Allowed { killed: true, cut: true, errors: true });
+        assert_eq!(judge(&program, 200, right.clone(), none), Ok(Got::Answer));
+        assert_eq!(judge(&program, 200, cut_off.clone(), all), Ok(Got::Killed));
+        assert_eq!(judge(&program, 503, words.clone(), all), Ok(Got::Error("unavailable".to_owned())));
+        assert_eq!(
+            program.judge(&Err(HttpError::Connect(String::new(), std::io::Error::other("")),), all),
+            Ok(Got::Cut)
+        );
+        for (status, json, allowed) in [
+            (200, foreign.clone(), none),
+            (500, foreign, all),
+            (200, cut_off, none),
+            (503, words.clone(), none),
+            (429, words, all),
+            (500, json!({ "error": "" }), all),
+            (200, json!({ "status": "ok", "stdout": "" }), all),
+        ] {
+            assert!(judge(&program, status, json.clone(), allowed).is_err(), "{status} {json}");
+        }
+        assert!(judge(&other, 200, right, all).is_err());
+    }
+}
