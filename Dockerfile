@@ -1,0 +1,34 @@
+# One image for both services of compose.yaml: the daemons, the command line tool and four toolchains.
+# The page is in it if it was built before (webd/web/dist).
+
+# Anything Debian-like with Rust and apt.
+ARG BUILDER=docker.io/library/rust:1-bookworm
+ARG RUNTIME=docker.io/library/debian:12-slim
+
+FROM ${BUILDER} AS build
+RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-headless && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+RUN cargo build --release --locked -p executord -p sandbox -p webd -p cli
+# Where the package puts them; see executord/Cargo.toml.
+RUN scripts/languages.sh /image/usr/lib/executor/languages \
+    && rm -rf /image/usr/lib/executor/languages/go/cache \
+    && install -Dt /image/usr/sbin target/release/executord target/release/webd \
+    && install -Dt /image/usr/bin target/release/executor \
+    && install -Dt /image/usr/lib/executor target/release/executor-sandbox \
+    && install -Dm 644 -t /image/etc/executor systemd/etc/*.toml \
+    && mkdir -p /image/usr/share/executor \
+    && if [ -d webd/web/dist ]; then cp -r webd/web/dist /image/usr/share/executor/web; fi
+
+FROM ${RUNTIME}
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ openjdk-17-jdk-headless nodejs python3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --system executor \
+    && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
+    && install -d -m 750 -g executor /run/executor
+COPY --from=build /image/ /
+# As webd: what faces the network is what runs unless somebody says otherwise.
+USER executor-webd
+EXPOSE 3000
+CMD ["webd", "--listen", "0.0.0.0:3000"]
