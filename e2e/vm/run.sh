@@ -45,7 +45,7 @@ timeout "${EXECUTOR_VM_PATIENCE:-3600}" qemu-system-x86_64 -accel "$accelerate" 
     -kernel "$dir/vmlinuz" -initrd "$dir/initrd" \
     -append "root=/dev/vda rw console=ttyS0 quiet loglevel=3 systemd.show_status=false systemd.unified_cgroup_hierarchy=1" \
     $(disk "$dir/disk.ext4" off) $(disk "$dir/in.tar" on) $(disk "$dir/out.tar" off) </dev/null 2>&1 |
-    tr -d '\r' | tee "$dir/console.log" | grep --line-buffered '^## ' || true
+    stdbuf -oL tr -d '\r' | tee "$dir/console.log" | grep --line-buffered '^## ' || true
 rm -f "$dir/disk.ext4"
 
 tar -xf "$dir/out.tar" -C "$dir/result" 2>/dev/null || true
