@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::Group;
@@ -41,6 +42,9 @@ const MAX_CONNECTIONS: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is looked at whether our socket is still where clients look for it.
 const LOOK_FOR_SOCKET: Duration = Duration::from_secs(1);
+/// How long a daemon that was killed may keep its lock, and how often that is looked at.
+const UNLOCKED_WITHIN: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_WITHIN: Duration = Duration::from_secs(5);
 /// Threads that carry connections; the programs have the rest of the machine.
@@ -387,17 +391,25 @@ fn prepare_directory(config: &Config, group: Option<u32>) -> io::Result<()> {
     fs::set_permissions(directory, Permissions::from_mode(0o750))
 }
 
-/// Only one daemon may have a runtime directory.
+/// Only one daemon may have a runtime directory. One that was killed while it started a process left the lock to that
+/// process, which lets go of it in a moment.
 fn lock(config: &Config) -> Result<Flock<File>, DaemonError> {
     let path = config.runtime_directory.join("executord.lock");
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = file.map_err(doing(format!("open {}", path.display())))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|_| {
-        DaemonError::Refused(format!(
-            "another executord is running in {}",
-            config.runtime_directory.display()
-        ))
-    })
+    let mut file = file.map_err(doing(format!("open {}", path.display())))?;
+    let deadline = Instant::now() + UNLOCKED_WITHIN;
+    loop {
+        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => return Ok(lock),
+            Err((_, Errno::EWOULDBLOCK)) if Instant::now() > deadline => {
+                let words = "another executord is running in";
+                return Err(DaemonError::Refused(format!("{words} {}", config.runtime_directory.display())));
+            }
+            Err((file, Errno::EWOULDBLOCK)) => file,
+            Err((_, error)) => return Err(doing(format!("lock {}", path.display()))(error.into())),
+        };
+        std::thread::sleep(LOCK_PAUSE);
+    }
 }
 
 /// Who made the socket, and removes it.
