@@ -1,6 +1,8 @@
 //! JSON over HTTP/1.1, one connection a request, bounded in time and size.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +11,7 @@ use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Bytes of an answer: output of each kind, in JSON where a byte may become six, with room to spare.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
@@ -60,7 +62,20 @@ pub struct Answer {
 /// # Errors
 /// [`HttpError`] if no JSON comes back before the deadline, whatever the HTTP status.
 pub async fn post(address: &Uri, body: &Value, deadline: Duration) -> Result<Answer, HttpError> {
-    within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()))).await
+    within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), None)).await
+}
+
+/// [`post`] from another address of this host, for a server that tells clients apart by it.
+///
+/// # Errors
+/// As [`post`].
+pub async fn post_from(
+    from: Ipv4Addr,
+    address: &Uri,
+    body: &Value,
+    deadline: Duration,
+) -> Result<Answer, HttpError> {
+    within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), Some(from))).await
 }
 
 /// `GET` a JSON answer.
@@ -68,7 +83,16 @@ pub async fn post(address: &Uri, body: &Value, deadline: Duration) -> Result<Ans
 /// # Errors
 /// As [`post`].
 pub async fn get(address: &Uri, deadline: Duration) -> Result<Answer, HttpError> {
-    within(deadline, exchange(Method::GET, address, Bytes::new())).await
+    within(deadline, exchange(Method::GET, address, Bytes::new(), None)).await
+}
+
+async fn connect(peer: (&str, u16), from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect(peer).await };
+    let address =
+        lookup_host(peer).await?.find(SocketAddr::is_ipv4).ok_or(io::ErrorKind::AddrNotAvailable)?;
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((from, 0)))?;
+    socket.connect(address).await
 }
 
 async fn within<T>(
@@ -78,7 +102,12 @@ async fn within<T>(
     tokio::time::timeout(deadline, work).await.map_err(|_| HttpError::Late(deadline))?
 }
 
-async fn exchange(method: Method, address: &Uri, body: Bytes) -> Result<Answer, HttpError> {
+async fn exchange(
+    method: Method,
+    address: &Uri,
+    body: Bytes,
+    from: Option<Ipv4Addr>,
+) -> Result<Answer, HttpError> {
     let malformed = || HttpError::Address(address.to_string());
     let authority = address.authority().ok_or_else(malformed)?;
     if address.scheme_str() != Some("http") {
@@ -86,7 +115,7 @@ async fn exchange(method: Method, address: &Uri, body: Bytes) -> Result<Answer, 
     }
     let peer = (authority.host(), authority.port_u16().unwrap_or(80));
     let stream =
-        TcpStream::connect(peer).await.map_err(|error| HttpError::Connect(authority.to_string(), error))?;
+        connect(peer, from).await.map_err(|error| HttpError::Connect(authority.to_string(), error))?;
     let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::builder()
         .method(method)

@@ -10,4 +10,5 @@ pub mod daemons;
 pub mod faults;
 pub mod http;
 pub mod inventory;
+pub mod soak;
 pub mod socket;

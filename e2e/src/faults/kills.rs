@@ -122,7 +122,7 @@ pub async fn run(
 }
 
 /// Of the languages that programs are written in, those that this host has.
-pub(super) async fn offered(daemons: &Daemons) -> io::Result<Vec<String>> {
+pub(crate) async fn offered(daemons: &Daemons) -> io::Result<Vec<String>> {
     let answer = http::get(&daemons.url("/api/languages"), DEADLINE).await.map_err(io::Error::other)?;
     let languages = answer.json.as_array().cloned().unwrap_or_default();
     let available = languages.iter().filter(|language| language["available"] == true);

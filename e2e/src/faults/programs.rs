@@ -56,12 +56,13 @@ pub struct Allowed {
 }
 
 /// A friendly program in a language. `a` and `b` are its two words, `b` comes by stdin.
-const FRIENDLY: [(&str, &str); 9] = [
+const FRIENDLY: [(&str, &str); 10] = [
     ("python", "import sys\nb = sys.stdin.read()\nprint('{a}', b)"),
     (
         "python",
         "import sys, time\nprint('{a}', end=' ', flush=True)\ntime.sleep({nap} / 1000)\nprint(sys.stdin.read())",
     ),
+    ("javascript", "console.log('{a} ' + require('fs').readFileSync(0, 'utf8'));"),
     (
         "javascript",
         "const b = require('fs').readFileSync(0, 'utf8');\nsetTimeout(() => console.log('{a} ' + b), {nap});",

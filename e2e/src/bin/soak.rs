@@ -1,0 +1,111 @@
+//! Soak real daemons in friendly and hostile programs, and time friendly ones beside each hostile one.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::Parser;
+use e2e::faults::dice::Dice;
+use e2e::faults::programs::Got;
+use e2e::soak::{self, Soaked, neighbours};
+
+/// Executions of each program beside each neighbour that are timed: one for so many seconds, within these bounds.
+const SECONDS_A_SAMPLE: u64 = 10;
+const SAMPLES: (u64, u64) = (5, 25);
+
+/// Friendly and hostile programs together at several times capacity; 1 if something is not as docs/reliability.md
+/// promises. Needs root
+#[derive(Parser)]
+#[command(name = "soak")]
+struct Arguments {
+    /// How long programs are sent; timing them beside each other comes on top
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u64).range(10..))]
+    seconds: u64,
+    /// What random choices come from; left out: the time
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(now);
+    tell(&format!("seed {seed}"));
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return complain(&error.to_string()),
+    };
+    match runtime.block_on(run(arguments.seconds, &mut Dice::new(seed))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => complain(&error.to_string()),
+    }
+}
+
+async fn run(seconds: u64, dice: &mut Dice) -> std::io::Result<bool> {
+    let (daemons, before) = soak::start().await?;
+    let soaked = soak::soak(&daemons, &before, Duration::from_secs(seconds), dice).await?;
+    tell_soaked(&soaked);
+    let samples = (seconds / SECONDS_A_SAMPLE).clamp(SAMPLES.0, SAMPLES.1);
+    let samples = usize::try_from(samples).map_err(std::io::Error::other)?;
+    let all = neighbours::measure(&daemons, samples, dice).await.map_err(std::io::Error::other)?;
+    Ok(tell_neighbours(&all) & soaked.wrong.is_empty())
+}
+
+fn tell_soaked(soaked: &Soaked) {
+    let mut programs: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
+    for ((name, got), count) in &soaked.got {
+        let (answered, busy) = programs.entry(name).or_default();
+        *(if *got == Got::Answer { answered } else { busy }) += count;
+    }
+    tell("program             answered  busy (429)");
+    for (name, (answered, busy)) in &programs {
+        tell(&format!("{name:18} {answered:9} {busy:11}"));
+    }
+    let (answered, busy) = programs.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    tell(&format!("{:18} {answered:9} {busy:11}", "all"));
+    tell("");
+    tell("at the middle of the        first quarter  last quarter  may be more by");
+    for quantity in &soaked.watched {
+        let soak::watch::Quantity { name, first, last, may_grow } = quantity;
+        tell(&format!("{name:27} {first:13} {last:13} {may_grow:15}"));
+    }
+    tell("");
+    for words in soaked.wrong.iter().collect::<BTreeSet<_>>() {
+        tell(&format!("WRONG: {words}"));
+    }
+}
+
+/// A table. Whether all of it is within bounds.
+fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
+    let heads = neighbours::TIMED.map(|name| format!("{name:>10} p50     p95  ratio"));
+    tell(&format!("beside          {}", heads.concat()));
+    let mut fine = true;
+    for beside in all {
+        let columns = beside.times.iter().zip(&beside.ratios).map(|((middle, end), ratio)| {
+            format!("{:>11} ms {:>4} ms {ratio:>6.2}", middle.as_millis(), end.as_millis())
+        });
+        tell(&format!("{:16}{}", beside.neighbour, columns.collect::<String>()));
+        if beside.ratios.iter().any(|ratio| *ratio > neighbours::MAY_BE) {
+            fine = false;
+            tell(&format!("WRONG: more than {} times beside {}", neighbours::MAY_BE, beside.neighbour));
+        }
+    }
+    fine
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+fn tell(line: &str) {
+    // Who closed our stdout does not want to know.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn complain(words: &str) -> ExitCode {
+    eprintln!("{words}");
+    ExitCode::from(2)
+}

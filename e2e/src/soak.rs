@@ -1,0 +1,114 @@
+//! Friendly and hostile programs together at several times capacity: every request is answered, with its own output,
+//! the daemons stay as large as they are ([`watch`]), and nobody suffers from a hostile neighbour ([`neighbours`]).
+
+pub mod neighbours;
+pub mod watch;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use hyper::Uri;
+use tokio::task::JoinSet;
+
+use crate::daemons::{Daemons, Settings};
+use crate::faults::dice::Dice;
+use crate::faults::kills::{LIMITS, offered};
+use crate::faults::left::Before;
+use crate::faults::programs::{Allowed, Got, Program};
+use crate::http;
+use watch::Watch;
+
+/// Clients, each with an address of its own, and the requests that each has on its way at one time.
+const CLIENTS: u8 = 12;
+const AT_ONCE: u8 = 3;
+/// Requests that may wait; with those that run, less than half of what clients send at one time.
+const QUEUE: u32 = 12;
+/// One in so many programs is hostile.
+const HOSTILE_ONE_IN: usize = 3;
+/// How long a request may take, its wait included, before it counts as never answered.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+/// How long a client that is told to come back later stays away: never as long as it is told, for it is here to press.
+const STAYS_AWAY: Duration = Duration::from_millis(300);
+
+/// What came of it.
+#[derive(Clone, Debug, Default)]
+pub struct Soaked {
+    /// What clients got, by program.
+    pub got: BTreeMap<(&'static str, Got), u32>,
+    /// How the daemons fared.
+    pub watched: Vec<watch::Quantity>,
+    /// What was not as promised, in words.
+    pub wrong: Vec<String>,
+}
+
+/// Daemons to soak, as many slots as cores.
+///
+/// # Errors
+/// If they do not come up.
+pub async fn start() -> io::Result<(Daemons, Before)> {
+    let slots =
+        std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    let daemons =
+        Daemons::start(&Settings { slots, queue: QUEUE, more: LIMITS.to_owned(), ..Settings::default() })
+            .await?;
+    Ok((daemons, Before::take(slots)?))
+}
+
+/// Send programs for so long.
+///
+/// # Errors
+/// If the daemons can not be looked at.
+pub async fn soak(
+    daemons: &Daemons,
+    before: &Before,
+    lasts: Duration,
+    dice: &mut Dice,
+) -> io::Result<Soaked> {
+    let languages = offered(daemons).await?;
+    let until = Instant::now() + lasts;
+    let mut clients = JoinSet::new();
+    for client in 0..CLIENTS {
+        for _ in 0..AT_ONCE {
+            let address = Ipv4Addr::new(127, 0, 1, client + 1);
+            clients.spawn(send(address, daemons.url("/api/execute"), languages.clone(), dice.split(), until));
+        }
+    }
+    let mut watch = Watch::default();
+    while Instant::now() < until {
+        watch.look(daemons)?;
+        tokio::time::sleep(watch::EVERY).await;
+    }
+    let mut soaked = Soaked::default();
+    while let Some(results) = clients.join_next().await {
+        for (name, result) in results.map_err(io::Error::other)? {
+            match result {
+                Ok(got) => *soaked.got.entry((name, got)).or_default() += 1,
+                Err(words) => soaked.wrong.push(words),
+            }
+        }
+    }
+    soaked.watched = watch.quantities();
+    soaked.wrong.extend(soaked.watched.iter().filter_map(watch::Quantity::grew));
+    if let Err(words) = before.nothing_left(daemons).await {
+        soaked.wrong.push(words);
+    }
+    Ok(soaked)
+}
+
+type Results = Vec<(&'static str, Result<Got, String>)>;
+
+async fn send(from: Ipv4Addr, url: Uri, languages: Vec<String>, mut dice: Dice, until: Instant) -> Results {
+    let mut results = Vec::new();
+    while Instant::now() < until {
+        let program = Program::any(&mut dice, &languages, HOSTILE_ONE_IN);
+        let answer = http::post_from(from, &url, &program.body, ANSWERED_WITHIN).await;
+        let got = program.judge(&answer, Allowed::default());
+        if got != Ok(Got::Answer) {
+            tokio::time::sleep(STAYS_AWAY).await;
+        }
+        results.push((program.name, got));
+    }
+    results
+}

@@ -1,0 +1,112 @@
+//! How large the daemons are while they work, at first and at last.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::daemons::Daemons;
+use crate::inventory;
+
+/// How often it is looked.
+pub const EVERY: Duration = Duration::from_millis(500);
+
+/// How much more there may be of something in the last quarter than in the first, at the middle of each: what is on
+/// its way in one moment and not in another. A leak of a buffer, a descriptor or a group a request would be more.
+const MAY_GROW: [(&str, u64); 8] = [
+    ("memory of executord, KiB", 16 * 1024),
+    ("memory of webd, KiB", 32 * 1024),
+    ("open files of executord", 24),
+    ("open files of webd", 24),
+    ("threads of executord", 2),
+    ("processes below executord", 100),
+    ("control groups", 0),
+    ("mounts of executord's", 0),
+];
+
+/// Looks at the daemons.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    seen: Vec<[u64; MAY_GROW.len()]>,
+}
+
+/// How much there was of something, at the middle of the first quarter's looks and of the last one's.
+#[derive(Clone, Debug)]
+pub struct Quantity {
+    /// Of what.
+    pub name: &'static str,
+    /// In the first quarter.
+    pub first: u64,
+    /// In the last.
+    pub last: u64,
+    /// How much more that may be.
+    pub may_grow: u64,
+}
+
+impl Quantity {
+    /// In words, if it is too much.
+    #[must_use]
+    pub fn grew(&self) -> Option<String> {
+        let Self { name, first, last, may_grow } = self;
+        (*last > first + may_grow).then(|| format!("{name}: {first} at first and {last} at last"))
+    }
+}
+
+impl Watch {
+    /// Look once more.
+    ///
+    /// # Errors
+    /// If a daemon is gone.
+    pub fn look(&mut self, daemons: &Daemons) -> io::Result<()> {
+        let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
+        let threads = std::fs::read_dir(format!("/proc/{executord}/task"))?.count();
+        // Others mount things on this host too.
+        let mounts = inventory::mounts(executord)?;
+        let mounts = mounts.iter().filter(|mount| Path::new(mount).starts_with(daemons.directory()));
+        self.seen.push([
+            inventory::resident_bytes(executord)? / 1024,
+            inventory::resident_bytes(webd)? / 1024,
+            inventory::open_files(executord)? as u64,
+            inventory::open_files(webd)? as u64,
+            threads as u64,
+            inventory::descendants(executord)?.len() as u64,
+            inventory::cgroups(&daemons.cgroup).len() as u64,
+            mounts.count() as u64,
+        ]);
+        Ok(())
+    }
+
+    /// What was seen.
+    #[must_use]
+    pub fn quantities(&self) -> Vec<Quantity> {
+        let quarter = self.seen.len() / 4;
+        let (first, last) = (&self.seen[..quarter], &self.seen[self.seen.len() - quarter..]);
+        let quantities = MAY_GROW.iter().enumerate();
+        let quantities = quantities.map(|(number, &(name, may_grow))| Quantity {
+            name,
+            first: middle(first.iter().map(|look| look[number])),
+            last: middle(last.iter().map(|look| look[number])),
+            may_grow,
+        });
+        quantities.collect()
+    }
+}
+
+fn middle(values: impl Iterator<Item = u64>) -> u64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_unstable();
+    values.get(values.len() / 2).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAY_GROW, Watch};
+
+    #[test]
+    fn only_what_grows_beyond_its_bound_is_told() {
+        let grown = |by: u64| {
+            let seen = (0..8).map(|look| [if look < 6 { 100 } else { 100 + by }; MAY_GROW.len()]).collect();
+            Watch { seen }.quantities().iter().filter(|quantity| quantity.grew().is_some()).count()
+        };
+        assert_eq!([grown(0), grown(1), grown(1 << 30)], [0, 2, MAY_GROW.len()]);
+    }
+}
