@@ -95,21 +95,29 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
 #[derive(Debug)]
 pub struct Frames<In, Out> {
     lengths: LengthDelimitedCodec,
+    within_frame: bool,
     messages: PhantomData<fn(Out) -> In>,
 }
 
 impl<In, Out> Frames<In, Out> {
     fn with_max(max: usize) -> Self {
         let lengths = LengthDelimitedCodec::builder().max_frame_length(max).new_codec();
-        Self { lengths, messages: PhantomData }
+        Self { lengths, within_frame: false, messages: PhantomData }
+    }
+
+    /// Some of a frame was read, and not yet all of it. What was read need not be in the buffer: the length is
+    /// taken out of it as soon as it is whole.
+    #[must_use]
+    pub const fn is_within_frame(&self) -> bool {
+        self.within_frame
     }
 
     /// The same connection after its hello: other messages, longer frames.
     #[must_use]
     pub fn after_hello<NewIn, NewOut>(self) -> Frames<NewIn, NewOut> {
-        let Self { mut lengths, .. } = self;
+        let Self { mut lengths, within_frame, .. } = self;
         lengths.set_max_frame_length(MAX_FRAME);
-        Frames { lengths, messages: PhantomData }
+        Frames { lengths, within_frame, messages: PhantomData }
     }
 }
 
@@ -126,9 +134,16 @@ impl<In: DeserializeOwned, Out> Decoder for Frames<In, Out> {
     type Error = CodecError;
 
     fn decode(&mut self, source: &mut BytesMut) -> Result<Option<In>, CodecError> {
+        let has_more = !source.is_empty();
         match self.lengths.decode(source)? {
-            Some(frame) => decode(&frame).map(Some),
-            None => Ok(None),
+            Some(frame) => {
+                self.within_frame = false;
+                decode(&frame).map(Some)
+            }
+            None => {
+                self.within_frame |= has_more;
+                Ok(None)
+            }
         }
     }
 }

@@ -1,11 +1,25 @@
-//! Raw HTTP against webd: the `http` cases of `protocol.json`.
+//! Raw HTTP against webd: the `http` cases of `protocol.json`, and our own of the same form in
+//! `e2e/attacks/wire.json`.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use futures_util::future::join_all;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use super::expect::excerpt;
+use super::raw::{self, Answer, Connection, PATIENCE};
 use super::target::Target;
-use super::verdict::Verdict;
+use super::verdict::{Level, Verdict};
+use crate::inventory;
 
 /// Where verdicts go, and which cases are wanted.
 pub struct Sink<'a> {
@@ -19,10 +33,554 @@ pub struct Sink<'a> {
     pub patience: Duration,
 }
 
-/// Run them.
+impl Sink<'_> {
+    /// Whether to run a case that may take so long.
+    pub fn takes(&mut self, id: &str, class: &str, length: Duration) -> bool {
+        if !(self.wanted)(id, class) {
+            return false;
+        }
+        if length > self.patience {
+            self.left_out.push(id.to_owned());
+            return false;
+        }
+        true
+    }
+
+    /// Take the end of a case.
+    pub fn end(&mut self, id: &str, began: Instant, failures: Vec<String>) {
+        let (id, took) = (id.to_owned(), began.elapsed());
+        (self.note)(Verdict { id, level: Level::Must, failures, took, reason: None });
+    }
+}
+
+/// How often a deadline of a case may pass before it counts: this host may have other things to do.
+const GENEROSITY: u32 = 2;
+/// What a case takes that waits for deadlines or opens thousands of connections.
+const LONG: Duration = Duration::from_secs(30);
+/// What a daemon's memory may grow by in a flood.
+const GROWTH: u64 = 64 << 20;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Case {
+    id: String,
+    class: String,
+    method: Option<String>,
+    path: Option<String>,
+    also_paths: Vec<String>,
+    headers: serde_json::Map<String, Value>,
+    body: Option<String>,
+    body_b64: Option<String>,
+    body_gen: Option<Generated>,
+    body_gzip_of: Option<Generated>,
+    headers_gen: Option<GeneratedHeaders>,
+    chunked: bool,
+    raw: Option<String>,
+    slow: Option<Slow>,
+    slow_read: Option<SlowRead>,
+    half_close: Option<String>,
+    pipeline: Vec<String>,
+    parallel: Option<usize>,
+    note: Option<String>,
+    expect: Expect,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Expect {
+    http_status_in: Option<Vec<u16>>,
+    closed_or_status: Option<Vec<u16>>,
+    within_ms: Option<u64>,
+    closed_within_ms: Option<u64>,
+    max_daemon_rss_growth_bytes: Option<u64>,
+    response_headers_absent: Vec<String>,
+    body_not_contains: Vec<String>,
+    after: Vec<String>,
+    must: Option<String>,
+    or_result: Option<String>,
+    one_of: Vec<String>,
+    responses: Option<String>,
+    log: Option<String>,
+    #[serde(rename = "while")]
+    meanwhile: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Generated {
+    prefix: String,
+    repeat: String,
+    count: usize,
+    suffix: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GeneratedHeaders {
+    count: usize,
+    name: String,
+    value: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slow {
+    connections: usize,
+    send: String,
+    drip: String,
+    every_ms: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SlowRead {
+    connections: usize,
+    request: String,
+    rcvbuf: u32,
+    read_bytes_per_s: u32,
+}
+
+/// Run the cases of a file.
 ///
 /// # Errors
-/// If there are none.
-pub async fn run(_directory: &Path, _target: &Target, _sink: &mut Sink<'_>) -> io::Result<()> {
+/// If there are none, or one that is not understood.
+pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Result<()> {
+    for case in load(file)? {
+        let slow = case.slow.is_some() || case.slow_read.is_some() || case.parallel.is_some();
+        let length = if slow { LONG } else { Duration::ZERO };
+        if !sink.takes(&case.id, &case.class, length) {
+            continue;
+        }
+        let began = Instant::now();
+        let failures = attack(&case, target).await;
+        sink.end(&case.id, began, failures);
+    }
     Ok(())
+}
+
+fn load(file: &Path) -> io::Result<Vec<Case>> {
+    let in_words = |error: String| io::Error::other(format!("{}: {error}", file.display()));
+    let text = std::fs::read(file).map_err(|error| in_words(error.to_string()))?;
+    let mut all: Value = serde_json::from_slice(&text).map_err(|error| in_words(error.to_string()))?;
+    serde_json::from_value(all["http"].take()).map_err(|error| in_words(error.to_string()))
+}
+
+/// What was seen of one request: an answer, or a connection that was closed without.
+type Reply = io::Result<Option<Answer>>;
+
+async fn attack(case: &Case, target: &Target) -> Vec<String> {
+    let growth = Growth::begin(target);
+    let mut failures = match drive(case, target).await {
+        Ok(failures) => failures,
+        Err(error) => vec![format!("{error}")],
+    };
+    let most = case.expect.max_daemon_rss_growth_bytes.or_else(|| case.parallel.map(|_| GROWTH));
+    failures.extend(most.and_then(|most| growth.end(most).err()));
+    failures.extend(target.is_alive().err());
+    if !case.expect.after.is_empty() || case.parallel.is_some() || case.slow.is_some() {
+        failures.extend(target.greet("python").await.err());
+    }
+    failures
+}
+
+async fn drive(case: &Case, target: &Target) -> io::Result<Vec<String>> {
+    if let Some(slow) = &case.slow {
+        return Ok(drip(slow, &case.expect, target).await);
+    }
+    if let Some(slow) = &case.slow_read {
+        return Ok(read_slowly(slow, &case.expect, target).await);
+    }
+    if let Some(count) = case.parallel {
+        return Ok(flood(case, count, target).await);
+    }
+    if !case.pipeline.is_empty() {
+        return pipeline(&case.pipeline, target).await;
+    }
+    if case.half_close.is_some() {
+        return half_close(case, target).await;
+    }
+    let mut failures = Vec::new();
+    let paths = case.path.iter().chain(&case.also_paths).map(|path| Some(&**path));
+    let paths: Vec<_> = if case.path.is_some() { paths.collect() } else { vec![None] };
+    for path in paths {
+        let began = Instant::now();
+        let reply = exchange(case, path, target).await;
+        failures.extend(judge(case, path, &reply, began.elapsed(), target));
+    }
+    Ok(failures)
+}
+
+/// Send what a case says, and hear the answer, which may come before all is sent.
+async fn exchange(case: &Case, path: Option<&str>, target: &Target) -> Reply {
+    let stream = TcpStream::connect(target.address).await?;
+    let (reader, mut writer) = stream.into_split();
+    let bytes = head_and_body(case, path)?;
+    let body = case.body_gen.clone();
+    let chunked = case.chunked;
+    let sending = tokio::spawn(async move {
+        // The other side may hang up in the middle of it; what it said before is what counts.
+        if writer.write_all(&bytes).await.is_ok()
+            && let Some(body) = body
+        {
+            let _ = stream_body(&mut writer, &body, chunked).await;
+        }
+        writer
+    });
+    let answer = Connection::over(reader).answer(Duration::from_secs(30)).await;
+    sending.abort();
+    answer
+}
+
+fn head_and_body(case: &Case, path: Option<&str>) -> io::Result<Vec<u8>> {
+    if let Some(raw) = &case.raw {
+        return Ok(raw.clone().into_bytes());
+    }
+    let mut headers: Vec<(String, String)> = case
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+        .collect();
+    if let Some(GeneratedHeaders { count, name, value }) = &case.headers_gen {
+        headers.extend((0..*count).map(|number| (name.replace("%d", &number.to_string()), value.clone())));
+    }
+    let mut body = Vec::new();
+    if let Some(text) = &case.body {
+        body = text.clone().into_bytes();
+    } else if let Some(text) = &case.body_b64 {
+        body = BASE64_STANDARD.decode(text).map_err(io::Error::other)?;
+    } else if let Some(bomb) = &case.body_gzip_of {
+        body = gzip_of(bomb)?;
+    } else if let Some(generated) = &case.body_gen {
+        headers.push(if case.chunked {
+            ("transfer-encoding".to_owned(), "chunked".to_owned())
+        } else {
+            ("content-length".to_owned(), generated.length().to_string())
+        });
+    }
+    let method = case.method.as_deref().unwrap_or("POST");
+    Ok(raw::request(method, path.unwrap_or("/api/execute"), &headers, &body))
+}
+
+impl Generated {
+    const fn length(&self) -> usize {
+        self.prefix.len() + self.repeat.len() * self.count + self.suffix.len()
+    }
+}
+
+/// Never all of it at once.
+async fn stream_body(
+    writer: &mut (impl AsyncWriteExt + Unpin),
+    body: &Generated,
+    chunked: bool,
+) -> io::Result<()> {
+    let at_once = (1 << 20) / body.repeat.len().max(1);
+    let block = body.repeat.repeat(at_once.min(body.count));
+    let mut send = async |bytes: &[u8]| -> io::Result<()> {
+        if chunked && !bytes.is_empty() {
+            writer.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
+        }
+        writer.write_all(bytes).await?;
+        if chunked && !bytes.is_empty() { writer.write_all(b"\r\n").await } else { Ok(()) }
+    };
+    send(body.prefix.as_bytes()).await?;
+    let mut left = body.count;
+    while left > 0 {
+        let now = left.min(at_once);
+        send(&block.as_bytes()[..now * body.repeat.len()]).await?;
+        left -= now;
+    }
+    send(body.suffix.as_bytes()).await?;
+    if chunked { writer.write_all(b"0\r\n\r\n").await } else { Ok(()) }
+}
+
+/// Members one after the other are one file: gzip(1).
+fn gzip_of(bomb: &Generated) -> io::Result<Vec<u8>> {
+    const MEMBER: usize = 16 << 20;
+    let mut gzip = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut input = gzip.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    let text = bomb.repeat.repeat(MEMBER / bomb.repeat.len().max(1));
+    let writing = std::thread::spawn(move || input.write_all(text.as_bytes()));
+    let member = gzip.wait_with_output()?.stdout;
+    writing.join().map_err(|_| io::ErrorKind::Other)??;
+    Ok(member.repeat((bomb.count * bomb.repeat.len()).div_ceil(MEMBER)))
+}
+
+fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target: &Target) -> Vec<String> {
+    let expect = &case.expect;
+    let mut failures = Vec::new();
+    let mut fail =
+        |words: String| failures.push(path.map_or_else(|| words.clone(), |path| format!("{path}: {words}")));
+    if expect.within_ms.is_some_and(|most| took > Duration::from_millis(most) * GENEROSITY) {
+        fail(format!("took {} ms", took.as_millis()));
+    }
+    let status = match reply {
+        Ok(answer) => answer.as_ref().map(|answer| answer.status),
+        // A connection that is cut while a body is still on its way is closed.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
+        Err(error) => {
+            fail(format!("no answer: {error}"));
+            return failures;
+        }
+    };
+    if let Some(allowed) = &expect.closed_or_status
+        && status.is_some_and(|status| !allowed.contains(&status))
+    {
+        fail(format!("HTTP {status:?}"));
+    }
+    let empty = Vec::new();
+    let answer = reply.as_ref().ok().and_then(Option::as_ref);
+    let body = String::from_utf8_lossy(answer.map_or(&empty, |answer| &answer.body)).into_owned();
+    if let Some(allowed) = &expect.http_status_in {
+        let refused = expect.or_result.is_some() && refused_as_result(&body);
+        if !status.is_some_and(|status| allowed.contains(&status)) && !refused {
+            fail(format!("HTTP {status:?} {}", excerpt(&body)));
+        }
+    }
+    for word in expect.body_not_contains.iter().filter(|word| body.contains(&***word)) {
+        fail(format!("the body has {word:?}"));
+    }
+    for absent in &expect.response_headers_absent {
+        let there = absent.split_once(": ").is_some_and(|(name, value)| {
+            answer.and_then(|answer| answer.header(name)).is_some_and(|found| found == value)
+        });
+        if there {
+            fail(format!("the answer has {absent}"));
+        }
+    }
+    if let Some(must) = &expect.must
+        && let Err(words) = keeps(must, case, status, &body)
+    {
+        fail(words);
+    }
+    if expect.log.is_some() {
+        let logs = target.logs();
+        let raw = logs.chars().any(|letter| letter.is_control() && letter != '\n');
+        if raw || logs.lines().any(|line| line.starts_with("FAKE")) {
+            fail("what a client sent stands raw in the log".to_owned());
+        }
+    }
+    failures
+}
+
+fn refused_as_result(body: &str) -> bool {
+    let json: Value = serde_json::from_str(body).unwrap_or_default();
+    let status = json["status"].as_str().unwrap_or_default();
+    ["rejected", "nonzero", "compile_error"].contains(&status)
+        && !json["stdout"].as_str().unwrap_or_default().contains("BEFORE")
+}
+
+/// The sentences of `must` that are about one answer.
+fn keeps(must: &str, case: &Case, status: Option<u16>, body: &str) -> Result<(), String> {
+    let ran = status == Some(200);
+    if must.starts_with("never run one value after validating the other") {
+        return if ran { Err(format!("one of two was run: {}", excerpt(body))) } else { Ok(()) };
+    }
+    if must.starts_with("200 only for the last two") {
+        let last_two = case.id.ends_with("12") || case.id.ends_with("13");
+        let honoured = body.contains("uid=0") || body.contains("LD_PRELOAD");
+        return match ran && (!last_two || honoured) {
+            true => Err(format!("it was run: {}", excerpt(body))),
+            false => Ok(()),
+        };
+    }
+    Err(format!("this runner does not know {must:?}"))
+}
+
+/// Many connections that send a byte now and then.
+async fn drip(slow: &Slow, expect: &Expect, target: &Target) -> Vec<String> {
+    let most = Duration::from_millis(expect.closed_within_ms.unwrap_or(60_000));
+    let one = async || -> bool {
+        let Ok(mut connection) = Connection::open(target.address).await else { return true };
+        if connection.send(slow.send.as_bytes()).await.is_err() {
+            return true;
+        }
+        let began = Instant::now();
+        while began.elapsed() < most {
+            if connection.is_closed_within(Duration::from_millis(slow.every_ms)).await
+                || connection.send(slow.drip.as_bytes()).await.is_err()
+            {
+                return true;
+            }
+        }
+        false
+    };
+    let all = join_all((0..slow.connections).map(|_| one()));
+    with_another_client(all, expect, target).await
+}
+
+/// How many bytes are read slowly, and how many may then follow at once.
+const SLOWLY_FOR: u32 = 30;
+const SMALL: u32 = 16 << 10;
+
+/// Many connections that take an answer a byte at a time.
+async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<String> {
+    let most = Duration::from_millis(expect.closed_within_ms.unwrap_or(60_000));
+    let large = json!({"language": "python", "code": "print('x' * 1000000)"}).to_string();
+    let one = async |number: usize| -> bool {
+        let read = async || -> io::Result<()> {
+            let socket = TcpSocket::new_v4()?;
+            socket.set_recv_buffer_size(slow.rcvbuf)?;
+            let mut connection = Connection::over(socket.connect(target.address).await?);
+            // Every second one is answered with what does not fit in anybody's buffers.
+            let body = if number.is_multiple_of(2) { &slow.request } else { &large };
+            let headers = [("connection".to_owned(), "keep-alive".to_owned())];
+            connection.send(&raw::request("POST", "/api/execute", &headers, body.as_bytes())).await?;
+            let mut byte = [0; 1];
+            for _ in 0..SLOWLY_FOR {
+                if connection.stream.read(&mut byte).await? == 0 {
+                    return Ok(());
+                }
+                sleep(Duration::from_secs(1) / slow.read_bytes_per_s.max(1)).await;
+            }
+            // A small answer, which lies here as a whole; of a large one this is little.
+            for _ in 0..SMALL {
+                if connection.stream.read(&mut byte).await? == 0 {
+                    return Ok(());
+                }
+            }
+            std::future::pending().await
+        };
+        // A connection that broke off is closed.
+        timeout(most, read()).await.is_ok()
+    };
+    let all = join_all((0..slow.connections).map(one));
+    with_another_client(all, expect, target).await
+}
+
+/// All must end in time, while another client is served.
+async fn with_another_client(
+    all: impl Future<Output = Vec<bool>>,
+    expect: &Expect,
+    target: &Target,
+) -> Vec<String> {
+    let mut failures = Vec::new();
+    let mut served = 0;
+    let mut all = std::pin::pin!(all);
+    let closed = loop {
+        tokio::select! {
+            closed = &mut all => break closed,
+            () = sleep(Duration::from_secs(1)) => match target.greet("bash").await {
+                Ok(()) => served += 1,
+                Err(words) => failures.push(format!("another client meanwhile: {words}")),
+            },
+        }
+    };
+    let open = closed.iter().filter(|closed| !**closed).count();
+    if open > 0 {
+        failures.push(format!("{open} connections are still open"));
+    }
+    if served == 0 && !expect.meanwhile.is_empty() && failures.is_empty() {
+        failures.extend(target.greet("bash").await.err());
+    }
+    failures.truncate(5);
+    failures
+}
+
+/// As many requests at once as the case says; whoever is not answered by a program is told to come again.
+async fn flood(case: &Case, count: usize, target: &Target) -> Vec<String> {
+    let request = match head_and_body(case, None) {
+        Ok(request) => request,
+        Err(error) => return vec![error.to_string()],
+    };
+    let one = async || -> Reply {
+        let mut connection = Connection::open(target.address).await?;
+        connection.send(&request).await?;
+        connection.answer(PATIENCE).await
+    };
+    let mut failures = Vec::new();
+    let mut statuses = std::collections::BTreeMap::<_, usize>::new();
+    for reply in join_all((0..count).map(|_| one())).await {
+        match reply {
+            Ok(answer) => *statuses.entry(answer.map_or(0, |answer| answer.status)).or_default() += 1,
+            Err(error) => failures.push(format!("no answer: {error}")),
+        }
+    }
+    let allowed = case.expect.http_status_in.clone().unwrap_or_default();
+    if statuses.keys().any(|status| !allowed.contains(status)) || !statuses.contains_key(&200) {
+        failures.push(format!("statuses and their counts: {statuses:?}"));
+    }
+    failures.truncate(5);
+    failures
+}
+
+async fn pipeline(bodies: &[String], target: &Target) -> io::Result<Vec<String>> {
+    let headers = [("connection".to_owned(), "keep-alive".to_owned())];
+    let (reader, mut writer) = TcpStream::connect(target.address).await?.into_split();
+    let all: Vec<u8> = bodies
+        .iter()
+        .flat_map(|body| raw::request("POST", "/api/execute", &headers, body.as_bytes()))
+        .collect();
+    let sending = tokio::spawn(async move {
+        let _ = writer.write_all(&all).await;
+        writer
+    });
+    let mut connection = Connection::over(reader);
+    let mut failures = Vec::new();
+    let mut answers = 0;
+    while answers < bodies.len() {
+        match connection.answer(PATIENCE).await {
+            Ok(Some(answer)) if [200, 429, 503].contains(&answer.status) => answers += 1,
+            Ok(Some(answer)) => {
+                failures.push(format!("answer {answers}: HTTP {}", answer.status));
+                break;
+            }
+            Ok(None) => break,
+            Err(error) => {
+                failures.push(format!("answer {answers}: {error}"));
+                break;
+            }
+        }
+    }
+    sending.abort();
+    if answers == 0 && failures.is_empty() {
+        failures.push("no answer at all".to_owned());
+    }
+    Ok(failures)
+}
+
+async fn half_close(case: &Case, target: &Target) -> io::Result<Vec<String>> {
+    let mut connection = Connection::open(target.address).await?;
+    connection.send(&head_and_body(case, None)?).await?;
+    connection.stream.shutdown().await?;
+    let answered =
+        matches!(connection.answer(Duration::from_secs(20)).await, Ok(Some(Answer { status: 200, .. })));
+    let began = Instant::now();
+    loop {
+        let gone = inventory::processes(&target.uids)?.is_empty();
+        if answered || gone {
+            return Ok(Vec::new());
+        }
+        if began.elapsed() > Duration::from_secs(2) * GENEROSITY {
+            return Ok(vec!["neither answered nor cancelled".to_owned()]);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What both daemons' memory grows by.
+pub struct Growth([(u32, u64); 2]);
+
+impl Growth {
+    /// Take note of what they use now.
+    #[must_use]
+    pub fn begin(target: &Target) -> Self {
+        Self(target.pids.map(|pid| {
+            let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
+            (pid, inventory::resident_bytes(pid).unwrap_or(0))
+        }))
+    }
+
+    /// Compare with the most they used since.
+    ///
+    /// # Errors
+    /// In words, if that is more than `most` above.
+    pub fn end(&self, most: u64) -> Result<(), String> {
+        for (pid, before) in self.0 {
+            let peak = super::host::peak_bytes(pid);
+            if peak > before + most {
+                return Err(format!("process {pid} grew from {before} to {peak} bytes"));
+            }
+        }
+        Ok(())
+    }
 }

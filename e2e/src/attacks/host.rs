@@ -254,7 +254,8 @@ fn cores() -> BTreeSet<PathBuf> {
     CORES.iter().flat_map(|directory| entries(directory)).filter(is_core).collect()
 }
 
-fn peak_bytes(pid: u32) -> u64 {
+/// The most memory that a process used.
+pub(super) fn peak_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
     kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024

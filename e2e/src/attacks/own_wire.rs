@@ -1,7 +1,181 @@
-//! Our own attacks that are no programs: against webd, against the socket, and by local users.
+//! Our own attacks that are no programs: by local users who can see the socket, and by one who took webd over.
+
+use std::io::{IoSlice, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
+use protocol::{Event, Request};
 
 use super::front::Sink;
-use super::target::Target;
+use super::target::{SECRET, Target};
+use crate::inventory;
+use crate::socket::{Execution, program};
+
+/// A user and a group that nobody else is.
+const STRANGER: u32 = 0x7abc_def0;
 
 /// Run them.
-pub async fn run(_target: &mut Target, _sink: &mut Sink<'_>) {}
+pub async fn run(target: &mut Target, sink: &mut Sink<'_>) {
+    for (id, class) in [
+        ("own-sock-stranger", "c/who-may-ask"),
+        ("own-sock-program-user", "c/who-may-ask"),
+        ("own-sock-descriptors", "c/descriptors"),
+        ("own-sock-daemons-proc", "c/daemons-proc"),
+        ("own-sock-cancel-others", "b/other-requests"),
+        ("own-sock-hang-up", "b/other-requests"),
+        ("own-sock-out-of-turn", "b/bounds"),
+    ] {
+        if !sink.takes(id, class, Duration::ZERO) {
+            continue;
+        }
+        let began = Instant::now();
+        let answer = match id {
+            "own-sock-stranger" => knock(target, STRANGER, STRANGER),
+            "own-sock-program-user" => knock(target, *target.uids.end(), group_of(target)),
+            "own-sock-descriptors" => send_descriptors(target).await,
+            "own-sock-daemons-proc" => daemons_proc(target),
+            "own-sock-cancel-others" => cancel_others(target).await,
+            "own-sock-hang-up" => hang_up(target).await,
+            _ => out_of_turn(target).await,
+        };
+        let mut failures: Vec<_> = answer.err().into_iter().collect();
+        failures.extend(target.is_alive().err());
+        failures.extend(target.greet("bash").await.err());
+        sink.end(id, began, failures);
+    }
+}
+
+/// The group that may use the socket.
+fn group_of(target: &Target) -> u32 {
+    target.socket.metadata().map_or(STRANGER, |metadata| metadata.gid())
+}
+
+/// As another user: the file system keeps it out, or the daemon says that it may not ask.
+fn knock(target: &Target, uid: u32, gid: u32) -> Result<(), String> {
+    const SCRIPT: &str = r"
+import socket, struct, sys
+s = socket.socket(socket.AF_UNIX)
+s.settimeout(10)
+try:
+    s.connect(sys.argv[1])
+except PermissionError:
+    sys.exit('kept out')
+def frame(b): return struct.pack('>I', len(b)) + b
+s.sendall(frame(b'executor' + struct.pack('<H', 1)) + frame(struct.pack('<I', 5)))
+data = b''
+while True:
+    more = s.recv(4096)
+    if not more: break
+    data += more
+print(data)
+";
+    let output = Command::new("python3")
+        .args(["-c", SCRIPT])
+        .arg(&target.socket)
+        .current_dir("/")
+        .uid(uid)
+        .gid(gid)
+        .output()
+        .map_err(|error| format!("python3: {error}"))?;
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    if said.contains("kept out") || said.contains("may ask for executions") || said.contains("cannot ask") {
+        Ok(())
+    } else {
+        Err(format!("user {uid} of group {gid} was told {said:.300}"))
+    }
+}
+
+/// Descriptors beside the bytes must not stay with the daemon.
+async fn send_descriptors(target: &Target) -> Result<(), String> {
+    let before = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
+    let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
+    let hello = protocol::codec::encode(&protocol::codec::Hello::OURS).map_err(|error| error.to_string())?;
+    let length = u32::try_from(hello.len()).unwrap_or(0).to_be_bytes();
+    let rights = [null.as_raw_fd(); 200];
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        let mut stream = UnixStream::connect(&target.socket).map_err(|error| error.to_string())?;
+        let control = [ControlMessage::ScmRights(&rights)];
+        let sent =
+            sendmsg::<()>(stream.as_raw_fd(), &[IoSlice::new(&length)], &control, MsgFlags::empty(), None);
+        sent.map_err(|error| format!("send descriptors: {error}"))?;
+        stream.write_all(&hello).map_err(|error| error.to_string())?;
+        open.push(stream);
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let now = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
+    // Its side of the twenty connections is all there may be.
+    if now > before + 40 { Err(format!("{before} files before, {now} now")) } else { Ok(()) }
+}
+
+/// What a local user sees of the daemons in /proc.
+fn daemons_proc(target: &Target) -> Result<(), String> {
+    for pid in target.pids {
+        let command_line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        if command_line.contains(SECRET.1) {
+            return Err(format!("a secret in the arguments of {pid}"));
+        }
+        for name in ["environ", "maps", "mem", "fd/0", "root/etc/shadow", "cwd/executord.toml"] {
+            let path = format!("/proc/{pid}/{name}");
+            let read = Command::new("head").args(["-c", "100", &path]).uid(STRANGER).gid(STRANGER).output();
+            let read = read.map_err(|error| format!("head: {error}"))?;
+            if read.status.success() && !read.stdout.is_empty() {
+                return Err(format!("{path} can be read by anybody"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Cancelling on one connection means nothing on another.
+async fn cancel_others(target: &Target) -> Result<(), String> {
+    let in_words = |error: protocol::ClientError| error.to_string();
+    let mut theirs = Execution::begin(&target.socket, program("bash", "echo up; sleep 1; echo done"))
+        .await
+        .map_err(in_words)?;
+    theirs.until_written("up\n").await.map_err(in_words)?;
+    let mut ours = protocol::Client::connect(&target.socket).await.map_err(in_words)?;
+    for _ in 0..100 {
+        ours.send(Request::Cancel).await.map_err(in_words)?;
+        ours.send(Request::Input("forged".into())).await.map_err(in_words)?;
+    }
+    let told = theirs.end().await.map_err(in_words)?;
+    if told.stdout == b"up\ndone\n" { Ok(()) } else { Err(format!("the other execution: {:?}", told.last)) }
+}
+
+/// Whoever hangs up takes its own program along, and nobody else's.
+async fn hang_up(target: &Target) -> Result<(), String> {
+    let in_words = |error: protocol::ClientError| error.to_string();
+    let begin = async || {
+        let code = "trap '' TERM HUP INT; echo up; for i in 1 2 3; do sleep 0.5; done; echo done";
+        let mut execution =
+            Execution::begin(&target.socket, program("bash", code)).await.map_err(in_words)?;
+        execution.until_written("up\n").await.map_err(in_words)?;
+        Ok::<_, String>(execution)
+    };
+    let (stays, goes) = (begin().await?, begin().await?);
+    drop(goes);
+    let told = stays.end().await.map_err(in_words)?;
+    if told.stdout == b"up\ndone\n" { Ok(()) } else { Err(format!("the one that stayed: {:?}", told.last)) }
+}
+
+/// A second request before the first is answered ends the connection and the program, or waits.
+async fn out_of_turn(target: &Target) -> Result<(), String> {
+    let in_words = |error: protocol::ClientError| error.to_string();
+    let mut first =
+        Execution::begin(&target.socket, program("bash", "echo up; sleep 1")).await.map_err(in_words)?;
+    first.until_written("up\n").await.map_err(in_words)?;
+    let second = program("bash", "echo second");
+    first.send(Request::Execute(Box::new(second))).await.map_err(in_words)?;
+    match first.end().await {
+        Err(_) => Ok(()),
+        Ok(told) if matches!(told.last, Some(Event::Finished(_))) && told.stdout == b"up\n" => Ok(()),
+        Ok(told) => Err(format!("{:?}", told.last)),
+    }
+}

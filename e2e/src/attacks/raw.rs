@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -41,9 +41,9 @@ impl Answer {
 
 /// A connection, with what was read and not yet used.
 #[derive(Debug)]
-pub struct Connection {
+pub struct Connection<Stream = TcpStream> {
     /// To write to.
-    pub stream: TcpStream,
+    pub stream: Stream,
     unread: Vec<u8>,
 }
 
@@ -55,19 +55,23 @@ impl Connection {
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         Ok(Self::over(TcpStream::connect(address).await?))
     }
+}
 
-    /// Over a stream that is there already.
-    #[must_use]
-    pub fn over(stream: TcpStream) -> Self {
-        Self { stream, unread: Vec::new() }
-    }
-
+impl<Stream: AsyncWrite + Unpin> Connection<Stream> {
     /// Send bytes.
     ///
     /// # Errors
     /// What write(2) says: the other side may have hung up.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         within(PATIENCE, self.stream.write_all(bytes)).await
+    }
+}
+
+impl<Stream: AsyncRead + Unpin> Connection<Stream> {
+    /// Over a stream that is there already.
+    #[must_use]
+    pub const fn over(stream: Stream) -> Self {
+        Self { stream, unread: Vec::new() }
     }
 
     /// The next answer, or `None` if the connection was closed instead.

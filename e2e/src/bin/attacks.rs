@@ -124,9 +124,11 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     let patience = if arguments.skip_slow { SLOW } else { Duration::MAX };
     let mut sink = front::Sink { note: &mut note, left_out: &mut left_out, wanted: &wanted, patience };
     if !arguments.own {
-        front::run(&probe::directory(), &target, &mut sink).await?;
-        socket::run(&probe::directory(), &mut target, arguments.seed, &mut sink).await?;
+        let cases = probe::directory().join("protocol.json");
+        front::run(&cases, &target, &mut sink).await?;
+        socket::run(&cases, &mut target, arguments.seed, &mut sink).await?;
     }
+    front::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
     own_wire::run(&mut target, &mut sink).await;
 
     if !left_out.is_empty() {
