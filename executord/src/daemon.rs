@@ -157,6 +157,10 @@ async fn serve_until_told(
     repairs: &Repairs,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
+    // First, so that a signal while we start is heard when we have.
+    let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
+    let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
     info!(cgroups = daemon.workshop.controllers().describe(), slots = daemon.slots, "starting");
     for _ in 0..daemon.slots {
         daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
@@ -164,9 +168,6 @@ async fn serve_until_told(
     daemon.load_languages(config).await?;
     let (mut listener, origin) = listen(config, group)?;
     let mut socket = number_of(&config.socket_path());
-    let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
-    let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
     let mut connections = JoinSet::new();
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     tell_systemd(&[NotifyState::Ready]);

@@ -288,6 +288,11 @@ impl<S: Send + 'static> Lease<S> {
         self.slot.as_mut()
     }
 
+    /// The slot, to look at.
+    pub(crate) const fn peek(&self) -> Option<&S> {
+        self.slot.as_ref()
+    }
+
     /// Give it back: it is as good as new.
     pub(crate) fn give_back(mut self) {
         if let Some(slot) = self.slot.take() {

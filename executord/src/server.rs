@@ -166,7 +166,7 @@ impl Conversation<'_> {
             Err(rejection) => return self.reject("", rejection).await,
         };
         let asked = Instant::now();
-        let mut place = match daemon.queue.enter(key) {
+        let mut place = match daemon.queue.enter(key.clone()) {
             Ok(place) => place,
             Err(full) => {
                 return self
@@ -177,7 +177,18 @@ impl Conversation<'_> {
         let mut turn = place.first_turn();
         let lease = loop {
             match turn {
-                Turn::Granted(lease) => break lease,
+                Turn::Granted(lease) if lease.peek().is_some_and(Slot::is_alive) => break lease,
+                // Somebody ended its supervisor while it was idle; the next one does as well.
+                Turn::Granted(lease) => {
+                    lease.discard();
+                    match daemon.queue.enter(key.clone()) {
+                        Ok(another) => place = another,
+                        Err(full) => {
+                            let rejection = Rejection::Busy { retry_after: full.retry_after };
+                            return self.reject(&job.toolchain.name, rejection).await;
+                        }
+                    }
+                }
                 Turn::Lost(full) => {
                     let rejection = Rejection::Busy { retry_after: full.retry_after };
                     return self.reject(&job.toolchain.name, rejection).await;
@@ -285,9 +296,21 @@ async fn next_request(receiver: &mut Receiver) -> Result<Request, Over> {
     timeout(IDLE_DEADLINE, hear(receiver)).await.map_err(|_| Over::Silent)?
 }
 
-/// The same, however long it takes: who waits for an execution need not say anything.
+/// The same, however long it takes: who waits for an execution need not say anything. But who began a frame must
+/// end it.
 async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
-    Ok(receiver.next().await.ok_or(Over::HungUp)??)
+    const LOOK_EVERY: Duration = Duration::from_secs(1);
+    let mut looks_within_frame = 0;
+    loop {
+        match timeout(LOOK_EVERY, receiver.next()).await {
+            Ok(request) => return Ok(request.ok_or(Over::HungUp)??),
+            Err(_) if !receiver.decoder().is_within_frame() => looks_within_frame = 0,
+            Err(_) => looks_within_frame += 1,
+        }
+        if LOOK_EVERY * looks_within_frame >= FRAME_DEADLINE {
+            return Err(Over::Silent);
+        }
+    }
 }
 
 /// Execute, give the slot back, count, and write the audit line. The answer is the last event.

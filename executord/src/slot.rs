@@ -102,6 +102,11 @@ impl Workshop {
 }
 
 impl Slot {
+    /// Whether its supervisor is still there. One without an execution has nothing to say.
+    pub(crate) fn is_alive(&self) -> bool {
+        matches!(self.supervisor.get_ref().reply(), Ok(None))
+    }
+
     /// Begin accounting for a run of `uid`.
     pub(crate) fn begin(&mut self, limits: &GroupLimits, uid: u32) -> Result<RunGroup, Failure> {
         self.group.begin(limits, uid).doing("limit the run's group")

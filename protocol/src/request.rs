@@ -18,7 +18,8 @@ pub enum Request {
     Input(#[serde(deserialize_with = "bounded::bytes::<_, MAX_INPUT_CHUNK>")] Bytes),
     /// The program's stdin ends here.
     EndOfInput,
-    /// End the execution; its `Finished` says `Cancelled`.
+    /// End the execution; its `Finished` says `Cancelled`. Behind input that the program does not take it waits like
+    /// everything; hanging up does not.
     Cancel,
     /// Which languages there are; answered by `Languages`.
     Languages,
