@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use protocol::Limits;
 use sandbox::cgroup::GroupLimits;
-use sandbox::{Bind, Build, Plan, ResourceLimits, SourceEntry, User};
+use sandbox::{Bind, Build, LeftOut, Plan, ResourceLimits, SourceEntry, User};
 
 use crate::job::Source;
 use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, Toolchain};
@@ -81,6 +81,7 @@ impl Planner {
                 stack: STACK,
             },
             user: user.clone(),
+            left_out: LeftOut::NOTHING,
         }
     }
 

@@ -22,7 +22,7 @@ mod uncounted;
 
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};
-pub use plan::{Bind, Build, Plan, ResourceLimits, SourceEntry, User};
+pub use plan::{Bind, Build, LeftOut, Plan, ResourceLimits, SourceEntry, User};
 pub use report::{EndReport, Report, read_report};
 pub use supervise::supervise;
 pub use supervisor::{Descriptors, Init, Reply, Supervisor};

@@ -40,10 +40,15 @@ fn try_become_program(plan: &Plan, streams: Streams) -> Result<Infallible, Setup
     become_user(&plan.user).at(Step::BecomeUser)?;
     privilege::drop_capabilities(&[]).at(Step::Capabilities)?;
     process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
-    privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
+    let left_out = plan.left_out.in_this_build();
+    if !left_out.landlock {
+        privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
+    }
     let (path, arguments, environment) = strings(plan).at(Step::Execute)?;
     // Last, so that the filter need not allow anything of the above.
-    seccomp::install_for_program().at(Step::Seccomp)?;
+    if !left_out.seccomp {
+        seccomp::install_for_program().at(Step::Seccomp)?;
+    }
     execve(&path, &arguments, &environment).at(Step::Execute)
 }
 

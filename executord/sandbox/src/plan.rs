@@ -26,6 +26,32 @@ pub struct Plan {
     pub environment: Vec<(String, String)>,
     /// What one process may use, beside what the cgroup allows all of them.
     pub resources: ResourceLimits,
+    /// For tests of the other layers alone; a release build leaves nothing out, whatever this says.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
+}
+
+/// Layers that a test leaves out, to see what the others hold without them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// The filter of system calls.
+    pub seccomp: bool,
+    /// Landlock.
+    pub landlock: bool,
+}
+
+impl LeftOut {
+    /// What every plan but a test's leaves out.
+    pub const NOTHING: Self = Self { seccomp: false, landlock: false };
+
+    fn is_nothing(&self) -> bool {
+        *self == Self::NOTHING
+    }
+
+    /// What is really left out in this build.
+    pub(crate) fn in_this_build(self) -> Self {
+        if cfg!(debug_assertions) { self } else { Self::NOTHING }
+    }
 }
 
 /// A user and group that nobody else has.

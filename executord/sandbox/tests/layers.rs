@@ -1,0 +1,216 @@
+//! Each layer by itself: what holds while another is left out, and that the filter is what its table says.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use sandbox::seccomp::{Action, Argument, PROGRAM};
+use sandbox::{LeftOut, Plan, SourceEntry};
+use support::{Slot, plan, shell};
+
+/// What the mounts, the namespaces, the user and its lack of capabilities hold by themselves. Each line that is
+/// written is a way out.
+const HOLDS: &str = r#"
+for d in / /usr /usr/bin /etc /etc/alternatives /dev /proc /proc/sys/kernel /run /home /var; do
+    touch $d/x 2>/dev/null && echo "wrote to $d"
+done
+for f in /etc/shadow /proc/1/environ /proc/1/root/etc/shadow /proc/kcore /proc/kallsyms /root /sys/fs/cgroup /dev/kmsg; do
+    [ -s $f ] && cat $f >/dev/null 2>&1 && echo "read $f"
+    ls $f/* >/dev/null 2>&1 && echo "listed $f"
+done
+kill -0 1 2>/dev/null && echo "may signal init"
+[ "$(ls -d /proc/[0-9]* | wc -l)" -le 4 ] || echo "sees other processes: $(ls -d /proc/[0-9]*)"
+[ "$(id -u)" = 0 ] && echo "is root"
+mount -t tmpfs none /tmp 2>/dev/null && echo "mounted"
+mount -o remount,bind,rw /usr 2>/dev/null && echo "made /usr writable"
+chroot / true 2>/dev/null && echo "changed its root"
+hostname other 2>/dev/null && echo "renamed the machine"
+mknod /tmp/disk b 254 0 2>/dev/null && echo "made a device"
+[ "$(grep -vc lo: /proc/net/dev)" = 2 ] || echo "has another interface"
+grep -E '^Cap(Inh|Prm|Eff|Bnd|Amb):.*[1-9a-f]' /proc/self/status
+grep -q '^NoNewPrivs:.1' /proc/self/status || echo "may gain privileges"
+grep -q '^Max core file size *1 *1 ' /proc/self/limits || echo "core limit: $(grep core /proc/self/limits)"
+echo done
+"#;
+
+#[test]
+fn what_is_not_the_filters_work_holds_without_it() {
+    let mut slot = Slot::new("layers");
+    for left_out in [
+        LeftOut::NOTHING,
+        LeftOut { seccomp: true, landlock: false },
+        LeftOut { seccomp: false, landlock: true },
+        LeftOut { seccomp: true, landlock: true },
+    ] {
+        let run = slot.run(&Plan { left_out, ..shell(HOLDS) }, &[]);
+        assert_eq!(run.stdout, "done\n", "{left_out:?} {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_layer_that_is_left_out_is_really_left_out() {
+    let mut slot = Slot::new("left-out");
+    for (seccomp, mode) in [(false, "Seccomp:\t2\n"), (true, "Seccomp:\t0\n")] {
+        let left_out = LeftOut { seccomp, landlock: false };
+        let run = slot.run(&Plan { left_out, ..shell("grep ^Seccomp: /proc/self/status") }, &[]);
+        assert_eq!(run.stdout, mode);
+    }
+}
+
+/// A user namespace, which the filter refuses, gives capabilities over itself and over nothing that was there before.
+#[test]
+fn a_user_namespace_would_not_help() {
+    let mut slot = Slot::new("userns");
+    let script = "unshare -Urmn sh -c 'mount -o remount,bind,rw /usr && echo remounted; umount /usr && echo unmounted; \
+                  umount -l /proc/sys && echo uncovered; touch /usr/x && echo wrote; kill -0 1 && echo signalled' 2>/dev/null; \
+                  echo done";
+    let left_out = LeftOut { seccomp: true, landlock: true };
+    assert_eq!(slot.run(&Plan { left_out, ..shell(script) }, &[]).stdout, "done\n");
+}
+
+/// How many processes, bytes of a file and open files one gets.
+const GREEDY: &str = "
+import os, signal
+children = []
+try:
+    while len(children) < 200:
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        children.append(pid)
+except OSError:
+    print(len(children), flush=True)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+try:
+    with open('/tmp/large', 'wb', 0) as file:
+        while True:
+            file.write(b'x' * (1 << 20))
+except OSError:
+    print(os.stat('/tmp/large').st_size, flush=True)
+files = []
+try:
+    while True:
+        files.append(os.open('/dev/null', 0))
+except OSError:
+    print(len(files) + 3, flush=True)
+";
+
+#[test]
+fn without_control_groups_resource_limits_hold() {
+    let mut slot = Slot::uncontrolled();
+    let run = slot.run(&plan(&["/usr/bin/python3", "-c", GREEDY]), &[]);
+    let numbers: Vec<u64> = run.stdout.lines().map(|line| line.parse().unwrap()).collect();
+    let [processes, bytes, files] = numbers[..] else { unreachable!("{} {}", run.stdout, run.stderr) };
+    assert!(processes < 40, "{processes} processes");
+    assert!(bytes <= 16 << 20, "{bytes} bytes");
+    assert_eq!(files, 64);
+}
+
+/// Makes every call with arguments that no call can use, each in a process of its own, and says what came.
+const WALKER: &str = r#"
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void call(unsigned long number) {
+    int pipes[2], answer[2] = {-1, 0};
+    pipe(pipes);
+    pid_t child = fork();
+    if (child == 0) {
+        // Some calls wait for ever. Not alarm(2), which is one of those that are tried.
+        if (fork() == 0) { usleep(300000); kill(getppid(), SIGKILL); _exit(0); }
+        errno = 0;
+        long result = syscall(number, -1L, -1L, -1L, -1L, -1L, -1L);
+        int said[2] = {result == -1 ? errno : 0, 1};
+        syscall(SYS_write, pipes[1], said, sizeof said);
+        syscall(SYS_kill, 0, 0);
+        _exit(0);
+    }
+    close(pipes[1]);
+    read(pipes[0], answer, sizeof answer);
+    close(pipes[0]);
+    kill(child, SIGKILL);
+    waitpid(child, 0, 0);
+    printf("%lu %d\n", number, answer[1] ? answer[0] : -1);
+}
+
+int main(int count, char **arguments) {
+    setvbuf(stdout, 0, _IONBF, 0);
+    for (int family = 0; family < 64; family++) {
+        int made = socket(family, SOCK_DGRAM, 0);
+        printf("family %d %d\n", family, made < 0 ? errno : 0);
+        close(made);
+    }
+    unsigned long from = strtoul(arguments[1], 0, 0), to = strtoul(arguments[2], 0, 0);
+    for (unsigned long number = from; number <= to; number++) call(number);
+    for (unsigned long number = 0; number < 600; number += 7) call(0x40000000 + number);
+    call(1000); call(0x3fffffff); call(0x7fffffff);
+}
+"#;
+
+/// What the walker says of a call that killed its process, or never came back.
+const KILLED: i32 = -1;
+/// uretprobe(2) since Linux 6.11 and uprobe(2) since 6.18.
+const UPROBES: [i64; 2] = [335, 336];
+
+#[test]
+fn every_call_gets_what_the_table_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, walker) = (directory.path().join("walk.c"), directory.path().join("walk"));
+    std::fs::write(&source, WALKER).unwrap();
+    let compiled = Command::new("gcc").arg("-O1").arg("-o").args([&walker, &source]).status().unwrap();
+    assert!(compiled.success());
+    let binary = std::fs::read(&walker).unwrap();
+    let mut slot = Slot::new("walk");
+    let command = "cp /box/walk /tmp/walk && chmod 755 /tmp/walk && exec /tmp/walk 0 512";
+    let sources = vec![SourceEntry { path: "walk".into(), length: binary.len() as u64 }];
+    let run = slot.run(&Plan { sources, ..plan(&["/usr/bin/bash", "-c", command]) }, &[&binary]);
+
+    let mut calls = BTreeMap::new();
+    let mut families = BTreeMap::new();
+    for line in run.stdout.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        match words[..] {
+            ["family", family, errno] => {
+                families.insert(family.parse::<i32>().unwrap(), errno.parse::<i32>().unwrap());
+            }
+            [number, errno] => {
+                calls.insert(number.parse::<i64>().unwrap(), errno.parse::<i32>().unwrap());
+            }
+            _ => unreachable!("{line}"),
+        }
+    }
+    assert!((0..=512).all(|number| calls.contains_key(&number)), "{} calls {}", calls.len(), run.stderr);
+    for (number, errno) in calls {
+        // The kernel lets these two past every filter, and refuses whoever is not its own probe.
+        if UPROBES.contains(&number) && [KILLED, libc::ENXIO].contains(&errno) {
+            continue;
+        }
+        let row = PROGRAM.iter().find(|row| row.calls.contains(&number));
+        let is_right = match row.map(|row| row.action) {
+            None => errno == libc::ENOSYS,
+            Some(Action::Answer(expected)) => errno == expected,
+            // With a descriptor, a pointer and a length of -1 it may answer anything, or never.
+            Some(Action::Allow | Action::Depends(Argument::UsualPersonality)) => true,
+            Some(Action::Depends(Argument::NoNewNamespaces)) => errno == libc::EPERM,
+            Some(Action::Depends(Argument::KnownSocket | Argument::LocalPair)) => errno == libc::EAFNOSUPPORT,
+            Some(Action::Depends(Argument::KnownOption)) => errno == libc::EINVAL,
+            Some(Action::Depends(_)) => errno == libc::EBADF,
+        };
+        let reason = row.map_or("in no row", |row| row.reason);
+        assert!(is_right, "system call {number} answered {errno}: {reason}");
+    }
+    for (family, errno) in families {
+        let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].contains(&family);
+        assert_eq!(errno, if known { 0 } else { libc::EAFNOSUPPORT }, "family {family}");
+    }
+}
