@@ -29,6 +29,8 @@ pub(crate) struct Directories {
     pub(crate) build: PathBuf,
     /// An empty directory, to hide others behind.
     pub(crate) empty: PathBuf,
+    /// An empty file, to hide others behind: unlike /dev/null it cannot even be opened for writing.
+    pub(crate) nothing: PathBuf,
 }
 
 const NOTHING_SPECIAL: u64 = attribute::NO_SETUID | attribute::NO_DEVICES;
@@ -160,7 +162,7 @@ fn mount_proc(directories: &Directories) -> io::Result<()> {
     let proc = new_file_system(c"proc", &[(c"hidepid", c"invisible")], attributes)?;
     attach(proc.as_fd(), c"proc")?;
     for name in HIDDEN_FILES.iter().chain(&HIDDEN_FILES_TOO) {
-        hide(&Path::new("proc").join(name), Path::new("/dev/null"))?;
+        hide(&Path::new("proc").join(name), &directories.nothing)?;
     }
     for name in HIDDEN_DIRECTORIES {
         hide(&Path::new("proc").join(name), &directories.empty)?;
@@ -176,8 +178,7 @@ fn hide(path: &Path, cover: &Path) -> io::Result<()> {
         return Ok(());
     }
     let copy = copy_of(&path_string(cover)?)?;
-    // The device behind /dev/null stays usable, so that hidden files read as empty.
-    restrict(copy.as_fd(), attribute::NO_SETUID | attribute::NO_EXEC | attribute::READ_ONLY)?;
+    restrict(copy.as_fd(), READ_ONLY | attribute::NO_EXEC)?;
     attach(copy.as_fd(), &path_string(path)?)
 }
 

@@ -196,9 +196,11 @@ fn private_directories(directory: &Path) -> io::Result<Directories> {
         scratch: directory.join("scratch"),
         build: directory.join("build"),
         empty: directory.join("empty"),
+        nothing: directory.join("nothing"),
     };
     for new in [&directories.root, &directories.scratch, &directories.build, &directories.empty] {
         fs::create_dir(new)?;
     }
+    fs::File::create(&directories.nothing)?;
     Ok(directories)
 }
