@@ -56,12 +56,12 @@ impl Tree {
         let (leaf, runs) = (base.join(LEAF), base.join("runs"));
         make(&leaf)?;
         write(&leaf, "cgroup.procs", std::process::id())?;
-        if base.parent() == Some(Path::new(MOUNT)) {
-            // A container's top group looks like the root, and passes controllers on only if it is told to and
-            // nobody is in it. On a host systemd has said it already.
-            let _ = write(Path::new(MOUNT), "cgroup.subtree_control", CONTROLLERS);
-        }
-        write(base, "cgroup.subtree_control", CONTROLLERS)?;
+        // A container's top group looks like the root, and passes controllers on only if it is told to and nobody
+        // is in it. On a host systemd has said it already.
+        let is_at_top = base.parent() == Some(Path::new(MOUNT));
+        let top = is_at_top.then(|| write(Path::new(MOUNT), "cgroup.subtree_control", CONTROLLERS));
+        write(base, "cgroup.subtree_control", CONTROLLERS)
+            .map_err(|error| top.and_then(Result::err).unwrap_or(error))?;
         make(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
         Ok(Self { runs })
