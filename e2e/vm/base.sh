@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes the virtual machine's disk, kernel and initial ramdisk in DIR, if they are not there yet: a Debian 12 with
-# four toolchains and nothing of ours but the unit that runs what the second disk brings. Needs root and mmdebstrap.
+# Makes a virtual machine's disk, kernel and initial ramdisk in DIR, if they are not there yet: a Debian 12 with PACKAGES
+# and nothing of ours but the unit that runs what the second disk brings: base.sh DIR PACKAGES. Needs root and mmdebstrap.
 set -eu
-dir=${1:?usage: base.sh DIR}
-packages=systemd,systemd-sysv,udev,dbus,libnss-systemd,linux-image-cloud-amd64,initramfs-tools,zstd,kmod
-packages=$packages,apt,procps,util-linux,iproute2,curl,ca-certificates,g++,openjdk-17-jdk-headless,nodejs,python3
-# What is built depends on this script alone.
-made_by=$(sha256sum <"$0" | cut -c 1-16)
+dir=${1:?usage: base.sh DIR PACKAGES}
+packages=systemd,systemd-sysv,udev,dbus,linux-image-cloud-amd64,initramfs-tools,zstd,kmod,apt,procps,util-linux
+packages=$packages,iproute2,curl,ca-certificates,python3,$2
+# What is built depends on nothing else.
+made_by=$( (cat "$0" && echo "$packages") | sha256sum | cut -c 1-16)
 [ "$(cat "$dir/made-by" 2>/dev/null)" = "$made_by" ] && exit 0
 
 mkdir -p "$dir"
@@ -22,7 +22,7 @@ After=multi-user.target
 
 [Service]
 Type=oneshot
-ExecStart=/bin/sh -c 'mkdir -p /run/in && tar -xf /dev/vdb -C /run/in && exec /bin/sh /run/in/check.sh'
+ExecStart=/bin/sh -c 'mkdir -p /var/in && tar -xf /dev/vdb -C /var/in && exec /bin/sh /var/in/check.sh'
 StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyS0
@@ -44,7 +44,7 @@ cp "$root"/boot/vmlinuz-* "$dir/vmlinuz"
 cp "$root"/boot/initrd.img-* "$dir/initrd"
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 rm -f "$dir/base.ext4"
-truncate -s 4G "$dir/base.ext4"
+truncate -s 8G "$dir/base.ext4"
 mke2fs -q -t ext4 -d "$root" "$dir/base.ext4"
 rm -rf "$root"
 echo "$made_by" >"$dir/made-by"

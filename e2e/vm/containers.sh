@@ -1,0 +1,19 @@
+#!/bin/sh
+# Boots a Debian 12 with a Docker engine in an emulated machine, loads the image of the Dockerfile, starts compose.yaml,
+# and looks: containers.sh IMAGE, an archive of `docker save` or `buildah push IMAGE docker-archive:FILE:executor:latest`.
+set -eu
+image=${1:?usage: containers.sh IMAGE}
+here=$(cd "$(dirname "$0")" && pwd)
+top=$(cd "$here/../.." && pwd)
+dir=${EXECUTOR_VM_DIR:-$top/target/vm}/containers
+
+mkdir -p "$dir"
+"$here/base.sh" "$dir" docker.io,docker-compose,iptables
+rm -rf "$dir/in"
+mkdir -p "$dir/in"
+cp "$here/check.sh" "$here/check.py" "$here/containers.py" "$dir/in"
+echo containers.py >"$dir/in/program"
+# The engine of Debian 12 has a compose that does not know how to build what is here already.
+sed '/^ *build: /d' "$top/compose.yaml" >"$dir/in/compose.yaml"
+ln -f "$image" "$dir/in/image.tar" 2>/dev/null || cp "$image" "$dir/in/image.tar"
+exec "$here/boot.sh" "$dir" "$dir/in"
