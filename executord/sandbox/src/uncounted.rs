@@ -13,9 +13,11 @@ use std::os::unix::fs::FileExt;
 const MOST: [(&str, u64); 3] = [("TCP", 1024), ("TCPv6", 1024), ("NETLINK", 64)];
 /// Bytes of the list; there are some thirty protocols with a line of 120 bytes each.
 const PROTOCOLS_BYTES: usize = 16 * 1024;
-/// Bytes of the list of locks, with a line of some 50 bytes each: about a thousand may be held. SQLite holds
-/// three a connection.
+/// Locks of parts of files that may be held at one time. SQLite holds three a connection.
+const LOCKS: usize = 1000;
+/// Bytes of the list of locks that are read at one time, and of all of it: far more than there are lines of ours.
 const LOCKS_BYTES: usize = 48 * 1024;
+const LOCKS_BYTES_AT_MOST: u64 = 1024 * 1024;
 
 /// The kernel's lists, of the namespaces that they were opened in.
 pub(crate) struct Uncounted {
@@ -41,17 +43,30 @@ impl Uncounted {
     }
 
     fn has_too_many_locks(&self) -> io::Result<bool> {
-        let mut list = vec![0; LOCKS_BYTES];
-        let mut length = 0;
-        // The kernel gives a page or so at a time.
-        while length < list.len() {
-            match self.locks.read_at(&mut list[length..], length as u64)? {
-                0 => return Ok(false),
-                more => length += more,
+        let (mut list, mut at, mut count) = (vec![0; LOCKS_BYTES], 0, 0);
+        let mut cut = String::new();
+        // The kernel gives a page or so at a time, and what others hold may stand between ours.
+        while at < LOCKS_BYTES_AT_MOST && count <= LOCKS {
+            let length = self.locks.read_at(&mut list, at)?;
+            if length == 0 {
+                break;
             }
+            at += length as u64;
+            cut.push_str(&String::from_utf8_lossy(&list[..length]));
+            let whole = cut.rfind('\n').map_or(0, |end| end + 1);
+            count += cut[..whole].lines().filter(|line| is_ours(line)).count();
+            cut.drain(..whole);
         }
-        Ok(true)
+        Ok(count > LOCKS)
     }
+}
+
+/// Whether a line of the list of locks names a process of this namespace. Locks of descriptors, and those of other
+/// hosts, belong to no process, and every namespace sees them: they would be held against all runs at once.
+fn is_ours(line: &str) -> bool {
+    let holder =
+        line.split_whitespace().skip_while(|word| !matches!(*word, "READ" | "WRITE" | "UNLCK")).nth(1);
+    holder.and_then(|pid| pid.parse::<i32>().ok()).is_some_and(|pid| pid > 0)
 }
 
 fn is_too_many(line: &str) -> bool {
@@ -62,7 +77,22 @@ fn is_too_many(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Uncounted, is_too_many};
+    use super::{Uncounted, is_ours, is_too_many};
+
+    #[test]
+    fn locks_of_no_process_are_not_held_against_anybody() {
+        for (line, expected) in [
+            ("1: POSIX  ADVISORY  WRITE 2 00:1f:3 10 10", true),
+            ("2: FLOCK  ADVISORY  WRITE 7 00:1f:3 0 EOF", true),
+            ("2: -> POSIX  ADVISORY  READ 7 00:1f:3 0 EOF", true),
+            ("3: OFDLCK ADVISORY  WRITE -1 00:1f:3 10 10", false),
+            ("4: LEASE  ACTIVE    READ  2 00:1f:3 0 EOF", true),
+            ("5: POSIX  ADVISORY  WRITE 0 00:1f:3 10 10", false),
+            ("", false),
+        ] {
+            assert_eq!(is_ours(line), expected, "{line}");
+        }
+    }
 
     #[test]
     fn only_what_the_kernel_charges_to_nobody_is_bounded() {

@@ -40,6 +40,7 @@ const IGNORED_SOCKET_OPTION: [u32; 2] = [1, 8];
 /// What a socket's type may have beside the type itself: SOCK_NONBLOCK and SOCK_CLOEXEC.
 const SOCKET_FLAGS: u32 = 0o2_004_000;
 const TERMINAL_INJECTION: [u32; 3] = [0x5412, 0x541c, 0x5423]; // TIOCSTI, TIOCLINUX, TIOCSETD
+const DESCRIPTOR_LOCKS: [u32; 3] = [36, 37, 38]; // F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW
 /// Levels of setsockopt(2), and what is refused at each.
 const SOCKET_PROGRAMS: [(u32, &[u32]); 3] = [
     (1, &[26, 50, 51, 52]), // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF
@@ -132,6 +133,7 @@ fn check(argument: Argument, code: &mut Vec<sock_filter>) {
         Argument::NoTerminalInjection => one_of(&TERMINAL_INJECTION, 1, refused, allowed, code),
         Argument::KnownOption => one_of(PRCTL_OPTIONS, 0, allowed, refused, code),
         Argument::UsualPersonality => one_of(&[0, u32::MAX], 0, allowed, refused, code),
+        Argument::OwnedLock => one_of(&DESCRIPTOR_LOCKS, 1, refused, allowed, code),
         Argument::PlainSocketOption => check_socket_option(allowed, refused, code),
         Argument::KnownSocket => check_socket(allowed, refused, code),
     }

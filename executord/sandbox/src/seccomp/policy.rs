@@ -108,6 +108,8 @@ pub enum Argument {
     KnownOption,
     /// personality(2): asking, and the usual one; else EPERM.
     UsualPersonality,
+    /// fcntl(2): no locks of descriptors, else EINVAL, as before Linux 3.15.
+    OwnedLock,
     /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT; the size of what a socket receives
     /// stays as it is.
     PlainSocketOption,
@@ -164,7 +166,6 @@ pub const PROGRAM: &[Row] = &[
             SYS_dup,
             SYS_dup2,
             SYS_dup3,
-            SYS_fcntl,
             SYS_flock,
             SYS_pipe,
             SYS_pipe2,
@@ -509,6 +510,12 @@ pub const PROGRAM: &[Row] = &[
         reason: "others turn address randomisation off or make memory executable",
     },
     Row {
+        action: Action::Depends(Argument::OwnedLock),
+        calls: &[SYS_fcntl],
+        reason: "locks of descriptors instead of processes: nobody is charged for them, every process of the host sees \
+                 them, and they cannot be told from a neighbour's. Locks of processes are counted, by init",
+    },
+    Row {
         action: Action::Depends(Argument::PlainSocketOption),
         calls: &[SYS_setsockopt],
         reason: "filters and encodings inside the kernel's sockets (TLS, ESP): kernel code that was exploited again and \
@@ -671,7 +678,7 @@ impl Argument {
         match self {
             Self::NoNewNamespaces | Self::NoTerminalInjection | Self::UsualPersonality => EPERM,
             Self::KnownSocket | Self::LocalPair => EAFNOSUPPORT,
-            Self::KnownOption => EINVAL,
+            Self::KnownOption | Self::OwnedLock => EINVAL,
             Self::PlainSocketOption => ENOPROTOOPT,
         }
     }

@@ -139,6 +139,12 @@ fn arguments_decide_where_the_table_says_so() {
     for (persona, answer) in [(0xffff_ffff, ALLOW), (0, ALLOW), (0x0004_0000, perm), (8, perm)] {
         check(libc::SYS_personality, &[persona], answer);
     }
+    for (command, answer) in
+        [(1, ALLOW), (5, ALLOW), (6, ALLOW), (7, ALLOW), (36, option), (37, option), (38, option)]
+    {
+        check(libc::SYS_fcntl, &[3, command], answer);
+        check(libc::SYS_fcntl, &[3, command | 1 << 32], answer);
+    }
     let no_option = errno(libc::ENOPROTOOPT);
     for (level, option, answer) in [
         (1, 2, ALLOW),
