@@ -1,16 +1,11 @@
 //! The daemon as a whole: start in order, serve, stop in order.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::Group;
 use protocol::{Limits, ServerStatus};
 use sandbox::cgroup::{Controllers, sweep_below};
 use sd_notify::NotifyState;
@@ -29,6 +24,9 @@ use crate::job::Job;
 use crate::languages::{self, Registry, Toolchain};
 use crate::metrics::Metrics;
 use crate::peer::Door;
+use crate::place::{
+    Origin, listen, listen_again, lock, number_of, prepare_directory, remove_socket, socket_group,
+};
 use crate::plan::Planner;
 use crate::queue::Queue;
 use crate::repairs::Repairs;
@@ -42,9 +40,6 @@ const MAX_CONNECTIONS: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often it is looked at whether our socket is still where clients look for it.
 const LOOK_FOR_SOCKET: Duration = Duration::from_secs(1);
-/// How long a daemon that was killed may keep its lock, and how often that is looked at.
-const UNLOCKED_WITHIN: Duration = Duration::from_secs(1);
-const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// How long cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_WITHIN: Duration = Duration::from_secs(5);
 /// Threads that carry connections; the programs have the rest of the machine.
@@ -87,7 +82,7 @@ pub(crate) enum DaemonError {
     Io { deed: String, source: io::Error },
 }
 
-fn doing(deed: impl Into<String>) -> impl FnOnce(io::Error) -> DaemonError {
+pub(crate) fn doing(deed: impl Into<String>) -> impl FnOnce(io::Error) -> DaemonError {
     let deed = deed.into();
     |source| DaemonError::Io { deed, source }
 }
@@ -367,103 +362,6 @@ impl Daemon {
             warn!("some connections did not end in time");
         }
         drop(self.queue.take_idle());
-    }
-}
-
-fn socket_group(config: &Config) -> Option<u32> {
-    match Group::from_name(config.socket_group()) {
-        Ok(Some(group)) => Some(group.gid.as_raw()),
-        _ => {
-            warn!("there is no group {}: only root can connect", config.socket_group());
-            None
-        }
-    }
-}
-
-/// The runtime directory: root's, and open to the group that may connect.
-fn prepare_directory(config: &Config, group: Option<u32>) -> io::Result<()> {
-    let directory = &config.runtime_directory;
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let metadata = fs::symlink_metadata(directory)?;
-    if !metadata.is_dir() || metadata.uid() != 0 {
-        return Err(io::Error::other("it is not a directory of root's"));
-    }
-    chown(directory, Some(0), group)?;
-    fs::set_permissions(directory, Permissions::from_mode(0o750))
-}
-
-/// Only one daemon may have a runtime directory. One that was killed while it started a process left the lock to that
-/// process, which lets go of it in a moment.
-fn lock(config: &Config) -> Result<Flock<File>, DaemonError> {
-    let path = config.runtime_directory.join("executord.lock");
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let mut file = file.map_err(doing(format!("open {}", path.display())))?;
-    let deadline = Instant::now() + UNLOCKED_WITHIN;
-    loop {
-        file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => return Ok(lock),
-            Err((_, Errno::EWOULDBLOCK)) if Instant::now() > deadline => {
-                let words = "another executord is running in";
-                return Err(DaemonError::Refused(format!("{words} {}", config.runtime_directory.display())));
-            }
-            Err((file, Errno::EWOULDBLOCK)) => file,
-            Err((_, error)) => return Err(doing(format!("lock {}", path.display()))(error.into())),
-        };
-        std::thread::sleep(LOCK_PAUSE);
-    }
-}
-
-/// Who made the socket, and removes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// It outlives us: who connects meanwhile waits for the next daemon.
-    Systemd,
-    Ours,
-}
-
-/// The socket from systemd, or our own.
-fn listen(config: &Config, group: Option<u32>) -> Result<(UnixListener, Origin), DaemonError> {
-    let given =
-        listenfd::ListenFd::from_env().take_unix_listener(0).map_err(doing("take systemd's socket"))?;
-    let path = config.socket_path();
-    let (listener, origin) = match given {
-        Some(listener) => (listener, Origin::Systemd),
-        None => {
-            remove_socket(&path);
-            let bound = std::os::unix::net::UnixListener::bind(&path);
-            let listener = bound.map_err(doing(format!("listen on {}", path.display())))?;
-            // Until now the umask kept everybody out.
-            let open_up = chown(&path, Some(0), group)
-                .and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o660)));
-            open_up.map_err(doing("open the socket to its group"))?;
-            (listener, Origin::Ours)
-        }
-    };
-    listener.set_nonblocking(true).map_err(doing("prepare the socket"))?;
-    let listener = UnixListener::from_std(listener).map_err(doing("prepare the socket"))?;
-    Ok((listener, origin))
-}
-
-/// Make the socket again, and the directory it is in: somebody removed them.
-fn listen_again(config: &Config, group: Option<u32>) -> Result<UnixListener, DaemonError> {
-    prepare_directory(config, group)
-        .map_err(doing(format!("prepare {}", config.runtime_directory.display())))?;
-    let (listener, _) = listen(config, group)?;
-    warn!(socket = %config.socket_path().display(), "the socket was gone, and is there again");
-    Ok(listener)
-}
-
-/// What is at a path, as far as it differs from anything else that may be there later.
-fn number_of(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-/// Remove a socket that nobody listens on any more; only if it is one, and root's.
-fn remove_socket(path: &Path) {
-    let is_ours = fs::symlink_metadata(path)
-        .is_ok_and(|metadata| metadata.file_type().is_socket() && metadata.uid() == 0);
-    if is_ours && let Err(error) = fs::remove_file(path) {
-        warn!(%error, "remove {}", path.display());
     }
 }
 

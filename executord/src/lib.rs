@@ -20,6 +20,7 @@ mod limits;
 mod metrics;
 mod output;
 mod peer;
+mod place;
 mod plan;
 mod privileges;
 mod quantity;
