@@ -135,16 +135,12 @@ impl Host {
         }
     }
 
-    /// Kill all supervisors. What each execution is told that finds one of them gone.
-    async fn lose_all_slots(&self, dice: &mut Dice) -> Result<Vec<String>, String> {
-        let mut codes = Vec::new();
+    /// Kill all supervisors.
+    fn lose_all_slots(&self) -> Result<(), String> {
         for supervisor in left::supervisors(&self.daemons).map_err(words)? {
             let _ = left::kill_process(supervisor.pid);
         }
-        for _ in 0..SLOTS {
-            codes.push(self.refused(dice, "python").await?);
-        }
-        Ok(codes)
+        Ok(())
     }
 
     /// The log says it, soon.
@@ -220,16 +216,16 @@ async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
     small.fill().map_err(words)?;
     host.works(dice).await.map_err(|error| format!("while it is full: {error}"))?;
     // A lost slot leaves the room that a new one takes.
-    let mut codes = host.lose_all_slots(dice).await?;
+    host.lose_all_slots()?;
     host.works(dice).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
 
     // Where not even that is left, what is lost can not be made anew: requests wait.
     let hidden = left::supervisors(&host.daemons).map_err(words)?;
     let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(words)?;
-    codes.extend(host.lose_all_slots(dice).await?);
-    host.says("a lost slot cannot be made anew for now").await?;
+    host.lose_all_slots()?;
     let waiting = Program::friendly(dice, "python");
     let answer = host.begin(waiting.body.clone());
+    host.says("a lost slot cannot be made anew for now").await?;
     sleep(Duration::from_secs(1)).await;
     if answer.is_finished() {
         return Err("there is a slot, and nowhere to make one".to_owned());
@@ -261,11 +257,7 @@ async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
     let Host { daemons, .. } = host;
     drop(daemons);
     drop(small);
-    codes.dedup();
-    Ok(format!(
-        "executions work; slots lost: {}; without room for new ones requests wait; {recovered}; a start: {start}",
-        codes.join(", ")
-    ))
+    Ok(format!("executions work, without room for lost slots they wait; {recovered}; a start: {start}"))
 }
 
 async fn tmp_full(dice: &mut Dice) -> Outcome {
@@ -542,9 +534,7 @@ async fn runtime_directory_removed(dice: &mut Dice) -> Outcome {
     let code = host.refused(dice, "python").await?;
     ended_well(execution.await)?;
     until("executions do not work again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
-    for supervisor in left::supervisors(&host.daemons).map_err(words)? {
-        let _ = left::kill_process(supervisor.pid);
-    }
+    host.lose_all_slots()?;
     until("slots are not made again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
     Ok(format!("503 {code}; what runs goes on; made again, for slots too"))
 }

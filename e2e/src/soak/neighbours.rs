@@ -1,13 +1,12 @@
 //! How long a friendly program takes alone, beside another friendly one, and beside each hostile one.
 
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use crate::daemons::{DEADLINE, Daemons};
+use crate::daemons::{DEADLINE, Daemons, eventually};
 use crate::faults::dice::Dice;
 use crate::faults::programs::{Allowed, Got, Program, hostile_names};
 use crate::http;
@@ -33,48 +32,65 @@ pub struct Beside {
     pub ratios: Vec<f64>,
 }
 
-/// Time `samples` executions of each program beside each neighbour.
+/// Time `samples` executions of each program beside each neighbour. All neighbours take turns, so that whatever else
+/// this host does is beside each of them.
 ///
 /// # Errors
 /// In words, if an execution goes wrong.
 pub async fn measure(daemons: &Daemons, samples: usize, dice: &mut Dice) -> Result<Vec<Beside>, String> {
-    let mut all = Vec::new();
-    let mut friendly: Vec<Duration> = Vec::new();
-    for neighbour in ["friendly", "nobody"].into_iter().chain(hostile_names()) {
-        let over = Arc::new(AtomicBool::new(false));
-        let at_work = (neighbour != "nobody").then(|| {
-            let (url, over, mut dice) = (daemons.url("/api/execute"), Arc::clone(&over), dice.split());
-            tokio::spawn(async move {
-                while !over.load(Ordering::Relaxed) {
-                    let program = match neighbour {
-                        "friendly" => Program::friendly(&mut dice, "python"),
-                        hostile => Program::hostile(&mut dice, hostile),
-                    };
-                    let answer = http::post_from(NEIGHBOUR, &url, &program.body, DEADLINE).await;
-                    program.judge(&answer, Allowed::default())?;
-                }
-                Ok::<(), String>(())
-            })
-        });
-        sleep(SETTLES).await;
-        let mut times = vec![Vec::new(); TIMED.len()];
-        for _ in 0..samples {
+    let neighbours: Vec<_> = ["friendly", "nobody"].into_iter().chain(hostile_names()).collect();
+    let mut times = vec![vec![Vec::new(); TIMED.len()]; neighbours.len()];
+    for _ in 0..samples {
+        for (neighbour, times) in neighbours.iter().zip(&mut times) {
+            let at_work = begin(daemons, neighbour, dice);
+            sleep(SETTLES).await;
             for (times, language) in times.iter_mut().zip(TIMED) {
                 times.push(time(daemons, language, dice).await?);
             }
+            end(daemons, at_work).await?;
         }
-        over.store(true, Ordering::Relaxed);
-        if let Some(at_work) = at_work {
-            at_work.await.map_err(|error| error.to_string())??;
-        }
+    }
+    let mut all: Vec<Beside> = Vec::new();
+    for (neighbour, times) in neighbours.into_iter().zip(times) {
         let times: Vec<_> = times.into_iter().map(middle_and_end).collect();
-        if neighbour == "friendly" {
-            friendly = times.iter().map(|(middle, _)| *middle).collect();
-        }
-        let ratios = times.iter().zip(&friendly).map(|((middle, _), base)| middle.div_duration_f64(*base));
+        let friendly = all.first().map_or_else(|| times.clone(), |friendly| friendly.times.clone());
+        let ratios =
+            times.iter().zip(friendly).map(|((own, _), (friendly, _))| own.div_duration_f64(friendly));
         all.push(Beside { neighbour, ratios: ratios.collect(), times });
     }
     Ok(all)
+}
+
+type AtWork = Option<JoinHandle<Result<(), String>>>;
+
+/// A neighbour that executes its program again and again.
+fn begin(daemons: &Daemons, neighbour: &'static str, dice: &mut Dice) -> AtWork {
+    let (url, mut dice) = (daemons.url("/api/execute"), dice.split());
+    (neighbour != "nobody").then(|| {
+        tokio::spawn(async move {
+            loop {
+                let program = match neighbour {
+                    "friendly" => Program::friendly(&mut dice, "python"),
+                    hostile => Program::hostile(&mut dice, hostile),
+                };
+                let answer = http::post_from(NEIGHBOUR, &url, &program.body, DEADLINE).await;
+                program.judge(&answer, Allowed::default())?;
+            }
+        })
+    })
+}
+
+/// Hang up on it, and wait until nothing of it runs.
+async fn end(daemons: &Daemons, at_work: AtWork) -> Result<(), String> {
+    let Some(at_work) = at_work else { return Ok(()) };
+    at_work.abort();
+    if let Ok(ended) = at_work.await {
+        ended?;
+    }
+    if eventually(|| async { daemons.status().await.running == 0 }).await {
+        return Ok(());
+    }
+    Err("the neighbour's program does not end".to_owned())
 }
 
 async fn time(daemons: &Daemons, language: &str, dice: &mut Dice) -> Result<Duration, String> {
