@@ -133,6 +133,14 @@ fn check(argument: Argument, code: &mut Vec<sock_filter>) {
         Argument::NoTerminalInjection => one_of(&TERMINAL_INJECTION, 1, refused, allowed, code),
         Argument::KnownOption => one_of(PRCTL_OPTIONS, 0, allowed, refused, code),
         Argument::UsualPersonality => one_of(&[0, u32::MAX], 0, allowed, refused, code),
+        Argument::SetCoreLimit => one_of(&[libc::RLIMIT_CORE], 0, refused, allowed, code),
+        Argument::ChangeCoreLimit => {
+            // A null pointer in both halves is a question only.
+            let [low, high] = [low_half_of_argument(2), low_half_of_argument(2) + 4];
+            code.extend([load(low_half_of_argument(1)), jump(BPF_JEQ, libc::RLIMIT_CORE, 1, 0), allowed]);
+            code.extend([load(low), jump(BPF_JEQ, 0, 1, 0), refused]);
+            code.extend([load(high), jump(BPF_JEQ, 0, 1, 0), refused, allowed]);
+        }
         Argument::OwnedLock => one_of(&DESCRIPTOR_LOCKS, 1, refused, allowed, code),
         Argument::PlainSocketOption => check_socket_option(allowed, refused, code),
         Argument::KnownSocket => check_socket(allowed, refused, code),

@@ -108,6 +108,10 @@ pub enum Argument {
     KnownOption,
     /// personality(2): asking, and the usual one; else EPERM.
     UsualPersonality,
+    /// setrlimit(2): any but the core limit, else EPERM.
+    SetCoreLimit,
+    /// prlimit(2): any but a new core limit, else EPERM.
+    ChangeCoreLimit,
     /// fcntl(2): no locks of descriptors, else EINVAL, as before Linux 3.15.
     OwnedLock,
     /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT; the size of what a socket receives
@@ -402,8 +406,6 @@ pub const PROGRAM: &[Row] = &[
             SYS_capget,
             SYS_capset,
             SYS_getrlimit,
-            SYS_setrlimit,
-            SYS_prlimit64,
             SYS_getrusage,
             SYS_getpriority,
             SYS_setpriority,
@@ -508,6 +510,16 @@ pub const PROGRAM: &[Row] = &[
         action: Action::Depends(Argument::UsualPersonality),
         calls: &[SYS_personality],
         reason: "others turn address randomisation off or make memory executable",
+    },
+    Row {
+        action: Action::Depends(Argument::SetCoreLimit),
+        calls: &[SYS_setrlimit],
+        reason: "a core limit of 1 stops a handler of the host, one of 0 does not: it may not be lowered either",
+    },
+    Row {
+        action: Action::Depends(Argument::ChangeCoreLimit),
+        calls: &[SYS_prlimit64],
+        reason: "the same by its newer name; reading the limit is fine",
     },
     Row {
         action: Action::Depends(Argument::OwnedLock),
@@ -676,7 +688,11 @@ impl Argument {
     /// The errors it can answer.
     pub(crate) const fn refusal(self) -> c_int {
         match self {
-            Self::NoNewNamespaces | Self::NoTerminalInjection | Self::UsualPersonality => EPERM,
+            Self::NoNewNamespaces
+            | Self::NoTerminalInjection
+            | Self::UsualPersonality
+            | Self::SetCoreLimit
+            | Self::ChangeCoreLimit => EPERM,
             Self::KnownSocket | Self::LocalPair => EAFNOSUPPORT,
             Self::KnownOption | Self::OwnedLock => EINVAL,
             Self::PlainSocketOption => ENOPROTOOPT,

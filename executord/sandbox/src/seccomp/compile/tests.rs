@@ -19,7 +19,11 @@ fn run(rows: &[Row], architecture: u32, number: u32, arguments: [u64; 6]) -> (u3
     let data = |offset: u32| match offset {
         0 => number,
         4 => architecture,
-        low => u32::try_from(arguments[usize::try_from((low - 16) / 8).unwrap()] & 0xffff_ffff).unwrap(),
+        at => {
+            let argument = arguments[usize::try_from((at - 16) / 8).unwrap()];
+            let half = if at % 8 == 0 { argument & 0xffff_ffff } else { argument >> 32 };
+            u32::try_from(half).unwrap()
+        }
     };
     let (mut at, mut accumulator, mut steps) = (0, 0_u32, 0);
     loop {
@@ -144,6 +148,13 @@ fn arguments_decide_where_the_table_says_so() {
     {
         check(libc::SYS_fcntl, &[3, command], answer);
         check(libc::SYS_fcntl, &[3, command | 1 << 32], answer);
+    }
+    let core = libc::RLIMIT_CORE.into();
+    for (resource, answer) in [(core, perm), (core | 1 << 32, perm), (7, ALLOW)] {
+        check(libc::SYS_setrlimit, &[resource, 1], answer);
+        check(libc::SYS_prlimit64, &[0, resource, 8], answer);
+        check(libc::SYS_prlimit64, &[0, resource, 8 << 32], answer);
+        check(libc::SYS_prlimit64, &[0, resource, 0, 8], ALLOW);
     }
     let no_option = errno(libc::ENOPROTOOPT);
     for (level, option, answer) in [
