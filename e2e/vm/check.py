@@ -536,7 +536,7 @@ def our_attacks_fail():
         home.parent.mkdir(parents=True, exist_ok=True)
         home.symlink_to("/var/in/e2e")
         (home.parent / "docs").symlink_to("/var/in/docs")
-    own = [] if pathlib.Path("probes").exists() else ["--own"]
+    own = pathlib.Path("attack-options").read_text().split() + ([] if pathlib.Path("probes").exists() else ["--own"])
     said = sh("./attacks", "--url", "127.0.0.1:3000",
               "--socket", "/run/executor/executord.sock", "--disposable-host", "--skip-slow", *own,
               check=False, timeout=1800, env=environment)

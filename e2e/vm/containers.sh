@@ -8,12 +8,14 @@ top=$(cd "$here/../.." && pwd)
 dir=${EXECUTOR_VM_DIR:-$top/target/vm}/containers
 
 mkdir -p "$dir"
-"$here/base.sh" "$dir" docker.io,docker-compose,iptables
+"$here/base.sh" "$dir" docker.io,docker-compose,iptables,apparmor
 rm -rf "$dir/in"
 mkdir -p "$dir/in"
 cp "$here/check.sh" "$here/check.py" "$here/containers.py" "$dir/in"
 echo containers.py >"$dir/in/program"
 # The engine of Debian 12 has a compose that does not know how to build what is here already.
-sed '/^ *build: /d' "$top/compose.yaml" >"$dir/in/compose.yaml"
+# Emulated processors need more patience than the defaults have.
+sed -e '/^ *build: /d' -e 's#\["run:/run/executor"\]#["run:/run/executor", "./slow.toml:/etc/executor/executord.toml:ro"]#' \
+    "$top/compose.yaml" >"$dir/in/compose.yaml"
 ln -f "$image" "$dir/in/image.tar" 2>/dev/null || cp "$image" "$dir/in/image.tar"
 exec "$here/boot.sh" "$dir" "$dir/in"

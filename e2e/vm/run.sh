@@ -19,7 +19,8 @@ mkdir -p "$work"
 "$top/systemd/package.sh" "$work/second" 2
 cp "$here/check.sh" "$here/check.py" "$work"
 echo check.py >"$work/program"
-# The attacks of e2e, and those of EXECUTOR_PROBES if there are any.
+# The attacks of e2e, and those of EXECUTOR_PROBES if there are any; EXECUTOR_ATTACKS may choose some.
+echo "${EXECUTOR_ATTACKS:-}" >"$work/attack-options"
 (cd "$top" && cargo build --quiet --release --locked -p e2e --bin attacks)
 cp "${CARGO_TARGET_DIR:-$top/target}/release/attacks" "$work"
 mkdir "$work/e2e" "$work/docs"
