@@ -127,7 +127,9 @@ impl Host {
                 let family = inventory::descendants(target.pids[0]).map_err(wrong)?;
                 let more: Vec<_> = family.difference(&self.family).collect();
                 let mounts = mounts(target).map_err(wrong)?;
-                match (left.is_empty(), family.len() > self.family.len(), mounts == self.mounts) {
+                // Others may mount and unmount meanwhile; what counts is what is there in addition.
+                let no_more = mounts.iter().zip(&self.mounts).all(|(now, before)| now.1 <= before.1);
+                match (left.is_empty(), family.len() > self.family.len(), no_more) {
                     (true, false, true) => String::new(),
                     (true, false, false) => format!("mounts were {:?} and are {mounts:?}", self.mounts),
                     _ => format!("{left:?}, children of executord {more:?}"),
