@@ -21,9 +21,10 @@ for name in webd executord; do
     esac
     rm -f "$file"
 done
-# On cgroup v1 the daemon may not remove its own groups from the top of the hierarchies.
+# On cgroup v1 the daemon may not remove its own groups from the top of the hierarchies. Those of a daemon that
+# somebody else started are in use, and stay.
 if [ -f /run/executor/cgroups ]; then
     while read -r group || [ -n "$group" ]; do
-        [ ! -d "$group" ] || rmdir "$group"
+        [ ! -d "$group" ] || rmdir "$group" 2>/dev/null || true
     done </run/executor/cgroups
 fi
