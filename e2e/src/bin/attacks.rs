@@ -16,6 +16,7 @@ use e2e::attacks::scenery::Scenery;
 use e2e::attacks::target::{SECRET, Target};
 use e2e::attacks::verdict::{Verdict, table};
 use e2e::attacks::{front, own, own_wire, socket};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Cases that take longer than ten seconds, or thousands of connections.
 const SLOW: Duration = Duration::from_secs(10);
@@ -71,10 +72,20 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error),
     };
-    match runtime.block_on(attack(&arguments)) {
+    match runtime.block_on(until_told_to_stop(attack(&arguments))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => complain(&error),
+    }
+}
+
+/// Whoever stops it wants no daemons left behind: they end when they are dropped.
+async fn until_told_to_stop(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        done = work => done,
+        _ = terminate.recv() => Err(io::Error::other("told to stop")),
+        _ = interrupt.recv() => Err(io::Error::other("told to stop")),
     }
 }
 
