@@ -79,8 +79,8 @@ SOAK ?= 240
 soak: debug ## Friendly and hostile programs together at several times capacity, for SOAK seconds
 	$(AS_ROOT) target/debug/soak --seconds $(SOAK)
 
-package: ## The Debian package, in target/package
-	systemd/package.sh target/package
+package: ## The Debian package, in target/package-out
+	systemd/package.sh target/package-out
 
 vm: ## A Debian 12 server with systemd and cgroup v2, emulated, with the package installed; half an hour or more
 	$(SUDO) e2e/vm/run.sh
