@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(now);
     tell(&format!("seed {seed}"));
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    // Reading a neighbour's flood must not keep the clock of who is timed waiting.
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
