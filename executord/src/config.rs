@@ -38,7 +38,8 @@ pub(crate) struct Config {
     pub(crate) grace: Quantity<Duration>,
     /// How long running executions may take when the daemon is told to stop.
     pub(crate) drain: Quantity<Duration>,
-    /// Tell systemd of each user while it lives, so that `ps` and `getent` know its name.
+    /// Tell systemd of each user while it lives, so that `getent` and `id` know its name. `ps` has room for 32 letters,
+    /// which is too few, and shows the number.
     pub(crate) userdb: Userdb,
     /// The socket.
     pub(crate) socket: Socket,

@@ -78,7 +78,7 @@ impl Pool {
         if let Some(directory) = &self.records
             && let Err(error) = write_records(directory, &identity.user)
         {
-            // The program does not depend on it; only `ps` shows a number.
+            // The program does not depend on it; only `id` shows a number.
             warn!(%error, "no record of the user {uid}");
         }
         Ok(identity)
