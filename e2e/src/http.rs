@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::http::response::Parts;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -78,6 +79,21 @@ pub async fn post_from(
     within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), Some(from))).await
 }
 
+/// [`post_from`], and do not look into what comes back: its HTTP status. A client on another host would cost this one
+/// nothing.
+///
+/// # Errors
+/// As [`post`], but for what the answer says.
+pub async fn post_unread(
+    from: Ipv4Addr,
+    address: &Uri,
+    body: &Value,
+    deadline: Duration,
+) -> Result<u16, HttpError> {
+    let conversation = converse(Method::POST, address, Bytes::from(body.to_string()), Some(from));
+    Ok(within(deadline, conversation).await?.0.status.as_u16())
+}
+
 /// `GET` a JSON answer.
 ///
 /// # Errors
@@ -108,6 +124,22 @@ async fn exchange(
     body: Bytes,
     from: Option<Ipv4Addr>,
 ) -> Result<Answer, HttpError> {
+    let (head, body) = converse(method, address, body, from).await?;
+    let status = head.status.as_u16();
+    let json = serde_json::from_slice(&body).map_err(|error| {
+        let excerpt = String::from_utf8_lossy(&body).chars().take(200).collect();
+        HttpError::Json { status, error, excerpt }
+    })?;
+    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), json })
+}
+
+async fn converse(
+    method: Method,
+    address: &Uri,
+    body: Bytes,
+    from: Option<Ipv4Addr>,
+) -> Result<(Parts, Bytes), HttpError> {
     let malformed = || HttpError::Address(address.to_string());
     let authority = address.authority().ok_or_else(malformed)?;
     if address.scheme_str() != Some("http") {
@@ -128,14 +160,7 @@ async fn exchange(
     let conversation = async {
         let answer = requests.send_request(request).await?;
         let (head, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER).collect().await.map_err(HttpError::Body)?.to_bytes();
-        let status = head.status.as_u16();
-        let json = serde_json::from_slice(&body).map_err(|error| {
-            let excerpt = String::from_utf8_lossy(&body).chars().take(200).collect();
-            HttpError::Json { status, error, excerpt }
-        })?;
-        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), json })
+        Ok((head, Limited::new(body, MAX_ANSWER).collect().await.map_err(HttpError::Body)?.to_bytes()))
     };
     let drive = async {
         // What goes wrong with the connection the conversation says as well.
@@ -143,7 +168,7 @@ async fn exchange(
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        answer = conversation => answer,
+        answered = conversation => answered,
         never = drive => match never {},
     }
 }

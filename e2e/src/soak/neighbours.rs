@@ -73,8 +73,11 @@ fn begin(daemons: &Daemons, neighbour: &'static str, dice: &mut Dice) -> AtWork 
                     "friendly" => Program::friendly(&mut dice, "python"),
                     hostile => Program::hostile(&mut dice, hostile),
                 };
-                let answer = http::post_from(NEIGHBOUR, &url, &program.body, DEADLINE).await;
-                program.judge(&answer, Allowed::default())?;
+                match http::post_unread(NEIGHBOUR, &url, &program.body, DEADLINE).await {
+                    Ok(200) => {}
+                    Ok(status) => return Err(format!("{neighbour}: HTTP {status}")),
+                    Err(error) => return Err(format!("{neighbour}: {error}")),
+                }
             }
         })
     })
