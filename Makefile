@@ -5,8 +5,10 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
+# One after the other, whatever MAKEFLAGS says: tests measure time, and all builds want the same lock.
+.NOTPARALLEL:
 .PHONY: help setup setup-test build debug languages run stop test lint deny advisories unit root corpus corpus-sample \
-	attacks faults soak package vm clean
+	attacks faults faults-short soak soak-short package vm vm-containers clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -17,7 +19,7 @@ run: setup build ## Build, start both daemons, run a program in each language, p
 stop: ## End what `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root corpus-sample attacks ## Everything that one machine without systemd can show
+test: setup setup-test lint deny unit root corpus-sample attacks faults-short soak-short ## Everything that one machine without systemd can show
 
 setup: ## Install what programs and builds need, if it is missing
 	$(SUDO) scripts/setup.sh
@@ -75,15 +77,25 @@ ROUNDS ?= 200
 faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they stand on
 	$(AS_ROOT) target/debug/faults --rounds $(ROUNDS)
 
+faults-short: ## The same, ten times
+	$(MAKE) faults ROUNDS=10
+
 SOAK ?= 240
 soak: debug ## Friendly and hostile programs together at several times capacity, for SOAK seconds
 	$(AS_ROOT) target/debug/soak --seconds $(SOAK)
+
+soak-short: ## The same, for half a minute
+	$(MAKE) soak SOAK=30
 
 package: ## The Debian package, in target/package-out
 	systemd/package.sh target/package-out
 
 vm: ## A Debian 12 server with systemd and cgroup v2, emulated, with the package installed; half an hour or more
-	$(SUDO) e2e/vm/run.sh
+	$(AS_ROOT) e2e/vm/run.sh
+
+vm-containers: ## compose.yaml on an emulated server with a Docker engine, with an image built here; half an hour or more
+	$(AS_ROOT) e2e/vm/image.sh target/vm/containers
+	$(AS_ROOT) e2e/vm/containers.sh target/vm/containers/image.tar
 
 clean: ## Remove what was built
 	cargo clean
