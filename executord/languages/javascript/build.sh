@@ -1,0 +1,8 @@
+#!/bin/sh
+# Builds the launcher of Node into OUTDIR/javascript, or for another language of Node's: javascript/build.sh OUTDIR [LANGUAGE]
+set -eu
+here=$(dirname "$0")
+out=${1:?usage: build.sh OUTDIR [LANGUAGE]}/${2:-javascript}
+mkdir -p "$out"
+install -m 644 "$here/prelude.cjs" "$here/exercise.cjs" "$out"
+cc -O2 -Wall -Wextra -Werror -o "$out/start" "$here/start.c"

@@ -1,0 +1,49 @@
+# Holds an interpreter back that was started before its program came, until the program's command line arrives on
+# descriptor 3, and then lets it go on as if it had been started by that. See docs/launchers.md.
+#
+# Python imports this module last before it opens the main file, because PYTHONPATH leads here. What follows puts back
+# what that changed. No function is defined, so that nothing refers to this module in a circle and it is gone at its end.
+import os
+import sys
+
+here = os.environ["PYTHONPATH"]
+del os.environ["PYTHONPATH"]
+sys.path.remove(here)
+# Kept, with so much taken out of it that the garbage collector has counted as many objects as it would have without
+# us, and runs when it would have run: a program with __del__ in a cycle can tell.
+finder = sys.path_importer_cache.pop(here)
+del finder._loaders[:3], finder._path_cache
+os.register_at_fork(after_in_child=finder.invalidate_caches)
+
+# /proc/self/environ shows what the process was started with. Ours is what it was started with last.
+with open("/proc/self/stat", "rb", 0) as file:
+    start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
+try:
+    with open("/proc/self/mem", "r+b", 0) as file:
+        file.seek(start)
+        rest = file.read(end - start).partition(b"\0PYTHONPATH=")[2]
+        if rest.find(b"\0") == len(rest) - 1:
+            file.seek(end - len(rest) - len("PYTHONPATH="))
+            file.write(bytes(len("PYTHONPATH=") + len(rest)))
+except OSError:
+    pass
+
+# Somebody else's module of this name would have been imported now.
+del sys.modules["usercustomize"]
+try:
+    import usercustomize
+except ImportError:
+    pass
+
+os.write(3, b"R")
+words = b""
+while piece := os.read(3, 65536):
+    words += piece
+os.close(3)
+if not words:
+    os._exit(0)
+words = os.fsdecode(words[:-1]).split("\0")
+sys.argv[:] = words[len(sys.orig_argv) - len(sys.argv):]
+sys.orig_argv[:] = words
+if "usercustomize" not in sys.modules:
+    raise ImportError(name="usercustomize")
