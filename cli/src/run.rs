@@ -34,7 +34,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     let request = ExecuteRequest {
         language,
         files,
-        runs: vec![RunRequest { stdin: input.announce(), args: arguments.args }],
+        runs: vec![RunRequest { stdin: input.announce(), args: arguments.args, terminal: None }],
         limits: limits::request(arguments.limits),
         client: None,
     };

@@ -25,7 +25,7 @@ pub fn program(language: &str, code: impl Into<String>) -> ExecuteRequest {
 /// A program in one file that reads what is sent to it while it runs.
 #[must_use]
 pub fn live_program(language: &str, code: impl Into<String>) -> ExecuteRequest {
-    let runs = vec![RunRequest { stdin: Stdin::Live, args: Vec::new() }];
+    let runs = vec![RunRequest { stdin: Stdin::Live, ..RunRequest::default() }];
     ExecuteRequest { runs, ..program(language, code) }
 }
 

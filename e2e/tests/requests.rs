@@ -9,9 +9,7 @@ use e2e::daemons::{DEADLINE, Daemons, Settings};
 use e2e::http;
 use e2e::socket::{Execution, program};
 use protocol::bounds::{MAX_ARG, MAX_ARGS, MAX_FILES, MAX_RUNS};
-use protocol::{
-    ClientError, Event, ExecuteRequest, Rejection, RunRequest, SourceFile, StageName, Status, Stdin,
-};
+use protocol::{ClientError, Event, ExecuteRequest, Rejection, RunRequest, SourceFile, StageName, Status};
 use serde_json::{Value, json};
 
 async fn start() -> Daemons {
@@ -273,7 +271,7 @@ async fn what_makes_no_sense_is_refused_in_words() {
     // On the socket what is beyond a bound is no frame at all, and the daemon hangs up before it is read.
     let many = |files: usize, runs: usize, args: usize| {
         let file = SourceFile { path: Some("x".to_owned()), content: "".into() };
-        let run = RunRequest { stdin: Stdin::default(), args: vec!["x".to_owned(); args] };
+        let run = RunRequest { args: vec!["x".to_owned(); args], ..RunRequest::default() };
         ExecuteRequest { files: vec![file; files], runs: vec![run; runs], ..program("python", "") }
     };
     for request in [many(MAX_FILES + 1, 1, 0), many(1, MAX_RUNS + 1, 0), many(1, 1, MAX_ARGS + 1)] {
@@ -660,7 +658,7 @@ async fn runs_share_a_compilation_and_nothing_else() {
         let args = |number: u32| vec![number.to_string(), "arg".to_owned()];
         request.runs = numbers
             .clone()
-            .map(|number| RunRequest { stdin: Stdin::default(), args: args(number) })
+            .map(|number| RunRequest { args: args(number), ..RunRequest::default() })
             .collect();
         let told = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
         let told = told.expect("an answer");

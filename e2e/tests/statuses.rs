@@ -5,8 +5,7 @@
 use e2e::answer::contradictions;
 use e2e::daemons::{Daemons, Settings};
 use protocol::{
-    Client, Event, ExecuteRequest, LimitsRequest, Outcome, Request, RunRequest, SourceFile, StageName,
-    Status, Stdin,
+    Client, Event, ExecuteRequest, LimitsRequest, Outcome, Request, RunRequest, SourceFile, StageName, Status,
 };
 use serde_json::{Value, json};
 
@@ -201,7 +200,7 @@ async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
     let request = ExecuteRequest {
         language: language.into(),
         files: vec![SourceFile { path: None, content: waiting.to_owned().into() }],
-        runs: vec![RunRequest { stdin: Stdin::default(), args: Vec::new() }],
+        runs: vec![RunRequest::default()],
         limits: LimitsRequest::default(),
         client: None,
     };

@@ -218,8 +218,8 @@ mod tests {
     fn runs_are_looked_at_too() {
         let program: &[File] = &[(None, b"1")];
         let with = |runs: Vec<RunRequest>| try_admit(ExecuteRequest { runs, ..request(program) }).map(|_| ());
-        let live = RunRequest { stdin: Stdin::Live, args: Vec::new() };
-        let nul = RunRequest { stdin: Stdin::default(), args: vec!["a\0b".to_owned()] };
+        let live = RunRequest { stdin: Stdin::Live, ..RunRequest::default() };
+        let nul = RunRequest { args: vec!["a\0b".to_owned()], ..RunRequest::default() };
         assert_eq!(with(Vec::new()), Err("there must be at least one run".to_owned()));
         assert_eq!(with(vec![nul]), Err("an argument has a NUL character in it".to_owned()));
         assert_eq!(with(vec![live.clone()]), Ok(()));

@@ -11,6 +11,9 @@ pub const MAX_HELLO_FRAME: usize = 64;
 pub const MAX_OUTPUT_CHUNK: usize = 64 * 1024;
 /// Bytes of one [`crate::Request::Input`].
 pub const MAX_INPUT_CHUNK: usize = 1024 * 1024;
+/// Bytes of live input that the daemon takes of a client before the program takes them. Beyond that the client waits,
+/// and with it all that it says after its input.
+pub const MAX_UNTAKEN_INPUT: usize = 2 * MAX_INPUT_CHUNK;
 
 /// Source files of one request.
 pub const MAX_FILES: usize = 128;

@@ -15,7 +15,7 @@ use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
 use crate::bounds::{MAX_FRAME, MAX_HELLO_FRAME};
 
 /// The version of everything that is said after the hello.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// How a hello begins.
 pub const MAGIC: [u8; 8] = *b"executor";
 

@@ -23,7 +23,7 @@ pub use event::{CheckResult, Event, Rejection, StreamName};
 pub use language::{Availability, Editor, Language};
 pub use limits::{ByteCount, Limits, LimitsRequest};
 pub use outcome::{Clock, ExecutionId, Outcome, StageName, StageReport, Status, Usage};
-pub use request::{ExecuteRequest, Request, RunRequest, SourceFile, Stdin};
+pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize};
 pub use status::{ExecutionCount, ServerStatus, StepTimes};
 
 /// Where the daemon listens unless it is told otherwise.

@@ -1,5 +1,7 @@
 //! What a client may ask.
 
+use std::num::NonZeroU16;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -18,9 +20,14 @@ pub enum Request {
     Input(#[serde(deserialize_with = "bounded::bytes::<_, MAX_INPUT_CHUNK>")] Bytes),
     /// The program's stdin ends here.
     EndOfInput,
-    /// End the execution; its `Finished` says `Cancelled`. Behind input that the program does not take it waits like
-    /// everything; hanging up does not.
+    /// End the execution; its `Finished` says `Cancelled`. It is heard at once unless more than
+    /// [`crate::bounds::MAX_UNTAKEN_INPUT`] of input, which the program does not take, stands before it; hanging up is
+    /// noticed even then.
     Cancel,
+    /// Send a signal to the process group of the program that runs now. Without one it goes to nobody.
+    Signal(ProgramSignal),
+    /// The terminal of the run has another size now; nothing for a run without one.
+    Resize(TerminalSize),
     /// Which languages there are; answered by `Languages`.
     Languages,
     /// How the daemon is; answered by `Status`.
@@ -67,6 +74,44 @@ pub struct RunRequest {
     /// The program's arguments, after its own name.
     #[serde(deserialize_with = "bounded::arguments")]
     pub args: Vec<String>,
+    /// The run has a terminal of this size in place of three pipes. All that it writes is stdout then, and
+    /// [`Request::EndOfInput`] is what Ctrl+D is on a keyboard.
+    pub terminal: Option<TerminalSize>,
+}
+
+/// How large a terminal is. There is none without columns or rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Characters of a line.
+    pub columns: NonZeroU16,
+    /// Lines.
+    pub rows: NonZeroU16,
+}
+
+impl Default for TerminalSize {
+    /// What terminals are when nobody says otherwise.
+    fn default() -> Self {
+        Self { columns: NonZeroU16::MIN.saturating_add(79), rows: NonZeroU16::MIN.saturating_add(23) }
+    }
+}
+
+/// The signals that a client may send to its program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProgramSignal {
+    /// SIGINT, what Ctrl+C is on a keyboard.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+    /// SIGQUIT.
+    Quit,
+    /// SIGHUP.
+    HangUp,
+    /// SIGKILL.
+    Kill,
+    /// SIGUSR1.
+    User1,
+    /// SIGUSR2.
+    User2,
 }
 
 /// Where a run's stdin comes from.

@@ -12,6 +12,7 @@ use protocol::bounds::{
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
     Event, ExecuteRequest, Hello, Language, Outcome, Rejection, Request, RunRequest, SourceFile, StreamName,
+    TerminalSize,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -40,6 +41,15 @@ fn a_request_stays_within_its_bounds() {
     check("a language's name", MAX_LANGUAGE_NAME, |n| execute(|request| request.language = text(n)));
     check("a client's tag", MAX_CLIENT_TAG, |n| execute(|request| request.client = Some(text(n))));
     check("a piece of input", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
+}
+
+#[test]
+fn a_terminal_has_columns_and_rows() {
+    let mut bytes = encode(&Request::Resize(TerminalSize::default())).expect("fits in a frame");
+    assert!(decode::<Request>(&bytes).is_ok());
+    let columns = bytes.len() - 4;
+    bytes[columns..columns + 2].fill(0);
+    assert!(matches!(decode::<Request>(&bytes), Err(CodecError::Malformed(_))));
 }
 
 #[test]
@@ -130,7 +140,7 @@ fn numbers_that_mean_nothing_are_refused() {
         changed[at] = 2;
         assert!(decode::<Request>(&changed).is_err(), "2 at {at}");
     }
-    assert!(decode::<Request>(&7_u32.to_le_bytes()).is_err());
+    assert!(decode::<Request>(&9_u32.to_le_bytes()).is_err());
     let not_text = [&[0; 4][..], &1_u64.to_le_bytes(), &[0xff], &[0; 26]].concat();
     assert!(decode::<Request>(&not_text).is_err());
     let endless =

@@ -53,6 +53,8 @@ fn every_golden_message_decodes_to_what_it_was() {
 fn no_variant_is_missing_from_the_table() {
     let requests: Vec<_> = samples::requests().iter().map(|(_, request)| bytes(request)).collect();
     check_variants::<Request>(&requests);
+    let signals: Vec<_> = samples::signals().iter().map(|(_, signal)| bytes(signal)).collect();
+    check_variants::<protocol::ProgramSignal>(&signals);
     let events: Vec<_> = samples::events().iter().map(|(_, event)| bytes(event)).collect();
     check_variants::<Event>(&events);
     let rejected: Vec<_> = samples::rejections().iter().map(|(_, rejection)| bytes(rejection)).collect();

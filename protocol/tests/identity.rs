@@ -4,6 +4,7 @@
 
 mod samples;
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,8 +15,9 @@ use proptest::sample::Index;
 use protocol::codec::{Frames, decode, encode};
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Hello, Language, Limits, LimitsRequest, Outcome, Rejection, Request, RunRequest, ServerStatus,
-    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, Usage,
+    Hello, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
+    ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
+    Usage,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -112,6 +114,8 @@ fn request() -> impl Strategy<Value = Request> {
         1 => bytes().prop_map(Request::Input),
         1 => Just(Request::EndOfInput),
         1 => Just(Request::Cancel),
+        1 => signal().prop_map(Request::Signal),
+        1 => terminal_size().prop_map(Request::Resize),
         1 => Just(Request::Languages),
         1 => Just(Request::Status),
         1 => Just(Request::Check),
@@ -122,7 +126,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
     (
         "\\PC{0,16}",
         vec((option::of(text()), bytes()).prop_map(|(path, content)| SourceFile { path, content }), 0..4),
-        vec((stdin(), vec(text(), 0..4)).prop_map(|(stdin, args)| RunRequest { stdin, args }), 0..4),
+        vec(run_request(), 0..4),
         limits_request(),
         option::of("[ -~]{0,64}"),
     )
@@ -133,6 +137,30 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
             limits,
             client,
         })
+}
+
+fn run_request() -> impl Strategy<Value = RunRequest> {
+    (stdin(), vec(text(), 0..4), option::of(terminal_size())).prop_map(|(stdin, args, terminal)| RunRequest {
+        stdin,
+        args,
+        terminal,
+    })
+}
+
+fn terminal_size() -> impl Strategy<Value = TerminalSize> {
+    any::<(NonZeroU16, NonZeroU16)>().prop_map(|(columns, rows)| TerminalSize { columns, rows })
+}
+
+fn signal() -> impl Strategy<Value = ProgramSignal> {
+    prop_oneof![
+        Just(ProgramSignal::Interrupt),
+        Just(ProgramSignal::Terminate),
+        Just(ProgramSignal::Quit),
+        Just(ProgramSignal::HangUp),
+        Just(ProgramSignal::Kill),
+        Just(ProgramSignal::User1),
+        Just(ProgramSignal::User2),
+    ]
 }
 
 fn stdin() -> impl Strategy<Value = Stdin> {

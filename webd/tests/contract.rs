@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use protocol::{
     ByteCount, Clock, Event, ExecuteRequest, Outcome, Rejection, RunRequest, SourceFile, StageName, Status,
-    Stdin, StreamName,
+    StreamName,
 };
 use serde_json::{Value, json};
 use support::{Seen, Step, hello, id, one_run, output, report, say, started, world, world_with};
@@ -26,7 +26,7 @@ async fn a_program_goes_in_and_its_output_comes_out() {
     let request = ExecuteRequest {
         language: "python".to_owned(),
         files: vec![SourceFile { path: None, content: "print('hi')".into() }],
-        runs: vec![RunRequest { stdin: Stdin::default(), args: vec![] }],
+        runs: vec![RunRequest::default()],
         limits: protocol::LimitsRequest::default(),
         client: Some("127.0.0.1".to_owned()),
     };

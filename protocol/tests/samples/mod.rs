@@ -7,21 +7,36 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, Limits, LimitsRequest, Outcome, Rejection, Request, RunRequest, ServerStatus, SourceFile,
-    StageName, StageReport, Status, Stdin, StepTimes, StreamName, Usage,
+    Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
+    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage,
 };
 use uuid::Uuid;
 
 pub fn requests() -> Vec<(&'static str, Request)> {
-    vec![
+    let mut requests = vec![
         ("request.execute.smallest", Request::Execute(Box::new(smallest_request()))),
         ("request.execute.fullest", Request::Execute(Box::new(fullest_request()))),
         ("request.input", Request::Input(Bytes::from_static(b"42\n\0\xff"))),
         ("request.end_of_input", Request::EndOfInput),
         ("request.cancel", Request::Cancel),
+        ("request.resize", Request::Resize(TerminalSize::default())),
         ("request.languages", Request::Languages),
         ("request.status", Request::Status),
         ("request.check", Request::Check),
+    ];
+    requests.extend(signals().into_iter().map(|(name, signal)| (name, Request::Signal(signal))));
+    requests
+}
+
+pub fn signals() -> Vec<(&'static str, ProgramSignal)> {
+    vec![
+        ("request.signal.interrupt", ProgramSignal::Interrupt),
+        ("request.signal.terminate", ProgramSignal::Terminate),
+        ("request.signal.quit", ProgramSignal::Quit),
+        ("request.signal.hang_up", ProgramSignal::HangUp),
+        ("request.signal.kill", ProgramSignal::Kill),
+        ("request.signal.user1", ProgramSignal::User1),
+        ("request.signal.user2", ProgramSignal::User2),
     ]
 }
 
@@ -116,8 +131,9 @@ pub fn fullest_request() -> ExecuteRequest {
             RunRequest {
                 stdin: Stdin::Bytes(Bytes::from_static(b"1 2\n")),
                 args: vec!["-v".into(), String::new()],
+                terminal: None,
             },
-            RunRequest { stdin: Stdin::Live, args: Vec::new() },
+            RunRequest { stdin: Stdin::Live, args: Vec::new(), terminal: Some(TerminalSize::default()) },
         ],
         limits: LimitsRequest {
             cpu_time: Some(Duration::from_secs(5)),
