@@ -245,6 +245,30 @@ async fn an_execution_can_be_cancelled_at_any_time() {
 }
 
 #[tokio::test]
+async fn cancelling_is_heard_behind_input_that_nobody_takes() {
+    let daemons = start(1, 4).await;
+    let mut deaf = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
+    deaf.send(Request::Input(vec![b'x'; MAX_INPUT_CHUNK].into())).await.expect("it is heard");
+    for request in [line("and more"), Request::EndOfInput, Request::Cancel] {
+        deaf.send(request).await.expect("it is heard");
+    }
+    assert_eq!(end(deaf).await.status(StageName::Run(0)), Some(&Status::Cancelled));
+
+    // What is said in the queue waits for the program, and a cancel behind it does not wait.
+    let running = run_until(&daemons, program("bash", "echo running; sleep 600"), "running\n").await;
+    let mut early = queue(&daemons, live_program("bash", "cat")).await;
+    let mut cancelled = queue(&daemons, live_program("bash", "cat")).await;
+    early.send(line("early")).await.expect("it is heard");
+    early.send(Request::EndOfInput).await.expect("it is heard");
+    cancelled.send(line("never")).await.expect("it is heard");
+    cancelled.send(Request::Cancel).await.expect("it is heard");
+    assert_eq!(outcome(end(cancelled).await).runs, []);
+    drop(running);
+    assert_eq!(end(early).await.stdout, b"early\n");
+    assert_idle(&daemons, "cancelled behind input").await;
+}
+
+#[tokio::test]
 async fn hanging_up_ends_an_execution_at_any_time() {
     let daemons = start(1, 4).await;
     let leaves_children = "setsid sleep 600 & trap '' TERM; echo running; while :; do sleep 600; done";

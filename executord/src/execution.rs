@@ -9,11 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
 use crate::identity::{Identity, Pool};
+use crate::input::InputReceiver;
 use crate::job::Job;
 use crate::metrics::{Metrics, TimedStep};
 use crate::plan::{Planner, StageSpec};
 use crate::slot::Slot;
-use crate::stage::{self, EventSender, InputReceiver, StageRun, Surroundings};
+use crate::stage::{self, EventSender, StageRun, Surroundings};
 
 /// What executions have in common.
 #[derive(Debug)]

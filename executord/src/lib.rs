@@ -13,6 +13,7 @@ mod daemon;
 mod execution;
 mod failure;
 mod identity;
+mod input;
 mod janitor;
 mod job;
 mod languages;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::execution::{Connections, Executor, SlotState};
+use crate::input;
 use crate::job::Job;
 use crate::languages::{SelfTest, Toolchain};
 use crate::queue::{Lease, Place, Turn};
@@ -40,7 +41,7 @@ pub(crate) async fn lease(mut place: Place<Slot>) -> Option<Lease<Slot>> {
 pub(crate) async fn run(executor: &Executor, job: &Job, mut lease: Lease<Slot>) -> Result<Printed, String> {
     // No more than this is kept of a program of ours; both outputs are bounded by the job's limits as well.
     let (events, mut receiver) = mpsc::channel(16);
-    let (_input, input) = mpsc::channel(1);
+    let (_input, input) = input::channel();
     let connections = Connections { events, input, cancel: CancellationToken::new() };
     let collect = async {
         let (mut stdout, mut stderr, mut building) = (Vec::new(), Vec::new(), false);
@@ -93,6 +94,7 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
         runs: vec![RunRequest {
             stdin: Stdin::Bytes(Bytes::from(test.stdin.clone())),
             args: test.args.clone(),
+            terminal: None,
         }],
         limits: protocol::LimitsRequest::default(),
         client: None,

@@ -1,9 +1,9 @@
 //! A connection, from hello to hang-up. One execution at a time; hanging up cancels it.
 
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::bounds::FRAME_DEADLINE;
 use protocol::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
@@ -14,6 +14,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::codec::{Framed, FramedRead, FramedWrite};
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
@@ -21,6 +22,7 @@ use crate::admission::{admit, find_language};
 use crate::check;
 use crate::daemon::Daemon;
 use crate::execution::{Connections, Ended, SlotState};
+use crate::input::{self, InputReceiver, InputSender};
 use crate::job::Job;
 use crate::metrics::{TimedStep, result_of};
 use crate::peer::Peer;
@@ -33,11 +35,8 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 const IDLE_DEADLINE: Duration = Duration::from_secs(600);
 /// Events on their way to the peer; more, and the program waits.
 const EVENT_BACKLOG: usize = 8;
-/// Pieces of live input on their way to the program; more, and the peer waits.
-const INPUT_BACKLOG: usize = 4;
-
-/// While a program does not take its input, nothing more is read from the peer; so often it is looked at
-/// whether the peer is still there.
+/// While a program does not take more input than may wait, nothing more is read from the peer; so often it is looked
+/// at whether the peer is still there.
 const HANG_UP_POLL: Duration = Duration::from_millis(100);
 
 type Sender = FramedWrite<OwnedWriteHalf, Frames<Request, Event>>;
@@ -132,7 +131,11 @@ impl Conversation<'_> {
                 Request::Status => self.tell(Event::Status(Box::new(self.daemon.status()))).await?,
                 Request::Check => self.check().await?,
                 // Left over from an execution that ended while they were on their way.
-                Request::Input(_) | Request::EndOfInput | Request::Cancel => {}
+                Request::Input(_)
+                | Request::EndOfInput
+                | Request::Cancel
+                | Request::Signal(_)
+                | Request::Resize(_) => {}
             }
         }
     }
@@ -165,6 +168,39 @@ impl Conversation<'_> {
             Ok(job) => job,
             Err(rejection) => return self.reject("", rejection).await,
         };
+        let (input, taken) = input::channel();
+        let cancel = daemon.stop.child_token();
+        let telling = Telling { daemon, peer: self.peer, sender: &mut self.sender };
+        // Leaving the queue is dropping the place; ending the program takes longer, and is done within.
+        let hearing = hear_on(&mut self.receiver, &input, &cancel);
+        telling.execute(job, key, taken, &cancel, hearing).await
+    }
+
+    async fn reject(&mut self, language: &str, rejection: Rejection) -> Result<(), Over> {
+        Telling { daemon: self.daemon, peer: self.peer, sender: &mut self.sender }
+            .reject(language, rejection)
+            .await
+    }
+}
+
+/// What a connection is while its other half hears.
+struct Telling<'a> {
+    daemon: &'a Arc<Daemon>,
+    peer: Peer,
+    sender: &'a mut Sender,
+}
+
+impl Telling<'_> {
+    async fn execute(
+        mut self,
+        job: Job,
+        key: (u32, Option<String>),
+        input: InputReceiver,
+        cancel: &CancellationToken,
+        hearing: impl Future<Output = Over>,
+    ) -> Result<(), Over> {
+        let daemon = self.daemon;
+        let mut hearing = pin!(hearing);
         let asked = Instant::now();
         let mut place = match daemon.queue.enter(key.clone()) {
             Ok(place) => place,
@@ -193,40 +229,42 @@ impl Conversation<'_> {
                     let rejection = Rejection::Busy { retry_after: full.retry_after };
                     return self.reject(&job.toolchain.name, rejection).await;
                 }
-                Turn::Position(position) => tell(&mut self.sender, Event::Queued { position }).await?,
+                Turn::Position(position) => tell(self.sender, Event::Queued { position }).await?,
             }
             turn = tokio::select! {
                 turn = place.turn() => turn,
-                // Leaving the queue is dropping the place. Input may come early; it is for nobody yet.
-                request = hear(&mut self.receiver) => match request? {
-                    Request::Cancel => return self.cancelled_in_queue().await,
-                    _ => return Err(Over::OutOfTurn),
-                },
+                () = cancel.cancelled() => return self.cancelled_in_queue().await,
+                over = &mut hearing => return Err(over),
             };
         };
         daemon.executor.metrics.time(TimedStep::Queue, asked.elapsed());
-        self.run(job, lease).await
+        self.run(job, lease, input, cancel, hearing).await
     }
 
     async fn reject(&mut self, language: &str, rejection: Rejection) -> Result<(), Over> {
         self.daemon.executor.metrics.count(language, "rejected");
-        self.tell(Event::Rejected(rejection)).await
+        tell(self.sender, Event::Rejected(rejection)).await
     }
 
     async fn cancelled_in_queue(&mut self) -> Result<(), Over> {
         let id = ExecutionId(Uuid::new_v4());
-        self.tell(Event::Finished(protocol::Outcome { id, compile: None, runs: Vec::new() })).await
+        tell(self.sender, Event::Finished(protocol::Outcome { id, compile: None, runs: Vec::new() })).await
     }
 
     /// Run a job in its slot and forward: events to the peer, input and cancel to the program. The execution
     /// is a task of its own, so that a broken connection ends it by cancelling it and not by dropping it.
-    async fn run(&mut self, job: Job, lease: Lease<Slot>) -> Result<(), Over> {
+    async fn run(
+        &mut self,
+        job: Job,
+        lease: Lease<Slot>,
+        input: InputReceiver,
+        cancel: &CancellationToken,
+        hearing: Pin<&mut impl Future<Output = Over>>,
+    ) -> Result<(), Over> {
         let id = ExecutionId(Uuid::new_v4());
         let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
-        let (input, receiver) = mpsc::channel(INPUT_BACKLOG);
-        let cancel = self.daemon.stop.child_token();
         let last = events.clone();
-        let connections = Connections { events, input: receiver, cancel: cancel.clone() };
+        let connections = Connections { events, input, cancel: cancel.clone() };
         let task = execute_in(Arc::clone(self.daemon), self.peer, id, job, lease, connections);
         let task = tokio::spawn(async move {
             let event = task.await;
@@ -235,23 +273,13 @@ impl Conversation<'_> {
         let canceller = cancel.clone().drop_guard();
         let telling = async {
             while let Some(event) = to_tell.recv().await {
-                tell(&mut self.sender, event).await?;
+                tell(self.sender, event).await?;
             }
             Ok(())
         };
-        let hearing = async {
-            loop {
-                match hear(&mut self.receiver).await? {
-                    Request::Input(bytes) => pass_on(Some(bytes), &input, &self.receiver).await?,
-                    Request::EndOfInput => pass_on(None, &input, &self.receiver).await?,
-                    Request::Cancel => cancel.cancel(),
-                    _ => return Err::<(), Over>(Over::OutOfTurn),
-                }
-            }
-        };
         let over = tokio::select! {
             told = telling => told,
-            heard = hearing => heard,
+            over = hearing => Err(over),
         };
         if over.is_err() {
             drop(canceller);
@@ -264,30 +292,53 @@ impl Conversation<'_> {
         if let Err(error) = task.await {
             error!(%error, "an execution ended in a panic");
             over?;
-            return self.tell(Event::Failed { id: Some(id), message: FAILED.to_owned() }).await;
+            return tell(self.sender, Event::Failed { id: Some(id), message: FAILED.to_owned() }).await;
         }
         over
     }
 }
 
-/// Pass input on to a program that may not take it, and notice meanwhile if the peer hangs up.
-async fn pass_on(
-    piece: Option<Bytes>,
-    input: &mpsc::Sender<Option<Bytes>>,
-    receiver: &Receiver,
-) -> Result<(), Over> {
-    let hung_up = async {
-        loop {
-            sleep(HANG_UP_POLL).await;
-            if receiver.get_ref().ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
-                return;
+/// Hear what the peer says about its execution, until that is over or the connection is.
+async fn hear_on(receiver: &mut Receiver, input: &InputSender, cancel: &CancellationToken) -> Over {
+    loop {
+        let request = match hear(receiver).await {
+            Ok(request) => request,
+            Err(over) => return over,
+        };
+        let piece = match request {
+            Request::Input(bytes) => Some(bytes),
+            Request::EndOfInput => None,
+            Request::Cancel => {
+                cancel.cancel();
+                continue;
             }
+            Request::Signal(signal) => {
+                input.signal(signal);
+                continue;
+            }
+            Request::Resize(size) => {
+                input.resize(size);
+                continue;
+            }
+            Request::Execute(_) | Request::Languages | Request::Status | Request::Check => {
+                return Over::OutOfTurn;
+            }
+        };
+        // A program need not take its input; the peer may hang up meanwhile.
+        tokio::select! {
+            () = input.send(piece) => {}
+            () = hung_up(receiver) => return Over::HungUp,
         }
-    };
-    tokio::select! {
-        // Whoever took input has enough of it when it is gone.
-        _ = input.send(piece) => Ok(()),
-        () = hung_up => Err(Over::HungUp),
+    }
+}
+
+/// Notice that the peer hangs up without reading what it said before.
+async fn hung_up(receiver: &Receiver) {
+    loop {
+        sleep(HANG_UP_POLL).await;
+        if receiver.get_ref().ready(Interest::READABLE).await.is_ok_and(|ready| ready.is_read_closed()) {
+            return;
+        }
     }
 }
 

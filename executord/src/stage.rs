@@ -21,6 +21,7 @@ use tokio::time::{Instant as Clock, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Doing, Failure};
+use crate::input::InputReceiver;
 use crate::output::{OutputPipe, Piece, pipe_pair, stdin_pipe};
 use crate::plan::Planner;
 use crate::slot::Slot;
@@ -37,8 +38,6 @@ const CHECK_EVERY: (Duration, Duration) = (Duration::from_millis(5), Duration::f
 
 /// Where events go; full, it slows the program, and gone, it ends it by way of `cancel`.
 pub(crate) type EventSender = mpsc::Sender<Event>;
-/// Live input; `None` is its end.
-pub(crate) type InputReceiver = mpsc::Receiver<Option<Bytes>>;
 
 /// What a stage needs to know of the execution around it.
 pub(crate) struct Surroundings<'a> {

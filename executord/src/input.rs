@@ -1,0 +1,141 @@
+//! What a client says to its program while it runs: input in order and bounded, signals, the terminal's size.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use protocol::bounds::MAX_UNTAKEN_INPUT;
+use protocol::{ProgramSignal, TerminalSize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+
+/// What a piece of input is counted for beside its bytes, so that many small ones do not pile up either.
+const PIECE_COST: usize = 256;
+/// Signals on their way to the program; what does not fit is as lost as a signal that was pending already.
+const SIGNAL_BACKLOG: usize = 16;
+
+/// The client's end.
+#[derive(Debug)]
+pub(crate) struct InputSender {
+    pieces: mpsc::UnboundedSender<Piece>,
+    room: Arc<Semaphore>,
+    signals: mpsc::Sender<ProgramSignal>,
+    size: watch::Sender<Option<TerminalSize>>,
+}
+
+/// The program's end.
+#[derive(Debug)]
+pub(crate) struct InputReceiver {
+    pieces: Pieces,
+    #[expect(dead_code, reason = "sandboxes cannot be told of signals yet")]
+    signals: mpsc::Receiver<ProgramSignal>,
+    #[expect(dead_code, reason = "sandboxes have no terminals yet")]
+    size: watch::Receiver<Option<TerminalSize>>,
+}
+
+/// Input by itself.
+#[derive(Debug)]
+pub(crate) struct Pieces {
+    pieces: mpsc::UnboundedReceiver<Piece>,
+    room: Arc<Semaphore>,
+    /// Of the piece that was handed out last: it counts until the next is asked for.
+    in_hand: Option<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug)]
+struct Piece {
+    bytes: Option<Bytes>,
+    room: OwnedSemaphorePermit,
+}
+
+/// A way from a client to its program. What waits in it is bounded by [`MAX_UNTAKEN_INPUT`].
+pub(crate) fn channel() -> (InputSender, InputReceiver) {
+    let room = Arc::new(Semaphore::new(MAX_UNTAKEN_INPUT));
+    let (pieces, taken) = mpsc::unbounded_channel();
+    let (signals, sent) = mpsc::channel(SIGNAL_BACKLOG);
+    let (size, known) = watch::channel(None);
+    let sender = InputSender { pieces, room: Arc::clone(&room), signals, size };
+    let pieces = Pieces { pieces: taken, room, in_hand: None };
+    (sender, InputReceiver { pieces, signals: sent, size: known })
+}
+
+impl InputSender {
+    /// Pass a piece on, or with `None` the end of input. Waits while too much is there that nobody took. When nobody
+    /// takes any more it is dropped.
+    pub(crate) async fn send(&self, bytes: Option<Bytes>) {
+        let cost = PIECE_COST + bytes.as_ref().map_or(0, Bytes::len);
+        let Ok(cost) = u32::try_from(cost.min(MAX_UNTAKEN_INPUT)) else { return };
+        if let Ok(room) = Arc::clone(&self.room).acquire_many_owned(cost).await {
+            let _ = self.pieces.send(Piece { bytes, room });
+        }
+    }
+
+    /// Pass a signal on.
+    pub(crate) fn signal(&self, signal: ProgramSignal) {
+        let _ = self.signals.try_send(signal);
+    }
+
+    /// Tell how large the terminal is now.
+    pub(crate) fn resize(&self, size: TerminalSize) {
+        self.size.send_replace(Some(size));
+    }
+}
+
+impl InputReceiver {
+    /// The next piece; `None` in it is the end of input, `None` instead of it that the client says no more.
+    pub(crate) async fn recv(&mut self) -> Option<Option<Bytes>> {
+        self.pieces.recv().await
+    }
+}
+
+impl Pieces {
+    async fn recv(&mut self) -> Option<Option<Bytes>> {
+        self.in_hand = None;
+        let Piece { bytes, room } = self.pieces.recv().await?;
+        self.in_hand = Some(room);
+        Some(bytes)
+    }
+}
+
+impl Drop for Pieces {
+    fn drop(&mut self) {
+        // Whoever waits for room waits for nobody.
+        self.room.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use protocol::bounds::MAX_INPUT_CHUNK;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn as_much_waits_as_may_and_no_more() {
+        let (sender, mut receiver) = channel();
+        let largest = Bytes::from(vec![0; MAX_INPUT_CHUNK]);
+        sender.send(Some(largest.clone())).await;
+        let mut second = Box::pin(sender.send(Some(largest.clone())));
+        assert_eq!((&mut second).now_or_never(), None, "two and what they cost are more than may wait");
+        assert_eq!(receiver.recv().await, Some(Some(largest.clone())));
+        assert_eq!((&mut second).now_or_never(), None, "what is in hand was not taken yet");
+        let mut next = Box::pin(receiver.recv());
+        assert_eq!((&mut next).now_or_never(), None);
+        second.await;
+        assert_eq!(next.await, Some(Some(largest)));
+        sender.send(None).await;
+        assert_eq!(receiver.recv().await, Some(None));
+    }
+
+    #[tokio::test]
+    async fn many_small_pieces_are_bounded_too() {
+        let (sender, receiver) = channel();
+        let mut sent = 0;
+        while sender.send(Some(Bytes::from_static(b"x"))).now_or_never().is_some() {
+            sent += 1;
+        }
+        assert!(sent < MAX_UNTAKEN_INPUT / PIECE_COST);
+        let waiting = sender.send(None);
+        drop(receiver);
+        waiting.await;
+    }
+}
