@@ -12,7 +12,7 @@ use crate::budget::Share;
 use crate::error::ApiError;
 
 /// What a byte of a body costs: itself, and the text that is read out of it.
-const COST: usize = 2;
+pub(crate) const COST: usize = 2;
 
 /// How a body is bounded.
 #[derive(Clone, Copy, Debug)]

@@ -42,10 +42,15 @@ impl Share {
         self.taken += bytes;
         Ok(())
     }
+
+    /// Give back what was taken, and be a share of nothing again.
+    pub(crate) fn give_back(&mut self) {
+        self.left.fetch_add(std::mem::take(&mut self.taken), Ordering::Relaxed);
+    }
 }
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.left.fetch_add(self.taken, Ordering::Relaxed);
+        self.give_back();
     }
 }

@@ -73,6 +73,12 @@ pub struct Timeouts {
     pub stall_ms: NonZeroU64,
     /// For what runs when we are told to stop.
     pub stop_ms: NonZeroU64,
+    /// Between two pings of a session. A client that says nothing for three of them is gone.
+    pub ping_ms: NonZeroU64,
+    /// For a session without an execution.
+    pub session_idle_ms: NonZeroU64,
+    /// For a session altogether.
+    pub session_ms: NonZeroU64,
 }
 
 impl Default for Config {
@@ -95,7 +101,15 @@ impl Default for Config {
 impl Default for Timeouts {
     fn default() -> Self {
         let seconds = |seconds: u64| NonZeroU64::MIN.saturating_add(seconds * 1000 - 1);
-        Self { head_ms: seconds(10), body_ms: seconds(30), stall_ms: seconds(20), stop_ms: seconds(25) }
+        Self {
+            head_ms: seconds(10),
+            body_ms: seconds(30),
+            stall_ms: seconds(20),
+            stop_ms: seconds(25),
+            ping_ms: seconds(15),
+            session_idle_ms: seconds(10 * 60),
+            session_ms: seconds(4 * 60 * 60),
+        }
     }
 }
 
@@ -122,6 +136,24 @@ impl Timeouts {
     #[must_use]
     pub const fn stop(&self) -> Duration {
         Duration::from_millis(self.stop_ms.get())
+    }
+
+    /// Between two pings of a session.
+    #[must_use]
+    pub const fn ping(&self) -> Duration {
+        Duration::from_millis(self.ping_ms.get())
+    }
+
+    /// For a session without an execution.
+    #[must_use]
+    pub const fn session_idle(&self) -> Duration {
+        Duration::from_millis(self.session_idle_ms.get())
+    }
+
+    /// For a session altogether.
+    #[must_use]
+    pub const fn session(&self) -> Duration {
+        Duration::from_millis(self.session_ms.get())
     }
 }
 

@@ -56,13 +56,14 @@ impl Front {
         body::Bounds { bytes: self.config.max_body_bytes.get(), time: self.config.timeouts.body() }
     }
 
-    fn tag(&self, peer: IpAddr, headers: &HeaderMap) -> String {
+    /// By what the daemon tells this client from others.
+    pub(crate) fn tag(&self, peer: IpAddr, headers: &HeaderMap) -> String {
         forwarded::tag(forwarded::client(peer, headers, &self.config.trusted_proxies))
     }
 }
 
 /// Hand the request over. A daemon that hangs up in the middle may have said why before.
-async fn ask(client: &mut Client, request: ExecuteRequest) -> Result<(), ApiError> {
+pub(crate) async fn ask(client: &mut Client, request: ExecuteRequest) -> Result<(), ApiError> {
     match client.execute(request).await {
         Err(error @ (ClientError::Closed | ClientError::Codec(CodecError::Io(_)))) => {
             match client.event().await {

@@ -3,7 +3,8 @@
 //! It faces the network, so it holds no privilege and refuses to start with any (`privilege`); it executes nothing
 //! itself and reads none of the daemon's files. Everything that comes from outside is bounded: connections
 //! ([`server`]), heads, bodies (`body`), the memory of all requests together (`budget`), the output that is kept
-//! (`kept`), and the patience with a client that does not read (`pace`).
+//! (`kept`), and the patience with a client that does not read (`pace`). A program that is talked to while it runs is a
+//! session: [`routes`] lead to its `handshake`, after which `frames` go both ways.
 
 #![forbid(unsafe_code)]
 
@@ -17,8 +18,11 @@ mod door;
 mod error;
 mod execute;
 pub mod forwarded;
+mod frames;
+mod handshake;
 mod kept;
 mod languages;
+mod metered;
 mod metrics;
 pub mod openapi;
 mod pace;
@@ -28,6 +32,7 @@ mod request;
 pub mod routes;
 pub mod server;
 mod service;
+mod session;
 mod static_files;
 mod stream;
 mod strict;

@@ -32,6 +32,7 @@ const DURATIONS: [f64; 14] =
 pub(crate) struct Metrics {
     registry: Registry,
     connections: Gauge,
+    sessions: Gauge,
     in_flight: Gauge,
     requests: Family<Labels, Counter>,
     durations: Family<RouteLabel, Histogram>,
@@ -67,6 +68,8 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("webd");
         let connections = Gauge::default();
         registry.register("connections", "Open connections", connections.clone());
+        let sessions = Gauge::default();
+        registry.register("sessions", "Open sessions", sessions.clone());
         let in_flight = Gauge::default();
         registry.register(
             "http_requests_in_flight",
@@ -78,7 +81,7 @@ impl Default for Metrics {
         let durations = Family::new_with_constructor((|| Histogram::new(DURATIONS)) as fn() -> Histogram);
         let help = "From a request's head to the end of its answer";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
-        Self { registry, connections, in_flight, requests, durations }
+        Self { registry, connections, sessions, in_flight, requests, durations }
     }
 }
 
@@ -86,6 +89,11 @@ impl Metrics {
     /// One more connection.
     pub(crate) fn connection(&self) -> Counted {
         Counted::new(&self.connections)
+    }
+
+    /// One more session.
+    pub(crate) fn session(&self) -> Counted {
+        Counted::new(&self.sessions)
     }
 
     /// One more request.

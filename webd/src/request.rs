@@ -1,13 +1,17 @@
 //! The JSON of `POST /api/execute`, and what is asked of the daemon for it.
 
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::bounds::{MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS};
-use protocol::{ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
+use protocol::{
+    ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin, TerminalSize,
+};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
 use crate::error::ApiError;
@@ -27,6 +31,28 @@ struct Execute {
     limits: Option<Object<Limits>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
+}
+
+/// The first frame of an execution in a session: the same, and whether there is a terminal. Without `stdin` and `runs`
+/// what the program reads comes in frames too.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Start {
+    #[serde(rename = "type")]
+    _kind: IgnoredAny,
+    language: Option<String>,
+    code: Option<String>,
+    filename: Option<String>,
+    files: Option<AtMost<Object<File>, MAX_FILES>>,
+    stdin: Option<String>,
+    stdin_encoding: Option<Encoding>,
+    args: Option<AtMost<String, MAX_ARGS>>,
+    limits: Option<Object<Limits>>,
+    runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
+    encoding: Option<Encoding>,
+    tty: Option<bool>,
+    columns: Option<NonZeroU16>,
+    rows: Option<NonZeroU16>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +118,43 @@ pub(crate) fn read(body: &[u8], client: Option<String>) -> Result<Asked, ApiErro
         })?;
     let encoding = execute.encoding.unwrap_or_default();
     Ok(Asked { request: execute.into_request(client)?, encoding })
+}
+
+impl Start {
+    /// What is asked of the daemon with it.
+    ///
+    /// # Errors
+    /// In words, which field makes no sense.
+    pub(crate) fn asked(self, client: String) -> Result<Asked, ApiError> {
+        let usual = TerminalSize::default();
+        let size = TerminalSize {
+            columns: self.columns.unwrap_or(usual.columns),
+            rows: self.rows.unwrap_or(usual.rows),
+        };
+        let terminal = self.tty.unwrap_or_default().then_some(size);
+        let live = self.stdin.is_none() && self.stdin_encoding.is_none() && self.runs.is_none();
+        let encoding = self.encoding.unwrap_or_default();
+        let execute = Execute {
+            language: self.language,
+            code: self.code,
+            filename: self.filename,
+            files: self.files,
+            stdin: self.stdin,
+            stdin_encoding: self.stdin_encoding,
+            args: self.args,
+            limits: self.limits,
+            runs: self.runs,
+            encoding: self.encoding,
+        };
+        let mut request = execute.into_request(Some(client))?;
+        for run in &mut request.runs {
+            run.terminal = terminal;
+            if live {
+                run.stdin = Stdin::Live;
+            }
+        }
+        Ok(Asked { request, encoding })
+    }
 }
 
 impl Execute {
@@ -169,11 +232,19 @@ impl Run {
         }
         let encoding = self.stdin_encoding.unwrap_or_default();
         let stdin = decoded(self.stdin.unwrap_or_default(), encoding, || format!("{place}stdin"))?;
-        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args })
+        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, terminal: None })
     }
 }
 
-fn decoded(text: String, encoding: Encoding, place: impl Fn() -> String) -> Result<Bytes, ApiError> {
+/// The bytes that `text`, which stands at `place`, means.
+///
+/// # Errors
+/// If it is not of its encoding.
+pub(crate) fn decoded(
+    text: String,
+    encoding: Encoding,
+    place: impl Fn() -> String,
+) -> Result<Bytes, ApiError> {
     match encoding {
         Encoding::Utf8 => Ok(text.into()),
         Encoding::Base64 => match STANDARD.decode(text) {
@@ -319,6 +390,7 @@ mod tests {
         let run = |stdin: &'static [u8], args: &[&str]| RunRequest {
             stdin: Stdin::Bytes(stdin.into()),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
+            terminal: None,
         };
         let expected = ExecuteRequest {
             language: "c".to_owned(),

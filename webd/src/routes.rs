@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::door;
 use crate::execute::execute;
+use crate::handshake::session;
 use crate::languages::languages;
 use crate::metrics::{CONTENT_TYPE, Metrics};
 use crate::openapi;
@@ -35,8 +36,9 @@ pub struct Front {
 type Route = (&'static str, fn() -> MethodRouter<Arc<Front>>);
 
 /// Every route there is, beside the files of the page.
-const ROUTES: [Route; 6] = [
+const ROUTES: [Route; 7] = [
     ("/api/execute", || post(execute)),
+    ("/api/session", || get(session)),
     ("/api/languages", || get(languages)),
     ("/healthz", || get(alive)),
     ("/readyz", || get(ready)),

@@ -11,14 +11,14 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
 use crate::execute::Peer;
+use crate::metrics::Counted;
 use crate::pace::Paced;
 use crate::routes::{self, Front};
 
@@ -34,32 +34,55 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// How long to wait when there is no descriptor for a connection: trying at once would only burn the processor.
 const EXHAUSTED: Duration = Duration::from_millis(100);
 
-/// Serve until `stop` is ready, then let what runs end for a bounded time.
-pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: impl Future<Output = ()>) {
+/// A connection's place among all, until the last who speaks on it is done.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+    _counted: Counted,
+    stopping: watch::Receiver<bool>,
+}
+
+impl Place {
+    /// Wait until we are told to stop.
+    pub(crate) async fn stopping(&self) {
+        // Who tells is gone only together with everybody who listens.
+        let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
+    }
+}
+
+/// Serve until `told_to_stop` is ready, then let what runs end for a bounded time.
+pub async fn serve(listener: TcpListener, front: Arc<Front>, told_to_stop: impl Future<Output = ()>) {
     let router = routes::router(Arc::clone(&front));
     let places = Arc::new(Semaphore::new(front.config.max_connections.get()));
-    let graceful = GracefulShutdown::new();
-    let mut stop = pin!(stop);
+    let (stop, stopping) = watch::channel(false);
+    let mut told_to_stop = pin!(told_to_stop);
     loop {
         let next = async {
             // The semaphore is never closed, so this is only ever a wait.
-            let place = Arc::clone(&places).acquire_owned().await.ok();
-            (place, listener.accept().await)
+            let permit = Arc::clone(&places).acquire_owned().await.ok();
+            (permit, listener.accept().await)
         };
-        let (place, accepted) = tokio::select! {
+        let (permit, accepted) = tokio::select! {
             next = next => next,
-            () = &mut stop => break,
+            () = &mut told_to_stop => break,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let watcher = graceful.watcher();
                 let front = Arc::clone(&front);
                 let router = router.clone();
+                let counted = front.metrics.connection();
+                let place = Place { _permit: permit, _counted: counted, stopping: stopping.clone() };
                 tokio::spawn(async move {
-                    let _place = place;
-                    let _counted = front.metrics.connection();
-                    let connection = connection(stream, peer, router, &front);
-                    if let Err(error) = watcher.watch(connection).await {
+                    let place = Arc::new(place);
+                    let mut connection = pin!(connection(stream, peer, Arc::clone(&place), router, &front));
+                    let ended = tokio::select! {
+                        ended = connection.as_mut() => ended,
+                        () = place.stopping() => {
+                            connection.as_mut().graceful_shutdown();
+                            connection.await
+                        }
+                    };
+                    if let Err(error) = ended {
                         tracing::debug!(%peer, %error, "connection ended early");
                     }
                 });
@@ -72,8 +95,11 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: impl Future<O
         }
     }
     drop(listener);
-    tracing::info!(connections = graceful.count(), "stopping");
-    if timeout(front.config.timeouts.stop(), graceful.shutdown()).await.is_err() {
+    let all = front.config.max_connections.get();
+    tracing::info!(connections = all - places.available_permits(), "stopping");
+    stop.send_replace(true);
+    let ended = places.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    if timeout(front.config.timeouts.stop(), ended).await.is_err() {
         tracing::warn!("some requests did not end in time and are broken off");
     }
 }
@@ -81,9 +107,10 @@ pub async fn serve(listener: TcpListener, front: Arc<Front>, stop: impl Future<O
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    place: Arc<Place>,
     router: Router,
     front: &Front,
-) -> http1::Connection<
+) -> http1::UpgradeableConnection<
     TokioIo<Paced>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
@@ -98,6 +125,7 @@ fn connection(
     let peer = Peer(peer.ip());
     let service = service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(Arc::clone(&place));
         router.clone().call(request)
     });
     http1::Builder::new()
@@ -106,6 +134,7 @@ fn connection(
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(Paced::new(stream, front.config.timeouts.stall())), service)
+        .with_upgrades()
 }
 
 fn adjust(stream: &TcpStream) -> io::Result<()> {

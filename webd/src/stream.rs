@@ -46,8 +46,7 @@ impl Form {
 
 /// The events of an execution, from the first one that was read already. Dropping the body ends the execution.
 pub(crate) fn body(client: Client, first: Event, encoding: Encoding, form: Form) -> Body {
-    let telling = Telling { encoding, form, limits: None, stdout: Utf8::default(), stderr: Utf8::default() };
-    let live = Live { client, first: Some(first), telling };
+    let live = Live { client, first: Some(first), telling: Telling::new(encoding, form) };
     Body::from_stream(stream::unfold(Some(live), Live::next))
 }
 
@@ -89,7 +88,7 @@ impl Live {
 }
 
 /// More events come after this one.
-fn is_followed(event: &Result<Event, ClientError>) -> bool {
+pub(crate) fn is_followed(event: &Result<Event, ClientError>) -> bool {
     use Event::{Output, Queued, StageFinished, StageStarted, Started};
     matches!(event, Ok(Queued { .. } | Started { .. } | StageStarted(_) | Output { .. } | StageFinished(_)))
 }
@@ -137,7 +136,7 @@ impl From<StageName> for Place {
 }
 
 /// What is remembered between events.
-struct Telling {
+pub(crate) struct Telling {
     encoding: Encoding,
     form: Form,
     limits: Option<Box<Limits>>,
@@ -146,7 +145,13 @@ struct Telling {
 }
 
 impl Telling {
-    fn tell(&mut self, event: Result<Event, ClientError>) -> Vec<u8> {
+    /// Of an execution that begins.
+    pub(crate) fn new(encoding: Encoding, form: Form) -> Self {
+        Self { encoding, form, limits: None, stdout: Utf8::default(), stderr: Utf8::default() }
+    }
+
+    /// An event as a client reads it; several at once, or none, where characters were cut.
+    pub(crate) fn tell(&mut self, event: Result<Event, ClientError>) -> Vec<u8> {
         let mut text = Vec::new();
         match event {
             Ok(Event::Queued { position }) => self.write(&mut text, &Told::Queued { position }),
@@ -214,6 +219,12 @@ impl Telling {
         let _ = serde_json::to_writer(&mut *text, told);
         text.extend_from_slice(if self.form == Form::Sse { b"\n\n" } else { b"\n" });
     }
+}
+
+/// An error as an event, alone in its line.
+pub(crate) fn error_line(error: ErrorBody) -> String {
+    // Writing strings and numbers into memory cannot fail.
+    serde_json::to_string(&Told::Error(error)).unwrap_or_default()
 }
 
 impl Told<'_> {

@@ -170,6 +170,34 @@ fn requests_fit_it() {
     }
 }
 
+#[test]
+fn frames_of_a_session_fit_it() {
+    let truth = Truth(description());
+    for frame in [
+        r#"{"type":"start","language":"c","code":""}"#,
+        r#"{"type":"start","language":"c","files":[{"content":""}],"runs":[{}],"encoding":"base64","limits":{}}"#,
+        r#"{"type":"start","language":"c","code":"","filename":"a.c","stdin":"x","stdin_encoding":"utf8","args":[],
+            "tty":true,"columns":80,"rows":24}"#,
+        r#"{"type":"stdin","data":"x"}"#,
+        r#"{"type":"stdin","data":"","encoding":"base64"}"#,
+        r#"{"type":"end_of_input"}"#,
+        r#"{"type":"signal","signal":"HUP"}"#,
+        r#"{"type":"resize","columns":1,"rows":65535}"#,
+        r#"{"type":"cancel"}"#,
+    ] {
+        truth.check("SessionFrame", &serde_json::from_str(frame).unwrap());
+    }
+    for wrong in [
+        r#"{"type":"run"}"#,
+        r#"{"type":"start","code":""}"#,
+        r#"{"type":"signal","signal":"STOP"}"#,
+        r#"{"type":"resize","columns":0,"rows":1}"#,
+        r#"{"type":"cancel","now":true}"#,
+    ] {
+        assert!(truth.fits("SessionFrame", &serde_json::from_str(wrong).unwrap()).is_err(), "{wrong}");
+    }
+}
+
 /// As much of JSON Schema as the description uses.
 struct Truth(Value);
 

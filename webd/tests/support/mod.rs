@@ -32,6 +32,10 @@ pub(crate) enum Step {
     Wait(Duration),
     /// Until the client hangs up.
     WaitForHangUp,
+    /// Until the client says something, or hangs up.
+    Hear,
+    /// Write to stdout until the client says something.
+    FloodUntilHeard,
     /// Write to stdout for as long as somebody reads.
     Flood,
     HangUp,
@@ -41,6 +45,7 @@ pub(crate) enum Step {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Seen {
     Asked(Box<ExecuteRequest>),
+    Heard(Request),
     HungUp,
 }
 
@@ -110,6 +115,27 @@ async fn converse(stream: UnixStream, script: Arc<Script>, tell: mpsc::Unbounded
                     let _ = tell.send(Seen::HungUp);
                     return None;
                 }
+            }
+            Step::Hear => match frames.next().await {
+                Some(request) => drop(tell.send(Seen::Heard(request.ok()?))),
+                None => {
+                    let _ = tell.send(Seen::HungUp);
+                    return None;
+                }
+            },
+            Step::FloodUntilHeard => {
+                let (mut sink, mut stream) = frames.split();
+                let piece = output(StreamName::Stdout, &[b'x'; 65536]);
+                let flooding = async {
+                    while sink.send(piece.clone()).await.is_ok() {}
+                    std::future::pending::<()>().await;
+                };
+                let request = tokio::select! {
+                    () = flooding => return None,
+                    request = stream.next() => request?.ok()?,
+                };
+                let _ = tell.send(Seen::Heard(request));
+                frames = sink.reunite(stream).ok()?;
             }
             Step::Flood => {
                 let piece = output(StreamName::Stdout, &[b'x'; 65536]);
