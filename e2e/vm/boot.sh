@@ -20,7 +20,7 @@ echo "booting, by $accelerate; the console is in $dir/console.log"
 disk() { echo "-drive file=$1,format=raw,if=virtio,cache=unsafe,readonly=$2"; }
 # No network: everything is asked inside.
 # shellcheck disable=SC2046 # each word is an argument
-timeout "${EXECUTOR_VM_PATIENCE:-3600}" qemu-system-x86_64 -accel "$accelerate" -cpu max -smp 2 -m 3G -nodefaults \
+timeout "${EXECUTOR_VM_PATIENCE:-7200}" qemu-system-x86_64 -accel "$accelerate" -cpu max -smp 2 -m 3G -nodefaults \
     -no-user-config -display none -serial stdio -nic none \
     -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
     -kernel "$dir/vmlinuz" -initrd "$dir/initrd" \

@@ -539,7 +539,7 @@ def our_attacks_fail():
     own = pathlib.Path("attack-options").read_text().split() + ([] if pathlib.Path("probes").exists() else ["--own"])
     said = sh("./attacks", "--url", "127.0.0.1:3000",
               "--socket", "/run/executor/executord.sock", "--disposable-host", "--skip-slow", *own,
-              check=False, timeout=1800, env=environment)
+              check=False, timeout=5400, env=environment)
     (STATE / "attacks.txt").write_text(said)
     nothing_left()
     # On an emulated processor everything takes long: that alone is no way in.
