@@ -543,7 +543,8 @@ def our_attacks_fail():
     (STATE / "attacks.txt").write_text(said)
     nothing_left()
     # On an emulated processor everything takes long: that alone is no way in.
-    late = re.compile("took [0-9]+ ms|the next run: no answer in 10 s|stdout lacks .*: \"\"")
+    late = re.compile("took [0-9]+ ms|the next run: no answer in 10 s|stdout lacks .*: \"\""
+                      "|.* is not in the output of all runs")
     cases = [case.splitlines() for case in re.split("\\n(?=[a-zA-Z])", said)]
     failed = [case[0].split()[-1] for case in cases if case[0].startswith("FAIL  must")]
     slow = [case[0].split()[-1] for case in cases if case[0].startswith("FAIL  must")

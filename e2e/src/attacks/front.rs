@@ -46,6 +46,13 @@ impl Sink<'_> {
         true
     }
 
+    /// Say that a case is not run, if it was asked for.
+    pub fn leave_out(&mut self, id: &str, class: &str) {
+        if (self.wanted)(id, class) {
+            self.left_out.push(id.to_owned());
+        }
+    }
+
     /// Take the end of a case.
     pub fn end(&mut self, id: &str, began: Instant, failures: Vec<String>) {
         let (id, took) = (id.to_owned(), began.elapsed());

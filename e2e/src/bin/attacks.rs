@@ -143,7 +143,10 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     own_wire::run(&mut target, &mut sink).await;
 
     if !left_out.is_empty() {
-        tell(&format!("\nleft out by --skip-slow: {}", left_out.join(", ")));
+        tell(&format!(
+            "\nleft out, by --skip-slow or for what they do to daemons of others: {}",
+            left_out.join(", ")
+        ));
     }
     tell(&table(&verdicts));
     tell(&format!("in {} s", began.elapsed().as_secs()));
