@@ -8,7 +8,7 @@ PORT ?= 3000
 # One after the other, whatever MAKEFLAGS says: tests measure time, and all builds want the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug languages run stop test lint deny advisories unit root corpus corpus-sample \
-	attacks faults faults-short soak soak-short package vm vm-containers clean
+	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -86,6 +86,14 @@ soak: debug ## Friendly and hostile programs together at several times capacity,
 
 soak-short: ## The same, for half a minute
 	$(MAKE) soak SOAK=30
+
+BENCH ?=
+bench: setup setup-bench build ## Time everything beside the bare command and others, in one run; BENCH=--quick for a look
+	cargo build --release --locked -p e2e --bin bench
+	$(AS_ROOT) target/release/bench $(BENCH)
+
+setup-bench: ## Install what it is compared with
+	$(SUDO) scripts/setup-bench.sh
 
 package: ## The Debian package, in target/package-out
 	systemd/package.sh target/package-out

@@ -4,7 +4,7 @@ use std::fs::{self, File, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,6 +48,8 @@ pub struct Settings {
     pub more: String,
     /// More languages: the name and the text of a language file each.
     pub languages: Vec<(&'static str, String)>,
+    /// Directories that are the launchers of some of them.
+    pub launchers: Vec<(&'static str, PathBuf)>,
     /// What a shell does in a mount namespace of its own before it becomes executord: a host that differs from this
     /// one. `$DIRECTORY` is [`Daemons::directory`].
     pub host: Option<String>,
@@ -62,6 +64,7 @@ impl Default for Settings {
             userdb: "off",
             more: String::new(),
             languages: Vec::new(),
+            launchers: Vec::new(),
             host: None,
         }
     }
@@ -101,6 +104,9 @@ impl Daemons {
         install_languages(&languages)?;
         for (name, text) in &settings.languages {
             fs::write(languages.join(name).with_extension("toml"), text)?;
+        }
+        for (name, directory) in &settings.launchers {
+            symlink(directory, languages.join(name))?;
         }
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;

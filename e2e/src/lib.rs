@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod attacks;
+pub mod bench;
 pub mod corpus;
 pub mod daemons;
 pub mod faults;

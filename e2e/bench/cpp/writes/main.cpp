@@ -1,0 +1,5 @@
+#include <cstdio>
+
+int main() {
+    for (int number = 0; number < 40000; number++) std::printf("line %d\n", number);
+}

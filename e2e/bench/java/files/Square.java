@@ -1,0 +1,6 @@
+public record Square(double side) implements Shape {
+    @Override
+    public double area() {
+        return side * side;
+    }
+}

@@ -1,0 +1,160 @@
+//! How latency and memory grow with what is prepared, with what waits, with what is sent and with what is written.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::rounds::{self, Effort};
+use super::stand::{Pair, Stand, Way, come_to_rest};
+use super::statistics::{Times, mib};
+use crate::bench::programs::{Language, Program};
+use crate::http;
+
+/// Prepared sandboxes of a language, at most.
+const POOLS: [u32; 5] = [0, 1, 2, 4, 8];
+/// Requests that wait.
+const QUEUED: [u32; 3] = [0, 100, 1000];
+/// Bytes of a source file, and of what a program writes.
+const SIZES: [usize; 4] = [1 << 10, 16 << 10, 256 << 10, 1 << 20];
+/// Room for the text of the program around a size.
+const SLACK: usize = 256;
+/// An execution may wait so long for its turn.
+const DEADLINE: Duration = Duration::from_secs(300);
+/// A crowd is all there by then, and who was refused stays away so long.
+const SETTLES: Duration = Duration::from_secs(1);
+/// The clients whose requests wait, and the one who is timed beside them.
+const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
+const NEWCOMER: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
+
+/// One point of a curve.
+#[derive(Clone, Debug, Serialize)]
+pub struct Point {
+    /// What grows.
+    pub what: &'static str,
+    /// How large it is.
+    pub size: u64,
+    /// The way.
+    pub way: &'static str,
+    /// As long as a client waited.
+    pub times: Times,
+    /// The most memory in MiB, or what is held at rest where that is what grows.
+    pub memory: Option<f64>,
+}
+
+/// With what programs are sent and what they write.
+///
+/// # Errors
+/// In words, if an execution fails.
+pub fn sizes(stand: &mut Stand, effort: Effort) -> io::Result<Vec<Point>> {
+    let mut points = Vec::new();
+    for size in SIZES {
+        let comment = "#".repeat(79) + "\n";
+        let source = comment.repeat(size / comment.len()) + "print(\"hello world\")\n";
+        let writes = format!("print(\"x\" * {})\n", size - SLACK);
+        for (what, text) in [("bytes of source", source), ("bytes of output", writes)] {
+            let program = python(what, text)?;
+            let ready = stand.prepare(program, 1)?;
+            for row in rounds::measure(stand, &ready, &[Way::Bare, Way::Warm, Way::Cold], effort)? {
+                points.push(Point {
+                    what,
+                    size: size as u64,
+                    way: row.way,
+                    times: row.times,
+                    memory: row.peak,
+                });
+            }
+        }
+    }
+    Ok(points)
+}
+
+fn python(name: &str, text: String) -> io::Result<Program> {
+    let mut programs = Language::Python.programs()?.into_iter();
+    let mut program = programs.find(|program| program.name == "hello").ok_or(io::ErrorKind::NotFound)?;
+    program.name = name.replace(' ', "-");
+    program.files[0].1 = text;
+    Ok(program)
+}
+
+/// With the number of sandboxes that are prepared. Empty if executord prepares none.
+///
+/// # Errors
+/// In words, if an execution fails.
+pub fn pools(runtime: &Runtime, stand: &Stand, effort: Effort) -> io::Result<Vec<Point>> {
+    let mut points = Vec::new();
+    let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
+    for max in POOLS {
+        let group = stand.group(&format!("pool-{max}"))?;
+        let more = match max {
+            0 => "[pool]\nenabled = false\n".to_owned(),
+            _ => format!("[pool]\nenabled = true\nmax = {max}\n"),
+        };
+        // A different executord may say this in other words.
+        let Ok(mut pair) = Pair::start(runtime, group, &stand.nothing(), more) else { return Ok(Vec::new()) };
+        let begun = Instant::now();
+        let mut times = Vec::new();
+        for round in 0..effort.at_most {
+            if round >= effort.at_least && begun.elapsed() >= effort.lasts {
+                break;
+            }
+            times.push(pair.execute(&body)?);
+        }
+        come_to_rest(&pair.group);
+        let Some(times) = Times::of(&times[1..]) else { continue };
+        let memory = pair.group.memory().map(mib);
+        points.push(Point { what: "pool", size: max.into(), way: Way::Warm.name(), times, memory });
+    }
+    Ok(points)
+}
+
+/// With the number of requests that wait: how long the request of another client takes, and what all of it holds.
+///
+/// # Errors
+/// In words, if an execution fails.
+pub fn queues(runtime: &Runtime, stand: &Stand, newcomers: u32) -> io::Result<Vec<Point>> {
+    let mut points = Vec::new();
+    for queued in QUEUED {
+        let group = stand.group(&format!("queue-{queued}"))?;
+        let pair = Pair::start(runtime, group, &stand.nothing(), String::new())?;
+        come_to_rest(&pair.group);
+        pair.group.forget_peak();
+        let url = pair.daemons().url("/api/execute");
+        let times = runtime.block_on(async {
+            // Each of them asks again when it is answered, so that as many wait all the time.
+            let hello = json!({ "language": "python", "code": "print(\"hello world\")" });
+            let mut crowd = JoinSet::new();
+            for _ in 0..queued {
+                let (url, hello) = (url.clone(), hello.clone());
+                crowd.spawn(async move {
+                    loop {
+                        if http::post_from(CROWD, &url, &hello, DEADLINE).await.is_err() {
+                            tokio::time::sleep(SETTLES).await;
+                        }
+                    }
+                });
+            }
+            tokio::time::sleep(SETTLES).await;
+            let mut times = Vec::new();
+            for _ in 0..newcomers {
+                let begun = Instant::now();
+                let answer = http::post_from(NEWCOMER, &url, &hello, DEADLINE).await;
+                let answer = answer.map_err(io::Error::other)?;
+                if answer.json["output"] != "hello world\n" {
+                    return Err(io::Error::other(format!("with {queued} that wait: {}", answer.json)));
+                }
+                times.push(begun.elapsed());
+            }
+            crowd.shutdown().await;
+            Ok::<_, io::Error>(times)
+        })?;
+        let memory = pair.group.peak().map(mib);
+        let Some(times) = Times::of(&times) else { continue };
+        points.push(Point { what: "queued", size: queued.into(), way: "a newcomer", times, memory });
+    }
+    Ok(points)
+}

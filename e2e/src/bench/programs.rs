@@ -1,0 +1,168 @@
+//! The programs that are timed, and how each is compiled and run in a shell.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+use serde_json::{Value, json};
+
+use super::at;
+
+/// Numbers that a program reads, and how many there are on a line.
+const NUMBERS: usize = 100_000;
+const ON_A_LINE: usize = 10;
+
+/// A language that is timed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Language {
+    /// An interpreter that starts quickly.
+    Python,
+    /// A large runtime.
+    Javascript,
+    /// A compiler to machine code.
+    Cpp,
+    /// A compiler and a runtime, both on a virtual machine.
+    Java,
+}
+
+/// A program.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// In this language.
+    pub language: &'static str,
+    /// What it does.
+    pub name: String,
+    /// Its files, the main one first, with their text.
+    pub files: Vec<(String, String)>,
+    /// What it reads.
+    pub stdin: String,
+    /// What a shell would be told, one after the other.
+    pub commands: Vec<Vec<String>>,
+}
+
+impl Language {
+    /// As requests name it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Python => "python",
+            Self::Javascript => "javascript",
+            Self::Cpp => "cpp",
+            Self::Java => "java",
+        }
+    }
+
+    const fn main_file(self) -> &'static str {
+        match self {
+            Self::Python => "main.py",
+            Self::Javascript => "main.js",
+            Self::Cpp => "main.cpp",
+            Self::Java => "Main.java",
+        }
+    }
+
+    /// As one would type it. C++ with the options of the product, so that what runs is the same machine code.
+    fn commands(self, files: &[(String, String)]) -> io::Result<Vec<Vec<String>>> {
+        let sources = |extension: &'static str| {
+            files.iter().map(|(name, _)| name.clone()).filter(move |name| name.ends_with(extension))
+        };
+        let compile = |command: &str, extension| -> io::Result<Vec<String>> {
+            let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            words[0] = resolve(&words[0])?;
+            words.extend(sources(extension));
+            Ok(words)
+        };
+        let run = |words: &[&str]| -> io::Result<Vec<String>> {
+            let mut words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+            words[0] = resolve(&words[0])?;
+            Ok(words)
+        };
+        Ok(match self {
+            Self::Python => vec![run(&["python3", "main.py"])?],
+            Self::Javascript => vec![run(&["node", "main.js"])?],
+            Self::Cpp => vec![
+                compile("g++ -std=c++20 -O2 -march=native -ffp-contract=off -pipe -o main", ".cpp")?,
+                vec!["./main".to_owned()],
+            ],
+            Self::Java => vec![compile("javac -d build", ".java")?, run(&["java", "-cp", "build", "Main"])?],
+        })
+    }
+
+    /// Its programs, `hello` first.
+    ///
+    /// # Errors
+    /// If a file can not be read, or a command is not installed.
+    pub fn programs(self) -> io::Result<Vec<Program>> {
+        let directory = directory().join(self.name());
+        let mut names: Vec<String> = at(&directory.display().to_string(), fs::read_dir(&directory))?
+            .map(|entry| entry.map(|entry| entry.file_name().to_string_lossy().into_owned()))
+            .collect::<io::Result<_>>()?;
+        names.sort_by_key(|name| (!name.starts_with("hello"), name.clone()));
+        names.into_iter().map(|name| self.program(&directory.join(&name), name)).collect()
+    }
+
+    fn program(self, directory: &Path, name: String) -> io::Result<Program> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let entry = entry?;
+            let file = entry.file_name().to_string_lossy().into_owned();
+            files.push((file, fs::read_to_string(entry.path())?));
+        }
+        files.sort_by_key(|(file, _)| (file != self.main_file(), file.clone()));
+        let stdin = if name == "reads" { numbers() } else { String::new() };
+        let commands = self.commands(&files)?;
+        Ok(Program { language: self.name(), name, files, stdin, commands })
+    }
+}
+
+/// Where the programs are.
+#[must_use]
+pub fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench")
+}
+
+impl Program {
+    /// As the body of `POST /api/execute`.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        let files = self.files.iter().map(|(name, text)| json!({ "name": name, "content": text }));
+        json!({ "language": self.language, "files": files.collect::<Vec<_>>(), "stdin": self.stdin })
+    }
+
+    /// As files in a directory, with what it reads beside them; gives the path of that.
+    ///
+    /// # Errors
+    /// If they can not be written.
+    pub fn write(&self, directory: &Path) -> io::Result<PathBuf> {
+        fs::create_dir_all(directory)?;
+        for (name, text) in &self.files {
+            fs::write(directory.join(name), text)?;
+        }
+        let stdin = directory.join("stdin");
+        fs::write(&stdin, &self.stdin)?;
+        Ok(stdin)
+    }
+}
+
+/// Looked for where the product looks, so that both find the same.
+fn resolve(command: &str) -> io::Result<String> {
+    ["/usr/local/bin", "/usr/bin", "/bin"]
+        .iter()
+        .map(|directory| format!("{directory}/{command}"))
+        .find(|path| Path::new(path).is_file())
+        .ok_or_else(|| io::Error::other(format!("{command} is not installed")))
+}
+
+/// Always the same.
+fn numbers() -> String {
+    let mut text = String::new();
+    let mut number = 1_u64;
+    for position in 1..=NUMBERS {
+        // Knuth's linear congruential generator: it need not be good.
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&(number >> 40).to_string());
+        text.push(if position % ON_A_LINE == 0 { '\n' } else { ' ' });
+    }
+    text
+}

@@ -1,0 +1,93 @@
+//! Tables that people read, in Markdown.
+
+use std::fmt::Write as _;
+
+use super::growth::Point;
+use super::load::{CLIENTS, Throughput, WAYS};
+use super::rounds::Row;
+
+/// Latency, CPU and memory.
+#[must_use]
+pub fn rounds(rows: &[Row]) -> String {
+    let mut text = table(&[
+        "language",
+        "program",
+        "way",
+        "rounds",
+        "p50 ms",
+        "p90 ms",
+        "p99 ms",
+        "p50 / bare",
+        "p99 / bare",
+        "CPU ms",
+        "peak MiB",
+    ]);
+    for row in rows {
+        let Row { language, program, way, times, ratio, ratio_p99, cpu, peak } = row;
+        let _ = writeln!(
+            text,
+            "| {language} | {program} | {way} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} | {} | {} |",
+            times.count,
+            times.p50,
+            times.p90,
+            times.p99,
+            number(*cpu),
+            number(*peak)
+        );
+    }
+    text
+}
+
+/// Executions in a second.
+#[must_use]
+pub fn load(rows: &[Throughput]) -> String {
+    let mut heads = vec!["language".to_owned(), "way".to_owned()];
+    heads.extend(CLIENTS.iter().map(|clients| format!("{clients} clients")));
+    heads.push("of bare, with 16".to_owned());
+    let mut text = table(&heads.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut languages: Vec<&str> = rows.iter().map(|row| row.language.as_str()).collect();
+    languages.dedup();
+    for language in languages {
+        for way in WAYS {
+            let find = |clients: usize| {
+                rows.iter()
+                    .find(|row| row.language == language && row.way == way.name() && row.clients == clients)
+            };
+            if !CLIENTS.iter().any(|&clients| find(clients).is_some()) {
+                continue;
+            }
+            let _ = write!(text, "| {language} | {} |", way.name());
+            for clients in CLIENTS {
+                let _ = write!(text, " {} |", number(find(clients).map(|row| row.per_second)));
+            }
+            let ratio = CLIENTS.last().and_then(|&clients| find(clients)).map(|row| row.ratio);
+            let _ = writeln!(text, " {} |", number(ratio));
+        }
+    }
+    text
+}
+
+/// How latency and memory grow.
+#[must_use]
+pub fn growth(points: &[Point]) -> String {
+    let mut text = table(&["what", "size", "way", "p50 ms", "p90 ms", "p99 ms", "memory MiB"]);
+    for Point { what, size, way, times, memory } in points {
+        let _ = writeln!(
+            text,
+            "| {what} | {size} | {way} | {:.2} | {:.2} | {:.2} | {} |",
+            times.p50,
+            times.p90,
+            times.p99,
+            number(*memory)
+        );
+    }
+    text
+}
+
+fn table(heads: &[&str]) -> String {
+    format!("| {} |\n|{}\n", heads.join(" | "), "---|".repeat(heads.len()))
+}
+
+fn number(value: Option<f64>) -> String {
+    value.map_or_else(|| "not measured".to_owned(), |value| format!("{value:.2}"))
+}

@@ -1,0 +1,218 @@
+//! Time the product beside the bare command, bubblewrap and a naive server, in one run.
+
+#![forbid(unsafe_code)]
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, ValueEnum};
+use e2e::bench::growth::{self, Point};
+use e2e::bench::load::{self, CLIENTS, Throughput};
+use e2e::bench::programs::Language;
+use e2e::bench::rounds::{self, Effort, Row};
+use e2e::bench::stand::{Stand, Way};
+use e2e::bench::surroundings::{self, Busy};
+use e2e::bench::{chart, naive, report, runner, statistics};
+use serde_json::{Value, json};
+
+/// Time the product beside the bare command, bubblewrap and a naive server, in one run. Times of two runs say nothing
+/// about each other: this reads nothing that an earlier one has written. Needs root
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Few rounds, for a look; not for quoting
+    #[arg(long)]
+    quick: bool,
+    /// Only these languages
+    #[arg(long, value_enum, value_delimiter = ',')]
+    languages: Vec<Language>,
+    /// Exactly so many rounds of each program
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: Option<u32>,
+    /// Only these parts
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+    /// Only programs of this name
+    #[arg(long)]
+    program: Option<String>,
+    /// Where bench.json, bench.md and bench.svg are written
+    #[arg(long, default_value = "target/bench")]
+    out: PathBuf,
+}
+
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// One execution at a time, in every way.
+    Latency,
+    /// Several at a time.
+    Throughput,
+    /// The sandbox around a program that does nothing.
+    Sandbox,
+    /// With more prepared, more waiting, longer programs and more output.
+    Growth,
+}
+
+/// What was measured.
+#[derive(Default)]
+struct Measured {
+    latency: Vec<Row>,
+    throughput: Vec<Throughput>,
+    sandbox: Vec<Row>,
+    growth: Vec<Point>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let result = match arguments.iter().map(|argument| argument.to_str()).collect::<Vec<_>>()[..] {
+        [Some(runner::ARGUMENT)] => runner::serve().map(|()| ExitCode::SUCCESS),
+        [Some(naive::ARGUMENT), Some(directory)] => {
+            naive::serve(Path::new(directory)).map(|()| ExitCode::SUCCESS)
+        }
+        _ => bench(&Arguments::parse()),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("{error}");
+        ExitCode::from(2)
+    })
+}
+
+fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
+    if let Some(code) = surroundings::own_session()? {
+        return Ok(ExitCode::from(u8::try_from(code).unwrap_or(2)));
+    }
+    let (host, busy, load_before) = (surroundings::describe(), Busy::now(), surroundings::load());
+    let run = run_id();
+    tell(&format!("run {run}, load {load_before}\n{host:#}\n"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut stand = Stand::start(&runtime)?;
+    for words in &stand.notes {
+        tell(&format!("note: {words}"));
+    }
+    for (way, words) in &stand.missing {
+        tell(&format!("not measured: {}: {words}", way.name()));
+    }
+    let measured = measure(arguments, &runtime, &mut stand)?;
+    let others = busy.others(stand.cpu() + surroundings::own_cpu());
+    tell(&format!("load {}; other processes kept {others:.2} cores busy", surroundings::load()));
+
+    let at_rest = stand.at_rest().into_iter().map(|(way, bytes)| (way.name(), bytes.map(statistics::mib)));
+    let at_rest: Vec<Value> = at_rest.map(|(way, held)| json!({ "way": way, "mib": held })).collect();
+    for held in &at_rest {
+        tell(&format!("at rest: {held}"));
+    }
+    let missing = stand.missing.iter().map(|(way, words)| json!({ "way": way.name(), "why": words }));
+    let everything = json!({
+        "run": run,
+        "host": host,
+        "load": { "before": load_before, "after": surroundings::load(), "cores_busy_with_others": others },
+        "not_measured": missing.collect::<Vec<_>>(),
+        "notes": stand.notes,
+        "at_rest": at_rest,
+        "latency": measured.latency,
+        "throughput": measured.throughput,
+        "sandbox": measured.sandbox,
+        "growth": measured.growth,
+    });
+    write(&arguments.out, &run, &everything, &measured)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(
+    arguments: &Arguments,
+    runtime: &tokio::runtime::Runtime,
+    stand: &mut Stand,
+) -> io::Result<Measured> {
+    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    let languages =
+        if arguments.languages.is_empty() { Language::value_variants() } else { &arguments.languages };
+    let mut measured = Measured::default();
+    if wanted(Part::Latency) {
+        for program in programs(languages, arguments)? {
+            let ready = stand.prepare(program, 1)?;
+            let rows = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 30))?;
+            tell(&report::rounds(&rows));
+            measured.latency.extend(rows);
+        }
+    }
+    if wanted(Part::Sandbox) {
+        let ready = stand.prepare(stand.nothing_program(), 1)?;
+        measured.sandbox = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 20))?;
+        tell(&report::rounds(&measured.sandbox));
+    }
+    if wanted(Part::Throughput) {
+        let lasts = Duration::from_secs(if arguments.quick { 1 } else { 6 });
+        let most = CLIENTS.iter().copied().max().unwrap_or(1);
+        let mut hellos: Vec<_> = programs(languages, arguments)?;
+        hellos.retain(|program| program.name.starts_with("hello"));
+        hellos.push(stand.nothing_program());
+        for program in hellos {
+            let mut rows = Vec::new();
+            let ready = stand.prepare(program, most)?;
+            for clients in CLIENTS {
+                rows.extend(load::measure(stand, &ready, clients, lasts)?);
+            }
+            tell(&report::load(&rows));
+            measured.throughput.extend(rows);
+        }
+    }
+    if wanted(Part::Growth) {
+        let effort = effort(arguments, 10);
+        measured.growth = growth::sizes(stand, effort)?;
+        let pools = growth::pools(runtime, stand, effort)?;
+        if pools.is_empty() {
+            tell("not measured: pool sizes, for this executord prepares no sandboxes");
+        }
+        measured.growth.extend(pools);
+        measured.growth.extend(growth::queues(runtime, stand, effort.at_most.min(10))?);
+        tell(&report::growth(&measured.growth));
+    }
+    Ok(measured)
+}
+
+fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<e2e::bench::programs::Program>> {
+    let mut all = Vec::new();
+    for language in languages {
+        all.extend(language.programs()?);
+    }
+    all.retain(|program| arguments.program.as_ref().is_none_or(|name| program.name == *name));
+    Ok(all)
+}
+
+/// Enough rounds for a p99, where they do not take too long.
+fn effort(arguments: &Arguments, seconds: u64) -> Effort {
+    match (arguments.rounds, arguments.quick) {
+        (Some(rounds), _) => Effort { at_least: rounds, at_most: rounds, lasts: Duration::ZERO },
+        (None, true) => Effort { at_least: 5, at_most: 10, lasts: Duration::from_secs(3) },
+        (None, false) => Effort { at_least: 30, at_most: 200, lasts: Duration::from_secs(seconds) },
+    }
+}
+
+fn write(directory: &Path, run: &str, everything: &Value, measured: &Measured) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("bench.json"), format!("{everything:#}\n"))?;
+    fs::write(directory.join("bench.svg"), chart::svg(&measured.latency))?;
+    let text = format!(
+        "Run {run}\n\n{}\n{}\n{}\n{}",
+        report::rounds(&measured.latency),
+        report::rounds(&measured.sandbox),
+        report::load(&measured.throughput),
+        report::growth(&measured.growth)
+    );
+    fs::write(directory.join("bench.md"), text)?;
+    tell(&format!("written: {}/bench.json, bench.md, bench.svg", directory.display()));
+    Ok(())
+}
+
+fn run_id() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{}-{}", since.as_secs(), std::process::id())
+}
+
+fn tell(line: &str) {
+    // Who closed our stdout does not want to know.
+    let _ = writeln!(io::stdout(), "{line}");
+}
