@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, javac, and for the page what `webd/web` needs.
+# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, cc, javac, and for the page what `webd/web` needs.
 set -eu
 out=${1:?usage: package.sh OUTDIR [REVISION]}
 revision=${2:-1}
@@ -26,8 +26,8 @@ install -m 644 executord/languages/*.toml "$stage/files/lib/executor/languages"
 for build in executord/languages/*/build.sh; do
     "$build" "$stage/files/lib/executor/languages"
 done
-# Compiled beforehand for the Go of this host, which is not that of the host where the package goes.
-rm -rf "$stage/files/lib/executor/languages/go/cache"
+# Made beforehand for the Go and the JDK of this host, which are not those of the host where the package goes.
+rm -rf "$stage/files/lib/executor/languages/go/cache" "$stage/files/lib/executor/languages/java"/*.jsa
 if [ -d webd/web/dist ]; then
     mkdir -p "$stage/files/share/executor"
     cp -r webd/web/dist "$stage/files/share/executor/web"
