@@ -59,6 +59,7 @@ fn status_is_a_few_lines() {
         withheld_uids: 1,
         executions: vec![ExecutionCount { language: "cpp".into(), result: "ok".into(), count: 12 }],
         steps: Vec::new(),
+        prepared: Vec::new(),
     };
     let fake = that_answers(vec![Event::Status(Box::new(status))]);
     let ran = fake.run(&["status"]);

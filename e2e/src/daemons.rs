@@ -45,6 +45,8 @@ pub struct Settings {
     pub uids: u32,
     /// Whether users are made known to systemd: `on` or `off`.
     pub userdb: &'static str,
+    /// Whether sandboxes are prepared before they are needed.
+    pub pool: bool,
     /// More lines of executord's configuration.
     pub more: String,
     /// More languages: the name and the text of a language file each.
@@ -63,12 +65,18 @@ impl Default for Settings {
             queue: 64,
             uids: UIDS_OF_A_TEST,
             userdb: "off",
+            pool: pool_is_wanted(),
             more: String::new(),
             languages: Vec::new(),
             launchers: Vec::new(),
             host: None,
         }
     }
+}
+
+/// The same tests hold with sandboxes that are prepared ahead and without; the environment says which are meant.
+fn pool_is_wanted() -> bool {
+    std::env::var_os("EXECUTOR_POOL").is_some_and(|value| value == "on")
 }
 
 /// executord and webd, until dropped.
@@ -441,7 +449,7 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, queue, userdb, more, .. } = settings;
+    let Settings { slots, queue, userdb, pool, more, .. } = settings;
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
          languages = [{languages:?}]\n\
@@ -451,6 +459,7 @@ fn configuration(
          userdb = {userdb:?}\n\
          slots = {slots}\n\
          queue = {queue}\n\
+         pool = {{ enabled = {pool} }}\n\
          uids = {{ first = {first}, last = {last} }}\n\
          socket = {{ path = {socket:?}, group = {WEBD_GROUP:?} }}\n\
          {more}\n",

@@ -104,7 +104,7 @@ async fn a_configuration_is_checked_without_starting_anything() {
         ("uids = { first = 5, last = 9 }", &["uids: 5 to 9", "above 1000"]),
         (
             "uids = { first = 70000, last = 70002 }\nslots = 4",
-            &["uids: 70000 to 70002", "fewer than there are slots"],
+            &["uids: 70000 to 70002", "fewer than can be in use"],
         ),
     ] {
         fs::write(&path, format!("{here}{bad}")).expect("it is ours");
@@ -290,6 +290,12 @@ fn supervisors(daemons: &Daemons) -> Vec<u32> {
     inventory::children(daemons.executord_pid()).expect("/proc is there")
 }
 
+/// The one whose sandbox runs.
+fn busy_supervisor(daemons: &Daemons) -> u32 {
+    let is_busy = |pid: &u32| inventory::children(*pid).is_ok_and(|children| !children.is_empty());
+    supervisors(daemons).into_iter().find(is_busy).expect("a sandbox runs")
+}
+
 #[tokio::test]
 async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
     let daemons = start(one_slot()).await;
@@ -300,9 +306,8 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
         let body = json!({ "language": "bash", "code": code, "limits": { "wall_ms": 110_000 } });
         let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
         assert!(eventually(|| async { processes(&daemons).len() == 3 }).await, "{:?}", processes(&daemons));
-        let before = supervisors(&daemons);
-        assert_eq!(before.len(), 1);
-        kill(Pid::from_raw(before[0].cast_signed()), Signal::SIGKILL).expect("it runs");
+        let busy = busy_supervisor(&daemons);
+        kill(Pid::from_raw(busy.cast_signed()), Signal::SIGKILL).expect("it runs");
         let answer = posted.await.expect("no panic").expect("an answer");
         assert_eq!((answer.status, &answer.json["code"]), (500, &json!("failed")), "{}", answer.json);
         let id = answer.json["id"].as_str().expect("an id");
@@ -321,7 +326,7 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
             daemons.status().await,
             daemons.logs()
         );
-        assert!(supervisors(&daemons).iter().all(|pid| !before.contains(pid)));
+        assert!(!supervisors(&daemons).contains(&busy));
     }
 
     // Between two executions nobody finds out.
@@ -331,13 +336,13 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
     for _ in 0..3 {
         assert_works(&daemons).await;
     }
-    // The groups of the slots that were lost are gone: on any host one name is left, or none.
+    // The groups of the slots that were lost are gone: an execution may need two, of one name each on any host.
     let slots = || -> BTreeSet<_> {
         let mut groups = inventory::cgroups(&daemons.cgroup);
         groups.retain(|group| !group.ends_with(&daemons.cgroup));
         groups.iter().filter_map(|group| group.file_name().map(ToOwned::to_owned)).collect()
     };
-    assert!(eventually(|| async { slots().len() <= 1 }).await, "{:?}", slots());
+    assert!(eventually(|| async { slots().len() <= 2 }).await, "{:?}", slots());
     assert_eq!(daemons.status().await.withheld_uids, 0);
 }
 
@@ -626,7 +631,9 @@ async fn the_system_log_has_a_line_for_each_execution_and_nothing_of_the_program
             let value = fields.iter().find_map(|field| field.strip_prefix(name)?.strip_prefix('='));
             value.and_then(|value| value.parse().ok()).unwrap_or_else(|| unreachable!("no {name} in {line}"))
         };
-        assert!(daemons.uids.contains(&u32::try_from(number("uid")).expect("a uid")), "{line}");
+        let uids = fields.iter().find_map(|field| field.strip_prefix("uid=")).expect("a user for each stage");
+        let is_ours = |uid: &str| uid.parse().is_ok_and(|uid| daemons.uids.contains(&uid));
+        assert!(uids.split(',').all(is_ours), "{line}");
         assert!(number("memory_bytes") > 0, "{line}");
         let [cpu, wall] = ["cpu_ms", "wall_ms"].map(number);
         assert!(*verdict != "timeout" || wall >= 3000, "{line}");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::Limits;
+use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
 use crate::limits::{self, LimitSettings, at_most};
@@ -11,6 +11,9 @@ use crate::quantity::Quantity;
 
 /// Read if nothing else is named.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
+
+/// The most sandboxes that can be kept prepared: each has a process of root's that watches it.
+const MAX_POOL: u32 = 256;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,6 +35,8 @@ pub(crate) struct Config {
     pub(crate) queue: u32,
     /// Cores that one execution may use at a time; 0 means all.
     pub(crate) cpus: u32,
+    /// Sandboxes that are prepared before they are needed.
+    pub(crate) pool: PoolSettings,
     /// What our groups are called in the cgroup file system.
     pub(crate) cgroup: String,
     /// Between SIGTERM to a program's process group and the kill of everything.
@@ -47,6 +52,33 @@ pub(crate) struct Config {
     pub(crate) uids: UidRange,
     /// What programs may use.
     pub(crate) limits: LimitSections,
+}
+
+/// How many sandboxes are prepared ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PoolSettings {
+    /// Whether there are any.
+    pub(crate) enabled: bool,
+    /// For each language that can wait: how many, though nobody asks for it.
+    pub(crate) min: u32,
+    /// All together.
+    pub(crate) max: u32,
+    /// What all of them may hold, by what each was seen to hold.
+    pub(crate) memory: Quantity<ByteCount>,
+}
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { enabled: true, min: 1, max: 8, memory: Quantity(ByteCount::mib(300)) }
+    }
+}
+
+impl PoolSettings {
+    /// Sandboxes that may be prepared at one time.
+    pub(crate) const fn most(&self) -> u32 {
+        if self.enabled { self.max } else { 0 }
+    }
 }
 
 /// Whether users are made known to systemd-userdbd.
@@ -104,6 +136,7 @@ impl Default for Config {
             slots: 0,
             queue: 64,
             cpus: 0,
+            pool: PoolSettings::default(),
             cgroup: "executor".to_owned(),
             grace: Quantity(Duration::from_millis(500)),
             drain: Quantity(Duration::from_secs(5)),
@@ -158,8 +191,10 @@ impl Config {
         let relative = |path: &PathBuf| !path.is_absolute();
         if first > last || first < 1000 || last >= 4_294_967_294 {
             Some(format!("uids: {first} to {last} is no range of ids above 1000"))
-        } else if u64::from(last - first) + 1 < u64::from(self.slots()) {
-            Some(format!("uids: {first} to {last} are fewer than there are slots"))
+        } else if self.pool.max > MAX_POOL {
+            Some(format!("pool: max is {MAX_POOL} at most"))
+        } else if u64::from(last - first) + 1 < self.most_users() {
+            Some(format!("uids: {first} to {last} are fewer than can be in use at one time"))
         } else if !cgroup_is_a_name {
             Some("cgroup: letters, digits, '-', '_' and '.' only".to_owned())
         } else if self.runtime_directory.parent().is_none() || relative(&self.runtime_directory) {
@@ -174,6 +209,11 @@ impl Config {
     /// Executions at one time.
     pub(crate) fn slots(&self) -> u32 {
         if self.slots == 0 { cores() } else { self.slots }
+    }
+
+    /// Users at one time: an execution has one for its stage, and each prepared sandbox one.
+    fn most_users(&self) -> u64 {
+        u64::from(self.slots()) + u64::from(self.pool.most())
     }
 
     /// Thousandths of a core that one execution may use.
@@ -234,7 +274,8 @@ mod tests {
             ("[limits.run]\nmemory = \"5 apples\"", &["line 2", "not an amount such as"]),
             ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
             ("uids = { first = 5, last = 9 }", &["above 1000"]),
-            ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than there are slots"]),
+            ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),
+            ("pool = { max = 1000 }", &["pool: max is 256 at most"]),
             ("cgroup = \"a/b\"", &["cgroup:"]),
             ("helper = \"x\"", &["absolute"]),
         ] {

@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::audit::Audit;
@@ -31,7 +32,8 @@ use crate::plan::Planner;
 use crate::queue::Queue;
 use crate::repairs::Repairs;
 use crate::self_run::{self, Printed};
-use crate::slot::{Slot, Workshop};
+use crate::slot::Workshop;
+use crate::stock::Stock;
 use crate::{janitor, privileges, server};
 
 /// Connections at one time; webd needs one for each request that it forwards.
@@ -49,11 +51,13 @@ const WORKERS: usize = 2;
 #[derive(Debug)]
 pub(crate) struct Daemon {
     pub(crate) executor: Executor,
-    pub(crate) queue: Arc<Queue<Slot>>,
+    pub(crate) queue: Arc<Queue>,
     pub(crate) door: Door,
     pub(crate) audit: Audit,
     /// Cancelled when executions may run no longer.
     pub(crate) stop: CancellationToken,
+    stock: Arc<Stock>,
+    identities: Pool,
     workshop: Arc<Workshop>,
     probe: Arc<Toolchain>,
     settings: RwLock<Settings>,
@@ -135,13 +139,11 @@ async fn serve(
     let workshop =
         Workshop::new(config.helper.clone(), janitor::slots_directory(config), controllers, orders.clone());
     let daemon = Arc::new(Daemon::new(config, workshop, degraded)?);
-    let repairs = Repairs::begin(orders, work, Arc::clone(&daemon.workshop), Arc::clone(&daemon.queue))
+    let repairs = Repairs::begin(orders, work, Arc::clone(&daemon.workshop), Arc::clone(&daemon.stock))
         .map_err(doing("start a thread"))?;
-    let result = serve_until_told(config_path, config, &daemon, &repairs, group).await;
-    drop(daemon.queue.take_idle());
+    let result = serve_until_told(config_path, config, &daemon, group).await;
+    daemon.stock.close();
     repairs.stop();
-    // One that was made anew meanwhile.
-    drop(daemon.queue.take_idle());
     result
 }
 
@@ -149,7 +151,6 @@ async fn serve_until_told(
     config_path: Option<PathBuf>,
     config: &Config,
     daemon: &Arc<Daemon>,
-    repairs: &Repairs,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
     // First, so that a signal while we start is heard when we have.
@@ -157,10 +158,11 @@ async fn serve_until_told(
     let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
     let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
     info!(cgroups = daemon.workshop.controllers().describe(), slots = daemon.slots, "starting");
-    for _ in 0..daemon.slots {
-        daemon.queue.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
+    for _ in 0..daemon.stock.reserve() {
+        daemon.stock.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
     }
     daemon.load_languages(config).await?;
+    let keeper = AbortOnDropHandle::new(tokio::spawn(keep(Arc::clone(daemon))));
     let (mut listener, origin) = listen(config, group)?;
     let mut socket = number_of(&config.socket_path());
     let mut connections = JoinSet::new();
@@ -184,7 +186,6 @@ async fn serve_until_told(
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             },
-            () = daemon.queue.slot_lost() => repairs.make(),
             Some(_) = connections.join_next() => {}
             _ = alive.tick() => tell_systemd(&[NotifyState::Watchdog]),
             _ = look.tick(), if origin == Origin::Ours => {
@@ -209,7 +210,21 @@ async fn serve_until_told(
         remove_socket(&config.socket_path());
     }
     daemon.drain(config.drain.0, &mut connections).await;
+    drop(keeper);
     Ok(())
+}
+
+/// Keep sandboxes prepared.
+async fn keep(daemon: Arc<Daemon>) {
+    let make = || async {
+        let workshop = Arc::clone(&daemon.workshop);
+        let made = tokio::task::spawn_blocking(move || workshop.slot()).await;
+        made.map_err(io::Error::other)
+            .flatten()
+            .inspect_err(|error| warn!(%error, "no slot can be made to prepare a sandbox in"))
+            .ok()
+    };
+    daemon.stock.keep(make).await;
 }
 
 async fn accept(
@@ -226,10 +241,13 @@ impl Daemon {
     fn new(config: &Config, workshop: Workshop, degraded: Vec<String>) -> Result<Self, DaemonError> {
         let probe = languages::probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
+        let planner = Planner::new(&config.toolchains, config.cpu_millis());
+        let identities = Pool::new(config);
+        let stock = Arc::new(Stock::new(slots, identities.clone(), planner.clone(), config.pool));
         Ok(Self {
             executor: Executor {
-                identities: Pool::new(config),
-                planner: Planner::new(&config.toolchains, config.cpu_millis()),
+                stock: Arc::clone(&stock),
+                planner,
                 grace: config.grace.0,
                 metrics: Metrics::default(),
             },
@@ -237,6 +255,8 @@ impl Daemon {
             door: Door::new(config),
             audit: Audit::begin(),
             stop: CancellationToken::new(),
+            stock,
+            identities,
             workshop: Arc::new(workshop),
             probe: Arc::new(probe),
             settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
@@ -270,7 +290,7 @@ impl Daemon {
 
     pub(crate) fn status(&self) -> ServerStatus {
         let (running, queued) = self.queue.counts();
-        let (free_uids, withheld_uids) = self.executor.identities.counts();
+        let (free_uids, withheld_uids) = self.identities.counts();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         ServerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -286,6 +306,7 @@ impl Daemon {
             withheld_uids,
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
+            prepared: self.stock.counts(),
         }
     }
 
@@ -316,6 +337,7 @@ impl Daemon {
                 Err(reason) => info!(reason, "language {} is not available", toolchain.name),
             }
         }
+        self.stock.set_languages(&registry);
         let settings = Settings { languages: Arc::new(registry), maxima: config.maxima() };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
@@ -346,6 +368,7 @@ impl Daemon {
     async fn drain(&self, patience: Duration, connections: &mut JoinSet<()>) {
         self.draining.cancel();
         self.queue.close();
+        self.stock.stop_preparing();
         let (running, _) = self.queue.counts();
         info!(running, "stopping");
         let idle = async {
@@ -361,7 +384,6 @@ impl Daemon {
         if tokio::time::timeout(self.executor.grace + CLEANUP_WITHIN, all_done).await.is_err() {
             warn!("some connections did not end in time");
         }
-        drop(self.queue.take_idle());
     }
 }
 

@@ -1,25 +1,26 @@
 //! One execution: identity, stages, cleanup. There is one way out, and it leads through cleanup.
 
-use std::path::Path;
+use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use protocol::{Event, ExecutionId, Outcome, StageName, StageReport, Stdin};
-use sandbox::{Build, Emptied};
+use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, StageReport};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
-use crate::identity::{Identity, Pool};
 use crate::input::InputReceiver;
 use crate::job::Job;
+use crate::languages::StageKind;
 use crate::metrics::{Metrics, TimedStep};
 use crate::plan::{Planner, StageSpec};
+use crate::prepared::Prepared;
 use crate::slot::Slot;
 use crate::stage::{self, EventSender, StageRun, Surroundings};
+use crate::stock::Stock;
 
 /// What executions have in common.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub(crate) identities: Pool,
+    pub(crate) stock: std::sync::Arc<Stock>,
     pub(crate) planner: Planner,
     pub(crate) grace: std::time::Duration,
     pub(crate) metrics: Metrics,
@@ -32,118 +33,133 @@ pub(crate) struct Connections {
     pub(crate) cancel: CancellationToken,
 }
 
-/// How an execution left its slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SlotState {
-    /// As good as new.
-    Clean,
-    /// Not to be used again.
-    Broken,
+/// How an execution ended.
+pub(crate) struct Ended {
+    /// What it was called, if it came so far.
+    pub(crate) id: Option<ExecutionId>,
+    /// The users of its stages.
+    pub(crate) uids: Vec<u32>,
+    pub(crate) result: Result<Outcome, Failure>,
 }
 
-/// How an execution ended: what the client is told, and what becomes of the slot.
-pub(crate) struct Ended {
-    pub(crate) uid: Option<u32>,
-    pub(crate) result: Result<Outcome, Failure>,
-    pub(crate) slot: SlotState,
+/// An execution on its way.
+struct Execution<'a> {
+    executor: &'a Executor,
+    job: &'a Job,
+    contents: Vec<&'a [u8]>,
+    connections: Connections,
+    id: Option<ExecutionId>,
+    uids: Vec<u32>,
 }
 
 impl Executor {
-    /// Execute a job in a slot.
-    pub(crate) async fn execute(
-        &self,
-        id: ExecutionId,
-        job: &Job,
-        slot: &mut Slot,
-        mut connections: Connections,
-    ) -> Ended {
+    /// Execute a job.
+    pub(crate) async fn execute(&self, job: &Job, connections: Connections) -> Ended {
         let begun = Instant::now();
-        let identity = match self.identities.lease(id) {
-            Ok(identity) => identity,
-            Err(failure) => return Ended { uid: None, result: Err(failure), slot: SlotState::Clean },
-        };
-        let uid = identity.user().uid;
-        let started = Event::Started { id, limits: Box::new(job.limits.clone()) };
-        // Who is gone already is found out by the first stage.
-        let _ = connections.events.send(started).await;
-        let mut emptied = Some(Emptied::never_used(uid));
-        let result = self.stages(id, job, slot, &identity, &mut connections, &mut emptied).await;
-        let result = result.and_then(|outcome| slot.drop_build().map(|()| outcome));
-        match emptied {
-            Some(emptied) => identity.release(&emptied),
-            None => slot.withhold(identity),
-        }
-        // What watched a failure is not trusted again.
-        let slot = if result.is_ok() { SlotState::Clean } else { SlotState::Broken };
+        let contents = job.sources.iter().map(|source| &source.content[..]).collect();
+        let mut execution =
+            Execution { executor: self, job, contents, connections, id: None, uids: Vec::new() };
+        let result = execution.stages().await;
         self.metrics.time(TimedStep::Total, begun.elapsed());
-        Ended { uid: Some(uid), result, slot }
+        Ended { id: execution.id, uids: execution.uids, result }
+    }
+}
+
+impl Execution<'_> {
+    /// Compile where the language needs it, then run. What is built stays in the slot that it was built in until all
+    /// runs are over.
+    async fn stages(&mut self) -> Result<Outcome, Failure> {
+        if !self.job.toolchain.is_compiled() {
+            return self.runs(None, None).await;
+        }
+        let job = self.job;
+        let none = RunRequest::default();
+        let (report, slot) = self.stage(StageName::Compile, &none, None).await?;
+        if !report.status.is_success() {
+            let id = self.id.ok_or(Failure::NoSlot)?;
+            self.give_back(slot)?;
+            return Ok(Outcome { id, compile: Some(report), runs: Vec::with_capacity(job.runs.len()) });
+        }
+        let outcome = self.runs(Some(report), Some(&slot)).await;
+        self.give_back(slot)?;
+        outcome
     }
 
-    /// Compile where the language needs it, then run. While a stage runs there is no proof that nothing is left; each
-    /// brings its own.
-    async fn stages(
-        &self,
-        id: ExecutionId,
-        job: &Job,
-        slot: &mut Slot,
-        identity: &Identity,
-        connections: &mut Connections,
-        emptied: &mut Option<Emptied>,
+    async fn runs(
+        &mut self,
+        compile: Option<StageReport>,
+        built_in: Option<&Slot>,
     ) -> Result<Outcome, Failure> {
-        let Job { toolchain, sources, runs, limits } = job;
-        let contents: Vec<&[u8]> = sources.iter().map(|source| &source.content[..]).collect();
-        let mut outcome = Outcome { id, compile: None, runs: Vec::with_capacity(runs.len()) };
-        let mut build = Build::None;
-        if let Some(command) = &toolchain.compile {
-            let limits = &command.limits;
-            let writable = Build::Writable { bytes: limits.disk.bytes(), files: limits.files };
-            let user = identity.user();
-            let spec =
-                StageSpec { toolchain, command, limits, build: writable, sources, arguments: &[], user };
-            let plan = self.planner.plan(&spec, Path::exists);
-            let stdin = Stdin::default();
-            let stage =
-                StageRun { name: StageName::Compile, plan: &plan, sources: &contents, limits, stdin: &stdin };
-            let report = self.stage(slot, &stage, connections, emptied).await?;
-            let compiled = report.status.is_success();
-            outcome.compile = Some(report);
-            if !compiled {
-                return Ok(outcome);
-            }
-            build = Build::ReadOnly;
-        }
-        for (number, run) in (0_u32..).zip(runs) {
-            let (command, user) = (&toolchain.run, identity.user());
-            let spec = StageSpec { toolchain, command, limits, build, sources, arguments: &run.args, user };
-            let plan = self.planner.plan(&spec, Path::exists);
-            let name = StageName::Run(number);
-            let stage = StageRun { name, plan: &plan, sources: &contents, limits, stdin: &run.stdin };
-            outcome.runs.push(self.stage(slot, &stage, connections, emptied).await?);
-            if connections.cancel.is_cancelled() {
+        let mut reports = Vec::with_capacity(self.job.runs.len());
+        for (number, run) in (0_u32..).zip(&self.job.runs) {
+            let build = match built_in {
+                Some(slot) => Some(slot.share_build().await?),
+                None => None,
+            };
+            let (report, slot) = self.stage(StageName::Run(number), run, build.as_ref()).await?;
+            self.executor.stock.give_back(slot);
+            reports.push(report);
+            if self.connections.cancel.is_cancelled() {
                 break;
             }
         }
-        Ok(outcome)
+        Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs: reports })
+    }
+
+    /// Give a slot back without what was built in it.
+    fn give_back(&self, slot: Slot) -> Result<(), Failure> {
+        slot.drop_build()?;
+        self.executor.stock.give_back(slot);
+        Ok(())
     }
 
     async fn stage(
-        &self,
-        slot: &mut Slot,
-        stage: &StageRun<'_>,
-        connections: &mut Connections,
-        emptied: &mut Option<Emptied>,
-    ) -> Result<StageReport, Failure> {
-        let Connections { events, input, cancel } = connections;
-        let around = Surroundings { planner: &self.planner, grace: self.grace, events, cancel };
-        *emptied = None;
-        let end = stage::run(slot, stage, &around, input).await?;
-        *emptied = Some(end.emptied);
+        &mut self,
+        name: StageName,
+        run: &RunRequest,
+        build: Option<&OwnedFd>,
+    ) -> Result<(StageReport, Slot), Failure> {
+        let Job { toolchain, sources, limits, .. } = self.job;
+        let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
+        let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
+        let limits = if kind == StageKind::Compile { &command.limits } else { limits };
+        let spec = StageSpec { toolchain, kind, command, limits, sources, arguments: &run.args };
+        let asked = Instant::now();
+        let sandbox = self.executor.stock.take(&spec).await?;
+        self.begin(&sandbox).await?;
+        let start = self.executor.planner.start(&spec, &sandbox.plan.user);
+        let stage = StageRun {
+            name,
+            start: &start,
+            sources: &self.contents,
+            build,
+            limits,
+            stdin: &run.stdin,
+            asked,
+        };
+        let Executor { planner, grace, metrics, .. } = self.executor;
+        let Connections { events, input, cancel } = &mut self.connections;
+        let around = Surroundings { planner, grace: *grace, events, cancel };
+        let end = stage::run(sandbox, &stage, &around, input).await?;
+        // What watched a failure is not trusted again: its slot ends here.
         let report = end.report.map_err(Failure::Setup)?;
-        let step = if stage.name == StageName::Compile { TimedStep::Compile } else { TimedStep::Run };
-        self.metrics.time(TimedStep::Launch, end.launch_time);
-        self.metrics.time(step, report.usage.wall_time);
-        self.metrics.time(TimedStep::Cleanup, end.cleanup_time);
+        metrics.time(TimedStep::Launch, end.launch_time);
+        metrics.time(TimedStep::of(kind), report.usage.wall_time);
+        metrics.time(TimedStep::Cleanup, end.cleanup_time);
         let _ = events.send(Event::StageFinished(report.clone())).await;
-        Ok(report)
+        Ok((report, end.slot))
+    }
+
+    /// Another sandbox is ours. The execution is called after the first.
+    async fn begin(&mut self, sandbox: &Prepared) -> Result<(), Failure> {
+        self.uids.push(sandbox.plan.user.uid);
+        if self.id.is_none() {
+            let id = sandbox.identity()?.id();
+            self.id = Some(id);
+            let limits: Box<Limits> = Box::new(self.job.limits.clone());
+            // Who is gone already is found out by the stage.
+            let _ = self.connections.events.send(Event::Started { id, limits }).await;
+        }
+        Ok(())
     }
 }

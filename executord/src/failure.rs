@@ -10,6 +10,9 @@ pub(crate) enum Failure {
     /// All user ids are in use or withheld.
     #[error("no free user id")]
     NoFreeUid,
+    /// There is none to run in.
+    #[error("no slot")]
+    NoSlot,
     /// The sandbox could not be set up.
     #[error("set up the sandbox: {0}")]
     Setup(SetupError),

@@ -14,6 +14,7 @@ use protocol::ExecutionId;
 use sandbox::{Emptied, User};
 use serde_json::json;
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use crate::config::{Config, UidRange, Userdb};
 use crate::failure::Failure;
@@ -42,6 +43,7 @@ struct Uids {
 /// A leased user. Dropping it without [`Identity::release`] withholds it for the rest of the daemon's life.
 #[derive(Debug)]
 pub(crate) struct Identity {
+    id: ExecutionId,
     user: User,
     pool: Pool,
     state: State,
@@ -69,12 +71,13 @@ impl Pool {
         }
     }
 
-    /// Lease the user that was unused the longest.
-    pub(crate) fn lease(&self, id: ExecutionId) -> Result<Identity, Failure> {
+    /// Lease the user that was unused the longest, under a name that nobody had.
+    pub(crate) fn lease(&self) -> Result<Identity, Failure> {
+        let id = ExecutionId(Uuid::new_v4());
         let uid = self.lock().free.pop_front().ok_or(Failure::NoFreeUid)?;
         let name = format!("{NAME_PREFIX}{}", id.0.hyphenated());
         let identity =
-            Identity { user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
+            Identity { id, user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
         if let Some(directory) = &self.records
             && let Err(error) = write_records(directory, &identity.user)
         {
@@ -96,6 +99,11 @@ impl Pool {
 }
 
 impl Identity {
+    /// What it is named after.
+    pub(crate) const fn id(&self) -> ExecutionId {
+        self.id
+    }
+
     pub(crate) const fn user(&self) -> &User {
         &self.user
     }
@@ -241,43 +249,37 @@ pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ExecutionId, Pool, UidRange, Userdb};
+    use super::{Config, Pool, UidRange, Userdb};
     use sandbox::Emptied;
-    use uuid::Uuid;
 
     fn pool() -> Pool {
         let uids = UidRange { first: 5000, last: 5001 };
         Pool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 
-    fn id() -> ExecutionId {
-        ExecutionId(Uuid::new_v4())
-    }
-
     #[test]
     fn a_user_comes_back_only_against_the_proof_that_it_is_empty() {
         let pool = pool();
-        let (first, second) = (pool.lease(id()).unwrap(), pool.lease(id()).unwrap());
+        let (first, second) = (pool.lease().unwrap(), pool.lease().unwrap());
         assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
-        assert!(pool.lease(id()).is_err());
+        assert!(pool.lease().is_err());
         second.release(&Emptied::never_used(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));
-        let mut again = pool.lease(id()).unwrap();
+        let mut again = pool.lease().unwrap();
         assert_eq!(again.user().uid, 5001);
         again.withhold();
         assert_eq!(pool.counts(), (0, 2));
         again.release(&Emptied::never_used(5001));
         assert_eq!(pool.counts(), (1, 1));
-        let again = pool.lease(id()).unwrap();
+        let again = pool.lease().unwrap();
         again.release(&Emptied::never_used(5000));
         assert_eq!(pool.counts(), (0, 2));
     }
 
     #[test]
-    fn users_are_named_after_their_execution() {
-        let id = id();
-        let identity = pool().lease(id).unwrap();
-        assert_eq!(identity.user().name, format!("exec_{}", id.0.hyphenated()));
+    fn a_user_is_named_after_what_it_was_leased_for() {
+        let identity = pool().lease().unwrap();
+        assert_eq!(identity.user().name, format!("exec_{}", identity.id().0.hyphenated()));
     }
 }

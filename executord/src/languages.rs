@@ -62,6 +62,39 @@ struct Command {
     environment: BTreeMap<String, String>,
     #[serde(default)]
     limits: LimitSettings,
+    warm: Option<Warm>,
+}
+
+/// What is executed ahead of a program, and then becomes it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Warm {
+    /// With the placeholders that need no program.
+    pub(crate) command: Vec<String>,
+    /// Beside the command's own.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The only main file that it can become, if there is but one.
+    pub(crate) main: Option<String>,
+}
+
+/// Which stage of a language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StageKind {
+    Compile,
+    Run,
+}
+
+impl StageKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Run];
+
+    /// For metrics and the log.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Compile => "compile",
+            Self::Run => "run",
+        }
+    }
 }
 
 /// A program that proves the toolchain works.
@@ -116,6 +149,7 @@ pub(crate) struct StageCommand {
     pub(crate) command: Vec<String>,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
+    pub(crate) warm: Option<Warm>,
 }
 
 /// The languages of this host.
@@ -185,7 +219,9 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let commands = [
         Some(&file.version.command),
         Some(&file.run.command),
+        file.run.warm.as_ref().map(|warm| &warm.command),
         file.compile.as_ref().map(|stage| &stage.command),
+        file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command)),
     ];
     if commands.into_iter().flatten().any(Vec::is_empty) {
         return Err(wrong(&"a command is empty"));
@@ -203,6 +239,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         command: resolve(&stage.command),
         environment: stage.environment,
         limits,
+        warm: stage.warm.map(|warm| Warm { command: resolve(&warm.command), ..warm }),
     };
     let compile = file.compile.map(|command| {
         let limits = config.compile_limits(&command.limits);
@@ -305,6 +342,18 @@ impl Registry {
 }
 
 impl Toolchain {
+    /// How one of its stages is started, if it has that.
+    pub(crate) const fn stage(&self, kind: StageKind) -> Option<&StageCommand> {
+        match kind {
+            StageKind::Compile => self.compile.as_ref(),
+            StageKind::Run => Some(&self.run),
+        }
+    }
+
+    pub(crate) const fn is_compiled(&self) -> bool {
+        self.compile.is_some()
+    }
+
     /// Whether files with this extension are given to the compiler.
     pub(crate) fn is_source(&self, extension: &str) -> bool {
         self.extensions.iter().any(|own| own == extension)

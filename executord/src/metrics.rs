@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use protocol::{ExecutionCount, Outcome, Status, StepTimes};
 
+use crate::languages::StageKind;
+
 /// The steps that are timed, in the order of an execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimedStep {
@@ -72,6 +74,13 @@ impl Metrics {
 }
 
 impl TimedStep {
+    pub(crate) const fn of(stage: StageKind) -> Self {
+        match stage {
+            StageKind::Compile => Self::Compile,
+            StageKind::Run => Self::Run,
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",

@@ -34,13 +34,17 @@ pub(crate) enum Piece {
 }
 
 impl OutputPipe {
-    /// A pipe, and its end for the program.
-    pub(crate) fn new(name: StreamName, limit: ByteCount) -> io::Result<(Self, OwnedFd)> {
+    /// A pipe, and its end for the program. Nothing is kept of it until [`OutputPipe::keep_up_to`].
+    pub(crate) fn new(name: StreamName) -> io::Result<(Self, OwnedFd)> {
         let (reader, writer) = pipe_pair()?;
         // Whoever opens /dev/stdout again may write, and nobody may read.
         set_mode(&writer, 0o222)?;
         let pipe = Some(pipe::Receiver::from_owned_fd(reader)?);
-        Ok((Self { name, pipe, room: limit.bytes(), truncated: false }, writer))
+        Ok((Self { name, pipe, room: 0, truncated: false }, writer))
+    }
+
+    pub(crate) const fn keep_up_to(&mut self, limit: ByteCount) {
+        self.room = limit.bytes();
     }
 
     pub(crate) const fn name(&self) -> StreamName {
@@ -123,7 +127,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_bytes_are_kept_and_the_rest_is_read_all_the_same() {
-        let (mut output, end) = OutputPipe::new(StreamName::Stdout, ByteCount(8)).unwrap();
+        let (mut output, end) = OutputPipe::new(StreamName::Stdout).unwrap();
+        output.keep_up_to(ByteCount(8));
         let mut writer = std::fs::File::from(end);
         let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
         for (written, piece) in [

@@ -1,21 +1,48 @@
-//! What the sandbox is to do for a stage: a pure function of what was admitted.
+//! What the sandbox is to do for a stage: a pure function of what is known of the language, and of what was admitted.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use protocol::Limits;
 use sandbox::cgroup::GroupLimits;
-use sandbox::{Bind, Build, LeftOut, Plan, ResourceLimits, SourceEntry, User};
+use sandbox::{Bind, Build, Disk, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
 
 use crate::job::Source;
-use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, Toolchain};
+use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
 
 /// Bytes of stack of a program's main thread: what recursion in C++ and Python needs, and isolate gives.
 const STACK: u64 = 64 * 1024 * 1024;
+
+/// CPU time that an interpreter may use before its program comes, beside the program's own.
+const BOOTING: Duration = Duration::from_secs(5);
 
 /// What of the host every program sees: programs and libraries, where the linker finds them, which of several
 /// a name means, and who is trusted in TLS.
 const SHOWN_TO_ALL: [(&str, bool); 4] =
     [("/usr", true), ("/etc/alternatives", false), ("/etc/ld.so.cache", false), ("/etc/ssl/certs", false)];
+
+/// Whether something may be executed ahead of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ahead {
+    Yes,
+    No,
+}
+
+/// Whether a sandbox that was made by `prepared` can be used where `wanted` would be made and started with `start`.
+pub(crate) fn fits(prepared: &Plan, wanted: &Plan, start: &Start) -> bool {
+    // The size of the work directory is set at the start.
+    let is_the_same =
+        Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() } == *prepared;
+    // Resource limits of a process that is there already cannot be changed. Of two of them there is a count for all
+    // processes as well, in the group; they may be higher than asked.
+    let is_limited = prepared.boot.as_ref().is_none_or(|boot| {
+        let (has, asked) = (&boot.resources, &start.program.resources);
+        has.cpu_time >= asked.cpu_time
+            && has.processes >= asked.processes
+            && (has.file_size, has.open_files, has.stack) == (asked.file_size, asked.open_files, asked.stack)
+    });
+    is_the_same && is_limited
+}
 
 /// What plans of this host have in common.
 #[derive(Clone, Debug)]
@@ -25,14 +52,29 @@ pub(crate) struct Planner {
 }
 
 /// What is particular to a stage.
+#[derive(Clone, Copy)]
 pub(crate) struct StageSpec<'a> {
     pub(crate) toolchain: &'a Toolchain,
+    pub(crate) kind: StageKind,
     pub(crate) command: &'a StageCommand,
     pub(crate) limits: &'a Limits,
-    pub(crate) build: Build,
     pub(crate) sources: &'a [Source],
     pub(crate) arguments: &'a [String],
-    pub(crate) user: &'a User,
+}
+
+impl<'a> StageSpec<'a> {
+    /// What is known of a stage before there is a program for it.
+    pub(crate) fn of_any_program(toolchain: &'a Toolchain, kind: StageKind) -> Option<Self> {
+        let command = toolchain.stage(kind)?;
+        Some(Self { toolchain, kind, command, limits: &command.limits, sources: &[], arguments: &[] })
+    }
+
+    /// Whether what may be executed ahead can be this stage's program.
+    fn can_wait(&self) -> bool {
+        let main = self.sources.first().map(|source| source.path.as_str());
+        let needed = self.command.warm.as_ref().and_then(|warm| warm.main.as_deref());
+        main.is_none() || needed.is_none() || main == needed
+    }
 }
 
 impl Planner {
@@ -43,12 +85,19 @@ impl Planner {
         Self { binds: common.chain(own).collect(), cpu_millis }
     }
 
-    /// The plan for a stage. `exists` says whether something is there on the host: what is removed while the daemon
-    /// runs is missed by whom it belonged to, and by nobody else.
-    pub(crate) fn plan(&self, stage: &StageSpec, exists: impl Fn(&Path) -> bool) -> Plan {
-        let StageSpec { toolchain, command, limits, build, sources, arguments, user } = *stage;
+    /// What a stage's sandbox is made of. `exists` says whether something is there on the host: what is removed while
+    /// the daemon runs is missed by whom it belonged to, and by nobody else.
+    pub(crate) fn plan(
+        &self,
+        stage: &StageSpec,
+        user: &User,
+        ahead: Ahead,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Plan {
+        let StageSpec { toolchain, command, limits, .. } = *stage;
         let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
         let mounts = toolchain.mounts.iter().map(|path| bind(path, path, false));
+        let warm = command.warm.as_ref().filter(|_| ahead == Ahead::Yes && stage.can_wait());
         Plan {
             binds: self
                 .binds
@@ -58,9 +107,35 @@ impl Planner {
                 .chain(mounts)
                 .filter(|bind| exists(&bind.source))
                 .collect(),
-            disk_bytes: limits.disk.bytes(),
-            disk_files: limits.files,
-            build,
+            disk: disk(limits),
+            build: match stage.kind {
+                StageKind::Compile => Build::Writable(disk(limits)),
+                StageKind::Run if toolchain.is_compiled() => Build::ReadOnly,
+                StageKind::Run => Build::None,
+            },
+            boot: warm.map(|warm| {
+                let more = warm
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
+                let mut resources = resources(limits);
+                resources.cpu_time += BOOTING;
+                Program {
+                    command: expand(&warm.command, toolchain, limits, &[]),
+                    environment: environment(command, user).into_iter().chain(more).collect(),
+                    resources,
+                }
+            }),
+            user: user.clone(),
+            left_out: LeftOut::NOTHING,
+        }
+    }
+
+    /// What a stage's sandbox is started with.
+    pub(crate) fn start(&self, stage: &StageSpec, user: &User) -> Start {
+        let StageSpec { toolchain, command, limits, sources, arguments, .. } = *stage;
+        Start {
+            disk: disk(limits),
             sources: sources
                 .iter()
                 .map(|source| SourceEntry {
@@ -68,20 +143,14 @@ impl Planner {
                     length: source.content.len() as u64,
                 })
                 .collect(),
-            command: expand(&command.command, toolchain, limits, sources)
-                .into_iter()
-                .chain(arguments.iter().cloned())
-                .collect(),
-            environment: environment(command, user),
-            resources: ResourceLimits {
-                cpu_time: limits.cpu_time,
-                processes: limits.processes,
-                file_size: limits.file_size.bytes(),
-                open_files: limits.open_files,
-                stack: STACK,
+            program: Program {
+                command: expand(&command.command, toolchain, limits, sources)
+                    .into_iter()
+                    .chain(arguments.iter().cloned())
+                    .collect(),
+                environment: environment(command, user),
+                resources: resources(limits),
             },
-            user: user.clone(),
-            left_out: LeftOut::NOTHING,
         }
     }
 
@@ -127,6 +196,20 @@ fn expand(command: &[String], toolchain: &Toolchain, limits: &Limits, sources: &
     words
 }
 
+fn disk(limits: &Limits) -> Disk {
+    Disk { bytes: limits.disk.bytes(), files: limits.files }
+}
+
+fn resources(limits: &Limits) -> ResourceLimits {
+    ResourceLimits {
+        cpu_time: limits.cpu_time,
+        processes: limits.processes,
+        file_size: limits.file_size.bytes(),
+        open_files: limits.open_files,
+        stack: STACK,
+    }
+}
+
 fn environment(command: &StageCommand, user: &User) -> Vec<(String, String)> {
     let home = format!("/home/{}", user.name);
     let path = SEARCH_PATH.join(":");
@@ -149,15 +232,21 @@ fn environment(command: &StageCommand, user: &User) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
-    use sandbox::{Build, Plan, User};
+    use sandbox::{Plan, Start, User};
 
-    use super::{Planner, StageSpec};
+    use super::{Ahead, Planner, StageSpec, fits};
     use crate::job::{RelativePath, Source};
-    use crate::languages::shipped;
+    use crate::languages::{StageKind, shipped};
 
-    /// The plan of a stage of `language` for a program of three files.
-    fn plan(language: &str, compile: bool) -> Plan {
+    fn user() -> User {
+        User { name: "exec_1".to_owned(), uid: 7, gid: 7 }
+    }
+
+    /// How a stage of `language` is made and started for a program of three files.
+    fn planned(language: &str, kind: StageKind) -> (Plan, Start) {
         let registry = shipped();
         let toolchain = registry.find(language).unwrap();
         let extension = toolchain.file_name.rsplit('.').next().unwrap();
@@ -170,42 +259,65 @@ mod tests {
             source("data.txt"),
             source(&format!("second.{extension}")),
         ];
-        let command = if compile { toolchain.compile.as_ref().unwrap() } else { &toolchain.run };
-        let user = User { name: "exec_1".to_owned(), uid: 7, gid: 7 };
-        let spec = StageSpec {
-            toolchain,
-            command,
-            limits: &command.limits,
-            build: Build::None,
-            sources: &sources,
-            arguments: &["-v".to_owned(), String::new()],
-            user: &user,
-        };
-        Planner::new(&["/opt/tools".into()], 2000).plan(&spec, |_| true)
+        let command = toolchain.stage(kind).unwrap();
+        let arguments = &["-v".to_owned(), String::new()];
+        let limits = &command.limits;
+        let stage = StageSpec { toolchain, kind, command, limits, sources: &sources, arguments };
+        let planner = Planner::new(&["/opt/tools".into()], 2000);
+        (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()))
     }
 
     #[test]
     fn a_whole_plan() {
-        insta::assert_json_snapshot!(plan("python", false));
+        insta::assert_json_snapshot!(planned("python", StageKind::Run));
     }
 
     #[test]
     fn placeholders_stand_for_what_was_sent() {
-        let words = |plan: Plan| plan.command.join(" ");
-        assert!(words(plan("python", false)).ends_with("/python3 dir/first.py -v "));
-        assert!(words(plan("cpp", true)).ends_with("-o /build/main dir/first.cpp second.cpp -v "));
-        assert!(words(plan("java", false)).contains("-XX:MaxRAM=536870912 "));
-        assert!(words(plan("java", true)).contains("-cp /launcher Compile"));
+        let words = |language, kind| planned(language, kind).1.program.command.join(" ");
+        assert!(words("python", StageKind::Run).ends_with("/python3 dir/first.py -v "));
+        assert!(words("rust", StageKind::Compile).contains(" dir/first.rs"));
+        assert!(words("java", StageKind::Run).contains("-XX:MaxRAM=536870912 "));
     }
 
     #[test]
     fn a_language_sees_its_own_files_and_no_others() {
-        let targets = |plan: Plan| -> Vec<String> {
-            plan.binds.iter().map(|bind| bind.target.display().to_string()).collect()
+        let targets = |language, kind| -> Vec<String> {
+            planned(language, kind).0.binds.iter().map(|bind| bind.target.display().to_string()).collect()
         };
-        let python = targets(plan("python", false));
-        assert!(!python.contains(&"/launcher".to_owned()) && python.contains(&"/opt/tools".to_owned()));
-        let java = targets(plan("java", false));
+        let lua = targets("lua", StageKind::Run);
+        assert!(!lua.contains(&"/launcher".to_owned()) && lua.contains(&"/opt/tools".to_owned()));
+        let java = targets("java", StageKind::Run);
         assert!(java.contains(&"/launcher".to_owned()) && java.contains(&"/etc/java-17-openjdk".to_owned()));
+    }
+
+    #[test]
+    fn a_prepared_sandbox_fits_where_nothing_but_the_start_differs() {
+        let (registry, planner) = (shipped(), Planner::new(&[], 2000));
+        let toolchain = registry.find("bash").unwrap();
+        let stage = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
+        let (prepared, start) =
+            (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()));
+        let another = User { name: "exec_2".to_owned(), uid: 8, gid: 8 };
+        assert!(fits(&prepared, &planner.plan(&stage, &another, Ahead::Yes, |_| true), &start));
+        // Something of the host is gone.
+        assert!(!fits(
+            &prepared,
+            &planner.plan(&stage, &user(), Ahead::Yes, |path| !path.ends_with("usr")),
+            &start
+        ));
+        let mut waiting = prepared.clone();
+        waiting.boot = Some(start.program.clone());
+        assert!(!fits(&waiting, &prepared, &start));
+        assert!(fits(&waiting, &waiting, &start));
+        let with = |change: fn(&mut Start)| {
+            let mut start = start.clone();
+            change(&mut start);
+            fits(&waiting, &waiting, &start)
+        };
+        assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
+        assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
+        assert!(!with(|start| start.program.resources.open_files -= 1));
+        assert!(with(|start| start.disk.bytes /= 2));
     }
 }

@@ -1,4 +1,4 @@
-//! Who runs next: a bounded queue before a fixed number of slots, in order of arrival, fair between peers.
+//! Who runs next: a bounded queue before a fixed number of executions, in order of arrival, fair between peers.
 //!
 //! Each peer has a line of its own and the lines take turns, so one who floods waits behind its own requests.
 //! When all places are taken, a newcomer gets the last place of whoever holds two more than the newcomer has.
@@ -9,24 +9,22 @@ use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-/// Slots of type `S` and the requests that wait for one.
+/// The requests that wait, and how many may run.
 #[derive(Debug)]
-pub(crate) struct Queue<S> {
-    state: Mutex<State<S>>,
+pub(crate) struct Queue {
+    state: Mutex<State>,
     capacity: usize,
     slots: usize,
-    /// Told whenever a slot is lost and must be made anew.
-    lost: tokio::sync::Notify,
 }
 
 #[derive(Debug)]
-struct State<S> {
-    idle: Vec<S>,
+struct State {
+    /// How many more may run.
+    idle: usize,
     /// Lines with somebody in them; the first has the next turn.
-    lines: VecDeque<Line<S>>,
+    lines: VecDeque<Line>,
     next_number: u64,
     running: usize,
-    lost: usize,
     closed: bool,
 }
 
@@ -37,32 +35,33 @@ pub(crate) type LineKey = (u32, Option<String>);
 const OWN: LineKey = (u32::MAX, None);
 
 #[derive(Debug)]
-struct Line<S> {
+struct Line {
     key: LineKey,
-    waiting: VecDeque<Waiting<S>>,
+    waiting: VecDeque<Waiting>,
 }
 
 #[derive(Debug)]
-struct Waiting<S> {
+struct Waiting {
     number: u64,
-    grant: oneshot::Sender<Lease<S>>,
+    grant: oneshot::Sender<Lease>,
     position: watch::Sender<u32>,
 }
 
 /// A place in the queue. Dropping it leaves the queue.
 #[derive(Debug)]
-pub(crate) struct Place<S: Send + 'static> {
-    queue: Arc<Queue<S>>,
+pub(crate) struct Place {
+    queue: Arc<Queue>,
     number: u64,
-    grant: oneshot::Receiver<Lease<S>>,
+    grant: oneshot::Receiver<Lease>,
     position: watch::Receiver<u32>,
 }
 
-/// A slot that is ours until it is given back. One that is not given back counts as lost.
+/// The right to run. Dropping it gives it to the next.
 #[derive(Debug)]
-pub(crate) struct Lease<S> {
-    queue: Arc<Queue<S>>,
-    slot: Option<S>,
+pub(crate) struct Lease {
+    queue: Arc<Queue>,
+    /// Whether it counts; one that nobody took did not.
+    counts: bool,
 }
 
 /// There is no place; try again after this time.
@@ -73,39 +72,26 @@ pub(crate) struct Full {
 
 /// What a waiting request is told.
 #[derive(Debug)]
-pub(crate) enum Turn<S> {
+pub(crate) enum Turn {
     /// This many are before it.
     Position(u32),
     /// It is its turn.
-    Granted(Lease<S>),
+    Granted(Lease),
     /// Its place went to a peer who had fewer, or the daemon is about to stop.
     Lost(Full),
 }
 
-impl<S: Send + 'static> Queue<S> {
-    /// A queue without slots yet: they come by [`Queue::add`].
+impl Queue {
+    /// A queue before `slots` executions at one time, in which `capacity` may wait.
     pub(crate) fn new(slots: usize, capacity: usize) -> Arc<Self> {
-        let state = State {
-            idle: Vec::new(),
-            lines: VecDeque::new(),
-            next_number: 0,
-            running: 0,
-            lost: 0,
-            closed: false,
-        };
-        Arc::new(Self { state: Mutex::new(state), capacity, slots, lost: tokio::sync::Notify::new() })
+        let state = State { idle: slots, lines: VecDeque::new(), next_number: 0, running: 0, closed: false };
+        Arc::new(Self { state: Mutex::new(state), capacity, slots })
     }
 
-    /// Put a new slot in.
-    pub(crate) fn add(self: &Arc<Self>, slot: S) {
-        self.lock().idle.push(slot);
-        self.serve();
-    }
-
-    /// Take a place, be there a slot or not.
-    pub(crate) fn enter(self: &Arc<Self>, key: LineKey) -> Result<Place<S>, Full> {
+    /// Take a place, whether one may run or must wait.
+    pub(crate) fn enter(self: &Arc<Self>, key: LineKey) -> Result<Place, Full> {
         let mut state = self.lock();
-        let is_full = state.idle.is_empty() && state.waiting_clients() >= self.capacity;
+        let is_full = state.idle == 0 && state.waiting_clients() >= self.capacity;
         if state.closed || (is_full && !state.make_room_for(&key)) {
             return Err(self.full(&state));
         }
@@ -113,7 +99,7 @@ impl<S: Send + 'static> Queue<S> {
     }
 
     /// Take a place for the daemon itself. There is always room, and nobody else gets it.
-    pub(crate) fn enter_own(self: &Arc<Self>) -> Result<Place<S>, Full> {
+    pub(crate) fn enter_own(self: &Arc<Self>) -> Result<Place, Full> {
         let state = self.lock();
         if state.closed {
             return Err(self.full(&state));
@@ -121,7 +107,7 @@ impl<S: Send + 'static> Queue<S> {
         Ok(self.place(state, OWN))
     }
 
-    fn place(self: &Arc<Self>, mut state: MutexGuard<'_, State<S>>, key: LineKey) -> Place<S> {
+    fn place(self: &Arc<Self>, mut state: MutexGuard<'_, State>, key: LineKey) -> Place {
         let (granter, grant) = oneshot::channel();
         let (teller, position) = watch::channel(0);
         let number = state.next_number;
@@ -149,55 +135,36 @@ impl<S: Send + 'static> Queue<S> {
         (state.running, state.waiting())
     }
 
-    /// Take the idle slots out, to replace or to end them.
-    pub(crate) fn take_idle(&self) -> Vec<S> {
-        std::mem::take(&mut self.lock().idle)
-    }
-
-    /// Wait until a slot was lost; it is then the caller's to make a new one.
-    pub(crate) async fn slot_lost(&self) {
-        loop {
-            let notified = self.lost.notified();
-            {
-                let mut state = self.lock();
-                if state.lost > 0 {
-                    state.lost -= 1;
-                    return;
-                }
-            }
-            notified.await;
-        }
-    }
-
-    /// Give slots to those whose turn it is, and tell the others where they are.
+    /// Let those run whose turn it is, and tell the others where they are.
     fn serve(self: &Arc<Self>) {
         let mut state = self.lock();
-        while !state.idle.is_empty() && state.waiting() > 0 {
-            let Some(waiting) = state.next() else { break };
-            let Some(slot) = state.idle.pop() else { break };
-            state.running += 1;
-            let lease = Lease { queue: Arc::clone(self), slot: Some(slot) };
-            // Who left in this moment is no longer there to take it; the slot comes back by itself.
-            if let Err(lease) = waiting.grant.send(lease) {
-                state.running -= 1;
-                state.idle.extend(lease.into_slot());
+        while state.idle > 0
+            && let Some(waiting) = state.next()
+        {
+            // Who left in this moment is no longer there to take it.
+            match waiting.grant.send(Lease { queue: Arc::clone(self), counts: true }) {
+                Ok(()) => {
+                    state.idle -= 1;
+                    state.running += 1;
+                }
+                Err(mut lease) => lease.counts = false,
             }
         }
         state.tell_positions();
     }
 
-    fn full(&self, state: &State<S>) -> Full {
+    fn full(&self, state: &State) -> Full {
         // About one second an execution, spread over the slots.
         let seconds = 1 + state.waiting() / self.slots.max(1);
         Full { retry_after: Duration::from_secs(seconds.min(30) as u64) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<S>> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S> State<S> {
+impl State {
     fn waiting(&self) -> usize {
         self.lines.iter().map(|line| line.waiting.len()).sum()
     }
@@ -207,7 +174,7 @@ impl<S> State<S> {
     }
 
     /// The first of the line whose turn it is; that line goes to the end.
-    fn next(&mut self) -> Option<Waiting<S>> {
+    fn next(&mut self) -> Option<Waiting> {
         let mut line = self.lines.pop_front()?;
         let waiting = line.waiting.pop_front();
         if !line.waiting.is_empty() {
@@ -234,9 +201,9 @@ impl<S> State<S> {
     }
 }
 
-impl<S: Send + 'static> Place<S> {
+impl Place {
     /// How many are before this one now, unless it is its turn already.
-    pub(crate) fn first_turn(&mut self) -> Turn<S> {
+    pub(crate) fn first_turn(&mut self) -> Turn {
         match self.grant.try_recv() {
             Ok(lease) => Turn::Granted(lease),
             Err(oneshot::error::TryRecvError::Closed) => self.lost(),
@@ -245,7 +212,7 @@ impl<S: Send + 'static> Place<S> {
     }
 
     /// Wait for news.
-    pub(crate) async fn turn(&mut self) -> Turn<S> {
+    pub(crate) async fn turn(&mut self) -> Turn {
         tokio::select! {
             biased;
             grant = &mut self.grant => grant.map_or_else(|_| self.lost(), Turn::Granted),
@@ -260,12 +227,12 @@ impl<S: Send + 'static> Place<S> {
         }
     }
 
-    fn lost(&self) -> Turn<S> {
+    fn lost(&self) -> Turn {
         Turn::Lost(self.queue.full(&self.queue.lock()))
     }
 }
 
-impl<S: Send + 'static> Drop for Place<S> {
+impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
         for line in &mut state.lines {
@@ -276,76 +243,48 @@ impl<S: Send + 'static> Drop for Place<S> {
     }
 }
 
-impl<S> Lease<S> {
-    fn into_slot(mut self) -> Option<S> {
-        self.slot.take()
-    }
-}
-
-impl<S: Send + 'static> Lease<S> {
-    /// The slot.
-    pub(crate) fn slot(&mut self) -> Option<&mut S> {
-        self.slot.as_mut()
-    }
-
-    /// The slot, to look at.
-    pub(crate) const fn peek(&self) -> Option<&S> {
-        self.slot.as_ref()
-    }
-
-    /// Give it back: it is as good as new.
-    pub(crate) fn give_back(mut self) {
-        if let Some(slot) = self.slot.take() {
-            let queue = Arc::clone(&self.queue);
-            {
-                let mut state = queue.lock();
-                state.running -= 1;
-                state.idle.push(slot);
-            }
-            queue.serve();
-        }
-    }
-
-    /// End the slot: something about it is wrong.
-    pub(crate) fn discard(self) {
-        drop(self);
-    }
-}
-
-impl<S> Drop for Lease<S> {
+impl Drop for Lease {
     fn drop(&mut self) {
-        if self.slot.take().is_some() {
-            let mut state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.running -= 1;
-            state.lost += 1;
-            self.queue.lost.notify_one();
+        if self.counts {
+            {
+                let mut state = self.queue.lock();
+                state.running -= 1;
+                state.idle += 1;
+            }
+            self.queue.serve();
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{LineKey, Place, Queue, Turn};
+    use super::{Full, Lease, LineKey, Place, Queue, Turn};
 
     fn key(name: &str) -> LineKey {
         (1, Some(name.to_owned()))
     }
 
-    fn position<S: Send>(place: &mut Place<S>) -> Option<u32> {
+    fn position(place: &mut Place) -> Option<u32> {
         match place.first_turn() {
             Turn::Position(position) => Some(position),
             Turn::Granted(_) | Turn::Lost(_) => None,
         }
     }
 
+    fn granted(place: Result<Place, Full>) -> Lease {
+        let Turn::Granted(lease) = place.unwrap().first_turn() else { panic!("not its turn") };
+        lease
+    }
+
     #[test]
     fn peers_take_turns_and_each_keeps_its_order() {
-        let queue = Queue::<&str>::new(1, 10);
+        let queue = Queue::new(1, 10);
+        let first = granted(queue.enter(key("first")));
         let mut places: Vec<_> =
             ["a", "a", "a", "b", "c"].iter().map(|name| queue.enter(key(name)).unwrap()).collect();
         let positions: Vec<_> = places.iter_mut().map(position).collect();
         assert_eq!(positions, [Some(0), Some(3), Some(4), Some(1), Some(2)]);
-        queue.add("slot");
+        drop(first);
         let mut order = Vec::new();
         for _ in 0..5 {
             let (index, lease) = places
@@ -357,7 +296,7 @@ mod tests {
                 })
                 .unwrap();
             order.push(index);
-            lease.give_back();
+            drop(lease);
         }
         assert_eq!(order, [0, 3, 4, 1, 2]);
         assert_eq!(queue.counts(), (0, 0));
@@ -365,7 +304,8 @@ mod tests {
 
     #[test]
     fn a_full_queue_refuses_who_has_most_and_makes_room_for_who_has_least() {
-        let queue = Queue::<&str>::new(1, 3);
+        let queue = Queue::new(1, 3);
+        let _running = granted(queue.enter(key("first")));
         let mut flood: Vec<_> = (0..3).map(|_| queue.enter(key("flood")).unwrap()).collect();
         assert!(queue.enter(key("flood")).is_err());
         let mut newcomer = queue.enter(key("newcomer")).unwrap();
@@ -378,7 +318,8 @@ mod tests {
 
     #[test]
     fn there_is_always_room_for_the_daemon_itself() {
-        let queue = Queue::<&str>::new(1, 1);
+        let queue = Queue::new(1, 1);
+        let _running = granted(queue.enter(key("first")));
         let flood = queue.enter(key("flood")).unwrap();
         let mut own: Vec<_> = (0..3).map(|_| queue.enter_own().unwrap()).collect();
         // It takes none of the clients' places, and they none of its.
@@ -392,31 +333,34 @@ mod tests {
 
     #[test]
     fn who_leaves_is_not_waited_for() {
-        let queue = Queue::<&str>::new(1, 3);
+        let queue = Queue::new(1, 3);
+        let running = granted(queue.enter(key("first")));
         let first = queue.enter(key("a")).unwrap();
         let mut second = queue.enter(key("a")).unwrap();
         drop(first);
         assert_eq!(position(&mut second), Some(0));
         drop(second);
-        queue.add("slot");
+        drop(running);
         assert!(matches!(queue.enter(key("b")).unwrap().first_turn(), Turn::Granted(_)));
     }
 
     #[tokio::test]
-    async fn a_slot_that_is_not_given_back_is_made_anew() {
-        let queue = Queue::<&str>::new(1, 3);
-        queue.add("slot");
+    async fn who_has_run_makes_room_for_the_next() {
+        let queue = Queue::new(1, 3);
         let mut place = queue.enter(key("a")).unwrap();
-        let Turn::Granted(lease) = place.turn().await else { panic!("no slot") };
-        assert_eq!(queue.counts(), (1, 0));
-        lease.discard();
-        queue.slot_lost().await;
+        let mut next = queue.enter(key("a")).unwrap();
+        let Turn::Granted(lease) = place.turn().await else { panic!("not its turn") };
+        assert_eq!((queue.counts(), position(&mut next)), ((1, 1), Some(0)));
+        drop(lease);
+        assert!(matches!(next.turn().await, Turn::Granted(_)));
+        drop(next);
         assert_eq!(queue.counts(), (0, 0));
     }
 
     #[tokio::test]
     async fn a_queue_that_closes_sends_everybody_away() {
-        let queue = Queue::<&str>::new(1, 3);
+        let queue = Queue::new(1, 3);
+        let _running = granted(queue.enter(key("first")));
         let mut place = queue.enter(key("a")).unwrap();
         queue.close();
         assert!(matches!(place.turn().await, Turn::Lost(_)));

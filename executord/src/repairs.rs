@@ -9,10 +9,10 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
-use crate::queue::Queue;
-use crate::slot::{Leftovers, Slot, Workshop};
+use crate::slot::{Leftovers, Workshop};
+use crate::stock::Stock;
 
 /// How long to wait before what failed is tried again: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
@@ -41,17 +41,12 @@ impl Repairs {
         orders: Sender<Work>,
         work: Receiver<Work>,
         workshop: Arc<Workshop>,
-        queue: Arc<Queue<Slot>>,
+        stock: Arc<Stock>,
     ) -> io::Result<Self> {
-        let place = Place { workshop, queue, runtime: Handle::current() };
+        let place = Place { workshop, stock, runtime: Handle::current() };
         let thread =
             std::thread::Builder::new().name("repairs".to_owned()).spawn(move || place.work_off(&work))?;
         Ok(Self { orders, thread })
-    }
-
-    /// Make a slot in place of one that was lost.
-    pub(crate) fn make(&self) {
-        let _ = self.orders.send(Work::Make);
     }
 
     /// Wait until all that was ordered was tried, and stop.
@@ -63,7 +58,7 @@ impl Repairs {
 
 struct Place {
     workshop: Arc<Workshop>,
-    queue: Arc<Queue<Slot>>,
+    stock: Arc<Stock>,
     /// Watches the supervisors' sockets.
     runtime: Handle,
 }
@@ -104,10 +99,11 @@ impl Place {
                     false
                 }
             },
+            Work::Make if self.stock.is_closed() => true,
             Work::Make => match self.workshop.slot() {
                 Ok(slot) => {
-                    info!("a lost slot was made anew");
-                    self.queue.add(slot);
+                    debug!("a lost slot was made anew");
+                    self.stock.give_back(slot);
                     true
                 }
                 Err(error) => {

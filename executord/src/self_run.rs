@@ -4,17 +4,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{Event, ExecuteRequest, ExecutionId, RunRequest, SourceFile, StageName, Stdin, StreamName};
+use protocol::{Event, ExecuteRequest, RunRequest, SourceFile, StageName, Stdin, StreamName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
-use crate::execution::{Connections, Executor, SlotState};
+use crate::execution::{Connections, Executor};
 use crate::input;
 use crate::job::Job;
 use crate::languages::{SelfTest, Toolchain};
 use crate::queue::{Lease, Place, Turn};
-use crate::slot::Slot;
 
 /// What a program of ours printed, and how it ended.
 #[derive(Debug)]
@@ -26,8 +24,8 @@ pub(crate) struct Printed {
     pub(crate) ending: String,
 }
 
-/// Wait for a slot.
-pub(crate) async fn lease(mut place: Place<Slot>) -> Option<Lease<Slot>> {
+/// Wait for its turn.
+pub(crate) async fn lease(mut place: Place) -> Option<Lease> {
     loop {
         match place.turn().await {
             Turn::Granted(lease) => return Some(lease),
@@ -37,8 +35,8 @@ pub(crate) async fn lease(mut place: Place<Slot>) -> Option<Lease<Slot>> {
     }
 }
 
-/// Run a job to its end and give the slot back.
-pub(crate) async fn run(executor: &Executor, job: &Job, mut lease: Lease<Slot>) -> Result<Printed, String> {
+/// Run a job to its end.
+pub(crate) async fn run(executor: &Executor, job: &Job, lease: Lease) -> Result<Printed, String> {
     // No more than this is kept of a program of ours; both outputs are bounded by the job's limits as well.
     let (events, mut receiver) = mpsc::channel(16);
     let (_input, input) = input::channel();
@@ -55,13 +53,8 @@ pub(crate) async fn run(executor: &Executor, job: &Job, mut lease: Lease<Slot>) 
         }
         (stdout, stderr)
     };
-    let slot = lease.slot().ok_or("the slot is gone")?;
-    let id = ExecutionId(Uuid::new_v4());
-    let (ended, (stdout, stderr)) = tokio::join!(executor.execute(id, job, slot, connections), collect);
-    match ended.slot {
-        SlotState::Clean => lease.give_back(),
-        SlotState::Broken => lease.discard(),
-    }
+    let (ended, (stdout, stderr)) = tokio::join!(executor.execute(job, connections), collect);
+    drop(lease);
     let outcome = ended.result.map_err(|failure| failure.to_string())?;
     let last = outcome.runs.last().or(outcome.compile.as_ref());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

@@ -21,13 +21,12 @@ use uuid::Uuid;
 use crate::admission::{admit, find_language};
 use crate::check;
 use crate::daemon::Daemon;
-use crate::execution::{Connections, Ended, SlotState};
+use crate::execution::{Connections, Ended};
 use crate::input::{self, InputReceiver, InputSender};
 use crate::job::Job;
 use crate::metrics::{TimedStep, result_of};
 use crate::peer::Peer;
 use crate::queue::{Lease, Turn};
-use crate::slot::Slot;
 
 /// How long a peer may take to read an event before the connection counts as dead.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
@@ -202,7 +201,7 @@ impl Telling<'_> {
         let daemon = self.daemon;
         let mut hearing = pin!(hearing);
         let asked = Instant::now();
-        let mut place = match daemon.queue.enter(key.clone()) {
+        let mut place = match daemon.queue.enter(key) {
             Ok(place) => place,
             Err(full) => {
                 return self
@@ -213,18 +212,7 @@ impl Telling<'_> {
         let mut turn = place.first_turn();
         let lease = loop {
             match turn {
-                Turn::Granted(lease) if lease.peek().is_some_and(Slot::is_alive) => break lease,
-                // Somebody ended its supervisor while it was idle; the next one does as well.
-                Turn::Granted(lease) => {
-                    lease.discard();
-                    match daemon.queue.enter(key.clone()) {
-                        Ok(another) => place = another,
-                        Err(full) => {
-                            let rejection = Rejection::Busy { retry_after: full.retry_after };
-                            return self.reject(&job.toolchain.name, rejection).await;
-                        }
-                    }
-                }
+                Turn::Granted(lease) => break lease,
                 Turn::Lost(full) => {
                     let rejection = Rejection::Busy { retry_after: full.retry_after };
                     return self.reject(&job.toolchain.name, rejection).await;
@@ -251,21 +239,20 @@ impl Telling<'_> {
         tell(self.sender, Event::Finished(protocol::Outcome { id, compile: None, runs: Vec::new() })).await
     }
 
-    /// Run a job in its slot and forward: events to the peer, input and cancel to the program. The execution
+    /// Run a job and forward: events to the peer, input and cancel to the program. The execution
     /// is a task of its own, so that a broken connection ends it by cancelling it and not by dropping it.
     async fn run(
         &mut self,
         job: Job,
-        lease: Lease<Slot>,
+        lease: Lease,
         input: InputReceiver,
         cancel: &CancellationToken,
         hearing: Pin<&mut impl Future<Output = Over>>,
     ) -> Result<(), Over> {
-        let id = ExecutionId(Uuid::new_v4());
         let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
         let last = events.clone();
         let connections = Connections { events, input, cancel: cancel.clone() };
-        let task = execute_in(Arc::clone(self.daemon), self.peer, id, job, lease, connections);
+        let task = execute_in(Arc::clone(self.daemon), self.peer, job, lease, connections);
         let task = tokio::spawn(async move {
             let event = task.await;
             let _ = last.send(event).await;
@@ -292,7 +279,7 @@ impl Telling<'_> {
         if let Err(error) = task.await {
             error!(%error, "an execution ended in a panic");
             over?;
-            return tell(self.sender, Event::Failed { id: Some(id), message: FAILED.to_owned() }).await;
+            return tell(self.sender, Event::Failed { id: None, message: FAILED.to_owned() }).await;
         }
         over
     }
@@ -364,25 +351,20 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
     }
 }
 
-/// Execute, give the slot back, count, and write the audit line. The answer is the last event.
+/// Execute, let the next run, count, and write the audit line. The answer is the last event.
 async fn execute_in(
     daemon: Arc<Daemon>,
     peer: Peer,
-    id: ExecutionId,
     job: Job,
-    mut lease: Lease<Slot>,
+    lease: Lease,
     connections: Connections,
 ) -> Event {
     let language = job.toolchain.name.clone();
-    let Some(slot) = lease.slot() else {
-        return Event::Failed { id: Some(id), message: FAILED.to_owned() };
-    };
-    let Ended { uid, result, slot } = daemon.executor.execute(id, &job, slot, connections).await;
-    match slot {
-        SlotState::Clean => lease.give_back(),
-        SlotState::Broken => lease.discard(),
-    }
-    let uid = uid.map_or_else(|| "none".to_owned(), |uid| uid.to_string());
+    let Ended { id, uids, result } = daemon.executor.execute(&job, connections).await;
+    drop(lease);
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let name = or_none(id.map(|id| id.to_string()).unwrap_or_default());
     let Peer { uid: peer } = peer;
     match result {
         Ok(outcome) => {
@@ -393,7 +375,7 @@ async fn execute_in(
             let wall: Duration = stages.clone().map(|stage| stage.usage.wall_time).sum();
             let memory = stages.map(|stage| stage.usage.peak_memory.bytes()).max().unwrap_or(0);
             daemon.audit.record(format!(
-                "execution={id} uid={uid} peer={peer} language={language} verdict={word} cpu_ms={} wall_ms={} \
+                "execution={name} uid={uid} peer={peer} language={language} verdict={word} cpu_ms={} wall_ms={} \
                  memory_bytes={memory}",
                 cpu.as_millis(),
                 wall.as_millis()
@@ -401,12 +383,12 @@ async fn execute_in(
             Event::Finished(outcome)
         }
         Err(failure) => {
-            error!(%id, uid, language, %failure, "the execution could not be carried out");
+            error!(id = name, uid, language, %failure, "the execution could not be carried out");
             daemon.executor.metrics.count(&language, "failed");
             daemon
                 .audit
-                .record(format!("execution={id} uid={uid} peer={peer} language={language} verdict=failed"));
-            Event::Failed { id: Some(id), message: FAILED.to_owned() }
+                .record(format!("execution={name} uid={uid} peer={peer} language={language} verdict=failed"));
+            Event::Failed { id, message: FAILED.to_owned() }
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, SlotGroup, sweep_slot};
+use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, Share, SlotGroup, sweep_slot};
 use sandbox::{Descriptors, Init, NamespaceGone, Plan, Reply, Supervisor};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -108,23 +109,32 @@ impl Slot {
     }
 
     /// Begin accounting for a run of `uid`.
-    pub(crate) fn begin(&mut self, limits: &GroupLimits, uid: u32) -> Result<RunGroup, Failure> {
-        self.group.begin(limits, uid).doing("limit the run's group")
+    pub(crate) fn begin(
+        &mut self,
+        limits: &GroupLimits,
+        share: Share,
+        uid: u32,
+    ) -> Result<RunGroup, Failure> {
+        self.group.begin(limits, share, uid).doing("limit the run's group")
     }
 
-    /// Launch a sandbox; answers when its init runs.
-    pub(crate) async fn launch(
-        &self,
-        plan: &Plan,
-        sources: &[&[u8]],
-        descriptors: Descriptors,
-    ) -> Result<Init, Failure> {
-        self.supervisor.get_ref().execute(plan, sources, descriptors).doing("hand the plan over")?;
+    /// What was prepared in `group` starts.
+    pub(crate) fn start(&mut self, group: &mut RunGroup, limits: &GroupLimits) -> Result<(), Failure> {
+        self.group.start(group, limits).doing("limit the run's group")
+    }
+
+    /// Have a sandbox prepared. Whether its init runs is what [`Slot::launched`] tells.
+    pub(crate) fn prepare(&self, plan: &Plan, descriptors: Descriptors) -> Result<(), Failure> {
+        self.supervisor.get_ref().prepare(plan, descriptors).doing("hand the plan over")
+    }
+
+    /// Wait until the sandbox's init runs.
+    pub(crate) async fn launched(&self) -> Result<Init, Failure> {
         let reply = timeout(LAUNCHED_WITHIN, self.reply()).await;
         match reply.map_err(io::Error::from).doing("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
             Reply::NotLaunched(error) => Err(Failure::Setup(error)),
-            Reply::Gone(_) => Err(io::Error::from(io::ErrorKind::InvalidData)).doing("launch the sandbox"),
+            Reply::Gone(_) | Reply::Build(_) => unexpected("launch the sandbox"),
         }
     }
 
@@ -132,8 +142,19 @@ impl Slot {
     pub(crate) async fn gone(&self) -> Result<NamespaceGone, Failure> {
         match self.reply().await? {
             Reply::Gone(gone) => Ok(gone),
-            Reply::Launched(_) | Reply::NotLaunched(_) => {
-                Err(io::Error::from(io::ErrorKind::InvalidData)).doing("wait for the sandbox")
+            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Build(_) => {
+                unexpected("wait for the sandbox")
+            }
+        }
+    }
+
+    /// What the last compilation wrote, for one run's sandbox.
+    pub(crate) async fn share_build(&self) -> Result<OwnedFd, Failure> {
+        self.supervisor.get_ref().share_build().doing("ask for what was built")?;
+        match self.reply().await? {
+            Reply::Build(build) => Ok(build),
+            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Gone(_) => {
+                unexpected("ask for what was built")
             }
         }
     }
@@ -163,12 +184,17 @@ impl Slot {
     }
 }
 
+fn unexpected<T>(deed: &'static str) -> Result<T, Failure> {
+    Err(io::Error::from(io::ErrorKind::InvalidData)).doing(deed)
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        // The supervisor dies when its field is dropped, right after this; what it leaves is removed by who may
-        // wait for it. When that one has stopped, the daemon is about to end and removes everything.
+        // The supervisor dies when its field is dropped, right after this; what it leaves is removed, and another slot
+        // made, by who may wait for it. When that one has stopped, the daemon is about to end and removes everything.
         if let Some(leftovers) = self.leftovers.take() {
             let _ = self.repairs.send(Work::Remove(leftovers));
+            let _ = self.repairs.send(Work::Make);
         }
     }
 }

@@ -1,20 +1,15 @@
 //! One stage from launch to verdict: the program runs, and this watches it.
 
-use std::io;
-use std::pin::Pin;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
 use nix::errno::Errno;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, Limits, StageName, StageReport, Status, Stdin, StreamName};
 use sandbox::cgroup::{Readings, RunGroup};
-use sandbox::{
-    Descriptors, Emptied, EndReport, Init, NamespaceGone, Plan, Report, SetupError, Step, Supervisor,
-    read_report,
-};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use sandbox::{Emptied, EndReport, NamespaceGone, Report, SetupError, Start, Step};
+use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep, sleep_until};
@@ -22,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Doing, Failure};
 use crate::input::InputReceiver;
-use crate::output::{OutputPipe, Piece, pipe_pair, stdin_pipe};
+use crate::output::{OutputPipe, Piece};
 use crate::plan::Planner;
+use crate::prepared::Prepared;
 use crate::slot::Slot;
 use crate::verdict::{Cause, Seen, judge};
 
@@ -50,16 +46,21 @@ pub(crate) struct Surroundings<'a> {
 /// A stage to run.
 pub(crate) struct StageRun<'a> {
     pub(crate) name: StageName,
-    pub(crate) plan: &'a Plan,
+    pub(crate) start: &'a Start,
     pub(crate) sources: &'a [&'a [u8]],
+    /// What a compiler made of them.
+    pub(crate) build: Option<&'a OwnedFd>,
     pub(crate) limits: &'a Limits,
     pub(crate) stdin: &'a Stdin,
+    /// When a sandbox was asked for.
+    pub(crate) asked: Instant,
 }
 
-/// How a stage went: its report, or why its sandbox could not be set up, and the proof that nothing of it is left.
+/// How a stage went: its report, or why its sandbox could not be set up. Nothing of it is left.
 pub(crate) struct StageEnd {
     pub(crate) report: Result<StageReport, SetupError>,
-    pub(crate) emptied: Emptied,
+    /// As good as new.
+    pub(crate) slot: Slot,
     /// From the request for a sandbox to the program's first instruction.
     pub(crate) launch_time: Duration,
     /// From the program's end to the proof.
@@ -68,24 +69,22 @@ pub(crate) struct StageEnd {
 
 /// Run a stage to its end. An error means that there is no proof that nothing is left.
 pub(crate) async fn run(
-    slot: &mut Slot,
+    mut sandbox: Prepared,
     stage: &StageRun<'_>,
     around: &Surroundings<'_>,
     input: &mut InputReceiver,
 ) -> Result<StageEnd, Failure> {
-    let asked = Instant::now();
-    let mut group = slot.begin(&around.planner.group_limits(stage.limits), stage.plan.user.uid)?;
-    let (watch, descriptors) = Watch::prepare(stage.limits, &group)?;
-    let (stdin_end, stdin) = stdin_pipe().doing("make a pipe for stdin")?;
-    let descriptors = descriptors(stdin_end);
-    let init = slot.launch(stage.plan, stage.sources, descriptors).await?;
-    let feed = Box::pin(feed(stdin, stage.stdin, input));
-    let mut watch = Watch { init: Some(init), ..watch };
-    let gone = watch.until_gone(slot, stage, around, feed, &group).await?;
+    sandbox.pipes.stdout.keep_up_to(stage.limits.output);
+    sandbox.pipes.stderr.keep_up_to(stage.limits.output);
+    let stdin = sandbox.start(stage.start, stage.sources, stage.build)?;
+    sandbox.launched().await?;
+    let feed = feed(stdin, stage.stdin, input);
+    let mut watch = Watch { sandbox, started: None, ended: None, end: None, failure: None, cause: None };
+    let gone = watch.until_gone(stage, around, feed).await?;
     let ended = Instant::now();
-    let readings = group.readings().doing("read the run's counters")?;
-    let emptied = close(&mut group, &gone).await?;
-    let report = match watch.setup_failure(stage.plan) {
+    let readings = watch.sandbox.group.readings().doing("read the run's counters")?;
+    let emptied = close(&mut watch.sandbox.group, &gone).await?;
+    let report = match watch.setup_failure(stage.start) {
         Some(failure) => Err(failure),
         None => {
             let (status, usage) = watch.verdict(readings, stage.limits, around.events).await;
@@ -93,16 +92,16 @@ pub(crate) async fn run(
                 stage: stage.name,
                 status,
                 usage,
-                stdout_truncated: watch.stdout.is_truncated(),
-                stderr_truncated: watch.stderr.is_truncated(),
+                stdout_truncated: watch.sandbox.pipes.stdout.is_truncated(),
+                stderr_truncated: watch.sandbox.pipes.stderr.is_truncated(),
             })
         }
     };
     Ok(StageEnd {
         report,
-        emptied,
-        launch_time: watch.started.unwrap_or(ended).duration_since(asked),
+        launch_time: watch.started.unwrap_or(ended).duration_since(stage.asked),
         cleanup_time: ended.elapsed(),
+        slot: watch.sandbox.end(&emptied)?,
     })
 }
 
@@ -140,12 +139,7 @@ async fn close(group: &mut RunGroup, gone: &NamespaceGone) -> Result<Emptied, Fa
 
 /// What is watched of a running stage.
 struct Watch {
-    init: Option<Init>,
-    control: pipe::Sender,
-    reports: pipe::Receiver,
-    report_bytes: Vec<u8>,
-    stdout: OutputPipe,
-    stderr: OutputPipe,
+    sandbox: Prepared,
     started: Option<Instant>,
     ended: Option<Instant>,
     end: Option<EndReport>,
@@ -154,53 +148,13 @@ struct Watch {
 }
 
 impl Watch {
-    /// Everything that can fail before there is a process. The second part is what the sandbox gets, but for
-    /// its stdin.
-    fn prepare(
-        limits: &Limits,
-        group: &RunGroup,
-    ) -> Result<(Self, impl FnOnce(std::os::fd::OwnedFd) -> Descriptors), Failure> {
-        let make = |deed| move |error: io::Error| Failure::Io { deed, source: error };
-        let (stdout, stdout_end) =
-            OutputPipe::new(StreamName::Stdout, limits.output).map_err(make("make a pipe for stdout"))?;
-        let (stderr, stderr_end) =
-            OutputPipe::new(StreamName::Stderr, limits.output).map_err(make("make a pipe for stderr"))?;
-        let (report, report_end) = pipe_pair().map_err(make("make a pipe for reports"))?;
-        let (control_end, control) = pipe_pair().map_err(make("make a pipe for control"))?;
-        let cgroup = group.descriptor().doing("open the run's group")?;
-        let watch = Self {
-            init: None,
-            control: pipe::Sender::from_owned_fd(control).doing("watch the control pipe")?,
-            reports: pipe::Receiver::from_owned_fd(report).doing("watch the report pipe")?,
-            report_bytes: Vec::new(),
-            stdout,
-            stderr,
-            started: None,
-            ended: None,
-            end: None,
-            failure: None,
-            cause: None,
-        };
-        let descriptors = |stdin| Descriptors {
-            stdin,
-            stdout: stdout_end,
-            stderr: stderr_end,
-            report: report_end,
-            control: control_end,
-            cgroup,
-        };
-        Ok((watch, descriptors))
-    }
-
     /// Watch until the last process is gone and all it wrote is told. The first event that ends the program
     /// is its cause.
     async fn until_gone(
         &mut self,
-        slot: &Slot,
         stage: &StageRun<'_>,
         around: &Surroundings<'_>,
-        mut feed: Pin<Box<impl Future<Output = ()>>>,
-        group: &RunGroup,
+        feed: impl Future<Output = ()>,
     ) -> Result<NamespaceGone, Failure> {
         let Surroundings { planner, grace, events, cancel } = *around;
         let launched = Clock::now();
@@ -209,22 +163,25 @@ impl Watch {
         let mut kill_at = launched + FOR_EVER;
         let mut give_up_at = launched + FOR_EVER;
         let mut fed = false;
+        let mut feed = std::pin::pin!(feed);
         let mut gone = None;
-        let mut reports_open = true;
         let mut pending: Option<Event> = None;
         let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
         loop {
             // What the program writes is told after the news that it started, and one piece at a time.
+            let pipes = &self.sandbox.pipes;
+            let reports_open = pipes.reports.is_open;
             let may_read = pending.is_none() && (self.started.is_some() || !reports_open);
-            let is_drained = may_read && !self.stdout.is_open() && !self.stderr.is_open() && !reports_open;
+            let outputs_open = pipes.stdout.is_open() || pipes.stderr.is_open();
+            let is_drained = may_read && !outputs_open && !reports_open;
             if let Some(gone) = gone.take_if(|_| is_drained) {
                 return Ok(gone);
             }
             let running = self.cause.is_none() && self.ended.is_none();
+            let (slot, pipes) = self.sandbox.watched()?;
             let stop = tokio::select! {
                 biased;
-                more = read_some(&mut self.reports, &mut self.report_bytes), if reports_open => {
-                    reports_open = more;
+                () = pipes.reports.read(), if reports_open => {
                     if self.take_reports()? {
                         // The clock runs from the program's first instruction, not from our set-up.
                         wall_deadline = Clock::now() + stage.limits.wall_time;
@@ -244,7 +201,7 @@ impl Watch {
                     None
                 }
                 () = sleep_until(kill_at) => {
-                    self.kill()?;
+                    self.sandbox.kill()?;
                     (kill_at, give_up_at) = (launched + FOR_EVER, Clock::now() + EMPTY_WITHIN);
                     None
                 }
@@ -252,7 +209,7 @@ impl Watch {
                 () = cancel.cancelled(), if running => Some(Cause::Cancelled),
                 () = sleep_until(wall_deadline), if running => Some(Cause::Wall),
                 () = sleep_until(check_at), if running => {
-                    let (cause, next) = check(group, stage.limits, planner.cores())?;
+                    let (cause, next) = check(&self.sandbox.group, stage.limits, planner.cores())?;
                     check_at = Clock::now() + next;
                     cause
                 }
@@ -263,7 +220,7 @@ impl Watch {
                     }
                     None
                 }
-                piece = read_either(&mut self.stdout, &mut self.stderr, &mut buffer), if may_read => {
+                piece = read_either(&mut pipes.stdout, &mut pipes.stderr, &mut buffer), if may_read => {
                     let (stream, piece) = piece;
                     take_piece(piece, stream, &mut pending)
                 }
@@ -284,19 +241,16 @@ impl Watch {
 
     /// Ask the program to end, and say how long it has. Out of memory, there is nothing left to ask with.
     fn terminate(&self, cause: Cause, grace: Duration) -> Duration {
-        let asked = cause != Cause::Memory && self.control.try_write(&[Supervisor::TERMINATE]).is_ok();
+        let asked = cause != Cause::Memory && self.sandbox.pipes.control.terminate().is_ok();
         if asked { grace } else { Duration::ZERO }
-    }
-
-    fn kill(&self) -> Result<(), Failure> {
-        self.init.as_ref().map_or(Ok(()), Init::kill).doing("kill the sandbox")
     }
 
     /// Take what init reported. True if the program started just now.
     fn take_reports(&mut self) -> Result<bool, Failure> {
         let mut started = false;
-        while let Some(report) = read_report(&mut self.report_bytes).doing("read init's report")? {
+        while let Some(report) = self.sandbox.pipes.reports.take()? {
             match report {
+                Report::Prepared => {}
                 Report::Started => {
                     self.started = Some(Instant::now());
                     started = true;
@@ -312,8 +266,8 @@ impl Watch {
     }
 
     /// Why there was no program, unless what a compiler made is to blame.
-    fn setup_failure(&self, plan: &Plan) -> Option<SetupError> {
-        self.failure.filter(|failure| !is_programs_fault(failure, plan) && self.cause.is_none())
+    fn setup_failure(&self, start: &Start) -> Option<SetupError> {
+        self.failure.filter(|failure| !is_programs_fault(failure, start) && self.cause.is_none())
     }
 
     async fn verdict(
@@ -340,9 +294,9 @@ impl Watch {
 }
 
 /// A compiler may make something that cannot be executed; that is the program's doing.
-fn is_programs_fault(failure: &SetupError, plan: &Plan) -> bool {
+fn is_programs_fault(failure: &SetupError, start: &Start) -> bool {
     failure.step == Step::Execute
-        && plan.command.first().is_some_and(|program| program.starts_with("/build/"))
+        && start.program.command.first().is_some_and(|program| program.starts_with("/build/"))
 }
 
 /// Read whichever output has something. Neither is preferred, so that neither can hide the other.
@@ -357,11 +311,6 @@ async fn read_either(
     };
     let pipe = if name == StreamName::Stdout { stdout } else { stderr };
     (name, pipe.read(buffer).await)
-}
-
-/// Read what is there onto the end of `bytes`. False at the end of the pipe.
-async fn read_some(pipe: &mut pipe::Receiver, bytes: &mut Vec<u8>) -> bool {
-    pipe.read_buf(bytes).map(|count| count.is_ok_and(|count| count > 0)).await
 }
 
 fn take_piece(piece: Piece, stream: StreamName, pending: &mut Option<Event>) -> Option<Cause> {

@@ -41,6 +41,26 @@ pub struct ServerStatus {
     /// How long each step took so far.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub steps: Vec<StepTimes>,
+    /// What is prepared for programs that may come.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    pub prepared: Vec<PreparedCount>,
+}
+
+/// What is prepared for a stage of a language, and how often that was of use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreparedCount {
+    /// The language's name.
+    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    pub language: String,
+    /// `compile` or `run`.
+    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    pub stage: String,
+    /// Sandboxes that wait now.
+    pub ready: u32,
+    /// How often one was taken.
+    pub hits: u64,
+    /// How often there was none that fitted.
+    pub misses: u64,
 }
 
 /// How many executions of a language ended in one way.

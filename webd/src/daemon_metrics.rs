@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
-use protocol::{ServerStatus, StepTimes};
+use protocol::{PreparedCount, ServerStatus, StepTimes};
 
 /// What the daemon said of itself, or that it said nothing.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ impl Collector for DaemonMetrics {
         info(&mut encoder, status)?;
         uptime(&mut encoder, status)?;
         executions(&mut encoder, status)?;
+        prepared(&mut encoder, &status.prepared)?;
         steps(&mut encoder, &status.steps)
     }
 }
@@ -61,6 +62,28 @@ fn executions(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<
     for count in &status.executions {
         let labels = [("language", count.language.as_str()), ("outcome", count.result.as_str())];
         ConstCounter::new(count.count).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn prepared(encoder: &mut DescriptorEncoder, counts: &[PreparedCount]) -> Result<(), Error> {
+    if counts.is_empty() {
+        return Ok(());
+    }
+    let help = "Sandboxes that wait for a program";
+    let mut family = encoder.encode_descriptor("prepared_ready", help, None, MetricType::Gauge)?;
+    for count in counts {
+        let labels = [("language", count.language.as_str()), ("stage", count.stage.as_str())];
+        ConstGauge::new(i64::from(count.ready)).encode(family.encode_family(&labels)?)?;
+    }
+    let help = "How often a sandbox waited for a program that came, and how often none did";
+    let mut family = encoder.encode_descriptor("prepared_taken", help, None, MetricType::Counter)?;
+    for count in counts {
+        for (result, number) in [("hit", count.hits), ("miss", count.misses)] {
+            let (language, stage) = (count.language.as_str(), count.stage.as_str());
+            let labels = [("language", language), ("stage", stage), ("result", result)];
+            ConstCounter::new(number).encode(family.encode_family(&labels)?)?;
+        }
     }
     Ok(())
 }

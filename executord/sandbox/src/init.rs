@@ -1,28 +1,35 @@
-//! The sandbox's init: pid 1 of the run, root without capabilities, never the program's user.
+//! The sandbox's init: pid 1 of the run, root, never the program's user.
 //!
-//! It builds the root, forks the payload, gives up what it can, and then waits for one of two things: its main
-//! child ends, or the daemon speaks. When it exits, the kernel kills every other process of the namespace,
-//! whatever session or group they fled to (pid_namespaces(7)).
+//! It builds the root and waits for the start, perhaps with an interpreter that waits too. Then it puts the sources in,
+//! forks the payload if there is none yet, gives up what it can, and waits for one of two things: its main child ends,
+//! or the daemon speaks. When it exits, the kernel kills every other process of the namespace, whatever session or
+//! group they fled to (pid_namespaces(7)).
+//!
+//! Until the start nothing of a stranger's is in the sandbox; from the first byte of it on init has no privilege but to
+//! send signals.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::{Pid, sethostname, setsid};
 
 use crate::error::{At, SetupError, Step};
+use crate::message::{Packet, START, TERMINATE};
 use crate::payload::{self, Streams};
-use crate::plan::Plan;
+use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
 use crate::report::{EndReport, Report};
 use crate::root::{self, Directories};
-use crate::supervisor::Supervisor;
 use crate::sys::network;
 use crate::sys::process::{self, Side};
 use crate::uncounted::Uncounted;
@@ -52,16 +59,12 @@ pub(crate) struct InitDescriptors {
 }
 
 /// Everything from the first step in the new namespaces to the exit that takes the sandbox along.
-pub(crate) fn run(plan: &Plan, directories: &Directories, bundle: File, descriptors: InitDescriptors) -> ! {
+pub(crate) fn run(plan: &Plan, directories: &Directories, descriptors: InitDescriptors) -> ! {
     let InitDescriptors { stdin, stdout, stderr, report, control } = descriptors;
     let report = File::from(report);
-    let streams = Streams { stdin, stdout, stderr };
-    let ended = set_up(plan, directories, bundle, streams)
-        .and_then(|(main, uncounted)| {
-            Report::Started.write(&report).at(Step::Watch)?;
-            watch(main, &uncounted, &control)
-        })
-        .unwrap_or_else(|error| Some(Report::SetupFailed(error)));
+    let streams = Streams { stdin, stdout, stderr, launcher: None };
+    let ended =
+        live(plan, directories, streams, &report, &control).unwrap_or_else(|e| Some(Report::SetupFailed(e)));
     if let Some(last) = ended {
         // The daemon may be gone; there is nobody else to tell.
         let _ = last.write(&report);
@@ -69,26 +72,146 @@ pub(crate) fn run(plan: &Plan, directories: &Directories, bundle: File, descript
     std::process::exit(0)
 }
 
-fn set_up(
+/// The two moments, and what comes after them. `None` if the daemon let go.
+fn live(
     plan: &Plan,
     directories: &Directories,
-    bundle: File,
     streams: Streams,
-) -> Result<(Pid, Uncounted), SetupError> {
+    report: &File,
+    control: &OwnedFd,
+) -> Result<Option<Report>, SetupError> {
+    prepare(plan, directories)?;
+    let uncounted = Uncounted::open().at(Step::Watch)?;
+    let waiting = match &plan.boot {
+        Some(program) => Waiting::Booted(boot(plan, program, streams)?),
+        None => Waiting::Empty(streams),
+    };
+    let Some(packet) = await_start(&waiting, report, control)? else { return Ok(None) };
+    let main = start(plan, waiting, packet, report)?;
+    watch(&main, &uncounted, control)
+}
+
+/// What of the program there is before the start.
+enum Waiting {
+    /// Its interpreter.
+    Booted(Booted),
+    /// What it will be connected to.
+    Empty(Streams),
+}
+
+/// An interpreter that waits for its program.
+struct Booted {
+    pid: Pid,
+    /// Where it says that it is ready, and is told what to be.
+    launcher: UnixStream,
+}
+
+/// The program's main process.
+struct Main {
+    pid: Pid,
+    /// CPU time that is not the program's: what it took to boot.
+    booting: Duration,
+}
+
+fn prepare(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
     detach().at(Step::Detach)?;
-    root::build(plan, directories, bundle)?;
+    root::build(plan, directories)?;
     root::enter(directories).at(Step::Pivot)?;
     sethostname(HOST_NAME).at(Step::Names)?;
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)?;
-    bring_loopback_up().at(Step::Network)?;
-    let uncounted = Uncounted::open().at(Step::Watch)?;
-    let (main, failure) = fork_payload(plan, streams)?;
-    drop_privileges().at(Step::DropInit)?;
-    match read_failure(failure).at(Step::Watch)? {
-        Some(error) => Err(error),
-        None => Ok((main, uncounted)),
+    bring_loopback_up().at(Step::Network)
+}
+
+/// Execute an interpreter ahead.
+fn boot(plan: &Plan, program: &Program, streams: Streams) -> Result<Booted, SetupError> {
+    let (launcher, theirs) = UnixStream::pair().at(Step::Boot)?;
+    let payload = fork_payload(plan, program, Streams { launcher: Some(theirs.into()), ..streams })?;
+    Ok(Booted { pid: payload.execute()?, launcher })
+}
+
+/// Say that all is prepared, and wait for the start. `None` if the daemon wants no program here any more.
+fn await_start(waiting: &Waiting, report: &File, control: &OwnedFd) -> Result<Option<Packet>, SetupError> {
+    let say_ready = || Report::Prepared.write(report).at(Step::AwaitStart);
+    let launcher = match waiting {
+        Waiting::Booted(booted) => Some(&booted.launcher),
+        Waiting::Empty(_) => None,
+    };
+    let mut ready = launcher.is_none();
+    if ready {
+        say_ready()?;
     }
+    loop {
+        // Before it is ready only a hang-up of the daemon is heard.
+        let asked = if ready { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut watched = vec![PollFd::new(control.as_fd(), asked)];
+        watched.extend(launcher.map(|launcher| PollFd::new(launcher.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut watched, PollTimeout::NONE) {
+            Err(Errno::EINTR) => continue,
+            answer => answer.at(Step::AwaitStart)?,
+        };
+        if let (Some(mut launcher), Some(true)) = (launcher, watched.get(1).and_then(PollFd::any)) {
+            let mut byte = [0];
+            let count = launcher.read(&mut byte).at(Step::Boot)?;
+            if count == 0 || byte[0] != LAUNCHER_READY || ready {
+                // It ended, or is none of ours.
+                return Err(SetupError { step: Step::Boot, errno: Errno::ECHILD });
+            }
+            ready = true;
+            say_ready()?;
+        } else if watched[0].any() == Some(true) {
+            let packet = Packet::receive(control).at(Step::AwaitStart)?;
+            return Ok(packet.filter(|packet| packet.tag == START));
+        }
+    }
+}
+
+/// Put in what came with the start, give up what only that needed, and let the program go.
+fn start(plan: &Plan, waiting: Waiting, packet: Packet, report: &File) -> Result<Main, SetupError> {
+    let mut descriptors = packet.descriptors.into_iter();
+    let mut bundle = File::from(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?);
+    let Start { disk, sources, program } = read_start(&mut bundle).at(Step::ReadPlan)?;
+    root::fill(plan, disk, descriptors.next().as_ref(), &sources, bundle)?;
+    match waiting {
+        Waiting::Empty(streams) => {
+            let payload = fork_payload(plan, &program, streams)?;
+            drop_privileges().at(Step::DropInit)?;
+            let pid = payload.execute()?;
+            Report::Started.write(report).at(Step::Watch)?;
+            Ok(Main { pid, booting: Duration::ZERO })
+        }
+        Waiting::Booted(Booted { pid, launcher }) => {
+            let booting = cpu_time(pid).at(Step::Boot)?;
+            drop_privileges().at(Step::DropInit)?;
+            Report::Started.write(report).at(Step::Watch)?;
+            // If it is gone, its end is found like that of any program.
+            let _ = tell(launcher, &program.command);
+            Ok(Main { pid, booting })
+        }
+    }
+}
+
+/// The length of what stands before the sources (u64, little-endian), and that; what follows are the sources.
+fn read_start(bundle: &mut File) -> io::Result<Start> {
+    let mut length = [0; 8];
+    bundle.read_exact(&mut length)?;
+    let mut text = Vec::new();
+    bundle.take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// Tell an interpreter the words of the command that it is to be.
+fn tell(launcher: UnixStream, command: &[String]) -> io::Result<()> {
+    let mut words = Vec::new();
+    for word in command {
+        words.extend_from_slice(word.as_bytes());
+        words.push(0);
+    }
+    File::from(OwnedFd::from(launcher)).write_all(&words)
+}
+
+fn cpu_time(process: Pid) -> io::Result<Duration> {
+    Ok(clock_gettime(clock_getcpuclockid(process)?)?.into())
 }
 
 fn detach() -> io::Result<()> {
@@ -103,19 +226,39 @@ fn bring_loopback_up() -> io::Result<()> {
     network::bring_loopback_up(any.as_fd())
 }
 
-/// Fork the process that becomes the program, and a pipe on which it says why it could not. The pipe is
-/// closed by a successful exec.
-fn fork_payload(plan: &Plan, streams: Streams) -> Result<(Pid, OwnedFd), SetupError> {
+/// The process that becomes the program, when it is let.
+struct Payload {
+    pid: Pid,
+    /// Closed, it lets the payload go on from its last step to the next: the execution.
+    gate: OwnedFd,
+    /// On it the payload says why it could not be the program. It is closed by a successful exec.
+    failure: OwnedFd,
+}
+
+fn fork_payload(plan: &Plan, program: &Program, streams: Streams) -> Result<Payload, SetupError> {
     // Blocked until init waits for it; the payload starts with nothing blocked.
     SigSet::from(Signal::SIGCHLD).thread_block().at(Step::ForkPayload)?;
-    let (failure, tell) = nix::unistd::pipe2(nix::fcntl::OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
+    let (failure, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
+    let (closed, gate) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
     match process::fork_into(0, None).at(Step::ForkPayload)? {
         Side::Child => {
-            let error = payload::become_program(plan, streams);
+            drop(gate);
+            let error = payload::become_program(plan, program, &streams, closed);
             let _ = Report::SetupFailed(error).write(File::from(tell));
             std::process::exit(1)
         }
-        Side::Parent(child) => Ok((Pid::from_raw(child.pid), failure)),
+        Side::Parent(child) => Ok(Payload { pid: Pid::from_raw(child.pid), gate, failure }),
+    }
+}
+
+impl Payload {
+    /// Let it execute the program, and wait until it has.
+    fn execute(self) -> Result<Pid, SetupError> {
+        drop(self.gate);
+        match read_failure(self.failure).at(Step::Watch)? {
+            Some(error) => Err(error),
+            None => Ok(self.pid),
+        }
     }
 }
 
@@ -138,11 +281,10 @@ fn drop_privileges() -> io::Result<()> {
 }
 
 /// Wait for the end of the main process, doing what the daemon asks meanwhile. `None` if the daemon let go.
-fn watch(main: Pid, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
+fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option<Report>, SetupError> {
     let children =
         SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
             .at(Step::Watch)?;
-    let mut control_open = File::from(control.try_clone().at(Step::Watch)?);
     let mut counted = Instant::now();
     let mut exceeded = false;
     loop {
@@ -151,8 +293,8 @@ fn watch(main: Pid, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option<R
         while reaped < REAPED_AT_ONCE
             && let Some(ended) = reap_any().at(Step::Watch)?
         {
-            if ended.pid == main.as_raw() {
-                return Ok(Some(Report::Ended(EndReport::new(ended, exceeded))));
+            if ended.pid == main.pid.as_raw() {
+                return Ok(Some(Report::Ended(EndReport::new(ended, main.booting, exceeded))));
             }
             reaped += 1;
         }
@@ -178,11 +320,10 @@ fn watch(main: Pid, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option<R
             children.read_signal().at(Step::Watch)?;
         }
         if daemon_spoke {
-            let mut byte = [0];
-            match control_open.read(&mut byte).at(Step::Watch)? {
-                0 => return Ok(None),
-                _ if byte[0] == Supervisor::TERMINATE => terminate(main),
-                _ => {}
+            match Packet::receive(control).at(Step::Watch)? {
+                None => return Ok(None),
+                Some(packet) if packet.tag == TERMINATE => terminate(main.pid),
+                Some(_) => {}
             }
         }
     }

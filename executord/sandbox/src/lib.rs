@@ -4,6 +4,9 @@
 //! program at a time. For each it forks the sandbox's *init*, pid 1 of new namespaces, which builds the root
 //! file system and forks the *payload*, which gives up every privilege and becomes the program. The two files
 //! to read for the security argument are `init.rs` and `payload.rs`: the order in them is the argument.
+//!
+//! It happens in two moments: *prepare*, all that needs no program, and *start*, when there is one. Between them a
+//! sandbox may wait, with an interpreter in it that is already there or without. It serves one program all the same.
 
 pub mod cgroup;
 mod error;
@@ -22,7 +25,10 @@ mod uncounted;
 
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};
-pub use plan::{Bind, Build, LeftOut, Plan, ResourceLimits, SourceEntry, User};
+pub use plan::{
+    Bind, Build, Disk, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, LeftOut, Plan, Program, ResourceLimits,
+    SourceEntry, Start, User,
+};
 pub use report::{EndReport, Report, read_report};
 pub use supervise::supervise;
-pub use supervisor::{Descriptors, Init, Reply, Supervisor};
+pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor};

@@ -1,4 +1,4 @@
-//! What daemon and supervisor say to each other: one packet each, on a SOCK_SEQPACKET pair.
+//! What the daemon says to supervisors and inits, and they to it: one packet each, on SOCK_SEQPACKET pairs.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -20,8 +20,8 @@ pub(crate) struct Packet {
 
 const PACKET_BYTES: usize = 12;
 
-/// Daemon to supervisor: execute the plan in the first descriptor.
-pub(crate) const EXECUTE: u8 = 1;
+/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor.
+pub(crate) const PREPARE: u8 = 1;
 /// Daemon to supervisor: drop what was built.
 pub(crate) const DROP_BUILD: u8 = 2;
 /// Supervisor to daemon: init runs; a pidfd comes along.
@@ -32,6 +32,14 @@ pub(crate) const NOT_LAUNCHED: u8 = 4;
 pub(crate) const GONE: u8 = 5;
 /// Supervisor to daemon: ready.
 pub(crate) const READY: u8 = 6;
+/// Daemon to supervisor: let another sandbox see what was built.
+pub(crate) const SHARE_BUILD: u8 = 7;
+/// Supervisor to daemon: it can, by this descriptor.
+pub(crate) const BUILD: u8 = 8;
+/// Daemon to init: start by what is in the first descriptor; the second is what was built.
+pub(crate) const START: u8 = 9;
+/// Daemon to init: send SIGTERM to the program's process group.
+pub(crate) const TERMINATE: u8 = 10;
 
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {

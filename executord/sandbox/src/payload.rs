@@ -3,8 +3,8 @@
 
 use std::convert::Infallible;
 use std::ffi::CString;
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
@@ -13,7 +13,7 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Plan, ResourceLimits, User};
+use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program, ResourceLimits, User};
 use crate::sys::{descriptor, process};
 use crate::{privilege, seccomp};
 
@@ -22,19 +22,28 @@ pub(crate) struct Streams {
     pub(crate) stdin: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
+    /// What is executed ahead waits here for its program.
+    pub(crate) launcher: Option<OwnedFd>,
 }
 
 /// Become the program; comes back only if that failed.
-pub(crate) fn become_program(plan: &Plan, streams: Streams) -> SetupError {
-    match try_become_program(plan, streams) {
+/// `gate` is at its end when init has no privilege left that the program could use.
+pub(crate) fn become_program(plan: &Plan, program: &Program, streams: &Streams, gate: OwnedFd) -> SetupError {
+    match try_become_program(plan, program, streams, gate) {
         Err(error) => error,
         Ok(never) => match never {},
     }
 }
 
-fn try_become_program(plan: &Plan, streams: Streams) -> Result<Infallible, SetupError> {
+fn try_become_program(
+    plan: &Plan,
+    program: &Program,
+    streams: &Streams,
+    gate: OwnedFd,
+) -> Result<Infallible, SetupError> {
     connect_streams(streams).at(Step::Streams)?;
-    limit_resources(&plan.resources).at(Step::Resources)?;
+    limit_resources(&program.resources).at(Step::Resources)?;
+    let open_files = program.resources.open_files.into();
     privilege::drop_bounding_set().at(Step::Capabilities)?;
     process::lock_secure_bits().at(Step::Capabilities)?;
     become_user(&plan.user).at(Step::BecomeUser)?;
@@ -44,15 +53,18 @@ fn try_become_program(plan: &Plan, streams: Streams) -> Result<Infallible, Setup
     if !left_out.landlock {
         privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
     }
-    let (path, arguments, environment) = strings(plan).at(Step::Execute)?;
+    // Only now: until the program is executed there are descriptors of ours beside its own.
+    lower(Resource::RLIMIT_NOFILE, open_files, open_files).at(Step::Resources)?;
+    let (path, arguments, environment) = strings(program).at(Step::Execute)?;
     // Last, so that the filter need not allow anything of the above.
     if !left_out.seccomp {
         seccomp::install_for_program().at(Step::Seccomp)?;
     }
+    let _: usize = File::from(gate).read(&mut [0]).at(Step::Execute)?;
     execve(&path, &arguments, &environment).at(Step::Execute)
 }
 
-fn connect_streams(streams: Streams) -> io::Result<()> {
+fn connect_streams(streams: &Streams) -> io::Result<()> {
     setsid()?;
     // The first victim of an out-of-memory killer. The program may take that back: a hint, no boundary.
     fs::write("/proc/self/oom_score_adj", "1000")?;
@@ -61,7 +73,13 @@ fn connect_streams(streams: Streams) -> io::Result<()> {
     for (stream, number) in [(&streams.stdin, 0), (&streams.stdout, 1), (&streams.stderr, 2)] {
         descriptor::duplicate_onto(stream, number)?;
     }
-    descriptor::close_from_on_exec(3)
+    match &streams.launcher {
+        Some(launcher) => {
+            descriptor::duplicate_onto(launcher, LAUNCHER_DESCRIPTOR)?;
+            descriptor::close_from_on_exec(LAUNCHER_DESCRIPTOR + 1)
+        }
+        None => descriptor::close_from_on_exec(LAUNCHER_DESCRIPTOR),
+    }
 }
 
 fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
@@ -72,7 +90,6 @@ fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
         (Resource::RLIMIT_CPU, seconds + 1, seconds + 2),
         (Resource::RLIMIT_NPROC, limits.processes.into(), limits.processes.into()),
         (Resource::RLIMIT_FSIZE, limits.file_size, limits.file_size),
-        (Resource::RLIMIT_NOFILE, limits.open_files.into(), limits.open_files.into()),
         (Resource::RLIMIT_STACK, limits.stack, limits.stack),
         // 1 and not 0: with 0 a core_pattern that is a pipe is started all the same, as root of the host
         // (core(5); fs/coredump.c gives up where the limit is 1).
@@ -84,11 +101,15 @@ fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
         (Resource::RLIMIT_NICE, 0, 0),
         // Not RLIMIT_AS or RLIMIT_DATA: node and java reserve gigabytes that they never touch.
     ] {
-        // Only root of the whole machine may raise a hard limit; what is lower already stays.
-        let (_, most) = getrlimit(resource)?;
-        setrlimit(resource, soft.min(most), hard.min(most))?;
+        lower(resource, soft, hard)?;
     }
     Ok(())
+}
+
+/// Only root of the whole machine may raise a hard limit; what is lower already stays.
+fn lower(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
+    let (_, most) = getrlimit(resource)?;
+    Ok(setrlimit(resource, soft.min(most), hard.min(most))?)
 }
 
 fn become_user(user: &User) -> io::Result<()> {
@@ -112,12 +133,12 @@ fn become_user(user: &User) -> io::Result<()> {
 
 type Strings = Vec<CString>;
 
-fn strings(plan: &Plan) -> io::Result<(CString, Strings, Strings)> {
+fn strings(program: &Program) -> io::Result<(CString, Strings, Strings)> {
     let c_string = |text: &str| CString::new(text).map_err(io::Error::other);
     let arguments =
-        plan.command.iter().map(|argument| c_string(argument)).collect::<io::Result<Strings>>()?;
+        program.command.iter().map(|argument| c_string(argument)).collect::<io::Result<Strings>>()?;
     let path = arguments.first().cloned().ok_or(Errno::ENOENT)?;
-    let environment = plan
+    let environment = program
         .environment
         .iter()
         .map(|(name, value)| c_string(&format!("{name}={value}")))

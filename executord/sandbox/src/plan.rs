@@ -5,31 +5,60 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that is to be known to execute one stage. The sandbox checks none of it.
+/// Everything that a sandbox is made of before there is a program for it. The sandbox checks none of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Who the program is.
     pub user: User,
     /// What of the host the program sees, read-only.
     pub binds: Vec<Bind>,
-    /// Bytes of `/box`, `/tmp` and `/dev/shm` together.
-    pub disk_bytes: u64,
-    /// Files and directories in them.
-    pub disk_files: u32,
+    /// What it may write.
+    pub disk: Disk,
     /// Whether there is a `/build`.
     pub build: Build,
-    /// What lies in `/box`; the contents follow the plan, in this order.
+    /// What is executed ahead: an interpreter that waits for its program on [`LAUNCHER_DESCRIPTOR`].
+    pub boot: Option<Program>,
+    /// For tests of the other layers alone; a release build leaves nothing out, whatever this says.
+    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
+    pub left_out: LeftOut,
+}
+
+/// What a prepared sandbox is started with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Start {
+    /// What the program may write; the files must fit in.
+    pub disk: Disk,
+    /// What lies in `/box`; the contents follow, in this order.
     pub sources: Vec<SourceEntry>,
-    /// The program's absolute path in the sandbox and its arguments, that path first.
+    /// What is executed. If something waits already, it is told the command and nothing else of this.
+    pub program: Program,
+}
+
+/// A program to execute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its absolute path in the sandbox and its arguments, that path first.
     pub command: Vec<String>,
     /// The whole environment.
     pub environment: Vec<(String, String)>,
     /// What one process may use, beside what the cgroup allows all of them.
     pub resources: ResourceLimits,
-    /// For tests of the other layers alone; a release build leaves nothing out, whatever this says.
-    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
-    pub left_out: LeftOut,
 }
+
+/// The file system behind `/box`, `/tmp` and `/dev/shm` together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Its size.
+    pub bytes: u64,
+    /// Files and directories in it.
+    pub files: u32,
+}
+
+/// Where what was executed ahead says that it is ready, with [`LAUNCHER_READY`], and then reads the words of the
+/// command that it is to be, each followed by a NUL, up to the end of file.
+pub const LAUNCHER_DESCRIPTOR: i32 = 3;
+/// What it says.
+pub const LAUNCHER_READY: u8 = b'R';
 
 /// Layers that a test leaves out, to see what the others hold without them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,13 +112,8 @@ pub enum Build {
     /// There is none.
     None,
     /// Empty and writable, to be kept for the runs. What an earlier stage left there is dropped.
-    Writable {
-        /// Its size.
-        bytes: u64,
-        /// Files and directories in it.
-        files: u32,
-    },
-    /// What the stage before wrote there, read-only.
+    Writable(Disk),
+    /// What a compiler wrote there, read-only; it is handed in at the start.
     ReadOnly,
 }
 
@@ -98,7 +122,7 @@ pub enum Build {
 pub struct SourceEntry {
     /// Relative to `/box`, of normal components only.
     pub path: PathBuf,
-    /// How many bytes of what follows the plan are its content.
+    /// How many bytes of what follows are its content.
     pub length: u64,
 }
 

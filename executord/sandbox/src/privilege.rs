@@ -49,7 +49,9 @@ pub(crate) fn restrict_files(binds: &[Bind]) -> io::Result<()> {
         (bind.target.as_path(), access)
     });
     let own = [
-        ("/build", all),
+        // What is built is mounted below it, perhaps only later; a rule for the mount point itself would be none for
+        // what is mounted there.
+        ("/mnt", all),
         ("/etc", AccessFs::ReadFile | AccessFs::ReadDir),
         ("/proc", write),
         ("/dev", write | AccessFs::IoctlDev),
@@ -65,7 +67,7 @@ pub(crate) fn restrict_files(binds: &[Bind]) -> io::Result<()> {
         .and_then(|ruleset| ruleset.create())
         .map_err(io::Error::other)?;
     for (path, access) in shown.chain(own) {
-        // Not every sandbox has a /build.
+        // Not every sandbox has everything.
         let Ok(directory) = PathFd::new(path) else { continue };
         ruleset = ruleset.add_rule(PathBeneath::new(directory, access)).map_err(io::Error::other)?;
     }

@@ -8,9 +8,12 @@ use nix::errno::Errno;
 use crate::error::{SetupError, Step};
 use crate::sys::process::Ended;
 
-/// One report, in the order in which they come: `Started` or `SetupFailed`, then `Ended`.
+/// One report, in the order in which they come: `Prepared`, `Started`, `Ended`; or at any time `SetupFailed`, which is
+/// the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
+    /// All is there but the program.
+    Prepared,
     /// The program was executed and runs.
     Started,
     /// It was not.
@@ -38,10 +41,12 @@ pub(crate) const REPORT_BYTES: usize = 24;
 const STARTED: u8 = 1;
 const SETUP_FAILED: u8 = 2;
 const ENDED: u8 = 3;
+const PREPARED: u8 = 4;
 
 impl Report {
     fn encode(&self) -> [u8; REPORT_BYTES] {
         let (tag, step, number, cpu_micros, largest): (u8, u8, i32, u64, u64) = match *self {
+            Self::Prepared => (PREPARED, 0, 0, 0, 0),
             Self::Started => (STARTED, 0, 0, 0, 0),
             Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, 0, 0),
             Self::Ended(end) => {
@@ -65,10 +70,11 @@ impl Report {
 }
 
 impl EndReport {
-    pub(crate) fn new(ended: Ended, kernel_memory_exceeded: bool) -> Self {
+    /// `booting` is CPU time that the process used before it was the program.
+    pub(crate) fn new(ended: Ended, booting: Duration, kernel_memory_exceeded: bool) -> Self {
         Self {
             wait_status: ended.status,
-            cpu_time: ended.cpu_time,
+            cpu_time: ended.cpu_time.saturating_sub(booting),
             largest_process: ended.largest_kib.saturating_mul(1024),
             kernel_memory_exceeded,
         }
@@ -86,6 +92,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
         bytes[at..at + 8].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
     };
     let report = match bytes[0] {
+        PREPARED => Report::Prepared,
         STARTED => Report::Started,
         SETUP_FAILED => {
             let step = Step::from_number(bytes[1]).ok_or(io::ErrorKind::InvalidData)?;
@@ -118,6 +125,7 @@ mod tests {
             kernel_memory_exceeded: true,
         };
         let reports = [
+            Report::Prepared,
             Report::Started,
             Report::SetupFailed(SetupError { step: Step::Seccomp, errno: Errno::EINVAL }),
             Report::Ended(end),

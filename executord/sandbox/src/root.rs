@@ -6,16 +6,16 @@
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink};
 use std::path::{Path, PathBuf};
 
-use nix::mount::{MntFlags, umount2};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Bind, Build, Plan, SourceEntry, User};
+use crate::plan::{Bind, Build, Disk, Plan, SourceEntry, User};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, restrict, restrict_path};
 
 /// Where sandboxes are built, in the supervisor's private file system. Each init has its own copy of that
@@ -37,7 +37,10 @@ const NOTHING_SPECIAL: u64 = attribute::NO_SETUID | attribute::NO_DEVICES;
 const READ_ONLY: u64 = NOTHING_SPECIAL | attribute::READ_ONLY;
 
 /// Directories that every root has, beside the mount points of the plan.
-const DIRECTORIES: [&str; 10] = ["box", "dev", "dev/shm", "etc", "home", "proc", "run", "tmp", "usr", "var"];
+const DIRECTORIES: [&str; 11] =
+    ["box", "dev", "dev/shm", "etc", "home", "mnt", "proc", "run", "tmp", "usr", "var"];
+/// Where what is built is mounted; `/build` leads there.
+const BUILD: &str = "mnt/build";
 /// The old names of what moved to /usr (https://wiki.debian.org/UsrMerge).
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /// Devices that hold nothing of anybody.
@@ -69,7 +72,7 @@ const HIDDEN_FILES_TOO: [&str; 4] = ["latency_stats", "pagetypeinfo", "vmallocin
 const HIDDEN_DIRECTORIES: [&str; 7] = ["acpi", "bus", "driver", "fs", "irq", "scsi", "tty"];
 
 /// Build everything that [`enter`] will then make the root.
-pub(crate) fn build(plan: &Plan, directories: &Directories, bundle: File) -> Result<(), SetupError> {
+pub(crate) fn build(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
     mount_root(directories).at(Step::MountRoot)?;
     for bind in &plan.binds {
         show(bind).at(Step::MountHost)?;
@@ -78,8 +81,25 @@ pub(crate) fn build(plan: &Plan, directories: &Directories, bundle: File) -> Res
     show_build(plan.build, directories).at(Step::MountBuild)?;
     mount_proc(directories).at(Step::MountProc)?;
     show_devices().at(Step::MountDevices)?;
-    write_etc(&plan.user).at(Step::WriteEtc)?;
-    write_sources(&plan.sources, bundle, &plan.user).at(Step::WriteSources)
+    write_etc(&plan.user).at(Step::WriteEtc)
+}
+
+/// Put in what came with the start. From the sandbox's own root; the program's processes, if there are any, are still
+/// only those of its interpreter.
+pub(crate) fn fill(
+    plan: &Plan,
+    disk: Disk,
+    build: Option<&OwnedFd>,
+    sources: &[SourceEntry],
+    bundle: File,
+) -> Result<(), SetupError> {
+    if disk != plan.disk {
+        resize_scratch(disk).at(Step::ResizeScratch)?;
+    }
+    if let Some(build) = build {
+        attach(build.as_fd(), &path_string(Path::new(BUILD)).at(Step::MountBuild)?).at(Step::MountBuild)?;
+    }
+    write_sources(sources, bundle, &plan.user).at(Step::WriteSources)
 }
 
 /// Make it the root and let go of the host's. After this, names lead nowhere else: unlike with chroot(2) no
@@ -121,9 +141,8 @@ fn show(bind: &Bind) -> io::Result<()> {
 
 /// One file system behind all that a program can write, so that one size bounds it.
 fn mount_scratch(plan: &Plan, directories: &Directories) -> io::Result<()> {
-    let size = CString::new(plan.disk_bytes.to_string())?;
-    // The three directories themselves count.
-    let files = CString::new(plan.disk_files.saturating_add(4).to_string())?;
+    let size = CString::new(plan.disk.bytes.to_string())?;
+    let files = CString::new(scratch_inodes(plan.disk).to_string())?;
     let options = [(c"size", &*size), (c"nr_inodes", &*files), (c"mode", c"0755")];
     let scratch = new_file_system(c"tmpfs", &options, NOTHING_SPECIAL)?;
     attach(scratch.as_fd(), &path_string(&directories.scratch)?)?;
@@ -142,17 +161,40 @@ fn mount_scratch(plan: &Plan, directories: &Directories) -> io::Result<()> {
     Ok(())
 }
 
+/// The three directories themselves count.
+const fn scratch_inodes(disk: Disk) -> u32 {
+    disk.files.saturating_add(4)
+}
+
+/// Any mount of a file system stands for all of it.
+fn resize_scratch(disk: Disk) -> io::Result<()> {
+    let options = format!("size={},nr_inodes={}", disk.bytes, scratch_inodes(disk));
+    let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    Ok(mount(None::<&str>, "box", None::<&str>, flags, Some(options.as_str()))?)
+}
+
 fn show_build(build: Build, directories: &Directories) -> io::Result<()> {
-    let attributes = match build {
-        Build::None => return Ok(()),
-        Build::Writable { .. } => NOTHING_SPECIAL,
-        // A compiler may have left links there; nobody follows them.
-        Build::ReadOnly => READ_ONLY | attribute::NO_SYMLINKS,
-    };
-    fs::create_dir("build")?;
+    if build == Build::None {
+        return Ok(());
+    }
+    fs::create_dir(BUILD)?;
+    symlink(BUILD, "build")?;
+    match build {
+        Build::Writable(_) => {
+            let copy = copy_of(&path_string(&directories.build)?)?;
+            restrict(copy.as_fd(), NOTHING_SPECIAL)?;
+            attach(copy.as_fd(), &path_string(Path::new(BUILD))?)
+        }
+        Build::None | Build::ReadOnly => Ok(()),
+    }
+}
+
+/// What is in the build directory, for another sandbox.
+pub(crate) fn share_build(directories: &Directories) -> io::Result<OwnedFd> {
     let copy = copy_of(&path_string(&directories.build)?)?;
-    restrict(copy.as_fd(), attributes)?;
-    attach(copy.as_fd(), c"build")
+    // A compiler may have left links there; nobody follows them.
+    restrict(copy.as_fd(), READ_ONLY | attribute::NO_SYMLINKS)?;
+    Ok(copy)
 }
 
 /// Its own processes and no others, and of the machine only what interpreters ask for. Not `subset=pid`, which

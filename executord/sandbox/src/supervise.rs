@@ -17,9 +17,9 @@ use nix::sys::stat::{Mode, umask};
 
 use crate::error::{At, SetupError, Step};
 use crate::init::{self, InitDescriptors};
-use crate::message::{DROP_BUILD, EXECUTE, GONE, LAUNCHED, NOT_LAUNCHED, Packet, READY};
-use crate::plan::{Build, Plan};
-use crate::root::{Directories, path_string};
+use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
+use crate::plan::{Build, Disk, Plan};
+use crate::root::{self, Directories, path_string};
 use crate::sys::mount::{attach, attribute, new_file_system};
 use crate::sys::process::{self, Side};
 
@@ -71,7 +71,8 @@ impl Supervision {
     fn serve(&mut self) -> io::Result<()> {
         while let Some(packet) = Packet::receive(&self.daemon)? {
             match packet.tag {
-                EXECUTE => self.execute(packet.descriptors)?,
+                PREPARE => self.execute(packet.descriptors)?,
+                SHARE_BUILD => self.share_build()?,
                 DROP_BUILD => self.drop_build()?,
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
@@ -81,11 +82,11 @@ impl Supervision {
 
     /// Execute one program: fork its init and stay until every process of it is gone.
     fn execute(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
-        let launched = self.prepare(descriptors).and_then(|(plan, bundle, descriptors, cgroup)| {
+        let launched = self.prepare(descriptors).and_then(|(plan, descriptors, cgroup)| {
             let forked =
                 process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd)).at(Step::Clone)?;
             match forked {
-                Side::Child => init::run(&plan, &self.directories, bundle, descriptors),
+                Side::Child => init::run(&plan, &self.directories, descriptors),
                 Side::Parent(child) => Ok(child),
             }
         });
@@ -106,10 +107,10 @@ impl Supervision {
     fn prepare(
         &mut self,
         descriptors: Vec<OwnedFd>,
-    ) -> Result<(Plan, fs::File, InitDescriptors, Option<OwnedFd>), SetupError> {
+    ) -> Result<(Plan, InitDescriptors, Option<OwnedFd>), SetupError> {
         let mut descriptors = descriptors.into_iter();
         let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
-        let mut bundle = fs::File::from(next()?);
+        let text = fs::File::from(next()?);
         let for_init = InitDescriptors {
             stdin: next()?,
             stdout: next()?,
@@ -117,11 +118,12 @@ impl Supervision {
             report: next()?,
             control: next()?,
         };
-        let plan = read_plan(&mut bundle).at(Step::ReadPlan)?;
-        if let Build::Writable { bytes, files } = plan.build {
-            self.mount_build(&plan, bytes, files).at(Step::MountBuild)?;
+        let plan: Plan =
+            serde_json::from_reader(io::BufReader::new(text)).map_err(io::Error::other).at(Step::ReadPlan)?;
+        if let Build::Writable(disk) = plan.build {
+            self.mount_build(&plan, disk).at(Step::MountBuild)?;
         }
-        Ok((plan, bundle, for_init, descriptors.next()))
+        Ok((plan, for_init, descriptors.next()))
     }
 
     /// Wait until init ended; if the daemon goes away before, end init.
@@ -146,7 +148,7 @@ impl Supervision {
         }
     }
 
-    fn mount_build(&mut self, plan: &Plan, bytes: u64, files: u32) -> io::Result<()> {
+    fn mount_build(&mut self, plan: &Plan, Disk { bytes, files }: Disk) -> io::Result<()> {
         self.drop_build()?;
         let number = |number: u64| std::ffi::CString::new(number.to_string()).map_err(io::Error::other);
         let options = [
@@ -162,6 +164,12 @@ impl Supervision {
         Ok(())
     }
 
+    fn share_build(&self) -> io::Result<()> {
+        let mut packet = Packet::new(BUILD, [0, 0]);
+        packet.descriptors.push(root::share_build(&self.directories)?);
+        packet.send(&self.daemon)
+    }
+
     /// Let go of what a compiler wrote. Its memory is free once the sandboxes that see it are gone.
     fn drop_build(&mut self) -> io::Result<()> {
         if self.build_is_mounted {
@@ -170,16 +178,6 @@ impl Supervision {
         }
         Ok(())
     }
-}
-
-/// The plan's length (u64, little-endian), the plan; what follows are the sources.
-fn read_plan(bundle: &mut fs::File) -> io::Result<Plan> {
-    use io::Read;
-    let mut length = [0; 8];
-    bundle.read_exact(&mut length)?;
-    let mut text = Vec::new();
-    bundle.by_ref().take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
-    serde_json::from_slice(&text).map_err(io::Error::other)
 }
 
 /// A mount namespace of our own, and in it a file system that only we see, for building sandboxes in.

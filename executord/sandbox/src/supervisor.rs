@@ -14,8 +14,11 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::cgroup::NamespaceGone;
 use crate::error::{SetupError, Step};
-use crate::message::{DROP_BUILD, EXECUTE, GONE, LAUNCHED, NOT_LAUNCHED, Packet, READY, send_raw};
-use crate::plan::Plan;
+use crate::message::{
+    BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, START, TERMINATE,
+    send_raw,
+};
+use crate::plan::{Plan, Start};
 use crate::sys::process;
 
 /// A running supervisor process. Dropping it ends the process and the sandbox it watches.
@@ -36,7 +39,7 @@ pub struct Descriptors {
     pub stderr: OwnedFd,
     /// Where init writes its reports; see [`crate::read_report`].
     pub report: OwnedFd,
-    /// Where init reads: [`Supervisor::TERMINATE`] asks for SIGTERM, the end of it ends the sandbox.
+    /// The other end of a [`Control`].
     pub control: OwnedFd,
     /// The cgroup to start in, on v2.
     pub cgroup: Option<OwnedFd>,
@@ -51,7 +54,13 @@ pub enum Reply {
     NotLaunched(SetupError),
     /// Init is gone, and with it every process of its pid namespace.
     Gone(NamespaceGone),
+    /// What was built, for another sandbox.
+    Build(OwnedFd),
 }
+
+/// What init is told by. Dropping it ends the sandbox.
+#[derive(Debug)]
+pub struct Control(OwnedFd);
 
 /// A sandbox's init, whatever becomes of its number.
 #[derive(Debug)]
@@ -67,10 +76,40 @@ impl Init {
     }
 }
 
-impl Supervisor {
-    /// The byte on [`Descriptors::control`] that makes init send SIGTERM to the program's process group.
-    pub const TERMINATE: u8 = b'T';
+impl Control {
+    /// A control, and its end for init.
+    ///
+    /// # Errors
+    /// If there are no descriptors left.
+    pub fn new() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        fcntl(&ours, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok((Self(ours), theirs))
+    }
 
+    /// Start the program, with `sources` as the contents of its source files, and `build` as what a compiler wrote for
+    /// it. Once.
+    ///
+    /// # Errors
+    /// If it cannot be handed over.
+    pub fn start(&self, start: &Start, sources: &[&[u8]], build: Option<&OwnedFd>) -> io::Result<()> {
+        let bundle = bundle(start, sources)?;
+        let mut raw = vec![bundle.as_raw_fd()];
+        raw.extend(build.map(AsRawFd::as_raw_fd));
+        send_raw(&self.0, START, [0, 0], &raw)
+    }
+
+    /// Send SIGTERM to the program's process group.
+    ///
+    /// # Errors
+    /// If init is gone.
+    pub fn terminate(&self) -> io::Result<()> {
+        send_raw(&self.0, TERMINATE, [0, 0], &[])
+    }
+}
+
+impl Supervisor {
     /// Start `helper` with an empty environment; it builds sandboxes in its own view of `directory`, which
     /// must be an empty directory that nobody but root can enter.
     ///
@@ -99,18 +138,26 @@ impl Supervisor {
         self.process.id()
     }
 
-    /// Have `plan` executed, with `sources` as the contents of its source files. `Launched` or `NotLaunched`
-    /// is the answer, and `Gone` comes after the former.
+    /// Prepare a sandbox. `Launched` or `NotLaunched` is the answer, and `Gone` comes after the former.
     ///
     /// # Errors
     /// If the plan cannot be handed over.
-    pub fn execute(&self, plan: &Plan, sources: &[&[u8]], descriptors: Descriptors) -> io::Result<()> {
-        let bundle = bundle(plan, sources)?;
+    pub fn prepare(&self, plan: &Plan, descriptors: Descriptors) -> io::Result<()> {
+        let text = serde_json::to_vec(plan).map_err(io::Error::other)?;
+        let plan = sealed(&[&text])?;
         let Descriptors { stdin, stdout, stderr, report, control, cgroup } = &descriptors;
         let mut raw: Vec<_> =
-            [&bundle, stdin, stdout, stderr, report, control].map(AsRawFd::as_raw_fd).to_vec();
+            [&plan, stdin, stdout, stderr, report, control].map(AsRawFd::as_raw_fd).to_vec();
         raw.extend(cgroup.as_ref().map(AsRawFd::as_raw_fd));
-        send_raw(&self.socket, EXECUTE, [0, 0], &raw)
+        send_raw(&self.socket, PREPARE, [0, 0], &raw)
+    }
+
+    /// Ask for what the last compilation wrote; the answer is `Build`. Only when its sandbox is gone.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn share_build(&self) -> io::Result<()> {
+        send_raw(&self.socket, SHARE_BUILD, [0, 0], &[])
     }
 
     /// Let go of what the last compilation wrote.
@@ -142,6 +189,7 @@ impl Supervisor {
                 Reply::NotLaunched(SetupError { step, errno: Errno::from_raw(second) })
             }
             GONE => Reply::Gone(NamespaceGone(())),
+            BUILD => Reply::Build(packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?),
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }))
     }
@@ -169,16 +217,20 @@ impl Drop for Supervisor {
     }
 }
 
-/// The plan and the sources in a memory file that nobody can change any more.
-fn bundle(plan: &Plan, sources: &[&[u8]]) -> io::Result<OwnedFd> {
-    let text = serde_json::to_vec(plan).map_err(io::Error::other)?;
+/// The length of what stands before the sources (u64, little-endian), that, and the sources.
+fn bundle(start: &Start, sources: &[&[u8]]) -> io::Result<OwnedFd> {
+    let text = serde_json::to_vec(start).map_err(io::Error::other)?;
+    let length = u64::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
+    let parts: Vec<&[u8]> = [&length[..], &text].into_iter().chain(sources.iter().copied()).collect();
+    sealed(&parts)
+}
+
+/// A memory file that nobody can change any more.
+fn sealed(parts: &[&[u8]]) -> io::Result<OwnedFd> {
     let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let mut file = File::from(memfd_create(OsString::from("plan").as_os_str(), flags)?);
-    let length = u64::try_from(text.len()).map_err(io::Error::other)?;
-    file.write_all(&length.to_le_bytes())?;
-    file.write_all(&text)?;
-    for source in sources {
-        file.write_all(source)?;
+    for part in parts {
+        file.write_all(part)?;
     }
     io::Seek::rewind(&mut file)?;
     let seals =

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use sandbox::seccomp::{Action, Argument, PROGRAM};
-use sandbox::{LeftOut, Plan, SourceEntry};
+use sandbox::{LeftOut, SourceEntry};
 use support::{Slot, plan, shell};
 
 /// What the mounts, the namespaces, the user and its lack of capabilities hold by themselves. Each line that is
@@ -45,7 +45,7 @@ fn what_is_not_the_filters_work_holds_without_it() {
         LeftOut { seccomp: false, landlock: true },
         LeftOut { seccomp: true, landlock: true },
     ] {
-        let run = slot.run(&Plan { left_out, ..shell(HOLDS) }, &[]);
+        let run = slot.run(&shell(HOLDS).leaving_out(left_out), &[]);
         assert_eq!(run.stdout, "done\n", "{left_out:?} {}", run.stderr);
     }
 }
@@ -55,7 +55,7 @@ fn a_layer_that_is_left_out_is_really_left_out() {
     let mut slot = Slot::new("left-out");
     for (seccomp, mode) in [(false, "Seccomp:\t2\n"), (true, "Seccomp:\t0\n")] {
         let left_out = LeftOut { seccomp, landlock: false };
-        let run = slot.run(&Plan { left_out, ..shell("grep ^Seccomp: /proc/self/status") }, &[]);
+        let run = slot.run(&shell("grep ^Seccomp: /proc/self/status").leaving_out(left_out), &[]);
         assert_eq!(run.stdout, mode);
     }
 }
@@ -68,7 +68,7 @@ fn a_user_namespace_would_not_help() {
                   umount -l /proc/sys && echo uncovered; touch /usr/x && echo wrote; kill -0 1 && echo signalled' 2>/dev/null; \
                   echo done";
     let left_out = LeftOut { seccomp: true, landlock: true };
-    assert_eq!(slot.run(&Plan { left_out, ..shell(script) }, &[]).stdout, "done\n");
+    assert_eq!(slot.run(&shell(script).leaving_out(left_out), &[]).stdout, "done\n");
 }
 
 /// How many processes, bytes of a file and open files one gets.
@@ -173,7 +173,9 @@ fn every_call_gets_what_the_table_says() {
     let mut slot = Slot::new("walk");
     let command = "cp /box/walk /tmp/walk && chmod 755 /tmp/walk && exec /tmp/walk 0 512";
     let sources = vec![SourceEntry { path: "walk".into(), length: binary.len() as u64 }];
-    let run = slot.run(&Plan { sources, ..plan(&["/usr/bin/bash", "-c", command]) }, &[&binary]);
+    let mut whole = shell(command);
+    whole.start.sources = sources;
+    let run = slot.run(&whole, &[&binary]);
 
     let mut calls = BTreeMap::new();
     let mut families = BTreeMap::new();

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::pipe;
-use sandbox::cgroup::GroupLimits;
-use sandbox::{Build, Descriptors, Plan, Report, SourceEntry, Supervisor};
-use support::{Slot, UID, plan, shell};
+use sandbox::cgroup::Share;
+use sandbox::{Build, Control, Descriptors, Disk, Report, SourceEntry, Supervisor};
+use support::{LIMITS, Slot, UID, plan, program, shell};
 
 #[test]
 fn a_program_is_the_user_it_was_given() {
@@ -29,7 +29,9 @@ fn a_program_is_the_user_it_was_given() {
          CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
     );
     assert_eq!(run.stdout, expected);
-    let [Report::Started, Report::Ended(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    let [Report::Prepared, Report::Started, Report::Ended(end)] = run.reports[..] else {
+        panic!("{:?}", run.reports)
+    };
     assert_eq!(end.wait_status, 0);
 }
 
@@ -37,7 +39,7 @@ fn a_program_is_the_user_it_was_given() {
 fn the_group_is_empty_and_counted_when_init_is_gone() {
     let mut slot = Slot::new("empty");
     let mut run = slot.run(&shell("setsid sleep 1000 & disown; exit 3"), &[]);
-    let Some(Report::Ended(end)) = run.reports.get(1) else { panic!("{:?}", run.reports) };
+    let Some(Report::Ended(end)) = run.reports.last() else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 3 << 8);
     if let Some(readings) = run.group.readings().unwrap() {
         assert!(readings.cpu_time > Duration::ZERO);
@@ -52,32 +54,97 @@ fn the_group_is_empty_and_counted_when_init_is_gone() {
 
 #[test]
 fn what_a_compiler_builds_is_there_read_only_for_the_runs_and_gone_for_the_next() {
-    let mut slot = Slot::new("build");
-    let build = Build::Writable { bytes: 1 << 20, files: 10 };
-    let run =
-        slot.run(&Plan { build, ..shell("cp /box/a/b.txt /build/out; ls -l /build/out | cut -c1-10") }, &[]);
-    assert!(run.stderr.contains("No such file"), "{}", run.stderr);
+    let (mut compiling, mut running) = (Slot::new("compile"), Slot::new("build"));
     let entry = SourceEntry { path: "a/b.txt".into(), length: 5 };
-    let with_source = |build, script: &str| Plan { build, sources: vec![entry.clone()], ..shell(script) };
-    let run = slot.run(
-        &with_source(build, "ls -A /build; cat a/b.txt; cp a/b.txt /build/out; echo x >> a/b.txt"),
-        &[b"hello"],
-    );
+    let with_source = |build, script: &str| {
+        let mut whole = shell(script).with_build(build);
+        whole.start.sources = vec![entry.clone()];
+        whole
+    };
+    let writable = Build::Writable(Disk { bytes: 1 << 20, files: 10 });
+    let script = "ls -A /build; cat a/b.txt; cp a/b.txt /build/out; echo x >> a/b.txt";
+    let run = compiling.run(&with_source(writable, script), &[b"hello"]);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("hello", ""));
-    let run =
-        slot.run(&with_source(Build::ReadOnly, "cat /build/out a/b.txt; echo x > /build/out"), &[b"again"]);
+    let build = compiling.built();
+    compiling.supervisor.drop_build().unwrap();
+    let script = "cat /build/out a/b.txt; echo x > /build/out";
+    let run = running.run_with(&with_source(Build::ReadOnly, script), &[b"again"], Some(&build));
     assert_eq!(run.stdout, "helloagain");
     assert!(run.stderr.contains("Read-only file system"), "{}", run.stderr);
-    slot.supervisor.drop_build().unwrap();
-    let run = slot.run(&with_source(Build::None, "ls -d /build"), &[b"again"]);
-    assert!(run.stderr.contains("No such file"), "{}", run.stderr);
+    for whole in [with_source(Build::None, "ls -d /build"), with_source(Build::ReadOnly, "cat /build/out")] {
+        let run = running.run(&whole, &[b"again"]);
+        assert!(run.stderr.contains("No such file"), "{}", run.stderr);
+    }
+    let run = compiling.run(&with_source(writable, "ls -A /build"), &[b"again"]);
+    assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
+}
+
+/// Waits as an interpreter does, and then is what it is told.
+const LAUNCHER: &str = "printf R >&3; mapfile -t -d '' words <&3; exec 3>&-; \
+                        cat main.txt; ls -l /proc/self/fd | grep -c socket; printf '<%s>' \"${words[@]}\"";
+
+#[test]
+fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_with_it() {
+    let mut slot = Slot::new("boot");
+    let mut whole = plan(&["/usr/bin/interpreter", "main.txt", "", "a b"]);
+    whole.plan.boot = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
+    whole.start.sources = vec![SourceEntry { path: "main.txt".into(), length: 6 }];
+    // Another size than it was prepared with.
+    whole.start.disk = Disk { bytes: 1 << 20, files: 50 };
+    let run = slot.run(&whole, &[b"hello\n"]);
+    assert_eq!(
+        run.stdout, "hello\n0\n</usr/bin/interpreter><main.txt><><a b>",
+        "{} {:?}",
+        run.stderr, run.reports
+    );
+    let [Report::Prepared, Report::Started, Report::Ended(end)] = run.reports[..] else {
+        panic!("{:?}", run.reports)
+    };
+    assert_eq!(end.wait_status, 0);
+}
+
+#[test]
+fn the_size_of_the_work_directory_is_that_of_the_start() {
+    let mut slot = Slot::new("size");
+    let mut whole = shell("head -c 2M /dev/zero > x; touch 1 2 3 4 5 6 7 8 9");
+    for (disk, expected) in [
+        (whole.plan.disk, ""),
+        (Disk { bytes: 1 << 20, files: 100 }, "No space left on device"),
+        (Disk { bytes: 32 << 20, files: 8 }, "No space left on device"),
+    ] {
+        whole.start.disk = disk;
+        let run = slot.run(&whole, &[]);
+        assert!(
+            run.stderr.contains(expected) && run.stderr.is_empty() == expected.is_empty(),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
+fn an_interpreter_that_ends_before_its_start_is_a_failure_of_ours() {
+    let mut slot = Slot::new("no-boot");
+    for script in ["exit 0", "printf x >&3; sleep 1000", "printf R >&3; sleep 0.1"] {
+        let mut whole = shell("echo never");
+        whole.plan.boot = Some(program(&["/usr/bin/bash", "-c", script]));
+        let reports = slot.prepare_only(&whole);
+        let Some(Report::SetupFailed(error)) = reports.last() else { panic!("{reports:?}") };
+        assert!(error.to_string().starts_with("execute an interpreter ahead"), "{error}");
+    }
+}
+
+#[test]
+fn a_prepared_sandbox_that_is_let_go_is_gone() {
+    let mut slot = Slot::new("let-go");
+    assert_eq!(slot.prepare_and_let_go(&shell("echo never")), [Report::Prepared]);
 }
 
 #[test]
 fn a_program_that_cannot_be_executed_says_why() {
     let mut slot = Slot::new("exec");
     let run = slot.run(&plan(&["/usr/bin/there-is-none"]), &[]);
-    let [Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    let [Report::Prepared, Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(error.to_string(), "execute the program: No such file or directory");
 }
 
@@ -94,9 +161,8 @@ fn nothing_can_be_written_but_the_work_directory() -> io::Result<()> {
 fn a_dying_supervisor_takes_its_sandbox_along() {
     let mut slot = Slot::new("dying");
     let (stdout, stdout_end) = pipe().unwrap();
-    let group =
-        slot.group.begin(&GroupLimits { memory: 64 << 20, processes: 5, cpu_millis: 1000 }, UID).unwrap();
-    let (control_end, _control) = pipe().unwrap();
+    let group = slot.group.begin(&LIMITS, Share::Full, UID).unwrap();
+    let (control, control_end) = Control::new().unwrap();
     let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
     let descriptors = Descriptors {
         stdin: null(),
@@ -106,7 +172,9 @@ fn a_dying_supervisor_takes_its_sandbox_along() {
         control: control_end,
         cgroup: group.descriptor().unwrap(),
     };
-    slot.supervisor.execute(&shell("trap '' TERM HUP; echo up; sleep 1000"), &[], descriptors).unwrap();
+    let whole = shell("trap '' TERM HUP; echo up; sleep 1000");
+    slot.supervisor.prepare(&whole.plan, descriptors).unwrap();
+    control.start(&whole.start, &[], None).unwrap();
     let mut reader = File::from(stdout);
     let mut up = [0; 3];
     reader.read_exact(&mut up).unwrap();

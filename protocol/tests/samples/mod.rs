@@ -7,8 +7,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
-    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage,
+    Language, Limits, LimitsRequest, Outcome, PreparedCount, ProgramSignal, Rejection, Request, RunRequest,
+    ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
+    Usage,
 };
 use uuid::Uuid;
 
@@ -233,6 +234,13 @@ fn server_status() -> ServerStatus {
             step: "run".into(),
             buckets: vec![0, 1, 2],
             total: Duration::from_millis(40),
+        }],
+        prepared: vec![PreparedCount {
+            language: "python".into(),
+            stage: "run".into(),
+            ready: 1,
+            hits: 40,
+            misses: 2,
         }],
     }
 }

@@ -11,7 +11,8 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
     Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, Language,
-    Limits, Outcome, Request, ServerStatus, StageName, StageReport, Status, StepTimes, StreamName, Usage,
+    Limits, Outcome, PreparedCount, Request, ServerStatus, StageName, StageReport, Status, StepTimes,
+    StreamName, Usage,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -248,6 +249,13 @@ pub(crate) fn status() -> ServerStatus {
             step: "run".to_owned(),
             buckets: (0..16).map(|bucket| u64::from(bucket == 3) * 5 + u64::from(bucket == 15)).collect(),
             total: Duration::from_millis(20_500),
+        }],
+        prepared: vec![PreparedCount {
+            language: "python".to_owned(),
+            stage: "run".to_owned(),
+            ready: 2,
+            hits: 5,
+            misses: 1,
         }],
     }
 }

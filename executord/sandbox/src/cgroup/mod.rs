@@ -38,6 +38,15 @@ pub struct GroupLimits {
     pub cpu_millis: u32,
 }
 
+/// Whose turn it is when the processors are wanted by more than there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// As much as anybody.
+    Full,
+    /// What others leave: for what is only prepared.
+    Idle,
+}
+
 /// A slot's share of the controllers.
 #[derive(Debug)]
 pub enum SlotGroup {
@@ -164,13 +173,26 @@ impl SlotGroup {
     ///
     /// # Errors
     /// What the cgroup file system says.
-    pub fn begin(&mut self, limits: &GroupLimits, uid: u32) -> io::Result<RunGroup> {
+    pub fn begin(&mut self, limits: &GroupLimits, share: Share, uid: u32) -> io::Result<RunGroup> {
         let kind = match self {
-            Self::V2(slot) => RunKind::V2(slot.begin(limits)?),
-            Self::V1(slot) => RunKind::V1(slot.begin(limits)?),
+            Self::V2(slot) => RunKind::V2(slot.begin(limits, share)?),
+            Self::V1(slot) => RunKind::V1(slot.begin(limits, share)?),
             Self::None => RunKind::None,
         };
         Ok(RunGroup { kind, uid })
+    }
+
+    /// What was prepared with an idle share in `run`, the last one begun, starts: `limits` hold from now on, and what
+    /// CPU time was used before does not count.
+    ///
+    /// # Errors
+    /// What the cgroup file system says: it refuses a limit of memory below what is used.
+    pub fn start(&mut self, run: &mut RunGroup, limits: &GroupLimits) -> io::Result<()> {
+        match (self, &mut run.kind) {
+            (Self::V1(slot), RunKind::V1(run)) => slot.start(run, limits),
+            (_, RunKind::V2(run)) => run.start(limits),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -183,6 +205,18 @@ impl RunGroup {
         match &self.kind {
             RunKind::V2(run) => run.descriptor().map(Some),
             RunKind::V1(_) | RunKind::None => Ok(None),
+        }
+    }
+
+    /// Bytes of memory that it holds now; 0 where nobody counts.
+    ///
+    /// # Errors
+    /// What the cgroup file system says.
+    pub fn memory(&self) -> io::Result<u64> {
+        match &self.kind {
+            RunKind::V2(run) => run.memory(),
+            RunKind::V1(run) => run.memory(),
+            RunKind::None => Ok(0),
         }
     }
 

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::files::{make, own_path, processes, read_keyed, read_number, v1_mount, write};
-use super::{GroupLimits, Readings};
+use super::{GroupLimits, Readings, Share};
 
 /// Our processes in a slot's groups: the supervisor and init.
 const OUR_PROCESSES: u32 = 2;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
+/// What cpu.shares can be: the kernel's default, and the least.
+const SHARES: (u32, u32) = (1024, 2);
 /// Bytes that wait in the sockets of a run. Version 1 counts them apart from its memory, and only where a limit
 /// is set: without one a program talking to itself over TCP holds gigabytes that nobody is charged for, and
 /// `net.ipv4.tcp_mem`, which all of the host shares, runs out.
@@ -90,7 +92,7 @@ impl Tree {
         if groups.memory.join(sockets).try_exists()? {
             write(&groups.memory, sockets, SOCKET_MEMORY)?;
         }
-        Ok(Slot { groups: Arc::new(groups), limits: None })
+        Ok(Slot { groups: Arc::new(groups), limits: None, share: Share::Full })
     }
 }
 
@@ -104,6 +106,7 @@ pub struct Slot {
     groups: Arc<Hierarchies<PathBuf>>,
     /// What is written there, so that it need not be written again.
     limits: Option<(GroupLimits, u64)>,
+    share: Share,
 }
 
 impl Slot {
@@ -111,10 +114,34 @@ impl Slot {
         self.groups.all().into_iter().try_for_each(|directory| write(directory, "cgroup.procs", supervisor))
     }
 
-    pub(super) fn begin(&mut self, limits: &GroupLimits) -> io::Result<Run> {
+    pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
         let memory = &self.groups.memory;
-        // What the compiler wrote is still charged here, and is not this run's.
+        // What a compiler wrote may still be charged here, and is not this run's.
         let carried = read_keyed(memory, "memory.stat", "shmem")?;
+        self.apply(limits, carried)?;
+        self.give(share)?;
+        let memory = &self.groups.memory;
+        write(memory, "memory.max_usage_in_bytes", 0)?;
+        let mut run = Run {
+            groups: Arc::clone(&self.groups),
+            baseline: Readings {
+                peak_memory: read_number(memory, "memory.usage_in_bytes")?,
+                ..Readings::default()
+            },
+        };
+        run.take_baseline()?;
+        Ok(run)
+    }
+
+    pub(super) fn start(&mut self, run: &mut Run, limits: &GroupLimits) -> io::Result<()> {
+        let carried = self.limits.map_or(0, |(_, carried)| carried);
+        self.apply(limits, carried)?;
+        self.give(Share::Full)?;
+        write(&self.groups.memory, "memory.max_usage_in_bytes", 0)?;
+        run.take_baseline()
+    }
+
+    fn apply(&mut self, limits: &GroupLimits, carried: u64) -> io::Result<()> {
         let wanted = Some((*limits, carried));
         if self.limits != wanted {
             let before = self
@@ -124,17 +151,16 @@ impl Slot {
             self.limit(limits, limits.memory.saturating_add(carried), before)?;
             self.limits = wanted;
         }
-        write(memory, "memory.max_usage_in_bytes", 0)?;
-        let mut run = Run {
-            groups: Arc::clone(&self.groups),
-            baseline: Readings {
-                peak_memory: read_number(memory, "memory.usage_in_bytes")?,
-                ..Readings::default()
-            },
-        };
-        let Readings { cpu_time, out_of_memory_kills, .. } = run.absolute()?;
-        run.baseline = Readings { cpu_time, out_of_memory_kills, ..run.baseline };
-        Ok(run)
+        Ok(())
+    }
+
+    fn give(&mut self, share: Share) -> io::Result<()> {
+        if let Some(cpu) = self.groups.cpu.as_ref().filter(|_| self.share != share) {
+            let shares = if share == Share::Full { SHARES.0 } else { SHARES.1 };
+            write(cpu, "cpu.shares", shares)?;
+            self.share = share;
+        }
+        Ok(())
     }
 
     fn limit(&self, limits: &GroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
@@ -169,6 +195,18 @@ pub(super) struct Run {
 }
 
 impl Run {
+    /// What was used until now does not count, but for memory that is still held.
+    fn take_baseline(&mut self) -> io::Result<()> {
+        let Readings { cpu_time, out_of_memory_kills, .. } = self.absolute()?;
+        self.baseline = Readings { cpu_time, out_of_memory_kills, ..self.baseline };
+        Ok(())
+    }
+
+    pub(super) fn memory(&self) -> io::Result<u64> {
+        let now = read_number(&self.groups.memory, "memory.usage_in_bytes")?;
+        Ok(now.saturating_sub(self.baseline.peak_memory))
+    }
+
     fn absolute(&self) -> io::Result<Readings> {
         let Hierarchies { memory, cpuacct, .. } = &*self.groups;
         let nanos =

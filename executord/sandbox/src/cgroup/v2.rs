@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::{MOUNT, make, own_path, read_keyed, read_number, write};
-use super::{GroupLimits, Readings};
+use super::{GroupLimits, Readings, Share};
 
 /// The group that the daemon itself is in.
 const LEAF: &str = "daemon";
@@ -16,6 +16,8 @@ const LEAF: &str = "daemon";
 const CONTROLLERS: &str = "+memory +pids +cpu";
 /// Our process in a run's group: init.
 const OUR_PROCESSES: u32 = 1;
+/// What cpu.weight can be: the kernel's default, and the least.
+const WEIGHTS: (u32, u32) = (100, 1);
 /// The period of cpu.max, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 
@@ -87,12 +89,12 @@ pub struct Slot {
 impl Slot {
     /// A group that was never used before: one on which `cgroup.kill` was written kills what is later
     /// started in it (seen on Linux 6.18).
-    pub(super) fn begin(&mut self, limits: &GroupLimits) -> io::Result<Run> {
+    pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
         self.count += 1;
         let directory = self.runs.join(format!("run-{}-{}", self.label, self.count));
         fs::create_dir(&directory)?;
-        let run = Run { directory };
-        run.limit(limits).inspect_err(|_| {
+        let run = Run { directory, limits: *limits, booting: Duration::ZERO };
+        run.limit(limits).and_then(|()| run.give(share)).inspect_err(|_| {
             let _ = fs::remove_dir(&run.directory);
         })?;
         Ok(run)
@@ -103,9 +105,39 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Run {
     directory: PathBuf,
+    /// What is written there.
+    limits: GroupLimits,
+    /// CPU time that was used before the start.
+    booting: Duration,
 }
 
 impl Run {
+    pub(super) fn start(&mut self, limits: &GroupLimits) -> io::Result<()> {
+        if self.limits != *limits {
+            // The kernel would take a limit below what is used, and kill.
+            if limits.memory <= self.memory()? {
+                return Err(io::ErrorKind::ResourceBusy.into());
+            }
+            self.limit(limits)?;
+            self.limits = *limits;
+        }
+        self.give(Share::Full)?;
+        self.booting = self.cpu_time()?;
+        Ok(())
+    }
+
+    fn give(&self, share: Share) -> io::Result<()> {
+        write(&self.directory, "cpu.weight", if share == Share::Full { WEIGHTS.0 } else { WEIGHTS.1 })
+    }
+
+    pub(super) fn memory(&self) -> io::Result<u64> {
+        read_number(&self.directory, "memory.current")
+    }
+
+    fn cpu_time(&self) -> io::Result<Duration> {
+        Ok(Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?))
+    }
+
     fn limit(&self, limits: &GroupLimits) -> io::Result<()> {
         let directory = &self.directory;
         write(directory, "memory.max", limits.memory)?;
@@ -130,7 +162,7 @@ impl Run {
         let peak =
             read_number(directory, "memory.peak").or_else(|_| read_number(directory, "memory.current"))?;
         Ok(Readings {
-            cpu_time: Duration::from_micros(read_keyed(directory, "cpu.stat", "usage_usec")?),
+            cpu_time: self.cpu_time()?.saturating_sub(self.booting),
             peak_memory: peak,
             out_of_memory_kills: read_keyed(directory, "memory.events", "oom_kill")?,
         })

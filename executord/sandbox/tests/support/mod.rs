@@ -11,18 +11,33 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe;
-use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, SlotGroup, sweep};
+use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, Share, SlotGroup, sweep};
 use sandbox::{
-    Bind, Build, Descriptors, LeftOut, Plan, Reply, Report, ResourceLimits, Supervisor, User, read_report,
+    Bind, Build, Control, Descriptors, Disk, LeftOut, Plan, Program, Reply, Report, ResourceLimits, Start,
+    Supervisor, User, read_report,
 };
 
 pub const UID: u32 = 400_000;
+pub const LIMITS: GroupLimits = GroupLimits { memory: 256 << 20, processes: 40, cpu_millis: 2000 };
 
 pub struct Slot {
     pub supervisor: Supervisor,
     pub group: SlotGroup,
     roots: Vec<PathBuf>,
     _directory: tempfile::TempDir,
+}
+
+/// What a test executes: how its sandbox is made, and what it is started with.
+#[derive(Clone)]
+pub struct Whole {
+    pub plan: Plan,
+    pub start: Start,
+}
+
+struct Pipes {
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    report: OwnedFd,
 }
 
 pub struct Run {
@@ -53,13 +68,47 @@ impl Slot {
         Self { supervisor, group, roots: controllers.roots(), _directory: directory }
     }
 
-    pub fn run(&mut self, plan: &Plan, sources: &[&[u8]]) -> Run {
-        let limits = GroupLimits { memory: 256 << 20, processes: 40, cpu_millis: 2000 };
-        let group = self.group.begin(&limits, UID).unwrap();
+    pub fn run(&mut self, whole: &Whole, sources: &[&[u8]]) -> Run {
+        self.run_with(whole, sources, None)
+    }
+
+    /// With what another sandbox built.
+    pub fn run_with(&mut self, whole: &Whole, sources: &[&[u8]], build: Option<&OwnedFd>) -> Run {
+        let (control, group, pipes) = self.prepare(whole);
+        control.start(&whole.start, sources, build).unwrap();
+        let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
+        let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
+        let reports = reports(pipes.report);
+        let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
+        Run { reports, stdout, stderr, group, gone }
+    }
+
+    /// Prepare and never start: what is reported until it ends by itself.
+    pub fn prepare_only(&mut self, whole: &Whole) -> Vec<Report> {
+        let (_control, _group, pipes) = self.prepare(whole);
+        self.end_of(pipes)
+    }
+
+    /// The same, and hang up.
+    pub fn prepare_and_let_go(&mut self, whole: &Whole) -> Vec<Report> {
+        let (control, _group, pipes) = self.prepare(whole);
+        drop(control);
+        self.end_of(pipes)
+    }
+
+    fn end_of(&self, pipes: Pipes) -> Vec<Report> {
+        let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
+        let reports = reports(pipes.report);
+        let Reply::Gone(_) = self.reply() else { panic!("not gone") };
+        reports
+    }
+
+    fn prepare(&mut self, whole: &Whole) -> (Control, RunGroup, Pipes) {
+        let group = self.group.begin(&LIMITS, Share::Full, UID).unwrap();
         let (stdout, stdout_end) = pipe().unwrap();
         let (stderr, stderr_end) = pipe().unwrap();
         let (report, report_end) = pipe().unwrap();
-        let (control_end, _control) = pipe().unwrap();
+        let (control, control_end) = Control::new().unwrap();
         let descriptors = Descriptors {
             stdin: File::open("/dev/null").unwrap().into(),
             stdout: stdout_end,
@@ -68,20 +117,18 @@ impl Slot {
             control: control_end,
             cgroup: group.descriptor().unwrap(),
         };
-        self.supervisor.execute(plan, sources, descriptors).unwrap();
-        let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
-        let (stdout, stderr) = (read(stdout), read(stderr));
-        let mut bytes = Vec::new();
-        File::from(report).read_to_end(&mut bytes).unwrap();
-        let mut reports = Vec::new();
-        while let Some(report) = read_report(&mut bytes).unwrap() {
-            reports.push(report);
-        }
-        let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
-        Run { reports, stdout, stderr, group, gone }
+        self.supervisor.prepare(&whole.plan, descriptors).unwrap();
+        (control, group, Pipes { stdout, stderr, report })
     }
 
-    fn reply(&self) -> Reply {
+    /// What the last sandbox built, for another.
+    pub fn built(&self) -> OwnedFd {
+        self.supervisor.share_build().unwrap();
+        let Reply::Build(build) = self.reply() else { panic!("no build directory") };
+        build
+    }
+
+    pub fn reply(&self) -> Reply {
         loop {
             let mut watched = [PollFd::new(self.supervisor.as_fd(), PollFlags::POLLIN)];
             assert_eq!(poll(&mut watched, PollTimeout::from(20_000_u16)).unwrap(), 1, "no reply");
@@ -100,21 +147,44 @@ impl Drop for Slot {
     }
 }
 
+fn reports(pipe: OwnedFd) -> Vec<Report> {
+    let mut bytes = Vec::new();
+    File::from(pipe).read_to_end(&mut bytes).unwrap();
+    let mut reports = Vec::new();
+    while let Some(report) = read_report(&mut bytes).unwrap() {
+        reports.push(report);
+    }
+    reports
+}
+
 fn read(pipe: OwnedFd) -> String {
     let mut text = String::new();
     File::from(pipe).read_to_string(&mut text).unwrap();
     text
 }
 
-pub fn plan(command: &[&str]) -> Plan {
+pub fn plan(command: &[&str]) -> Whole {
     let bind = |path: &str, executable| Bind { source: path.into(), target: path.into(), executable };
-    Plan {
-        user: User { name: "exec_test".into(), uid: UID, gid: UID },
-        binds: vec![bind("/usr", true), bind("/etc/alternatives", false), bind("/etc/ld.so.cache", false)],
-        disk_bytes: 16 << 20,
-        disk_files: 100,
-        build: Build::None,
-        sources: Vec::new(),
+    let disk = Disk { bytes: 16 << 20, files: 100 };
+    Whole {
+        plan: Plan {
+            user: User { name: "exec_test".into(), uid: UID, gid: UID },
+            binds: vec![
+                bind("/usr", true),
+                bind("/etc/alternatives", false),
+                bind("/etc/ld.so.cache", false),
+            ],
+            disk,
+            build: Build::None,
+            boot: None,
+            left_out: LeftOut::NOTHING,
+        },
+        start: Start { disk, sources: Vec::new(), program: program(command) },
+    }
+}
+
+pub fn program(command: &[&str]) -> Program {
+    Program {
         command: command.iter().map(ToString::to_string).collect(),
         environment: vec![("PATH".into(), "/usr/bin".into()), ("HOME".into(), "/home/exec_test".into())],
         resources: ResourceLimits {
@@ -124,10 +194,21 @@ pub fn plan(command: &[&str]) -> Plan {
             open_files: 64,
             stack: 8 << 20,
         },
-        left_out: LeftOut::NOTHING,
     }
 }
 
-pub fn shell(script: &str) -> Plan {
+pub fn shell(script: &str) -> Whole {
     plan(&["/usr/bin/bash", "-c", script])
+}
+
+impl Whole {
+    pub fn leaving_out(mut self, left_out: LeftOut) -> Self {
+        self.plan.left_out = left_out;
+        self
+    }
+
+    pub fn with_build(mut self, build: Build) -> Self {
+        self.plan.build = build;
+        self
+    }
 }

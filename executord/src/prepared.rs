@@ -1,0 +1,230 @@
+//! A sandbox that waits for its program: everything of it is there but what only the program's coming can tell.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use protocol::StreamName;
+use sandbox::cgroup::{GroupLimits, RunGroup, Share};
+use sandbox::{Control, Descriptors, Emptied, Init, Plan, Report, SetupError, Start, Step, read_report};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe;
+use tokio::time::timeout;
+
+use crate::failure::{Doing, Failure};
+use crate::identity::Identity;
+use crate::output::{OutputPipe, pipe_pair, stdin_pipe};
+use crate::slot::Slot;
+
+/// A sandbox in its slot, for one program. Dropping it ends the slot, and withholds the user until it is proven that
+/// nothing of it is left; [`Prepared::end`] gives both back.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// There until it ends.
+    place: Option<(Slot, Identity)>,
+    pub(crate) group: RunGroup,
+    pub(crate) plan: Plan,
+    pub(crate) pipes: Pipes,
+    share: Share,
+    /// Known as soon as its init runs.
+    init: Option<Init>,
+    since: Instant,
+}
+
+/// Our ends of what a sandbox is connected to.
+#[derive(Debug)]
+pub(crate) struct Pipes {
+    stdin: Option<pipe::Sender>,
+    pub(crate) stdout: OutputPipe,
+    pub(crate) stderr: OutputPipe,
+    pub(crate) control: Control,
+    pub(crate) reports: Reports,
+}
+
+/// What init says.
+#[derive(Debug)]
+pub(crate) struct Reports {
+    pipe: pipe::Receiver,
+    bytes: Vec<u8>,
+    pub(crate) is_open: bool,
+}
+
+impl Reports {
+    /// Wait for more of it, or the end. Safe to drop before it is ready.
+    pub(crate) async fn read(&mut self) {
+        self.is_open = self.pipe.read_buf(&mut self.bytes).await.is_ok_and(|count| count > 0);
+    }
+
+    /// The next report, if it is there.
+    pub(crate) fn take(&mut self) -> Result<Option<Report>, Failure> {
+        read_report(&mut self.bytes).doing("read init's report")
+    }
+
+    /// Whether nothing was said that was not read.
+    fn is_silent(&self) -> bool {
+        let nothing =
+            |answer: io::Result<usize>| answer.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
+        self.bytes.is_empty() && nothing(self.pipe.try_read(&mut [0]))
+    }
+}
+
+impl Prepared {
+    /// Begin to prepare. Nothing is waited for.
+    pub(crate) fn begin(
+        mut slot: Slot,
+        identity: Identity,
+        plan: Plan,
+        limits: &GroupLimits,
+        share: Share,
+    ) -> Result<Self, Failure> {
+        let group = match slot.begin(limits, share, plan.user.uid) {
+            Ok(group) => group,
+            Err(failure) => {
+                slot.withhold(identity);
+                return Err(failure);
+            }
+        };
+        let prepare = || {
+            let (pipes, descriptors) = Pipes::new(&group)?;
+            slot.prepare(&plan, descriptors)?;
+            Ok(pipes)
+        };
+        match prepare() {
+            Ok(pipes) => Ok(Self {
+                place: Some((slot, identity)),
+                group,
+                plan,
+                pipes,
+                share,
+                init: None,
+                since: Instant::now(),
+            }),
+            Err(failure) => {
+                slot.withhold(identity);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Wait until it is prepared, at most for `within`.
+    pub(crate) async fn ready(&mut self, within: Duration) -> Result<(), Failure> {
+        let waiting = async {
+            self.launched().await?;
+            loop {
+                match self.pipes.reports.take()? {
+                    Some(Report::Prepared) => return Ok(()),
+                    Some(Report::SetupFailed(error)) => return Err(Failure::Setup(error)),
+                    Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).doing("prepare"),
+                    None if self.pipes.reports.is_open => self.pipes.reports.read().await,
+                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).doing("prepare"),
+                }
+            }
+        };
+        timeout(within, waiting).await.map_err(io::Error::from).doing("prepare a sandbox")?
+    }
+
+    /// Wait until its init runs.
+    pub(crate) async fn launched(&mut self) -> Result<(), Failure> {
+        if self.init.is_none() {
+            self.init = Some(self.slot()?.launched().await?);
+        }
+        Ok(())
+    }
+
+    /// Whether it still waits, and nothing has become of it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.slot().is_ok_and(Slot::is_alive) && self.pipes.reports.is_silent()
+    }
+
+    /// For how long it has been there.
+    pub(crate) fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// What comes now is a program's: its limits hold, and it has its share of the processors.
+    pub(crate) fn claim(&mut self, limits: &GroupLimits) -> Result<(), Failure> {
+        if self.share == Share::Idle {
+            self.share = Share::Full;
+            let (slot, _) = self.place.as_mut().ok_or_else(missing)?;
+            slot.start(&mut self.group, limits)?;
+        }
+        Ok(())
+    }
+
+    /// Start the program, once: what writes its stdin.
+    pub(crate) fn start(
+        &mut self,
+        start: &Start,
+        sources: &[&[u8]],
+        build: Option<&OwnedFd>,
+    ) -> Result<pipe::Sender, Failure> {
+        self.pipes.control.start(start, sources, build).doing("start the program")?;
+        self.pipes.stdin.take().ok_or_else(missing)
+    }
+
+    /// Kill everything in it.
+    pub(crate) fn kill(&self) -> Result<(), Failure> {
+        self.init.as_ref().map_or(Ok(()), Init::kill).doing("kill the sandbox")
+    }
+
+    /// Where it is, and what it is connected to: for watching both at a time.
+    pub(crate) fn watched(&mut self) -> Result<(&Slot, &mut Pipes), Failure> {
+        Ok((&self.place.as_ref().ok_or_else(missing)?.0, &mut self.pipes))
+    }
+
+    /// Nothing of it is left: its slot, as good as new.
+    pub(crate) fn end(mut self, emptied: &Emptied) -> Result<Slot, Failure> {
+        let (slot, identity) = self.place.take().ok_or_else(missing)?;
+        identity.release(emptied);
+        Ok(slot)
+    }
+
+    pub(crate) fn identity(&self) -> Result<&Identity, Failure> {
+        Ok(&self.place.as_ref().ok_or_else(missing)?.1)
+    }
+
+    fn slot(&self) -> Result<&Slot, Failure> {
+        Ok(&self.place.as_ref().ok_or_else(missing)?.0)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if let Some((mut slot, identity)) = self.place.take() {
+            slot.withhold(identity);
+        }
+    }
+}
+
+/// For what cannot be: a sandbox is used after its end.
+fn missing() -> Failure {
+    Failure::Setup(SetupError { step: Step::AwaitStart, errno: nix::errno::Errno::EBADF })
+}
+
+impl Pipes {
+    /// They, and their other ends.
+    fn new(group: &RunGroup) -> Result<(Self, Descriptors), Failure> {
+        let make = |deed| move |error: io::Error| Failure::Io { deed, source: error };
+        let (stdin_end, stdin) = stdin_pipe().map_err(make("make a pipe for stdin"))?;
+        let (stdout, stdout_end) =
+            OutputPipe::new(StreamName::Stdout).map_err(make("make a pipe for stdout"))?;
+        let (stderr, stderr_end) =
+            OutputPipe::new(StreamName::Stderr).map_err(make("make a pipe for stderr"))?;
+        let (report, report_end) = pipe_pair().map_err(make("make a pipe for reports"))?;
+        let (control, control_end) = Control::new().map_err(make("make a socket for control"))?;
+        let reports = Reports {
+            pipe: pipe::Receiver::from_owned_fd(report).doing("watch the report pipe")?,
+            bytes: Vec::new(),
+            is_open: true,
+        };
+        let descriptors = Descriptors {
+            stdin: stdin_end,
+            stdout: stdout_end,
+            stderr: stderr_end,
+            report: report_end,
+            control: control_end,
+            cgroup: group.descriptor().doing("open the run's group")?,
+        };
+        Ok((Self { stdin: Some(stdin), stdout, stderr, control, reports }, descriptors))
+    }
+}

@@ -1,0 +1,381 @@
+//! The slots of this host: those that are empty, and those in which a sandbox is prepared for a language.
+//!
+//! Who executes takes one: with a sandbox that waits for just such a program if there is one, else an empty slot, in
+//! which the same is done in a row. A keeper prepares new ones with what the programs leave of the processors, as many
+//! of each kind as were asked for lately.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use protocol::PreparedCount;
+use sandbox::cgroup::Share;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tracing::{debug, warn};
+
+use crate::config::PoolSettings;
+use crate::demand::Demand;
+use crate::failure::Failure;
+use crate::identity::Pool;
+use crate::languages::{Registry, StageKind, Toolchain};
+use crate::plan::{Ahead, Planner, StageSpec, fits};
+use crate::prepared::Prepared;
+use crate::slot::Slot;
+
+/// Slots that one execution can hold: that of its compilation, whose result the runs see, and that of a run.
+const SLOTS_OF_AN_EXECUTION: usize = 2;
+/// How long an execution waits for a slot to be made anew.
+const SLOT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a sandbox may take to be prepared. It gets only what programs leave.
+const PREPARED_WITHIN: Duration = Duration::from_secs(60);
+/// What could not be prepared is not tried again before.
+const RETRY: Duration = Duration::from_secs(60);
+/// A prepared sandbox is not kept for longer: what it has loaded may have been replaced on the host.
+const FRESH: Duration = Duration::from_secs(600);
+/// How often the keeper looks though nothing happened.
+const LOOK: Duration = Duration::from_secs(5);
+/// What a sandbox is taken to hold before one of its kind was seen.
+const GUESSED_MEMORY: u64 = 64 << 20;
+
+/// All slots.
+#[derive(Debug)]
+pub(crate) struct Stock {
+    state: Mutex<State>,
+    /// Told when a slot becomes empty.
+    emptied: Notify,
+    /// Told when there may be something to prepare.
+    wanted: Notify,
+    closed: AtomicBool,
+    /// Slots that executions may need at one time.
+    reserve: usize,
+    identities: Pool,
+    planner: Planner,
+    settings: PoolSettings,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    empty: Vec<Slot>,
+    /// Slots in all, with those that are being made anew.
+    slots: usize,
+    shelves: BTreeMap<Key, Shelf>,
+}
+
+/// A stage of a language.
+type Key = (String, StageKind);
+
+/// What is prepared for one of them.
+#[derive(Debug)]
+struct Shelf {
+    toolchain: Arc<Toolchain>,
+    /// Those that wait for longer are at the end, and taken first.
+    ready: Vec<Prepared>,
+    demand: Demand,
+    /// What one was seen to hold, in bytes.
+    memory: u64,
+    /// None could be prepared; it is not tried before.
+    retry_at: Option<Instant>,
+    hits: u64,
+    misses: u64,
+}
+
+impl Shelf {
+    const fn new(toolchain: Arc<Toolchain>) -> Self {
+        Self {
+            toolchain,
+            ready: Vec::new(),
+            demand: Demand::new(),
+            memory: GUESSED_MEMORY,
+            retry_at: None,
+            hits: 0,
+            misses: 0,
+        }
+    }
+
+    /// How many should be ready. Without demand only those are of use in which something waits.
+    fn wanted(&self, kind: StageKind, settings: &PoolSettings, now: Instant) -> usize {
+        let most = settings.most() as usize;
+        let can_wait = self.toolchain.stage(kind).is_some_and(|stage| stage.warm.is_some());
+        let least = if can_wait { (settings.min as usize).min(most) } else { 0 };
+        self.demand.wanted(now, most.div_ceil(2)).max(least)
+    }
+}
+
+impl Stock {
+    /// Without slots; they come by [`Stock::add`], [`Stock::reserve`] of them at first.
+    pub(crate) fn new(executions: u32, identities: Pool, planner: Planner, settings: PoolSettings) -> Self {
+        Self {
+            state: Mutex::default(),
+            emptied: Notify::new(),
+            wanted: Notify::new(),
+            closed: AtomicBool::new(false),
+            reserve: executions as usize * SLOTS_OF_AN_EXECUTION,
+            identities,
+            planner,
+            settings,
+        }
+    }
+
+    /// How many slots the executions may need at one time.
+    pub(crate) const fn reserve(&self) -> usize {
+        self.reserve
+    }
+
+    /// Another slot.
+    pub(crate) fn add(&self, slot: Slot) {
+        self.lock().slots += 1;
+        self.give_back(slot);
+    }
+
+    /// A slot that is as good as new, because it was used to the end or is one made in place of another.
+    pub(crate) fn give_back(&self, slot: Slot) {
+        if !self.is_closed() {
+            self.lock().empty.push(slot);
+            self.emptied.notify_one();
+            self.wanted.notify_one();
+        }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// End all slots, and take no more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let mut state = self.lock();
+        let ended = (std::mem::take(&mut state.empty), std::mem::take(&mut state.shelves));
+        drop(state);
+        drop(ended);
+        self.wanted.notify_one();
+    }
+
+    /// Nothing new comes: end what waits.
+    pub(crate) fn stop_preparing(&self) {
+        self.set_languages(&Registry::default());
+    }
+
+    /// From now on these are the languages. What was prepared for others is ended.
+    pub(crate) fn set_languages(&self, registry: &Registry) {
+        let mut shelves = BTreeMap::new();
+        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
+            for kind in StageKind::ALL.into_iter().filter(|&kind| toolchain.stage(kind).is_some()) {
+                shelves.insert((toolchain.name.clone(), kind), Shelf::new(Arc::clone(toolchain)));
+            }
+        }
+        let mut state = self.lock();
+        for (key, shelf) in &mut shelves {
+            if let Some(old) = state.shelves.get(key) {
+                (shelf.hits, shelf.misses, shelf.memory) = (old.hits, old.misses, old.memory);
+            }
+        }
+        let old = std::mem::replace(&mut state.shelves, shelves);
+        drop(state);
+        drop(old);
+        self.wanted.notify_one();
+    }
+
+    /// What is prepared, and how often that was of use.
+    pub(crate) fn counts(&self) -> Vec<PreparedCount> {
+        let state = self.lock();
+        let count = |((language, kind), shelf): (&(String, StageKind), &Shelf)| PreparedCount {
+            language: language.clone(),
+            stage: kind.name().to_owned(),
+            ready: u32::try_from(shelf.ready.len()).unwrap_or(u32::MAX),
+            hits: shelf.hits,
+            misses: shelf.misses,
+        };
+        state.shelves.iter().map(count).collect()
+    }
+
+    /// A sandbox for a stage: one that waits, or one that is only being made.
+    pub(crate) async fn take(&self, stage: &StageSpec<'_>) -> Result<Prepared, Failure> {
+        if let Some(mut prepared) = self.take_prepared(stage) {
+            match prepared.claim(&self.planner.group_limits(stage.limits)) {
+                Ok(()) => return Ok(prepared),
+                // As if there had been none: its memory may be more than is allowed now.
+                Err(failure) => debug!(%failure, "what was prepared cannot be used"),
+            }
+        }
+        let slot = timeout(SLOT_WITHIN, self.empty_slot()).await.map_err(|_| Failure::NoSlot)?;
+        self.begin(slot, stage, Ahead::No, Share::Full)
+    }
+
+    async fn empty_slot(&self) -> Slot {
+        loop {
+            let notified = self.emptied.notified();
+            // Somebody may have ended its supervisor while it was empty.
+            while let Some(slot) = self.pop_empty() {
+                if slot.is_alive() {
+                    return slot;
+                }
+            }
+            notified.await;
+        }
+    }
+
+    fn pop_empty(&self) -> Option<Slot> {
+        self.lock().empty.pop()
+    }
+
+    fn take_prepared(&self, stage: &StageSpec<'_>) -> Option<Prepared> {
+        let mut state = self.lock();
+        let shelf = state.shelves.get_mut(&(stage.toolchain.name.clone(), stage.kind))?;
+        if !std::ptr::eq(&*shelf.toolchain, stage.toolchain) {
+            return None;
+        }
+        shelf.demand.note(Instant::now());
+        let (mut taken, mut unusable) = (None, Vec::new());
+        while let Some(prepared) = shelf.ready.pop() {
+            let user = &prepared.plan.user;
+            let wanted = self.planner.plan(stage, user, Ahead::Yes, Path::exists);
+            if !prepared.is_waiting() {
+                unusable.push(prepared);
+            } else if fits(&prepared.plan, &wanted, &self.planner.start(stage, user)) {
+                taken = Some(prepared);
+                break;
+            } else {
+                // All of a shelf are alike.
+                shelf.ready.push(prepared);
+                break;
+            }
+        }
+        let counter = if taken.is_some() { &mut shelf.hits } else { &mut shelf.misses };
+        *counter += 1;
+        drop(state);
+        drop(unusable);
+        self.wanted.notify_one();
+        taken
+    }
+
+    fn begin(
+        &self,
+        slot: Slot,
+        stage: &StageSpec<'_>,
+        ahead: Ahead,
+        share: Share,
+    ) -> Result<Prepared, Failure> {
+        let identity = match self.identities.lease() {
+            Ok(identity) => identity,
+            Err(failure) => {
+                self.give_back(slot);
+                return Err(failure);
+            }
+        };
+        let plan = self.planner.plan(stage, identity.user(), ahead, Path::exists);
+        Prepared::begin(slot, identity, plan, &self.planner.group_limits(stage.limits), share)
+    }
+
+    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot.
+    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made)
+    where
+        Made: Future<Output = Option<Slot>>,
+    {
+        while !self.is_closed() {
+            drop(self.take_unwanted());
+            let Some((key, toolchain)) = self.next_wanted() else {
+                let _ = timeout(LOOK, self.wanted.notified()).await;
+                continue;
+            };
+            let slot = if self.has_all_slots() {
+                self.pop_empty()
+            } else {
+                make().await.inspect(|_| self.lock().slots += 1)
+            };
+            let outcome = match slot {
+                Some(slot) => self.prepare(slot, &toolchain, key.1).await,
+                None => Err(Failure::NoSlot),
+            };
+            self.shelve(&key, &toolchain, outcome);
+        }
+    }
+
+    async fn prepare(
+        &self,
+        slot: Slot,
+        toolchain: &Toolchain,
+        kind: StageKind,
+    ) -> Result<(Prepared, u64), Failure> {
+        let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSlot)?;
+        let mut prepared = self.begin(slot, &stage, Ahead::Yes, Share::Idle)?;
+        prepared.ready(PREPARED_WITHIN).await?;
+        let memory = prepared.group.memory().unwrap_or(GUESSED_MEMORY);
+        Ok((prepared, memory))
+    }
+
+    fn shelve(&self, key: &Key, toolchain: &Arc<Toolchain>, outcome: Result<(Prepared, u64), Failure>) {
+        let mut state = self.lock();
+        let shelf = state.shelves.get_mut(key).filter(|shelf| Arc::ptr_eq(&shelf.toolchain, toolchain));
+        match (shelf, outcome) {
+            (Some(shelf), Ok((prepared, memory))) => {
+                shelf.ready.insert(0, prepared);
+                shelf.memory = memory;
+                shelf.retry_at = None;
+            }
+            (Some(shelf), Err(failure)) => {
+                shelf.retry_at = Some(Instant::now() + RETRY);
+                drop(state);
+                warn!(%failure, language = key.0, stage = key.1.name(), "no sandbox can be prepared for now");
+            }
+            // The languages were read again meanwhile.
+            (None, outcome) => {
+                drop(state);
+                drop(outcome);
+            }
+        }
+    }
+
+    /// What to prepare next: that of which most is missing, if there is room.
+    fn next_wanted(&self) -> Option<(Key, Arc<Toolchain>)> {
+        let (state, now) = (self.lock(), Instant::now());
+        let (count, memory) = state.shelves.values().fold((0, 0), |(count, memory), shelf| {
+            (count + shelf.ready.len(), memory + shelf.memory * shelf.ready.len() as u64)
+        });
+        if count >= self.settings.most() as usize || (self.has_all(&state) && state.empty.is_empty()) {
+            return None;
+        }
+        let missing = |((_, kind), shelf): &(&Key, &Shelf)| {
+            shelf.wanted(*kind, &self.settings, now).saturating_sub(shelf.ready.len())
+        };
+        let (key, shelf) = state
+            .shelves
+            .iter()
+            .filter(|(_, shelf)| shelf.retry_at.is_none_or(|at| at <= now))
+            .filter(|(_, shelf)| memory + shelf.memory <= self.settings.memory.0.bytes())
+            .filter(|entry| missing(entry) > 0)
+            .max_by_key(missing)?;
+        Some((key.clone(), Arc::clone(&shelf.toolchain)))
+    }
+
+    /// What is more than is wanted, or waits for too long, or waits no more.
+    fn take_unwanted(&self) -> Vec<Prepared> {
+        let (mut state, now) = (self.lock(), Instant::now());
+        let mut unwanted = Vec::new();
+        for ((_, kind), shelf) in &mut state.shelves {
+            let wanted = shelf.wanted(*kind, &self.settings, now);
+            let ready = std::mem::take(&mut shelf.ready);
+            for prepared in ready {
+                let is_good = prepared.age() < FRESH && prepared.is_waiting();
+                let shelf_or_not =
+                    if is_good && shelf.ready.len() < wanted { &mut shelf.ready } else { &mut unwanted };
+                shelf_or_not.push(prepared);
+            }
+        }
+        unwanted
+    }
+
+    fn has_all_slots(&self) -> bool {
+        self.has_all(&self.lock())
+    }
+
+    const fn has_all(&self, state: &State) -> bool {
+        state.slots >= self.reserve + self.settings.most() as usize
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
