@@ -505,7 +505,8 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
     if !built.is_dir() {
         fs::create_dir_all(&all)?;
         // Under a name of its own until all of it is there: another test may be doing the same.
-        let building = tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in(&all)?;
+        let building =
+            tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in(&all)?;
         for language in LAUNCHERS {
             succeed(Command::new("sh").arg(from.join(language).join("build.sh")).arg(building.path()))?;
         }
