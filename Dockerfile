@@ -1,5 +1,5 @@
 # One image for both services of compose.yaml: the daemons, the command line tool and four toolchains.
-# The page is in it if it was built before (webd/web/dist).
+# The page is in it if it was built before (make web).
 
 # Anything Debian-like with Rust and apt.
 ARG BUILDER=docker.io/library/rust:1-bookworm
@@ -18,7 +18,7 @@ RUN scripts/languages.sh /image/usr/lib/executor/languages \
     && install -Dt /image/usr/lib/executor target/release/executor-sandbox \
     && install -Dm 644 -t /image/etc/executor systemd/etc/*.toml \
     && mkdir -p /image/usr/share/executor \
-    && if [ -d webd/web/dist ]; then cp -r webd/web/dist /image/usr/share/executor/web; fi
+    && if [ -f target/web/index.html ]; then cp -r target/web /image/usr/share/executor/web; fi
 
 FROM ${RUNTIME}
 RUN apt-get update \

@@ -7,19 +7,19 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # One after the other, whatever MAKEFLAGS says: tests measure time, and all builds want the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug languages run stop test lint deny advisories unit root corpus corpus-sample \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser deny advisories unit root corpus corpus-sample \
 	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: setup build ## Build, start both daemons, run a program in each language, print the URL
+run: setup build web ## Build, start both daemons, run a program in each language, print the URL
 	$(SUDO) scripts/run.sh $(PORT)
 
 stop: ## End what `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root corpus-sample attacks faults-short soak-short ## Everything that one machine without systemd can show
+test: setup setup-test lint deny unit root browser corpus-sample attacks faults-short soak-short ## Everything that one machine without systemd can show
 
 setup: ## Install what programs and builds need, if it is missing
 	$(SUDO) scripts/setup.sh
@@ -35,9 +35,18 @@ OUT ?= target/languages
 languages: ## Assemble the language files in OUT
 	scripts/languages.sh $(OUT)
 
-lint: ## Formatting and clippy
+WEB := webd/web
+$(WEB)/node_modules: $(WEB)/package.json $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund
+	touch $@
+
+web: $(WEB)/node_modules ## Build the page in target/web
+	cd $(WEB) && npm run build
+
+lint: $(WEB)/node_modules ## Formatting, clippy and eslint
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cd $(WEB) && npm run lint
 
 deny: ## Licences, sources and duplicates of dependencies
 	cargo deny --locked check bans licenses sources
@@ -45,8 +54,9 @@ deny: ## Licences, sources and duplicates of dependencies
 advisories: ## Known vulnerabilities of dependencies; needs the advisory database's network
 	cargo deny --locked check advisories
 
-unit: ## Tests that need nothing but a compiler
+unit: $(WEB)/node_modules ## Tests that need nothing but compilers
 	cargo test --workspace --locked --exclude sandbox --exclude e2e
+	cd $(WEB) && npm run unit
 
 debug: ## A build for tests
 	cargo build --workspace --locked
@@ -56,6 +66,9 @@ AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" 
 
 root: debug ## Tests with real sandboxes, daemons and compilers; needs root
 	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
+
+browser: debug web ## The page in a real Chromium before real daemons; needs root
+	cd $(WEB) && $(AS_ROOT) npm run browser
 
 CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
 corpus-sample: debug ## A fixed sample of the corpus of real programs, where there is one

@@ -18,7 +18,7 @@ install -m 755 "$here/target/release/executord" "$here/target/release/webd" "$he
     "$here/target/release/executor-sandbox" "$installed"
 cp -r "$here/target/languages" "$installed/languages"
 chmod -R a+rX "$installed"
-[ -d "$here/webd/web/dist" ] && cp -r "$here/webd/web/dist" "$installed/web"
+cp -r "$here/target/web" "$installed/web"
 
 cat >"$state/executord.toml" <<EOF
 helper = "$installed/executor-sandbox"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, cc, javac, and for the page what `webd/web` needs.
+# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, cc and javac. The page is what `make web` built.
 set -eu
 out=${1:?usage: package.sh OUTDIR [REVISION]}
 revision=${2:-1}
@@ -28,11 +28,11 @@ for build in executord/languages/*/build.sh; do
 done
 # Made beforehand for the Go and the JDK of this host, which are not those of the host where the package goes.
 rm -rf "$stage/files/lib/executor/languages/go/cache" "$stage/files/lib/executor/languages/java"/*.jsa
-if [ -d webd/web/dist ]; then
+if [ -f target/web/index.html ]; then
     mkdir -p "$stage/files/share/executor"
-    cp -r webd/web/dist "$stage/files/share/executor/web"
+    cp -r target/web "$stage/files/share/executor/web"
 else
-    echo "warning: webd/web/dist is not built; the package has no page" >&2
+    echo "warning: the page is not built (make web); the package has none" >&2
 fi
 for page in docs/man/*.[18]; do
     section=${page##*.}

@@ -47,6 +47,8 @@ pub struct Config {
     pub web: PathBuf,
     /// Pages of these origins may use the API from a browser; `"*"` alone means of any.
     pub allowed_origins: Vec<Origin>,
+    /// Pages of these origins may show ours within them, with `?embed=1`; `"*"` means any.
+    pub embed_origins: Vec<Origin>,
     /// If not empty, requests for other hosts are refused (against DNS rebinding).
     pub allowed_hosts: Vec<String>,
     /// Proxies whose `X-Forwarded-For` is believed.
@@ -88,6 +90,7 @@ impl Default for Config {
             socket: protocol::DEFAULT_SOCKET.into(),
             web: "/usr/share/executor/web".into(),
             allowed_origins: Vec::new(),
+            embed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: NonZeroUsize::MIN.saturating_add(1023),

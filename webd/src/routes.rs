@@ -51,7 +51,7 @@ impl Front {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let budget = Budget::new(config.max_memory_bytes.get());
-        let files = StaticFiles::new(&config.web);
+        let files = StaticFiles::new(&config.web, &config.embed_origins);
         Self { config, metrics: Metrics::default(), budget, files }
     }
 
@@ -105,5 +105,5 @@ async fn metrics(State(front): State<Arc<Front>>) -> Response {
 }
 
 async fn page(State(front): State<Arc<Front>>, request: Request) -> Response {
-    front.files.clone().serve(request).await
+    front.files.serve(&request)
 }

@@ -85,10 +85,12 @@ async fn heads_are_bounded() {
 
 #[tokio::test]
 async fn paths_stay_inside() {
-    let world = world(|_| hello()).await;
-    std::fs::write(world.directory.path().join("secret"), "secret").unwrap();
-    std::fs::create_dir(world.directory.path().join("web")).unwrap();
-    std::fs::write(world.directory.path().join("web/a.txt"), "a").unwrap();
+    let page = |config: &mut webd::Config| {
+        std::fs::create_dir(&config.web).unwrap();
+        std::fs::write(config.web.join("a.txt"), "a").unwrap();
+        std::fs::write(config.web.with_file_name("secret"), "secret").unwrap();
+    };
+    let world = world_with(page, |_| hello()).await;
     assert_eq!(world.get("/a.txt").await.text(), "a");
     for path in [
         "/../secret",

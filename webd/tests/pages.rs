@@ -5,7 +5,9 @@
 
 mod support;
 
-use support::{hello, world, world_with};
+use std::path::Path;
+
+use support::{World, hello, world, world_with};
 use webd::config::Origin;
 
 #[tokio::test]
@@ -76,27 +78,89 @@ async fn without_a_built_page_there_is_a_word_about_it() {
     let answer = world.get("/").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(answer.text().contains("npm run build"));
+    assert!(answer.text().contains("make web"));
+}
+
+/// A page as the build makes it: a document, and files whose names carry a hash of what is in them.
+fn build_page(web: &Path) {
+    std::fs::create_dir_all(web.join("assets")).unwrap();
+    std::fs::write(web.join("index.html"), "<h1>page</h1>").unwrap();
+    std::fs::write(web.join("assets/main-1a2b.js"), "plain").unwrap();
+    std::fs::write(web.join("assets/main-1a2b.js.br"), "brotli").unwrap();
+    std::fs::write(web.join("assets/main-1a2b.js.gz"), "gzip").unwrap();
+}
+
+async fn world_with_page(embedders: &[&str]) -> World {
+    let embedders = embedders.iter().map(|origin| Origin::try_from((*origin).to_owned()).unwrap()).collect();
+    world_with(
+        |config| {
+            config.embed_origins = embedders;
+            build_page(&config.web);
+        },
+        |_| vec![],
+    )
+    .await
 }
 
 #[tokio::test]
 async fn the_built_page_is_served() {
-    let world = world(|_| vec![]).await;
-    let web = world.directory.path().join("web");
-    std::fs::create_dir_all(web.join("assets")).unwrap();
-    std::fs::write(web.join("index.html"), "<h1>page</h1>").unwrap();
-    std::fs::write(web.join("assets/main-1a2b.js"), "1").unwrap();
+    let world = world_with_page(&[]).await;
     let page = world.get("/").await;
     assert_eq!((page.status, page.text().as_str()), (200, "<h1>page</h1>"));
-    assert_eq!(page.header("content-type"), Some("text/html"));
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let policy = page.header("content-security-policy").unwrap();
-    assert!(policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"));
+    for directive in ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"] {
+        assert!(policy.split("; ").any(|one| one == directive), "{policy}");
+    }
+    assert!(page.header("permissions-policy").unwrap().contains("camera=()"));
     let script = world.get("/assets/main-1a2b.js").await;
-    assert_eq!(script.header("content-type"), Some("text/javascript"));
+    assert_eq!(script.text(), "plain");
+    assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
     assert_eq!(world.get("/assets/other.js").await.code(), "not_found");
     assert_eq!(world.get("/assets").await.status, 404);
+    assert_eq!(world.request("POST", "/", &[], b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_file_comes_in_the_best_encoding_that_is_taken() {
+    let world = world_with_page(&[]).await;
+    for (accepted, encoding, content) in [
+        ("gzip, deflate, br", Some("br"), "brotli"),
+        ("gzip", Some("gzip"), "gzip"),
+        ("br;q=0, gzip", Some("gzip"), "gzip"),
+        ("identity", None, "plain"),
+    ] {
+        let header = format!("Accept-Encoding: {accepted}");
+        let script = world.request("GET", "/assets/main-1a2b.js", &[&header], b"").await;
+        assert_eq!((script.header("content-encoding"), script.text().as_str()), (encoding, content));
+        assert_eq!(script.header("vary"), Some("accept-encoding"));
+        assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
+    }
+}
+
+#[tokio::test]
+async fn what_a_browser_has_is_not_sent_again() {
+    let world = world_with_page(&[]).await;
+    let tag = world.get("/").await.header("etag").unwrap().to_owned();
+    for (known, status) in [(tag.clone(), 304), (format!("W/{tag}"), 304), ("\"other\"".to_owned(), 200)] {
+        let header = format!("If-None-Match: {known}");
+        let page = world.request("GET", "/", &[&header], b"").await;
+        assert_eq!((page.status, page.header("etag")), (status, Some(&*tag)), "{known}");
+        assert_eq!(page.text().is_empty(), status == 304);
+        assert_eq!(page.header("cache-control"), Some("no-cache"));
+    }
+}
+
+#[tokio::test]
+async fn other_sites_show_the_page_only_where_they_are_named() {
+    let says = |page: &support::Answer| page.header("content-security-policy").unwrap().to_owned();
+    let alone = world_with_page(&[]).await;
+    assert!(says(&alone.get("/?embed=1").await).contains("frame-ancestors 'none'"));
+    let world = world_with_page(&["https://blog.example"]).await;
+    assert!(says(&world.get("/?lang=c&embed=1").await).contains("frame-ancestors https://blog.example;"));
+    assert!(says(&world.get("/").await).contains("frame-ancestors 'none'"));
 }
 
 #[tokio::test]

@@ -1,0 +1,138 @@
+import { KeyCode, KeyMod, MarkerSeverity, Uri, editor } from "monaco-editor/editor";
+import EditorWorker from "monaco-editor/editor/editor.worker?worker";
+import type { Problem } from "../run/problems";
+import type { Editor, EditorEvents, OpenFile } from "./editor";
+import "./features";
+import "./languages";
+import { MONACO_THEMES, defineThemes } from "./themes";
+
+const OWNER = "executor";
+
+self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
+defineThemes();
+
+/** Monaco, without any language service. */
+export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor {
+  const widget = editor.create(parent, {
+    model: null,
+    automaticLayout: true,
+    fontFamily: getComputedStyle(parent).getPropertyValue("--mono"),
+    fontSize: 14,
+    lineHeight: 22,
+    fontLigatures: false,
+    padding: { top: 14, bottom: 14 },
+    minimap: { enabled: false },
+    scrollBeyondLastLine: false,
+    smoothScrolling: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    overviewRulerBorder: false,
+    hideCursorInOverviewRuler: true,
+    lineNumbersMinChars: 3,
+    lineDecorationsWidth: 12,
+    renderLineHighlightOnlyWhenFocus: true,
+    fixedOverflowWidgets: true,
+    stickyScroll: { enabled: false },
+    quickSuggestions: false,
+    suggestOnTriggerCharacters: false,
+    wordBasedSuggestions: "currentDocument",
+    tabFocusMode: false,
+    bracketPairColorization: { enabled: false },
+    folding: false,
+    // Text that turns other text round, or hides it, is shown for what it is.
+    renderControlCharacters: true,
+    // Each of these would start the worker for every program.
+    links: false,
+    colorDecorators: false,
+    defaultColorDecorators: "never",
+    scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false },
+  });
+  widget.addCommand(KeyMod.CtrlCmd | KeyCode.Enter, events.run);
+  leaveByEscape(widget);
+  const models = new Map<string, editor.ITextModel>();
+
+  function modelOf({ name, content }: OpenFile, mode: string): editor.ITextModel {
+    const known = models.get(name);
+    if (known) return known;
+    const model = editor.createModel(
+      content,
+      mode,
+      Uri.from({ scheme: "program", path: `/${name}` }),
+    );
+    model.onDidChangeContent(() => events.changed(name, model.getValue()));
+    models.set(name, model);
+    return model;
+  }
+
+  function close(name: string): void {
+    models.get(name)?.dispose();
+    models.delete(name);
+  }
+
+  return {
+    open(files, active, mode, indent) {
+      for (const name of [...models.keys()]) {
+        if (!files.some((file) => file.name === name)) close(name);
+      }
+      for (const file of files) {
+        const model = modelOf(file, mode);
+        if (model.getValue() !== file.content) model.setValue(file.content);
+        if (model.getLanguageId() !== mode) editor.setModelLanguage(model, mode);
+        model.updateOptions({ tabSize: indent, insertSpaces: mode !== "go" });
+      }
+      const model = models.get(active) ?? null;
+      if (widget.getModel() !== model) widget.setModel(model);
+      widget.updateOptions({ ariaLabel: `Code of ${active}. Escape, then Tab leaves the editor.` });
+    },
+    mark(problems) {
+      for (const [name, model] of models) {
+        const own = problems.filter((problem) => problem.file === name);
+        editor.setModelMarkers(
+          model,
+          OWNER,
+          own.map((problem) => marker(model, problem)),
+        );
+      }
+    },
+    goTo(line, column) {
+      widget.setPosition({ lineNumber: line, column });
+      widget.revealLineInCenterIfOutsideViewport(line);
+      widget.focus();
+    },
+    focus: () => widget.focus(),
+    dress: (theme) => editor.setTheme(MONACO_THEMES[theme]),
+    dispose() {
+      widget.dispose();
+      for (const name of [...models.keys()]) close(name);
+    },
+  };
+}
+
+/** The word at the place, or the whole line if there is none. */
+function marker(model: editor.ITextModel, problem: Problem): editor.IMarkerData {
+  const line = Math.min(problem.line, model.getLineCount());
+  const word = model.getWordAtPosition({ lineNumber: line, column: problem.column });
+  const whole = {
+    startColumn: model.getLineFirstNonWhitespaceColumn(line) || 1,
+    endColumn: model.getLineMaxColumn(line),
+  };
+  const columns =
+    word && problem.column > 1
+      ? { startColumn: word.startColumn, endColumn: word.endColumn }
+      : whole;
+  return {
+    ...columns,
+    startLineNumber: line,
+    endLineNumber: line,
+    message: problem.message,
+    severity: problem.severity === "error" ? MarkerSeverity.Error : MarkerSeverity.Warning,
+  };
+}
+
+/** Tab indents; after Escape it leaves, for those who have no mouse. */
+function leaveByEscape(widget: editor.IStandaloneCodeEditor): void {
+  const tabLeaves = (leaves: boolean) => widget.updateOptions({ tabFocusMode: leaves });
+  widget.onKeyDown((event) => {
+    if (event.keyCode === KeyCode.Escape) tabLeaves(true);
+    else if (event.keyCode !== KeyCode.Tab && event.keyCode !== KeyCode.Shift) tabLeaves(false);
+  });
+  widget.onDidBlurEditorWidget(() => tabLeaves(false));
+}

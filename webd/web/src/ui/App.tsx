@@ -1,0 +1,45 @@
+import { announcement } from "../workbench/announce";
+import { runProgram, stop } from "../workbench/running";
+import { split } from "../workbench/settings";
+import { EditorPane } from "./EditorPane";
+import { FileTabs } from "./FileTabs";
+import { Footer } from "./Footer";
+import { Header } from "./Header";
+import { InputPanel } from "./InputPanel";
+import { Notices } from "./Notices";
+import { ResultPane } from "./ResultPane";
+import { Splitter } from "./Splitter";
+
+const EMBEDDED = new URLSearchParams(location.search).get("embed") === "1";
+
+export function App() {
+  return (
+    <div class={EMBEDDED ? "app embedded" : "app"} onKeyDown={shortcuts}>
+      <Header embedded={EMBEDDED} />
+      <Notices />
+      <main class="panes" style={{ "--split": `${split.value}%` }}>
+        <section class="source" aria-label="Program">
+          <FileTabs />
+          <EditorPane />
+          <InputPanel />
+        </section>
+        <Splitter />
+        <ResultPane />
+      </main>
+      {!EMBEDDED && <Footer />}
+      <div class="unseen" role="status" aria-live="polite">
+        {announcement}
+      </div>
+    </div>
+  );
+}
+
+/** Wherever the focus is; the editors and the terminal take what is theirs first. */
+function shortcuts(event: KeyboardEvent) {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) {
+    event.preventDefault();
+    void runProgram();
+  } else if (event.key === "Escape" && event.shiftKey) {
+    stop();
+  }
+}

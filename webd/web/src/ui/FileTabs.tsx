@@ -1,0 +1,76 @@
+import { useState } from "preact/hooks";
+import { wrongName } from "../program/program";
+import { addFile, removeFile, renameFile } from "../workbench/editing";
+import { activeFile, notice, program } from "../workbench/state";
+import { Icon } from "./Icon";
+
+export function FileTabs() {
+  const [renaming, setRenaming] = useState<string | null>(null);
+  const files = program.value?.files ?? [];
+  return (
+    <div class="tabs">
+      <div class="tab-list" role="group" aria-label="Files">
+        {files.map(({ name }) => {
+          const active = name === activeFile.value;
+          if (renaming === name)
+            return <NameField key={name} name={name} onDone={() => setRenaming(null)} />;
+          return (
+            <span key={name} class={active ? "tab active" : "tab"}>
+              <button
+                type="button"
+                class="tab-name"
+                aria-pressed={active}
+                title={active ? "Rename: click again or press F2" : name}
+                onClick={() => (active ? setRenaming(name) : (activeFile.value = name))}
+                onKeyDown={(event) => event.key === "F2" && setRenaming(name)}
+              >
+                {name}
+              </button>
+              {files.length > 1 && (
+                <button
+                  type="button"
+                  class="tab-close"
+                  aria-label={`Remove ${name}`}
+                  onClick={() => removeFile(name)}
+                >
+                  <Icon name="close" />
+                </button>
+              )}
+            </span>
+          );
+        })}
+      </div>
+      <button type="button" class="quiet small" aria-label="Add a file" onClick={addFile}>
+        <Icon name="plus" />
+      </button>
+    </div>
+  );
+}
+
+function NameField({ name, onDone }: { name: string; onDone: () => void }) {
+  const keep = (next: string) => {
+    const others =
+      program.value?.files.map((file) => file.name).filter((one) => one !== name) ?? [];
+    const wrong = wrongName(next, others);
+    if (wrong) notice.value = wrong;
+    else if (next !== name) renameFile(name, next);
+    onDone();
+  };
+  return (
+    <input
+      class="tab-field"
+      aria-label={`New name of ${name}`}
+      defaultValue={name}
+      size={Math.max(8, name.length)}
+      ref={(field) => field?.focus()}
+      onBlur={(event) => keep(event.currentTarget.value.trim())}
+      onKeyDown={(event) => {
+        if (event.key === "Enter") event.currentTarget.blur();
+        if (event.key === "Escape") {
+          event.currentTarget.value = name;
+          event.currentTarget.blur();
+        }
+      }}
+    />
+  );
+}

@@ -1,0 +1,48 @@
+import { busy, caseRows, program, resultTab } from "../workbench/state";
+import { CasesPane } from "./CasesPane";
+import { OutputPane } from "./OutputPane";
+
+/** What came of it: the output of the program, and the verdicts on its cases. */
+export function ResultPane() {
+  const tab = resultTab.value;
+  return (
+    <section class="result" aria-label="Result" aria-busy={busy.value}>
+      <div class="tabs" role="group" aria-label="Result">
+        <Tab name="output" label="Output" />
+        <Tab name="cases" label={`Tests${counts()}`} />
+      </div>
+      {/* Both stay: output goes on while the other is looked at. */}
+      <div class="result-body" hidden={tab !== "output"}>
+        <OutputPane />
+      </div>
+      <div class="result-body" hidden={tab !== "cases"}>
+        <CasesPane />
+      </div>
+    </section>
+  );
+}
+
+function counts(): string {
+  const all = program.value?.cases.length ?? 0;
+  if (all === 0) return "";
+  const passed = caseRows.value.filter(
+    (row) => row !== null && row !== "running" && row.verdict.tone === "good",
+  );
+  return passed.length === 0 ? ` ${all}` : ` ${passed.length}/${all}`;
+}
+
+function Tab({ name, label }: { name: "output" | "cases"; label: string }) {
+  const active = resultTab.value === name;
+  return (
+    <span class={active ? "tab active" : "tab"}>
+      <button
+        type="button"
+        class="tab-name"
+        aria-pressed={active}
+        onClick={() => (resultTab.value = name)}
+      >
+        {label}
+      </button>
+    </span>
+  );
+}

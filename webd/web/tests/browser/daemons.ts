@@ -1,0 +1,209 @@
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  rmdirSync,
+  writeFileSync,
+} from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+
+const CHECKOUT = resolve(import.meta.dirname, "../../../..");
+const PAGE = join(CHECKOUT, "target/web");
+/** Where cargo puts a build for tests. */
+const BINARIES = process.env["EXECUTOR_BIN_DIR"] ?? join(CHECKOUT, "target/debug");
+/** Whom webd runs as. */
+const USER = [
+  "--reuid=nobody",
+  "--regid=nogroup",
+  "--clear-groups",
+  "--inh-caps=-all",
+  "--bounding-set=-all",
+  "--no-new-privs",
+];
+/** User ids of one pair of daemons, far from those of a real installation and of other tests. */
+const UIDS = 256;
+const FIRST_UID = 0x60000000 + ((process.pid % 0x8000) * 64 + 40) * UIDS;
+/** How long a daemon may take to come up or to end. */
+const PATIENCE_MS = 30_000;
+
+export interface Settings {
+  slots: number;
+  queue: number;
+  /** More lines of webd's configuration. */
+  webd?: string;
+}
+
+let started = 0;
+
+/** executord and webd in a directory of their own, on a port of their own; ended by pid. */
+export class Daemons {
+  private executord: ChildProcess | null = null;
+  private webd: ChildProcess | null = null;
+  private constructor(
+    private readonly directory: string,
+    private readonly port: number,
+    private readonly cgroup: string,
+  ) {}
+
+  static async start({ slots, queue, webd = "" }: Settings): Promise<Daemons> {
+    if (process.getuid?.() !== 0) throw new Error("executord needs root, and so do these tests");
+    const directory = mkdtempSync(join(tmpdir(), "executor-page-"));
+    chmodSync(directory, 0o711);
+    installLanguages(join(directory, "languages"));
+    const first = FIRST_UID + started++ * UIDS;
+    const cgroup = `executor-page-${first}`;
+    const configuration = [
+      `runtime_directory = "${directory}/run"`,
+      `languages = ["${directory}/languages"]`,
+      `helper = "${BINARIES}/executor-sandbox"`,
+      `webd_user = "nobody"`,
+      `cgroup = "${cgroup}"`,
+      `userdb = "off"`,
+      `slots = ${slots}`,
+      `queue = ${queue}`,
+      `uids = { first = ${first}, last = ${first + UIDS - 1} }`,
+      `socket = { path = "${directory}/run/executord.sock", group = "nogroup" }`,
+    ];
+    writeFileSync(join(directory, "executord.toml"), configuration.join("\n"));
+    writeFileSync(join(directory, "webd.toml"), webd);
+    // Where the checkout is closed to nobody, copies are not.
+    copyFileSync(join(BINARIES, "webd"), join(directory, "webd"));
+    execFileSync("cp", ["-r", PAGE, join(directory, "web")]);
+    execFileSync("chmod", ["-R", "a+rX", join(directory, "web")]);
+    const daemons = new Daemons(directory, await freePort(), cgroup);
+    await daemons.startExecutord();
+    await daemons.startWebd();
+    return daemons;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async startExecutord(): Promise<void> {
+    this.executord = this.spawn("executord", join(BINARIES, "executord"), [
+      "--config",
+      join(this.directory, "executord.toml"),
+    ]);
+    if (this.webd) await this.untilReady();
+  }
+
+  async startWebd(): Promise<void> {
+    const own = (name: string) => join(this.directory, name);
+    const webd = [
+      own("webd"),
+      "--config",
+      own("webd.toml"),
+      "--listen",
+      `127.0.0.1:${this.port}`,
+      "--socket",
+      own("run/executord.sock"),
+      "--web",
+      own("web"),
+    ];
+    this.webd = this.spawn("webd", "setpriv", [...USER, "--", ...webd]);
+    await this.untilReady();
+  }
+
+  async stopWebd(): Promise<void> {
+    await end(this.webd);
+    this.webd = null;
+  }
+
+  async stop(): Promise<void> {
+    await end(this.webd);
+    await end(this.executord);
+    for (const group of groups(this.cgroup)) {
+      try {
+        rmdirSync(group);
+      } catch {
+        // What is not empty is not ours to remove.
+      }
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  log(): string {
+    return ["executord", "webd"]
+      .map(
+        (name) =>
+          `--- ${name}:\n${readFileSync(join(this.directory, `${name}.log`), "utf8").slice(-4000)}`,
+      )
+      .join("\n");
+  }
+
+  private spawn(name: string, command: string, words: string[]): ChildProcess {
+    const log = openSync(join(this.directory, `${name}.log`), "a");
+    return spawn(command, words, {
+      stdio: ["ignore", log, log],
+      env: { ...process.env, NO_COLOR: "1" },
+    });
+  }
+
+  private async untilReady(): Promise<void> {
+    for (const until = Date.now() + PATIENCE_MS; Date.now() < until;) {
+      const answer = await fetch(`${this.origin}/readyz`).catch(() => null);
+      if (answer?.ok) return;
+      for (const daemon of [this.executord, this.webd]) {
+        if (daemon && daemon.exitCode !== null) throw new Error(`a daemon ended\n${this.log()}`);
+      }
+      await pause(50);
+    }
+    throw new Error(`the daemons do not answer\n${this.log()}`);
+  }
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}
+
+/** The language files, and the launchers that are built beside them. */
+function installLanguages(to: string): void {
+  const from = join(CHECKOUT, "executord/languages");
+  mkdirSync(to);
+  for (const file of readdirSync(from)) {
+    if (file.endsWith(".toml")) copyFileSync(join(from, file), join(to, file));
+  }
+  for (const language of ["java", "typescript"])
+    execFileSync("sh", [join(from, language, "build.sh"), to]);
+}
+
+/** SIGTERM, and SIGKILL if that does not help. */
+async function end(daemon: ChildProcess | null): Promise<void> {
+  if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return;
+  const gone = new Promise((done) => daemon.once("exit", done));
+  daemon.kill("SIGTERM");
+  if ((await Promise.race([gone, pause(PATIENCE_MS).then(() => "late")])) === "late")
+    daemon.kill("SIGKILL");
+  await gone;
+}
+
+function groups(name: string): string[] {
+  const found = execFileSync(
+    "find",
+    ["/sys/fs/cgroup", "-maxdepth", "6", "-depth", "-path", `*/${name}*`, "-type", "d"],
+    { encoding: "utf8" },
+  );
+  return found.split("\n").filter((path) => path !== "");
+}
+
+/** Nobody listens there in this moment. */
+function freePort(): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer();
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => {
+        done(port);
+      });
+    });
+  });
+}
