@@ -13,6 +13,7 @@ RUN cargo build --release --locked -p executord -p sandbox -p webd -p cli
 # Where the package puts them; see executord/Cargo.toml.
 RUN scripts/languages.sh /image/usr/lib/executor/languages \
     && rm -rf /image/usr/lib/executor/languages/go/cache /image/usr/lib/executor/languages/java/*.jsa \
+        /image/usr/lib/executor/languages/cpp/recorded \
     && install -Dt /image/usr/sbin target/release/executord target/release/webd \
     && install -Dt /image/usr/bin target/release/executor \
     && install -Dt /image/usr/lib/executor target/release/executor-sandbox \
@@ -28,7 +29,7 @@ RUN apt-get update \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
     && install -d -m 750 -g executor /run/executor
 COPY --from=build /image/ /
-RUN /usr/lib/executor/languages/java/archive
+RUN /usr/lib/executor/languages/java/archive && /usr/lib/executor/languages/cpp/record
 # As webd: what faces the network is what runs unless somebody says otherwise.
 USER executor-webd
 EXPOSE 3000

@@ -27,7 +27,8 @@ for build in executord/languages/*/build.sh; do
     "$build" "$stage/files/lib/executor/languages"
 done
 # Made beforehand for the Go and the JDK of this host, which are not those of the host where the package goes.
-rm -rf "$stage/files/lib/executor/languages/go/cache" "$stage/files/lib/executor/languages/java"/*.jsa
+rm -rf "$stage/files/lib/executor/languages/go/cache" "$stage/files/lib/executor/languages/java"/*.jsa \
+    "$stage/files/lib/executor/languages/cpp/recorded"
 if [ -f target/web/index.html ]; then
     mkdir -p "$stage/files/share/executor"
     cp -r target/web "$stage/files/share/executor/web"

@@ -1,0 +1,198 @@
+//! What is compiled sooner is the same: the same program, and the same words of the compiler.
+
+#![forbid(unsafe_code)]
+
+use e2e::corpus;
+use e2e::daemons::{Daemons, Settings};
+use regex::Regex;
+use serde_json::{Value, json};
+
+/// Of the corpus of real programs, so many are compiled both ways, where there is a corpus.
+const SAMPLE: usize = 24;
+
+/// C++ as `g++` alone compiles it.
+fn plain() -> String {
+    let file = include_str!("../../executord/languages/cpp.toml");
+    let plain = file
+        .replace("name = \"cpp\"", "name = \"plain\"")
+        .replace("    \"{launcher}/compile\",\n", "")
+        .replace("aliases = [", "aliases = [] #");
+    assert!(!plain.contains("launcher}"), "the command of C++ begins in another way");
+    plain
+}
+
+/// C++ that cannot be compiled by `g++` alone.
+fn never_plain() -> String {
+    let file = include_str!("../../executord/languages/cpp.toml");
+    let never = file
+        .replace("name = \"cpp\"", "name = \"never-plain\"")
+        .replace("    \"g++\", ", "    \"g++-that-nobody-has\", ")
+        .replace("aliases = [", "aliases = [] #");
+    assert!(never.contains("nobody"), "the command of C++ begins in another way");
+    never
+}
+
+async fn start() -> Daemons {
+    let settings = Settings {
+        languages: vec![("plain", plain()), ("never-plain", never_plain())],
+        launchers: vec![("never-plain", "cpp".into())],
+        ..Settings::default()
+    };
+    Daemons::start(&settings).await.expect("both daemons come up")
+}
+
+/// An answer without what differs from one execution to the next: times, its name, and what the compiler calls its
+/// scratch files.
+fn comparable(mut answer: Value) -> Value {
+    fn forget(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| name != "usage" && name != "id");
+                fields.values_mut().for_each(forget);
+            }
+            Value::Array(items) => items.iter_mut().for_each(forget),
+            Value::String(text) => {
+                let scratch = Regex::new("/tmp/cc[A-Za-z0-9]{6}").expect("a pattern");
+                *text = scratch.replace_all(text, "/tmp/cc").into_owned();
+            }
+            _ => {}
+        }
+    }
+    forget(&mut answer);
+    answer
+}
+
+/// The answer, which is the same both ways.
+async fn both(daemons: &Daemons, mut request: Value) -> Value {
+    let mut answers = Vec::new();
+    for language in ["plain", "cpp"] {
+        request["language"] = language.into();
+        answers.push(comparable(daemons.execute(&request).await));
+    }
+    assert_eq!(answers[0], answers[1], "{request}");
+    answers.remove(0)
+}
+
+#[tokio::test]
+async fn it_is_what_compiles() {
+    let daemons = start().await;
+    let f =
+        "#include <vector>\n#include <iostream>\nvoid f() { std::vector v{1, 2}; std::cout << v.size(); }";
+    let files = json!([
+        { "name": "main.cpp", "content": "#include <bits/stdc++.h>\nvoid f();\nint main() { f(); std::cout << 1; }" },
+        { "name": "f.cc", "content": f },
+        { "name": "g.cxx", "content": "int g() { return 1; }" },
+    ]);
+    let answer = daemons.execute(&json!({ "language": "never-plain", "files": files })).await;
+    assert_eq!((&answer["status"], &answer["output"]), (&"ok".into(), &"21".into()), "{answer}");
+    let refused =
+        json!({ "language": "never-plain", "code": "#include <iostream>\nint main() { return x; }" });
+    let answer = daemons.execute(&refused).await;
+    assert_eq!(answer["output"], "g++-that-nobody-has: No such file or directory\n", "{answer}");
+}
+
+#[tokio::test]
+async fn headers_compiled_beforehand_change_no_program() {
+    let daemons = start().await;
+    for code in [
+        // Everything that may stand before and between headers.
+        "// a\n/* b\n */ #include <iostream> // c\n\n # include <vector> /* d */\n\
+         int main() { std::vector v{1, 2}; std::cout << v.size() << __LINE__ << __FILE__ << __INCLUDE_LEVEL__; }",
+        "#include <iostream>\r\n#include <string>\r\nint main() { std::string s{\"x\"}; std::cout << s; }\r\n",
+        // Included twice, and in another order.
+        "#include <vector>\n#include <algorithm>\n#include <iostream>\n#include <algorithm>\n\
+         int main() { std::vector v{2, 1}; std::ranges::sort(v); std::cout << v[0] << std::endl; }",
+        // A macro, a pragma, a condition or a file of one's own before a header counts in it.
+        "#define NDEBUG\n#include <cassert>\n#include <iostream>\nint main() { assert(false); std::cout << 1; }",
+        "#include <cstdio>\n#define NDEBUG\n#include <cassert>\nint main() { assert(false); std::puts(\"1\"); }",
+        "#define _GLIBCXX_DEBUG\n#include <vector>\n#include <iostream>\n\
+         int main() { std::cout << sizeof(std::vector<int>::iterator); }",
+        "#pragma GCC optimize(\"O0\")\n#include <iostream>\nint main() { std::cout << 1; }",
+        "#if 0\n#include <iostream>\n#endif\n#include <cstdio>\nint main() { std::puts(\"1\"); }",
+        "#include \"own.h\"\n#include <iostream>\nint main() { std::cout << OWN; }",
+        "/* \\\n */ #include <iostream>\nint main() { std::cout << 1; }",
+        "/* *\\\n/ #include <cstdio>\n/* */\nint main() { std::puts(\"1\"); }",
+        "// \\\n#include <iostream>\n#include <cstdio>\nint main() { std::puts(\"1\"); }",
+        // Names of one's own that a header has too.
+        "#include <iostream>\nint count, distance, y1; int main() { std::cout << count + distance + y1; }",
+        "#include <bits/stdc++.h>\nusing namespace std;\nint main() { map<string, int> m; cout << ++m[\"a\"]; }",
+        // Specialisations and overloads that come after what uses them.
+        "#include <iostream>\n#include <functional>\nstruct T { int v; };\n\
+         template <> struct std::hash<T> { size_t operator()(T t) const { return t.v; } };\n\
+         std::ostream& operator<<(std::ostream& o, T t) { return o << t.v; }\n\
+         int main() { std::cout << T{3} << std::hash<T>{}(T{4}); }",
+        // What is thrown through code that was instantiated elsewhere, and how it ends.
+        "#include <iostream>\n#include <vector>\nint main() { std::vector<int> v; std::cout << v.at(1); }",
+        "#include <iostream>\nint main() { std::cerr << 1; std::cout << 2; return 3; }",
+        "#include <iostream>\nint main() { int* volatile p = nullptr; std::cout << *p; }",
+        "#include <cmath>\n#include <iomanip>\n#include <iostream>\n\
+         int main() { double x = 0.1; for (int i = 0; i < 50; i++) x = std::sin(x) * 3.7 + std::fma(x, x, 1e-3);\n\
+         std::cout << std::setprecision(17) << x; }",
+    ] {
+        let files = json!([{ "name": "main.cpp", "content": code }, { "name": "own.h", "content": "#define OWN 7\n" }]);
+        let answer = both(&daemons, json!({ "files": files })).await;
+        assert_ne!(answer["status"], "compile_error", "{code}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn compilers_say_the_same() {
+    let daemons = start().await;
+    let main = |code: &str| json!({ "files": [{ "name": "main.cpp", "content": code }] });
+    for code in [
+        "#include <iostream>\nint main() { std::cout << undeclared; }",
+        "#include <iostream>\nint main() { std::cout << 1 }",
+        "#include <iostream>\nstruct T {};\nint main() { std::cout << T{}; }",
+        "#include <vector>\n#include <iostream>\nint main() { std::vector<int> v; v.push_back(\"x\"); }",
+        "#include <algorithm>\n#include <list>\nint main() { std::list<int> l; std::sort(l.begin(), l.end()); }",
+        "#include <iostream>\n#include <no-such-header>\nint main() {}",
+        "#include <iostream>\n#error no\n",
+        "#include <iostream>\nint missing();\nint main() { return missing(); }",
+        "#include <iostream>\nint main() { return 0; }\nint main() { return 1; }",
+        "#include <iostream>",
+        "",
+        // Warnings, with which a program runs.
+        "#include <iostream>\n#warning careful\nint main() { std::cout << 1; }",
+        "#include <iostream>\nint f() {}\nint main() { std::cout << 1 / 0; }",
+        "#include <iostream>\nint main() { char c = 300; std::cout << (int)c; }",
+        "#include <iostream>\n#pragma message \"hello\"\nint main() { std::cout << 1; }",
+    ] {
+        both(&daemons, main(code)).await;
+    }
+    let files = |files: &[(&str, &str)]| {
+        let files = files.iter().map(|(name, content)| json!({ "name": name, "content": content }));
+        json!({ "files": files.collect::<Vec<_>>() })
+    };
+    for several in [
+        &[
+            ("main.cpp", "#include <iostream>\nint f();\nint main() { std::cout << f(); }"),
+            ("f.cc", "#include <vector>\nint f() { return 1; }"),
+        ][..],
+        &[
+            ("main.cpp", "#include <iostream>\nint f();\nint main() { std::cout << f() }"),
+            ("a/f.cxx", "int f() { return x; }"),
+        ],
+        &[("main.cpp", "int f() { return 1; }\nint main() {}"), ("f.cpp", "int f() { return 1; }")],
+        &[
+            ("a/main.cpp", "#include \"b.h\"\n#include <iostream>\nint main() { std::cout << B; }"),
+            ("a/b.h", "#define B 1\n"),
+        ],
+        &[("main.cpp", "#include <iostream>\nint main() { std::cout << 1; }"), ("iostream", "#error mine\n")],
+        &[("program.c", "#include <stdio.h>\nint main() { puts(\"c\"); }")],
+    ] {
+        both(&daemons, files(several)).await;
+    }
+}
+
+#[tokio::test]
+async fn real_programs_are_the_same() {
+    let Ok(mut programs) = corpus::load() else {
+        eprintln!("NOT RUN: there is no corpus of real programs; set EXECUTOR_CORPUS");
+        return;
+    };
+    programs.retain(|program| program.language == "cpp");
+    let daemons = start().await;
+    for program in corpus::sample(programs, SAMPLE) {
+        both(&daemons, program.request()).await;
+    }
+}
