@@ -50,10 +50,15 @@ pub struct Soaked {
 pub async fn start() -> io::Result<(Daemons, Before)> {
     let slots =
         std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    let daemons =
-        Daemons::start(&Settings { slots, queue: QUEUE, more: LIMITS.to_owned(), ..Settings::default() })
-            .await?;
-    Ok((daemons, Before::take(slots)?))
+    let daemons = Daemons::start(&Settings {
+        slots,
+        queue: QUEUE,
+        pool: true,
+        more: LIMITS.to_owned(),
+        ..Settings::default()
+    })
+    .await?;
+    Ok((daemons, Before::take(slots, true)?))
 }
 
 /// Send programs for so long.

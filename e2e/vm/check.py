@@ -28,6 +28,11 @@ wall_time = "90s"
 cpu_time = "60s"
 wall_time = "120s"
 """
+# Where processes and groups are counted, none may wait for programs that do not come.
+ALONE = """\
+[pool]
+enabled = false
+"""
 SLEEPER = "import time; print('asleep', flush=True); time.sleep(600)"
 HELLO = {
     "python": 'print("hello", 6 * 7)',
@@ -113,7 +118,9 @@ def nothing_left():
     ready()
     slots = json.loads(sh("executor", "status", "--json"))["slots"]
     made = lambda: os.listdir("/run/executor/slots")
-    until(20, lambda: f"a directory for each of {slots} slots; there are {made()}", lambda: len(made()) == slots)
+    # An execution has one for its compilation and one for its run.
+    wanted = 2 * slots
+    until(20, lambda: f"{wanted} directories of slots; there are {made()}", lambda: len(made()) == wanted)
 
 
 def main_pid(unit):
@@ -480,7 +487,7 @@ def reload_reads_again():
 def by_hand(*around):
     """Start executord without its unit, run something, and see what was made of the groups."""
     config = pathlib.Path("/tmp/by-hand.toml")
-    config.write_text('runtime_directory = "/tmp/by-hand"\nslots = 1\n')
+    config.write_text(f'runtime_directory = "/tmp/by-hand"\nslots = 1\n{ALONE}')
     daemon = subprocess.Popen([*around, "executord", "--config", config], stderr=subprocess.PIPE, text=True)
     try:
         socket = ("executor", "--socket", "/tmp/by-hand/executord.sock")
@@ -496,6 +503,32 @@ def by_hand(*around):
         sh("systemctl", "kill", "by-hand.scope") if "systemd-run" in around else daemon.terminate()
         log = daemon.communicate(timeout=30)[1]
         (STATE / f"by-hand-{len(around)}.txt").write_text(log)
+
+
+def sandboxes_are_prepared():
+    """Where nobody forbids it, programs find a sandbox prepared, and kill -9 of executord leaves none of those that wait"""
+    path = pathlib.Path("/etc/executor/executord.toml")
+    configuration = path.read_text()
+    path.write_text(configuration.replace(ALONE, ""))
+    try:
+        sh("systemctl", "restart", "executord.service")
+        ready()
+        count = lambda what: sum(one[what] for one in json.loads(sh("executor", "status", "--json"))["prepared"]
+                                 if (one["language"], one["stage"]) == ("python", "run"))
+        until(180, "a sandbox waits for Python", lambda: count("ready"))
+        works()
+        assert count("hits") >= 1, sh("executor", "status", "--json")
+        until(180, "another waits", lambda: count("ready"))
+        waiting = set(groups())
+        assert waiting
+        os.kill(main_pid("executord.service"), signal.SIGKILL)
+        until(60, lambda: f"those that waited are gone; there are {waiting & set(groups())}", lambda: not waiting & set(groups()))
+        works()
+    finally:
+        path.write_text(configuration)
+        sh("systemctl", "restart", "executord.service")
+    nothing_left()
+    return f"{len(waiting)} waited"
 
 
 def works_without_its_unit():
@@ -595,7 +628,7 @@ def the_log_is_clean():
 def configure_for_emulation():
     """A configuration is read at a restart"""
     path = pathlib.Path("/etc/executor/executord.toml")
-    path.write_text(path.read_text() + SLOW)
+    path.write_text(path.read_text() + SLOW + ALONE)
     sh("executord", "--check-config")
     sh("systemctl", "restart", "executord.service")
     ready()
@@ -668,6 +701,7 @@ STAGES = [
         restarts_refuse_nobody,
         stop_and_start,
         reload_reads_again,
+        sandboxes_are_prepared,
         works_without_its_unit,
         make_score_check("executord.service", 4.0),
         make_score_check("webd.service", 1.5),

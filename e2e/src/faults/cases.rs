@@ -85,10 +85,11 @@ struct Host {
 
 impl Host {
     async fn start(settings: Settings) -> Result<Self, String> {
-        let settings = Settings { slots: SLOTS, ..settings };
+        // What happens to a sandbox that waits, the kills show; here each must be that of a program.
+        let settings = Settings { slots: SLOTS, pool: false, ..settings };
         let settings = Settings { more: format!("{}\n{LIMITS}", settings.more), ..settings };
         let daemons = Daemons::start(&settings).await.map_err(words)?;
-        let before = Before::take(SLOTS).map_err(words)?;
+        let before = Before::take(SLOTS, false).map_err(words)?;
         Ok(Self { daemons, before })
     }
 
@@ -135,12 +136,14 @@ impl Host {
         }
     }
 
-    /// Kill all supervisors.
-    fn lose_all_slots(&self) -> Result<(), String> {
-        for supervisor in left::supervisors(&self.daemons).map_err(words)? {
+    /// Kill all supervisors. Who is killed is gone a moment later.
+    async fn lose_all_slots(&self) -> Result<(), String> {
+        let all = left::supervisors(&self.daemons).map_err(words)?;
+        for supervisor in &all {
             let _ = left::kill_process(supervisor.pid);
         }
-        Ok(())
+        let gone = async || !all.iter().any(|supervisor| left::is_alive(supervisor.pid));
+        until("a supervisor lives on", gone).await
     }
 
     /// The log says it, soon.
@@ -211,18 +214,18 @@ async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
     let directory = host.daemons.runtime_directory();
     let small = FullFileSystem::mount(&directory, "size=256k,nr_inodes=48,mode=0750").map_err(words)?;
     host.daemons.restart_executord().await.map_err(words)?;
-    host.before = Before::take(SLOTS).map_err(words)?;
+    host.before = Before::take(SLOTS, false).map_err(words)?;
 
     small.fill().map_err(words)?;
     host.works(dice).await.map_err(|error| format!("while it is full: {error}"))?;
     // A lost slot leaves the room that a new one takes.
-    host.lose_all_slots()?;
+    host.lose_all_slots().await?;
     host.works(dice).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
 
     // Where not even that is left, what is lost can not be made anew: requests wait.
     let hidden = left::supervisors(&host.daemons).map_err(words)?;
     let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(words)?;
-    host.lose_all_slots()?;
+    host.lose_all_slots().await?;
     let waiting = Program::friendly(dice, "python");
     let answer = host.begin(waiting.body.clone());
     host.says("a lost slot cannot be made anew for now").await?;
@@ -269,7 +272,7 @@ async fn tmp_full(dice: &mut Dice) -> Outcome {
     full.fill().map_err(words)?;
     host.daemons.kill_executord().map_err(words)?;
     host.daemons.restart_executord().await.map_err(words)?;
-    host.before = Before::take(SLOTS).map_err(words)?;
+    host.before = Before::take(SLOTS, false).map_err(words)?;
     let mut tried = Vec::new();
     for language in offered(&host.daemons).await.map_err(words)? {
         if Program::exists(&language) {
@@ -534,7 +537,7 @@ async fn runtime_directory_removed(dice: &mut Dice) -> Outcome {
     let code = host.refused(dice, "python").await?;
     ended_well(execution.await)?;
     until("executions do not work again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
-    host.lose_all_slots()?;
+    host.lose_all_slots().await?;
     until("slots are not made again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
     Ok(format!("503 {code}; what runs goes on; made again, for slots too"))
 }

@@ -96,10 +96,15 @@ pub async fn run(
     dice: &mut Dice,
     mut tell: impl FnMut(&str),
 ) -> io::Result<BTreeMap<Victim, Tally>> {
-    let mut daemons =
-        Daemons::start(&Settings { slots: SLOTS, more: LIMITS.to_owned(), ..Settings::default() }).await?;
+    let mut daemons = Daemons::start(&Settings {
+        slots: SLOTS,
+        pool: true,
+        more: LIMITS.to_owned(),
+        ..Settings::default()
+    })
+    .await?;
     let languages = offered(&daemons).await?;
-    let before = Before::take(SLOTS)?;
+    let before = Before::take(SLOTS, true)?;
     let mut tallies: BTreeMap<Victim, Tally> = BTreeMap::new();
     for round in 0..rounds {
         let victim = VICTIMS[round as usize % VICTIMS.len()];

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use nix::sys::signal::{Signal, kill};
@@ -16,25 +17,35 @@ const SUPERVISOR: &str = "executor-sandbox";
 /// What executord keeps in its directory, beside the slots' directories.
 const KEPT: [&str; 4] = ["cgroups", "executord.lock", "executord.sock", "slots"];
 
+/// Slots that one execution can need: of its compilation, and of a run.
+const SLOTS_OF_AN_EXECUTION: u32 = 2;
+/// Sandboxes that executord prepares ahead, at most, where nothing is configured.
+const MOST_PREPARED: u32 = 8;
+
 /// What was there before anything was executed.
 #[derive(Clone, Debug)]
 pub struct Before {
-    slots: u32,
+    /// At least, and at most.
+    supervisors: RangeInclusive<usize>,
     mounts: Vec<String>,
     /// Groups that somebody else made below executord's, each with its reason.
     pub tolerated_groups: Vec<PathBuf>,
 }
 
 impl Before {
-    /// Look.
+    /// Look. `pool`: sandboxes are prepared ahead.
     ///
     /// # Errors
     /// If `/proc` can not be read.
-    pub fn take(slots: u32) -> io::Result<Self> {
-        Ok(Self { slots, mounts: inventory::mounts(std::process::id())?, tolerated_groups: Vec::new() })
+    pub fn take(slots: u32, pool: bool) -> io::Result<Self> {
+        let least = slots * SLOTS_OF_AN_EXECUTION;
+        let most = if pool { least + MOST_PREPARED } else { least };
+        let mounts = inventory::mounts(std::process::id())?;
+        Ok(Self { supervisors: least as usize..=most as usize, mounts, tolerated_groups: Vec::new() })
     }
 
-    /// What is there and should not be, or should be and is not, while nothing runs; a sentence each.
+    /// What is there and should not be, or should be and is not, while nothing runs; a sentence each. What waits,
+    /// prepared for a program that may come, has a user, a supervisor, an init and its processes.
     ///
     /// # Errors
     /// If something can not be looked at; it may be going in this moment.
@@ -50,16 +61,19 @@ impl Before {
         expect("running", status.running == 0, &status.running);
         expect("queued", status.queued == 0, &status.queued);
         expect("withheld users", status.withheld_uids == 0, &status.withheld_uids);
-        expect("free users", status.free_uids == all_uids, &status.free_uids);
+        let waiting: u32 = status.prepared.iter().map(|prepared| prepared.ready).sum();
+        expect("free users", status.free_uids + waiting == all_uids, &status.free_uids);
 
         let processes = inventory::processes(&daemons.uids)?;
-        expect("processes of runs", processes.is_empty(), &processes);
+        let users: BTreeSet<_> = processes.iter().map(|process| process.uid).collect();
+        expect("processes of runs", users.len() <= waiting as usize, &processes);
         let supervisors = supervisors(daemons)?;
         let strays: Vec<_> = supervisors.iter().filter(|one| one.parent != daemons.executord_pid()).collect();
         expect("supervisors of nobody", strays.is_empty(), &strays);
-        expect("supervisors", supervisors.len() == self.slots as usize, &supervisors);
-        let inits: Vec<_> = supervisors.iter().flat_map(|one| children(one.pid)).collect();
-        expect("inits", inits.is_empty(), &inits);
+        expect("supervisors", self.supervisors.contains(&supervisors.len()), &supervisors);
+        let inits: Vec<_> =
+            supervisors.iter().flat_map(|one| children(one.pid).into_iter().map(|_| &one.label)).collect();
+        expect("inits", inits.len() == waiting as usize, &inits);
 
         let slots: BTreeSet<_> = supervisors.iter().map(|one| one.label.clone()).collect();
         let in_directory = entries(&daemons.runtime_directory())?;
@@ -72,7 +86,11 @@ impl Before {
         let mut groups = inventory::cgroups(&daemons.cgroup);
         groups.retain(|group| {
             let name = group.file_name().and_then(|name| name.to_str()).unwrap_or("");
-            name != daemons.cgroup && !slots.contains(name) && !self.tolerated_groups.contains(group)
+            let waits = || inits.iter().any(|slot| name.starts_with(&format!("run-{slot}-")));
+            name != daemons.cgroup
+                && !slots.contains(name)
+                && !waits()
+                && !self.tolerated_groups.contains(group)
         });
         expect("control groups", groups.is_empty(), &groups);
 
