@@ -47,6 +47,8 @@ pub struct Settings {
     pub userdb: &'static str,
     /// Whether sandboxes are prepared before they are needed.
     pub pool: bool,
+    /// How many of them at most; left out: as many as by default.
+    pub pool_max: Option<u32>,
     /// More lines of executord's configuration.
     pub more: String,
     /// More languages: the name and the text of a language file each.
@@ -66,6 +68,7 @@ impl Default for Settings {
             uids: UIDS_OF_A_TEST,
             userdb: "off",
             pool: pool_is_wanted(),
+            pool_max: None,
             more: String::new(),
             languages: Vec::new(),
             launchers: Vec::new(),
@@ -449,7 +452,8 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, queue, userdb, pool, more, .. } = settings;
+    let Settings { slots, queue, userdb, pool, pool_max, more, .. } = settings;
+    let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
          languages = [{languages:?}]\n\
@@ -459,7 +463,7 @@ fn configuration(
          userdb = {userdb:?}\n\
          slots = {slots}\n\
          queue = {queue}\n\
-         pool = {{ enabled = {pool} }}\n\
+         pool = {{ enabled = {pool}{pool_max} }}\n\
          uids = {{ first = {first}, last = {last} }}\n\
          socket = {{ path = {socket:?}, group = {WEBD_GROUP:?} }}\n\
          {more}\n",

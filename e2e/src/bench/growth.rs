@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::Ipv4Addr;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -13,10 +14,11 @@ use super::rounds::{self, Effort};
 use super::stand::{Pair, Stand, Way, come_to_rest};
 use super::statistics::{Times, mib};
 use crate::bench::programs::{Language, Program};
+use crate::daemons::Settings;
 use crate::http;
 
-/// Prepared sandboxes of a language, at most.
-const POOLS: [u32; 5] = [0, 1, 2, 4, 8];
+/// Prepared sandboxes at most.
+const POOLS: [u32; 6] = [0, 1, 2, 4, 8, 16];
 /// Requests that wait.
 const QUEUED: [u32; 3] = [0, 100, 1000];
 /// Bytes of a source file, and of what a program writes.
@@ -81,28 +83,24 @@ fn python(name: &str, text: String) -> io::Result<Program> {
     Ok(program)
 }
 
-/// With the number of sandboxes that are prepared. Empty if executord prepares none.
+/// With the number of sandboxes that are prepared, of all languages together.
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn pools(runtime: &Runtime, stand: &Stand, effort: Effort) -> io::Result<Vec<Point>> {
+pub fn pools(runtime: &Rc<Runtime>, stand: &Stand, effort: Effort) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
     for max in POOLS {
         let group = stand.group(&format!("pool-{max}"))?;
-        let more = match max {
-            0 => "[pool]\nenabled = false\n".to_owned(),
-            _ => format!("[pool]\nenabled = true\nmax = {max}\n"),
-        };
-        // A different executord may say this in other words.
-        let Ok(mut pair) = Pair::start(runtime, group, &stand.nothing(), more) else { return Ok(Vec::new()) };
+        let settings = Settings { pool: max > 0, pool_max: Some(max), ..Settings::default() };
+        let mut pair = Pair::start(runtime, group, &stand.nothing(), settings)?;
         let begun = Instant::now();
         let mut times = Vec::new();
         for round in 0..effort.at_most {
             if round >= effort.at_least && begun.elapsed() >= effort.lasts {
                 break;
             }
-            times.push(pair.execute(&body)?);
+            times.push(pair.execute(Language::Python.name(), &body)?);
         }
         come_to_rest(&pair.group);
         let Some(times) = Times::of(&times[1..]) else { continue };
@@ -116,11 +114,12 @@ pub fn pools(runtime: &Runtime, stand: &Stand, effort: Effort) -> io::Result<Vec
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn queues(runtime: &Runtime, stand: &Stand, newcomers: u32) -> io::Result<Vec<Point>> {
+pub fn queues(runtime: &Rc<Runtime>, stand: &Stand, newcomers: u32) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for queued in QUEUED {
         let group = stand.group(&format!("queue-{queued}"))?;
-        let pair = Pair::start(runtime, group, &stand.nothing(), String::new())?;
+        let pair =
+            Pair::start(runtime, group, &stand.nothing(), Settings { pool: true, ..Settings::default() })?;
         come_to_rest(&pair.group);
         pair.group.forget_peak();
         let url = pair.daemons().url("/api/execute");

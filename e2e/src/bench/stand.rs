@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use protocol::PreparedCount;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -79,8 +81,6 @@ pub struct Stand {
     naive: Option<(Naive, Client, Group)>,
     /// Ways that are not measured, and why.
     pub missing: Vec<(Way, String)>,
-    /// What differs from what a way is called.
-    pub notes: Vec<String>,
     directory: TempDir,
     groups: Groups,
 }
@@ -92,6 +92,7 @@ pub struct Pair {
     client: Client,
     /// What they cost.
     pub group: Group,
+    runtime: Rc<Runtime>,
 }
 
 /// A program, with all that each way needs to execute it.
@@ -123,7 +124,7 @@ impl Stand {
     ///
     /// # Errors
     /// If what is to be measured does not come up.
-    pub fn start(runtime: &Runtime) -> io::Result<Self> {
+    pub fn start(runtime: &Rc<Runtime>) -> io::Result<Self> {
         let groups = Groups::make()?;
         // Everybody may look, for bubblewrap and webd become somebody.
         let directory = tempfile::Builder::new()
@@ -135,27 +136,19 @@ impl Stand {
         build_nothing(&nothing.join(NOTHING))?;
 
         let mut missing = Vec::new();
-        let mut notes = Vec::new();
-        let pool = |on: bool| format!("[pool]\nenabled = {on}\n");
         let cache = |on: bool| format!("[cache]\nenabled = {on}\n");
+        let knows_cache = is_known(&cache(true))?;
         // Kept results would make every way but theirs look better than it is.
-        let no_cache = if is_known(&cache(false))? { cache(false) } else { String::new() };
-        let (on, off) = if is_known(&pool(true))? {
-            (pool(true) + &no_cache, pool(false) + &no_cache)
-        } else {
-            notes.push("this executord prepares no sandboxes: warm is the same as cold".to_owned());
-            (no_cache.clone(), no_cache)
+        let no_cache = if knows_cache { cache(false) } else { String::new() };
+        let pair = |name: &str, pool: bool, more: &str| -> io::Result<Pair> {
+            let settings = Settings { pool, more: more.to_owned(), ..Settings::default() };
+            let pair = Pair::start(runtime, groups.group(name)?, &nothing, settings);
+            at(&format!("start daemons for {name}"), pair)
         };
-        let pair = |name: &str, more: String| -> io::Result<Pair> {
-            at(
-                &format!("start daemons for {name}"),
-                Pair::start(runtime, groups.group(name)?, &nothing, more),
-            )
-        };
-        let warm = pair("warm", on.clone())?;
-        let cold = pair("cold", off)?;
-        let hit = if is_known(&cache(true))? {
-            Some(pair("hit", on.replace(&cache(false), &cache(true)))?)
+        let warm = pair("warm", true, &no_cache)?;
+        let cold = pair("cold", false, &no_cache)?;
+        let hit = if knows_cache {
+            Some(pair("hit", true, &cache(true))?)
         } else {
             missing.push((Way::Hit, "this executord keeps no results of compilers".to_owned()));
             None
@@ -187,7 +180,6 @@ impl Stand {
             hit,
             naive,
             missing,
-            notes,
             directory,
             groups,
         })
@@ -282,7 +274,7 @@ impl Stand {
     /// # Errors
     /// In words, if it can not be executed.
     pub fn execute(&mut self, way: Way, ready: &Ready) -> io::Result<Sample> {
-        self.groups_of(way).into_iter().for_each(come_to_rest);
+        self.come_to_rest(way, ready);
         self.groups_of(way).into_iter().for_each(Group::forget_peak);
         let before = sum(self.groups_of(way), Group::cpu);
         let (took, output) = match self.place(way)? {
@@ -297,7 +289,7 @@ impl Stand {
                 (done.times.first().copied().unwrap_or_default(), done.output)
             }
         };
-        self.groups_of(way).into_iter().for_each(come_to_rest);
+        self.come_to_rest(way, ready);
         let after = sum(self.groups_of(way), Group::cpu);
         let cpu = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         Ok(Sample { took, cpu, peak: sum(self.groups_of(way), Group::peak), output })
@@ -314,7 +306,7 @@ impl Stand {
         at_one_time: usize,
         lasts: Duration,
     ) -> io::Result<Vec<Duration>> {
-        self.groups_of(way).into_iter().for_each(come_to_rest);
+        self.come_to_rest(way, ready);
         let address = self.address(way);
         match self.place(way)? {
             Place::Runner(runner) => {
@@ -337,6 +329,20 @@ impl Stand {
             [(Way::Warm, Some(&self.warm)), (Way::Cold, Some(&self.cold)), (Way::Hit, self.hit.as_ref())];
         let held = pairs.into_iter().filter_map(|(way, pair)| Some((way, pair?.group.memory())));
         held.chain(self.naive.as_ref().map(|(_, _, group)| (Way::Naive, group.memory()))).collect()
+    }
+
+    /// What the warm daemons have prepared, and how often that was of use.
+    #[must_use]
+    pub fn prepared(&self) -> Vec<PreparedCount> {
+        self.warm.prepared()
+    }
+
+    fn come_to_rest(&self, way: Way, ready: &Ready) {
+        match way {
+            Way::Warm | Way::Cli => self.warm.be_ready(ready.program.language),
+            Way::Hit => self.hit.iter().for_each(|pair| pair.be_ready(ready.program.language)),
+            _ => self.groups_of(way).into_iter().for_each(come_to_rest),
+        }
     }
 
     fn groups_of(&self, way: Way) -> Vec<&Group> {
@@ -391,31 +397,53 @@ impl Ready {
 }
 
 impl Pair {
-    /// Start both in a group, with these lines in executord's configuration.
+    /// Start both in a group, as many slots as there are cores.
     ///
     /// # Errors
     /// If they do not come up.
-    pub fn start(runtime: &Runtime, group: Group, nothing: &Path, more: String) -> io::Result<Self> {
+    pub fn start(
+        runtime: &Rc<Runtime>,
+        group: Group,
+        nothing: &Path,
+        settings: Settings,
+    ) -> io::Result<Self> {
         let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let settings = Settings {
             slots: u32::try_from(slots).unwrap_or(u32::MAX),
             queue: QUEUE,
-            more,
             languages: vec![(NOTHING, include_str!("../../bench/nothing.toml").to_owned())],
             launchers: vec![(NOTHING, nothing.to_owned())],
             host: Some(group.enter()),
-            ..Settings::default()
+            ..settings
         };
         let daemons = runtime.block_on(Daemons::start(&settings))?;
         group.take(daemons.webd_pid())?;
         let client = Client::new(address(&daemons));
-        Ok(Self { daemons, client, group })
+        Ok(Self { daemons, client, group, runtime: Rc::clone(runtime) })
     }
 
     /// Where webd listens.
     #[must_use]
     pub fn address(&self) -> std::net::SocketAddr {
         address(&self.daemons)
+    }
+
+    /// Wait until what was before is over, and what is prepared for a language waits.
+    fn be_ready(&self, language: &str) {
+        let give_up = Instant::now() + AT_REST_WITHIN;
+        come_to_rest(&self.group);
+        while !self.prepared().iter().all(|one| one.language != language || one.ready > 0)
+            && Instant::now() < give_up
+        {
+            sleep(AT_REST_AFTER);
+            come_to_rest(&self.group);
+        }
+    }
+
+    /// What is prepared, and how often that was of use.
+    #[must_use]
+    pub fn prepared(&self) -> Vec<PreparedCount> {
+        self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.prepared)
     }
 
     /// The daemons.
@@ -428,8 +456,8 @@ impl Pair {
     ///
     /// # Errors
     /// If there is no answer.
-    pub fn execute(&mut self, body: &str) -> io::Result<Duration> {
-        come_to_rest(&self.group);
+    pub fn execute(&mut self, language: &str, body: &str) -> io::Result<Duration> {
+        self.be_ready(language);
         Ok(self.client.execute(body)?.0)
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
@@ -87,11 +88,8 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     let (host, busy, load_before) = (surroundings::describe(), Busy::now(), surroundings::load());
     let run = run_id();
     tell(&format!("run {run}, load {load_before}\n{host:#}\n"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = Rc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
     let mut stand = Stand::start(&runtime)?;
-    for words in &stand.notes {
-        tell(&format!("note: {words}"));
-    }
     for (way, words) in &stand.missing {
         tell(&format!("not measured: {}: {words}", way.name()));
     }
@@ -104,13 +102,19 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     for held in &at_rest {
         tell(&format!("at rest: {held}"));
     }
+    for one in stand.prepared() {
+        let protocol::PreparedCount { language, stage, ready, hits, misses } = one;
+        tell(&format!(
+            "prepared: {language} {stage}: {ready} wait, {hits} times of use, {misses} times not there"
+        ));
+    }
     let missing = stand.missing.iter().map(|(way, words)| json!({ "way": way.name(), "why": words }));
     let everything = json!({
         "run": run,
         "host": host,
         "load": { "before": load_before, "after": surroundings::load(), "cores_busy_with_others": others },
         "not_measured": missing.collect::<Vec<_>>(),
-        "notes": stand.notes,
+        "prepared": stand.prepared(),
         "at_rest": at_rest,
         "latency": measured.latency,
         "throughput": measured.throughput,
@@ -123,7 +127,7 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
 
 fn measure(
     arguments: &Arguments,
-    runtime: &tokio::runtime::Runtime,
+    runtime: &Rc<tokio::runtime::Runtime>,
     stand: &mut Stand,
 ) -> io::Result<Measured> {
     let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
@@ -162,11 +166,7 @@ fn measure(
     if wanted(Part::Growth) {
         let effort = effort(arguments, 10);
         measured.growth = growth::sizes(stand, effort)?;
-        let pools = growth::pools(runtime, stand, effort)?;
-        if pools.is_empty() {
-            tell("not measured: pool sizes, for this executord prepares no sandboxes");
-        }
-        measured.growth.extend(pools);
+        measured.growth.extend(growth::pools(runtime, stand, effort)?);
         measured.growth.extend(growth::queues(runtime, stand, effort.at_most.min(10))?);
         tell(&report::growth(&measured.growth));
     }
