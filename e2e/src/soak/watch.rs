@@ -11,15 +11,16 @@ use crate::inventory;
 pub const EVERY: Duration = Duration::from_millis(500);
 
 /// How much more there may be of something in the last quarter than in the first, at the middle of each: what is on
-/// its way in one moment and not in another. A leak of a buffer, a descriptor or a group a request would be more.
+/// its way in one moment and not in another, and slots for up to eight sandboxes that are prepared as they are asked
+/// for, with five groups and some descriptors each. A leak of a buffer, a descriptor or a group a request would be more.
 const MAY_GROW: [(&str, u64); 8] = [
     ("memory of executord, KiB", 16 * 1024),
     ("memory of webd, KiB", 32 * 1024),
-    ("open files of executord", 24),
+    ("open files of executord", 80),
     ("open files of webd", 24),
     ("threads of executord", 2),
     ("processes below executord", 100),
-    ("control groups", 0),
+    ("control groups", 40),
     ("mounts of executord's", 0),
 ];
 
@@ -107,6 +108,6 @@ mod tests {
             let seen = (0..8).map(|look| [if look < 6 { 100 } else { 100 + by }; MAY_GROW.len()]).collect();
             Watch { seen }.quantities().iter().filter(|quantity| quantity.grew().is_some()).count()
         };
-        assert_eq!([grown(0), grown(1), grown(1 << 30)], [0, 2, MAY_GROW.len()]);
+        assert_eq!([grown(0), grown(1), grown(1 << 30)], [0, 1, MAY_GROW.len()]);
     }
 }
