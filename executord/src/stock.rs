@@ -276,6 +276,7 @@ impl Stock {
     {
         while !self.is_closed() {
             drop(self.take_unwanted());
+            drop(self.take_dead());
             let Some((key, toolchain)) = self.next_wanted() else {
                 let _ = timeout(LOOK, self.wanted.notified()).await;
                 continue;
@@ -365,6 +366,11 @@ impl Stock {
             }
         }
         unwanted
+    }
+
+    /// Empty slots whose supervisor somebody ended. The oldest may not be taken for days.
+    fn take_dead(&self) -> Vec<Slot> {
+        self.lock().empty.extract_if(.., |slot| !slot.is_alive()).collect()
     }
 
     fn has_all_slots(&self) -> bool {
