@@ -6,15 +6,22 @@ use std::time::{Duration, Instant};
 
 use protocol::StreamName;
 use sandbox::cgroup::{GroupLimits, RunGroup, Share};
-use sandbox::{Control, Descriptors, Emptied, Init, Plan, Report, SetupError, Start, Step, read_report};
+use sandbox::{
+    Control, Descriptors, Emptied, Init, NamespaceGone, Plan, Report, SetupError, Start, Step, read_report,
+};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::failure::{Doing, Failure};
 use crate::identity::Identity;
 use crate::output::{OutputPipe, pipe_pair, stdin_pipe};
 use crate::slot::Slot;
+
+/// How long all processes may take to be gone after they were killed.
+pub(crate) const EMPTY_WITHIN: Duration = Duration::from_secs(5);
+/// How often that is looked at.
+const EMPTY_POLL: Duration = Duration::from_millis(1);
 
 /// A sandbox in its slot, for one program. Dropping it ends the slot, and withholds the user until it is proven that
 /// nothing of it is left; [`Prepared::end`] gives both back.
@@ -170,6 +177,32 @@ impl Prepared {
     /// Where it is, and what it is connected to: for watching both at a time.
     pub(crate) fn watched(&mut self) -> Result<(&Slot, &mut Pipes), Failure> {
         Ok((&self.place.as_ref().ok_or_else(missing)?.0, &mut self.pipes))
+    }
+
+    /// Wait for the proof that its group is empty, after its init.
+    pub(crate) async fn emptied(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
+        let deadline = Instant::now() + EMPTY_WITHIN;
+        loop {
+            if let Some(emptied) = self.group.close(gone).doing("empty the run's group")? {
+                return Ok(emptied);
+            }
+            if Instant::now() > deadline {
+                return Err(Failure::NotEmptied);
+            }
+            sleep(EMPTY_POLL).await;
+        }
+    }
+
+    /// End it without a program: its slot, as good as new.
+    pub(crate) async fn discard(mut self) -> Result<Slot, Failure> {
+        let gone = async {
+            self.launched().await?;
+            self.kill()?;
+            self.slot()?.gone().await
+        };
+        let gone = timeout(EMPTY_WITHIN, gone).await.map_err(|_| Failure::NotEmptied)??;
+        let emptied = self.emptied(&gone).await?;
+        self.end(&emptied)
     }
 
     /// Nothing of it is left: its slot, as good as new.

@@ -19,14 +19,10 @@ use crate::failure::{Doing, Failure};
 use crate::input::InputReceiver;
 use crate::output::{OutputPipe, Piece};
 use crate::plan::Planner;
-use crate::prepared::Prepared;
+use crate::prepared::{EMPTY_WITHIN, Prepared};
 use crate::slot::Slot;
 use crate::verdict::{Cause, Seen, judge};
 
-/// How long all processes may take to be gone after they were killed.
-const EMPTY_WITHIN: Duration = Duration::from_secs(5);
-/// How often that is looked at.
-const EMPTY_POLL: Duration = Duration::from_millis(1);
 /// Longer than any limit.
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365);
 /// At most so often, and at least so often, CPU time and out-of-memory kills are looked at.
@@ -83,7 +79,7 @@ pub(crate) async fn run(
     let gone = watch.until_gone(stage, around, feed).await?;
     let ended = Instant::now();
     let readings = watch.sandbox.group.readings().doing("read the run's counters")?;
-    let emptied = close(&mut watch.sandbox.group, &gone).await?;
+    let emptied = watch.sandbox.emptied(&gone).await?;
     let report = match watch.setup_failure(stage.start) {
         Some(failure) => Err(failure),
         None => {
@@ -120,20 +116,6 @@ async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut InputReceiver) 
                 }
             }
         }
-    }
-}
-
-/// Wait for the proof that the group is empty.
-async fn close(group: &mut RunGroup, gone: &NamespaceGone) -> Result<Emptied, Failure> {
-    let deadline = Instant::now() + EMPTY_WITHIN;
-    loop {
-        if let Some(emptied) = group.close(gone).doing("empty the run's group")? {
-            return Ok(emptied);
-        }
-        if Instant::now() > deadline {
-            return Err(Failure::NotEmptied);
-        }
-        sleep(EMPTY_POLL).await;
     }
 }
 

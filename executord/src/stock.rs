@@ -275,7 +275,12 @@ impl Stock {
         Made: Future<Output = Option<Slot>>,
     {
         while !self.is_closed() {
-            drop(self.take_unwanted());
+            for unwanted in self.take_unwanted() {
+                match unwanted.discard().await {
+                    Ok(slot) => self.give_back(slot),
+                    Err(failure) => debug!(%failure, "end what was prepared"),
+                }
+            }
             drop(self.take_dead());
             let Some((key, toolchain)) = self.next_wanted() else {
                 let _ = timeout(LOOK, self.wanted.notified()).await;
