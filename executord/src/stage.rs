@@ -8,11 +8,11 @@ use nix::errno::Errno;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, Limits, StageName, StageReport, Status, Stdin, StreamName};
 use sandbox::cgroup::{Readings, RunGroup};
-use sandbox::{Emptied, EndReport, NamespaceGone, Report, SetupError, Start, Step};
+use sandbox::{EndReport, NamespaceGone, Report, SetupError, Start, Step};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
-use tokio::time::{Instant as Clock, sleep, sleep_until};
+use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Doing, Failure};
