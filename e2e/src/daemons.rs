@@ -67,7 +67,7 @@ impl Default for Settings {
             queue: 64,
             uids: UIDS_OF_A_TEST,
             userdb: "off",
-            pool: pool_is_wanted(),
+            pool: false,
             pool_max: None,
             more: String::new(),
             languages: Vec::new(),
@@ -77,9 +77,14 @@ impl Default for Settings {
     }
 }
 
-/// The same tests hold with sandboxes that are prepared ahead and without; the environment says which are meant.
-fn pool_is_wanted() -> bool {
-    std::env::var_os("EXECUTOR_POOL").is_some_and(|value| value == "on")
+impl Settings {
+    /// For tests of programs, which hold with sandboxes that are prepared ahead as they do without: `EXECUTOR_POOL=on`
+    /// in the environment says which are meant.
+    #[must_use]
+    pub fn warm_or_cold() -> Self {
+        let pool = std::env::var_os("EXECUTOR_POOL").is_some_and(|value| value == "on");
+        Self { pool, ..Self::default() }
+    }
 }
 
 /// executord and webd, until dropped.

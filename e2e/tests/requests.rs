@@ -13,7 +13,7 @@ use protocol::{ClientError, Event, ExecuteRequest, Rejection, RunRequest, Source
 use serde_json::{Value, json};
 
 async fn start() -> Daemons {
-    Daemons::start(&Settings::default()).await.expect("both daemons come up")
+    Daemons::start(&Settings::warm_or_cold()).await.expect("both daemons come up")
 }
 
 /// A language whose toolchain nobody has.
@@ -54,7 +54,8 @@ async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
 
 #[tokio::test]
 async fn a_language_goes_by_its_names_and_no_others() {
-    let settings = Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::default() };
+    let settings =
+        Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::warm_or_cold() };
     let daemons = Daemons::start(&settings).await.expect("both daemons come up");
     for name in [
         "cobol",

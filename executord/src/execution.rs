@@ -11,7 +11,7 @@ use crate::input::InputReceiver;
 use crate::job::Job;
 use crate::languages::StageKind;
 use crate::metrics::{Metrics, TimedStep};
-use crate::plan::{Planner, StageSpec};
+use crate::plan::{Ahead, Planner, StageSpec};
 use crate::prepared::Prepared;
 use crate::slot::Slot;
 use crate::stage::{self, EventSender, StageRun, Surroundings};
@@ -92,11 +92,7 @@ impl Execution<'_> {
     ) -> Result<Outcome, Failure> {
         let mut reports = Vec::with_capacity(self.job.runs.len());
         for (number, run) in (0_u32..).zip(&self.job.runs) {
-            let build = match built_in {
-                Some(slot) => Some(slot.share_build().await?),
-                None => None,
-            };
-            let (report, slot) = self.stage(StageName::Run(number), run, build.as_ref()).await?;
+            let (report, slot) = self.stage(StageName::Run(number), run, built_in).await?;
             self.executor.stock.give_back(slot);
             reports.push(report);
             if self.connections.cancel.is_cancelled() {
@@ -117,30 +113,40 @@ impl Execution<'_> {
         &mut self,
         name: StageName,
         run: &RunRequest,
-        build: Option<&OwnedFd>,
+        built_in: Option<&Slot>,
     ) -> Result<(StageReport, Slot), Failure> {
         let Job { toolchain, sources, limits, .. } = self.job;
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
         let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
         let limits = if kind == StageKind::Compile { &command.limits } else { limits };
         let spec = StageSpec { toolchain, kind, command, limits, sources, arguments: &run.args };
+        let mut build = share_build(built_in).await?;
         let asked = Instant::now();
-        let sandbox = self.executor.stock.take(&spec).await?;
-        self.begin(&sandbox).await?;
-        let start = self.executor.planner.start(&spec, &sandbox.plan.user);
-        let stage = StageRun {
-            name,
-            start: &start,
-            sources: &self.contents,
-            build,
-            limits,
-            stdin: &run.stdin,
-            asked,
+        let mut ahead = Ahead::Yes;
+        let end = loop {
+            let sandbox = self.executor.stock.take(&spec, ahead).await?;
+            self.begin(&sandbox).await?;
+            let start = self.executor.planner.start(&spec, &sandbox.plan.user);
+            let stage = StageRun {
+                name,
+                start: &start,
+                sources: &self.contents,
+                build: build.as_ref(),
+                limits,
+                stdin: &run.stdin,
+                asked,
+            };
+            let Executor { planner, grace, .. } = self.executor;
+            let Connections { events, input, cancel } = &mut self.connections;
+            let around = Surroundings { planner, grace: *grace, events, cancel };
+            if let Some(end) = stage::run(sandbox, &stage, &around, input).await? {
+                break end;
+            }
+            // Whoever ends what waits cannot end what is not there yet.
+            ahead = Ahead::No;
+            build = share_build(built_in).await?;
         };
-        let Executor { planner, grace, metrics, .. } = self.executor;
-        let Connections { events, input, cancel } = &mut self.connections;
-        let around = Surroundings { planner, grace: *grace, events, cancel };
-        let end = stage::run(sandbox, &stage, &around, input).await?;
+        let (Executor { metrics, .. }, Connections { events, .. }) = (self.executor, &self.connections);
         // What watched a failure is not trusted again: its slot ends here.
         let report = end.report.map_err(Failure::Setup)?;
         metrics.time(TimedStep::Launch, end.launch_time);
@@ -161,5 +167,13 @@ impl Execution<'_> {
             let _ = self.connections.events.send(Event::Started { id, limits }).await;
         }
         Ok(())
+    }
+}
+
+/// What was built, for one sandbox.
+async fn share_build(built_in: Option<&Slot>) -> Result<Option<OwnedFd>, Failure> {
+    match built_in {
+        Some(slot) => slot.share_build().await.map(Some),
+        None => Ok(None),
     }
 }

@@ -31,8 +31,10 @@ pub(crate) enum Ahead {
 /// Whether a sandbox that was made by `prepared` can be used where `wanted` would be made and started with `start`.
 pub(crate) fn fits(prepared: &Plan, wanted: &Plan, start: &Start) -> bool {
     // The size of the work directory is set at the start.
-    let is_the_same =
-        Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() } == *prepared;
+    let mut alike = Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() };
+    if let (Some(boot), Some(has)) = (&mut alike.boot, &prepared.boot) {
+        boot.resources = has.resources.clone();
+    }
     // Resource limits of a process that is there already cannot be changed. Of two of them there is a count for all
     // processes as well, in the group; they may be higher than asked.
     let is_limited = prepared.boot.as_ref().is_none_or(|boot| {
@@ -41,7 +43,7 @@ pub(crate) fn fits(prepared: &Plan, wanted: &Plan, start: &Start) -> bool {
             && has.processes >= asked.processes
             && (has.file_size, has.open_files, has.stack) == (asked.file_size, asked.open_files, asked.stack)
     });
-    is_the_same && is_limited
+    alike == *prepared && is_limited
 }
 
 /// What plans of this host have in common.
@@ -315,6 +317,12 @@ mod tests {
             change(&mut start);
             fits(&waiting, &waiting, &start)
         };
+        let mut wanted = waiting.clone();
+        let less = start.program.resources.cpu_time / 2;
+        wanted.boot.as_mut().unwrap().resources.cpu_time = less;
+        let mut started = start.clone();
+        started.program.resources.cpu_time = less;
+        assert!(fits(&waiting, &wanted, &started));
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.open_files -= 1));

@@ -20,6 +20,8 @@ use crate::slot::Slot;
 
 /// How long all processes may take to be gone after they were killed.
 pub(crate) const EMPTY_WITHIN: Duration = Duration::from_secs(5);
+/// The same for what is only prepared: it ends with what programs leave of the processors.
+const DISCARDED_WITHIN: Duration = Duration::from_secs(60);
 /// How often that is looked at.
 const EMPTY_POLL: Duration = Duration::from_millis(1);
 
@@ -143,6 +145,11 @@ impl Prepared {
         self.slot().is_ok_and(Slot::is_alive) && self.pipes.reports.is_silent()
     }
 
+    /// It was there before its program.
+    pub(crate) fn has_waited(&self) -> bool {
+        self.init.is_some()
+    }
+
     /// For how long it has been there.
     pub(crate) fn age(&self) -> Duration {
         self.since.elapsed()
@@ -200,7 +207,7 @@ impl Prepared {
             self.kill()?;
             self.slot()?.gone().await
         };
-        let gone = timeout(EMPTY_WITHIN, gone).await.map_err(|_| Failure::NotEmptied)??;
+        let gone = timeout(DISCARDED_WITHIN, gone).await.map_err(|_| Failure::NotEmptied)??;
         let emptied = self.emptied(&gone).await?;
         self.end(&emptied)
     }

@@ -63,20 +63,28 @@ pub(crate) struct StageEnd {
     pub(crate) cleanup_time: Duration,
 }
 
-/// Run a stage to its end. An error means that there is no proof that nothing is left.
+/// Run a stage to its end. An error means that there is no proof that nothing is left. `None`: what had waited for a
+/// program was gone when it came, and nothing has begun.
 pub(crate) async fn run(
     mut sandbox: Prepared,
     stage: &StageRun<'_>,
     around: &Surroundings<'_>,
     input: &mut InputReceiver,
-) -> Result<StageEnd, Failure> {
+) -> Result<Option<StageEnd>, Failure> {
+    let had_waited = sandbox.has_waited();
     sandbox.pipes.stdout.keep_up_to(stage.limits.output);
     sandbox.pipes.stderr.keep_up_to(stage.limits.output);
-    let stdin = sandbox.start(stage.start, stage.sources, stage.build)?;
+    let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
+        Err(_) if had_waited => return Ok(None),
+        stdin => stdin?,
+    };
     sandbox.launched().await?;
     let feed = feed(stdin, stage.stdin, input);
     let mut watch = Watch { sandbox, started: None, ended: None, end: None, failure: None, cause: None };
     let gone = watch.until_gone(stage, around, feed).await?;
+    if had_waited && watch.started.is_none() && watch.cause.is_none() {
+        return Ok(None);
+    }
     let ended = Instant::now();
     let readings = watch.sandbox.group.readings().doing("read the run's counters")?;
     let emptied = watch.sandbox.emptied(&gone).await?;
@@ -93,12 +101,12 @@ pub(crate) async fn run(
             })
         }
     };
-    Ok(StageEnd {
+    Ok(Some(StageEnd {
         report,
         launch_time: watch.started.unwrap_or(ended).duration_since(stage.asked),
         cleanup_time: ended.elapsed(),
         slot: watch.sandbox.end(&emptied)?,
-    })
+    }))
 }
 
 /// Write a program's stdin and close it. A program that does not read is none of our business.
@@ -206,7 +214,8 @@ impl Watch {
                     let (stream, piece) = piece;
                     take_piece(piece, stream, &mut pending)
                 }
-                () = &mut feed, if !fed => {
+                // Not before: who is not there yet takes nothing, and may be made anew.
+                () = &mut feed, if !fed && self.started.is_some() => {
                     fed = true;
                     None
                 }

@@ -191,9 +191,10 @@ impl Stock {
         state.shelves.iter().map(count).collect()
     }
 
-    /// A sandbox for a stage: one that waits, or one that is only being made.
-    pub(crate) async fn take(&self, stage: &StageSpec<'_>) -> Result<Prepared, Failure> {
-        if let Some(mut prepared) = self.take_prepared(stage) {
+    /// A sandbox for a stage: one that waits, if that will do, or one that is only being made.
+    pub(crate) async fn take(&self, stage: &StageSpec<'_>, ahead: Ahead) -> Result<Prepared, Failure> {
+        let prepared = if ahead == Ahead::Yes { self.take_prepared(stage) } else { None };
+        if let Some(mut prepared) = prepared {
             match prepared.claim(&self.planner.group_limits(stage.limits)) {
                 Ok(()) => return Ok(prepared),
                 // As if there had been none: its memory may be more than is allowed now.
@@ -233,12 +234,14 @@ impl Stock {
             let user = &prepared.plan.user;
             let wanted = self.planner.plan(stage, user, Ahead::Yes, Path::exists);
             if !prepared.is_waiting() {
+                debug!(language = shelf.toolchain.name, "what waited is gone");
                 unusable.push(prepared);
             } else if fits(&prepared.plan, &wanted, &self.planner.start(stage, user)) {
                 taken = Some(prepared);
                 break;
             } else {
                 // All of a shelf are alike.
+                debug!(language = shelf.toolchain.name, "what waits does not fit");
                 shelf.ready.push(prepared);
                 break;
             }

@@ -37,7 +37,7 @@ impl Target {
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn start() -> io::Result<Self> {
-        let daemons = Daemons::start(&Settings::default()).await?;
+        let daemons = Daemons::start(&Settings::warm_or_cold()).await?;
         let authority = daemons.url("/").authority().map(ToString::to_string).unwrap_or_default();
         Ok(Self {
             address: authority.parse().map_err(io::Error::other)?,

@@ -87,7 +87,7 @@ fn chosen(arguments: &Arguments) -> std::io::Result<Vec<Program>> {
 }
 
 async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Result<bool> {
-    let started = if arguments.start { Some(Daemons::start(&Settings::default()).await?) } else { None };
+    let started = if arguments.start { Some(Daemons::start(&Settings::warm_or_cold()).await?) } else { None };
     let url = started.as_ref().map_or(arguments.url.clone(), |daemons| daemons.url("/api/execute"));
     let waiting = Arc::new(Mutex::new(programs.into_iter()));
     let (done, mut results) = mpsc::channel(16);

@@ -1,0 +1,155 @@
+//! Sandboxes that are prepared before their programs come: what is prepared is used once, by one program, and gone.
+
+#![cfg(feature = "daemons")]
+
+use std::collections::BTreeSet;
+
+use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::inventory::{self, Process};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use protocol::PreparedCount;
+use serde_json::{Value, json};
+
+async fn start(pool_max: Option<u32>) -> Daemons {
+    let settings = Settings { slots: 2, pool: true, pool_max, ..Settings::default() };
+    Daemons::start(&settings).await.expect("both daemons come up")
+}
+
+async fn count(daemons: &Daemons, language: &str) -> PreparedCount {
+    let counts = daemons.status().await.prepared;
+    counts
+        .into_iter()
+        .find(|count| count.language == language && count.stage == "run")
+        .expect("a stage to run")
+}
+
+async fn wait_until_ready(daemons: &Daemons, language: &str) {
+    assert!(eventually(|| async { count(daemons, language).await.ready > 0 }).await, "{}", daemons.logs());
+}
+
+/// The processes that wait, as programs would be seen.
+fn waiting(daemons: &Daemons) -> Vec<Process> {
+    inventory::processes(&daemons.uids).expect("/proc is there")
+}
+
+fn python(code: &str) -> Value {
+    json!({ "language": "python", "code": code })
+}
+
+#[tokio::test]
+async fn what_is_prepared_serves_one_program_and_is_gone() {
+    let daemons = start(None).await;
+    let code =
+        "import os; print(os.getuid()); open('/tmp/left', 'x'); open('/box/left', 'x'); print(os.listdir())";
+    let mut users = BTreeSet::new();
+    for round in 0_u64..4 {
+        wait_until_ready(&daemons, "python").await;
+        let pids: Vec<u32> = waiting(&daemons).iter().map(|process| process.pid).collect();
+        let answer = daemons.execute(&python(code)).await;
+        assert_eq!((&answer["status"], &answer["stderr"]), (&json!("ok"), &json!("")), "{answer}");
+        let stdout = answer["stdout"].as_str().expect("text");
+        let (user, files) = stdout.split_once('\n').expect("two lines");
+        // The name of the user is that of the execution, as without preparation.
+        assert!(users.insert(user.to_owned()), "user {user} had two programs");
+        assert_eq!(files.replace(['[', ']', '\'', '\n', ' '], "").split(',').count(), 2, "{files}");
+        assert_eq!(count(&daemons, "python").await.hits, round + 1);
+        // One of those that waited is no more.
+        let is_gone = || async { pids.iter().any(|pid| waiting(&daemons).iter().all(|one| one.pid != *pid)) };
+        assert!(eventually(is_gone).await);
+    }
+}
+
+#[tokio::test]
+async fn limits_that_come_with_the_program_hold_where_something_waited() {
+    let daemons = start(None).await;
+    let hold = "x = bytearray(200 << 20); print(len(x))";
+    let spin = "while True: pass";
+    let fill = "open('/tmp/x', 'wb').write(bytes(4 << 20))";
+    for (code, limits, status) in [
+        (hold, json!({}), "ok"),
+        (hold, json!({ "memory_bytes": 100 << 20 }), "memory"),
+        (spin, json!({ "cpu_ms": 300 }), "timeout"),
+        (spin, json!({ "wall_ms": 300 }), "timeout"),
+        (fill, json!({}), "ok"),
+        (fill, json!({ "disk_bytes": 1 << 20 }), "nonzero"),
+        ("print('x' * 5000)", json!({ "output_bytes": 1000 }), "output_limit"),
+    ] {
+        wait_until_ready(&daemons, "python").await;
+        let before = count(&daemons, "python").await.hits;
+        let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
+        assert_eq!(answer["status"], status, "{code} {limits} {answer}");
+        assert_eq!(count(&daemons, "python").await.hits, before + 1, "{code} {limits}");
+        let cpu = answer["usage"]["cpu_ms"].as_f64().expect("a number");
+        assert!(cpu < 5000.0, "booting was counted: {answer}");
+    }
+    // What cannot be given to a process that is there already is given to one that is made for it.
+    wait_until_ready(&daemons, "python").await;
+    let code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])";
+    let limits = json!({ "open_files": 33 });
+    let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
+    assert_eq!(answer["stdout"], "33\n", "{answer}");
+    // Another main file as well.
+    let file = json!({ "name": "other.py", "content": "print(__file__)" });
+    let answer = daemons.execute(&json!({ "language": "python", "files": [file] })).await;
+    assert_eq!(answer["stdout"], "/box/other.py\n", "{answer}");
+    assert_eq!(count(&daemons, "python").await.misses, 2);
+}
+
+#[tokio::test]
+async fn what_waits_and_is_killed_costs_no_execution() {
+    let daemons = start(None).await;
+    for _ in 0..3 {
+        wait_until_ready(&daemons, "python").await;
+        let killed = waiting(&daemons);
+        for process in &killed {
+            // It may end by itself meanwhile.
+            let _ = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL);
+        }
+        let are_gone = || async { waiting(&daemons).iter().all(|process| !killed.contains(process)) };
+        assert!(eventually(are_gone).await, "{:?}", waiting(&daemons));
+        let answer = daemons.execute(&python("print('works')")).await;
+        assert_eq!(answer["stdout"], "works\n", "{answer}");
+    }
+    let free = || async {
+        let status = daemons.status().await;
+        status.withheld_uids == 0
+    };
+    assert!(eventually(free).await, "{:?}", daemons.status().await);
+}
+
+#[tokio::test]
+async fn more_programs_than_are_prepared_are_served_all_the_same() {
+    let daemons = start(Some(3)).await;
+    wait_until_ready(&daemons, "python").await;
+    let asked = (0..20).map(|number| {
+        let daemons = &daemons;
+        async move {
+            let answer = daemons.execute(&python(&format!("print({number})"))).await;
+            assert_eq!(answer["stdout"], format!("{number}\n"), "{answer}");
+        }
+    });
+    futures_util::future::join_all(asked).await;
+    let count = count(&daemons, "python").await;
+    assert_eq!(count.hits + count.misses, 20);
+    let bounded = || async {
+        let prepared = daemons.status().await.prepared;
+        prepared.iter().map(|count| count.ready).sum::<u32>() <= 3
+    };
+    assert!(bounded().await);
+}
+
+#[tokio::test]
+async fn nothing_waits_after_the_daemon() {
+    let mut daemons = start(None).await;
+    wait_until_ready(&daemons, "python").await;
+    let cgroup = daemons.cgroup.clone();
+    let uids = daemons.uids.clone();
+    daemons.signal_executord(Signal::SIGTERM);
+    assert!(daemons.wait_for_end().await.expect("it ends").success());
+    assert_eq!(inventory::processes(&uids).expect("/proc is there"), []);
+    let groups = || -> Vec<_> {
+        inventory::cgroups(&cgroup).into_iter().filter(|group| !group.ends_with(&cgroup)).collect()
+    };
+    assert!(eventually(|| async { groups().is_empty() }).await, "{:?}", groups());
+}
