@@ -64,7 +64,8 @@ function warmUp() {
   require('tty').isatty(1);
 
   const nowhere = { write: () => true, on() {}, once() {}, removeListener() {}, listenerCount: () => 0 };
-  const console = new Console(nowhere);
+  // Without colours: to find out about them Node opens process.stderr.
+  const console = new Console({ stdout: nowhere, colorMode: false });
   console.log('%s %d %o', 'a', 1, { list: [1, 'b', null, undefined, true] });
   console.error(new Error('never seen').stack);
   util.inspect(new Map([[1, new Set(['a'])]]));

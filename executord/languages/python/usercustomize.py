@@ -9,11 +9,7 @@ import sys
 here = os.environ["PYTHONPATH"]
 del os.environ["PYTHONPATH"]
 sys.path.remove(here)
-# Kept, with so much taken out of it that the garbage collector has counted as many objects as it would have without
-# us, and runs when it would have run: a program with __del__ in a cycle can tell.
-finder = sys.path_importer_cache.pop(here)
-del finder._loaders[:3], finder._path_cache
-os.register_at_fork(after_in_child=finder.invalidate_caches)
+del sys.path_importer_cache[here]
 
 # /proc/self/environ shows what the process was started with. Ours is what it was started with last.
 with open("/proc/self/stat", "rb", 0) as file:
