@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # One after the other, whatever MAKEFLAGS says: tests measure time, and all builds want the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser deny advisories unit root corpus corpus-sample \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser deny advisories unit root corpus corpus-sample differential \
 	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers clean
 
 help: ## List the targets
@@ -19,7 +19,7 @@ run: setup build web ## Build, start both daemons, run a program in each languag
 stop: ## End what `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root browser corpus-sample attacks faults-short soak-short ## Everything that one machine without systemd can show
+test: setup setup-test lint deny unit root browser corpus-sample differential attacks faults-short soak-short ## Everything that one machine without systemd can show
 
 setup: ## Install what programs and builds need, if it is missing
 	$(SUDO) scripts/setup.sh
@@ -75,6 +75,9 @@ corpus-sample: debug ## A fixed sample of the corpus of real programs, where the
 	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
 		$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start --sample 96; \
 	else echo "NOT RUN: there is no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
+
+differential: debug ## Programs that would notice if they were started in another way than by their bare command
+	$(AS_ROOT) target/debug/differential
 
 corpus: debug ## All of the corpus of real programs
 	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start

@@ -102,6 +102,15 @@ pub async fn get(address: &Uri, deadline: Duration) -> Result<Answer, HttpError>
     within(deadline, exchange(Method::GET, address, Bytes::new(), None)).await
 }
 
+/// `GET` text.
+///
+/// # Errors
+/// [`HttpError`] if none comes back before the deadline, whatever the HTTP status.
+pub async fn get_text(address: &Uri, deadline: Duration) -> Result<String, HttpError> {
+    let (_, body) = within(deadline, converse(Method::GET, address, Bytes::new(), None)).await?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
 async fn connect(peer: (&str, u16), from: Option<Ipv4Addr>) -> io::Result<TcpStream> {
     let Some(from) = from else { return TcpStream::connect(peer).await };
     let address =

@@ -8,6 +8,7 @@ pub mod attacks;
 pub mod bench;
 pub mod corpus;
 pub mod daemons;
+pub mod differential;
 pub mod faults;
 pub mod http;
 pub mod inventory;

@@ -1,0 +1,7 @@
+public class Main {
+    public static void main(String[] args) {
+        int number = "text";
+        undefined();
+        String missing = null
+    }
+}

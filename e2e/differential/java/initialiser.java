@@ -1,0 +1,7 @@
+public class Main {
+    static int number = Integer.parseInt("no number");
+
+    public static void main(String[] args) {
+        System.out.println("never");
+    }
+}

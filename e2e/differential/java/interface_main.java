@@ -1,0 +1,5 @@
+public interface Main {
+    static void main(String[] args) {
+        System.out.println("in an interface");
+    }
+}

@@ -1,0 +1,5 @@
+public class Main {
+    public static void start(String[] args) {
+        System.out.println("never");
+    }
+}

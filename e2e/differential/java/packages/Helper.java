@@ -1,0 +1,5 @@
+class Helper {
+    static int twice(int number) {
+        return number * 2;
+    }
+}

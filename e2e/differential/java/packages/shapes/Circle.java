@@ -1,0 +1,7 @@
+package shapes;
+
+public record Circle(double radius) {
+    public double area() {
+        return radius * radius;
+    }
+}

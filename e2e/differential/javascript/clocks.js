@@ -1,0 +1,13 @@
+console.log(process.uptime() < 3, performance.now() < 3000, process.uptime.name, performance.now.name, process.uptime.length);
+console.log(Math.abs(performance.timeOrigin + performance.now() - Date.now()) < 50);
+console.log(Object.keys(performance.toJSON()), typeof performance.toJSON().timeOrigin);
+console.log(Object.getOwnPropertyNames(Object.getPrototypeOf(performance)).join(' '));
+try {
+  performance.now.call({});
+} catch (error) {
+  console.log(error.code, error.message);
+}
+const { now } = performance;
+console.log(typeof performance.now(), process.hrtime().length, performance.eventLoopUtilization().idle);
+performance.mark('a');
+console.log(performance.measure('b', 'a').duration >= 0, performance.getEntries().length);

@@ -1,0 +1,1 @@
+export default 'the helper of ' + new URL(import.meta.url).pathname;

@@ -1,0 +1,2 @@
+process.removeAllListeners('exit');
+await new Promise(() => {});

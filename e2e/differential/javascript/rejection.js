@@ -1,0 +1,3 @@
+console.log('before');
+Promise.reject(new RangeError('nobody cares'));
+setTimeout(() => console.log('never'), 50);

@@ -1,0 +1,1 @@
+exports.b = require('./cycle-a').a + 1;

@@ -1,0 +1,4 @@
+exports.name = __filename;
+exports.fail = () => {
+  throw new Error('from the helper');
+};

@@ -1,0 +1,1 @@
+exports.deep = require('path').basename(require('../helper').name);

@@ -1,0 +1,3 @@
+(async () => {
+  for await (const chunk of process.stdin) console.log(chunk);
+})();

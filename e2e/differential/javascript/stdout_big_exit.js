@@ -1,0 +1,2 @@
+process.stdout.write('y'.repeat(50000) + '\n');
+process.exit(2);

@@ -1,0 +1,11 @@
+console.log('out 1');
+console.error('err 1');
+process.stdout.write('out 2');
+process.stderr.write('err 2');
+console.table([{ a: 1, b: 2 }]);
+console.group('group');
+console.info('inside');
+console.groupEnd();
+console.assert(false, 'assertion');
+console.count();
+console.dir({ a: { b: { c: { d: 1 } } } }, { depth: 0 });

@@ -1,0 +1,5 @@
+function fail() {
+  null.property;
+}
+console.log('before');
+fail();

@@ -1,0 +1,2 @@
+process.exitCode = 0;
+setImmediate(() => { throw new Error('with code 0'); });

@@ -1,0 +1,4 @@
+import os
+
+print("lost, for it is buffered")
+os._exit(9)

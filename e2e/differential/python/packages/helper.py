@@ -1,0 +1,7 @@
+import os
+
+print("helper sees", __name__, os.path.basename(__file__))
+
+
+def fail():
+    raise LookupError("from the helper")

@@ -1,0 +1,2 @@
+def deep():
+    return __name__, __package__

@@ -1,0 +1,5 @@
+import random
+import usercustomize
+import sitecustomize
+
+print(random.mine, usercustomize.mine, sitecustomize.mine)

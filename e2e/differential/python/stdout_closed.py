@@ -1,0 +1,5 @@
+import sys
+
+print("buffered")
+sys.stdout.close()
+print("never")

@@ -1,0 +1,121 @@
+//! Start programs by their bare command, in a sandbox made for them and in a prepared one, and compare what they do.
+
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser;
+use e2e::corpus;
+use e2e::daemons::{Daemons, Settings};
+use e2e::differential::programs::{self, Program};
+use e2e::differential::{Deed, bare, pool};
+
+/// The languages that are kept prepared, and the stages of each.
+const LANGUAGES: [(&str, &[&str]); 3] =
+    [("python", &["run"]), ("javascript", &["run"]), ("java", &["compile", "run"])];
+
+/// Start programs by their bare command, in a sandbox made for them and in a prepared one; 1 if one of them can tell.
+/// Needs root
+#[derive(Parser)]
+#[command(name = "differential")]
+struct Arguments {
+    /// Only this language
+    #[arg(long)]
+    language: Option<String>,
+    /// Only programs with this in their id
+    #[arg(long)]
+    id: Option<String>,
+    /// Also about so many of the corpus, always the same
+    #[arg(long)]
+    sample: Option<usize>,
+    /// Print what each program did
+    #[arg(long)]
+    verbose: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime.and_then(|runtime| runtime.block_on(compare_all(&arguments))) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
+    let programs = chosen(arguments)?;
+    let mut told = BTreeMap::new();
+    let mut first = Vec::new();
+    for program in &programs {
+        first.push(if program.has_bare() { Some(bare::run(program)?) } else { None });
+    }
+    for prepared in [false, true] {
+        let daemons = Daemons::start(&Settings { pool: prepared, ..Settings::default() }).await?;
+        let kind = if prepared { "prepared" } else { "cold" };
+        for (program, first) in programs.iter().zip(&mut first) {
+            let deed = execute(&daemons, program, prepared).await?;
+            if arguments.verbose {
+                tell(&format!("{} {kind}: {deed:#?}", program.id));
+            }
+            let Some(first) = first else {
+                *first = Some(deed);
+                continue;
+            };
+            let differences = first.differences(&deed, program);
+            if !differences.is_empty() {
+                tell(&format!("{} {kind}\n    {}", program.id, differences.join("\n    ")));
+                told.insert(program.id.as_str(), ());
+            }
+        }
+    }
+    tell(&format!("{} programs, {} can tell", programs.len(), told.len()));
+    Ok(told.is_empty())
+}
+
+/// Run it, and make sure of how: where one was prepared for it, it must have been taken.
+async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<Deed> {
+    let stages =
+        LANGUAGES.iter().find(|(name, _)| *name == program.language).map_or(&[][..], |(_, stages)| stages);
+    let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js") || program.language == "java";
+    let before = if prepared {
+        pool::ready(daemons, &program.language, stages).await?
+    } else {
+        pool::Counts::default()
+    };
+    let deed = Deed::answered(&daemons.execute(&program.request()).await);
+    if prepared && fits {
+        let after = pool::counted(daemons, &program.language).await?;
+        let ran = if deed.end == "compile_error" { 1 } else { stages.len() as u64 };
+        if (after.hits - before.hits, after.misses - before.misses) != (ran, 0) {
+            return Err(io::Error::other(format!(
+                "{} got no prepared sandbox: {before:?}, {after:?}",
+                program.id
+            )));
+        }
+    }
+    Ok(deed)
+}
+
+fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
+    let mut programs = programs::own()?;
+    if let Some(count) = arguments.sample {
+        let names: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
+        programs.extend(programs::of_corpus(corpus::sample(corpus::load()?, count), &names));
+    }
+    programs.retain(|program| {
+        arguments.language.as_ref().is_none_or(|language| program.language == *language)
+            && arguments.id.as_ref().is_none_or(|id| program.id.contains(id))
+    });
+    Ok(programs)
+}
+
+fn tell(line: &str) {
+    // Who closed our stdout does not want to know.
+    let _ = writeln!(io::stdout(), "{line}");
+}

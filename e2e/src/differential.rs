@@ -1,0 +1,65 @@
+//! The same program started in three ways: by its bare command, in a sandbox made for it when it came, and in one that was
+//! prepared before. It must not be able to tell, and neither must we.
+
+pub mod bare;
+pub mod pool;
+pub mod programs;
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::corpus;
+use programs::Program;
+
+/// What a program did, as far as it is compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// `exit 0`, `signal 6`, `compile_error`.
+    pub end: String,
+    /// What it wrote.
+    pub stdout: String,
+    /// What it wrote there.
+    pub stderr: String,
+}
+
+impl Deed {
+    /// From the answer of `POST /api/execute`.
+    #[must_use]
+    pub fn answered(answer: &Value) -> Self {
+        let text = |name: &str| without_chance(answer[name].as_str().unwrap_or_default());
+        let end = match (answer["status"].as_str(), answer["exit_code"].as_i64(), answer["signal"].as_i64()) {
+            (Some("compile_error"), ..) => "compile_error".to_owned(),
+            (_, _, Some(signal)) => format!("signal {signal}"),
+            (Some("ok" | "nonzero"), Some(code), _) => format!("exit {code}"),
+            _ => format!("{} {}", answer["status"], answer["cause"]["message"]),
+        };
+        Self { end, stdout: text("stdout"), stderr: text("stderr") }
+    }
+
+    /// In words, where another way to start it ended differently.
+    #[must_use]
+    pub fn differences(&self, other: &Self, program: &Program) -> Vec<String> {
+        let streams = [("stdout", &self.stdout, &other.stdout), ("stderr", &self.stderr, &other.stderr)];
+        let mut differences = Vec::new();
+        if self.end != other.end {
+            differences.push(format!("ended with {}, then with {}", self.end, other.end));
+        }
+        for (name, one, other) in streams {
+            let (one, other) = (program.without_what_differs(one), program.without_what_differs(other));
+            let difference = corpus::difference(&one, &other, &[]);
+            differences.extend(difference.map(|words| format!("{name}: {words}")));
+        }
+        differences
+    }
+}
+
+/// Each run has a user of its own, whose name is random, and a layout of its memory, which is random too.
+fn without_chance(text: &str) -> String {
+    static NAME: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("exec_[0-9a-f-]{32,36}").expect("a correct expression"));
+    static ADDRESS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("0x[0-9a-f]{10,16}").expect("a correct expression"));
+    ADDRESS.replace_all(&NAME.replace_all(text, bare::USER), "0xADDRESS").into_owned()
+}

@@ -1,0 +1,130 @@
+//! The plain command, as a user without privileges in a directory of its own.
+
+use std::fs::{self, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::programs::Program;
+use super::{Deed, without_chance};
+
+/// What we call the user of every run.
+pub const USER: &str = "exec_user";
+/// Nobody's.
+const UID: u32 = 0x5fff_fff0;
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Compile it if that is how it is done, and run it.
+///
+/// # Errors
+/// If the commands can not be started.
+pub fn run(program: &Program) -> io::Result<Deed> {
+    let directory =
+        tempfile::Builder::new().prefix("bare-").permissions(Permissions::from_mode(0o755)).tempdir()?;
+    let directory = directory.path();
+    for name in ["box", "build", "home"] {
+        fs::create_dir(directory.join(name))?;
+        chown(directory.join(name), Some(UID), Some(UID))?;
+    }
+    for (name, content) in &program.files {
+        let path = directory.join("box").join(name);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::write(&path, content)?;
+        chown(&path, Some(UID), Some(UID))?;
+    }
+    let (compile, mut run) = commands(program, directory);
+    if let Some(compile) = compile {
+        let compiled = execute(&compile, directory, "")?;
+        if !compiled.status.success() {
+            return Ok(deed(&compiled, "compile_error".to_owned(), directory));
+        }
+    }
+    run.extend(program.args().iter().cloned());
+    let ran = execute(&run, directory, program.stdin())?;
+    let end = match (ran.status.code(), ran.status.signal()) {
+        (Some(code), _) => format!("exit {code}"),
+        (None, signal) => format!("signal {}", signal.unwrap_or_default()),
+    };
+    Ok(deed(&ran, end, directory))
+}
+
+fn deed(output: &Output, end: String, directory: &Path) -> Deed {
+    // The same directories have other names in a sandbox.
+    let text = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes)
+            .replace(&format!("{}/box", directory.display()), "/box")
+            .replace(&format!("{}/build", directory.display()), "/build")
+            .replace(&format!("{}/home", directory.display()), &format!("/home/{USER}"));
+        without_chance(&text)
+    };
+    Deed { end, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+}
+
+/// What one would type, with the paths that a shell finds.
+fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<String>) {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+    let main = program.files[0].0.as_str();
+    match program.language.as_str() {
+        "python" => (None, words(&["/usr/bin/python3", main])),
+        "javascript" => (None, words(&["/usr/bin/node", main])),
+        _ => {
+            let build = directory.join("build").display().to_string();
+            let mut javac = words(&["/usr/bin/javac", "-proc:none", "-d", &build]);
+            javac.extend(
+                program.files.iter().map(|(name, _)| name.clone()).filter(|name| name.ends_with(".java")),
+            );
+            let path = format!("{build}:.");
+            (Some(javac), words(&["/usr/bin/java", "-cp", &path, "Main"]))
+        }
+    }
+}
+
+fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output> {
+    let mut command = Command::new("setpriv");
+    command
+        .args([format!("--reuid={UID}"), format!("--regid={UID}")])
+        .args(["--clear-groups", "--no-new-privs", "--"])
+        // The stack that a sandbox gives, so that recursion ends where it does there.
+        .args(["prlimit", "--stack=67108864", "--core=0", "--"])
+        .args(words)
+        .current_dir(directory.join("box"))
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", directory.join("home"))
+        .env("USER", USER)
+        .env("LOGNAME", USER)
+        .env("LANG", "C.UTF-8")
+        .env("TMPDIR", "/tmp")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    if let Some(mut pipe) = child.stdin.take() {
+        let stdin = stdin.to_owned();
+        thread::spawn(move || {
+            // Not every program reads.
+            let _ = pipe.write_all(stdin.as_bytes());
+        });
+    }
+    let pid = Pid::from_raw(child.id().cast_signed());
+    let (ended, end) = mpsc::channel::<()>();
+    let watch = thread::spawn(move || {
+        if end.recv_timeout(LONGEST) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+    });
+    let output = child.wait_with_output();
+    drop(ended);
+    let _ = watch.join();
+    output
+}

@@ -1,0 +1,82 @@
+//! Whether a prepared sandbox is there, and whether it was taken: what the daemon's metrics say.
+
+use std::io;
+use std::time::Duration;
+
+use crate::daemons::{DEADLINE, Daemons};
+use crate::http;
+
+const PAUSE: Duration = Duration::from_millis(20);
+const ATTEMPTS: u32 = 6_000;
+
+/// Counts of one language at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Stages that found a prepared sandbox.
+    pub hits: u64,
+    /// Stages that did not.
+    pub misses: u64,
+}
+
+/// Wait until a sandbox is prepared for each of these stages, and say what was counted up to now.
+///
+/// # Errors
+/// If that does not come to be.
+pub async fn ready(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Result<Counts> {
+    for _ in 0..ATTEMPTS {
+        let metrics = metrics(daemons).await?;
+        let all = stages.iter().all(|stage| {
+            value(&metrics, "executor_prepared_ready", &[("language", language), ("stage", stage)]) > 0
+        });
+        if all {
+            return Ok(counts(&metrics, language));
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(io::Error::other(format!("no sandbox is prepared for {language}\n{}", daemons.last_words())))
+}
+
+/// What was counted of a language.
+///
+/// # Errors
+/// If nobody says.
+pub async fn counted(daemons: &Daemons, language: &str) -> io::Result<Counts> {
+    Ok(counts(&metrics(daemons).await?, language))
+}
+
+async fn metrics(daemons: &Daemons) -> io::Result<String> {
+    http::get_text(&daemons.url("/metrics"), DEADLINE).await.map_err(io::Error::other)
+}
+
+fn counts(metrics: &str, language: &str) -> Counts {
+    let taken = |result| {
+        value(metrics, "executor_prepared_taken_total", &[("language", language), ("result", result)])
+    };
+    Counts { hits: taken("hit"), misses: taken("miss") }
+}
+
+/// The sum of all lines of a metric with these labels.
+fn value(metrics: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
+    metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix('{')?.split_once("} "))
+        .filter(|(given, _)| labels.iter().all(|(key, value)| given.contains(&format!("{key}=\"{value}\""))))
+        .filter_map(|(_, value)| value.trim().parse::<u64>().ok())
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counts, counts, value};
+
+    #[test]
+    fn metrics_are_summed_over_what_is_not_asked_for() {
+        let metrics = "# HELP x\nexecutor_prepared_taken_total{language=\"java\",stage=\"run\",result=\"hit\"} 2\n\
+                       executor_prepared_taken_total{language=\"java\",stage=\"compile\",result=\"hit\"} 3\n\
+                       executor_prepared_taken_total{language=\"java\",stage=\"run\",result=\"miss\"} 1\n\
+                       executor_prepared_ready{language=\"python\",stage=\"run\"} 4\n";
+        assert_eq!(counts(metrics, "java"), Counts { hits: 5, misses: 1 });
+        assert_eq!(counts(metrics, "python"), Counts::default());
+        assert_eq!(value(metrics, "executor_prepared_ready", &[("language", "python"), ("stage", "run")]), 4);
+    }
+}

@@ -1,0 +1,198 @@
+//! Programs that would notice: `e2e/differential/LANGUAGE/NAME.EXTENSION` or, with several files, a directory `NAME`.
+//!
+//! Beside one, `NAME.json` (in a directory `case.json`) says what else belongs to it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use regex::Regex;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::corpus;
+
+/// A program and how it is started.
+#[derive(Debug)]
+pub struct Program {
+    /// `python/argv`.
+    pub id: String,
+    /// Its language.
+    pub language: String,
+    /// Names and texts, the main file first.
+    pub files: Vec<(String, String)>,
+    case: Case,
+}
+
+/// What belongs to a program beside its files.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Case {
+    args: Vec<String>,
+    stdin: String,
+    /// Expressions for what is no two times the same, and why that is not for us to change.
+    differs: Vec<Differs>,
+    /// Why there is nothing to compare the bare command with, if so.
+    not_bare: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Differs {
+    pattern: String,
+    #[expect(dead_code, reason = "for who reads the file")]
+    why: String,
+}
+
+impl Program {
+    /// Its arguments.
+    #[must_use]
+    pub fn args(&self) -> &[String] {
+        &self.case.args
+    }
+
+    /// What it reads.
+    #[must_use]
+    pub fn stdin(&self) -> &str {
+        &self.case.stdin
+    }
+
+    /// Whether the bare command is to do the same.
+    #[must_use]
+    pub fn has_bare(&self) -> bool {
+        self.case.not_bare.is_none()
+    }
+
+    /// As the body of `POST /api/execute`.
+    #[must_use]
+    pub fn request(&self) -> Value {
+        let files: Vec<Value> =
+            self.files.iter().map(|(name, content)| json!({ "name": name, "content": content })).collect();
+        json!({ "language": self.language, "files": files, "stdin": self.case.stdin, "args": self.case.args })
+    }
+
+    /// What it printed, without what is no two times the same.
+    #[must_use]
+    pub fn without_what_differs(&self, text: &str) -> String {
+        self.case.differs.iter().fold(text.to_owned(), |text, differs| {
+            let expression = Regex::new(&differs.pattern).expect("checked when it was read");
+            expression.replace_all(&text, "").into_owned()
+        })
+    }
+}
+
+/// All of our own.
+///
+/// # Errors
+/// If one cannot be read, or what is said of it is wrong.
+pub fn own() -> io::Result<Vec<Program>> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
+    let mut programs = Vec::new();
+    for language in entries(&all)? {
+        for path in entries(&language)? {
+            if path.extension().is_none_or(|extension| extension != "json") {
+                programs.push(
+                    read(&path, &file_name(&language)).map_err(|error| {
+                        io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+                    })?,
+                );
+            }
+        }
+    }
+    Ok(programs)
+}
+
+/// Those of the corpus in these languages, of which we know what they print but not whether they can tell. Their bare
+/// commands were run by whoever recorded that.
+#[must_use]
+pub fn of_corpus(programs: Vec<corpus::Program>, languages: &[&str]) -> Vec<Program> {
+    programs
+        .into_iter()
+        .filter(|program| languages.contains(&program.language.as_str()) && !program.cpu_heavy)
+        .map(|program| Program {
+            id: program.id,
+            files: vec![(default_name(&program.language), program.code)],
+            language: program.language,
+            case: Case {
+                args: program.args,
+                stdin: program.stdin,
+                differs: Vec::new(),
+                not_bare: Some("recorded".to_owned()),
+            },
+        })
+        .collect()
+}
+
+fn read(path: &Path, language: &str) -> io::Result<Program> {
+    let several = path.is_dir();
+    let said = if several { path.join("case.json") } else { path.with_extension("json") };
+    let case: Case = match fs::read_to_string(said) {
+        Ok(text) => serde_json::from_str(&text)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Case::default(),
+        Err(error) => return Err(error),
+    };
+    for differs in &case.differs {
+        Regex::new(&differs.pattern).map_err(io::Error::other)?;
+    }
+    let mut files = Vec::new();
+    if several {
+        collect(path, "", &mut files)?;
+        files.sort_by_key(|(name, _)| (!is_main(name), name.clone()));
+    } else {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let name = if language == "java" { "Main" } else { "main" };
+        files.push((format!("{name}.{extension}"), fs::read_to_string(path)?));
+    }
+    let id = format!("{language}/{}", path.file_stem().unwrap_or_default().to_string_lossy());
+    Ok(Program { id, language: language.to_owned(), files, case })
+}
+
+fn is_main(name: &str) -> bool {
+    name.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("main"))
+}
+
+fn collect(directory: &Path, prefix: &str, files: &mut Vec<(String, String)>) -> io::Result<()> {
+    for path in entries(directory)? {
+        let name = format!("{prefix}{}", file_name(&path));
+        if path.is_dir() {
+            collect(&path, &format!("{name}/"), files)?;
+        } else if name != "case.json" {
+            files.push((name, fs::read_to_string(&path)?));
+        }
+    }
+    Ok(())
+}
+
+fn default_name(language: &str) -> String {
+    match language {
+        "java" => "Main.java",
+        "javascript" => "main.js",
+        _ => "main.py",
+    }
+    .to_owned()
+}
+
+fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own;
+
+    #[test]
+    fn every_program_can_be_read_and_has_a_main_file() {
+        let programs = own().unwrap();
+        assert!(programs.len() > 60, "{}", programs.len());
+        for program in programs {
+            assert!(super::is_main(&program.files[0].0), "{}: {:?}", program.id, program.files[0].0);
+        }
+    }
+}
