@@ -547,11 +547,11 @@ fn build_nothing(to: &Path) -> io::Result<()> {
 
 const BUBBLEWRAP: &str = "/usr/bin/bwrap";
 
-/// What its manual shows, without the network: the host's /usr, a /proc, a /dev and a /tmp of its own.
+/// What its manual shows, without the network: the host's /usr and /etc, a /proc, a /dev and a /tmp of its own.
 fn bubblewrap(command: &[String]) -> Vec<String> {
     const ARGUMENTS: &str = "--unshare-all --die-with-parent --new-session --ro-bind /usr /usr \
         --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
-        --ro-bind /etc/alternatives /etc/alternatives --ro-bind /etc/ld.so.cache /etc/ld.so.cache \
+        --ro-bind /etc /etc \
         --proc /proc --dev /dev --tmpfs /tmp --bind . /box --chdir /box --";
     let mut words = vec![BUBBLEWRAP.to_owned()];
     words.extend(ARGUMENTS.split_whitespace().map(str::to_owned));
