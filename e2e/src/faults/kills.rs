@@ -21,7 +21,7 @@ use crate::http;
 pub const SLOTS: u32 = 2;
 const CLIENTS: usize = 6;
 /// A compile bomb ends sooner than it would, for there are many of them.
-pub const LIMITS: &str = "[limits.compile]\ncpu_time = \"3 s\"\nwall_time = \"6 s\"";
+pub const LIMITS: &str = "[limits.compile]\ncpu_time = \"3 s\"\nwall_time = \"20 s\"";
 /// How long a round's clients are at work before the kill, at most.
 const BEFORE_KILL: Duration = Duration::from_millis(900);
 /// How long a daemon that was just started lives when it is killed again, at most.
