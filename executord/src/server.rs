@@ -260,7 +260,12 @@ impl Telling<'_> {
         let canceller = cancel.clone().drop_guard();
         let telling = async {
             while let Some(event) = to_tell.recv().await {
+                // What the peer says after the last one is its next request.
+                let is_last = matches!(event, Event::Finished(_) | Event::Failed { .. });
                 tell(self.sender, event).await?;
+                if is_last {
+                    break;
+                }
             }
             Ok(())
         };

@@ -120,6 +120,15 @@ impl Client {
         Ok(self.frames.next().await.ok_or(ClientError::Closed)??)
     }
 
+    /// Whether nothing came that was not read, and the daemon has not hung up. Only between two requests; a connection
+    /// of which this is not true is of no use any more.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        let unread = self.frames.get_ref().try_read(&mut [0]);
+        self.frames.read_buffer().is_empty()
+            && unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
+    }
+
     /// The two directions apart, for a client that sends input while it reads events.
     pub fn split(
         self,

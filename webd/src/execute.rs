@@ -7,12 +7,10 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use protocol::codec::CodecError;
-use protocol::{Client, ClientError, Event, ExecuteRequest, Limits};
+use protocol::{Client, ClientError, Event, Limits};
 
 use crate::answer::with_answer;
 use crate::body;
-use crate::budget::Budget;
 use crate::error::ApiError;
 use crate::forwarded;
 use crate::kept::Kept;
@@ -42,12 +40,11 @@ pub(crate) async fn execute(
     let Asked { request, encoding } = request::read(&body, Some(front.tag(peer, &head.headers)))?;
     drop(body);
 
-    let mut client = Client::connect(&front.config.socket).await?;
-    ask(&mut client, request).await?;
+    let (client, first) = front.connections.execute(request).await?;
     drop(share);
     match wanted(&head.headers) {
-        None => answer_whole(client, encoding, &front.budget).await,
-        Some(form) => answer_live(client, encoding, form).await,
+        None => answer_whole(client, first, encoding, &front).await,
+        Some(form) => answer_live(client, first, encoding, form),
     }
 }
 
@@ -62,31 +59,25 @@ impl Front {
     }
 }
 
-/// Hand the request over. A daemon that hangs up in the middle may have said why before.
-pub(crate) async fn ask(client: &mut Client, request: ExecuteRequest) -> Result<(), ApiError> {
-    match client.execute(request).await {
-        Err(error @ (ClientError::Closed | ClientError::Codec(CodecError::Io(_)))) => {
-            match client.event().await {
-                Ok(Event::Rejected(rejection)) => Err(rejection.into()),
-                _ => Err(error.into()),
-            }
-        }
-        asked => Ok(asked?),
-    }
-}
-
 /// Wait for the end.
-async fn answer_whole(mut client: Client, encoding: Encoding, budget: &Budget) -> Result<Response, ApiError> {
-    let mut kept = Kept::new(encoding, budget);
+async fn answer_whole(
+    mut client: Client,
+    first: Event,
+    encoding: Encoding,
+    front: &Front,
+) -> Result<Response, ApiError> {
+    let mut kept = Kept::new(encoding, &front.budget);
     let mut allowed: Option<Box<Limits>> = None;
+    let mut next = first;
     loop {
-        match client.event().await? {
+        match next {
             Event::Queued { .. } => {}
             Event::Started { limits, .. } => allowed = Some(limits),
             Event::StageStarted(stage) => kept.begin(stage),
             Event::Output { stream, bytes } => kept.write(stream, &bytes)?,
             Event::StageFinished(_) => kept.end(),
             Event::Finished(outcome) => {
+                front.connections.give_back(client);
                 let json = with_answer(&outcome, allowed.as_deref(), Some(&kept), |answer| {
                     serde_json::to_vec(answer)
                 });
@@ -94,18 +85,22 @@ async fn answer_whole(mut client: Client, encoding: Encoding, budget: &Budget) -
                 let body = Body::new(Pieces::new(json, kept.into_share()));
                 return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
             }
-            Event::Rejected(rejection) => return Err(rejection.into()),
+            Event::Rejected(rejection) => {
+                front.connections.give_back(client);
+                return Err(rejection.into());
+            }
             Event::Failed { id, message } => return Err(ApiError::failed(id, message)),
             Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {
                 return Err(ClientError::Unexpected.into());
             }
         }
+        next = client.event().await?;
     }
 }
 
 /// Tell each event as it comes. A refusal in place of the first event is still a plain error.
-async fn answer_live(mut client: Client, encoding: Encoding, form: Form) -> Result<Response, ApiError> {
-    let first = match client.event().await? {
+fn answer_live(client: Client, first: Event, encoding: Encoding, form: Form) -> Result<Response, ApiError> {
+    let first = match first {
         Event::Rejected(rejection) => return Err(rejection.into()),
         Event::Failed { id, message } => return Err(ApiError::failed(id, message)),
         first => first,

@@ -12,6 +12,7 @@ mod answer;
 mod body;
 mod budget;
 pub mod config;
+mod connections;
 mod daemon;
 mod daemon_metrics;
 mod door;

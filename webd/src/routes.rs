@@ -11,6 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 
 use crate::budget::Budget;
 use crate::config::Config;
+use crate::connections::Connections;
 use crate::daemon;
 use crate::door;
 use crate::execute::execute;
@@ -29,6 +30,8 @@ pub struct Front {
     pub(crate) metrics: Metrics,
     /// Memory for bodies and answers.
     pub(crate) budget: Budget,
+    /// The way to the daemon, for executions.
+    pub(crate) connections: Connections,
     files: StaticFiles,
 }
 
@@ -52,7 +55,8 @@ impl Front {
     pub fn new(config: Config) -> Self {
         let budget = Budget::new(config.max_memory_bytes.get());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
-        Self { config, metrics: Metrics::default(), budget, files }
+        let connections = Connections::to(config.socket.clone());
+        Self { config, metrics: Metrics::default(), budget, connections, files }
     }
 
     /// A route's own name, for metrics.

@@ -16,7 +16,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::codec::CodecError;
-use protocol::{Client, ClientError, Request};
+use protocol::{ClientError, Request};
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -25,7 +25,6 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::error::ApiError;
-use crate::execute::ask;
 use crate::frames::Frame;
 use crate::metered::{Meter, Metered};
 use crate::metrics::Counted;
@@ -187,12 +186,7 @@ impl Session {
         if let Err(error) = share.grow(RUNNING_COST) {
             return self.refuse(error).await;
         }
-        let begun = async {
-            let mut client = Client::connect(&self.front.config.socket).await?;
-            ask(&mut client, request).await?;
-            Ok::<_, ApiError>(client)
-        };
-        let (to_daemon, mut events) = match begun.await {
+        let (to_daemon, mut events) = match self.front.connections.begin(request).await {
             Ok(client) => client.split(),
             Err(error) => return self.refuse(error).await,
         };
