@@ -9,7 +9,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
-use protocol::{Event, Request};
+use protocol::{Event, Request, codec};
 
 use super::front::Sink;
 use super::target::{SECRET, Target};
@@ -58,26 +58,33 @@ fn group_of(target: &Target) -> u32 {
 /// As another user: the file system keeps it out, or the daemon says that it may not ask.
 fn knock(target: &Target, uid: u32, gid: u32) -> Result<(), String> {
     const SCRIPT: &str = r"
-import socket, struct, sys
+import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.settimeout(10)
 try:
     s.connect(sys.argv[1])
 except PermissionError:
     sys.exit('kept out')
-def frame(b): return struct.pack('>I', len(b)) + b
 data = b''
 # It may have said all it has to say, and hung up, before it was asked.
-try: s.sendall(frame(b'executor' + struct.pack('<H', 1)) + frame(struct.pack('<I', 5)))
+try: s.sendall(bytes.fromhex(sys.argv[2]))
 except OSError: pass
 try:
     while more := s.recv(4096): data += more
 except OSError: pass
 print(data)
 ";
+    let frames = [codec::encode(&codec::Hello::OURS), codec::encode(&Request::Status)];
+    let mut asked = String::new();
+    for frame in frames {
+        let frame = frame.map_err(|error| error.to_string())?;
+        let length = u32::try_from(frame.len()).unwrap_or(0).to_be_bytes();
+        asked.extend(length.iter().chain(frame.iter()).map(|byte| format!("{byte:02x}")));
+    }
     let output = Command::new("python3")
         .args(["-c", SCRIPT])
         .arg(&target.socket)
+        .arg(asked)
         .current_dir("/")
         .uid(uid)
         .gid(gid)
@@ -96,7 +103,7 @@ print(data)
 async fn send_descriptors(target: &Target) -> Result<(), String> {
     let before = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
     let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
-    let hello = protocol::codec::encode(&protocol::codec::Hello::OURS).map_err(|error| error.to_string())?;
+    let hello = codec::encode(&codec::Hello::OURS).map_err(|error| error.to_string())?;
     let length = u32::try_from(hello.len()).unwrap_or(0).to_be_bytes();
     let rights = [null.as_raw_fd(); 200];
     let mut open = Vec::new();
