@@ -63,6 +63,9 @@ pub(crate) struct RunArguments {
     /// One more source file, beside the main one
     #[arg(long = "file", value_name = "FILE")]
     pub(crate) more: Vec<PathBuf>,
+    /// Give the program a terminal: prompts appear as they are written, Ctrl+C and Ctrl+D are its own
+    #[arg(short, long)]
+    pub(crate) tty: bool,
     /// Print one JSON object in the end, in the words of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,

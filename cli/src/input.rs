@@ -1,5 +1,6 @@
 //! What the program reads: our stdin or a file, live and in bounded pieces.
 
+use std::cell::Cell;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
@@ -8,11 +9,13 @@ use std::path::Path;
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt};
 use protocol::codec::CodecError;
-use protocol::{Request, Stdin};
+use protocol::{ProgramSignal, Request, Stdin, TerminalSize};
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
+use crate::terminal;
 
 /// Bytes of one piece; a frame may hold more, but small ones keep a conversation lively.
 const PIECE: usize = 64 * 1024;
@@ -52,36 +55,70 @@ impl Input {
 pub(crate) struct Signals {
     /// The program runs, input may flow.
     pub(crate) running: Notify,
+    /// Whether it still does.
+    pub(crate) is_running: Cell<bool>,
+    /// The user wants the program to be interrupted.
+    pub(crate) interrupt: Notify,
     /// The user wants an end.
     pub(crate) cancel: Notify,
 }
 
-/// Send input as it comes, and `Cancel` when asked to. Never returns: how it ends is told by events.
-pub(crate) async fn speak(to: impl Sink<Request, Error = CodecError>, input: Input, signals: &Signals) {
+/// Send input as it comes, signals and sizes, and `Cancel` when asked to. Never returns: how it ends is told by events.
+pub(crate) async fn speak(
+    to: impl Sink<Request, Error = CodecError>,
+    input: Input,
+    signals: &Signals,
+    terminal: Option<TerminalSize>,
+) {
     let mut to = std::pin::pin!(to);
-    let forward = async {
-        signals.running.notified().await;
-        let Input::Live(mut from) = input else { return };
-        let mut piece = vec![0; PIECE];
-        loop {
-            // Input that can not be read any further is at its end.
-            let length = from.read(&mut piece).await.unwrap_or(0);
-            let request = match length {
-                0 => Request::EndOfInput,
-                length => Request::Input(Bytes::copy_from_slice(&piece[..length])),
-            };
-            if to.send(request).await.is_err() || length == 0 {
-                return;
-            }
-        }
+    let mut from = match input {
+        Input::Live(from) => Some(from),
+        Input::None => None,
     };
-    tokio::select! {
-        () = signals.cancel.notified() => {}
-        () = forward => signals.cancel.notified().await,
+    let mut resizes = terminal.and_then(|_| signal(SignalKind::window_change()).ok());
+    let mut piece = vec![0; PIECE];
+    let mut is_running = false;
+    loop {
+        let request = tokio::select! {
+            biased;
+            () = signals.cancel.notified() => Request::Cancel,
+            () = signals.interrupt.notified() => Request::Signal(ProgramSignal::Interrupt),
+            () = signals.running.notified() => {
+                is_running = true;
+                continue;
+            }
+            () = resized(&mut resizes) => Request::Resize(terminal::size()),
+            length = read(&mut from, &mut piece), if is_running => match length {
+                0 => {
+                    from = None;
+                    Request::EndOfInput
+                }
+                length => Request::Input(Bytes::copy_from_slice(&piece[..length])),
+            },
+        };
+        if request == Request::Cancel {
+            from = None;
+        }
+        if to.send(request).await.is_err() {
+            // If the daemon hung up, the events say so.
+            std::future::pending::<()>().await;
+        }
     }
-    // If the daemon hung up, the events say so.
-    let _ = to.send(Request::Cancel).await;
-    std::future::pending().await
+}
+
+/// Input that can not be read any further is at its end.
+async fn read(from: &mut Option<Box<dyn AsyncRead + Unpin>>, piece: &mut [u8]) -> usize {
+    match from {
+        Some(from) => from.read(piece).await.unwrap_or(0),
+        None => std::future::pending().await,
+    }
+}
+
+async fn resized(resizes: &mut Option<Signal>) {
+    let Some(resizes) = resizes else { return std::future::pending().await };
+    if resizes.recv().await.is_none() {
+        std::future::pending().await
+    }
 }
 
 /// `/dev/null` and the like: nothing will ever come from there.

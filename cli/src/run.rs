@@ -9,14 +9,14 @@ use protocol::codec::CodecError;
 use protocol::{
     Client, ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, Status, StreamName,
 };
-use tokio::sync::Notify;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::input::{Input, Signals, speak};
 use crate::report::Written;
-use crate::terminal::Out;
-use crate::{limits, program, report, words};
+use crate::terminal::{Lent, Out};
+use crate::{limits, program, report, terminal, words};
 
 pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
     let from_stdin = arguments.file == Path::new("-");
@@ -31,10 +31,11 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         Some(language) => language,
         None => program::language_of(&mut client, &arguments.file).await?,
     };
+    let terminal = arguments.tty.then(terminal::size);
     let request = ExecuteRequest {
         language,
         files,
-        runs: vec![RunRequest { stdin: input.announce(), args: arguments.args, terminal: None }],
+        runs: vec![RunRequest { stdin: input.announce(), args: arguments.args, terminal }],
         limits: limits::request(arguments.limits),
         client: None,
     };
@@ -42,11 +43,14 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
 
     let (to, events) = client.split();
     let signals = Signals::default();
+    let lent = Lent::default();
+    let screen = terminal.is_some().then_some(&lent);
     // Leaving this function hangs up, and hanging up cancels: nothing goes on behind the user's back.
     tokio::select! {
-        result = listen(events, &signals, arguments.json) => result,
-        () = speak(to, input, &signals) => Err(Failure::Interrupted),
-        () = interrupts(&signals.cancel) => Err(Failure::Interrupted),
+        result = listen(events, &signals, screen, arguments.json) => result,
+        () = speak(to, input, &signals, terminal) => Err(Failure::Interrupted),
+        () = interrupts(&signals) => Err(Failure::Interrupted),
+        () = told_to_end(), if screen.is_some() => Err(Failure::Interrupted),
     }
 }
 
@@ -54,6 +58,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
 async fn listen(
     mut events: impl Stream<Item = Result<Event, CodecError>> + Unpin,
     signals: &Signals,
+    screen: Option<&Lent>,
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let (mut stdout, mut stderr) = (Out::stdout(), Out::stderr());
@@ -72,6 +77,8 @@ async fn listen(
             Event::StageStarted(name) => {
                 stage = name;
                 if matches!(name, StageName::Run(_)) {
+                    screen.inspect(|screen| screen.lend());
+                    signals.is_running.set(true);
                     signals.running.notify_one();
                 }
             }
@@ -104,7 +111,11 @@ async fn listen(
                 stdout.line(&report::error(&message, id).to_string()).await?;
                 return Ok(Failure::Failed { id, message }.exit_code());
             }
-            Event::Queued { .. } | Event::StageFinished(_) => {}
+            Event::StageFinished(_) => {
+                screen.inspect(|screen| screen.take_back());
+                signals.is_running.set(false);
+            }
+            Event::Queued { .. } => {}
             other => return Err(Failure::from_unexpected(other)),
         }
     }
@@ -131,14 +142,34 @@ fn complaint(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// The first Ctrl+C asks the daemon for an end, so that its answer is still shown; the second does not wait for it.
-async fn interrupts(cancel: &Notify) {
-    for _ in 0..2 {
+/// Ctrl+C is for the program first, as if it ran here. The next asks the daemon for an end, so that its answer is still
+/// shown; the one after that does not wait for it. A program that does not run yet is spared the first.
+async fn interrupts(signals: &Signals) {
+    let mut pressed = 0;
+    while pressed < 3 {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without a handler the kernel's own way of ending us is in place.
             std::future::pending::<()>().await;
         }
-        cancel.notify_one();
+        pressed = if signals.is_running.get() { pressed + 1 } else { (pressed + 1).max(2) };
+        match pressed {
+            1 => signals.interrupt.notify_one(),
+            2 => signals.cancel.notify_one(),
+            _ => {}
+        }
+    }
+}
+
+/// A terminal that is lent must not stay so when we are ended.
+async fn told_to_end() {
+    let (Ok(mut terminate), Ok(mut hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
     }
 }
 

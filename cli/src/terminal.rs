@@ -1,7 +1,11 @@
-//! Writing, with colours where a person reads.
+//! Writing, with colours where a person reads; and our own terminal, lent to a program.
 
+use std::cell::RefCell;
 use std::io::{self, IsTerminal};
+use std::num::NonZeroU16;
 
+use protocol::TerminalSize;
+use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::failure::Failure;
@@ -42,6 +46,49 @@ impl Out {
     pub(crate) fn faint(&self, text: &str) -> String {
         paint(self.colours, "2", text)
     }
+}
+
+/// Our own terminal. While it is lent, each key goes to the program as it is pressed, and what the program's terminal
+/// makes of it comes back as output: Ctrl+C is for that one to understand.
+#[derive(Default)]
+pub(crate) struct Lent {
+    /// How it was before; none while it is ours.
+    before: RefCell<Option<Termios>>,
+}
+
+impl Lent {
+    /// Lend it, if stdin is one.
+    pub(crate) fn lend(&self) {
+        let Ok(before) = tcgetattr(io::stdin()) else { return };
+        let mut raw = before.clone();
+        raw.make_raw();
+        if tcsetattr(io::stdin(), OptionalActions::Now, &raw).is_ok() {
+            self.before.borrow_mut().get_or_insert(before);
+        }
+    }
+
+    /// Have it back as it was.
+    pub(crate) fn take_back(&self) {
+        if let Some(before) = self.before.borrow_mut().take() {
+            // Not flushed: what was typed already is for whoever reads next.
+            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &before);
+        }
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+/// How large our terminal is, or what terminals usually are if we have none.
+pub(crate) fn size() -> TerminalSize {
+    let known = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stdin()));
+    let known = known.ok().and_then(|Winsize { ws_col, ws_row, .. }| {
+        Some(TerminalSize { columns: NonZeroU16::new(ws_col)?, rows: NonZeroU16::new(ws_row)? })
+    });
+    known.unwrap_or_default()
 }
 
 /// `error:` as it begins a complaint on stderr.

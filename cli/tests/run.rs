@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fake::{Fake, Ran, id, report};
 use protocol::{
-    Availability, ByteCount, Clock, Editor, Event, Language, Limits, LimitsRequest, Outcome, Rejection,
-    Request, StageName, Status, Stdin, StreamName,
+    Availability, ByteCount, Clock, Editor, Event, Language, Limits, LimitsRequest, Outcome, ProgramSignal,
+    Rejection, Request, StageName, Status, Stdin, StreamName,
 };
 use serde_json::json;
 
@@ -301,34 +301,72 @@ fn our_own_failure_is_125() {
 }
 
 #[test]
-fn the_first_interrupt_asks_for_an_end() {
+fn the_first_interrupt_is_for_the_program() {
     let fake = Fake::new(|mut conversation| async move {
         conversation.hear_execute().await;
         conversation.start().await;
         conversation.print(StreamName::Stdout, "running\n").await;
-        while conversation.hear().await.expect("no hanging up before the end") != Request::Cancel {}
+        let interrupt = Request::Signal(ProgramSignal::Interrupt);
+        while conversation.hear().await.expect("no hanging up before the end") != interrupt {}
         conversation.print(StreamName::Stdout, "last words\n").await;
-        conversation.finish(Status::Cancelled).await;
+        conversation.finish(Status::Signaled(2)).await;
     });
     let ran = interrupt(&fake, 1);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), "last words\n"));
 }
 
 #[test]
-fn the_second_interrupt_does_not_wait() {
+fn the_second_interrupt_asks_for_an_end_and_the_third_does_not_wait() {
+    for ends in [true, false] {
+        let fake = Fake::new(move |mut conversation| async move {
+            conversation.hear_execute().await;
+            conversation.start().await;
+            conversation.print(StreamName::Stdout, "running\n").await;
+            // Deaf to everything but the end, or to that as well, until the client hangs up.
+            while let Some(request) = conversation.hear().await {
+                match request {
+                    Request::Signal(ProgramSignal::Interrupt) => {
+                        conversation.print(StreamName::Stdout, "no\n").await;
+                    }
+                    Request::Cancel if ends => return conversation.finish(Status::Cancelled).await,
+                    Request::Cancel => conversation.print(StreamName::Stdout, "heard\n").await,
+                    _ => {}
+                }
+            }
+        });
+        let ran = interrupt(&fake, if ends { 2 } else { 3 });
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), if ends { "no\n" } else { "heard\n" }));
+    }
+}
+
+#[test]
+fn an_interrupt_while_no_program_runs_asks_for_an_end() {
     let fake = Fake::new(|mut conversation| async move {
         conversation.hear_execute().await;
         conversation.start().await;
-        conversation.print(StreamName::Stdout, "running\n").await;
-        // Deaf to everything until the client hangs up.
-        while let Some(request) = conversation.hear().await {
-            if request == Request::Cancel {
-                conversation.print(StreamName::Stdout, "heard\n").await;
-            }
-        }
+        conversation.say(Event::StageFinished(report(StageName::Run(0), Status::Exited(0)))).await;
+        conversation.print(StreamName::Stdout, "between\n").await;
+        while conversation.hear().await.expect("no hanging up before the end") != Request::Cancel {}
+        conversation.finish(Status::Cancelled).await;
     });
-    let ran = interrupt(&fake, 2);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), "heard\n"));
+    let ran = interrupt(&fake, 1);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""));
+}
+
+#[test]
+fn a_terminal_is_asked_for() {
+    let fake = Fake::new(|mut conversation| async move {
+        let request = conversation.hear_execute().await;
+        conversation.start().await;
+        let size =
+            format!("{:?}", request.runs[0].terminal.map(|size| (size.columns.get(), size.rows.get())));
+        conversation.print(StreamName::Stdout, size).await;
+        conversation.finish(Status::Exited(0)).await;
+    });
+    fake.file("a.py", "");
+    // Without a terminal of our own it is as large as terminals usually are.
+    assert_eq!(fake.run(&["run", "-t", "-l", "python", "a.py"]).stdout, "Some((80, 24))");
+    assert_eq!(fake.run(&["run", "-l", "python", "a.py"]).stdout, "None");
 }
 
 /// Run a program, and after each line that it prints press Ctrl+C, so many times.

@@ -119,7 +119,15 @@ impl Execution<'_> {
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
         let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
         let limits = if kind == StageKind::Compile { &command.limits } else { limits };
-        let spec = StageSpec { toolchain, kind, command, limits, sources, arguments: &run.args };
+        let spec = StageSpec {
+            toolchain,
+            kind,
+            command,
+            limits,
+            sources,
+            arguments: &run.args,
+            terminal: run.terminal,
+        };
         let mut build = share_build(built_in).await?;
         let asked = Instant::now();
         let mut ahead = Ahead::Yes;

@@ -24,11 +24,22 @@ pub(crate) struct InputSender {
 /// The program's end.
 #[derive(Debug)]
 pub(crate) struct InputReceiver {
-    pieces: Pieces,
-    #[expect(dead_code, reason = "sandboxes cannot be told of signals yet")]
+    pub(crate) pieces: Pieces,
+    pub(crate) steering: Steering,
+}
+
+/// What is said beside it.
+#[derive(Debug)]
+pub(crate) struct Steering {
     signals: mpsc::Receiver<ProgramSignal>,
-    #[expect(dead_code, reason = "sandboxes have no terminals yet")]
     size: watch::Receiver<Option<TerminalSize>>,
+}
+
+/// One word of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steer {
+    Signal(ProgramSignal),
+    Resize(TerminalSize),
 }
 
 /// Input by itself.
@@ -54,7 +65,7 @@ pub(crate) fn channel() -> (InputSender, InputReceiver) {
     let (size, known) = watch::channel(None);
     let sender = InputSender { pieces, room: Arc::clone(&room), signals, size };
     let pieces = Pieces { pieces: taken, room, in_hand: None };
-    (sender, InputReceiver { pieces, signals: sent, size: known })
+    (sender, InputReceiver { pieces, steering: Steering { signals: sent, size: known } })
 }
 
 impl InputSender {
@@ -79,15 +90,33 @@ impl InputSender {
     }
 }
 
-impl InputReceiver {
-    /// The next piece; `None` in it is the end of input, `None` instead of it that the client says no more.
-    pub(crate) async fn recv(&mut self) -> Option<Option<Bytes>> {
-        self.pieces.recv().await
+impl Steering {
+    /// The next word; never if the client says no more. Safe to drop before it is ready.
+    pub(crate) async fn next(&mut self) -> Steer {
+        tokio::select! {
+            Some(signal) = self.signals.recv() => Steer::Signal(signal),
+            Some(size) = changed(&mut self.size) => Steer::Resize(size),
+            else => std::future::pending().await,
+        }
+    }
+
+    /// Another program begins: what was meant for the one before is not for it, but the terminal is as large as it is.
+    pub(crate) fn begin_anew(&mut self) {
+        while self.signals.try_recv().is_ok() {}
+        if self.size.borrow().is_some() {
+            self.size.mark_changed();
+        }
     }
 }
 
+async fn changed(size: &mut watch::Receiver<Option<TerminalSize>>) -> Option<TerminalSize> {
+    size.changed().await.ok()?;
+    *size.borrow_and_update()
+}
+
 impl Pieces {
-    async fn recv(&mut self) -> Option<Option<Bytes>> {
+    /// The next piece; `None` in it is the end of input, `None` instead of it that the client says no more.
+    pub(crate) async fn recv(&mut self) -> Option<Option<Bytes>> {
         self.in_hand = None;
         let Piece { bytes, room } = self.pieces.recv().await?;
         self.in_hand = Some(room);
@@ -116,14 +145,34 @@ mod tests {
         sender.send(Some(largest.clone())).await;
         let mut second = Box::pin(sender.send(Some(largest.clone())));
         assert_eq!((&mut second).now_or_never(), None, "two and what they cost are more than may wait");
-        assert_eq!(receiver.recv().await, Some(Some(largest.clone())));
+        assert_eq!(receiver.pieces.recv().await, Some(Some(largest.clone())));
         assert_eq!((&mut second).now_or_never(), None, "what is in hand was not taken yet");
-        let mut next = Box::pin(receiver.recv());
+        let mut next = Box::pin(receiver.pieces.recv());
         assert_eq!((&mut next).now_or_never(), None);
         second.await;
         assert_eq!(next.await, Some(Some(largest)));
         sender.send(None).await;
-        assert_eq!(receiver.recv().await, Some(None));
+        assert_eq!(receiver.pieces.recv().await, Some(None));
+    }
+
+    #[tokio::test]
+    async fn signals_are_for_the_program_that_runs_and_a_size_is_for_all() {
+        let (sender, mut receiver) = channel();
+        let size = TerminalSize::default();
+        sender.resize(size);
+        sender.signal(ProgramSignal::Kill);
+        for _ in 0..2 {
+            receiver.steering.begin_anew();
+            assert_eq!(receiver.steering.next().await, Steer::Resize(size));
+        }
+        for _ in 0..2 * SIGNAL_BACKLOG {
+            sender.signal(ProgramSignal::Interrupt);
+        }
+        for _ in 0..SIGNAL_BACKLOG {
+            assert_eq!(receiver.steering.next().await, Steer::Signal(ProgramSignal::Interrupt));
+        }
+        drop(sender);
+        assert_eq!(receiver.steering.next().now_or_never(), None);
     }
 
     #[tokio::test]

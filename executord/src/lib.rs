@@ -34,6 +34,7 @@ mod server;
 mod slot;
 mod stage;
 mod stock;
+mod terminal;
 mod verdict;
 
 use std::path::PathBuf;

@@ -1,6 +1,7 @@
-//! A program's output, from its pipe to events: bounded, in order, and never faster than the client reads.
+//! A program's output, from its pipe or terminal to events: bounded, in order, and never faster than the client reads.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use nix::libc::mode_t;
@@ -10,14 +11,23 @@ use protocol::{ByteCount, StreamName};
 use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe;
 
+use crate::terminal::Terminal;
+
 /// One of a program's outputs.
 #[derive(Debug)]
 pub(crate) struct OutputPipe {
     name: StreamName,
-    pipe: Option<pipe::Receiver>,
+    source: Option<Source>,
     /// How much more is kept.
     room: u64,
     truncated: bool,
+}
+
+/// Where it comes from.
+#[derive(Debug)]
+enum Source {
+    Pipe(pipe::Receiver),
+    Terminal(Arc<Terminal>),
 }
 
 /// What was read.
@@ -39,12 +49,22 @@ impl OutputPipe {
         let (reader, writer) = pipe_pair()?;
         // Whoever opens /dev/stdout again may write, and nobody may read.
         set_mode(&writer, 0o222)?;
-        let pipe = Some(pipe::Receiver::from_owned_fd(reader)?);
-        Ok((Self { name, pipe, room: 0, truncated: false }, writer))
+        let source = Some(Source::Pipe(pipe::Receiver::from_owned_fd(reader)?));
+        Ok((Self { name, source, room: 0, truncated: false }, writer))
     }
 
     pub(crate) const fn keep_up_to(&mut self, limit: ByteCount) {
         self.room = limit.bytes();
+    }
+
+    /// From now on the program writes to its terminal instead.
+    pub(crate) fn show_on(&mut self, terminal: Arc<Terminal>) {
+        self.source = Some(Source::Terminal(terminal));
+    }
+
+    /// Nothing will come of it.
+    pub(crate) fn close(&mut self) {
+        self.source = None;
     }
 
     pub(crate) const fn name(&self) -> StreamName {
@@ -52,7 +72,7 @@ impl OutputPipe {
     }
 
     pub(crate) const fn is_open(&self) -> bool {
-        self.pipe.is_some()
+        self.source.is_some()
     }
 
     pub(crate) const fn is_truncated(&self) -> bool {
@@ -61,9 +81,10 @@ impl OutputPipe {
 
     /// Wait until there is something to read, or the end.
     pub(crate) async fn readable(&self) {
-        match &self.pipe {
+        match &self.source {
             // An error shows when it is read.
-            Some(pipe) => drop(pipe.readable().await),
+            Some(Source::Pipe(pipe)) => drop(pipe.readable().await),
+            Some(Source::Terminal(terminal)) => drop(terminal.readable().await),
             None => std::future::pending().await,
         }
     }
@@ -72,15 +93,19 @@ impl OutputPipe {
     pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> Piece {
         let count = loop {
             self.readable().await;
-            let Some(pipe) = &self.pipe else { break 0 };
-            match pipe.try_read(buffer) {
+            let read = match &self.source {
+                Some(Source::Pipe(pipe)) => pipe.try_read(buffer),
+                Some(Source::Terminal(terminal)) => terminal.try_read(buffer),
+                None => break 0,
+            };
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Nothing but the end can be wrong with a pipe.
+                // Nothing but the end can be wrong with either.
                 answer => break answer.unwrap_or(0),
             }
         };
         if count == 0 {
-            self.pipe = None;
+            self.source = None;
             return Piece::End;
         }
         self.keep(&buffer[..count])

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use protocol::Limits;
+use protocol::{Limits, TerminalSize};
 use sandbox::cgroup::GroupLimits;
 use sandbox::{Bind, Build, Disk, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
 
@@ -20,6 +20,9 @@ const BOOTING: Duration = Duration::from_secs(5);
 /// a name means, and who is trusted in TLS.
 const SHOWN_TO_ALL: [(&str, bool); 4] =
     [("/usr", true), ("/etc/alternatives", false), ("/etc/ld.so.cache", false), ("/etc/ssl/certs", false)];
+
+/// What terminals of our clients understand, as programs call it.
+const TERMINAL_KIND: &str = "xterm-256color";
 
 /// Whether something may be executed ahead of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,17 +65,31 @@ pub(crate) struct StageSpec<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) sources: &'a [Source],
     pub(crate) arguments: &'a [String],
+    /// A run that asks for one.
+    pub(crate) terminal: Option<TerminalSize>,
 }
 
 impl<'a> StageSpec<'a> {
     /// What is known of a stage before there is a program for it.
     pub(crate) fn of_any_program(toolchain: &'a Toolchain, kind: StageKind) -> Option<Self> {
         let command = toolchain.stage(kind)?;
-        Some(Self { toolchain, kind, command, limits: &command.limits, sources: &[], arguments: &[] })
+        Some(Self {
+            toolchain,
+            kind,
+            command,
+            limits: &command.limits,
+            sources: &[],
+            arguments: &[],
+            terminal: None,
+        })
     }
 
     /// Whether what may be executed ahead can be this stage's program.
     fn can_wait(&self) -> bool {
+        if self.terminal.is_some() {
+            // It has its pipes already.
+            return false;
+        }
         let main = self.sources.first().map(|source| source.path.as_str());
         let needed = self.command.warm.as_ref().and_then(|warm| warm.main.as_deref());
         main.is_none() || needed.is_none() || main == needed
@@ -129,6 +146,9 @@ impl Planner {
                 }
             }),
             user: user.clone(),
+            terminal: stage
+                .terminal
+                .map(|size| sandbox::TerminalSize { columns: size.columns.get(), rows: size.rows.get() }),
             left_out: LeftOut::NOTHING,
         }
     }
@@ -150,7 +170,10 @@ impl Planner {
                     .into_iter()
                     .chain(arguments.iter().cloned())
                     .collect(),
-                environment: environment(command, user),
+                environment: environment(command, user)
+                    .into_iter()
+                    .chain(stage.terminal.map(|_| ("TERM".to_owned(), TERMINAL_KIND.to_owned())))
+                    .collect(),
                 resources: resources(limits),
             },
         }
@@ -264,7 +287,8 @@ mod tests {
         let command = toolchain.stage(kind).unwrap();
         let arguments = &["-v".to_owned(), String::new()];
         let limits = &command.limits;
-        let stage = StageSpec { toolchain, kind, command, limits, sources: &sources, arguments };
+        let stage =
+            StageSpec { toolchain, kind, command, limits, sources: &sources, arguments, terminal: None };
         let planner = Planner::new(&["/opt/tools".into()], 2000);
         (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()))
     }

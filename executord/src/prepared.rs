@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::StreamName;
@@ -17,6 +18,10 @@ use crate::failure::{Doing, Failure};
 use crate::identity::Identity;
 use crate::output::{OutputPipe, pipe_pair, stdin_pipe};
 use crate::slot::Slot;
+use crate::terminal::Terminal;
+
+/// How long a sandbox with a terminal may take to be prepared, while its client waits.
+const TERMINAL_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long all processes may take to be gone after they were killed.
 pub(crate) const EMPTY_WITHIN: Duration = Duration::from_secs(5);
@@ -174,6 +179,19 @@ impl Prepared {
     ) -> Result<pipe::Sender, Failure> {
         self.pipes.control.start(start, sources, build).doing("start the program")?;
         self.pipes.stdin.take().ok_or_else(missing)
+    }
+
+    /// From now on the program is at its terminal, if it has one.
+    pub(crate) async fn connect_terminal(&mut self) -> Result<Option<Arc<Terminal>>, Failure> {
+        if self.plan.terminal.is_none() {
+            return Ok(None);
+        }
+        self.ready(TERMINAL_WITHIN).await?;
+        let master = self.pipes.control.terminal().doing("get the terminal")?;
+        let terminal = Arc::new(Terminal::new(master).doing("watch the terminal")?);
+        self.pipes.stdout.show_on(Arc::clone(&terminal));
+        self.pipes.stderr.close();
+        Ok(Some(terminal))
     }
 
     /// Kill everything in it.

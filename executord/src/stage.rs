@@ -1,12 +1,14 @@
 //! One stage from launch to verdict: the program runs, and this watches it.
 
+use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::errno::Errno;
+use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
-use protocol::{Event, Limits, StageName, StageReport, Status, Stdin, StreamName};
+use protocol::{Event, Limits, ProgramSignal, StageName, StageReport, Status, Stdin, StreamName};
 use sandbox::cgroup::{Readings, RunGroup};
 use sandbox::{EndReport, NamespaceGone, Report, SetupError, Start, Step};
 use tokio::io::AsyncWriteExt;
@@ -14,13 +16,15 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::debug;
 
 use crate::failure::{Doing, Failure};
-use crate::input::InputReceiver;
+use crate::input::{InputReceiver, Pieces, Steer, Steering};
 use crate::output::{OutputPipe, Piece};
 use crate::plan::Planner;
 use crate::prepared::{EMPTY_WITHIN, Prepared};
 use crate::slot::Slot;
+use crate::terminal::Terminal;
 use crate::verdict::{Cause, Seen, judge};
 
 /// Longer than any limit.
@@ -74,14 +78,23 @@ pub(crate) async fn run(
     let had_waited = sandbox.has_waited();
     sandbox.pipes.stdout.keep_up_to(stage.limits.output);
     sandbox.pipes.stderr.keep_up_to(stage.limits.output);
+    let terminal = sandbox.connect_terminal().await?;
     let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
         Err(_) if had_waited => return Ok(None),
         stdin => stdin?,
     };
     sandbox.launched().await?;
-    let feed = feed(stdin, stage.stdin, input);
+    let InputReceiver { pieces, steering } = input;
+    steering.begin_anew();
+    let feed = async {
+        match &terminal {
+            Some(terminal) => type_in(terminal, stage.stdin, pieces).await,
+            None => feed(stdin, stage.stdin, pieces).await,
+        }
+    };
     let mut watch = Watch { sandbox, started: None, ended: None, end: None, failure: None, cause: None };
-    let gone = watch.until_gone(stage, around, feed).await?;
+    let steered = Steered { steering, terminal: terminal.as_deref() };
+    let gone = watch.until_gone(stage, around, feed, steered).await?;
     if had_waited && watch.started.is_none() && watch.cause.is_none() {
         return Ok(None);
     }
@@ -110,7 +123,7 @@ pub(crate) async fn run(
 }
 
 /// Write a program's stdin and close it. A program that does not read is none of our business.
-async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut InputReceiver) {
+async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut Pieces) {
     match stdin {
         Stdin::Bytes(bytes) => {
             let _ = pipe.write_all(bytes).await;
@@ -125,6 +138,42 @@ async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut InputReceiver) 
             }
         }
     }
+}
+
+/// Type a program's stdin on its terminal, and then the key that ends it. A terminal stays open all the same: what the
+/// client says later is typed too.
+async fn type_in(terminal: &Terminal, stdin: &Stdin, input: &mut Pieces) {
+    let typing = async {
+        match stdin {
+            Stdin::Bytes(bytes) => {
+                terminal.write_all(bytes).await?;
+                // Within a line the key only hands over what there is of it.
+                if bytes.last().is_some_and(|&last| last != b'\n') {
+                    terminal.end_input().await?;
+                }
+                terminal.end_input().await
+            }
+            Stdin::Live => {
+                while let Some(piece) = input.recv().await {
+                    match piece {
+                        Some(bytes) => terminal.write_all(&bytes).await?,
+                        None => terminal.end_input().await?,
+                    }
+                }
+                Ok::<(), io::Error>(())
+            }
+        }
+    };
+    // A terminal that takes no more is one whose program is gone.
+    if typing.await.is_err() {
+        while input.recv().await.is_some() {}
+    }
+}
+
+/// What the client says to the program, beside its input.
+struct Steered<'a> {
+    steering: &'a mut Steering,
+    terminal: Option<&'a Terminal>,
 }
 
 /// What is watched of a running stage.
@@ -145,6 +194,7 @@ impl Watch {
         stage: &StageRun<'_>,
         around: &Surroundings<'_>,
         feed: impl Future<Output = ()>,
+        steered: Steered<'_>,
     ) -> Result<NamespaceGone, Failure> {
         let Surroundings { planner, grace, events, cancel } = *around;
         let launched = Clock::now();
@@ -203,6 +253,10 @@ impl Watch {
                     check_at = Clock::now() + next;
                     cause
                 }
+                steer = steered.steering.next(), if running => {
+                    self.steer(steer, steered.terminal);
+                    None
+                }
                 permit = events.reserve(), if pending.is_some() => {
                     // Without a receiver there is nobody to tell.
                     if let (Ok(permit), Some(event)) = (permit, pending.take()) {
@@ -227,6 +281,20 @@ impl Watch {
                 self.cause = Some(cause);
                 kill_at = Clock::now() + self.terminate(cause, grace);
             }
+        }
+    }
+
+    /// Pass on what the client says. To a program that is gone, or does not run yet, it is as if nothing was said.
+    fn steer(&self, steer: Steer, terminal: Option<&Terminal>) {
+        let done = match (steer, terminal) {
+            (Steer::Signal(signal), _) if self.started.is_some() => {
+                self.sandbox.pipes.control.signal(signal_of(signal))
+            }
+            (Steer::Resize(size), Some(terminal)) => terminal.resize(size),
+            (Steer::Signal(_) | Steer::Resize(_), _) => Ok(()),
+        };
+        if let Err(error) = done {
+            debug!(%error, ?steer, "steer a program");
         }
     }
 
@@ -281,6 +349,18 @@ impl Watch {
             }
             _ => (status, usage),
         }
+    }
+}
+
+const fn signal_of(signal: ProgramSignal) -> Signal {
+    match signal {
+        ProgramSignal::Interrupt => Signal::SIGINT,
+        ProgramSignal::Terminate => Signal::SIGTERM,
+        ProgramSignal::Quit => Signal::SIGQUIT,
+        ProgramSignal::HangUp => Signal::SIGHUP,
+        ProgramSignal::Kill => Signal::SIGKILL,
+        ProgramSignal::User1 => Signal::SIGUSR1,
+        ProgramSignal::User2 => Signal::SIGUSR2,
     }
 }
 

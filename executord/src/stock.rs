@@ -223,6 +223,10 @@ impl Stock {
     }
 
     fn take_prepared(&self, stage: &StageSpec<'_>) -> Option<Prepared> {
+        if stage.terminal.is_some() {
+            // None is prepared for that.
+            return None;
+        }
         let mut state = self.lock();
         let shelf = state.shelves.get_mut(&(stage.toolchain.name.clone(), stage.kind))?;
         if !std::ptr::eq(&*shelf.toolchain, stage.toolchain) {

@@ -43,6 +43,7 @@ steps! {
     Pivot = "change the root",
     Names = "name the sandbox",
     Network = "bring the loopback interface up",
+    Terminal = "make a terminal",
     ForkPayload = "fork the program's process",
     DropInit = "drop init's privileges",
     Watch = "watch the program",

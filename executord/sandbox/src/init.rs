@@ -10,7 +10,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -25,13 +25,14 @@ use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::{Pid, sethostname, setsid};
 
 use crate::error::{At, SetupError, Step};
-use crate::message::{Packet, START, TERMINATE};
+use crate::message::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_raw};
 use crate::payload::{self, Streams};
 use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
 use crate::report::{EndReport, Report};
 use crate::root::{self, Directories};
 use crate::sys::network;
 use crate::sys::process::{self, Side};
+use crate::terminal::{self, Terminal};
 use crate::uncounted::Uncounted;
 use crate::{privilege, seccomp};
 
@@ -81,6 +82,12 @@ fn live(
     control: &OwnedFd,
 ) -> Result<Option<Report>, SetupError> {
     prepare(plan, directories)?;
+    // Open here for as long as the sandbox is there: who closes a terminal may open it again.
+    let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::Terminal)).transpose()?;
+    let streams = match &terminal {
+        Some(terminal) => hand_over(terminal, control).at(Step::Terminal)?,
+        None => streams,
+    };
     let uncounted = Uncounted::open().at(Step::Watch)?;
     let waiting = match &plan.boot {
         Some(program) => Waiting::Booted(boot(plan, program, streams)?),
@@ -121,6 +128,13 @@ fn prepare(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)?;
     bring_loopback_up().at(Step::Network)
+}
+
+/// Give the daemon its end of the terminal. What the program is connected to then.
+fn hand_over(terminal: &Terminal, control: &OwnedFd) -> io::Result<Streams> {
+    send_raw(control, TERMINAL, [0, 0], &[terminal.master.as_raw_fd()])?;
+    let end = || terminal.another();
+    Ok(Streams { stdin: end()?, stdout: end()?, stderr: end()?, launcher: None })
 }
 
 /// Execute an interpreter ahead.
@@ -323,6 +337,7 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
             match Packet::receive(control).at(Step::Watch)? {
                 None => return Ok(None),
                 Some(packet) if packet.tag == TERMINATE => terminate(main.pid),
+                Some(packet) if packet.tag == SIGNAL => signal(main.pid, packet.numbers[0]),
                 Some(_) => {}
             }
         }
@@ -335,6 +350,13 @@ fn terminate(main: Pid) {
     // It may have ended just now.
     let _ = kill(group, Signal::SIGTERM);
     let _ = kill(group, Signal::SIGCONT);
+}
+
+/// Pass a client's signal on to the program's process group.
+fn signal(main: Pid, number: i32) {
+    if let Ok(signal) = Signal::try_from(number) {
+        let _ = kill(Pid::from_raw(-main.as_raw()), signal);
+    }
 }
 
 fn reap_any() -> io::Result<Option<process::Ended>> {

@@ -40,6 +40,10 @@ pub(crate) const BUILD: u8 = 8;
 pub(crate) const START: u8 = 9;
 /// Daemon to init: send SIGTERM to the program's process group.
 pub(crate) const TERMINATE: u8 = 10;
+/// Daemon to init: send the signal of this number to the program's process group.
+pub(crate) const SIGNAL: u8 = 11;
+/// Init to daemon: the other end of the program's terminal. Before it says that all is prepared.
+pub(crate) const TERMINAL: u8 = 12;
 
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -15,7 +15,7 @@ use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setr
 use crate::error::{At, SetupError, Step};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program, ResourceLimits, User};
 use crate::sys::{descriptor, process};
-use crate::{privilege, seccomp};
+use crate::{privilege, seccomp, terminal};
 
 /// What the program gets as descriptors 0, 1 and 2.
 pub(crate) struct Streams {
@@ -42,6 +42,9 @@ fn try_become_program(
     gate: OwnedFd,
 ) -> Result<Infallible, SetupError> {
     connect_streams(streams).at(Step::Streams)?;
+    if plan.terminal.is_some() {
+        terminal::control_session(io::stdin().as_fd()).at(Step::Streams)?;
+    }
     limit_resources(&program.resources).at(Step::Resources)?;
     let open_files = program.resources.open_files.into();
     privilege::drop_bounding_set().at(Step::Capabilities)?;

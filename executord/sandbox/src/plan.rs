@@ -18,9 +18,21 @@ pub struct Plan {
     pub build: Build,
     /// What is executed ahead: an interpreter that waits for its program on [`LAUNCHER_DESCRIPTOR`].
     pub boot: Option<Program>,
+    /// What the program has in place of its three pipes, where that is so. Nothing is executed ahead then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terminal: Option<TerminalSize>,
     /// For tests of the other layers alone; a release build leaves nothing out, whatever this says.
     #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
     pub left_out: LeftOut,
+}
+
+/// A terminal is at first so large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    /// Characters of a line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
 }
 
 /// What a prepared sandbox is started with.

@@ -81,6 +81,9 @@ pub(crate) fn build(plan: &Plan, directories: &Directories) -> Result<(), SetupE
     show_build(plan.build, directories).at(Step::MountBuild)?;
     mount_proc(directories).at(Step::MountProc)?;
     show_devices().at(Step::MountDevices)?;
+    if plan.terminal.is_some() {
+        show_terminal(&plan.user).at(Step::MountDevices)?;
+    }
     write_etc(&plan.user).at(Step::WriteEtc)
 }
 
@@ -224,19 +227,35 @@ fn hide(path: &Path, cover: &Path) -> io::Result<()> {
     attach(copy.as_fd(), &path_string(path)?)
 }
 
+/// A file system of terminals with room for one, which is the program's own. Only root can open the way to make it.
+fn show_terminal(user: &User) -> io::Result<()> {
+    let (uid, gid) = (CString::new(user.uid.to_string())?, CString::new(user.gid.to_string())?);
+    let options =
+        [(c"max", c"1"), (c"ptmxmode", c"0600"), (c"mode", c"0600"), (c"uid", &*uid), (c"gid", &*gid)];
+    let attributes = attribute::NO_SETUID | attribute::NO_EXEC | attribute::READ_ONLY;
+    let terminals = new_file_system(c"devpts", &options, attributes)?;
+    fs::create_dir("dev/pts")?;
+    attach(terminals.as_fd(), c"dev/pts")?;
+    show_device("tty")
+}
+
 fn show_devices() -> io::Result<()> {
     for name in DEVICES {
-        let device = copy_of(&path_string(&Path::new("/dev").join(name))?)?;
-        restrict(device.as_fd(), attribute::NO_SETUID | attribute::NO_EXEC)?;
-        let target = Path::new("dev").join(name);
-        make_mount_point(&target, false)?;
-        attach(device.as_fd(), &path_string(&target)?)?;
+        show_device(name)?;
     }
     symlink("/proc/self/fd", "dev/fd")?;
     for (number, name) in ["stdin", "stdout", "stderr"].into_iter().enumerate() {
         symlink(format!("/proc/self/fd/{number}"), Path::new("dev").join(name))?;
     }
     Ok(())
+}
+
+fn show_device(name: &str) -> io::Result<()> {
+    let device = copy_of(&path_string(&Path::new("/dev").join(name))?)?;
+    restrict(device.as_fd(), attribute::NO_SETUID | attribute::NO_EXEC)?;
+    let target = Path::new("dev").join(name);
+    make_mount_point(&target, false)?;
+    attach(device.as_fd(), &path_string(&target)?)
 }
 
 /// Who the program is, in the files where it looks for that.

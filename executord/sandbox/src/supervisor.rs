@@ -10,13 +10,14 @@ use std::process::{Child, Command, Stdio};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::cgroup::NamespaceGone;
 use crate::error::{SetupError, Step};
 use crate::message::{
-    BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, START, TERMINATE,
-    send_raw,
+    BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, SIGNAL, START,
+    TERMINAL, TERMINATE, send_raw,
 };
 use crate::plan::{Plan, Start};
 use crate::sys::process;
@@ -98,6 +99,27 @@ impl Control {
         let mut raw = vec![bundle.as_raw_fd()];
         raw.extend(build.map(AsRawFd::as_raw_fd));
         send_raw(&self.0, START, [0, 0], &raw)
+    }
+
+    /// Send a signal to the program's process group.
+    ///
+    /// # Errors
+    /// If init is gone, or does not listen.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        send_raw(&self.0, SIGNAL, [signal as i32, 0], &[])
+    }
+
+    /// The master of the program's terminal. It is there before [`crate::Report::Prepared`] is.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn terminal(&self) -> io::Result<OwnedFd> {
+        match Packet::receive(&self.0)? {
+            Some(Packet { tag: TERMINAL, descriptors, .. }) => {
+                Ok(descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?)
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
     }
 
     /// Send SIGTERM to the program's process group.

@@ -39,7 +39,8 @@ const NEW_NAMESPACES: u32 = 0x7e02_0000;
 const IGNORED_SOCKET_OPTION: [u32; 2] = [1, 8];
 /// What a socket's type may have beside the type itself: SOCK_NONBLOCK and SOCK_CLOEXEC.
 const SOCKET_FLAGS: u32 = 0o2_004_000;
-const TERMINAL_INJECTION: [u32; 3] = [0x5412, 0x541c, 0x5423]; // TIOCSTI, TIOCLINUX, TIOCSETD
+/// TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, TIOCVHANGUP.
+const TERMINAL_INJECTION: [u32; 5] = [0x5412, 0x541c, 0x541d, 0x5423, 0x5437];
 const DESCRIPTOR_LOCKS: [u32; 3] = [36, 37, 38]; // F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW
 /// Levels of setsockopt(2), and what is refused at each.
 const SOCKET_PROGRAMS: [(u32, &[u32]); 3] = [

@@ -102,7 +102,7 @@ pub enum Argument {
     KnownSocket,
     /// socketpair(2): AF_UNIX, else EAFNOSUPPORT.
     LocalPair,
-    /// ioctl(2): nothing that puts words into a terminal, else EPERM.
+    /// ioctl(2): nothing that puts words into a terminal, or makes it another kind of terminal, else EPERM.
     NoTerminalInjection,
     /// prctl(2): the options in [`PRCTL_OPTIONS`], else EINVAL.
     KnownOption,
@@ -499,7 +499,7 @@ pub const PROGRAM: &[Row] = &[
     Row {
         action: Action::Depends(Argument::NoTerminalInjection),
         calls: &[SYS_ioctl],
-        reason: "TIOCSTI types into the terminal of whoever shares it (CVE-2017-5226, CVE-2019-10063)",
+        reason: "TIOCSTI types into the terminal of whoever shares it (CVE-2017-5226, CVE-2019-10063); TIOCSETD loads other line disciplines, where many a hole was (CVE-2017-2636); TIOCCONS takes the console's words",
     },
     Row {
         action: Action::Depends(Argument::KnownOption),

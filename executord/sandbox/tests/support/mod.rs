@@ -177,6 +177,7 @@ pub fn plan(command: &[&str]) -> Whole {
             disk,
             build: Build::None,
             boot: None,
+            terminal: None,
             left_out: LeftOut::NOTHING,
         },
         start: Start { disk, sources: Vec::new(), program: program(command) },

@@ -1,0 +1,157 @@
+//! Our end of a program's terminal. The kernel keeps some 20 KiB on its way in either direction, and no more.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use protocol::TerminalSize;
+use protocol::bounds::MAX_OUTPUT_CHUNK;
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
+use rustix::termios::{SpecialCodeIndex, Winsize, tcgetattr, tcsetwinsize};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::task::coop::consume_budget;
+use tokio::time::timeout;
+
+/// The kernel tells of room when the program has read. It may also have thrown away what is too long for a line, and
+/// nobody is told of that.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+/// The master of a pseudoterminal; see pty(7). What is read of it is bytes, whatever they mean to a screen: nothing here
+/// looks at them.
+#[derive(Debug)]
+pub(crate) struct Terminal(AsyncFd<OwnedFd>);
+
+impl Terminal {
+    /// That of `master`.
+    pub(crate) fn new(master: OwnedFd) -> io::Result<Self> {
+        fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe, for types that may change their descriptor; this one owns one for life"
+        )]
+        AsyncFd::with_interest(master, Interest::READABLE | Interest::WRITABLE).map(Self)
+    }
+
+    /// Wait until there is something to read, or the end.
+    pub(crate) async fn readable(&self) -> io::Result<()> {
+        self.0.readable().await.map(|mut ready| ready.retain_ready())
+    }
+
+    /// Read what is there; nothing is the end: nobody has the terminal open any more.
+    pub(crate) fn try_read(&self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> io::Result<usize> {
+        match self.0.try_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut buffer[..])?)) {
+            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Ok(0),
+            answer => answer,
+        }
+    }
+
+    /// Type all of it. Waits while the program does not read and what is typed is a line or more; of a line that does
+    /// not end the terminal keeps 4 KiB.
+    pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            consume_budget().await;
+            match rustix::io::write(self.0.get_ref(), bytes) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => bytes = &bytes[written..],
+                Err(Errno::AGAIN) => {
+                    if let Ok(ready) = timeout(TRY_AGAIN, self.0.writable()).await {
+                        let mut ready = ready?;
+                        // Nobody has it open, and it will never have room again.
+                        if ready.ready().is_write_closed() {
+                            return Err(io::ErrorKind::BrokenPipe.into());
+                        }
+                        ready.clear_ready();
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Type what ends the input at the beginning of a line: Ctrl+D, or what the program has put in its place.
+    pub(crate) async fn end_input(&self) -> io::Result<()> {
+        let end = tcgetattr(self.0.get_ref())?.special_codes[SpecialCodeIndex::VEOF];
+        self.write_all(&[end]).await
+    }
+
+    /// It has another size now; who has it in the foreground is told by SIGWINCH.
+    pub(crate) fn resize(&self, size: TerminalSize) -> io::Result<()> {
+        let TerminalSize { columns, rows } = size;
+        let size = Winsize { ws_col: columns.get(), ws_row: rows.get(), ws_xpixel: 0, ws_ypixel: 0 };
+        Ok(tcsetwinsize(self.0.get_ref().as_fd(), size)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::num::NonZeroU16;
+
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    use rustix::termios::tcgetwinsize;
+
+    use super::*;
+
+    fn pair() -> (Terminal, File) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap();
+        let flags = OFlags::RDWR | OFlags::NOCTTY;
+        let slave = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
+        (Terminal::new(master).unwrap(), slave.into())
+    }
+
+    async fn read(terminal: &Terminal) -> Vec<u8> {
+        let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
+        loop {
+            terminal.readable().await.unwrap();
+            match terminal.try_read(&mut buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                count => return buffer[..count.unwrap()].to_vec(),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_program_and_its_terminal_understand_each_other() {
+        let (terminal, mut slave) = pair();
+        terminal.write_all(b"typed\n").await.unwrap();
+        assert_eq!(read(&terminal).await, b"typed\r\n", "what is typed is seen");
+        terminal.end_input().await.unwrap();
+        let mut came = [0; 64];
+        assert_eq!(slave.read(&mut came).unwrap(), 6);
+        assert_eq!(slave.read(&mut came).unwrap(), 0, "the end of input");
+        let side = |side| NonZeroU16::new(side).unwrap();
+        terminal.resize(TerminalSize { columns: side(132), rows: side(43) }).unwrap();
+        let size = tcgetwinsize(&slave).unwrap();
+        assert_eq!((size.ws_col, size.ws_row), (132, 43));
+        io::Write::write_all(&mut slave, b"last words\n").unwrap();
+        drop(slave);
+        assert_eq!(read(&terminal).await, b"last words\r\n");
+        assert_eq!(read(&terminal).await, b"");
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_makes_the_typist_wait() {
+        let (terminal, slave) = pair();
+        let lines = b"0123456789\n".repeat(10_000);
+        let mut waiting = Box::pin(terminal.write_all(&lines));
+        assert!(futures_util::FutureExt::now_or_never(&mut waiting).is_none());
+        drop(slave);
+        assert!(waiting.await.is_err(), "there is nobody left to read it");
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_cut_and_keeps_nobody_waiting() {
+        let (terminal, mut slave) = pair();
+        terminal.write_all(&[b'x'; 100_000]).await.unwrap();
+        terminal.write_all(b"\n").await.unwrap();
+        let mut came = [0; 8192];
+        assert_eq!(slave.read(&mut came).unwrap(), 4096);
+    }
+}
