@@ -141,6 +141,12 @@ impl Daemons {
         Ok(daemons)
     }
 
+    /// Where webd listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// An address of webd.
     ///
     /// # Panics

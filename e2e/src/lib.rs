@@ -12,5 +12,6 @@ pub mod differential;
 pub mod faults;
 pub mod http;
 pub mod inventory;
+pub mod session;
 pub mod soak;
 pub mod socket;

@@ -86,6 +86,7 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
         },
         files: Vec::new(),
         filename: None,
+        tty: false,
     };
     let mut said = Vec::new();
     for line in text.lines().map_while(|line| line.strip_prefix(comment)) {
@@ -145,6 +146,7 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
         "parallel" => probe.parallel = Some(value.parse().map_err(|error| wrong(&error))?),
         "args" => probe.args = serde_json::from_str(value).map_err(|error| wrong(&error))?,
         "stdin" => probe.stdin = Some(value.to_owned()),
+        "tty" => probe.tty = value.parse().map_err(|error| wrong(&error))?,
         "filename" => probe.filename = Some(value.to_owned()),
         "limits" => {
             for word in value.split_whitespace() {

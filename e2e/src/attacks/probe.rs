@@ -16,6 +16,7 @@ use super::raw;
 use super::scenery::Scenery;
 use super::target::{Target, status_of};
 use super::verdict::{Level, Verdict};
+use crate::session::{Session, SessionError};
 
 /// A program that attacks. A key that is not known is an error: nothing goes undone.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,6 +55,9 @@ pub struct Probe {
     /// What the program's file is called. Only our own probes say.
     #[serde(skip)]
     pub filename: Option<String>,
+    /// Whether it has a terminal, in a session. Only our own probes have one.
+    #[serde(skip)]
+    pub tty: bool,
 }
 
 /// A text, many times.
@@ -170,6 +174,9 @@ fn body(probe: &Probe, target: &Target, scenery: &Scenery) -> Result<Value, Stri
 
 async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Seen, String> {
     let began = Instant::now();
+    if probe.tty {
+        return execute_in_terminal(probe, target, body, began).await;
+    }
     let answer = raw::execute(target.address, body).await.map_err(|error| format!("no answer: {error}"))?;
     let json = answer.json().unwrap_or_default();
     let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -188,6 +195,36 @@ async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Seen, S
         memory_limit: number("limits", "memory_bytes"),
         args: probe.args.clone(),
         body: answer.body,
+    })
+}
+
+async fn execute_in_terminal(
+    probe: &Probe,
+    target: &Target,
+    body: &Value,
+    began: Instant,
+) -> Result<Seen, String> {
+    let mut start = body.clone();
+    (start["type"], start["tty"]) = (json!("start"), json!(true));
+    let conversation = async {
+        let mut session = Session::open(target.address).await?;
+        session.say(&start).await?;
+        let last = session.end().await?;
+        Ok::<_, SessionError>((session, last))
+    };
+    let (session, last) = conversation.await.map_err(|error| format!("no answer: {error}"))?;
+    Ok(Seen {
+        status: status_of(if last["type"] == "finished" { 200 } else { 500 }, &last),
+        exit_code: last["exit_code"].as_i64(),
+        signal: last["signal"].as_i64(),
+        stdout: session.stdout,
+        stderr: session.stderr,
+        wall_ms: began.elapsed().as_secs_f64() * 1000.0,
+        memory_bytes: last["usage"]["memory_bytes"].as_f64().unwrap_or_default(),
+        output_limit: last["limits"]["output_bytes"].as_f64().unwrap_or_default(),
+        memory_limit: last["limits"]["memory_bytes"].as_f64().unwrap_or_default(),
+        args: probe.args.clone(),
+        body: last.to_string().into_bytes(),
     })
 }
 
