@@ -35,7 +35,7 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     suggestOnTriggerCharacters: false,
     wordBasedSuggestions: "currentDocument",
     tabFocusMode: false,
-    bracketPairColorization: { enabled: false },
+    renderFinalNewline: "on",
     folding: false,
     // Text that turns other text round, or hides it, is shown for what it is.
     renderControlCharacters: true,

@@ -22,7 +22,7 @@ export function defineThemes(): void {
     colors: {
       "editor.background": "#ffffff",
       "editor.foreground": "#1d2026",
-      "editorLineNumber.foreground": "#9aa0aa",
+      "editorLineNumber.foreground": "#6b7280",
       "editorLineNumber.activeForeground": "#444a55",
       "editor.lineHighlightBackground": "#f6f7f9",
       "editor.lineHighlightBorder": "#00000000",
@@ -45,7 +45,7 @@ export function defineThemes(): void {
     colors: {
       "editor.background": "#181a20",
       "editor.foreground": "#e3e6ec",
-      "editorLineNumber.foreground": "#646b78",
+      "editorLineNumber.foreground": "#8b93a1",
       "editorLineNumber.activeForeground": "#b4bac6",
       "editor.lineHighlightBackground": "#1f222a",
       "editor.lineHighlightBorder": "#00000000",

@@ -134,7 +134,7 @@ export class OutputView {
     const nodes: Node[] = [];
     if (from > 0) nodes.push(styled(segment, segment.text.slice(0, from)));
     if (to > from) {
-      const link = element("a", ["location"]);
+      const link = element("a", ["location", ...segment.classes]);
       link.setAttribute("href", "#");
       link.append(styled(segment, segment.text.slice(from, to)));
       link.addEventListener("click", (event) => {

@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import { announcement } from "../workbench/announce";
 import { runProgram, stop } from "../workbench/running";
 import { split } from "../workbench/settings";
@@ -13,8 +14,12 @@ import { Splitter } from "./Splitter";
 const EMBEDDED = new URLSearchParams(location.search).get("embed") === "1";
 
 export function App() {
+  useEffect(() => {
+    document.addEventListener("keydown", shortcuts);
+    return () => document.removeEventListener("keydown", shortcuts);
+  }, []);
   return (
-    <div class={EMBEDDED ? "app embedded" : "app"} onKeyDown={shortcuts}>
+    <div class={EMBEDDED ? "app embedded" : "app"}>
       <Header embedded={EMBEDDED} />
       <Notices />
       <main class="panes" style={{ "--split": `${split.value}%` }}>

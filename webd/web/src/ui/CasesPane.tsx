@@ -61,14 +61,14 @@ export function CasesPane() {
               {cases.map((one, index) => (
                 <tr key={index}>
                   <th scope="row">{index + 1}</th>
-                  <td>
+                  <td data-label="Input">
                     <CaseText
                       label={`Input of case ${index + 1}`}
                       value={one.stdin}
                       onChange={(stdin) => change(index, { stdin })}
                     />
                   </td>
-                  <td>
+                  <td data-label="Expected output">
                     <CaseText
                       label={`Expected output of case ${index + 1}`}
                       value={one.expected}

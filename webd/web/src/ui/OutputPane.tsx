@@ -7,9 +7,7 @@ import { goTo } from "../workbench/places";
 import { resizeTerminal, sendSignal, type } from "../workbench/running";
 import { setScreen } from "../workbench/screen";
 import { shownTheme } from "../workbench/settings";
-import { busy, language, linesDropped, outputSize, program, running } from "../workbench/state";
-import { bytes } from "../run/quantity";
-import { Icon } from "./Icon";
+import { busy, language, linesDropped, program, running } from "../workbench/state";
 import { LiveInput } from "./LiveInput";
 import { Phases } from "./Phases";
 import { Summary } from "./Summary";
@@ -91,13 +89,6 @@ export function OutputPane() {
         <LiveInput />
       )}
       <Summary />
-      {!busy.value && outputSize.value > 0 && (
-        <div class="downloads">
-          <button type="button" class="quiet small" onClick={() => downloadOutput()}>
-            <Icon name="download" /> Output, {bytes(outputSize.value)}
-          </button>
-        </div>
-      )}
     </>
   );
 }

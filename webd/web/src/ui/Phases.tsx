@@ -1,12 +1,13 @@
 import { time } from "../run/quantity";
 import type { Stage } from "../run/state";
-import { running } from "../workbench/state";
+import { program, running } from "../workbench/state";
 
 /** Waiting, compiling, running: where it is now, and how long the ones before took. */
 export function Phases() {
   const now = running.value;
   if (!now) return null;
   const { position, stages, ending } = now.state;
+  const cases = now.what === "cases" ? (program.value?.cases.length ?? 0) : 0;
   return (
     <ol class="phases" aria-label="Phases">
       {position !== null && (
@@ -15,18 +16,25 @@ export function Phases() {
         </li>
       )}
       {position === null && stages.length === 0 && !ending && <li class="now">Starting</li>}
-      {stages.map((stage, index) => (
-        <li key={index} class={stage.result ? "done" : ending ? "" : "now"}>
-          {name(stage, now.what === "cases")}
-          {stage.result && <small>{time(stage.result.usage.wall_ms)}</small>}
-        </li>
-      ))}
+      {stages
+        .filter(
+          ({ kind }, index) => cases === 0 || kind === "compile" || index === stages.length - 1,
+        )
+        .map((stage) => (
+          <li key={stage.kind} class={stage.result ? "done" : ending ? "" : "now"}>
+            {name(stage, cases)}
+            {stage.result && !(cases > 0 && stage.kind === "run") && (
+              <small>{time(stage.result.usage.wall_ms)}</small>
+            )}
+          </li>
+        ))}
     </ol>
   );
 }
 
-function name({ kind, run, result }: Stage, numbered: boolean): string {
+/** Of several cases only the last is named: there may be dozens. */
+function name({ kind, run, result }: Stage, cases: number): string {
   if (kind === "compile") return result ? "Compiled" : "Compiling";
   const word = result ? "Ran" : "Running";
-  return numbered ? `${word} ${run + 1}` : word;
+  return cases > 0 ? `${word} ${run + 1} of ${cases}` : word;
 }

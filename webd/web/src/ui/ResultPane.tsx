@@ -1,5 +1,8 @@
-import { busy, caseRows, program, resultTab } from "../workbench/state";
+import { bytes } from "../run/quantity";
+import { downloadOutput } from "../workbench/downloads";
+import { busy, caseRows, outputSize, program, resultTab } from "../workbench/state";
 import { CasesPane } from "./CasesPane";
+import { Icon } from "./Icon";
 import { OutputPane } from "./OutputPane";
 
 /** What came of it: the output of the program, and the verdicts on its cases. */
@@ -10,6 +13,7 @@ export function ResultPane() {
       <div class="tabs" role="group" aria-label="Result">
         <Tab name="output" label="Output" />
         <Tab name="cases" label={`Tests${counts()}`} />
+        <DownloadButton />
       </div>
       {/* Both stay: output goes on while the other is looked at. */}
       <div class="result-body" hidden={tab !== "output"}>
@@ -44,5 +48,22 @@ function Tab({ name, label }: { name: "output" | "cases"; label: string }) {
         {label}
       </button>
     </span>
+  );
+}
+
+function DownloadButton() {
+  if (outputSize.value === 0 || resultTab.value !== "output") return null;
+  const size = bytes(outputSize.value);
+  return (
+    <button
+      type="button"
+      class="quiet small aside"
+      title={`Download the output, ${size}`}
+      aria-label={`Download the output, ${size}`}
+      onClick={() => downloadOutput()}
+    >
+      <Icon name="download" />
+      {size}
+    </button>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useId, useState } from "preact/hooks";
 import { toFragment } from "../program/share";
 import { program } from "../workbench/state";
 import { Dialog } from "./Dialog";
@@ -33,16 +33,18 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
 
 function Copyable({ label, text }: { label: string; text: string }) {
   const [copied, setCopied] = useState(false);
+  const id = useId();
   return (
-    <label class="copyable">
-      <span>{label}</span>
-      <input readOnly value={text} onFocus={(event) => event.currentTarget.select()} />
+    <div class="copyable">
+      <label for={id}>{label}</label>
+      <input id={id} readOnly value={text} onFocus={(event) => event.currentTarget.select()} />
       <button
         type="button"
+        aria-label={`Copy: ${label}`}
         onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
       >
         {copied ? "Copied" : "Copy"}
       </button>
-    </label>
+    </div>
   );
 }

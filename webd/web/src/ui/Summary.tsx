@@ -4,7 +4,7 @@ import type { RunState } from "../run/state";
 import { verdict, type Verdict } from "../run/verdict";
 import { runProgram, stop } from "../workbench/running";
 import { tryCases } from "../workbench/trying";
-import { retryIn, running } from "../workbench/state";
+import { caseRows, retryIn, running } from "../workbench/state";
 import { Icon } from "./Icon";
 
 /** How it ended, in words and figures. */
@@ -12,8 +12,9 @@ export function Summary() {
   const now = running.value;
   if (!now?.state.ending) return null;
   const again = now.what === "cases" ? tryCases : runProgram;
-  const { tone, title, detail } = words(now.state);
-  const last = now.state.stages.at(-1)?.result;
+  const last = now.state.stages.at(-1);
+  const tried = now.what === "cases" && now.state.ending.how === "finished" && last?.kind === "run";
+  const { tone, title, detail } = tried ? passed() : words(now.state);
   return (
     <div class={`summary ${tone}`}>
       <p class="verdict">
@@ -21,7 +22,9 @@ export function Summary() {
         <strong>{title}</strong>
         {detail !== "" && <span>{detail}</span>}
       </p>
-      {last && <Figures usage={last.usage} truncated={last.truncated} />}
+      {last?.result && !tried && (
+        <Figures usage={last.result.usage} truncated={last.result.truncated} />
+      )}
       {retryIn.value !== null ? (
         <p class="again">
           Trying again in {retryIn.value} s.{" "}
@@ -43,6 +46,14 @@ export function Summary() {
       )}
     </div>
   );
+}
+
+/** Of cases that were all tried, how many did what was expected. */
+function passed(): Verdict {
+  const rows = caseRows.value.filter((row) => row !== null && row !== "running");
+  const good = rows.filter((row) => row.verdict.tone === "good").length;
+  const tone = good === rows.length ? "good" : "bad";
+  return { tone, title: `${good} of ${rows.length} passed`, detail: "" };
 }
 
 function words({ ending, stages }: RunState): Verdict {

@@ -118,6 +118,16 @@ export class Daemons {
     this.webd = null;
   }
 
+  /** As if it had crashed. */
+  async killWebd(): Promise<void> {
+    const { webd } = this;
+    if (!webd) return;
+    const gone = new Promise((done) => webd.once("exit", done));
+    webd.kill("SIGKILL");
+    await gone;
+    this.webd = null;
+  }
+
   async stop(): Promise<void> {
     await end(this.webd);
     await end(this.executord);

@@ -1,0 +1,8 @@
+#include <stdio.h>
+
+int main(void) {
+    puts("Counting for ever. Press Stop, or wait for the limit.");
+    fflush(stdout);
+    for (volatile unsigned long count = 0;; count++) {
+    }
+}
