@@ -41,8 +41,9 @@ export default defineConfig({
           include: ["tests/browser/**/*.test.ts"],
           // One pair of daemons and one browser, one test after the other.
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          expect: { poll: { timeout: 60_000 } },
         },
       },
     ],

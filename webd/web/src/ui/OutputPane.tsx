@@ -96,7 +96,9 @@ export function OutputPane() {
 /** As in a terminal, unless there is something to copy. */
 function interrupt(event: KeyboardEvent) {
   if (event.key !== "c" || !event.ctrlKey || !busy.value) return;
-  if (getSelection()?.isCollapsed === false) return;
+  const selection = getSelection();
+  const output = event.currentTarget as Node;
+  if (selection && !selection.isCollapsed && output.contains(selection.anchorNode)) return;
   event.preventDefault();
   sendSignal("INT");
 }

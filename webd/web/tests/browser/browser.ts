@@ -40,6 +40,8 @@ export async function openPage(
     permissions: ["clipboard-read", "clipboard-write"],
     ...options,
   });
+  // A busy machine is no reason to fail: these are for what never comes.
+  context.setDefaultTimeout(90_000);
   const page = await context.newPage();
   const offences: string[] = [];
   await page.exposeFunction("offend", (words: string) => offences.push(words));

@@ -175,15 +175,17 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-/** The language files, and the launchers that are built beside them. */
+/** What is built for a language beside its file. Those of C++ and Go take long, and programs run without them. */
+const LAUNCHERS = ["java", "javascript", "python", "typescript"];
+
+/** The language files, and the launchers beside them. */
 function installLanguages(to: string): void {
   const from = join(CHECKOUT, "executord/languages");
   mkdirSync(to);
   for (const file of readdirSync(from)) {
     if (file.endsWith(".toml")) copyFileSync(join(from, file), join(to, file));
   }
-  for (const language of ["java", "typescript"])
-    execFileSync("sh", [join(from, language, "build.sh"), to]);
+  for (const language of LAUNCHERS) execFileSync("sh", [join(from, language, "build.sh"), to]);
 }
 
 /** SIGTERM, and SIGKILL if that does not help. */

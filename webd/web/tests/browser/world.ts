@@ -23,8 +23,9 @@ export function world(settings: Settings) {
     expect(offences).toEqual([]);
   });
   afterAll(async () => {
-    await browser.close();
-    await daemons.stop();
+    // What did not start has nothing to stop.
+    await (browser as Browser | undefined)?.close();
+    await (daemons as Daemons | undefined)?.stop();
   });
 
   return {
