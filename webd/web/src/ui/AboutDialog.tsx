@@ -8,7 +8,6 @@ import { Dialog } from "./Dialog";
 const KEYS: [string, string][] = [
   ["Ctrl+Enter, ⌘+Enter", "Run"],
   ["Shift+Escape", "Stop; in the terminal: leave it"],
-  ["Ctrl+C", "Interrupt, in the output of a running program and in the terminal"],
   ["Escape, then Tab", "Leave the editor"],
 ];
 

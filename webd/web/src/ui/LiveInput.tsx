@@ -22,11 +22,11 @@ export function LiveInput() {
         autocomplete="off"
         onKeyDown={(event) => {
           if (!event.ctrlKey || event.currentTarget.value !== "") return;
-          if (event.key === "d") {
+          if (event.key.toLowerCase() === "d") {
             event.preventDefault();
             endInput();
           }
-          if (event.key === "c") sendSignal("INT");
+          if (event.key.toLowerCase() === "c") sendSignal("INT");
         }}
       />
       <button type="submit">Send</button>

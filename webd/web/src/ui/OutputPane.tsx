@@ -95,7 +95,7 @@ export function OutputPane() {
 
 /** As in a terminal, unless there is something to copy. */
 function interrupt(event: KeyboardEvent) {
-  if (event.key !== "c" || !event.ctrlKey || !busy.value) return;
+  if (event.key.toLowerCase() !== "c" || !event.ctrlKey || !busy.value) return;
   const selection = getSelection();
   const output = event.currentTarget as Node;
   if (selection && !selection.isCollapsed && output.contains(selection.anchorNode)) return;
