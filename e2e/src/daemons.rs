@@ -597,7 +597,11 @@ fn runtime_directory(directory: &Path) -> PathBuf {
     directory.join("run")
 }
 
-async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientError> {
+/// What the executord behind a socket says of itself.
+///
+/// # Errors
+/// If it says nothing.
+pub async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientError> {
     let mut client = Client::connect(socket).await?;
     client.send(Request::Status).await?;
     match client.event().await? {

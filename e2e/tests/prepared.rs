@@ -153,3 +153,58 @@ async fn nothing_waits_after_the_daemon() {
     };
     assert!(eventually(|| async { groups().is_empty() }).await, "{:?}", groups());
 }
+
+#[tokio::test]
+async fn what_was_compiled_is_used_again_by_who_sent_it_and_by_nobody_else() {
+    let settings =
+        Settings { slots: 2, more: "cache = { enabled = true, max = 2 }".to_owned(), ..Settings::default() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+    let program = |word: &str| {
+        format!("#include <cstdio>\nint main(int, char** a) {{ std::printf(\"{word} %s\", a[1]); }}")
+    };
+    let body = |word: &str, argument: &str| json!({ "language": "cpp", "code": program(word), "runs": [{ "args": [argument] }, { "args": ["again"] }] });
+    let compiled = |answer: &Value| answer["compile"]["usage"]["cpu_ms"].as_f64().expect("a number") > 0.0;
+    for (word, argument, is_compiled) in [
+        ("one", "a", true),
+        ("one", "b", false),
+        ("two", "a", true),
+        ("one", "c", false),
+        // The third takes the place of the one that was not used for the longest time.
+        ("three", "a", true),
+        ("one", "d", false),
+        ("two", "b", true),
+    ] {
+        let answer = daemons.execute(&body(word, argument)).await;
+        assert_eq!(answer["runs"][0]["stdout"], format!("{word} {argument}"), "{answer}");
+        assert_eq!(answer["runs"][1]["stdout"], format!("{word} again"), "{answer}");
+        assert_eq!(compiled(&answer), is_compiled, "{word} {argument} {answer}");
+        assert_eq!(answer["compile"]["status"], "ok");
+    }
+    // Others compile for themselves.
+    let request = protocol::ExecuteRequest {
+        language: "cpp".to_owned(),
+        files: vec![protocol::SourceFile { path: None, content: program("one").into() }],
+        runs: vec![protocol::RunRequest { args: vec!["x".to_owned()], ..Default::default() }],
+        limits: protocol::LimitsRequest::default(),
+        client: Some("somebody else".to_owned()),
+    };
+    let mut client = protocol::Client::connect(&daemons.socket()).await.expect("it listens");
+    client.execute(request).await.expect("it hears");
+    let outcome = loop {
+        if let protocol::Event::Finished(outcome) = client.event().await.expect("an event") {
+            break outcome;
+        }
+    };
+    assert!(outcome.compile.expect("it was compiled").usage.cpu_time > std::time::Duration::ZERO);
+    // What a compiler says is said each time, and a program that it refuses is refused each time.
+    for _ in 0..2 {
+        let warned = json!({ "language": "cpp", "code": "#warning look\nint main() {}" });
+        let answer = daemons.execute(&warned).await;
+        assert!(answer["compile"]["stderr"].as_str().expect("text").contains("warning"), "{answer}");
+        let refused =
+            daemons.execute(&json!({ "language": "cpp", "code": "int main() { return x; }" })).await;
+        assert_eq!(refused["status"], "compile_error");
+    }
+    let status = daemons.status().await;
+    assert_eq!((status.running, status.withheld_uids), (0, 0));
+}

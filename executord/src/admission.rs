@@ -52,7 +52,7 @@ pub(crate) fn admit(
             return Err(invalid("live input is for a single run"));
         }
     }
-    Ok(Job { toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits })
+    Ok(Job { toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {

@@ -12,8 +12,8 @@ use crate::quantity::Quantity;
 /// Read if nothing else is named.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
 
-/// The most sandboxes that can be kept prepared: each has a process of root's that watches it.
-const MAX_POOL: u32 = 256;
+/// The most sandboxes that can be kept prepared, and the most builds: each has a process of root's that holds it.
+const MAX_KEPT: u32 = 256;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -37,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) cpus: u32,
     /// Sandboxes that are prepared before they are needed.
     pub(crate) pool: PoolSettings,
+    /// Builds that are kept for who sends the same again.
+    pub(crate) cache: CacheSettings,
     /// What our groups are called in the cgroup file system.
     pub(crate) cgroup: String,
     /// Between SIGTERM to a program's process group and the kill of everything.
@@ -78,6 +80,24 @@ impl PoolSettings {
     /// Sandboxes that may be prepared at one time.
     pub(crate) const fn most(&self) -> u32 {
         if self.enabled { self.max } else { 0 }
+    }
+}
+
+/// What is kept of what was compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CacheSettings {
+    /// Whether anything is.
+    pub(crate) enabled: bool,
+    /// Builds.
+    pub(crate) max: u32,
+    /// What all of them may hold, with their sources.
+    pub(crate) memory: Quantity<ByteCount>,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { enabled: false, max: 16, memory: Quantity(ByteCount::mib(128)) }
     }
 }
 
@@ -137,6 +157,7 @@ impl Default for Config {
             queue: 64,
             cpus: 0,
             pool: PoolSettings::default(),
+            cache: CacheSettings::default(),
             cgroup: "executor".to_owned(),
             grace: Quantity(Duration::from_millis(500)),
             drain: Quantity(Duration::from_secs(5)),
@@ -191,8 +212,8 @@ impl Config {
         let relative = |path: &PathBuf| !path.is_absolute();
         if first > last || first < 1000 || last >= 4_294_967_294 {
             Some(format!("uids: {first} to {last} is no range of ids above 1000"))
-        } else if self.pool.max > MAX_POOL {
-            Some(format!("pool: max is {MAX_POOL} at most"))
+        } else if self.pool.max > MAX_KEPT || self.cache.max > MAX_KEPT {
+            Some(format!("pool, cache: max is {MAX_KEPT} at most"))
         } else if u64::from(last - first) + 1 < self.most_users() {
             Some(format!("uids: {first} to {last} are fewer than can be in use at one time"))
         } else if !cgroup_is_a_name {
@@ -275,7 +296,7 @@ mod tests {
             ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
             ("uids = { first = 5, last = 9 }", &["above 1000"]),
             ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),
-            ("pool = { max = 1000 }", &["pool: max is 256 at most"]),
+            ("pool = { max = 1000 }", &["max is 256 at most"]),
             ("cgroup = \"a/b\"", &["cgroup:"]),
             ("helper = \"x\"", &["absolute"]),
         ] {

@@ -18,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
 use crate::audit::Audit;
+use crate::builds::Builds;
 use crate::config::Config;
 use crate::execution::Executor;
 use crate::identity::{self, Pool};
@@ -143,6 +144,7 @@ async fn serve(
         .map_err(doing("start a thread"))?;
     let result = serve_until_told(config_path, config, &daemon, group).await;
     daemon.stock.close();
+    daemon.executor.builds.clear();
     repairs.stop();
     result
 }
@@ -247,6 +249,7 @@ impl Daemon {
         Ok(Self {
             executor: Executor {
                 stock: Arc::clone(&stock),
+                builds: Builds::new(config.cache),
                 planner,
                 grace: config.grace.0,
                 metrics: Metrics::default(),
@@ -338,6 +341,7 @@ impl Daemon {
             }
         }
         self.stock.set_languages(&registry);
+        self.executor.builds.clear();
         let settings = Settings { languages: Arc::new(registry), maxima: config.maxima() };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())

@@ -3,9 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, StageReport};
+use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, StageReport, Usage};
 use tokio_util::sync::CancellationToken;
 
+use crate::builds::{Builds, Kept};
 use crate::failure::Failure;
 use crate::input::InputReceiver;
 use crate::job::Job;
@@ -21,6 +22,7 @@ use crate::stock::Stock;
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) stock: std::sync::Arc<Stock>,
+    pub(crate) builds: Builds,
     pub(crate) planner: Planner,
     pub(crate) grace: std::time::Duration,
     pub(crate) metrics: Metrics,
@@ -50,6 +52,8 @@ struct Execution<'a> {
     connections: Connections,
     id: Option<ExecutionId>,
     uids: Vec<u32>,
+    /// To be told when the execution has begun.
+    compiled_before: Option<StageReport>,
 }
 
 impl Executor {
@@ -57,8 +61,15 @@ impl Executor {
     pub(crate) async fn execute(&self, job: &Job, connections: Connections) -> Ended {
         let begun = Instant::now();
         let contents = job.sources.iter().map(|source| &source.content[..]).collect();
-        let mut execution =
-            Execution { executor: self, job, contents, connections, id: None, uids: Vec::new() };
+        let mut execution = Execution {
+            executor: self,
+            job,
+            contents,
+            connections,
+            id: None,
+            uids: Vec::new(),
+            compiled_before: None,
+        };
         let result = execution.stages().await;
         self.metrics.time(TimedStep::Total, begun.elapsed());
         Ended { id: execution.id, uids: execution.uids, result }
@@ -67,39 +78,57 @@ impl Executor {
 
 impl Execution<'_> {
     /// Compile where the language needs it, then run. What is built stays in the slot that it was built in until all
-    /// runs are over.
+    /// runs are over, or for longer.
     async fn stages(&mut self) -> Result<Outcome, Failure> {
         if !self.job.toolchain.is_compiled() {
-            return self.runs(None, None).await;
+            let runs = self.runs(&Built::Nothing).await?;
+            return self.outcome(None, runs);
         }
-        let job = self.job;
-        let none = RunRequest::default();
-        let (report, slot) = self.stage(StageName::Compile, &none, None).await?;
+        let builds = &self.executor.builds;
+        let key = builds.key(self.job);
+        if let Some(kept) = key.as_ref().and_then(|key| builds.find(key)) {
+            let report = StageReport { usage: Usage::default(), ..kept.report.clone() };
+            self.compiled_before = Some(report.clone());
+            let runs = self.runs(&Built::Before(kept)).await?;
+            return self.outcome(Some(report), runs);
+        }
+        let Done { report, slot, was_silent } =
+            self.stage(StageName::Compile, &RunRequest::default(), &Built::Nothing).await?;
         if !report.status.is_success() {
-            let id = self.id.ok_or(Failure::NoSlot)?;
             self.give_back(slot)?;
-            return Ok(Outcome { id, compile: Some(report), runs: Vec::with_capacity(job.runs.len()) });
+            return self.outcome(Some(report), Vec::new());
         }
-        let outcome = self.runs(Some(report), Some(&slot)).await;
-        self.give_back(slot)?;
-        outcome
+        let built = Built::Now(slot);
+        let runs = self.runs(&built).await;
+        let Built::Now(slot) = built else { return Err(Failure::NoSlot) };
+        // What a compiler said beside would have to be said again.
+        let key = key.filter(|_| was_silent && runs.is_ok());
+        let slot = match key {
+            Some(key) => {
+                let (_, bytes) = slot.share_build().await?;
+                builds.keep(key, report.clone(), slot, bytes)
+            }
+            None => Some(slot),
+        };
+        slot.map_or(Ok(()), |slot| self.give_back(slot))?;
+        self.outcome(Some(report), runs?)
     }
 
-    async fn runs(
-        &mut self,
-        compile: Option<StageReport>,
-        built_in: Option<&Slot>,
-    ) -> Result<Outcome, Failure> {
+    async fn runs(&mut self, built: &Built) -> Result<Vec<StageReport>, Failure> {
         let mut reports = Vec::with_capacity(self.job.runs.len());
         for (number, run) in (0_u32..).zip(&self.job.runs) {
-            let (report, slot) = self.stage(StageName::Run(number), run, built_in).await?;
+            let Done { report, slot, .. } = self.stage(StageName::Run(number), run, built).await?;
             self.executor.stock.give_back(slot);
             reports.push(report);
             if self.connections.cancel.is_cancelled() {
                 break;
             }
         }
-        Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs: reports })
+        Ok(reports)
+    }
+
+    fn outcome(&self, compile: Option<StageReport>, runs: Vec<StageReport>) -> Result<Outcome, Failure> {
+        Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs })
     }
 
     /// Give a slot back without what was built in it.
@@ -109,12 +138,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    async fn stage(
-        &mut self,
-        name: StageName,
-        run: &RunRequest,
-        built_in: Option<&Slot>,
-    ) -> Result<(StageReport, Slot), Failure> {
+    async fn stage(&mut self, name: StageName, run: &RunRequest, built: &Built) -> Result<Done, Failure> {
         let Job { toolchain, sources, limits, .. } = self.job;
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
         let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
@@ -128,7 +152,7 @@ impl Execution<'_> {
             arguments: &run.args,
             terminal: run.terminal,
         };
-        let mut build = share_build(built_in).await?;
+        let mut build = built.share().await?;
         let asked = Instant::now();
         let mut ahead = Ahead::Yes;
         let end = loop {
@@ -152,7 +176,7 @@ impl Execution<'_> {
             }
             // Whoever ends what waits cannot end what is not there yet.
             ahead = Ahead::No;
-            build = share_build(built_in).await?;
+            build = built.share().await?;
         };
         let (Executor { metrics, .. }, Connections { events, .. }) = (self.executor, &self.connections);
         // What watched a failure is not trusted again: its slot ends here.
@@ -161,7 +185,7 @@ impl Execution<'_> {
         metrics.time(TimedStep::of(kind), report.usage.wall_time);
         metrics.time(TimedStep::Cleanup, end.cleanup_time);
         let _ = events.send(Event::StageFinished(report.clone())).await;
-        Ok((report, end.slot))
+        Ok(Done { report, slot: end.slot, was_silent: end.was_silent })
     }
 
     /// Another sandbox is ours. The execution is called after the first.
@@ -173,15 +197,39 @@ impl Execution<'_> {
             let limits: Box<Limits> = Box::new(self.job.limits.clone());
             // Who is gone already is found out by the stage.
             let _ = self.connections.events.send(Event::Started { id, limits }).await;
+            if let Some(report) = self.compiled_before.take() {
+                let _ = self.connections.events.send(Event::StageStarted(StageName::Compile)).await;
+                let _ = self.connections.events.send(Event::StageFinished(report)).await;
+            }
         }
         Ok(())
     }
 }
 
-/// What was built, for one sandbox.
-async fn share_build(built_in: Option<&Slot>) -> Result<Option<OwnedFd>, Failure> {
-    match built_in {
-        Some(slot) => slot.share_build().await.map(Some),
-        None => Ok(None),
+/// What the runs see of a compilation.
+enum Built {
+    /// There is none.
+    Nothing,
+    /// What it wrote in this slot.
+    Now(Slot),
+    /// What an earlier one wrote.
+    Before(Kept),
+}
+
+impl Built {
+    /// It, for one sandbox.
+    async fn share(&self) -> Result<Option<OwnedFd>, Failure> {
+        match self {
+            Self::Nothing => Ok(None),
+            Self::Now(slot) => Ok(Some(slot.share_build().await?.0)),
+            Self::Before(kept) => kept.share().await.map(Some),
+        }
     }
+}
+
+/// A stage that was run to its end.
+struct Done {
+    report: StageReport,
+    slot: Slot,
+    was_silent: bool,
 }

@@ -9,6 +9,7 @@ use protocol::bounds::MAX_PATH;
 use protocol::{Limits, RunRequest};
 
 use crate::languages::Toolchain;
+use crate::queue::LineKey;
 
 /// An execution that may take place.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Job {
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
     pub(crate) limits: Limits,
+    /// Who asked; nobody for what is our own.
+    pub(crate) client: Option<LineKey>,
 }
 
 /// A source file.

@@ -7,6 +7,7 @@
 
 mod admission;
 mod audit;
+mod builds;
 mod check;
 mod config;
 mod daemon;

@@ -67,6 +67,11 @@ impl OutputPipe {
         self.source = None;
     }
 
+    /// Whether so much more would be kept.
+    pub(crate) const fn has_room_for(&self, bytes: ByteCount) -> bool {
+        self.room >= bytes.bytes()
+    }
+
     pub(crate) const fn name(&self) -> StreamName {
         self.name
     }

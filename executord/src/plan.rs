@@ -295,7 +295,14 @@ mod tests {
 
     #[test]
     fn a_whole_plan() {
-        insta::assert_json_snapshot!(planned("python", StageKind::Run));
+        let (mut plan, start) = planned("python", StageKind::Run);
+        for bind in &mut plan.binds {
+            // Where the repository is differs.
+            if let Ok(own) = bind.source.strip_prefix(env!("CARGO_MANIFEST_DIR")) {
+                bind.source = own.to_owned();
+            }
+        }
+        insta::assert_json_snapshot!((plan, start));
     }
 
     #[test]

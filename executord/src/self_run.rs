@@ -72,7 +72,13 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
     asking.compile = None;
     asking.run.command = asking.version_command.clone();
     let limits = asking.run.limits.clone();
-    Job { toolchain: Arc::new(asking), sources: Vec::new(), runs: vec![RunRequest::default()], limits }
+    Job {
+        toolchain: Arc::new(asking),
+        sources: Vec::new(),
+        runs: vec![RunRequest::default()],
+        limits,
+        client: None,
+    }
 }
 
 /// The request that a toolchain's self-test is.

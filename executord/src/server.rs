@@ -164,7 +164,7 @@ impl Conversation<'_> {
         let admitted = find_language(&request.language, &languages)
             .and_then(|toolchain| admit(request, toolchain, &daemon.maxima()));
         let job = match admitted {
-            Ok(job) => job,
+            Ok(job) => Job { client: Some(key.clone()), ..job },
             Err(rejection) => return self.reject("", rejection).await,
         };
         let (input, taken) = input::channel();

@@ -40,6 +40,8 @@ pub(crate) struct Slot {
     repairs: Sender<Work>,
     /// What is to be removed when the slot is no more.
     leftovers: Option<Leftovers>,
+    /// There is another in its place.
+    is_replaced: bool,
 }
 
 /// What a slot that is no more leaves.
@@ -75,7 +77,7 @@ impl Workshop {
         match self.make(&leftovers) {
             Ok((supervisor, group)) => {
                 let repairs = self.repairs.clone();
-                Ok(Slot { supervisor, group, repairs, leftovers: Some(leftovers) })
+                Ok(Slot { supervisor, group, repairs, leftovers: Some(leftovers), is_replaced: false })
             }
             Err(error) => {
                 let _ = self.repairs.send(Work::Remove(leftovers));
@@ -134,7 +136,7 @@ impl Slot {
         match reply.map_err(io::Error::from).doing("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
             Reply::NotLaunched(error) => Err(Failure::Setup(error)),
-            Reply::Gone(_) | Reply::Build(_) => unexpected("launch the sandbox"),
+            Reply::Gone(_) | Reply::Build { .. } => unexpected("launch the sandbox"),
         }
     }
 
@@ -142,17 +144,18 @@ impl Slot {
     pub(crate) async fn gone(&self) -> Result<NamespaceGone, Failure> {
         match self.reply().await? {
             Reply::Gone(gone) => Ok(gone),
-            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Build(_) => {
+            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Build { .. } => {
                 unexpected("wait for the sandbox")
             }
         }
     }
 
     /// What the last compilation wrote, for one run's sandbox.
-    pub(crate) async fn share_build(&self) -> Result<OwnedFd, Failure> {
+    /// How many bytes it has, as well.
+    pub(crate) async fn share_build(&self) -> Result<(OwnedFd, u64), Failure> {
         self.supervisor.get_ref().share_build().doing("ask for what was built")?;
         match self.reply().await? {
-            Reply::Build(build) => Ok(build),
+            Reply::Build { build, bytes } => Ok((build, bytes)),
             Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Gone(_) => {
                 unexpected("ask for what was built")
             }
@@ -162,6 +165,14 @@ impl Slot {
     /// Let go of what the last compilation wrote.
     pub(crate) fn drop_build(&self) -> Result<(), Failure> {
         self.supervisor.get_ref().drop_build().doing("drop the build directory")
+    }
+
+    /// Have another made in its place now: it will be kept for longer.
+    pub(crate) fn replace(&mut self) {
+        if !self.is_replaced {
+            self.is_replaced = true;
+            let _ = self.repairs.send(Work::Make);
+        }
     }
 
     /// Keep the user of the last run until the slot is no more, and it is proven that nothing of that run is left.
@@ -194,7 +205,9 @@ impl Drop for Slot {
         // made, by who may wait for it. When that one has stopped, the daemon is about to end and removes everything.
         if let Some(leftovers) = self.leftovers.take() {
             let _ = self.repairs.send(Work::Remove(leftovers));
-            let _ = self.repairs.send(Work::Make);
+            if !self.is_replaced {
+                let _ = self.repairs.send(Work::Make);
+            }
         }
     }
 }

@@ -22,7 +22,7 @@ use crate::failure::{Doing, Failure};
 use crate::input::{InputReceiver, Pieces, Steer, Steering};
 use crate::output::{OutputPipe, Piece};
 use crate::plan::Planner;
-use crate::prepared::{EMPTY_WITHIN, Prepared};
+use crate::prepared::{EMPTY_WITHIN, Pipes, Prepared};
 use crate::slot::Slot;
 use crate::terminal::Terminal;
 use crate::verdict::{Cause, Seen, judge};
@@ -59,6 +59,8 @@ pub(crate) struct StageRun<'a> {
 /// How a stage went: its report, or why its sandbox could not be set up. Nothing of it is left.
 pub(crate) struct StageEnd {
     pub(crate) report: Result<StageReport, SetupError>,
+    /// It wrote nothing.
+    pub(crate) was_silent: bool,
     /// As good as new.
     pub(crate) slot: Slot,
     /// From the request for a sandbox to the program's first instruction.
@@ -114,8 +116,10 @@ pub(crate) async fn run(
             })
         }
     };
+    let Pipes { stdout, stderr, .. } = &watch.sandbox.pipes;
     Ok(Some(StageEnd {
         report,
+        was_silent: stdout.has_room_for(stage.limits.output) && stderr.has_room_for(stage.limits.output),
         launch_time: watch.started.unwrap_or(ended).duration_since(stage.asked),
         cleanup_time: ended.elapsed(),
         slot: watch.sandbox.end(&emptied)?,

@@ -31,8 +31,8 @@ const SLOTS_OF_AN_EXECUTION: usize = 2;
 const SLOT_WITHIN: Duration = Duration::from_secs(5);
 /// How long a sandbox may take to be prepared. It gets only what programs leave.
 const PREPARED_WITHIN: Duration = Duration::from_secs(60);
-/// What could not be prepared is not tried again before.
-const RETRY: Duration = Duration::from_secs(60);
+/// What could not be prepared is tried again after so long: at first, and when it failed often.
+const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A prepared sandbox is not kept for longer: what it has loaded may have been replaced on the host.
 const FRESH: Duration = Duration::from_secs(600);
 /// How often the keeper looks though nothing happened.
@@ -78,6 +78,8 @@ struct Shelf {
     memory: u64,
     /// None could be prepared; it is not tried before.
     retry_at: Option<Instant>,
+    /// How long to wait if it fails again.
+    pause: Duration,
     hits: u64,
     misses: u64,
 }
@@ -90,6 +92,7 @@ impl Shelf {
             demand: Demand::new(),
             memory: GUESSED_MEMORY,
             retry_at: None,
+            pause: RETRY.0,
             hits: 0,
             misses: 0,
         }
@@ -326,10 +329,11 @@ impl Stock {
             (Some(shelf), Ok((prepared, memory))) => {
                 shelf.ready.insert(0, prepared);
                 shelf.memory = memory;
-                shelf.retry_at = None;
+                (shelf.retry_at, shelf.pause) = (None, RETRY.0);
             }
             (Some(shelf), Err(failure)) => {
-                shelf.retry_at = Some(Instant::now() + RETRY);
+                shelf.retry_at = Some(Instant::now() + shelf.pause);
+                shelf.pause = (shelf.pause * 2).min(RETRY.1);
                 drop(state);
                 warn!(%failure, language = key.0, stage = key.1.name(), "no sandbox can be prepared for now");
             }

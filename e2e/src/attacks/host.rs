@@ -111,7 +111,8 @@ impl Host {
     async fn settled(&self, phrase: &str, target: &Target, scenery: &Scenery) -> Result<(), String> {
         let began = Instant::now();
         loop {
-            let answer = self.is_as_before(phrase, target, scenery);
+            let waiting = target.waiting().await?;
+            let answer = self.is_as_before(phrase, target, scenery, waiting);
             if answer.is_ok() || began.elapsed() > SETTLED_WITHIN {
                 return answer;
             }
@@ -119,19 +120,32 @@ impl Host {
         }
     }
 
-    fn is_as_before(&self, phrase: &str, target: &Target, scenery: &Scenery) -> Result<(), String> {
+    /// `waiting` sandboxes are prepared for programs that may come.
+    fn is_as_before(
+        &self,
+        phrase: &str,
+        target: &Target,
+        scenery: &Scenery,
+        waiting: usize,
+    ) -> Result<(), String> {
         let wrong = |error: io::Error| format!("{phrase}: {error}");
         let left = match phrase {
             "no process of the run left" => {
                 let left = inventory::processes(&target.uids).map_err(wrong)?;
+                let users: BTreeSet<_> = left.iter().map(|process| process.uid).collect();
                 let family = inventory::descendants(target.pids[0]).map_err(wrong)?;
                 let more: Vec<_> = family.difference(&self.family).collect();
+                // Each that waits has a user and an init, below the process that watches it.
+                let supervisors = inventory::children(target.pids[0]).map_err(wrong)?;
+                let inits =
+                    supervisors.into_iter().flat_map(|pid| inventory::children(pid).unwrap_or_default());
+                let too_many = users.len() > waiting || inits.count() > waiting;
                 let mounts = mounts(target).map_err(wrong)?;
                 // Others may mount and unmount meanwhile; what counts is what is there in addition.
                 let no_more = mounts.iter().zip(&self.mounts).all(|(now, before)| now.1 <= before.1);
-                match (left.is_empty(), family.len() > self.family.len(), no_more) {
-                    (true, false, true) => String::new(),
-                    (true, false, false) => format!("mounts were {:?} and are {mounts:?}", self.mounts),
+                match (too_many, no_more) {
+                    (false, true) => String::new(),
+                    (false, false) => format!("mounts were {:?} and are {mounts:?}", self.mounts),
                     _ => format!("{left:?}, children of executord {more:?}"),
                 }
             }

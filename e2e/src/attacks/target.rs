@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::raw;
-use crate::daemons::{Daemons, Settings};
+use crate::daemons::{Daemons, Settings, ask_status};
 
 /// The variable in executord's environment that no program may ever see, and its value.
 pub const SECRET: (&str, &str) = ("EXECUTORD_CANARY_SECRET", "CANARY-SECRET");
@@ -76,6 +76,15 @@ impl Target {
             }
         }
         Ok(())
+    }
+
+    /// How many sandboxes are prepared and wait.
+    ///
+    /// # Errors
+    /// In words, if executord does not say.
+    pub async fn waiting(&self) -> Result<usize, String> {
+        let status = ask_status(&self.socket).await.map_err(|error| format!("ask executord: {error}"))?;
+        Ok(status.prepared.iter().map(|count| count.ready as usize).sum())
     }
 
     /// A small program in a language must work, and in time.

@@ -34,7 +34,7 @@ pub(crate) const GONE: u8 = 5;
 pub(crate) const READY: u8 = 6;
 /// Daemon to supervisor: let another sandbox see what was built.
 pub(crate) const SHARE_BUILD: u8 = 7;
-/// Supervisor to daemon: it can, by this descriptor.
+/// Supervisor to daemon: it can, by this descriptor; it holds so many KiB.
 pub(crate) const BUILD: u8 = 8;
 /// Daemon to init: start by what is in the first descriptor; the second is what was built.
 pub(crate) const START: u8 = 9;

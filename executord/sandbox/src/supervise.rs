@@ -14,6 +14,7 @@ use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
+use nix::sys::statvfs::statvfs;
 
 use crate::error::{At, SetupError, Step};
 use crate::init::{self, InitDescriptors};
@@ -165,7 +166,9 @@ impl Supervision {
     }
 
     fn share_build(&self) -> io::Result<()> {
-        let mut packet = Packet::new(BUILD, [0, 0]);
+        let used = statvfs(&self.directories.build)?;
+        let kib = (used.blocks() - used.blocks_free()) * used.fragment_size() / 1024;
+        let mut packet = Packet::new(BUILD, [i32::try_from(kib).unwrap_or(i32::MAX), 0]);
         packet.descriptors.push(root::share_build(&self.directories)?);
         packet.send(&self.daemon)
     }

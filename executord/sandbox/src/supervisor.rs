@@ -56,7 +56,12 @@ pub enum Reply {
     /// Init is gone, and with it every process of its pid namespace.
     Gone(NamespaceGone),
     /// What was built, for another sandbox.
-    Build(OwnedFd),
+    Build {
+        /// A mount of it that is nowhere yet.
+        build: OwnedFd,
+        /// What it holds.
+        bytes: u64,
+    },
 }
 
 /// What init is told by. Dropping it ends the sandbox.
@@ -211,7 +216,10 @@ impl Supervisor {
                 Reply::NotLaunched(SetupError { step, errno: Errno::from_raw(second) })
             }
             GONE => Reply::Gone(NamespaceGone(())),
-            BUILD => Reply::Build(packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?),
+            BUILD => Reply::Build {
+                build: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
+                bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,
+            },
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }))
     }

@@ -124,7 +124,7 @@ impl Slot {
     /// What the last sandbox built, for another.
     pub fn built(&self) -> OwnedFd {
         self.supervisor.share_build().unwrap();
-        let Reply::Build(build) = self.reply() else { panic!("no build directory") };
+        let Reply::Build { build, .. } = self.reply() else { panic!("no build directory") };
         build
     }
 
