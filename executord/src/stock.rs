@@ -285,13 +285,13 @@ impl Stock {
         Made: Future<Output = Option<Slot>>,
     {
         while !self.is_closed() {
+            drop(self.take_dead());
             for unwanted in self.take_unwanted() {
                 match unwanted.discard().await {
                     Ok(slot) => self.give_back(slot),
                     Err(failure) => debug!(%failure, "end what was prepared"),
                 }
             }
-            drop(self.take_dead());
             let Some((key, toolchain)) = self.next_wanted() else {
                 let _ = timeout(LOOK, self.wanted.notified()).await;
                 continue;
@@ -367,7 +367,7 @@ impl Stock {
         Some((key.clone(), Arc::clone(&shelf.toolchain)))
     }
 
-    /// What is more than is wanted, or waits for too long, or waits no more.
+    /// What is more than is wanted, or waits for too long.
     fn take_unwanted(&self) -> Vec<Prepared> {
         let (mut state, now) = (self.lock(), Instant::now());
         let mut unwanted = Vec::new();
@@ -375,18 +375,21 @@ impl Stock {
             let wanted = shelf.wanted(*kind, &self.settings, now);
             let ready = std::mem::take(&mut shelf.ready);
             for prepared in ready {
-                let is_good = prepared.age() < FRESH && prepared.is_waiting();
-                let shelf_or_not =
-                    if is_good && shelf.ready.len() < wanted { &mut shelf.ready } else { &mut unwanted };
+                let is_wanted = prepared.age() < FRESH && shelf.ready.len() < wanted;
+                let shelf_or_not = if is_wanted { &mut shelf.ready } else { &mut unwanted };
                 shelf_or_not.push(prepared);
             }
         }
         unwanted
     }
 
-    /// Empty slots whose supervisor somebody ended. The oldest may not be taken for days.
-    fn take_dead(&self) -> Vec<Slot> {
-        self.lock().empty.extract_if(.., |slot| !slot.is_alive()).collect()
+    /// Empty slots whose supervisor somebody ended, and what waited and was ended. The oldest may not be taken for days.
+    fn take_dead(&self) -> (Vec<Slot>, Vec<Prepared>) {
+        let mut state = self.lock();
+        let slots = state.empty.extract_if(.., |slot| !slot.is_alive()).collect();
+        let ready = state.shelves.values_mut().map(|shelf| &mut shelf.ready);
+        let prepared = ready.flat_map(|ready| ready.extract_if(.., |one| !one.is_waiting())).collect();
+        (slots, prepared)
     }
 
     fn has_all_slots(&self) -> bool {
