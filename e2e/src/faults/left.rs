@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -21,6 +22,10 @@ const KEPT: [&str; 4] = ["cgroups", "executord.lock", "executord.sock", "slots"]
 const SLOTS_OF_AN_EXECUTION: u32 = 2;
 /// Sandboxes that executord prepares ahead, at most, where nothing is configured.
 const MOST_PREPARED: u32 = 8;
+
+/// How long what is left may take to go. What is prepared gets only what others leave of the processors, and while
+/// executord waits for it, which it does for a minute at most, it looks after nothing else of that kind.
+const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(75));
 
 /// What was there before anything was executed.
 #[derive(Clone, Debug)]
@@ -119,13 +124,15 @@ impl Before {
     pub async fn nothing_left(&self, daemons: &Daemons) -> Result<(), String> {
         // The last look says what is wrong.
         let mut last = "nothing could be looked at".to_owned();
-        for _ in 0..200 {
+        let pool = self.supervisors.start() != self.supervisors.end();
+        let (begun, patience) = (Instant::now(), if pool { PATIENCE.1 } else { PATIENCE.0 });
+        while begun.elapsed() < patience {
             match self.compare(daemons).await {
                 Ok(wrong) if wrong.is_empty() => return Ok(()),
                 Ok(wrong) => last = wrong.join("; "),
                 Err(error) => last = error.to_string(),
             }
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(format!("left behind: {last}"))
     }
