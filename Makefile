@@ -71,9 +71,11 @@ browser: debug web ## The page in a real Chromium before real daemons; needs roo
 	cd $(WEB) && $(AS_ROOT) npm run browser
 
 CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
-corpus-sample: debug ## A fixed sample of the corpus of real programs, where there is one
+corpus-sample: debug ## A fixed sample of the corpus of real programs, where there is one; prepared and not
 	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
-		$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start --sample 96; \
+		for pool in off on; do \
+			$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" EXECUTOR_POOL=$$pool target/debug/corpus --start --sample 96 || exit 1; \
+		done; \
 	else echo "NOT RUN: there is no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
 differential: debug ## Programs that would notice if they were started in another way than by their bare command
@@ -83,11 +85,13 @@ corpus: debug ## All of the corpus of real programs
 	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start
 
 PROBES ?= $(or $(EXECUTOR_PROBES),../shared/probes)
+# As it is installed sandboxes are prepared ahead; `make attacks POOL=off` attacks those that are not.
+POOL ?= on
 attacks: debug ## Attack the product with our own programs, and with a collection of others where there is one
 	@if [ -f "$(PROBES)/probes.json" ]; then \
-		$(AS_ROOT) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
+		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
 	else echo "NOT RUN: there is no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
-		$(AS_ROOT) target/debug/attacks --own; fi
+		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
 
 ROUNDS ?= 200
 faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they stand on

@@ -553,7 +553,7 @@ async fn half_close(case: &Case, target: &Target) -> io::Result<Vec<String>> {
         matches!(connection.answer(Duration::from_secs(20)).await, Ok(Some(Answer { status: 200, .. })));
     let began = Instant::now();
     loop {
-        let gone = inventory::processes(&target.uids)?.is_empty();
+        let gone = target.programs().await.map_err(io::Error::other)?.is_empty();
         if answered || gone {
             return Ok(Vec::new());
         }

@@ -51,6 +51,7 @@ const CORES: [&str; 5] = ["/", "/tmp", "/var/crash", "/var/lib/systemd/coredump"
 pub struct Host {
     processes: usize,
     family: BTreeSet<u32>,
+    supervisors: Vec<u32>,
     mounts: Vec<(u32, usize)>,
     disks: Vec<(PathBuf, u64, u64)>,
     names: BTreeSet<PathBuf>,
@@ -76,6 +77,7 @@ impl Host {
             processes: count_processes(),
             mounts: mounts(target)?,
             family,
+            supervisors: inventory::children(target.pids[0])?,
             disks: disks(),
             names: names(),
             cores: cores(),
@@ -209,7 +211,8 @@ impl Host {
             let uid = field("uid=").and_then(|uid| uid.parse::<u32>().ok());
             let pid = field("pid=").and_then(|pid| pid.parse::<u32>().ok());
             let program = uid.is_some_and(|uid| target.uids.contains(&uid));
-            let init = ours && pid.is_some_and(|pid| !self.family.contains(&pid));
+            let init =
+                ours && pid.is_some_and(|pid| pid != target.pids[0] && !self.supervisors.contains(&pid));
             if (constraint != "CONSTRAINT_MEMCG" || ours) && !program && !init {
                 return Err(format!("no OOM kill outside the run: {line:.300}"));
             }

@@ -255,7 +255,7 @@ async fn shutdown_write(target: &Target) -> Result<(), String> {
 async fn nothing_runs(target: &Target, most: Duration) -> Result<(), String> {
     let began = Instant::now();
     loop {
-        let left = inventory::processes(&target.uids).map_err(|error| error.to_string())?;
+        let left = target.programs().await?;
         if left.is_empty() {
             return Ok(());
         }

@@ -1,5 +1,6 @@
 //! What is attacked: two daemons of our own, or some that run already.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::raw;
 use crate::daemons::{Daemons, Settings, ask_status};
+use crate::inventory::{self, Process};
 
 /// The variable in executord's environment that no program may ever see, and its value.
 pub const SECRET: (&str, &str) = ("EXECUTORD_CANARY_SECRET", "CANARY-SECRET");
@@ -85,6 +87,16 @@ impl Target {
     pub async fn waiting(&self) -> Result<usize, String> {
         let status = ask_status(&self.socket).await.map_err(|error| format!("ask executord: {error}"))?;
         Ok(status.prepared.iter().map(|count| count.ready as usize).sum())
+    }
+
+    /// The processes of programs, if there are more than wait for one.
+    ///
+    /// # Errors
+    /// In words, if nobody can tell.
+    pub async fn programs(&self) -> Result<Vec<Process>, String> {
+        let processes = inventory::processes(&self.uids).map_err(|error| format!("read /proc: {error}"))?;
+        let users: BTreeSet<_> = processes.iter().map(|process| process.uid).collect();
+        Ok(if users.len() <= self.waiting().await? { Vec::new() } else { processes })
     }
 
     /// A small program in a language must work, and in time.
