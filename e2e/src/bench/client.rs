@@ -1,9 +1,11 @@
 //! A client of HTTP/1.1 that keeps its connection and costs next to nothing.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn};
 use serde_json::Value;
 
 /// A server may close a connection that idles longer.
@@ -15,14 +17,33 @@ const DEADLINE: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Client {
     server: SocketAddr,
+    from: Option<Ipv4Addr>,
     connection: Option<(BufReader<TcpStream>, Instant)>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// What `Retry-After` says, if it is there.
+    pub retry_after: Option<Duration>,
+    /// As long as the client waited.
+    pub took: Duration,
+    body: Vec<u8>,
 }
 
 impl Client {
     /// Of this server.
     #[must_use]
     pub const fn new(server: SocketAddr) -> Self {
-        Self { server, connection: None }
+        Self { server, from: None, connection: None }
+    }
+
+    /// Of this server, at another address of this host.
+    #[must_use]
+    pub const fn at(server: SocketAddr, from: Ipv4Addr) -> Self {
+        Self { server, from: Some(from), connection: None }
     }
 
     /// `POST /api/execute`: how long it took, and the answer.
@@ -30,6 +51,15 @@ impl Client {
     /// # Errors
     /// If there is no answer, or one that refuses.
     pub fn execute(&mut self, body: &str) -> io::Result<(Duration, Value)> {
+        let answer = self.ask(body)?;
+        Ok((answer.took, answer.json()?))
+    }
+
+    /// `POST /api/execute`, whatever the answer is.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn ask(&mut self, body: &str) -> io::Result<Answer> {
         let kept = self.connection.take().filter(|(_, used)| used.elapsed() < FRESH);
         let mut stream = match kept {
             Some((stream, _)) => stream,
@@ -43,39 +73,68 @@ impl Client {
             body.len()
         );
         stream.get_mut().write_all(request.as_bytes())?;
-        let (status, answer) = read_answer(&mut stream)?;
+        let (head, body) = read_answer(&mut stream)?;
         let took = begun.elapsed();
         self.connection = Some((stream, Instant::now()));
-        if status != 200 {
-            let words = String::from_utf8_lossy(&answer).into_owned();
-            return Err(io::Error::other(format!("HTTP {status}: {words}")));
-        }
-        Ok((took, serde_json::from_slice(&answer)?))
+        Ok(Answer { status: head.status, retry_after: head.retry_after, took, body })
     }
 
     fn connect(&self) -> io::Result<BufReader<TcpStream>> {
-        let stream = TcpStream::connect(self.server)?;
+        let stream = match self.from {
+            None => TcpStream::connect(self.server)?,
+            Some(from) => connect_from(from, self.server)?,
+        };
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         Ok(BufReader::with_capacity(64 * 1024, stream))
     }
 }
 
-fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<(u16, Vec<u8>)> {
+impl Answer {
+    /// What came of the execution.
+    ///
+    /// # Errors
+    /// If the answer refuses.
+    pub fn json(&self) -> io::Result<Value> {
+        if self.status != 200 {
+            let words = String::from_utf8_lossy(&self.body);
+            return Err(io::Error::other(format!("HTTP {}: {words}", self.status)));
+        }
+        Ok(serde_json::from_slice(&self.body)?)
+    }
+}
+
+fn connect_from(from: Ipv4Addr, server: SocketAddr) -> io::Result<TcpStream> {
+    let SocketAddr::V4(server) = server else { return Err(io::ErrorKind::AddrNotAvailable.into()) };
+    let [a, b, c, d] = from.octets();
+    let socket = socket::socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    socket::bind(socket.as_raw_fd(), &SockaddrIn::new(a, b, c, d, 0))?;
+    socket::connect(socket.as_raw_fd(), &SockaddrIn::from(server))?;
+    Ok(TcpStream::from(socket))
+}
+
+/// What stands before the body.
+struct Head {
+    status: u16,
+    retry_after: Option<Duration>,
+}
+
+fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<(Head, Vec<u8>)> {
     let mut line = String::new();
     stream.read_line(&mut line)?;
     let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
-    let mut length = None;
+    let (mut length, mut retry_after) = (None, None);
     loop {
         line.clear();
         stream.read_line(&mut line)?;
         if line.trim().is_empty() {
             break;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        if name.eq_ignore_ascii_case("content-length") {
             length = value.trim().parse().ok();
+        } else if name.eq_ignore_ascii_case("retry-after") {
+            retry_after = value.trim().parse().ok().map(Duration::from_secs);
         }
     }
     let (Some(status), Some(length)) = (status, length) else {
@@ -83,5 +142,5 @@ fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<(u16, Vec<u8>)> 
     };
     let mut answer = vec![0; length];
     stream.read_exact(&mut answer)?;
-    Ok((status, answer))
+    Ok((Head { status, retry_after }, answer))
 }

@@ -30,8 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// A crowd is all there by then, and who was refused stays away so long.
 const SETTLES: Duration = Duration::from_secs(1);
 /// The clients whose requests wait, and the one who is timed beside them.
-const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
-const NEWCOMER: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
+pub(super) const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
+pub(super) const NEWCOMER: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
 
 /// One point of a curve.
 #[derive(Clone, Debug, Serialize)]
@@ -75,7 +75,8 @@ pub fn sizes(stand: &mut Stand, effort: Effort) -> io::Result<Vec<Point>> {
     Ok(points)
 }
 
-fn python(name: &str, text: String) -> io::Result<Program> {
+/// Hello world with another text.
+pub(super) fn python(name: &str, text: String) -> io::Result<Program> {
     let mut programs = Language::Python.programs()?.into_iter();
     let mut program = programs.find(|program| program.name == "hello").ok_or(io::ErrorKind::NotFound)?;
     program.name = name.replace(' ', "-");

@@ -17,6 +17,7 @@ pub mod runner;
 pub mod stand;
 pub mod statistics;
 pub mod surroundings;
+pub mod sustained;
 
 use std::io;
 

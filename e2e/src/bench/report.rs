@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::growth::Point;
 use super::load::{CLIENTS, Throughput, WAYS};
 use super::rounds::Row;
+use super::sustained::{Sustained, Wait};
 
 /// Latency, CPU and memory.
 #[must_use]
@@ -79,6 +80,41 @@ pub fn growth(points: &[Point]) -> String {
             times.p90,
             times.p99,
             number(*memory)
+        );
+    }
+    text
+}
+
+/// Whether throughput holds, and who waits how long meanwhile.
+#[must_use]
+pub fn sustained(found: Option<&Sustained>) -> String {
+    let mut text = table(&[
+        "clients",
+        "seconds",
+        "per second",
+        "best before",
+        "ratio",
+        "429",
+        "executord MiB, first quarter",
+        "last",
+        "webd MiB, first quarter",
+        "last",
+    ]);
+    if let Some(Sustained { clients, seconds, per_second, best, ratio, busy, executord, webd, .. }) = found {
+        let held = [executord.first, executord.last, webd.first, webd.last].map(number).join(" | ");
+        let _ = writeln!(
+            text,
+            "| {clients} | {seconds:.1} | {per_second:.2} | {best:.2} | {ratio:.3} | {busy} | {held} |"
+        );
+    }
+    text.push('\n');
+    text +=
+        &table(&["who", "clients", "answers", "p50 ms", "p90 ms", "p99 ms", "p50 / alone", "p99 / alone"]);
+    for Wait { who, clients, times, ratio, ratio_p99 } in found.iter().flat_map(|found| &found.waits) {
+        let _ = writeln!(
+            text,
+            "| {who} | {clients} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} |",
+            times.count, times.p50, times.p90, times.p99
         );
     }
     text

@@ -199,6 +199,12 @@ impl Stand {
         self.groups.group(name)
     }
 
+    /// The daemons that have sandboxes prepared.
+    #[must_use]
+    pub const fn warm(&self) -> &Pair {
+        &self.warm
+    }
+
     /// The directory of the binary that does nothing.
     #[must_use]
     pub fn nothing(&self) -> PathBuf {
@@ -429,7 +435,7 @@ impl Pair {
     }
 
     /// Wait until what was before is over, and what is prepared for a language waits.
-    fn be_ready(&self, language: &str) {
+    pub fn be_ready(&self, language: &str) {
         let give_up = Instant::now() + AT_REST_WITHIN;
         come_to_rest(&self.group);
         while !self.prepared().iter().all(|one| one.language != language || one.ready > 0)

@@ -16,6 +16,7 @@ use e2e::bench::programs::Language;
 use e2e::bench::rounds::{self, Effort, Row};
 use e2e::bench::stand::{Stand, Way};
 use e2e::bench::surroundings::{self, Busy};
+use e2e::bench::sustained::{self, Sustained};
 use e2e::bench::{chart, naive, report, runner, statistics};
 use serde_json::{Value, json};
 
@@ -51,6 +52,8 @@ enum Part {
     Latency,
     /// Several at a time.
     Throughput,
+    /// Many at a time, for minutes.
+    Sustained,
     /// The sandbox around a program that does nothing.
     Sandbox,
     /// With more prepared, more waiting, longer programs and more output.
@@ -62,6 +65,7 @@ enum Part {
 struct Measured {
     latency: Vec<Row>,
     throughput: Vec<Throughput>,
+    sustained: Option<Sustained>,
     sandbox: Vec<Row>,
     growth: Vec<Point>,
 }
@@ -118,6 +122,7 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
         "at_rest": at_rest,
         "latency": measured.latency,
         "throughput": measured.throughput,
+        "sustained": measured.sustained,
         "sandbox": measured.sandbox,
         "growth": measured.growth,
     });
@@ -163,6 +168,12 @@ fn measure(
             measured.throughput.extend(rows);
         }
     }
+    if wanted(Part::Sustained) {
+        let lasts = Duration::from_secs(if arguments.quick { 10 } else { 120 });
+        let found = sustained::measure(stand, &measured.throughput, lasts)?;
+        tell(&report::sustained(Some(&found)));
+        measured.sustained = Some(found);
+    }
     if wanted(Part::Growth) {
         let effort = effort(arguments, 10);
         measured.growth = growth::sizes(stand, effort)?;
@@ -196,10 +207,11 @@ fn write(directory: &Path, run: &str, everything: &Value, measured: &Measured) -
     fs::write(directory.join("bench.json"), format!("{everything:#}\n"))?;
     fs::write(directory.join("bench.svg"), chart::svg(&measured.latency))?;
     let text = format!(
-        "Run {run}\n\n{}\n{}\n{}\n{}",
+        "Run {run}\n\n{}\n{}\n{}\n{}\n{}",
         report::rounds(&measured.latency),
         report::rounds(&measured.sandbox),
         report::load(&measured.throughput),
+        report::sustained(measured.sustained.as_ref()),
         report::growth(&measured.growth)
     );
     fs::write(directory.join("bench.md"), text)?;

@@ -1,0 +1,253 @@
+//! Whether throughput holds with more clients than it is best with, and what one client sees of another that floods.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, ScopedJoinHandle, sleep};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::client::Client;
+use super::growth::{CROWD, NEWCOMER, python};
+use super::load::{CLIENTS, Throughput};
+use super::programs::{Language, Program};
+use super::stand::{Pair, Stand, Way, hammer};
+use super::statistics::{Times, mib};
+use crate::inventory::resident_bytes;
+
+/// Half of them ask from one address, each of the others from one of its own.
+const FLOOD: u8 = 32;
+/// The best that throughput was is measured for so long, if it was not before.
+const PEAK_LASTS: Duration = Duration::from_secs(10);
+/// One client, alone and beside the flood, asks for so much of the whole.
+const PART: u32 = 4;
+/// A flood is there by then.
+const SETTLES: Duration = Duration::from_secs(1);
+/// Memory is looked at so often.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Sustained {
+    /// Clients at one time.
+    pub clients: usize,
+    /// From the first question to the last answer.
+    pub seconds: f64,
+    /// Executions in a second.
+    pub per_second: f64,
+    /// The most that it was just before, with fewer clients.
+    pub best: f64,
+    /// Divided by that.
+    pub ratio: f64,
+    /// Answers that a client shall come back later, as it did.
+    pub busy: usize,
+    /// What executord holds.
+    pub executord: Held,
+    /// What webd holds.
+    pub webd: Held,
+    /// How long each kind of client waited.
+    pub waits: Vec<Wait>,
+}
+
+/// MiB of a process in RAM, on average.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Held {
+    /// In the first quarter of the time.
+    pub first: Option<f64>,
+    /// In the last.
+    pub last: Option<f64>,
+}
+
+/// How long some clients waited.
+#[derive(Clone, Debug, Serialize)]
+pub struct Wait {
+    /// Which.
+    pub who: &'static str,
+    /// So many of them.
+    pub clients: usize,
+    /// From the first time that a client asks for something, however often it must come back for it.
+    pub times: Times,
+    /// p50, where that of one client alone is 1.
+    pub ratio: f64,
+    /// The same of p99.
+    pub ratio_p99: f64,
+}
+
+/// Ask the warm daemons for so long, after what the part with fewer clients found, if it was run.
+///
+/// # Errors
+/// In words, if an execution fails.
+pub fn measure(stand: &mut Stand, before: &[Throughput], lasts: Duration) -> io::Result<Sustained> {
+    let program = python("hello", "print(\"hello world\")\n".to_owned())?;
+    let best = match best(before) {
+        Some(best) => best,
+        None => peak(stand.warm(), &program)?,
+    };
+    let pair = stand.warm();
+    let (server, body) = (pair.address(), program.body().to_string());
+    let rest = || pair.be_ready(Language::Python.name());
+
+    rest();
+    let alone = ask(server, &body, &[NEWCOMER], lasts / PART)?;
+    rest();
+    let beside = thread::scope(|scope| {
+        let flood = scope.spawn(|| ask(server, &body, &flood(), lasts / PART + SETTLES));
+        sleep(SETTLES);
+        let beside = ask(server, &body, &[NEWCOMER], lasts / PART);
+        join(flood)?;
+        beside
+    })?;
+    rest();
+    let begun = Instant::now();
+    let (all, [executord, webd]) = watched(pair, lasts, || {
+        let each = (1..=FLOOD).map(|number| Ipv4Addr::new(127, 0, 4, number));
+        ask(server, &body, &flood().into_iter().chain(each).collect::<Vec<_>>(), lasts)
+    })?;
+    let took = begun.elapsed();
+
+    let per_second = f64::from(u32::try_from(times(&all).len()).unwrap_or(u32::MAX)) / took.as_secs_f64();
+    let (crowd, others): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|asked| asked.from == CROWD);
+    let mut waits: Vec<Wait> = Vec::new();
+    for (who, asked) in [
+        ("one, alone", &alone),
+        ("one, beside the flood", &beside),
+        ("all", &all),
+        ("those at one address", &crowd),
+        ("those at one each", &others),
+    ] {
+        let Some(times) = Times::of(&times(asked)) else { continue };
+        let base = waits.first().map_or(times, |wait| wait.times);
+        let (ratio, ratio_p99) = (times.p50 / base.p50, times.p99 / base.p99);
+        waits.push(Wait { who, clients: asked.len(), times, ratio, ratio_p99 });
+    }
+    Ok(Sustained {
+        clients: all.len(),
+        seconds: took.as_secs_f64(),
+        per_second,
+        best,
+        ratio: per_second / best,
+        busy: all.iter().map(|asked| asked.busy).sum(),
+        executord,
+        webd,
+        waits,
+    })
+}
+
+fn best(before: &[Throughput]) -> Option<f64> {
+    let same = |row: &&Throughput| row.language == Language::Python.name() && row.way == Way::Warm.name();
+    before.iter().filter(same).map(|row| row.per_second).max_by(f64::total_cmp)
+}
+
+fn peak(pair: &Pair, program: &Program) -> io::Result<f64> {
+    let most = CLIENTS.iter().copied().max().unwrap_or(1);
+    pair.be_ready(program.language);
+    let begun = Instant::now();
+    let times = hammer(pair.address(), &program.body().to_string(), most, PEAK_LASTS)?;
+    Ok(f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX)) / begun.elapsed().as_secs_f64())
+}
+
+fn flood() -> Vec<Ipv4Addr> {
+    vec![CROWD; FLOOD.into()]
+}
+
+/// What one client was answered.
+#[derive(Clone, Debug)]
+struct Asked {
+    from: Ipv4Addr,
+    times: Vec<Duration>,
+    busy: usize,
+}
+
+fn times(all: &[Asked]) -> Vec<Duration> {
+    all.iter().flat_map(|asked| asked.times.iter().copied()).collect()
+}
+
+/// A client at each of these addresses asks again and again, until the time is over.
+fn ask(server: SocketAddr, body: &str, from: &[Ipv4Addr], lasts: Duration) -> io::Result<Vec<Asked>> {
+    let until = Instant::now() + lasts;
+    thread::scope(|scope| {
+        let start = |&from| scope.spawn(move || ask_from(server, body, from, until));
+        let clients: Vec<_> = from.iter().map(start).collect();
+        clients.into_iter().map(join).collect()
+    })
+}
+
+fn ask_from(server: SocketAddr, body: &str, from: Ipv4Addr, until: Instant) -> io::Result<Asked> {
+    let mut client = Client::at(server, from);
+    let mut asked = Asked { from, times: Vec::new(), busy: 0 };
+    while Instant::now() < until {
+        let begun = Instant::now();
+        let answer = loop {
+            let answer = client.ask(body)?;
+            let Some(pause) = answer.retry_after.filter(|_| answer.status == 429) else { break answer };
+            asked.busy += 1;
+            sleep(pause);
+        };
+        let took = begun.elapsed();
+        let json = answer.json()?;
+        if json["output"] != "hello world\n" {
+            return Err(io::Error::other(format!("the program was not executed: {json}")));
+        }
+        asked.times.push(took);
+    }
+    Ok(asked)
+}
+
+/// Do something that takes so long, and look what executord and webd hold meanwhile.
+fn watched<T>(
+    pair: &Pair,
+    lasts: Duration,
+    work: impl FnOnce() -> io::Result<T>,
+) -> io::Result<(T, [Held; 2])> {
+    let pids = [pair.daemons().executord_pid(), pair.daemons().webd_pid()];
+    let (until, over) = (Instant::now() + lasts, &AtomicBool::new(false));
+    thread::scope(|scope| {
+        let watch = scope.spawn(move || {
+            let mut seen: [Vec<f64>; 2] = Default::default();
+            while !over.load(Ordering::Relaxed) && Instant::now() < until {
+                for (pid, seen) in pids.into_iter().zip(&mut seen) {
+                    seen.push(mib(resident_bytes(pid)?));
+                }
+                sleep(LOOK_EVERY);
+            }
+            Ok(seen)
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        let seen = join(watch)?;
+        Ok((done?, seen.map(|seen| Held::of(&seen))))
+    })
+}
+
+impl Held {
+    fn of(seen: &[f64]) -> Self {
+        let quarter = seen.len().div_ceil(4);
+        Self { first: mean(&seen[..quarter]), last: mean(&seen[seen.len() - quarter..]) }
+    }
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    let count = u32::try_from(values.len()).ok().filter(|&count| count > 0)?;
+    Some(values.iter().sum::<f64>() / f64::from(count))
+}
+
+fn join<T>(client: ScopedJoinHandle<'_, io::Result<T>>) -> io::Result<T> {
+    client.join().map_err(|_| io::Error::other("a client panicked"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quarter_is_one_of_what_was_seen() {
+        let check = |seen: &[f64], first, last| {
+            let held = Held::of(seen);
+            assert_eq!((held.first, held.last), (first, last), "{seen:?}");
+        };
+        check(&[], None, None);
+        check(&[3.0], Some(3.0), Some(3.0));
+        check(&[1.0, 3.0, 9.0, 9.0, 9.0, 9.0, 5.0, 7.0], Some(2.0), Some(6.0));
+    }
+}
