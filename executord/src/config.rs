@@ -66,13 +66,17 @@ pub(crate) struct PoolSettings {
     pub(crate) min: u32,
     /// All together.
     pub(crate) max: u32,
-    /// What all of them may hold, by what each was seen to hold.
-    pub(crate) memory: Quantity<ByteCount>,
+    /// What all of them may hold, by what each was seen to hold; by default as much as [`POOL_MEMORY`] says.
+    pub(crate) memory: Option<Quantity<ByteCount>>,
 }
+
+/// What prepared sandboxes may hold unless somebody says otherwise: so many bytes, and no more than this part of the
+/// host's memory.
+const POOL_MEMORY: (u64, u64) = (300 << 20, 8);
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { enabled: true, min: 1, max: 8, memory: Quantity(ByteCount::mib(300)) }
+        Self { enabled: true, min: 1, max: 8, memory: None }
     }
 }
 
@@ -80,6 +84,11 @@ impl PoolSettings {
     /// Sandboxes that may be prepared at one time.
     pub(crate) const fn most(&self) -> u32 {
         if self.enabled { self.max } else { 0 }
+    }
+
+    /// Bytes that they may hold, on a host with so much memory.
+    pub(crate) fn bytes(&self, host: u64) -> u64 {
+        self.memory.map_or_else(|| POOL_MEMORY.0.min(host / POOL_MEMORY.1), |memory| memory.0.bytes())
     }
 }
 
@@ -265,6 +274,14 @@ impl Config {
     pub(crate) fn compile_limits(&self, language: &LimitSettings) -> Limits {
         at_most(&language.over(&self.limits.compile.over(&limits::COMPILE)), &self.maxima())
     }
+}
+
+/// Bytes of memory of this host; proc_meminfo(5).
+pub(crate) fn host_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+    total.map_or(u64::MAX, |kib: u64| kib.saturating_mul(1024))
 }
 
 fn cores() -> u32 {

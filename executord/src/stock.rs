@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{debug, warn};
 
-use crate::config::PoolSettings;
+use crate::config::{PoolSettings, host_memory};
 use crate::demand::Demand;
 use crate::failure::Failure;
 use crate::identity::Pool;
@@ -54,6 +54,8 @@ pub(crate) struct Stock {
     identities: Pool,
     planner: Planner,
     settings: PoolSettings,
+    /// What all that is prepared may hold.
+    memory: u64,
 }
 
 #[derive(Debug, Default)]
@@ -119,6 +121,7 @@ impl Stock {
             identities,
             planner,
             settings,
+            memory: settings.bytes(host_memory()),
         }
     }
 
@@ -361,7 +364,7 @@ impl Stock {
             .shelves
             .iter()
             .filter(|(_, shelf)| shelf.retry_at.is_none_or(|at| at <= now))
-            .filter(|(_, shelf)| memory + shelf.memory <= self.settings.memory.0.bytes())
+            .filter(|(_, shelf)| memory + shelf.memory <= self.memory)
             .filter(|entry| missing(entry) > 0)
             .max_by_key(missing)?;
         Some((key.clone(), Arc::clone(&shelf.toolchain)))
