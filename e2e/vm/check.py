@@ -345,7 +345,8 @@ def nothing_is_left_after_many():
     assert not wrong, wrong[:2]
     nothing_left()
     after = (count(), mounts())
-    assert after[0] <= before[0] + 2 and after[1] == before[1], (before, after)
+    # webd keeps up to 16 connections to use them again.
+    assert after[0] <= before[0] + 2 + 16 and after[1] == before[1], (before, after)
     return f"descriptors {before[0]} and {after[0]}, mounts {before[1]} and {after[1]}"
 
 
