@@ -39,6 +39,7 @@ export default defineConfig({
         test: {
           name: "browser",
           include: ["tests/browser/**/*.test.ts"],
+          globalSetup: "tests/browser/installed.ts",
           // One pair of daemons and one browser, one test after the other.
           fileParallelism: false,
           testTimeout: 180_000,

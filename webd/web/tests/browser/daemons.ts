@@ -1,24 +1,19 @@
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
   chmodSync,
-  copyFileSync,
-  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
-  readdirSync,
   rmSync,
   rmdirSync,
   writeFileSync,
 } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
+import { inject } from "vitest";
+import { BINARIES } from "./installed";
 
-const CHECKOUT = resolve(import.meta.dirname, "../../../..");
-const PAGE = join(CHECKOUT, "target/web");
-/** Where cargo puts a build for tests. */
-const BINARIES = process.env["EXECUTOR_BIN_DIR"] ?? join(CHECKOUT, "target/debug");
 /** Whom webd runs as. */
 const USER = [
   "--reuid=nobody",
@@ -57,12 +52,12 @@ export class Daemons {
     if (process.getuid?.() !== 0) throw new Error("executord needs root, and so do these tests");
     const directory = mkdtempSync(join(tmpdir(), "executor-page-"));
     chmodSync(directory, 0o711);
-    installLanguages(join(directory, "languages"));
+    const installed = inject("installed");
     const first = FIRST_UID + started++ * UIDS;
     const cgroup = `executor-page-${first}`;
     const configuration = [
       `runtime_directory = "${directory}/run"`,
-      `languages = ["${directory}/languages"]`,
+      `languages = ["${installed}/languages"]`,
       `helper = "${BINARIES}/executor-sandbox"`,
       `webd_user = "nobody"`,
       `cgroup = "${cgroup}"`,
@@ -74,10 +69,6 @@ export class Daemons {
     ];
     writeFileSync(join(directory, "executord.toml"), configuration.join("\n"));
     writeFileSync(join(directory, "webd.toml"), webd);
-    // Where the checkout is closed to nobody, copies are not.
-    copyFileSync(join(BINARIES, "webd"), join(directory, "webd"));
-    execFileSync("cp", ["-r", PAGE, join(directory, "web")]);
-    execFileSync("chmod", ["-R", "a+rX", join(directory, "web")]);
     const daemons = new Daemons(directory, await freePort(), cgroup);
     await daemons.startExecutord();
     await daemons.startWebd();
@@ -98,8 +89,9 @@ export class Daemons {
 
   async startWebd(): Promise<void> {
     const own = (name: string) => join(this.directory, name);
+    const installed = inject("installed");
     const webd = [
-      own("webd"),
+      join(installed, "webd"),
       "--config",
       own("webd.toml"),
       "--listen",
@@ -107,7 +99,7 @@ export class Daemons {
       "--socket",
       own("run/executord.sock"),
       "--web",
-      own("web"),
+      join(installed, "web"),
     ];
     this.webd = this.spawn("webd", "setpriv", [...USER, "--", ...webd]);
     await this.untilReady();
@@ -173,19 +165,6 @@ export class Daemons {
 
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
-}
-
-/** What is built for a language beside its file. Those of C++ and Go take long, and programs run without them. */
-const LAUNCHERS = ["java", "javascript", "python", "typescript"];
-
-/** The language files, and the launchers beside them. */
-function installLanguages(to: string): void {
-  const from = join(CHECKOUT, "executord/languages");
-  mkdirSync(to);
-  for (const file of readdirSync(from)) {
-    if (file.endsWith(".toml")) copyFileSync(join(from, file), join(to, file));
-  }
-  for (const language of LAUNCHERS) execFileSync("sh", [join(from, language, "build.sh"), to]);
 }
 
 /** SIGTERM, and SIGKILL if that does not help. */
