@@ -7,7 +7,7 @@ import { Dialog } from "./Dialog";
 const LONG = 8000;
 
 export function ShareDialog({ onClose }: { onClose: () => void }) {
-  const [link, setLink] = useState("");
+  const [link, setLink] = useState<string | null>(null);
   useEffect(() => {
     if (program.value) {
       void toFragment(program.value).then((fragment) =>
@@ -15,10 +15,18 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
       );
     }
   }, []);
-  const frame = `<iframe src="${link.replace("#", "?embed=1#")}" width="100%" height="480" title="A program to run"></iframe>`;
   return (
     <Dialog title="Share" onClose={onClose}>
       <p>The whole program is in the link itself. Nothing is stored on the server.</p>
+      {link !== null && <Links link={link} />}
+    </Dialog>
+  );
+}
+
+function Links({ link }: { link: string }) {
+  const frame = `<iframe src="${link.replace("#", "?embed=1#")}" width="100%" height="480" title="A program to run"></iframe>`;
+  return (
+    <>
       <Copyable label="Link" text={link} />
       {link.length > LONG && (
         <p class="hint">
@@ -27,7 +35,7 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
       )}
       <Copyable label="To show it in another page" text={frame} />
       <p class="hint">The other page's site must be allowed by this server to show it.</p>
-    </Dialog>
+    </>
   );
 }
 
