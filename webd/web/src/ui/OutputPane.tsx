@@ -84,7 +84,7 @@ export function OutputPane() {
         )}
         <div class="log" ref={log} dir="ltr" />
       </div>
-      <div class="terminal" ref={terminalBox} hidden={!terminalShown} />
+      <div class="terminal-box" ref={terminalBox} hidden={!terminalShown} />
       {running.value?.inputOpen && running.value.state.stages.at(-1)?.kind === "run" && (
         <LiveInput />
       )}

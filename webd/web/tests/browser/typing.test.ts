@@ -48,5 +48,27 @@ test("prepared input is all there is", async () => {
   await tab.getByLabel(/^Input/).fill("one\ntwo");
   await tab.getByRole("button", { name: "Run", exact: true }).click();
   expect(await ended(tab)).toContain("Exited with code 1");
-  expect(await printed(tab)).toMatch(/^one\ntwo\nTraceback.*EOFError/s);
+  // The traceback is on the other pipe, and may arrive first.
+  const text = await printed(tab);
+  expect(text).toMatch(/^one\ntwo$/m);
+  expect(text).toMatch(/^Traceback.*EOFError/ms);
+});
+
+test("Ctrl+C interrupts, and the program may answer", async () => {
+  const tab = await here.visit("/?lang=python");
+  await write(
+    tab,
+    "import time\nprint('on', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n",
+  );
+  for (const place of [
+    tab.getByLabel("A line for the program"),
+    tab.getByRole("region", { name: "Output" }),
+  ]) {
+    await tab.getByRole("button", { name: "Run", exact: true }).click();
+    await tab.getByText("on", { exact: true }).waitFor();
+    await place.focus();
+    await tab.keyboard.press("Control+C");
+    expect(await ended(tab)).toContain("Finished");
+    expect(await printed(tab)).toBe("on\ninterrupted");
+  }
 });
