@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "preact/hooks";
 import { bytes } from "../run/quantity";
 import { downloadOutput } from "../workbench/downloads";
 import { busy, caseRows, outputSize, program, resultTab } from "../workbench/state";
@@ -5,11 +6,19 @@ import { CasesPane } from "./CasesPane";
 import { Icon } from "./Icon";
 import { OutputPane } from "./OutputPane";
 
+/** Where the result is below the program (frame.css), and out of sight when the program starts. */
+const STACKED = "(max-width: 860px)";
+
 /** What came of it: the output of the program, and the verdicts on its cases. */
 export function ResultPane() {
   const tab = resultTab.value;
+  const pane = useRef<HTMLElement>(null);
+  const runs = busy.value;
+  useEffect(() => {
+    if (runs && matchMedia(STACKED).matches) pane.current?.scrollIntoView();
+  }, [runs]);
   return (
-    <section class="result" aria-label="Result" aria-busy={busy.value}>
+    <section ref={pane} class="result" aria-label="Result" aria-busy={busy.value}>
       <div class="tabs" role="group" aria-label="Result">
         <Tab name="output" label="Output" />
         <Tab name="cases" label={`Tests${counts()}`} />

@@ -82,14 +82,12 @@ test("an error, the cases and the dialogs, without barriers", async () => {
   await tab.getByRole("button", { name: "More" }).click();
   await screenshot(tab, "more");
   await tab.getByRole("button", { name: /^Limits/ }).click();
-  await tab
-    .getByText(/sandbox|kept|stored/)
-    .last()
-    .waitFor();
+  await tab.getByText(/are held in memory/).waitFor();
   await screenshot(tab, "about");
   expect(await barriers(tab)).toEqual([]);
   await tab.keyboard.press("Escape");
   await tab.getByRole("button", { name: "Share" }).click();
+  await tab.getByLabel("Link", { exact: true }).waitFor();
   await screenshot(tab, "share");
   expect(await barriers(tab)).toEqual([]);
 });
@@ -113,6 +111,11 @@ test("a small screen has everything, and nothing beside it", async () => {
   expect(await run(tab)).toContain("Finished");
   expect(await printed(tab)).toBe("x".repeat(500));
   expect(await wide()).toBe(360);
+  // Whoever runs a program sees what comes of it.
+  const place = await tab.locator(".log").boundingBox();
+  const bar = await tab.locator(".bar").boundingBox();
+  expect(place?.y).toBeGreaterThan(bar?.height ?? Infinity);
+  expect(place?.y).toBeLessThan(PHONE.viewport.height / 2);
   expect(await tab.locator(".monaco-editor").count()).toBe(0);
   expect(await barriers(tab)).toEqual([]);
   await screenshot(tab, "phone-run");
