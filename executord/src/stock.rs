@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use protocol::PreparedCount;
 use sandbox::cgroup::Share;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::config::{PoolSettings, host_memory};
@@ -35,6 +35,8 @@ const PREPARED_WITHIN: Duration = Duration::from_secs(60);
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A prepared sandbox is not kept for longer: what it has loaded may have been replaced on the host.
 const FRESH: Duration = Duration::from_secs(600);
+/// Who has just taken something is let begin before another is prepared.
+const LET_BEGIN: Duration = Duration::from_millis(5);
 /// How often the keeper looks though nothing happened.
 const LOOK: Duration = Duration::from_secs(5);
 /// What a sandbox is taken to hold before one of its kind was seen.
@@ -296,7 +298,9 @@ impl Stock {
                 }
             }
             let Some((key, toolchain)) = self.next_wanted() else {
-                let _ = timeout(LOOK, self.wanted.notified()).await;
+                if timeout(LOOK, self.wanted.notified()).await.is_ok() {
+                    sleep(LET_BEGIN).await;
+                }
                 continue;
             };
             let slot = if self.has_all_slots() {
