@@ -8,6 +8,7 @@ import { Dialog } from "./Dialog";
 const KEYS: [string, string][] = [
   ["Ctrl+Enter, ⌘+Enter", "Run"],
   ["Shift+Escape", "Stop; in the terminal: leave it"],
+  ["Ctrl+C", "Interrupt, in the output"],
   ["Escape, then Tab", "Leave the editor"],
 ];
 
@@ -18,6 +19,8 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
     [],
   );
   const chosen = language.value;
+  const here = languages.value.filter(({ available }) => available);
+  const missing = languages.value.filter(({ available }) => !available);
   return (
     <Dialog title="Limits, versions, privacy, keys" onClose={onClose}>
       {chosen && (
@@ -29,13 +32,26 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
       <section>
         <h3>Versions</h3>
         <dl class="versions">
-          {languages.value.map(({ name, title, available, version, reason }) => (
-            <div key={name} class={available ? "" : "missing"}>
+          {here.map(({ name, title, version }) => (
+            <div key={name}>
               <dt>{title}</dt>
-              <dd>{available ? version : reason}</dd>
+              <dd>{version}</dd>
             </div>
           ))}
         </dl>
+        {missing.length > 0 && (
+          <details class="missing">
+            <summary>Not on this server: {missing.map(({ title }) => title).join(", ")}</summary>
+            <dl class="versions">
+              {missing.map(({ name, title, reason }) => (
+                <div key={name}>
+                  <dt>{title}</dt>
+                  <dd>{reason}</dd>
+                </div>
+              ))}
+            </dl>
+          </details>
+        )}
       </section>
       <section>
         <h3>Privacy</h3>

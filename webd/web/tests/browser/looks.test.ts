@@ -83,6 +83,7 @@ test("an error, the cases and the dialogs, without barriers", async () => {
   await screenshot(tab, "more");
   await tab.getByRole("button", { name: /^Limits/ }).click();
   await tab.getByText(/are held in memory/).waitFor();
+  await tab.locator("summary", { hasText: "Not on this server" }).waitFor();
   await screenshot(tab, "about");
   expect(await barriers(tab)).toEqual([]);
   await tab.keyboard.press("Escape");
