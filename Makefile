@@ -102,10 +102,10 @@ faults-short: ## The same, ten times
 
 SOAK ?= 240
 soak: debug ## Friendly and hostile programs together at several times capacity, for SOAK seconds
-	$(AS_ROOT) target/debug/soak --seconds $(SOAK)
+	$(AS_ROOT) target/debug/soak --seconds $(SOAK) --judge-times
 
-soak-short: ## The same, for half a minute
-	$(MAKE) soak SOAK=30
+soak-short: debug ## The same, for half a minute, and no time judged
+	$(AS_ROOT) target/debug/soak --seconds 30
 
 BENCH ?=
 bench: setup setup-bench build ## Time everything beside the bare command and others, in one run; BENCH=--quick for a look

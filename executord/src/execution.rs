@@ -98,9 +98,7 @@ impl Execution<'_> {
             self.give_back(slot)?;
             return self.outcome(Some(report), Vec::new());
         }
-        let built = Built::Now(slot);
-        let runs = self.runs(&built).await;
-        let Built::Now(slot) = built else { return Err(Failure::NoSlot) };
+        let runs = self.runs(&Built::Now(&slot)).await;
         // What a compiler said beside would have to be said again.
         let key = key.filter(|_| was_silent && runs.is_ok());
         let slot = match key {
@@ -114,7 +112,7 @@ impl Execution<'_> {
         self.outcome(Some(report), runs?)
     }
 
-    async fn runs(&mut self, built: &Built) -> Result<Vec<StageReport>, Failure> {
+    async fn runs(&mut self, built: &Built<'_>) -> Result<Vec<StageReport>, Failure> {
         let mut reports = Vec::with_capacity(self.job.runs.len());
         for (number, run) in (0_u32..).zip(&self.job.runs) {
             let Done { report, slot, .. } = self.stage(StageName::Run(number), run, built).await?;
@@ -138,7 +136,7 @@ impl Execution<'_> {
         Ok(())
     }
 
-    async fn stage(&mut self, name: StageName, run: &RunRequest, built: &Built) -> Result<Done, Failure> {
+    async fn stage(&mut self, name: StageName, run: &RunRequest, built: &Built<'_>) -> Result<Done, Failure> {
         let Job { toolchain, sources, limits, .. } = self.job;
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
         let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
@@ -152,10 +150,10 @@ impl Execution<'_> {
             arguments: &run.args,
             terminal: run.terminal,
         };
-        let mut build = built.share().await?;
         let asked = Instant::now();
         let mut ahead = Ahead::Yes;
         let end = loop {
+            let build = built.share().await?;
             let sandbox = self.executor.stock.take(&spec, ahead).await?;
             self.begin(&sandbox).await?;
             let start = self.executor.planner.start(&spec, &sandbox.plan.user);
@@ -176,7 +174,6 @@ impl Execution<'_> {
             }
             // Whoever ends what waits cannot end what is not there yet.
             ahead = Ahead::No;
-            build = built.share().await?;
         };
         let (Executor { metrics, .. }, Connections { events, .. }) = (self.executor, &self.connections);
         // What watched a failure is not trusted again: its slot ends here.
@@ -207,16 +204,16 @@ impl Execution<'_> {
 }
 
 /// What the runs see of a compilation.
-enum Built {
+enum Built<'a> {
     /// There is none.
     Nothing,
     /// What it wrote in this slot.
-    Now(Slot),
+    Now(&'a Slot),
     /// What an earlier one wrote.
     Before(Kept),
 }
 
-impl Built {
+impl Built<'_> {
     /// It, for one sandbox.
     async fn share(&self) -> Result<Option<OwnedFd>, Failure> {
         match self {

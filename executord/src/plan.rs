@@ -31,8 +31,9 @@ pub(crate) enum Ahead {
     No,
 }
 
-/// Whether a sandbox that was made by `prepared` can be used where `wanted` would be made and started with `start`.
-pub(crate) fn fits(prepared: &Plan, wanted: &Plan, start: &Start) -> bool {
+/// Whether a sandbox that was made by `prepared` can be used where `wanted` would be made, for a program that may use
+/// what is `asked`.
+pub(crate) fn fits(prepared: &Plan, wanted: &Plan, asked: &ResourceLimits) -> bool {
     // The size of the work directory is set at the start.
     let mut alike = Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() };
     if let (Some(boot), Some(has)) = (&mut alike.boot, &prepared.boot) {
@@ -41,7 +42,7 @@ pub(crate) fn fits(prepared: &Plan, wanted: &Plan, start: &Start) -> bool {
     // Resource limits of a process that is there already cannot be changed. Of two of them there is a count for all
     // processes as well, in the group; they may be higher than asked.
     let is_limited = prepared.boot.as_ref().is_none_or(|boot| {
-        let (has, asked) = (&boot.resources, &start.program.resources);
+        let has = &boot.resources;
         has.cpu_time >= asked.cpu_time
             && has.processes >= asked.processes
             && (has.file_size, has.open_files, has.stack) == (asked.file_size, asked.open_files, asked.stack)
@@ -225,7 +226,8 @@ fn disk(limits: &Limits) -> Disk {
     Disk { bytes: limits.disk.bytes(), files: limits.files }
 }
 
-fn resources(limits: &Limits) -> ResourceLimits {
+/// What one process of a stage may use.
+pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
     ResourceLimits {
         cpu_time: limits.cpu_time,
         processes: limits.processes,
@@ -260,7 +262,7 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use sandbox::{Plan, Start, User};
+    use sandbox::{Plan, ResourceLimits, Start, User};
 
     use super::{Ahead, Planner, StageSpec, fits};
     use crate::job::{RelativePath, Source};
@@ -331,29 +333,29 @@ mod tests {
         let stage = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
         let (prepared, start) =
             (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()));
+        let asked = &start.program.resources;
         let another = User { name: "exec_2".to_owned(), uid: 8, gid: 8 };
-        assert!(fits(&prepared, &planner.plan(&stage, &another, Ahead::Yes, |_| true), &start));
+        assert!(fits(&prepared, &planner.plan(&stage, &another, Ahead::Yes, |_| true), asked));
         // Something of the host is gone.
         assert!(!fits(
             &prepared,
             &planner.plan(&stage, &user(), Ahead::Yes, |path| !path.ends_with("usr")),
-            &start
+            asked
         ));
         let mut waiting = prepared.clone();
         waiting.boot = Some(start.program.clone());
-        assert!(!fits(&waiting, &prepared, &start));
-        assert!(fits(&waiting, &waiting, &start));
+        assert!(!fits(&waiting, &prepared, asked));
+        assert!(fits(&waiting, &waiting, asked));
         let with = |change: fn(&mut Start)| {
             let mut start = start.clone();
             change(&mut start);
-            fits(&waiting, &waiting, &start)
+            let wanted = Plan { disk: start.disk, ..waiting.clone() };
+            fits(&waiting, &wanted, &start.program.resources)
         };
         let mut wanted = waiting.clone();
         let less = start.program.resources.cpu_time / 2;
         wanted.boot.as_mut().unwrap().resources.cpu_time = less;
-        let mut started = start.clone();
-        started.program.resources.cpu_time = less;
-        assert!(fits(&waiting, &wanted, &started));
+        assert!(fits(&waiting, &wanted, &ResourceLimits { cpu_time: less, ..asked.clone() }));
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.open_files -= 1));

@@ -91,28 +91,17 @@ impl Prepared {
         limits: &GroupLimits,
         share: Share,
     ) -> Result<Self, Failure> {
-        let group = match slot.begin(limits, share, plan.user.uid) {
-            Ok(group) => group,
-            Err(failure) => {
-                slot.withhold(identity);
-                return Err(failure);
-            }
-        };
-        let prepare = || {
+        let mut prepare = || {
+            let group = slot.begin(limits, share, plan.user.uid)?;
             let (pipes, descriptors) = Pipes::new(&group)?;
             slot.prepare(&plan, descriptors)?;
-            Ok(pipes)
+            Ok((group, pipes))
         };
         match prepare() {
-            Ok(pipes) => Ok(Self {
-                place: Some((slot, identity)),
-                group,
-                plan,
-                pipes,
-                share,
-                init: None,
-                since: Instant::now(),
-            }),
+            Ok((group, pipes)) => {
+                let place = Some((slot, identity));
+                Ok(Self { place, group, plan, pipes, share, init: None, since: Instant::now() })
+            }
             Err(failure) => {
                 slot.withhold(identity);
                 Err(failure)

@@ -21,7 +21,7 @@ use crate::demand::Demand;
 use crate::failure::Failure;
 use crate::identity::Pool;
 use crate::languages::{Registry, StageKind, Toolchain};
-use crate::plan::{Ahead, Planner, StageSpec, fits};
+use crate::plan::{Ahead, Planner, StageSpec, fits, resources};
 use crate::prepared::Prepared;
 use crate::slot::Slot;
 
@@ -235,35 +235,38 @@ impl Stock {
             // None is prepared for that.
             return None;
         }
-        let mut state = self.lock();
-        let shelf = state.shelves.get_mut(&(stage.toolchain.name.clone(), stage.kind))?;
-        if !std::ptr::eq(&*shelf.toolchain, stage.toolchain) {
-            return None;
+        let taken = self.with_shelf_of(stage, |shelf| {
+            shelf.demand.note(Instant::now());
+            shelf.ready.pop()
+        })?;
+        // Looked at without the lock, for it asks the host's file system.
+        let (mut taken, mut ended) = (taken, Vec::new());
+        while let Some(prepared) = taken.take_if(|prepared| !prepared.is_waiting()) {
+            debug!(language = stage.toolchain.name, "what waited is gone");
+            ended.push(prepared);
+            taken = self.with_shelf_of(stage, |shelf| shelf.ready.pop()).flatten();
         }
-        shelf.demand.note(Instant::now());
-        let (mut taken, mut unusable) = (None, Vec::new());
-        while let Some(prepared) = shelf.ready.pop() {
-            let user = &prepared.plan.user;
-            let wanted = self.planner.plan(stage, user, Ahead::Yes, Path::exists);
-            if !prepared.is_waiting() {
-                debug!(language = shelf.toolchain.name, "what waited is gone");
-                unusable.push(prepared);
-            } else if fits(&prepared.plan, &wanted, &self.planner.start(stage, user)) {
-                taken = Some(prepared);
-                break;
-            } else {
-                // All of a shelf are alike.
-                debug!(language = shelf.toolchain.name, "what waits does not fit");
-                shelf.ready.push(prepared);
-                break;
+        let unfit = taken.take_if(|prepared| {
+            let wanted = self.planner.plan(stage, &prepared.plan.user, Ahead::Yes, Path::exists);
+            !fits(&prepared.plan, &wanted, &resources(stage.limits))
+        });
+        let is_hit = taken.is_some();
+        self.with_shelf_of(stage, |shelf| {
+            if unfit.is_some() {
+                debug!(language = stage.toolchain.name, "what waits does not fit");
             }
-        }
-        let counter = if taken.is_some() { &mut shelf.hits } else { &mut shelf.misses };
-        *counter += 1;
-        drop(state);
-        drop(unusable);
+            shelf.ready.extend(unfit);
+            *(if is_hit { &mut shelf.hits } else { &mut shelf.misses }) += 1;
+        });
         self.wanted.notify_one();
         taken
+    }
+
+    /// What is prepared for a stage, as long as its language is not read again.
+    fn with_shelf_of<T>(&self, stage: &StageSpec<'_>, deed: impl FnOnce(&mut Shelf) -> T) -> Option<T> {
+        let mut state = self.lock();
+        let shelf = state.shelves.get_mut(&(stage.toolchain.name.clone(), stage.kind))?;
+        std::ptr::eq(&*shelf.toolchain, stage.toolchain).then(|| deed(shelf))
     }
 
     fn begin(
