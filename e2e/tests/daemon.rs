@@ -447,8 +447,8 @@ async fn as_many_users_as_slots_are_enough() {
         }
     }
     assert_eq!(seen, daemons.uids.clone().collect());
-    let status = daemons.status().await;
-    assert_eq!((status.free_uids, status.withheld_uids), (2, 0));
+    assert!(eventually(async || daemons.status().await.free_uids == 2).await);
+    assert_eq!(daemons.status().await.withheld_uids, 0);
 }
 
 /// A place to start an executord in, that is not expected to come up.
@@ -538,7 +538,7 @@ async fn the_host_knows_a_user_while_it_lives_and_no_longer() {
     }
     say(&mut running, "go").await;
     running.end().await.expect("it ends");
-    assert_eq!(names(), BTreeSet::new());
+    assert!(eventually(async || names().is_empty()).await, "{:?}", names());
 
     // Whoever is killed in between leaves them to the next one.
     let running = wait_for_line(&daemons).await;

@@ -1,4 +1,5 @@
-//! One execution: identity, stages, cleanup. There is one way out, and it leads through cleanup.
+//! One execution: identity, stages, cleanup. There is one way out, and it leads through cleanup: of a stage before the
+//! next one begins, of the last one when the result was told.
 
 use std::os::fd::OwnedFd;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::metrics::{Metrics, TimedStep};
 use crate::plan::{Ahead, Planner, StageSpec};
 use crate::prepared::Prepared;
 use crate::slot::Slot;
-use crate::stage::{self, EventSender, StageRun, Surroundings};
+use crate::stage::{self, EventSender, Remains, StageRun, Surroundings};
 use crate::stock::Stock;
 
 /// What executions have in common.
@@ -42,6 +43,15 @@ pub(crate) struct Ended {
     /// The users of its stages.
     pub(crate) uids: Vec<u32>,
     pub(crate) result: Result<Outcome, Failure>,
+    /// To be cleared away by [`Executor::clear`], after the result is told.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// What is left of an execution's last stage.
+#[must_use]
+pub(crate) struct Rest {
+    remains: Remains,
+    kind: StageKind,
 }
 
 /// An execution on its way.
@@ -54,6 +64,8 @@ struct Execution<'a> {
     uids: Vec<u32>,
     /// To be told when the execution has begun.
     compiled_before: Option<StageReport>,
+    /// Of the stage before.
+    rest: Option<Rest>,
 }
 
 impl Executor {
@@ -69,10 +81,35 @@ impl Executor {
             id: None,
             uids: Vec::new(),
             compiled_before: None,
+            rest: None,
         };
         let result = execution.stages().await;
         self.metrics.time(TimedStep::Total, begun.elapsed());
-        Ended { id: execution.id, uids: execution.uids, result }
+        let Execution { id, uids, rest, .. } = execution;
+        Ended { id, uids, result, rest }
+    }
+
+    /// Clear away what is left of a stage, and of what was built in it. An error means that there is no proof that
+    /// nothing is left; then its user is withheld and its slot made anew.
+    pub(crate) async fn clear(&self, rest: Option<Rest>) -> Result<(), Failure> {
+        let Some(Rest { remains, kind }) = rest else { return Ok(()) };
+        let slot = self.slot_of(remains).await?;
+        self.give_back(slot, kind)
+    }
+
+    async fn slot_of(&self, remains: Remains) -> Result<Slot, Failure> {
+        let (slot, took) = remains.clear().await?;
+        self.metrics.time(TimedStep::Cleanup, took);
+        Ok(slot)
+    }
+
+    /// Give the slot of a stage back, without what was built in it.
+    fn give_back(&self, slot: Slot, kind: StageKind) -> Result<(), Failure> {
+        if kind == StageKind::Compile {
+            slot.drop_build()?;
+        }
+        self.stock.give_back(slot);
+        Ok(())
     }
 }
 
@@ -92,12 +129,13 @@ impl Execution<'_> {
             let runs = self.runs(&Built::Before(kept)).await?;
             return self.outcome(Some(report), runs);
         }
-        let Done { report, slot, was_silent } =
+        let Done { report, remains, was_silent } =
             self.stage(StageName::Compile, &RunRequest::default(), &Built::Nothing).await?;
         if !report.status.is_success() {
-            self.give_back(slot)?;
+            self.rest = Some(Rest { remains, kind: StageKind::Compile });
             return self.outcome(Some(report), Vec::new());
         }
+        let slot = self.executor.slot_of(remains).await?;
         let runs = self.runs(&Built::Now(&slot)).await;
         // What a compiler said beside would have to be said again.
         let key = key.filter(|_| was_silent && runs.is_ok());
@@ -108,15 +146,16 @@ impl Execution<'_> {
             }
             None => Some(slot),
         };
-        slot.map_or(Ok(()), |slot| self.give_back(slot))?;
+        slot.map_or(Ok(()), |slot| self.executor.give_back(slot, StageKind::Compile))?;
         self.outcome(Some(report), runs?)
     }
 
     async fn runs(&mut self, built: &Built<'_>) -> Result<Vec<StageReport>, Failure> {
         let mut reports = Vec::with_capacity(self.job.runs.len());
         for (number, run) in (0_u32..).zip(&self.job.runs) {
-            let Done { report, slot, .. } = self.stage(StageName::Run(number), run, built).await?;
-            self.executor.stock.give_back(slot);
+            self.executor.clear(self.rest.take()).await?;
+            let Done { report, remains, .. } = self.stage(StageName::Run(number), run, built).await?;
+            self.rest = Some(Rest { remains, kind: StageKind::Run });
             reports.push(report);
             if self.connections.cancel.is_cancelled() {
                 break;
@@ -127,13 +166,6 @@ impl Execution<'_> {
 
     fn outcome(&self, compile: Option<StageReport>, runs: Vec<StageReport>) -> Result<Outcome, Failure> {
         Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs })
-    }
-
-    /// Give a slot back without what was built in it.
-    fn give_back(&self, slot: Slot) -> Result<(), Failure> {
-        slot.drop_build()?;
-        self.executor.stock.give_back(slot);
-        Ok(())
     }
 
     async fn stage(&mut self, name: StageName, run: &RunRequest, built: &Built<'_>) -> Result<Done, Failure> {
@@ -180,9 +212,8 @@ impl Execution<'_> {
         let report = end.report.map_err(Failure::Setup)?;
         metrics.time(TimedStep::Launch, end.launch_time);
         metrics.time(TimedStep::of(kind), report.usage.wall_time);
-        metrics.time(TimedStep::Cleanup, end.cleanup_time);
         let _ = events.send(Event::StageFinished(report.clone())).await;
-        Ok(Done { report, slot: end.slot, was_silent: end.was_silent })
+        Ok(Done { report, remains: end.remains, was_silent: end.was_silent })
     }
 
     /// Another sandbox is ours. The execution is called after the first.
@@ -227,6 +258,6 @@ impl Built<'_> {
 /// A stage that was run to its end.
 struct Done {
     report: StageReport,
-    slot: Slot,
+    remains: Remains,
     was_silent: bool,
 }

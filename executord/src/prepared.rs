@@ -193,6 +193,17 @@ impl Prepared {
         Ok((&self.place.as_ref().ok_or_else(missing)?.0, &mut self.pipes))
     }
 
+    /// Wait until its init is gone, which has nothing left to do, and help it if it is not within `grace`.
+    pub(crate) async fn gone(&self, grace: Duration) -> Result<NamespaceGone, Failure> {
+        let slot = self.slot()?;
+        // Safe to drop before it is ready: nothing is lost.
+        if let Ok(gone) = timeout(grace, slot.gone()).await {
+            return gone;
+        }
+        self.kill()?;
+        timeout(EMPTY_WITHIN, slot.gone()).await.map_err(|_| Failure::NotEmptied)?
+    }
+
     /// Wait for the proof that its group is empty, after its init.
     pub(crate) async fn emptied(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
         let deadline = Instant::now() + EMPTY_WITHIN;

@@ -54,7 +54,9 @@ pub(crate) async fn run(executor: &Executor, job: &Job, lease: Lease) -> Result<
         (stdout, stderr)
     };
     let (ended, (stdout, stderr)) = tokio::join!(executor.execute(job, connections), collect);
+    let cleared = executor.clear(ended.rest).await;
     drop(lease);
+    cleared.map_err(|failure| failure.to_string())?;
     let outcome = ended.result.map_err(|failure| failure.to_string())?;
     let last = outcome.runs.last().or(outcome.compile.as_ref());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

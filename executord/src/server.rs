@@ -250,13 +250,8 @@ impl Telling<'_> {
         hearing: Pin<&mut impl Future<Output = Over>>,
     ) -> Result<(), Over> {
         let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
-        let last = events.clone();
         let connections = Connections { events, input, cancel: cancel.clone() };
-        let task = execute_in(Arc::clone(self.daemon), self.peer, job, lease, connections);
-        let task = tokio::spawn(async move {
-            let event = task.await;
-            let _ = last.send(event).await;
-        });
+        let task = tokio::spawn(execute_in(Arc::clone(self.daemon), self.peer, job, lease, connections));
         let canceller = cancel.clone().drop_guard();
         let telling = async {
             while let Some(event) = to_tell.recv().await {
@@ -356,22 +351,16 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
     }
 }
 
-/// Execute, let the next run, count, and write the audit line. The answer is the last event.
-async fn execute_in(
-    daemon: Arc<Daemon>,
-    peer: Peer,
-    job: Job,
-    lease: Lease,
-    connections: Connections,
-) -> Event {
+/// Execute, write the audit line, answer with the last event, clear away what is left, and let the next run.
+async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, lease: Lease, connections: Connections) {
     let language = job.toolchain.name.clone();
-    let Ended { id, uids, result } = daemon.executor.execute(&job, connections).await;
-    drop(lease);
+    let last = connections.events.clone();
+    let Ended { id, uids, result, rest } = daemon.executor.execute(&job, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     let name = or_none(id.map(|id| id.to_string()).unwrap_or_default());
     let Peer { uid: peer } = peer;
-    match result {
+    let event = match result {
         Ok(outcome) => {
             let word = result_of(&outcome);
             daemon.executor.metrics.count(&language, word);
@@ -395,7 +384,15 @@ async fn execute_in(
                 .record(format!("execution={name} uid={uid} peer={peer} language={language} verdict=failed"));
             Event::Failed { id, message: FAILED.to_owned() }
         }
-    }
+    };
+    let clearing = async {
+        if let Err(failure) = daemon.executor.clear(rest).await {
+            error!(id = name, uid, language, %failure, "there is no proof that nothing is left of an execution");
+        }
+        drop(lease);
+    };
+    // The one who asked may be slow to hear, or gone.
+    let _ = tokio::join!(last.send(event), clearing);
 }
 
 /// What a client is told of our failures; the log has the rest, under the execution's id.

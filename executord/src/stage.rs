@@ -56,21 +56,43 @@ pub(crate) struct StageRun<'a> {
     pub(crate) asked: Instant,
 }
 
-/// How a stage went: its report, or why its sandbox could not be set up. Nothing of it is left.
+/// How a stage went: its report, or why its sandbox could not be set up. No process of its program is left.
 pub(crate) struct StageEnd {
     pub(crate) report: Result<StageReport, SetupError>,
     /// It wrote nothing.
     pub(crate) was_silent: bool,
-    /// As good as new.
-    pub(crate) slot: Slot,
+    /// To be cleared away.
+    pub(crate) remains: Remains,
     /// From the request for a sandbox to the program's first instruction.
     pub(crate) launch_time: Duration,
-    /// From the program's end to the proof.
-    pub(crate) cleanup_time: Duration,
 }
 
-/// Run a stage to its end. An error means that there is no proof that nothing is left. `None`: what had waited for a
-/// program was gone when it came, and nothing has begun.
+/// What is left of a sandbox when its program is gone: an init that ends, and with it namespaces and mounts. Nobody
+/// need wait for that who only wants to know how the program went.
+#[must_use]
+pub(crate) struct Remains {
+    sandbox: Prepared,
+    /// Its init is gone too.
+    gone: Option<NamespaceGone>,
+    ended: Instant,
+    grace: Duration,
+}
+
+impl Remains {
+    /// Clear it away: its slot, as good as new, and how long that took after the program's end. An error means that
+    /// there is no proof that nothing is left.
+    pub(crate) async fn clear(mut self) -> Result<(Slot, Duration), Failure> {
+        let gone = match self.gone.take() {
+            Some(gone) => gone,
+            None => self.sandbox.gone(self.grace).await?,
+        };
+        let emptied = self.sandbox.emptied(&gone).await?;
+        Ok((self.sandbox.end(&emptied)?, self.ended.elapsed()))
+    }
+}
+
+/// Run a stage to its end. An error means that there is no proof that its processes are gone. `None`: what had waited
+/// for a program was gone when it came, and nothing has begun.
 pub(crate) async fn run(
     mut sandbox: Prepared,
     stage: &StageRun<'_>,
@@ -100,9 +122,8 @@ pub(crate) async fn run(
     if had_waited && watch.started.is_none() && watch.cause.is_none() {
         return Ok(None);
     }
-    let ended = Instant::now();
+    let ended = watch.ended.unwrap_or_else(Instant::now);
     let readings = watch.sandbox.group.readings().doing("read the run's counters")?;
-    let emptied = watch.sandbox.emptied(&gone).await?;
     let report = match watch.setup_failure(stage.start) {
         Some(failure) => Err(failure),
         None => {
@@ -121,8 +142,7 @@ pub(crate) async fn run(
         report,
         was_silent: stdout.has_room_for(stage.limits.output) && stderr.has_room_for(stage.limits.output),
         launch_time: watch.started.unwrap_or(ended).duration_since(stage.asked),
-        cleanup_time: ended.elapsed(),
-        slot: watch.sandbox.end(&emptied)?,
+        remains: Remains { sandbox: watch.sandbox, gone, ended, grace: around.grace },
     }))
 }
 
@@ -191,15 +211,15 @@ struct Watch {
 }
 
 impl Watch {
-    /// Watch until the last process is gone and all it wrote is told. The first event that ends the program
-    /// is its cause.
+    /// Watch until the program's last process is gone and all it wrote is told: until init says so, or is gone itself,
+    /// which is returned then. The first event that ends the program is its cause.
     async fn until_gone(
         &mut self,
         stage: &StageRun<'_>,
         around: &Surroundings<'_>,
         feed: impl Future<Output = ()>,
         steered: Steered<'_>,
-    ) -> Result<NamespaceGone, Failure> {
+    ) -> Result<Option<NamespaceGone>, Failure> {
         let Surroundings { planner, grace, events, cancel } = *around;
         let launched = Clock::now();
         let mut wall_deadline = launched + stage.limits.wall_time;
@@ -217,8 +237,8 @@ impl Watch {
             let reports_open = pipes.reports.is_open;
             let may_read = pending.is_none() && (self.started.is_some() || !reports_open);
             let outputs_open = pipes.stdout.is_open() || pipes.stderr.is_open();
-            let is_drained = may_read && !outputs_open && !reports_open;
-            if let Some(gone) = gone.take_if(|_| is_drained) {
+            let is_over = self.end.is_some() || (gone.is_some() && !reports_open);
+            if is_over && may_read && !outputs_open {
                 return Ok(gone);
             }
             let running = self.cause.is_none() && self.ended.is_none();

@@ -1,16 +1,17 @@
 //! The sandbox's init: pid 1 of the run, root, never the program's user.
 //!
-//! It builds the root and waits for the start, perhaps with an interpreter that waits too. Then it puts the sources in,
-//! forks the payload if there is none yet, gives up what it can, and waits for one of two things: its main child ends,
-//! or the daemon speaks. When it exits, the kernel kills every other process of the namespace, whatever session or
-//! group they fled to (pid_namespaces(7)).
+//! It builds the root, forks the payload, and waits for the start with it: the payload has given up everything, and is
+//! an interpreter already where one is executed ahead. Then it puts the sources in, gives up what it can itself, lets the
+//! program go, and waits for one of two things: its main child ends, or the daemon speaks. When the main child ended it
+//! ends every other process of the namespace, whatever session or group they fled to, and says so; should it be ended
+//! itself, the kernel does that (pid_namespaces(7)).
 //!
 //! Until the start nothing of a stranger's is in the sandbox; from the first byte of it on init has no privilege but to
 //! send signals.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ use crate::error::{At, SetupError, Step};
 use crate::message::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_raw};
 use crate::payload::{self, Streams};
 use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
-use crate::report::{EndReport, Report};
+use crate::report::{EndReport, REPORT_BYTES, Report};
 use crate::root::{self, Directories};
 use crate::sys::network;
 use crate::sys::process::{self, Side};
@@ -91,7 +92,7 @@ fn live(
     let uncounted = Uncounted::open().at(Step::Watch)?;
     let waiting = match &plan.boot {
         Some(program) => Waiting::Booted(boot(plan, program, streams)?),
-        None => Waiting::Empty(streams),
+        None => Waiting::Payload(fork_payload(plan, streams)?),
     };
     let Some(packet) = await_start(&waiting, report, control)? else { return Ok(None) };
     let main = start(plan, waiting, packet, report)?;
@@ -102,8 +103,41 @@ fn live(
 enum Waiting {
     /// Its interpreter.
     Booted(Booted),
-    /// What it will be connected to.
-    Empty(Streams),
+    /// The process that will execute it.
+    Payload(Payload),
+}
+
+impl Waiting {
+    const fn pid(&self) -> Pid {
+        match self {
+            Self::Booted(booted) => booted.pid,
+            Self::Payload(payload) => payload.pid,
+        }
+    }
+
+    /// Where it says that it is ready.
+    fn voice(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Booted(booted) => booted.launcher.as_fd(),
+            Self::Payload(payload) => payload.reports.as_fd(),
+        }
+    }
+
+    /// Hear that it is ready. An error if it ended, or is none of ours.
+    fn hear(&self) -> Result<(), SetupError> {
+        let is_ready = match self {
+            Self::Booted(booted) => {
+                let mut byte = [0];
+                let count = (&booted.launcher).read(&mut byte).at(Step::Boot)?;
+                count > 0 && byte[0] == LAUNCHER_READY
+            }
+            Self::Payload(payload) => match next_report(&payload.reports).at(Step::AwaitStart)? {
+                Some(Report::SetupFailed(error)) => return Err(error),
+                report => report == Some(Report::Prepared),
+            },
+        };
+        if is_ready { Ok(()) } else { Err(SetupError { step: Step::Boot, errno: Errno::ECHILD }) }
+    }
 }
 
 /// An interpreter that waits for its program.
@@ -116,7 +150,7 @@ struct Booted {
 /// The program's main process.
 struct Main {
     pid: Pid,
-    /// CPU time that is not the program's: what it took to boot.
+    /// CPU time that is not the program's: what its process took until now.
     booting: Duration,
 }
 
@@ -140,42 +174,34 @@ fn hand_over(terminal: &Terminal, control: &OwnedFd) -> io::Result<Streams> {
 /// Execute an interpreter ahead.
 fn boot(plan: &Plan, program: &Program, streams: Streams) -> Result<Booted, SetupError> {
     let (launcher, theirs) = UnixStream::pair().at(Step::Boot)?;
-    let payload = fork_payload(plan, program, Streams { launcher: Some(theirs.into()), ..streams })?;
-    Ok(Booted { pid: payload.execute()?, launcher })
+    let payload = fork_payload(plan, Streams { launcher: Some(theirs.into()), ..streams })?;
+    Ok(Booted { pid: payload.execute(&orders(program).at(Step::Boot)?)?, launcher })
 }
 
-/// Say that all is prepared, and wait for the start. `None` if the daemon wants no program here any more.
+/// Say when all is prepared, and wait for the start. `None` if the daemon wants no program here any more.
 fn await_start(waiting: &Waiting, report: &File, control: &OwnedFd) -> Result<Option<Packet>, SetupError> {
-    let say_ready = || Report::Prepared.write(report).at(Step::AwaitStart);
-    let launcher = match waiting {
-        Waiting::Booted(booted) => Some(&booted.launcher),
-        Waiting::Empty(_) => None,
-    };
-    let mut ready = launcher.is_none();
-    if ready {
-        say_ready()?;
-    }
+    let mut ready = false;
     loop {
-        // Before it is ready only a hang-up of the daemon is heard.
-        let asked = if ready { PollFlags::POLLIN } else { PollFlags::empty() };
-        let mut watched = vec![PollFd::new(control.as_fd(), asked)];
-        watched.extend(launcher.map(|launcher| PollFd::new(launcher.as_fd(), PollFlags::POLLIN)));
+        // Before an interpreter is ready only a hang-up of the daemon is heard.
+        let hears = ready || matches!(waiting, Waiting::Payload(_));
+        let asked = if hears { PollFlags::POLLIN } else { PollFlags::empty() };
+        let mut watched =
+            [PollFd::new(control.as_fd(), asked), PollFd::new(waiting.voice(), PollFlags::POLLIN)];
         match poll(&mut watched, PollTimeout::NONE) {
             Err(Errno::EINTR) => continue,
             answer => answer.at(Step::AwaitStart)?,
         };
-        if let (Some(mut launcher), Some(true)) = (launcher, watched.get(1).and_then(PollFd::any)) {
-            let mut byte = [0];
-            let count = launcher.read(&mut byte).at(Step::Boot)?;
-            if count == 0 || byte[0] != LAUNCHER_READY || ready {
-                // It ended, or is none of ours.
-                return Err(SetupError { step: Step::Boot, errno: Errno::ECHILD });
-            }
-            ready = true;
-            say_ready()?;
-        } else if watched[0].any() == Some(true) {
+        if watched[0].any() == Some(true) {
             let packet = Packet::receive(control).at(Step::AwaitStart)?;
             return Ok(packet.filter(|packet| packet.tag == START));
+        }
+        if watched[1].any() == Some(true) {
+            if ready {
+                return Err(SetupError { step: Step::Boot, errno: Errno::ECHILD });
+            }
+            waiting.hear()?;
+            ready = true;
+            Report::Prepared.write(report).at(Step::AwaitStart)?;
         }
     }
 }
@@ -186,17 +212,16 @@ fn start(plan: &Plan, waiting: Waiting, packet: Packet, report: &File) -> Result
     let mut bundle = File::from(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?);
     let Start { disk, sources, program } = read_start(&mut bundle).at(Step::ReadPlan)?;
     root::fill(plan, disk, descriptors.next().as_ref(), &sources, bundle)?;
+    let orders = orders(&program).at(Step::ReadPlan)?;
+    let booting = cpu_time(waiting.pid()).at(Step::Boot)?;
+    drop_privileges().at(Step::DropInit)?;
     match waiting {
-        Waiting::Empty(streams) => {
-            let payload = fork_payload(plan, &program, streams)?;
-            drop_privileges().at(Step::DropInit)?;
-            let pid = payload.execute()?;
+        Waiting::Payload(payload) => {
+            let pid = payload.execute(&orders)?;
             Report::Started.write(report).at(Step::Watch)?;
-            Ok(Main { pid, booting: Duration::ZERO })
+            Ok(Main { pid, booting })
         }
         Waiting::Booted(Booted { pid, launcher }) => {
-            let booting = cpu_time(pid).at(Step::Boot)?;
-            drop_privileges().at(Step::DropInit)?;
             Report::Started.write(report).at(Step::Watch)?;
             // If it is gone, its end is found like that of any program.
             let _ = tell(launcher, &program.command);
@@ -240,50 +265,59 @@ fn bring_loopback_up() -> io::Result<()> {
     network::bring_loopback_up(any.as_fd())
 }
 
-/// The process that becomes the program, when it is let.
+/// The process that becomes the program, when it is told which.
 struct Payload {
     pid: Pid,
-    /// Closed, it lets the payload go on from its last step to the next: the execution.
-    gate: OwnedFd,
-    /// On it the payload says why it could not be the program. It is closed by a successful exec.
-    failure: OwnedFd,
+    /// There it is told, once.
+    orders: OwnedFd,
+    /// On it the payload says that it is ready, and then perhaps why it could not be the program. It is closed by a
+    /// successful exec.
+    reports: OwnedFd,
 }
 
-fn fork_payload(plan: &Plan, program: &Program, streams: Streams) -> Result<Payload, SetupError> {
+fn fork_payload(plan: &Plan, streams: Streams) -> Result<Payload, SetupError> {
     // Blocked until init waits for it; the payload starts with nothing blocked.
     SigSet::from(Signal::SIGCHLD).thread_block().at(Step::ForkPayload)?;
-    let (failure, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
-    let (closed, gate) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
+    let (reports, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
+    let (hear, orders) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
     match process::fork_into(0, None).at(Step::ForkPayload)? {
         Side::Child => {
-            drop(gate);
-            let error = payload::become_program(plan, program, &streams, closed);
-            let _ = Report::SetupFailed(error).write(File::from(tell));
+            drop(orders);
+            let tell = File::from(tell);
+            let error = payload::become_program(plan, &streams, hear, &tell);
+            let _ = Report::SetupFailed(error).write(&tell);
             std::process::exit(1)
         }
-        Side::Parent(child) => Ok(Payload { pid: Pid::from_raw(child.pid), gate, failure }),
+        Side::Parent(child) => Ok(Payload { pid: Pid::from_raw(child.pid), orders, reports }),
     }
+}
+
+/// A program in the form in which a payload is told it.
+fn orders(program: &Program) -> io::Result<Vec<u8>> {
+    serde_json::to_vec(program).map_err(io::Error::other)
 }
 
 impl Payload {
     /// Let it execute the program, and wait until it has.
-    fn execute(self) -> Result<Pid, SetupError> {
-        drop(self.gate);
-        match read_failure(self.failure).at(Step::Watch)? {
-            Some(error) => Err(error),
-            None => Ok(self.pid),
+    fn execute(self, orders: &[u8]) -> Result<Pid, SetupError> {
+        // Who does not hear it any more said why, or its end is found like that of any program.
+        let _ = File::from(self.orders).write_all(orders);
+        loop {
+            match next_report(&self.reports).at(Step::Watch)? {
+                Some(Report::SetupFailed(error)) => return Err(error),
+                Some(_) => {}
+                None => return Ok(self.pid),
+            }
         }
     }
 }
 
-fn read_failure(pipe: OwnedFd) -> io::Result<Option<SetupError>> {
-    let mut words = Vec::new();
-    File::from(pipe).read_to_end(&mut words)?;
-    match crate::read_report(&mut words)? {
-        Some(Report::SetupFailed(error)) => Ok(Some(error)),
-        Some(_) => Err(io::ErrorKind::InvalidData.into()),
-        None => Ok(None),
-    }
+/// `None` at the end. A report is written at once, and so it is read.
+fn next_report(pipe: &OwnedFd) -> io::Result<Option<Report>> {
+    let mut bytes = vec![0; REPORT_BYTES];
+    let count = nix::unistd::read(pipe, &mut bytes)?;
+    bytes.truncate(count);
+    crate::read_report(&mut bytes)
 }
 
 /// Keep only what is needed to signal the program, and only the system calls of [`watch`].
@@ -308,6 +342,7 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
             && let Some(ended) = reap_any().at(Step::Watch)?
         {
             if ended.pid == main.pid.as_raw() {
+                end_all().at(Step::Watch)?;
                 return Ok(Some(Report::Ended(EndReport::new(ended, main.booting, exceeded))));
             }
             reaped += 1;
@@ -325,8 +360,8 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
             counted = Instant::now();
             if uncounted.is_too_much().at(Step::Watch)? {
                 exceeded = true;
-                // All but init; the main process is then found to have been killed.
-                let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+                // The main process is then found to have been killed.
+                kill_all();
             }
         }
         let (child_ended, daemon_spoke) = (watched[0].any() == Some(true), watched[1].any() == Some(true));
@@ -340,6 +375,25 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
                 Some(packet) if packet.tag == SIGNAL => signal(main.pid, packet.numbers[0]),
                 Some(_) => {}
             }
+        }
+    }
+}
+
+/// All but init.
+fn kill_all() {
+    // There may be none.
+    let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
+}
+
+/// Kill every process of the namespace and wait until none is left: whoever lost its parent is init's child.
+fn end_all() -> io::Result<()> {
+    kill_all();
+    loop {
+        match process::reap(-1, true) {
+            Ok(_) => {}
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
     }
 }

@@ -14,6 +14,7 @@ use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setr
 
 use crate::error::{At, SetupError, Step};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program, ResourceLimits, User};
+use crate::report::Report;
 use crate::sys::{descriptor, process};
 use crate::{privilege, seccomp, terminal};
 
@@ -26,10 +27,11 @@ pub(crate) struct Streams {
     pub(crate) launcher: Option<OwnedFd>,
 }
 
-/// Become the program; comes back only if that failed.
-/// `gate` is at its end when init has no privilege left that the program could use.
-pub(crate) fn become_program(plan: &Plan, program: &Program, streams: &Streams, gate: OwnedFd) -> SetupError {
-    match try_become_program(plan, program, streams, gate) {
+/// Become the program that is told on `orders`; comes back only if that failed. `reports` is told when nothing is left
+/// to be done but that: everything is given up, but for resources, of which the program may have less than another.
+/// It is told when init has no privilege left that it could use.
+pub(crate) fn become_program(plan: &Plan, streams: &Streams, orders: OwnedFd, reports: &File) -> SetupError {
+    match try_become_program(plan, streams, orders, reports) {
         Err(error) => error,
         Ok(never) => match never {},
     }
@@ -37,16 +39,15 @@ pub(crate) fn become_program(plan: &Plan, program: &Program, streams: &Streams, 
 
 fn try_become_program(
     plan: &Plan,
-    program: &Program,
     streams: &Streams,
-    gate: OwnedFd,
+    orders: OwnedFd,
+    reports: &File,
 ) -> Result<Infallible, SetupError> {
     connect_streams(streams).at(Step::Streams)?;
     if plan.terminal.is_some() {
         terminal::control_session(io::stdin().as_fd()).at(Step::Streams)?;
     }
-    limit_resources(&program.resources).at(Step::Resources)?;
-    let open_files = program.resources.open_files.into();
+    limit_all(FIXED_LIMITS).at(Step::Resources)?;
     privilege::drop_bounding_set().at(Step::Capabilities)?;
     process::lock_secure_bits().at(Step::Capabilities)?;
     become_user(&plan.user).at(Step::BecomeUser)?;
@@ -56,15 +57,23 @@ fn try_become_program(
     if !left_out.landlock {
         privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
     }
-    // Only now: until the program is executed there are descriptors of ours beside its own.
-    lower(Resource::RLIMIT_NOFILE, open_files, open_files).at(Step::Resources)?;
-    let (path, arguments, environment) = strings(program).at(Step::Execute)?;
     // Last, so that the filter need not allow anything of the above.
     if !left_out.seccomp {
         seccomp::install_for_program().at(Step::Seccomp)?;
     }
-    let _: usize = File::from(gate).read(&mut [0]).at(Step::Execute)?;
+    Report::Prepared.write(reports).at(Step::AwaitStart)?;
+    let program: Program = serde_json::from_slice(&read_all(orders).at(Step::AwaitStart)?)
+        .map_err(io::Error::other)
+        .at(Step::ReadPlan)?;
+    limit_all(limits_of(&program.resources)).at(Step::Resources)?;
+    let (path, arguments, environment) = strings(&program).at(Step::Execute)?;
     execve(&path, &arguments, &environment).at(Step::Execute)
+}
+
+fn read_all(pipe: OwnedFd) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::from(pipe).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn connect_streams(streams: &Streams) -> io::Result<()> {
@@ -85,28 +94,39 @@ fn connect_streams(streams: &Streams) -> io::Result<()> {
     }
 }
 
-fn limit_resources(limits: &ResourceLimits) -> io::Result<()> {
+/// A resource, and its soft and hard limit.
+type ResourceLimit = (Resource, u64, u64);
+
+/// Limits that no language and no request changes.
+const FIXED_LIMITS: [ResourceLimit; 6] = [
+    // 1 and not 0: with 0 a core_pattern that is a pipe is started all the same, as root of the host
+    // (core(5); fs/coredump.c gives up where the limit is 1).
+    (Resource::RLIMIT_CORE, 1, 1),
+    (Resource::RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024),
+    (Resource::RLIMIT_MSGQUEUE, 0, 0),
+    (Resource::RLIMIT_SIGPENDING, 256, 256),
+    (Resource::RLIMIT_RTPRIO, 0, 0),
+    (Resource::RLIMIT_NICE, 0, 0),
+];
+
+/// Those of one program. Not RLIMIT_AS or RLIMIT_DATA: node and java reserve gigabytes that they never touch.
+fn limits_of(limits: &ResourceLimits) -> [ResourceLimit; 5] {
     let seconds = limits.cpu_time.as_secs() + u64::from(limits.cpu_time.subsec_nanos() > 0);
-    for (resource, soft, hard) in [
+    let (processes, open_files) = (limits.processes.into(), limits.open_files.into());
+    [
         // One second more than the cgroup's count allows: that one decides and states the cause. SIGXCPU
         // first, then SIGKILL.
         (Resource::RLIMIT_CPU, seconds + 1, seconds + 2),
-        (Resource::RLIMIT_NPROC, limits.processes.into(), limits.processes.into()),
+        (Resource::RLIMIT_NPROC, processes, processes),
         (Resource::RLIMIT_FSIZE, limits.file_size, limits.file_size),
         (Resource::RLIMIT_STACK, limits.stack, limits.stack),
-        // 1 and not 0: with 0 a core_pattern that is a pipe is started all the same, as root of the host
-        // (core(5); fs/coredump.c gives up where the limit is 1).
-        (Resource::RLIMIT_CORE, 1, 1),
-        (Resource::RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024),
-        (Resource::RLIMIT_MSGQUEUE, 0, 0),
-        (Resource::RLIMIT_SIGPENDING, 256, 256),
-        (Resource::RLIMIT_RTPRIO, 0, 0),
-        (Resource::RLIMIT_NICE, 0, 0),
-        // Not RLIMIT_AS or RLIMIT_DATA: node and java reserve gigabytes that they never touch.
-    ] {
-        lower(resource, soft, hard)?;
-    }
-    Ok(())
+        // There are descriptors of ours above it until the program is executed; that is no error.
+        (Resource::RLIMIT_NOFILE, open_files, open_files),
+    ]
+}
+
+fn limit_all(limits: impl IntoIterator<Item = ResourceLimit>) -> io::Result<()> {
+    limits.into_iter().try_for_each(|(resource, soft, hard)| lower(resource, soft, hard))
 }
 
 /// Only root of the whole machine may raise a hard limit; what is lower already stays.

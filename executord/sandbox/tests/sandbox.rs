@@ -29,9 +29,7 @@ fn a_program_is_the_user_it_was_given() {
          CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
     );
     assert_eq!(run.stdout, expected);
-    let [Report::Prepared, Report::Started, Report::Ended(end)] = run.reports[..] else {
-        panic!("{:?}", run.reports)
-    };
+    let [Report::Started, Report::Ended(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 0);
 }
 
@@ -97,9 +95,7 @@ fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_wi
         "{} {:?}",
         run.stderr, run.reports
     );
-    let [Report::Prepared, Report::Started, Report::Ended(end)] = run.reports[..] else {
-        panic!("{:?}", run.reports)
-    };
+    let [Report::Started, Report::Ended(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 0);
 }
 
@@ -144,7 +140,7 @@ fn a_prepared_sandbox_that_is_let_go_is_gone() {
 fn a_program_that_cannot_be_executed_says_why() {
     let mut slot = Slot::new("exec");
     let run = slot.run(&plan(&["/usr/bin/there-is-none"]), &[]);
-    let [Report::Prepared, Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    let [Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(error.to_string(), "execute the program: No such file or directory");
 }
 

@@ -78,7 +78,9 @@ impl Slot {
         control.start(&whole.start, sources, build).unwrap();
         let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
         let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
-        let reports = reports(pipes.report);
+        let mut reports = reports(pipes.report);
+        // Where the start comes at once, whether that is said before depends on who is faster.
+        reports.retain(|report| *report != Report::Prepared);
         let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
         Run { reports, stdout, stderr, group, gone }
     }
@@ -89,9 +91,13 @@ impl Slot {
         self.end_of(pipes)
     }
 
-    /// The same, and hang up.
+    /// The same, and hang up when it is prepared.
     pub fn prepare_and_let_go(&mut self, whole: &Whole) -> Vec<Report> {
         let (control, _group, pipes) = self.prepare(whole);
+        assert_eq!(
+            poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
+            Ok(1)
+        );
         drop(control);
         self.end_of(pipes)
     }
