@@ -21,7 +21,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::{Pid, sethostname, setsid};
 
@@ -31,7 +30,6 @@ use crate::payload::{self, Streams};
 use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
 use crate::report::{EndReport, REPORT_BYTES, Report};
 use crate::root::{self, Directories};
-use crate::sys::network;
 use crate::sys::process::{self, Side};
 use crate::terminal::{self, Terminal};
 use crate::uncounted::Uncounted;
@@ -160,8 +158,7 @@ fn prepare(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
     root::enter(directories).at(Step::Pivot)?;
     sethostname(HOST_NAME).at(Step::Names)?;
     // Only now: the namespace's root is the group we are in.
-    unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)?;
-    bring_loopback_up().at(Step::Network)
+    unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)
 }
 
 /// Give the daemon its end of the terminal. What the program is connected to then.
@@ -258,11 +255,6 @@ fn detach() -> io::Result<()> {
     process::forbid_inspection()?;
     setsid()?;
     fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE)
-}
-
-fn bring_loopback_up() -> io::Result<()> {
-    let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
-    network::bring_loopback_up(any.as_fd())
 }
 
 /// The process that becomes the program, when it is told which.

@@ -12,6 +12,7 @@ pub mod cgroup;
 mod error;
 mod init;
 mod message;
+mod network;
 mod payload;
 mod plan;
 mod privilege;

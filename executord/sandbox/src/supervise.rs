@@ -19,17 +19,18 @@ use nix::sys::statvfs::statvfs;
 use crate::error::{At, SetupError, Step};
 use crate::init::{self, InitDescriptors};
 use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
+use crate::network::Network;
 use crate::plan::{Build, Disk, Plan};
 use crate::root::{self, Directories, path_string};
 use crate::sys::mount::{attach, attribute, new_file_system};
 use crate::sys::process::{self, Side};
 
-/// What a sandbox has of its own; its cgroup namespace comes once it is in its cgroup.
+/// What a sandbox has of its own, beside a network that is there before; its cgroup namespace comes once it is in its
+/// cgroup.
 const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
     .union(CloneFlags::CLONE_NEWPID)
     .union(CloneFlags::CLONE_NEWIPC)
-    .union(CloneFlags::CLONE_NEWUTS)
-    .union(CloneFlags::CLONE_NEWNET);
+    .union(CloneFlags::CLONE_NEWUTS);
 
 /// `executor-sandbox DIRECTORY`, with the daemon's socket as stdin. Ends when the daemon hangs up, and then
 /// takes the sandbox it watches along.
@@ -53,6 +54,8 @@ fn complain(words: &str) -> ExitCode {
 struct Supervision {
     daemon: OwnedFd,
     directories: Directories,
+    /// The next sandbox's.
+    network: Network,
     build_is_mounted: bool,
 }
 
@@ -65,8 +68,9 @@ impl Supervision {
         let daemon = io::stdin().as_fd().try_clone_to_owned()?;
         nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
         let directories = private_directories(directory)?;
+        let network = Network::fresh()?;
         Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, directories, build_is_mounted: false })
+        Ok(Self { daemon, directories, network, build_is_mounted: false })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -102,7 +106,9 @@ impl Supervision {
         packet.send(&self.daemon)?;
         self.wait_for(&child.pidfd)?;
         let ended = process::reap(child.pid, true)?.ok_or(Errno::ECHILD)?;
-        Packet::new(GONE, [ended.status, 0]).send(&self.daemon)
+        Packet::new(GONE, [ended.status, 0]).send(&self.daemon)?;
+        // Nobody waits for that, unless the next one is there already.
+        self.network.renew()
     }
 
     fn prepare(

@@ -100,6 +100,33 @@ fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_wi
 }
 
 #[test]
+fn a_network_serves_one_program_that_used_it() {
+    let mut slot = Slot::new("network");
+    let look = "readlink /proc/self/ns/net; grep -c . /proc/net/tcp; grep -v lo: /proc/net/dev | wc -l; \
+                grep lo: /proc/net/dev | tr -s ' ' | cut -d' ' -f3,4,11,12";
+    let mut see = |script: &str| {
+        let run = slot.run(&shell(&format!("{script}\n{look}")), &[]);
+        assert_eq!(run.stderr, "");
+        run.stdout
+    };
+    let before = see("true");
+    assert!(before.ends_with("\n1\n2\n0 0 0 0\n"), "{before}");
+    // Nothing happened there, so nothing can be told of who was there.
+    assert_eq!(see("exec 3<>/dev/udp/127.0.0.1/9"), before);
+    for used in [
+        "echo x > /dev/udp/127.0.0.1/9",
+        "! : 2>/dev/null <>/dev/tcp/127.0.0.1/9",
+        "! : 2>/dev/null <>/dev/udp/8.8.8.8/9",
+    ] {
+        see(used);
+        let after = see("true");
+        let rest = |text: &str| text.split_once('\n').map(|(_, rest)| rest.to_owned());
+        assert_eq!(rest(&after), rest(&before), "{used}");
+        assert_ne!(after, before, "{used}");
+    }
+}
+
+#[test]
 fn the_size_of_the_work_directory_is_that_of_the_start() {
     let mut slot = Slot::new("size");
     let mut whole = shell("head -c 2M /dev/zero > x; touch 1 2 3 4 5 6 7 8 9");
