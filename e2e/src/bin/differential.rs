@@ -12,9 +12,9 @@ use e2e::daemons::{Daemons, Settings};
 use e2e::differential::programs::{self, Program};
 use e2e::differential::{Deed, bare, pool};
 
-/// The languages that are kept prepared, and the stages of each.
-const LANGUAGES: [(&str, &[&str]); 3] =
-    [("python", &["run"]), ("javascript", &["run"]), ("java", &["compile", "run"])];
+/// The languages that have launchers, and the stages that have one.
+const LANGUAGES: [(&str, &[&str]); 4] =
+    [("python", &["run"]), ("javascript", &["run"]), ("typescript", &["run"]), ("java", &["compile", "run"])];
 
 /// Start programs by their bare command, in a sandbox made for them and in a prepared one; 1 if one of them can tell.
 /// Needs root
@@ -82,7 +82,8 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
 async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<Deed> {
     let stages =
         LANGUAGES.iter().find(|(name, _)| *name == program.language).map_or(&[][..], |(_, stages)| stages);
-    let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js") || program.language == "java";
+    let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js" | "main.ts")
+        || program.language == "java";
     let before = if prepared {
         pool::ready(daemons, &program.language, stages).await?
     } else {
@@ -90,8 +91,9 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
     };
     let deed = Deed::answered(&daemons.execute(&program.request()).await);
     if prepared && fits {
-        let after = pool::counted(daemons, &program.language).await?;
-        let ran = if deed.end == "compile_error" { 1 } else { stages.len() as u64 };
+        let after = pool::counted(daemons, &program.language, stages).await?;
+        let compiled = |stage: &&&str| deed.end != "compile_error" || **stage == "compile";
+        let ran = stages.iter().filter(compiled).count() as u64;
         if (after.hits - before.hits, after.misses - before.misses) != (ran, 0) {
             return Err(io::Error::other(format!(
                 "{} got no prepared sandbox: {before:?}, {after:?}",

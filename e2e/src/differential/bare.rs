@@ -20,6 +20,30 @@ use super::{Deed, without_chance};
 pub const USER: &str = "exec_user";
 /// Nobody's.
 const UID: u32 = 0x5fff_fff0;
+/// Those of executord/languages/typescript/compile: what a program is translated to depends on them.
+const TSC_OPTIONS: [&str; 21] = [
+    "--ignoreConfig",
+    "--rootDir",
+    ".",
+    "--noEmitOnError",
+    "--target",
+    "es2022",
+    "--lib",
+    "es2023",
+    "--module",
+    "nodenext",
+    "--moduleDetection",
+    "force",
+    "--esModuleInterop",
+    "--resolveJsonModule",
+    "--rewriteRelativeImportExtensions",
+    "--strict",
+    "false",
+    "--skipLibCheck",
+    "--inlineSourceMap",
+    "--types",
+    "node",
+];
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Compile it if that is how it is done, and run it.
@@ -77,6 +101,20 @@ fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<St
     match program.language.as_str() {
         "python" => (None, words(&["/usr/bin/python3", main])),
         "javascript" => (None, words(&["/usr/bin/node", main])),
+        "typescript" => {
+            let build = directory.join("build");
+            let mut tsc = words(&["/usr/bin/tsc"]);
+            tsc.extend(words(&TSC_OPTIONS));
+            let types = ["/usr/local/lib", "/usr/lib"].map(|lib| format!("{lib}/node_modules/@types"));
+            let types = types.into_iter().find(|types| Path::new(types).is_dir()).unwrap_or_default();
+            tsc.extend(["--typeRoots".to_owned(), types]);
+            tsc.extend(["--outDir".to_owned(), build.display().to_string()]);
+            tsc.extend(
+                program.files.iter().map(|(name, _)| name.clone()).filter(|name| !name.ends_with(".json")),
+            );
+            let script = build.join(main.replacen("ts", "js", 1)).display().to_string();
+            (Some(tsc), words(&["/usr/bin/node", "--enable-source-maps", &script]))
+        }
         _ => {
             let build = directory.join("build").display().to_string();
             let mut javac = words(&["/usr/bin/javac", "-proc:none", "-d", &build]);

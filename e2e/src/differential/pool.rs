@@ -29,28 +29,32 @@ pub async fn ready(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Re
             value(&metrics, "executor_prepared_ready", &[("language", language), ("stage", stage)]) > 0
         });
         if all {
-            return Ok(counts(&metrics, language));
+            return Ok(counts(&metrics, language, stages));
         }
         tokio::time::sleep(PAUSE).await;
     }
     Err(io::Error::other(format!("no sandbox is prepared for {language}\n{}", daemons.last_words())))
 }
 
-/// What was counted of a language.
+/// What was counted of these stages of a language.
 ///
 /// # Errors
 /// If nobody says.
-pub async fn counted(daemons: &Daemons, language: &str) -> io::Result<Counts> {
-    Ok(counts(&metrics(daemons).await?, language))
+pub async fn counted(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Result<Counts> {
+    Ok(counts(&metrics(daemons).await?, language, stages))
 }
 
 async fn metrics(daemons: &Daemons) -> io::Result<String> {
     http::get_text(&daemons.url("/metrics"), DEADLINE).await.map_err(io::Error::other)
 }
 
-fn counts(metrics: &str, language: &str) -> Counts {
+fn counts(metrics: &str, language: &str, stages: &[&str]) -> Counts {
     let taken = |result| {
-        value(metrics, "executor_prepared_taken_total", &[("language", language), ("result", result)])
+        let of = |stage: &&str| {
+            let labels = [("language", language), ("stage", *stage), ("result", result)];
+            value(metrics, "executor_prepared_taken_total", &labels)
+        };
+        stages.iter().map(of).sum()
     };
     Counts { hits: taken("hit"), misses: taken("miss") }
 }
@@ -75,8 +79,9 @@ mod tests {
                        executor_prepared_taken_total{language=\"java\",stage=\"compile\",result=\"hit\"} 3\n\
                        executor_prepared_taken_total{language=\"java\",stage=\"run\",result=\"miss\"} 1\n\
                        executor_prepared_ready{language=\"python\",stage=\"run\"} 4\n";
-        assert_eq!(counts(metrics, "java"), Counts { hits: 5, misses: 1 });
-        assert_eq!(counts(metrics, "python"), Counts::default());
+        assert_eq!(counts(metrics, "java", &["compile", "run"]), Counts { hits: 5, misses: 1 });
+        assert_eq!(counts(metrics, "java", &["run"]), Counts { hits: 2, misses: 1 });
+        assert_eq!(counts(metrics, "python", &["run"]), Counts::default());
         assert_eq!(value(metrics, "executor_prepared_ready", &[("language", "python"), ("stage", "run")]), 4);
     }
 }

@@ -167,6 +167,7 @@ fn default_name(language: &str) -> String {
     match language {
         "java" => "Main.java",
         "javascript" => "main.js",
+        "typescript" => "main.ts",
         _ => "main.py",
     }
     .to_owned()

@@ -1,0 +1,1 @@
+export const twice = (text: string): string => text + text;

@@ -1,0 +1,1 @@
+export = (name: string): string => `hello ${name}`;

@@ -1,0 +1,3 @@
+export type Square = { side: number };
+
+export const area = ({ side }: Square): number => side * side;
