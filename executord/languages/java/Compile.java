@@ -49,17 +49,34 @@ public final class Compile {
             "\n\nThe system is out of resources.\nConsult the following stack trace for details.\n";
 
     /** No annotation processor: it would be a program of the user's that runs while compiling. */
-    private static final List<String> OPTIONS = List.of("-proc:none");
+    static final List<String> OPTIONS = List.of("-proc:none");
+
+    /** Where there was time before; see CompileSamples. */
+    static Prepared prepared;
 
     public static void main(String[] arguments) throws IOException {
         if (arguments.length < 2) {
             System.err.println("usage: java Compile OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]");
             System.exit(2);
         }
+        Path output = Path.of(arguments[0]);
+        List<String> sources = List.of(arguments).subList(1, arguments.length);
         StringWriter messages = new StringWriter();
-        int code = compile(Path.of(arguments[0]), List.of(arguments).subList(1, arguments.length), messages);
+        int code = isPrepared(output, sources) ? OK : compile(output, sources, messages);
         System.err.print(messages);
-        System.exit(code);
+        // Nobody has anything left to do.
+        Runtime.getRuntime().halt(code);
+    }
+
+    private static boolean isPrepared(Path output, List<String> sources) throws IOException {
+        if (prepared == null) {
+            return false;
+        }
+        Optional<String> mainClass = prepared.compile(output, sources);
+        if (mainClass.isPresent()) {
+            leave(output, mainClass.get());
+        }
+        return mainClass.isPresent();
     }
 
     /** Compiles the sources, the main one first, and returns what to exit with. */
@@ -69,23 +86,10 @@ public final class Compile {
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         try (StandardJavaFileManager files =
                 compiler.getStandardFileManager(undecodable, null, StandardCharsets.UTF_8)) {
-            files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(output));
-            files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(Path.of(".")));
-            // All sources are named. Were they also looked up by name, one could be read a second time as another file.
-            files.setLocationFromPaths(StandardLocation.SOURCE_PATH, List.of());
-
-            List<Source> units = new ArrayList<>();
-            for (JavaFileObject file : files.getJavaFileObjectsFromStrings(sources)) {
-                // The program runs from the class path, where a module's declaration says nothing.
-                if (!file.isNameCompatible("module-info", JavaFileObject.Kind.SOURCE)) {
-                    units.add(new Source(file));
-                }
-            }
-
+            locate(files, output);
             // Without a listener for diagnostics javac words and counts them itself.
-            JavacTask task = (JavacTask) compiler.getTask(printer, files, null, OPTIONS, null, units);
-            MainClasses mainClasses = new MainClasses(task, sources.get(0));
-            task.addTaskListener(mainClasses);
+            JavacTask task = (JavacTask) compiler.getTask(printer, files, null, OPTIONS, null, units(files, sources));
+            MainClasses mainClasses = MainClasses.of(task, sources);
             boolean compiled = task.call();
             if (!compiled) {
                 return codeOfFailure(messages.getBuffer());
@@ -99,9 +103,33 @@ public final class Compile {
                 printer.println(NO_MAIN);
                 return ERROR;
             }
-            Files.writeString(output.resolve(".main"), mainClass.get() + "\n");
+            leave(output, mainClass.get());
             return OK;
         }
+    }
+
+    /** Tells the file manager where classes are. */
+    static void locate(StandardJavaFileManager files, Path output) throws IOException {
+        files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(output));
+        files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(Path.of(".")));
+        // All sources are named. Were they also looked up by name, one could be read a second time as another file.
+        files.setLocationFromPaths(StandardLocation.SOURCE_PATH, List.of());
+    }
+
+    /** The sources as javac takes them. */
+    static List<JavaFileObject> units(StandardJavaFileManager files, List<String> sources) {
+        List<JavaFileObject> units = new ArrayList<>();
+        for (JavaFileObject file : files.getJavaFileObjectsFromStrings(sources)) {
+            // The program runs from the class path, where a module's declaration says nothing.
+            if (!file.isNameCompatible("module-info", JavaFileObject.Kind.SOURCE)) {
+                units.add(new Source(file));
+            }
+        }
+        return units;
+    }
+
+    private static void leave(Path output, String mainClass) throws IOException {
+        Files.writeString(output.resolve(".main"), mainClass + "\n");
     }
 
     /**
@@ -160,15 +188,22 @@ public final class Compile {
     }
 
     /** Collects the classes with a main method, in the order in which they are declared. */
-    private static final class MainClasses implements TaskListener {
+    static final class MainClasses implements TaskListener {
         private final JavacTask task;
         private final String mainSource;
         private final List<String> inMainSource = new ArrayList<>();
         private final List<String> elsewhere = new ArrayList<>();
 
-        MainClasses(JavacTask task, String mainSource) {
+        private MainClasses(JavacTask task, String mainSource) {
             this.task = task;
             this.mainSource = mainSource;
+        }
+
+        /** Those that this task finds, with the main source first. */
+        static MainClasses of(JavacTask task, List<String> sources) {
+            MainClasses found = new MainClasses(task, sources.get(0));
+            task.addTaskListener(found);
+            return found;
         }
 
         /** The first one of the main file, else the first one of any file. */

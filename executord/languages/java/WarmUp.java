@@ -6,7 +6,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.net.URL;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,6 +23,7 @@ import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import jdk.internal.loader.URLClassPath;
 
 /**
  * Uses what most programs use, so that it is loaded, linked and initialised before there is a program.
@@ -30,6 +33,9 @@ import java.util.stream.IntStream;
  * package of the JDK's, where no program can find it or be kept from having one of the same name.
  */
 final class WarmUp {
+    /** Of LauncherHelper: a class is named, not a JAR. */
+    private static final int LM_CLASS = 1;
+
     record Point(int x, String name) {}
 
     enum Colour { RED, GREEN }
@@ -104,5 +110,21 @@ final class WarmUp {
         synchronized (bytes) {
             nothing.run();
         }
+        findClasses();
     }
+
+    /** Looks for a main class and reads a file of a directory, as is done for the program's classes. */
+    private static void findClasses() throws IOException {
+        LauncherHelper.checkAndLoadMain(true, LM_CLASS, WarmUp.class.getName());
+        URL directory = Path.of(System.getProperty("java.home")).toUri().toURL();
+        new URLClassPath(new URL[] {directory}, null).getResource("release").getBytes();
+        try {
+            Class.forName("none$", false, ClassLoader.getSystemClassLoader());
+        } catch (ClassNotFoundException exception) {
+            // Nowhere, then.
+        }
+    }
+
+    /** For who looks for a main class. */
+    public static void main(String[] arguments) {}
 }

@@ -5,8 +5,9 @@ set -eu
 here=$(dirname "$0")
 out=${1:?usage: build.sh OUTDIR}/java
 mkdir -p "$out/warm"
-# Classes for the JDK that builds them and every later one.
-javac --release 17 -Xlint:all -d "$out" "$here/Compile.java" "$here/CompileSamples.java"
+# Classes for the JDK that builds them and every later one. Not --release, for Prepared uses what is javac's own.
+javac -source 17 -target 17 -Xlint:all,-options -d "$out" --add-exports jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED \
+    "$here/Compile.java" "$here/CompileSamples.java" "$here/Prepared.java"
 # A class of one of the JDK's own packages.
 javac -Xlint:all -d "$out/warm" --patch-module "java.base=$here" "$here/WarmUp.java"
 mv "$out/warm/sun/launcher"/*.class "$out/warm"
