@@ -6,4 +6,6 @@ out=${1:?usage: build.sh OUTDIR [LANGUAGE]}/${2:-javascript}
 mkdir -p "$out"
 install -m 644 "$here/prelude.cjs" "$here/exercise.cjs" "$out"
 cc -O2 -Wall -Wextra -Werror -o "$out/start" "$here/start.c"
-cc -O2 -Wall -Wextra -Werror -shared -fPIC -o "$out/quit.node" "$here/quit.c"
+for moment in settle quit; do
+    cc -O2 -Wall -Wextra -Werror -shared -fPIC -o "$out/$moment.node" "$here/$moment.c"
+done
