@@ -62,17 +62,21 @@ public final class Compile {
         Path output = Path.of(arguments[0]);
         List<String> sources = List.of(arguments).subList(1, arguments.length);
         StringWriter messages = new StringWriter();
-        int code = isPrepared(output, sources) ? OK : compile(output, sources, messages);
+        int code = OK;
+        if (!compilePrepared(output, sources, messages)) {
+            messages = new StringWriter();
+            code = compile(output, sources, messages);
+        }
         System.err.print(messages);
         // Nobody has anything left to do.
         Runtime.getRuntime().halt(code);
     }
 
-    private static boolean isPrepared(Path output, List<String> sources) throws IOException {
+    private static boolean compilePrepared(Path output, List<String> sources, StringWriter messages) throws IOException {
         if (prepared == null) {
             return false;
         }
-        Optional<String> mainClass = prepared.compile(output, sources);
+        Optional<String> mainClass = prepared.compile(output, sources, messages);
         if (mainClass.isPresent()) {
             leave(output, mainClass.get());
         }
