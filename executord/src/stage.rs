@@ -360,7 +360,9 @@ impl Watch {
         events: &EventSender,
     ) -> (Status, protocol::Usage) {
         let ended = self.ended.unwrap_or_else(Instant::now);
-        let wall_time = self.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
+        // Init knows it best; it may have been a while until we heard.
+        let heard = || self.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
+        let wall_time = self.end.map_or_else(heard, |end| end.wall_time);
         let seen = Seen { cause: self.cause, end: self.end, readings, wall_time };
         let (status, usage) = judge(&seen, limits);
         match (self.failure, self.cause) {

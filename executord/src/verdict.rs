@@ -98,6 +98,7 @@ mod tests {
             cause,
             end: wait_status.map(|wait_status| EndReport {
                 wait_status,
+                wall_time: Duration::from_secs(20),
                 cpu_time: CPU,
                 largest_process: 5,
                 kernel_memory_exceeded: false,

@@ -150,6 +150,7 @@ struct Main {
     pid: Pid,
     /// CPU time that is not the program's: what its process took until now.
     booting: Duration,
+    started: Instant,
 }
 
 fn prepare(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
@@ -215,14 +216,16 @@ fn start(plan: &Plan, waiting: Waiting, packet: Packet, report: &File) -> Result
     match waiting {
         Waiting::Payload(payload) => {
             let pid = payload.execute(&orders)?;
+            let started = Instant::now();
             Report::Started.write(report).at(Step::Watch)?;
-            Ok(Main { pid, booting })
+            Ok(Main { pid, booting, started })
         }
         Waiting::Booted(Booted { pid, launcher }) => {
+            let started = Instant::now();
             Report::Started.write(report).at(Step::Watch)?;
             // If it is gone, its end is found like that of any program.
             let _ = tell(launcher, &program.command);
-            Ok(Main { pid, booting })
+            Ok(Main { pid, booting, started })
         }
     }
 }
@@ -334,8 +337,10 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
             && let Some(ended) = reap_any().at(Step::Watch)?
         {
             if ended.pid == main.pid.as_raw() {
+                let wall_time = main.started.elapsed();
                 end_all().at(Step::Watch)?;
-                return Ok(Some(Report::Ended(EndReport::new(ended, main.booting, exceeded))));
+                let end = EndReport::new(ended, wall_time, main.booting, exceeded);
+                return Ok(Some(Report::Ended(end)));
             }
             reaped += 1;
         }

@@ -27,6 +27,8 @@ pub enum Report {
 pub struct EndReport {
     /// As waitpid(2) gives it.
     pub wait_status: i32,
+    /// From its start to its end.
+    pub wall_time: Duration,
     /// CPU time of the main process and of those it waited for.
     pub cpu_time: Duration,
     /// The largest resident set of one of them, in bytes.
@@ -35,8 +37,8 @@ pub struct EndReport {
     pub kernel_memory_exceeded: bool,
 }
 
-/// Bytes of a report: a tag, a step, a flag, a byte of nothing, an i32, two u64. Below PIPE_BUF, hence never cut.
-pub(crate) const REPORT_BYTES: usize = 24;
+/// Bytes of a report: a tag, a step, a flag, a byte of nothing, an i32, three u64. Below PIPE_BUF, hence never cut.
+pub(crate) const REPORT_BYTES: usize = 32;
 
 const STARTED: u8 = 1;
 const SETUP_FAILED: u8 = 2;
@@ -45,13 +47,14 @@ const PREPARED: u8 = 4;
 
 impl Report {
     fn encode(&self) -> [u8; REPORT_BYTES] {
-        let (tag, step, number, cpu_micros, largest): (u8, u8, i32, u64, u64) = match *self {
-            Self::Prepared => (PREPARED, 0, 0, 0, 0),
-            Self::Started => (STARTED, 0, 0, 0, 0),
-            Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, 0, 0),
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        let (tag, step, number, counts): (u8, u8, i32, [u64; 3]) = match *self {
+            Self::Prepared => (PREPARED, 0, 0, [0; 3]),
+            Self::Started => (STARTED, 0, 0, [0; 3]),
+            Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, [0; 3]),
             Self::Ended(end) => {
-                let micros = u64::try_from(end.cpu_time.as_micros()).unwrap_or(u64::MAX);
-                (ENDED, 0, end.wait_status, micros, end.largest_process)
+                let counts = [micros(end.cpu_time), end.largest_process, micros(end.wall_time)];
+                (ENDED, 0, end.wait_status, counts)
             }
         };
         let mut bytes = [0; REPORT_BYTES];
@@ -59,8 +62,9 @@ impl Report {
         bytes[1] = step;
         bytes[2] = u8::from(matches!(self, Self::Ended(end) if end.kernel_memory_exceeded));
         bytes[4..8].copy_from_slice(&number.to_le_bytes());
-        bytes[8..16].copy_from_slice(&cpu_micros.to_le_bytes());
-        bytes[16..24].copy_from_slice(&largest.to_le_bytes());
+        for (place, count) in bytes[8..].chunks_exact_mut(8).zip(counts) {
+            place.copy_from_slice(&count.to_le_bytes());
+        }
         bytes
     }
 
@@ -71,9 +75,15 @@ impl Report {
 
 impl EndReport {
     /// `booting` is CPU time that the process used before it was the program.
-    pub(crate) fn new(ended: Ended, booting: Duration, kernel_memory_exceeded: bool) -> Self {
+    pub(crate) fn new(
+        ended: Ended,
+        wall_time: Duration,
+        booting: Duration,
+        kernel_memory_exceeded: bool,
+    ) -> Self {
         Self {
             wait_status: ended.status,
+            wall_time,
             cpu_time: ended.cpu_time.saturating_sub(booting),
             largest_process: ended.largest_kib.saturating_mul(1024),
             kernel_memory_exceeded,
@@ -100,6 +110,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
         }
         ENDED => Report::Ended(EndReport {
             wait_status: number,
+            wall_time: Duration::from_micros(long(24)),
             cpu_time: Duration::from_micros(long(8)),
             largest_process: long(16),
             kernel_memory_exceeded: bytes[2] != 0,
@@ -112,7 +123,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EndReport, Report, SetupError, Step, read_report};
+    use super::{EndReport, REPORT_BYTES, Report, SetupError, Step, read_report};
     use nix::errno::Errno;
     use std::time::Duration;
 
@@ -120,6 +131,7 @@ mod tests {
     fn reports_are_read_as_they_were_written() {
         let end = EndReport {
             wait_status: 139,
+            wall_time: Duration::from_secs(7),
             cpu_time: Duration::from_micros(1_234_567),
             largest_process: 1 << 33,
             kernel_memory_exceeded: true,
@@ -143,7 +155,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_an_error() {
-        assert!(read_report(&mut vec![9; 24]).is_err());
-        assert!(read_report(&mut [2, 250].into_iter().chain([0; 22]).collect()).is_err());
+        assert!(read_report(&mut vec![9; REPORT_BYTES]).is_err());
+        assert!(read_report(&mut [2, 250].into_iter().chain([0; REPORT_BYTES - 2]).collect()).is_err());
     }
 }
