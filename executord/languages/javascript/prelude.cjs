@@ -64,7 +64,8 @@ function hideEnvironment(name) {
  */
 function warmUp() {
   startExercise(require.resolve('./exercise.cjs'));
-  printNowhere();
+  withoutTicks(printNowhere);
+  withoutTicks(readNowhere);
   askForStreams();
   refuse(() => process.nextTick(undefined));
   // What is asked for at the end.
@@ -101,19 +102,34 @@ function printNowhere() {
   const socket = new Socket({ handle, readable: false, writable: true });
   // Without colours: to find out about them Node opens process.stderr.
   const console = new Console({ stdout: socket, colorMode: false });
+  console.log('%s %d %o', 'a', 1, { list: [1, 'b', null, undefined, true] });
+  console.log('text');
+  console.log(1, [2], { three: 3 });
+  console.error(new Error('never seen').stack);
+  socket.write(Buffer.from('text'));
+  util.inspect(new Map([[1, new Set(['a'])]]));
+}
+
+/** Reads lines that come from nowhere. */
+function readNowhere() {
+  const { createInterface } = require('readline');
+  const { Readable } = require('stream');
+  const input = new Readable({ read() {} });
+  const lines = createInterface({ input });
+  lines.on('line', (line) => line.length);
+  input.push(Buffer.from('one\ntwo\n'));
+  input.push(null);
+}
+
+/** Ticks are done at once: each has a number, and would come after the program. */
+function withoutTicks(deed) {
   const { nextTick } = process;
-  // A tick has a number, and would come after the program.
   process.nextTick = (callback, ...values) => callback(...values);
   try {
-    console.log('%s %d %o', 'a', 1, { list: [1, 'b', null, undefined, true] });
-    console.log('text');
-    console.log(1, [2], { three: 3 });
-    console.error(new Error('never seen').stack);
-    socket.write(Buffer.from('text'));
+    deed();
   } finally {
     process.nextTick = nextTick;
   }
-  util.inspect(new Map([[1, new Set(['a'])]]));
 }
 
 /** Lets Node look what the standard streams are, up to where it would open them. */
