@@ -501,19 +501,30 @@ fn install_languages(to: &Path) -> io::Result<()> {
     }
     let built = built_launchers(&from)?;
     succeed(Command::new("cp").arg("-a").arg(built.join(".")).arg(to))?;
-    symlink(precompiled_headers(&from)?, to.join("cpp"))
+    symlink(precompiled_headers(None)?, to.join("cpp"))
 }
 
-/// The launcher of C++: half a gigabyte, which is kept in one place and made anew only where it is out of date.
-fn precompiled_headers(from: &Path) -> io::Result<PathBuf> {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/e2e-cpp");
+/// The launcher of C++: half a gigabyte, which is kept in one place and made anew only where it is out of date. `option`
+/// is what `cpp/record` is told; left out, what the environment says.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn precompiled_headers(option: Option<&str>) -> io::Result<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let from = root.join("executord/languages");
+    let kept = root.join("target").join(format!("e2e-cpp{}", option.unwrap_or_default()));
     fs::create_dir_all(&kept)?;
     let kept = kept.canonicalize()?;
     // Until this is dropped no other test makes it.
     let lock = File::create(kept.join("lock"))?;
     lock.lock()?;
     succeed(Command::new("install").arg("-Cm644").arg(from.join("cpp.toml")).arg(&kept))?;
-    succeed(Command::new("sh").arg(from.join("cpp/build.sh")).arg(&kept))?;
+    let mut build = Command::new("sh");
+    build.arg(from.join("cpp/build.sh")).arg(&kept);
+    if let Some(option) = option {
+        build.env("EXECUTOR_CPP_RECORD", option);
+    }
+    succeed(&mut build)?;
     Ok(kept.join("cpp"))
 }
 

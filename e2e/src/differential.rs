@@ -2,6 +2,7 @@
 //! prepared before. It must not be able to tell, and neither must we.
 
 pub mod bare;
+pub mod compilers;
 pub mod pool;
 pub mod programs;
 

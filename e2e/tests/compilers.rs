@@ -4,38 +4,16 @@
 
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
+use e2e::differential::compilers;
 use regex::Regex;
 use serde_json::{Value, json};
 
 /// Of the corpus of real programs, so many are compiled both ways, where there is a corpus.
 const SAMPLE: usize = 24;
 
-/// C++ as `g++` alone compiles it.
-fn plain() -> String {
-    let file = include_str!("../../executord/languages/cpp.toml");
-    let plain = file
-        .replace("name = \"cpp\"", "name = \"plain\"")
-        .replace("    \"{launcher}/compile\",\n", "")
-        .replace("requires = [\"{launcher}/compile\"]\n", "")
-        .replace("aliases = [", "aliases = [] #");
-    assert!(!plain.contains("launcher}"), "the command of C++ begins in another way");
-    plain
-}
-
-/// C++ that cannot be compiled by `g++` alone.
-fn never_plain() -> String {
-    let file = include_str!("../../executord/languages/cpp.toml");
-    let never = file
-        .replace("name = \"cpp\"", "name = \"never-plain\"")
-        .replace("    \"g++\", ", "    \"g++-that-nobody-has\", ")
-        .replace("aliases = [", "aliases = [] #");
-    assert!(never.contains("nobody"), "the command of C++ begins in another way");
-    never
-}
-
 async fn start() -> Daemons {
     let settings = Settings {
-        languages: vec![("plain", plain()), ("never-plain", never_plain())],
+        languages: vec![("gxx", compilers::plain()), ("never-plain", compilers::never_plain("never-plain"))],
         launchers: vec![("never-plain", "cpp".into())],
         ..Settings::default()
     };
@@ -66,7 +44,7 @@ fn comparable(mut answer: Value) -> Value {
 /// The answer, which is the same both ways.
 async fn both(daemons: &Daemons, mut request: Value) -> Value {
     let mut answers = Vec::new();
-    for language in ["plain", "cpp"] {
+    for language in ["gxx", "cpp"] {
         request["language"] = language.into();
         answers.push(comparable(daemons.execute(&request).await));
     }

@@ -10,7 +10,7 @@ use clap::Parser;
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
 use e2e::differential::programs::{self, Program};
-use e2e::differential::{Deed, bare, pool};
+use e2e::differential::{Deed, bare, compilers, pool};
 
 /// The languages that have launchers, and the stages that have one.
 const LANGUAGES: [(&str, &[&str]); 4] =
@@ -30,6 +30,10 @@ struct Arguments {
     /// Also about so many of the corpus, always the same
     #[arg(long)]
     sample: Option<usize>,
+    /// Compare how C++ is compiled instead: by g++ alone and with each kind of precompiled headers, our own programs and
+    /// all of the corpus
+    #[arg(long, conflicts_with_all = ["language", "sample"])]
+    compilers: bool,
     /// Print what each program did
     #[arg(long)]
     verbose: bool,
@@ -48,7 +52,35 @@ fn main() -> ExitCode {
     }
 }
 
+/// The ways to compile C++.
+async fn compare_compilers(arguments: &Arguments) -> io::Result<bool> {
+    let corpus = corpus::load().unwrap_or_else(|error| {
+        tell(&format!("there is no corpus of real programs: {error}"));
+        Vec::new()
+    });
+    let mut programs = compilers::all_programs(corpus)?;
+    programs.retain(|program| arguments.id.as_ref().is_none_or(|id| program.id.contains(id)));
+    let found = compilers::compare(&programs).await?;
+    for difference in &found.differences {
+        tell(difference);
+    }
+    for id in &found.by_chance {
+        tell(&format!("{id} does not do the same twice"));
+    }
+    tell(&format!(
+        "{} programs, of which g++ refuses {}; without g++ were compiled {:?}; {} differ",
+        found.compared,
+        found.compared - found.accepted,
+        found.sooner,
+        found.differences.len()
+    ));
+    Ok(found.differences.is_empty())
+}
+
 async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
+    if arguments.compilers {
+        return compare_compilers(arguments).await;
+    }
     let programs = chosen(arguments)?;
     let mut told = BTreeMap::new();
     let mut first = Vec::new();
@@ -108,7 +140,9 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
     let mut programs = programs::own()?;
     if let Some(count) = arguments.sample {
         let names: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
-        programs.extend(programs::of_corpus(corpus::sample(corpus::load()?, count), &names));
+        let mut sample = corpus::sample(corpus::load()?, count);
+        sample.retain(|program| !program.cpu_heavy);
+        programs.extend(programs::of_corpus(sample, &names));
     }
     programs.retain(|program| {
         arguments.language.as_ref().is_none_or(|language| program.language == *language)

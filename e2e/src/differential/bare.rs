@@ -115,16 +115,27 @@ fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<St
             let script = build.join(main.replacen("ts", "js", 1)).display().to_string();
             (Some(tsc), words(&["/usr/bin/node", "--enable-source-maps", &script]))
         }
+        "cpp" => {
+            let main = directory.join("build/main").display().to_string();
+            let mut compile =
+                words(&["/usr/bin/g++", "-std=c++20", "-O2", "-march=native", "-ffp-contract=off"]);
+            compile.extend(words(&["-o", &main]));
+            compile.extend(sources(program, &[".cpp", ".cc", ".cxx"]));
+            (Some(compile), vec![main])
+        }
         _ => {
             let build = directory.join("build").display().to_string();
             let mut javac = words(&["/usr/bin/javac", "-proc:none", "-d", &build]);
-            javac.extend(
-                program.files.iter().map(|(name, _)| name.clone()).filter(|name| name.ends_with(".java")),
-            );
+            javac.extend(sources(program, &[".java"]));
             let path = format!("{build}:.");
             (Some(javac), words(&["/usr/bin/java", "-cp", &path, "Main"]))
         }
     }
+}
+
+fn sources(program: &Program, extensions: &[&str]) -> Vec<String> {
+    let is_source = |name: &&String| extensions.iter().any(|extension| name.ends_with(extension));
+    program.files.iter().map(|(name, _)| name).filter(is_source).cloned().collect()
 }
 
 fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output> {

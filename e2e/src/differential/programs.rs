@@ -25,7 +25,7 @@ pub struct Program {
 }
 
 /// What belongs to a program beside its files.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Case {
     args: Vec<String>,
@@ -36,7 +36,7 @@ struct Case {
     not_bare: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Differs {
     pattern: String,
@@ -69,6 +69,14 @@ impl Program {
         let files: Vec<Value> =
             self.files.iter().map(|(name, content)| json!({ "name": name, "content": content })).collect();
         json!({ "language": self.language, "files": files, "stdin": self.case.stdin, "args": self.case.args })
+    }
+
+    /// The same with another text of the main file.
+    #[must_use]
+    pub fn with_main(&self, id: String, text: String) -> Self {
+        let mut files = self.files.clone();
+        files[0].1 = text;
+        Self { id, language: self.language.clone(), files, case: self.case.clone() }
     }
 
     /// What it printed, without what is no two times the same.
@@ -108,7 +116,7 @@ pub fn own() -> io::Result<Vec<Program>> {
 pub fn of_corpus(programs: Vec<corpus::Program>, languages: &[&str]) -> Vec<Program> {
     programs
         .into_iter()
-        .filter(|program| languages.contains(&program.language.as_str()) && !program.cpu_heavy)
+        .filter(|program| languages.contains(&program.language.as_str()))
         .map(|program| Program {
             id: program.id,
             files: vec![(default_name(&program.language), program.code)],
@@ -168,6 +176,7 @@ fn default_name(language: &str) -> String {
         "java" => "Main.java",
         "javascript" => "main.js",
         "typescript" => "main.ts",
+        "cpp" => "main.cpp",
         _ => "main.py",
     }
     .to_owned()

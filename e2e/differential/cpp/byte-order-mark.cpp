@@ -1,0 +1,3 @@
+﻿// Begins with a byte order mark.
+#include <iostream>
+int main() { std::cout << __LINE__ << std::endl; }

@@ -1,0 +1,196 @@
+//! The same C++ compiled in three ways: by g++ alone, with precompiled headers, and with those in which templates are
+//! instantiated already. Programs must do the same, and compilers say the same to the letter.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::json;
+
+use super::programs::{self, Program};
+use super::{Deed, without_chance};
+use crate::corpus;
+use crate::daemons::{Daemons, Settings, precompiled_headers};
+
+/// How headers are compiled beforehand: the options of `cpp/record`.
+const WAYS: [&str; 2] = ["--plain", "--instantiate"];
+/// Programs at one time.
+const AT_ONE_TIME: usize = 2;
+/// What is asked to compile, where nothing may be left to g++.
+const NOBODY: &str = "g++-that-nobody-has";
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Comparison {
+    /// Programs and broken programs.
+    pub compared: usize,
+    /// How many of them g++ accepted, by its exit code.
+    pub accepted: usize,
+    /// How many were compiled without g++, for each way.
+    pub sooner: BTreeMap<&'static str, usize>,
+    /// Those that do not even do the same twice when g++ compiles them.
+    pub by_chance: Vec<String>,
+    /// What differs.
+    pub differences: Vec<String>,
+}
+
+/// Compile and run all programs in all ways.
+///
+/// # Errors
+/// If the daemons cannot be started.
+pub async fn compare(programs: &[Program]) -> io::Result<Comparison> {
+    let mut settings = Settings { languages: vec![("gxx", plain())], ..Settings::default() };
+    for (way, [with, without]) in WAYS.into_iter().zip(NAMES) {
+        let launcher = precompiled_headers(Some(way))?;
+        settings.languages.extend([(with, renamed(with)), (without, never_plain(without))]);
+        settings.launchers.extend([(with, launcher.clone()), (without, launcher)]);
+    }
+    let daemons = Daemons::start(&settings).await?;
+    let mut all = Comparison::default();
+    let mut outcomes =
+        stream::iter(programs).map(|program| compare_one(&daemons, program)).buffered(AT_ONE_TIME);
+    while let Some(outcome) = outcomes.next().await {
+        all.compared += 1;
+        all.accepted += usize::from(outcome.accepted);
+        for way in outcome.sooner {
+            *all.sooner.entry(way).or_default() += 1;
+        }
+        all.by_chance.extend(outcome.by_chance);
+        all.differences.extend(outcome.differences);
+    }
+    Ok(all)
+}
+
+/// The languages in which each way may leave a program to g++, and may not.
+const NAMES: [[&str; 2]; 2] = [["gxx-plain", "gxx-plain-only"], ["gxx-instantiate", "gxx-instantiate-only"]];
+
+#[derive(Default)]
+struct Outcome {
+    accepted: bool,
+    sooner: Vec<&'static str>,
+    by_chance: Option<String>,
+    differences: Vec<String>,
+}
+
+async fn compare_one(daemons: &Daemons, program: &Program) -> Outcome {
+    let plain = execute(daemons, program, "gxx").await;
+    let mut outcome = Outcome { accepted: plain.0.end != "compile_error", ..Outcome::default() };
+    for (way, [with, without]) in WAYS.into_iter().zip(NAMES) {
+        let mut other = execute(daemons, program, without).await;
+        if other.1.contains(NOBODY) {
+            other = execute(daemons, program, with).await;
+        } else {
+            outcome.sooner.push(way);
+        }
+        let differences = differences(&plain, &other, program);
+        if differences.is_empty() {
+            continue;
+        }
+        let again = execute(daemons, program, "gxx").await;
+        if self::differences(&plain, &again, program).is_empty() {
+            outcome.differences.push(format!("{} {way}\n    {}", program.id, differences.join("\n    ")));
+        } else {
+            outcome.by_chance = Some(program.id.clone());
+        }
+    }
+    outcome
+}
+
+/// What the program did, and what the compiler said.
+type Done = (Deed, String);
+
+async fn execute(daemons: &Daemons, program: &Program, language: &str) -> Done {
+    let mut request = program.request();
+    request["language"] = language.into();
+    // Some of the corpus compute for long; what is broken may do so for ever.
+    request["limits"] = json!({ "cpu_ms": 20_000, "wall_ms": 25_000 });
+    let answer = daemons.execute(&request).await;
+    let said = ["stdout", "stderr"].map(|name| answer["compile"][name].as_str().unwrap_or_default());
+    (Deed::answered(&answer), without_scratch_names(&said.join("\n")))
+}
+
+fn differences((plain, said): &Done, (other, other_said): &Done, program: &Program) -> Vec<String> {
+    let mut differences = plain.differences(other, program);
+    let words = corpus::difference(said, other_said, &[]);
+    differences.extend(words.map(|words| format!("compiler: {words}")));
+    differences
+}
+
+/// What g++ calls a file that it makes for a moment is random.
+fn without_scratch_names(text: &str) -> String {
+    let scratch = regex::Regex::new("/tmp/cc[A-Za-z0-9]{6}").expect("a correct expression");
+    scratch.replace_all(&without_chance(text), "/tmp/cc").into_owned()
+}
+
+/// All programs in C++, our own and those of the corpus, and each of them once more with something wrong in it.
+///
+/// # Errors
+/// If our own cannot be read.
+pub fn all_programs(corpus: Vec<corpus::Program>) -> io::Result<Vec<Program>> {
+    let mut all = programs::own()?;
+    all.extend(programs::of_corpus(corpus, &["cpp"]));
+    all.retain(|program| program.language == "cpp");
+    let broken: Vec<_> = all.iter().enumerate().map(|(number, program)| broken(program, number)).collect();
+    all.extend(broken);
+    Ok(all)
+}
+
+/// A program that g++ has something to say of: in turn each of the ways in which people err.
+fn broken(program: &Program, number: usize) -> Program {
+    let text = &program.files[0].1;
+    let inside = text.find("main(").and_then(|main| Some(main + text[main..].find('{')? + 1));
+    let inside = inside.unwrap_or(text.len());
+    let (before, after) = text.split_at(inside);
+    let (kind, text) = match number % 4 {
+        0 => ("semicolon", format!("{before}{}", after.replacen(';', "", 1))),
+        1 => ("name", format!("{before} nobody_knows = this_name; {after}")),
+        2 => ("warning", format!("{text}\n#warning careful\nint nothing_comes_back() {{}}\n")),
+        _ => {
+            let wrong = "std::vector<std::string> one{1, 2}; one.push_back(one); std::cout << one;";
+            ("template", format!("{before} {wrong} {after}"))
+        }
+    };
+    program.with_main(format!("{} with a wrong {kind}", program.id), text)
+}
+
+/// C++ as `g++` alone compiles it.
+#[must_use]
+pub fn plain() -> String {
+    renamed("gxx")
+        .replace("    \"{launcher}/compile\",\n", "")
+        .replace("requires = [\"{launcher}/compile\"]\n", "")
+        .replace("[compile.warm]\ncommand = [\"{launcher}/compile\", \"--wait\"]\nmain = \"main.cpp\"\n", "")
+}
+
+/// C++ that cannot be compiled by `g++` alone.
+#[must_use]
+pub fn never_plain(name: &str) -> String {
+    renamed(name).replace("    \"g++\", ", &format!("    \"{NOBODY}\", "))
+}
+
+fn renamed(name: &str) -> String {
+    include_str!("../../../executord/languages/cpp.toml")
+        .replace("name = \"cpp\"", &format!("name = \"{name}\""))
+        .replace("aliases = [", "aliases = [] #")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{NOBODY, all_programs, never_plain, plain};
+
+    #[test]
+    fn the_language_file_is_written_as_is_expected_here() {
+        assert!(!plain().contains("launcher}"), "{}", plain());
+        assert!(never_plain("x").contains(NOBODY));
+    }
+
+    #[test]
+    fn each_of_our_own_is_also_there_with_something_wrong() {
+        let programs = all_programs(Vec::new()).unwrap();
+        let (whole, broken) = programs.split_at(programs.len() / 2);
+        assert!(whole.len() > 20, "{}", whole.len());
+        for (whole, broken) in whole.iter().zip(broken) {
+            assert_ne!(whole.files[0].1, broken.files[0].1, "{}", whole.id);
+        }
+    }
+}
