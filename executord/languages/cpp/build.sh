@@ -12,4 +12,4 @@ gcc -std=gnu17 -O2 -Wall -Wextra -static -o "$scratch/compile" "$here/compile.c"
 # What is as it was keeps its time, and `record` then sees that it has nothing to do.
 install -C -m 755 "$scratch/compile" "$here/record" "$out"
 install -C -m 644 "$here/headers" "$here/instantiate.cc" "$out"
-"$out/record" "${EXECUTOR_CPP_RECORD:---plain}"
+"$out/record" "${EXECUTOR_CPP_RECORD:---auto}"
