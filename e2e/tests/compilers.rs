@@ -4,7 +4,7 @@
 
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
-use e2e::differential::compilers;
+use e2e::differential::{compilers, pool};
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -42,9 +42,14 @@ fn comparable(mut answer: Value) -> Value {
 }
 
 /// The answer, which is the same both ways.
-async fn both(daemons: &Daemons, mut request: Value) -> Value {
+async fn both(daemons: &Daemons, request: Value) -> Value {
+    same(daemons, daemons, request).await
+}
+
+/// The answer, which is the same from `plain` by g++ alone and from `daemons` as C++.
+async fn same(plain: &Daemons, daemons: &Daemons, mut request: Value) -> Value {
     let mut answers = Vec::new();
-    for language in ["gxx", "cpp"] {
+    for (daemons, language) in [(plain, "gxx"), (daemons, "cpp")] {
         request["language"] = language.into();
         answers.push(comparable(daemons.execute(&request).await));
     }
@@ -161,6 +166,70 @@ async fn compilers_say_the_same() {
     ] {
         both(&daemons, files(several)).await;
     }
+}
+
+#[tokio::test]
+async fn a_compiler_that_waits_says_and_makes_the_same() {
+    let plain = start().await;
+    let settings = Settings {
+        pool: true,
+        languages: vec![("never-plain", compilers::never_plain("never-plain"))],
+        launchers: vec![("never-plain", "cpp".into())],
+        ..Settings::default()
+    };
+    let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+    let hello = "#include <iostream>\nint main() { std::cout << __LINE__ << __FILE__ << __INCLUDE_LEVEL__; }";
+    let main = |code: &str| vec![("main.cpp", code.to_owned())];
+    let long = |bytes: usize| format!("{hello}\n//{}", "x".repeat(bytes - hello.len() - 3));
+    for files in [
+        main(hello),
+        main(&hello.replace("<iostream>", "<bits/stdc++.h>")),
+        main(&hello.replace("#include", "#include <map>\n#include")),
+        main("int main() { return 3; }"),
+        main(""),
+        main("#include <iostream>"),
+        // As much as it is given, and more.
+        main(&long(64 << 10)),
+        main(&long((64 << 10) + 1)),
+        main(&long(300 << 10)),
+        // What it would notice.
+        main(&format!("{hello}\n//\\")),
+        main(&format!("{hello}\n// ??/\n\n")),
+        main(&format!("\u{feff}{hello}")),
+        main(&format!("{hello}\r")),
+        main(&hello.replace("__LINE__", "sizeof(__TIMESTAMP__)")),
+        // What is said of it, and of its end.
+        main("#include <iostream>\nint main() { std::cout << undeclared; }"),
+        main("#include <iostream>\nint main() { std::cout << 1;"),
+        main("#include <iostream>\n#if 1\nint main() {}\n"),
+        main("#include <iostream>\nint main() {}\n/*"),
+        main("#include <iostream>\nint main() {}\nauto text = R\"(a"),
+        main("#pragma once\n#include <iostream>\nint main() { std::cout << 1; }"),
+        main("#include <iostream>\nint missing();\nint main() { return missing(); }"),
+        // Other files beside it.
+        vec![
+            ("main.cpp", "#include \"main.h\"\nint main() { return MINE; }".to_owned()),
+            ("main.h", "#define MINE 4\n".to_owned()),
+        ],
+        vec![("main.cpp", hello.to_owned()), ("iostream", "#error mine\n".to_owned())],
+        vec![
+            ("main.cpp", "int f();\nint main() { return f(); }".to_owned()),
+            ("f.cc", "int f() { return 5; }".to_owned()),
+        ],
+        vec![("other.cpp", hello.to_owned())],
+    ] {
+        pool::ready(&daemons, "cpp", &["compile"]).await.expect("a compiler waits");
+        let files: Vec<Value> =
+            files.iter().map(|(name, content)| json!({ "name": name, "content": content })).collect();
+        same(&plain, &daemons, json!({ "files": files })).await;
+    }
+    let counts = pool::counted(&daemons, "cpp", &["compile"]).await.expect("it is counted");
+    // Only for another name it is not even asked.
+    assert_eq!((counts.hits, counts.misses), (24, 1));
+    // It does not even need g++.
+    pool::ready(&daemons, "never-plain", &["compile"]).await.expect("a compiler waits");
+    let answer = daemons.execute(&json!({ "language": "never-plain", "code": hello })).await;
+    assert_eq!((&answer["status"], &answer["output"]), (&"ok".into(), &"2main.cpp0".into()), "{answer}");
 }
 
 #[tokio::test]

@@ -13,8 +13,13 @@ use e2e::differential::programs::{self, Program};
 use e2e::differential::{Deed, bare, compilers, pool};
 
 /// The languages that have launchers, and the stages that have one.
-const LANGUAGES: [(&str, &[&str]); 4] =
-    [("python", &["run"]), ("javascript", &["run"]), ("typescript", &["run"]), ("java", &["compile", "run"])];
+const LANGUAGES: [(&str, &[&str]); 5] = [
+    ("python", &["run"]),
+    ("javascript", &["run"]),
+    ("typescript", &["run"]),
+    ("java", &["compile", "run"]),
+    ("cpp", &["compile"]),
+];
 
 /// Start programs by their bare command, in a sandbox made for them and in a prepared one; 1 if one of them can tell.
 /// Needs root
@@ -114,7 +119,7 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
 async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<Deed> {
     let stages =
         LANGUAGES.iter().find(|(name, _)| *name == program.language).map_or(&[][..], |(_, stages)| stages);
-    let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js" | "main.ts")
+    let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js" | "main.ts" | "main.cpp")
         || program.language == "java";
     let before = if prepared {
         pool::ready(daemons, &program.language, stages).await?
