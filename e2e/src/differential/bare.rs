@@ -103,7 +103,7 @@ fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<St
         "javascript" => (None, words(&["/usr/bin/node", main])),
         "typescript" => {
             let build = directory.join("build");
-            let mut tsc = words(&["/usr/bin/tsc"]);
+            let mut tsc = words(&["tsc"]);
             tsc.extend(words(&TSC_OPTIONS));
             let types = ["/usr/local/lib", "/usr/lib"].map(|lib| format!("{lib}/node_modules/@types"));
             let types = types.into_iter().find(|types| Path::new(types).is_dir()).unwrap_or_default();
@@ -145,6 +145,8 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
         .args(["--clear-groups", "--no-new-privs", "--"])
         // The stack that a sandbox gives, so that recursion ends where it does there.
         .args(["prlimit", "--stack=67108864", "--core=0", "--"])
+        // What a shell starts in the background has it ignored.
+        .args(["env", "--default-signal=INT,QUIT"])
         .args(words)
         .current_dir(directory.join("box"))
         .env_clear()
