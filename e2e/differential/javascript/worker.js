@@ -11,5 +11,6 @@ if (isMainThread) {
   });
 } else {
   console.log('to stdout from a worker');
-  parentPort.postMessage({ threadId, workerData, argv: process.argv, execArgv: process.execArgv, cache: Object.keys(require.cache), preload: process._preload_modules, options: process.env.NODE_OPTIONS, main: require.main === module, descriptors: require('fs').openSync(__filename) > 3, stack: new Error('x').stack, uptime: process.uptime() < 5, now: performance.now() < 2000, moduleChildren: module.children.length });
+  // What a worker writes and what it posts go different ways to the main thread.
+  process.stdout.write('and written\n', () => parentPort.postMessage({ threadId, workerData, argv: process.argv, execArgv: process.execArgv, cache: Object.keys(require.cache), preload: process._preload_modules, options: process.env.NODE_OPTIONS, main: require.main === module, descriptors: require('fs').openSync(__filename) > 3, stack: new Error('x').stack, uptime: process.uptime() < 5, now: performance.now() < 2000, moduleChildren: module.children.length }));
 }
