@@ -33,8 +33,10 @@ const SLOT_WITHIN: Duration = Duration::from_secs(5);
 const PREPARED_WITHIN: Duration = Duration::from_secs(60);
 /// What could not be prepared is tried again after so long: at first, and when it failed often.
 const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A prepared sandbox is not kept for longer: what it has loaded may have been replaced on the host.
+/// A prepared sandbox that waits for longer is replaced: what it has loaded may have been replaced on the host.
 const FRESH: Duration = Duration::from_secs(600);
+/// Until another is there it may serve for so long.
+const REPLACED_WITHIN: Duration = Duration::from_secs(60);
 /// Who has just taken something is let begin before another is prepared.
 const LET_BEGIN: Duration = Duration::from_millis(5);
 /// How often the keeper looks though nothing happened.
@@ -100,6 +102,11 @@ impl Shelf {
             hits: 0,
             misses: 0,
         }
+    }
+
+    /// How many are ready that need not be replaced.
+    fn fresh(&self) -> usize {
+        self.ready.iter().filter(|prepared| prepared.age() < FRESH).count()
     }
 
     /// How many should be ready. Without demand only those are of use in which something waits.
@@ -365,7 +372,7 @@ impl Stock {
             return None;
         }
         let missing = |((_, kind), shelf): &(&Key, &Shelf)| {
-            shelf.wanted(*kind, &self.settings, now).saturating_sub(shelf.ready.len())
+            shelf.wanted(*kind, &self.settings, now).saturating_sub(shelf.fresh())
         };
         let (key, shelf) = state
             .shelves
@@ -377,15 +384,20 @@ impl Stock {
         Some((key.clone(), Arc::clone(&shelf.toolchain)))
     }
 
-    /// What is more than is wanted, or waits for too long.
+    /// What is more than is wanted, or waits for too long. What is only to be replaced stays until it is, if there is
+    /// room for both.
     fn take_unwanted(&self) -> Vec<Prepared> {
         let (mut state, now) = (self.lock(), Instant::now());
+        let is_full = state.shelves.values().map(|shelf| shelf.ready.len()).sum::<usize>()
+            >= self.settings.most() as usize;
+        let longest = if is_full { FRESH } else { FRESH + REPLACED_WITHIN };
         let mut unwanted = Vec::new();
         for ((_, kind), shelf) in &mut state.shelves {
             let wanted = shelf.wanted(*kind, &self.settings, now);
+            // The youngest are at the front.
             let ready = std::mem::take(&mut shelf.ready);
             for prepared in ready {
-                let is_wanted = prepared.age() < FRESH && shelf.ready.len() < wanted;
+                let is_wanted = prepared.age() < longest && shelf.ready.len() < wanted;
                 let shelf_or_not = if is_wanted { &mut shelf.ready } else { &mut unwanted };
                 shelf_or_not.push(prepared);
             }
