@@ -42,7 +42,6 @@ steps! {
     WriteSources = "write the source files",
     Pivot = "change the root",
     Names = "name the sandbox",
-    Network = "bring the loopback interface up",
     Terminal = "make a terminal",
     ForkPayload = "fork the program's process",
     DropInit = "drop init's privileges",
