@@ -223,10 +223,11 @@ async fn an_interpreter_is_talked_to() {
     say(&mut session, json!({"type": "end_of_input"})).await;
     assert_eq!(end(&mut session).await["status"], "ok");
 
-    // A shell with jobs: Ctrl+C is for the one in the foreground, Ctrl+Z stops it.
+    // A shell with jobs: Ctrl+C is for the one in the foreground, Ctrl+Z stops it. The job is no dash: that starts what it
+    // starts by vfork(2), and if the stop comes before the exec, the child stops and the parent waits for it, not stopped.
     begin(&mut session, "bash", "exec bash --norc --noprofile -i", true).await;
     until(&mut session, "$ ").await;
-    let job = "sh -c 'trap \"echo ba\"\"ck\" CONT; echo go\"\"ing; while :; do sleep 0.05; done'\n";
+    let job = "bash -c 'trap \"echo ba\"\"ck\" CONT; echo go\"\"ing; while :; do sleep 0.05; done'\n";
     type_in(&mut session, job).await;
     until(&mut session, "going\r\n").await;
     type_in(&mut session, "\x1a").await;
