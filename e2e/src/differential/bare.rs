@@ -18,6 +18,8 @@ use super::{Deed, without_chance};
 
 /// What we call the user of every run.
 pub const USER: &str = "exec_user";
+/// Where its home is.
+const HOME: &str = "/home/exec";
 /// Nobody's.
 const UID: u32 = 0x5fff_fff0;
 /// Those of executord/languages/typescript/compile: what a program is translated to depends on them.
@@ -88,7 +90,7 @@ fn deed(output: &Output, end: String, directory: &Path) -> Deed {
         let text = String::from_utf8_lossy(bytes)
             .replace(&format!("{}/box", directory.display()), "/box")
             .replace(&format!("{}/build", directory.display()), "/build")
-            .replace(&format!("{}/home", directory.display()), &format!("/home/{USER}"));
+            .replace(&format!("{}/home", directory.display()), HOME);
         without_chance(&text)
     };
     Deed { end, stdout: text(&output.stdout), stderr: text(&output.stderr) }
@@ -145,8 +147,8 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
         .args(["--clear-groups", "--no-new-privs", "--"])
         // The stack that a sandbox gives, so that recursion ends where it does there.
         .args(["prlimit", "--stack=67108864", "--core=0", "--"])
-        // What a shell starts in the background has it ignored.
-        .args(["env", "--default-signal=INT,QUIT"])
+        // What a shell starts in the background ignores some, and whoever started us may ignore others.
+        .args(["env", "--default-signal"])
         .args(words)
         .current_dir(directory.join("box"))
         .env_clear()
