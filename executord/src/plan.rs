@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::{Limits, TerminalSize};
 use sandbox::cgroup::GroupLimits;
-use sandbox::{Bind, Build, Disk, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
+use sandbox::{Bind, Build, Disk, HOME, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
 
 use crate::job::Source;
 use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
@@ -238,11 +238,10 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
 }
 
 fn environment(command: &StageCommand, user: &User) -> Vec<(String, String)> {
-    let home = format!("/home/{}", user.name);
     let path = SEARCH_PATH.join(":");
     let fixed = [
         ("PATH", &*path),
-        ("HOME", &home),
+        ("HOME", HOME),
         ("USER", &user.name),
         ("LOGNAME", &user.name),
         ("LANG", "C.UTF-8"),

@@ -13,6 +13,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -59,12 +60,14 @@ pub(crate) struct InitDescriptors {
 }
 
 /// Everything from the first step in the new namespaces to the exit that takes the sandbox along.
-pub(crate) fn run(plan: &Plan, directories: &Directories, descriptors: InitDescriptors) -> ! {
+/// `root` is where the supervisor mounted the template of the plan's.
+pub(crate) fn run(plan: &Plan, root: &Path, directories: &Directories, descriptors: InitDescriptors) -> ! {
     let InitDescriptors { stdin, stdout, stderr, report, control } = descriptors;
     let report = File::from(report);
     let streams = Streams { stdin, stdout, stderr, launcher: None };
-    let ended =
-        live(plan, directories, streams, &report, &control).unwrap_or_else(|e| Some(Report::SetupFailed(e)));
+    let ended = prepare(plan, root, directories)
+        .and_then(|()| live(plan, streams, &report, &control))
+        .unwrap_or_else(|e| Some(Report::SetupFailed(e)));
     if let Some(last) = ended {
         // The daemon may be gone; there is nobody else to tell.
         let _ = last.write(&report);
@@ -75,12 +78,10 @@ pub(crate) fn run(plan: &Plan, directories: &Directories, descriptors: InitDescr
 /// The two moments, and what comes after them. `None` if the daemon let go.
 fn live(
     plan: &Plan,
-    directories: &Directories,
     streams: Streams,
     report: &File,
     control: &OwnedFd,
 ) -> Result<Option<Report>, SetupError> {
-    prepare(plan, directories)?;
     // Open here for as long as the sandbox is there: who closes a terminal may open it again.
     let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::Terminal)).transpose()?;
     let streams = match &terminal {
@@ -153,10 +154,10 @@ struct Main {
     started: Instant,
 }
 
-fn prepare(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
+fn prepare(plan: &Plan, root: &Path, directories: &Directories) -> Result<(), SetupError> {
     detach().at(Step::Detach)?;
-    root::build(plan, directories)?;
-    root::enter(directories).at(Step::Pivot)?;
+    root::build(plan, root, directories)?;
+    root::enter().at(Step::Pivot)?;
     sethostname(HOST_NAME).at(Step::Names)?;
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)

@@ -22,13 +22,14 @@ pub mod seccomp;
 mod supervise;
 mod supervisor;
 mod sys;
+mod template;
 mod terminal;
 mod uncounted;
 
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};
 pub use plan::{
-    Bind, Build, Disk, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, LeftOut, Plan, Program, ResourceLimits,
+    Bind, Build, Disk, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, LeftOut, Plan, Program, ResourceLimits,
     SourceEntry, Start, TerminalSize, User,
 };
 pub use report::{EndReport, Report, read_report};

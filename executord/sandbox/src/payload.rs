@@ -48,7 +48,7 @@ fn try_become_program(
         terminal::control_session(io::stdin().as_fd()).at(Step::Streams)?;
     }
     limit_all(FIXED_LIMITS).at(Step::Resources)?;
-    privilege::drop_bounding_set().at(Step::Capabilities)?;
+    // The supervisor emptied the bounding set.
     process::lock_secure_bits().at(Step::Capabilities)?;
     become_user(&plan.user).at(Step::BecomeUser)?;
     privilege::drop_capabilities(&[]).at(Step::Capabilities)?;

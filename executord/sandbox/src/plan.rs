@@ -95,6 +95,9 @@ impl LeftOut {
     }
 }
 
+/// What a program's user has as its home, in every sandbox: a link to `/box`.
+pub const HOME: &str = "/home/exec";
+
 /// A user and group that nobody else has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {

@@ -1,50 +1,44 @@
 //! The root file system of a sandbox: what there is to see, and what of it can be written.
 //!
-//! All of it is built in a fresh tmpfs that nobody else can reach, before any process of the program exists:
-//! names are followed here, but only names that we just made.
+//! What is the same for others is mounted already, see `template.rs`. The rest is mounted in a copy of that that nobody
+//! else can reach, before any process of the program exists: names are followed here, but only names that we just made.
 
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown, symlink};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::unistd::{chdir, pivot_root};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Bind, Build, Disk, Plan, SourceEntry, User};
-use crate::sys::mount::{attach, attribute, copy_of, new_file_system, restrict, restrict_path};
+use crate::plan::{Build, Disk, HOME, Plan, SourceEntry, User};
+use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
+use crate::template::WHO;
 
 /// Where sandboxes are built, in the supervisor's private file system. Each init has its own copy of that
 /// mount tree, so the paths can be the same for all.
 pub(crate) struct Directories {
-    /// The new root.
-    pub(crate) root: PathBuf,
+    /// What is mounted for many.
+    pub(crate) templates: PathBuf,
     /// The file system behind `/box`, `/tmp` and `/dev/shm`.
     pub(crate) scratch: PathBuf,
     /// What a compilation wrote.
     pub(crate) build: PathBuf,
-    /// An empty directory, to hide others behind.
+    /// An empty directory, to hide others behind: a mount of its own, with what a cover does not allow.
     pub(crate) empty: PathBuf,
-    /// An empty file, to hide others behind: unlike /dev/null it cannot even be opened for writing.
+    /// An empty file, to hide others behind: unlike /dev/null it cannot even be opened for writing. A mount too.
     pub(crate) nothing: PathBuf,
 }
 
-const NOTHING_SPECIAL: u64 = attribute::NO_SETUID | attribute::NO_DEVICES;
-const READ_ONLY: u64 = NOTHING_SPECIAL | attribute::READ_ONLY;
+pub(crate) const NOTHING_SPECIAL: u64 = attribute::NO_SETUID | attribute::NO_DEVICES;
+pub(crate) const READ_ONLY: u64 = NOTHING_SPECIAL | attribute::READ_ONLY;
 
-/// Directories that every root has, beside the mount points of the plan.
-const DIRECTORIES: [&str; 11] =
-    ["box", "dev", "dev/shm", "etc", "home", "mnt", "proc", "run", "tmp", "usr", "var"];
 /// Where what is built is mounted; `/build` leads there.
-const BUILD: &str = "mnt/build";
-/// The old names of what moved to /usr (https://wiki.debian.org/UsrMerge).
-const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
-/// Devices that hold nothing of anybody.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+pub(crate) const BUILD: &str = "mnt/build";
 /// Files of /proc that tell about the host, its kernel or its users' keys, or act on it.
 const HIDDEN_FILES: [&str; 18] = [
     "cmdline",
@@ -71,20 +65,19 @@ const HIDDEN_FILES_TOO: [&str; 4] = ["latency_stats", "pagetypeinfo", "vmallocin
 /// Directories of /proc that tell about the host's hardware.
 const HIDDEN_DIRECTORIES: [&str; 7] = ["acpi", "bus", "driver", "fs", "irq", "scsi", "tty"];
 
-/// Build everything that [`enter`] will then make the root.
-pub(crate) fn build(plan: &Plan, directories: &Directories) -> Result<(), SetupError> {
-    mount_root(directories).at(Step::MountRoot)?;
-    for bind in &plan.binds {
-        show(bind).at(Step::MountHost)?;
+/// Build everything that [`enter`] will then make the root, in what a template is mounted at in `root`.
+pub(crate) fn build(plan: &Plan, root: &Path, directories: &Directories) -> Result<(), SetupError> {
+    chdir(root).at(Step::MountRoot)?;
+    mount_scratch(plan.disk, directories).at(Step::MountScratch)?;
+    write_etc(&plan.user, directories).at(Step::WriteEtc)?;
+    if let Build::Writable(_) = plan.build {
+        show(&directories.build, BUILD, NOTHING_SPECIAL).at(Step::MountBuild)?;
     }
-    mount_scratch(plan, directories).at(Step::MountScratch)?;
-    show_build(plan.build, directories).at(Step::MountBuild)?;
     mount_proc(directories).at(Step::MountProc)?;
-    show_devices().at(Step::MountDevices)?;
     if plan.terminal.is_some() {
-        show_terminal(&plan.user).at(Step::MountDevices)?;
+        mount_terminals(&plan.user).at(Step::MountDevices)?;
     }
-    write_etc(&plan.user).at(Step::WriteEtc)
+    Ok(())
 }
 
 /// Put in what came with the start. From the sandbox's own root; the program's processes, if there are any, are still
@@ -105,91 +98,57 @@ pub(crate) fn fill(
     write_sources(sources, bundle, &plan.user).at(Step::WriteSources)
 }
 
-/// Make it the root and let go of the host's. After this, names lead nowhere else: unlike with chroot(2) no
-/// mount of the host is left in the namespace.
-pub(crate) fn enter(directories: &Directories) -> io::Result<()> {
-    chdir(&directories.root)?;
+/// Make the current directory the root and let go of the host's. After this, names lead nowhere else: unlike with
+/// chroot(2) no mount of the host is left in the namespace.
+pub(crate) fn enter() -> io::Result<()> {
     // The idiom of pivot_root(2): the old root ends up on top of the new one and is taken off from there.
     pivot_root(".", ".")?;
     umount2(".", MntFlags::MNT_DETACH)?;
     chdir("/")?;
-    restrict_path(c"/", READ_ONLY | attribute::NO_EXEC)
-}
-
-fn mount_root(directories: &Directories) -> io::Result<()> {
-    let options = [(c"size", c"1m"), (c"nr_inodes", c"256"), (c"mode", c"0755")];
-    let root = new_file_system(c"tmpfs", &options, NOTHING_SPECIAL)?;
-    // Attached before anything is in it: into a detached mount nothing can be mounted on some kernels.
-    attach(root.as_fd(), &path_string(&directories.root)?)?;
-    chdir(&directories.root)?;
-    for directory in DIRECTORIES {
-        fs::create_dir(directory)?;
-    }
-    for name in MERGED {
-        if Path::new("/usr").join(name).exists() {
-            symlink(Path::new("usr").join(name), name)?;
-        }
-    }
-    symlink("/tmp", "var/tmp")
-}
-
-fn show(bind: &Bind) -> io::Result<()> {
-    let copy = copy_of(&path_string(&bind.source)?)?;
-    let target = inside(&bind.target);
-    make_mount_point(&target, is_directory(copy.as_fd())?)?;
-    let attributes = if bind.executable { READ_ONLY } else { READ_ONLY | attribute::NO_EXEC };
-    restrict(copy.as_fd(), attributes)?;
-    attach(copy.as_fd(), &path_string(&target)?)
+    Ok(())
 }
 
 /// One file system behind all that a program can write, so that one size bounds it.
-fn mount_scratch(plan: &Plan, directories: &Directories) -> io::Result<()> {
-    let size = CString::new(plan.disk.bytes.to_string())?;
-    let files = CString::new(scratch_inodes(plan.disk).to_string())?;
+fn mount_scratch(disk: Disk, directories: &Directories) -> io::Result<()> {
+    let (size, files) = scratch_size(disk);
+    let (size, files) = (CString::new(size.to_string())?, CString::new(files.to_string())?);
     let options = [(c"size", &*size), (c"nr_inodes", &*files), (c"mode", c"0755")];
     let scratch = new_file_system(c"tmpfs", &options, NOTHING_SPECIAL)?;
     attach(scratch.as_fd(), &path_string(&directories.scratch)?)?;
     for (name, target, mode, attributes) in [
-        ("box", c"box", 0o755, NOTHING_SPECIAL),
-        ("tmp", c"tmp", 0o1777, NOTHING_SPECIAL),
-        ("shm", c"dev/shm", 0o1777, NOTHING_SPECIAL | attribute::NO_EXEC),
+        ("box", "box", 0o755, NOTHING_SPECIAL),
+        ("tmp", "tmp", 0o1777, NOTHING_SPECIAL),
+        ("shm", "dev/shm", 0o1777, NOTHING_SPECIAL | attribute::NO_EXEC),
     ] {
         let directory = directories.scratch.join(name);
         fs::create_dir(&directory)?;
         fs::set_permissions(&directory, Permissions::from_mode(mode))?;
-        let copy = copy_of(&path_string(&directory)?)?;
-        restrict(copy.as_fd(), attributes)?;
-        attach(copy.as_fd(), target)?;
+        show(&directory, target, attributes)?;
     }
     Ok(())
 }
 
-/// The three directories themselves count.
-const fn scratch_inodes(disk: Disk) -> u32 {
-    disk.files.saturating_add(4)
+/// Its size in bytes and the number of its inodes: what a program may have, and what is ours in it.
+fn scratch_size(disk: Disk) -> (u64, u32) {
+    /// Three directories, the one that they are in, and a file for each name in [`WHO`].
+    const OUR_INODES: u32 = 6;
+    let ours = (WHO.len() * rustix::param::page_size()) as u64;
+    (disk.bytes.saturating_add(ours), disk.files.saturating_add(OUR_INODES))
 }
 
 /// Any mount of a file system stands for all of it.
 fn resize_scratch(disk: Disk) -> io::Result<()> {
-    let options = format!("size={},nr_inodes={}", disk.bytes, scratch_inodes(disk));
+    let (size, files) = scratch_size(disk);
+    let options = format!("size={size},nr_inodes={files}");
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     Ok(mount(None::<&str>, "box", None::<&str>, flags, Some(options.as_str()))?)
 }
 
-fn show_build(build: Build, directories: &Directories) -> io::Result<()> {
-    if build == Build::None {
-        return Ok(());
-    }
-    fs::create_dir(BUILD)?;
-    symlink(BUILD, "build")?;
-    match build {
-        Build::Writable(_) => {
-            let copy = copy_of(&path_string(&directories.build)?)?;
-            restrict(copy.as_fd(), NOTHING_SPECIAL)?;
-            attach(copy.as_fd(), &path_string(Path::new(BUILD))?)
-        }
-        Build::None | Build::ReadOnly => Ok(()),
-    }
+/// Show `source` at `target`, allowing only what `attributes` leave.
+fn show(source: &Path, target: &str, attributes: u64) -> io::Result<()> {
+    let copy = copy_of(&path_string(source)?)?;
+    restrict(copy.as_fd(), attributes)?;
+    attach(copy.as_fd(), &path_string(Path::new(target))?)
 }
 
 /// What is in the build directory, for another sandbox.
@@ -217,69 +176,40 @@ fn mount_proc(directories: &Directories) -> io::Result<()> {
     attach(settings.as_fd(), c"proc/sys")
 }
 
-/// Put `cover` over `path`, if there is such a thing on this kernel.
+/// Put `cover`, which is a mount with its own attributes, over `path`, if there is such a thing on this kernel.
 fn hide(path: &Path, cover: &Path) -> io::Result<()> {
-    if !path.try_exists()? {
-        return Ok(());
+    match mount(Some(cover), path, None::<&str>, MsFlags::MS_BIND, None::<&str>) {
+        // Not of the cover, which is always there.
+        Err(Errno::ENOENT) => Ok(()),
+        answer => Ok(answer?),
     }
-    let copy = copy_of(&path_string(cover)?)?;
-    restrict(copy.as_fd(), READ_ONLY | attribute::NO_EXEC)?;
-    attach(copy.as_fd(), &path_string(path)?)
 }
 
 /// A file system of terminals with room for one, which is the program's own. Only root can open the way to make it.
-fn show_terminal(user: &User) -> io::Result<()> {
+fn mount_terminals(user: &User) -> io::Result<()> {
     let (uid, gid) = (CString::new(user.uid.to_string())?, CString::new(user.gid.to_string())?);
     let options =
         [(c"max", c"1"), (c"ptmxmode", c"0600"), (c"mode", c"0600"), (c"uid", &*uid), (c"gid", &*gid)];
     let attributes = attribute::NO_SETUID | attribute::NO_EXEC | attribute::READ_ONLY;
     let terminals = new_file_system(c"devpts", &options, attributes)?;
-    fs::create_dir("dev/pts")?;
-    attach(terminals.as_fd(), c"dev/pts")?;
-    show_device("tty")
-}
-
-fn show_devices() -> io::Result<()> {
-    for name in DEVICES {
-        show_device(name)?;
-    }
-    symlink("/proc/self/fd", "dev/fd")?;
-    for (number, name) in ["stdin", "stdout", "stderr"].into_iter().enumerate() {
-        symlink(format!("/proc/self/fd/{number}"), Path::new("dev").join(name))?;
-    }
-    Ok(())
-}
-
-fn show_device(name: &str) -> io::Result<()> {
-    let device = copy_of(&path_string(&Path::new("/dev").join(name))?)?;
-    restrict(device.as_fd(), attribute::NO_SETUID | attribute::NO_EXEC)?;
-    let target = Path::new("dev").join(name);
-    make_mount_point(&target, false)?;
-    attach(device.as_fd(), &path_string(&target)?)
+    attach(terminals.as_fd(), c"dev/pts")
 }
 
 /// Who the program is, in the files where it looks for that.
-fn write_etc(user: &User) -> io::Result<()> {
+fn write_etc(user: &User, directories: &Directories) -> io::Result<()> {
     let User { name, uid, gid } = user;
     let passwd = format!(
         "root:x:0:0:root:/:/usr/sbin/nologin\n\
-         {name}:x:{uid}:{gid}:{name}:/home/{name}:/bin/bash\n\
+         {name}:x:{uid}:{gid}:{name}:{HOME}:/bin/bash\n\
          nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
     );
     let group = format!("root:x:0:\n{name}:x:{gid}:\nnogroup:x:65534:\n");
-    for (file, content) in [
-        ("passwd", &*passwd),
-        ("group", &*group),
-        ("hostname", "executor\n"),
-        ("hosts", "127.0.0.1 localhost executor\n::1 localhost\n"),
-        ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
-        ("resolv.conf", ""),
-    ] {
-        fs::write(Path::new("etc").join(file), content)?;
+    for (file, content) in WHO.into_iter().zip([passwd, group]) {
+        let path = directories.scratch.join(file);
+        fs::write(&path, content)?;
+        show(&path, &format!("etc/{file}"), READ_ONLY | attribute::NO_EXEC)?;
     }
-    symlink("/usr/share/zoneinfo/Etc/UTC", "etc/localtime")?;
-    // The user's home is the work directory, whose own name is the same in every run: it shows in tracebacks.
-    symlink("/box", Path::new("home").join(name))
+    Ok(())
 }
 
 /// Write the sources as root into directories of root, and give everything away afterwards: so no permission
@@ -308,29 +238,4 @@ fn write_sources(entries: &[SourceEntry], mut bundle: File, user: &User) -> io::
         }
     }
     chown(top, Some(user.uid), Some(user.gid))
-}
-
-fn make_mount_point(target: &Path, directory: bool) -> io::Result<()> {
-    if directory {
-        return fs::create_dir_all(target);
-    }
-    if let Some(above) = target.parent() {
-        fs::create_dir_all(above)?;
-    }
-    File::create(target).map(drop)
-}
-
-/// An absolute path of the sandbox, relative to the root being built.
-fn inside(path: &Path) -> PathBuf {
-    path.strip_prefix("/").unwrap_or(path).to_owned()
-}
-
-fn is_directory(file: BorrowedFd) -> io::Result<bool> {
-    let kind = nix::sys::stat::fstat(file)?.st_mode & libc::S_IFMT;
-    Ok(kind == libc::S_IFDIR)
-}
-
-/// As the kernel wants it.
-pub(crate) fn path_string(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }

@@ -21,9 +21,11 @@ use crate::init::{self, InitDescriptors};
 use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
 use crate::network::Network;
 use crate::plan::{Build, Disk, Plan};
-use crate::root::{self, Directories, path_string};
-use crate::sys::mount::{attach, attribute, new_file_system};
+use crate::privilege;
+use crate::root::{self, Directories, READ_ONLY};
+use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
 use crate::sys::process::{self, Side};
+use crate::template::Templates;
 
 /// What a sandbox has of its own, beside a network that is there before; its cgroup namespace comes once it is in its
 /// cgroup.
@@ -54,6 +56,7 @@ fn complain(words: &str) -> ExitCode {
 struct Supervision {
     daemon: OwnedFd,
     directories: Directories,
+    templates: Templates,
     /// The next sandbox's.
     network: Network,
     build_is_mounted: bool,
@@ -62,15 +65,18 @@ struct Supervision {
 impl Supervision {
     fn begin(directory: &Path) -> io::Result<Self> {
         process::forbid_inspection()?;
+        // For all that comes from this process: nothing that is executed here can gain a capability.
+        privilege::drop_bounding_set()?;
         // The daemon keeps everybody out; what is built here is for the program to read.
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
         // stdin is the socket; what this process starts must not find it there.
         let daemon = io::stdin().as_fd().try_clone_to_owned()?;
         nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
         let directories = private_directories(directory)?;
+        let templates = Templates::new(directories.templates.clone());
         let network = Network::fresh()?;
         Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, directories, network, build_is_mounted: false })
+        Ok(Self { daemon, directories, templates, network, build_is_mounted: false })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -88,10 +94,11 @@ impl Supervision {
     /// Execute one program: fork its init and stay until every process of it is gone.
     fn execute(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let launched = self.prepare(descriptors).and_then(|(plan, descriptors, cgroup)| {
+            let root = self.templates.root(&plan)?;
             let forked =
                 process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd)).at(Step::Clone)?;
             match forked {
-                Side::Child => init::run(&plan, &self.directories, descriptors),
+                Side::Child => init::run(&plan, root, &self.directories, descriptors),
                 Side::Parent(child) => Ok(child),
             }
         });
@@ -194,20 +201,26 @@ fn private_directories(directory: &Path) -> io::Result<Directories> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // systemd shares all mounts by default; without this ours would show up on the host.
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
-    let options = [(c"size", c"64k"), (c"nr_inodes", c"16"), (c"mode", c"0700")];
+    let options = [(c"size", c"64k"), (c"nr_inodes", c"32"), (c"mode", c"0700")];
     let attributes = attribute::NO_SETUID | attribute::NO_DEVICES | attribute::NO_EXEC;
     let private = new_file_system(c"tmpfs", &options, attributes)?;
     attach(private.as_fd(), &path_string(directory)?)?;
     let directories = Directories {
-        root: directory.join("root"),
+        templates: directory.join("templates"),
         scratch: directory.join("scratch"),
         build: directory.join("build"),
         empty: directory.join("empty"),
         nothing: directory.join("nothing"),
     };
-    for new in [&directories.root, &directories.scratch, &directories.build, &directories.empty] {
+    for new in [&directories.templates, &directories.scratch, &directories.build, &directories.empty] {
         fs::create_dir(new)?;
     }
     fs::File::create(&directories.nothing)?;
+    for cover in [&directories.empty, &directories.nothing] {
+        let path = path_string(cover)?;
+        let copy = copy_of(&path)?;
+        restrict(copy.as_fd(), READ_ONLY | attribute::NO_EXEC)?;
+        attach(copy.as_fd(), &path)?;
+    }
     Ok(directories)
 }

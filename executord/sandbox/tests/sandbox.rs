@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use nix::unistd::pipe;
 use sandbox::cgroup::Share;
-use sandbox::{Build, Control, Descriptors, Disk, Report, SourceEntry, Supervisor};
+use sandbox::{Bind, Build, Control, Descriptors, Disk, Reply, Report, SourceEntry, Step, Supervisor};
 use support::{LIMITS, Slot, UID, plan, program, shell};
 
 #[test]
@@ -24,7 +24,7 @@ fn a_program_is_the_user_it_was_given() {
     );
     assert_eq!(run.stderr, "oops\n", "{:?}", run.reports);
     let expected = format!(
-        "uid={UID}(exec_test) gid={UID}(exec_test) groups={UID}(exec_test)\nexec_test\n/home/exec_test\n\
+        "uid={UID}(exec_test) gid={UID}(exec_test) groups={UID}(exec_test)\nexec_test\n/home/exec\n\
          CapInh:\t0000000000000000\nCapPrm:\t0000000000000000\nCapEff:\t0000000000000000\n\
          CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
     );
@@ -119,6 +119,36 @@ fn a_network_serves_one_program_that_used_it() {
         assert_eq!(see(used) == new, used.starts_with("exec"), "{used}");
         assert_eq!(see("true"), new, "after {used}");
     }
+}
+
+#[test]
+fn what_is_shown_is_what_is_there_now() {
+    let mut slot = Slot::new("shown");
+    let host = tempfile::tempdir().unwrap();
+    let with = |name: &str| {
+        let mut whole = shell("cat /shown; grep -c ' /shown ' /proc/mounts; touch /etc/x /x");
+        let bind = Bind { source: host.path().join(name), target: "/shown".into(), executable: false };
+        whole.plan.binds.push(bind);
+        whole
+    };
+    let is_read_only = |stderr: &str| stderr.matches("Read-only file system").count() == 2;
+    // More than are kept, each of them again, and then others in their place.
+    for round in ["first", "second", "third"] {
+        for name in ["a", "b", "c", "d", "e", "f"] {
+            if round != "second" {
+                std::fs::write(host.path().join("new"), format!("{round} {name}\n")).unwrap();
+                std::fs::rename(host.path().join("new"), host.path().join(name)).unwrap();
+            }
+            let run = slot.run(&with(name), &[]);
+            let written = if round == "second" { "first" } else { round };
+            assert_eq!(run.stdout, format!("{written} {name}\n1\n"), "{}", run.stderr);
+            assert!(is_read_only(&run.stderr), "{}", run.stderr);
+        }
+    }
+    std::fs::remove_file(host.path().join("a")).unwrap();
+    let Reply::NotLaunched(error) = slot.refused(&with("a")) else { panic!("launched") };
+    assert_eq!(error.step, Step::MountHost);
+    assert_eq!(slot.run(&with("b"), &[]).stdout, "third b\n1\n");
 }
 
 #[test]

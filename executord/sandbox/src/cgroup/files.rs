@@ -1,7 +1,8 @@
 //! The cgroup file systems: finding them, reading and writing their small files, cleaning up.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,6 +14,9 @@ use nix::unistd::Pid;
 
 /// Where systemd, and everybody after it, mounts them; cgroups(7).
 pub(super) const MOUNT: &str = "/sys/fs/cgroup";
+
+/// Bytes that are read of a kept file at a time.
+const KEPT_BYTES: usize = 2048;
 
 /// Whether the unified hierarchy is the one with the controllers.
 pub(super) fn is_v2() -> bool {
@@ -42,6 +46,56 @@ pub(super) fn v1_mount(controller: &str) -> io::Result<PathBuf> {
     mount.map(PathBuf::from).ok_or_else(|| io::Error::other(format!("no cgroup controller {controller}")))
 }
 
+/// A file that is asked often, kept open. What it says is as new as if it had been opened just now.
+#[derive(Debug)]
+pub(super) struct Kept {
+    path: PathBuf,
+    file: File,
+}
+
+impl Kept {
+    /// To read, and to write if root may.
+    pub(super) fn open(directory: &Path, file: &str, writable: bool) -> io::Result<Self> {
+        let path = directory.join(file);
+        let opened = OpenOptions::new().read(true).write(writable).open(&path);
+        Ok(Self { file: opened.map_err(|error| named(&path, &error))?, path })
+    }
+
+    pub(super) fn write(&self, value: impl ToString) -> io::Result<()> {
+        self.file.write_all_at(value.to_string().as_bytes(), 0).map_err(|error| named(&self.path, &error))
+    }
+
+    pub(super) fn number(&self) -> io::Result<u64> {
+        number(&self.path, &self.text()?)
+    }
+
+    pub(super) fn keyed(&self, key: &str) -> io::Result<u64> {
+        Ok(keyed(&self.text()?, key))
+    }
+
+    pub(super) fn processes(&self) -> io::Result<Vec<i32>> {
+        Ok(process_ids(&self.text()?))
+    }
+
+    fn text(&self) -> io::Result<String> {
+        let mut text = vec![0; KEPT_BYTES];
+        let mut length = 0;
+        loop {
+            let count = self
+                .file
+                .read_at(&mut text[length..], length as u64)
+                .map_err(|error| named(&self.path, &error))?;
+            if count == 0 {
+                break;
+            }
+            length += count;
+            text.resize(length + KEPT_BYTES, 0);
+        }
+        text.truncate(length);
+        String::from_utf8(text).map_err(|_| named(&self.path, &io::Error::other("not text")))
+    }
+}
+
 /// Write a value, naming the file if that fails.
 pub(super) fn write(directory: &Path, file: &str, value: impl ToString) -> io::Result<()> {
     let path = directory.join(file);
@@ -52,26 +106,38 @@ pub(super) fn write(directory: &Path, file: &str, value: impl ToString) -> io::R
 pub(super) fn read_number(directory: &Path, file: &str) -> io::Result<u64> {
     let path = directory.join(file);
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    number(&path, &text)
+}
+
+fn number(path: &Path, text: &str) -> io::Result<u64> {
     // A limit of `max` is none.
     if text.trim() == "max" {
         return Ok(u64::MAX);
     }
-    text.trim().parse().map_err(|_| named(&path, &io::Error::other("not a number")))
+    text.trim().parse().map_err(|_| named(path, &io::Error::other("not a number")))
 }
 
 /// Read one value of a file of lines `key value`; 0 if the key is not there.
 pub(super) fn read_keyed(directory: &Path, file: &str, key: &str) -> io::Result<u64> {
     let path = directory.join(file);
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    Ok(keyed(&text, key))
+}
+
+fn keyed(text: &str, key: &str) -> u64 {
     let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok());
-    Ok(value.unwrap_or(0))
+    value.unwrap_or(0)
 }
 
 /// The processes in a group, not below it.
 pub(super) fn processes(directory: &Path) -> io::Result<Vec<i32>> {
     let path = directory.join("cgroup.procs");
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
+    Ok(process_ids(&text))
+}
+
+fn process_ids(text: &str) -> Vec<i32> {
+    text.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 /// Make a directory; that it is there already is no error.

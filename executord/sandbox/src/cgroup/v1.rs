@@ -5,11 +5,11 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{make, own_path, processes, read_keyed, read_number, v1_mount, write};
+use super::files::{Kept, make, own_path, v1_mount, write};
 use super::{GroupLimits, Readings, Share};
 
 /// Our processes in a slot's groups: the supervisor and init.
@@ -92,7 +92,8 @@ impl Tree {
         if groups.memory.join(sockets).try_exists()? {
             write(&groups.memory, sockets, SOCKET_MEMORY)?;
         }
-        Ok(Slot { groups: Arc::new(groups), limits: None, share: Share::Full })
+        let counters = Arc::new(Counters::open(&groups)?);
+        Ok(Slot { groups, counters, limits: None, share: Share::Full })
     }
 }
 
@@ -103,10 +104,41 @@ fn swap_is_on() -> bool {
 /// One slot's groups.
 #[derive(Debug)]
 pub struct Slot {
-    groups: Arc<Hierarchies<PathBuf>>,
+    groups: Hierarchies<PathBuf>,
+    counters: Arc<Counters>,
     /// What is written there, so that it need not be written again.
     limits: Option<(GroupLimits, u64)>,
     share: Share,
+}
+
+/// What is asked for each run.
+#[derive(Debug)]
+struct Counters {
+    memory: Kept,
+    /// The most of it; written to begin anew.
+    peak: Kept,
+    memory_stat: Kept,
+    out_of_memory: Kept,
+    cpu_time: Option<Kept>,
+    processes: Kept,
+}
+
+impl Counters {
+    fn open(groups: &Hierarchies<PathBuf>) -> io::Result<Self> {
+        let memory = |file, writable| Kept::open(&groups.memory, file, writable);
+        Ok(Self {
+            memory: memory("memory.usage_in_bytes", false)?,
+            peak: memory("memory.max_usage_in_bytes", true)?,
+            memory_stat: memory("memory.stat", false)?,
+            out_of_memory: memory("memory.oom_control", false)?,
+            cpu_time: groups
+                .cpuacct
+                .as_ref()
+                .map(|directory| Kept::open(directory, "cpuacct.usage", false))
+                .transpose()?,
+            processes: Kept::open(&groups.pids, "cgroup.procs", false)?,
+        })
+    }
 }
 
 impl Slot {
@@ -115,19 +147,14 @@ impl Slot {
     }
 
     pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
-        let memory = &self.groups.memory;
         // What a compiler wrote may still be charged here, and is not this run's.
-        let carried = read_keyed(memory, "memory.stat", "shmem")?;
+        let carried = self.counters.memory_stat.keyed("shmem")?;
         self.apply(limits, carried)?;
         self.give(share)?;
-        let memory = &self.groups.memory;
-        write(memory, "memory.max_usage_in_bytes", 0)?;
+        self.counters.peak.write(0)?;
         let mut run = Run {
-            groups: Arc::clone(&self.groups),
-            baseline: Readings {
-                peak_memory: read_number(memory, "memory.usage_in_bytes")?,
-                ..Readings::default()
-            },
+            counters: Arc::clone(&self.counters),
+            baseline: Readings { peak_memory: self.counters.memory.number()?, ..Readings::default() },
         };
         run.take_baseline()?;
         Ok(run)
@@ -137,7 +164,7 @@ impl Slot {
         let carried = self.limits.map_or(0, |(_, carried)| carried);
         self.apply(limits, carried)?;
         self.give(Share::Full)?;
-        write(&self.groups.memory, "memory.max_usage_in_bytes", 0)?;
+        self.counters.peak.write(0)?;
         run.take_baseline()
     }
 
@@ -164,7 +191,7 @@ impl Slot {
     }
 
     fn limit(&self, limits: &GroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
-        let Hierarchies { memory, pids, cpu, .. } = &*self.groups;
+        let Hierarchies { memory, pids, cpu, .. } = &self.groups;
         let swap = "memory.memsw.limit_in_bytes";
         let limit_swap = || match memory.join(swap).try_exists()? {
             true => write(memory, swap, memory_limit),
@@ -190,7 +217,7 @@ impl Slot {
 /// One run in a slot's groups.
 #[derive(Debug)]
 pub(super) struct Run {
-    groups: Arc<Hierarchies<PathBuf>>,
+    counters: Arc<Counters>,
     baseline: Readings,
 }
 
@@ -203,18 +230,16 @@ impl Run {
     }
 
     pub(super) fn memory(&self) -> io::Result<u64> {
-        let now = read_number(&self.groups.memory, "memory.usage_in_bytes")?;
+        let now = self.counters.memory.number()?;
         Ok(now.saturating_sub(self.baseline.peak_memory))
     }
 
     fn absolute(&self) -> io::Result<Readings> {
-        let Hierarchies { memory, cpuacct, .. } = &*self.groups;
-        let nanos =
-            cpuacct.as_deref().map_or(Ok(0), |directory: &Path| read_number(directory, "cpuacct.usage"))?;
+        let Counters { peak, out_of_memory, cpu_time, .. } = &*self.counters;
         Ok(Readings {
-            cpu_time: Duration::from_nanos(nanos),
-            peak_memory: read_number(memory, "memory.max_usage_in_bytes")?,
-            out_of_memory_kills: read_keyed(memory, "memory.oom_control", "oom_kill")?,
+            cpu_time: Duration::from_nanos(cpu_time.as_ref().map_or(Ok(0), Kept::number)?),
+            peak_memory: peak.number()?,
+            out_of_memory_kills: out_of_memory.keyed("oom_kill")?,
         })
     }
 
@@ -229,6 +254,6 @@ impl Run {
 
     /// Only the supervisor is left.
     pub(super) fn is_empty(&self) -> io::Result<bool> {
-        Ok(processes(&self.groups.pids)?.len() <= 1)
+        Ok(self.counters.processes.processes()?.len() <= 1)
     }
 }

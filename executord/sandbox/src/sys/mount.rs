@@ -1,9 +1,11 @@
 //! The mount API that works on descriptors: flags are set before a mount is visible, and no name is resolved
 //! twice. See open_tree(2), fsopen(2), mount_setattr(2), move_mount(2).
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use super::checked;
 
@@ -105,4 +107,9 @@ pub(crate) fn attach(mount: BorrowedFd, target: &CStr) -> io::Result<()> {
         )
     };
     checked(answer).map(drop)
+}
+
+/// As the kernel wants it.
+pub(crate) fn path_string(path: &Path) -> io::Result<CString> {
+    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }

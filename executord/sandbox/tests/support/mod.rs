@@ -102,6 +102,12 @@ impl Slot {
         self.end_of(pipes)
     }
 
+    /// What is said of one that cannot be made.
+    pub fn refused(&mut self, whole: &Whole) -> Reply {
+        self.prepare(whole);
+        self.reply()
+    }
+
     fn end_of(&self, pipes: Pipes) -> Vec<Report> {
         let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
         let reports = reports(pipes.report);
@@ -193,7 +199,7 @@ pub fn plan(command: &[&str]) -> Whole {
 pub fn program(command: &[&str]) -> Program {
     Program {
         command: command.iter().map(ToString::to_string).collect(),
-        environment: vec![("PATH".into(), "/usr/bin".into()), ("HOME".into(), "/home/exec_test".into())],
+        environment: vec![("PATH".into(), "/usr/bin".into()), ("HOME".into(), "/home/exec".into())],
         resources: ResourceLimits {
             cpu_time: Duration::from_secs(10),
             processes: 40,
