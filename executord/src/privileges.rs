@@ -3,8 +3,9 @@
 use caps::{CapSet, Capability, CapsHashSet};
 
 /// What the daemon and its helpers need; everything else is dropped at start, for ever.
-pub(crate) const KEPT: [(Capability, &str); 7] = [
+pub(crate) const KEPT: [(Capability, &str); 8] = [
     (Capability::CAP_SYS_ADMIN, "new namespaces and mounts for each sandbox"),
+    (Capability::CAP_SYS_CHROOT, "going to the mount namespace that a sandbox's root is copied from"),
     (Capability::CAP_SETUID, "becoming the run's user"),
     (Capability::CAP_SETGID, "becoming the run's group, in no other"),
     (Capability::CAP_SETPCAP, "dropping the bounding set and locking securebits in each sandbox"),

@@ -13,7 +13,6 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -30,7 +29,8 @@ use crate::message::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_raw};
 use crate::payload::{self, Streams};
 use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
 use crate::report::{EndReport, REPORT_BYTES, Report};
-use crate::root::{self, Directories};
+use crate::root;
+use crate::sys::descriptor;
 use crate::sys::process::{self, Side};
 use crate::terminal::{self, Terminal};
 use crate::uncounted::Uncounted;
@@ -50,22 +50,28 @@ const COUNT_EVERY: u16 = 100;
 /// Children that init takes note of before it looks at anything else: a program may make orphans without end.
 const REAPED_AT_ONCE: u32 = 64;
 
-/// What init gets of the daemon's descriptors.
+/// What init gets of the daemon's descriptors, and one of the supervisor's.
 pub(crate) struct InitDescriptors {
     pub(crate) stdin: OwnedFd,
     pub(crate) stdout: OwnedFd,
     pub(crate) stderr: OwnedFd,
     pub(crate) report: OwnedFd,
     pub(crate) control: OwnedFd,
+    /// Where a compiler writes: a mount that is nowhere yet.
+    pub(crate) built: Option<OwnedFd>,
 }
 
 /// Everything from the first step in the new namespaces to the exit that takes the sandbox along.
-/// `root` is where the supervisor mounted the template of the plan's.
-pub(crate) fn run(plan: &Plan, root: &Path, directories: &Directories, descriptors: InitDescriptors) -> ! {
-    let InitDescriptors { stdin, stdout, stderr, report, control } = descriptors;
+pub(crate) fn run(plan: &Plan, descriptors: InitDescriptors) -> ! {
+    let InitDescriptors { stdin, stdout, stderr, report, control, built } = descriptors;
+    let kept = [&stdin, &stdout, &stderr, &report, &control].into_iter().chain(&built);
+    let kept: Vec<_> = kept.map(AsRawFd::as_raw_fd).collect();
     let report = File::from(report);
     let streams = Streams { stdin, stdout, stderr, launcher: None };
-    let ended = prepare(plan, root, directories)
+    // The supervisor's: nothing here is to reach the host by one of them.
+    let ended = descriptor::close_all_but(&kept)
+        .at(Step::Detach)
+        .and_then(|()| prepare(plan, built))
         .and_then(|()| live(plan, streams, &report, &control))
         .unwrap_or_else(|e| Some(Report::SetupFailed(e)));
     if let Some(last) = ended {
@@ -154,10 +160,10 @@ struct Main {
     started: Instant,
 }
 
-fn prepare(plan: &Plan, root: &Path, directories: &Directories) -> Result<(), SetupError> {
+fn prepare(plan: &Plan, built: Option<OwnedFd>) -> Result<(), SetupError> {
     detach().at(Step::Detach)?;
-    root::build(plan, root, directories)?;
-    root::enter().at(Step::Pivot)?;
+    root::build(plan, built.as_ref())?;
+    fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE).at(Step::Detach)?;
     sethostname(HOST_NAME).at(Step::Names)?;
     // Only now: the namespace's root is the group we are in.
     unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)
@@ -258,7 +264,7 @@ fn detach() -> io::Result<()> {
     process::die_with_parent()?;
     process::forbid_inspection()?;
     setsid()?;
-    fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE)
+    Ok(())
 }
 
 /// The process that becomes the program, when it is told which.

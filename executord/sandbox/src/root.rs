@@ -1,44 +1,33 @@
 //! The root file system of a sandbox: what there is to see, and what of it can be written.
 //!
-//! What is the same for others is mounted already, see `template.rs`. The rest is mounted in a copy of that that nobody
-//! else can reach, before any process of the program exists: names are followed here, but only names that we just made.
+//! What is the same for others is there already, see `template.rs`: init begins in a copy of a template, as its root. The
+//! rest is mounted there before any process of the program exists: names are followed, but only names that we made.
 
 use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, pivot_root};
+use nix::mount::{MsFlags, mount};
+use nix::unistd::chdir;
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Build, Disk, HOME, Plan, SourceEntry, User};
+use crate::plan::{Disk, HOME, Plan, SourceEntry, User};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
 use crate::template::WHO;
-
-/// Where sandboxes are built, in the supervisor's private file system. Each init has its own copy of that
-/// mount tree, so the paths can be the same for all.
-pub(crate) struct Directories {
-    /// What is mounted for many.
-    pub(crate) templates: PathBuf,
-    /// The file system behind `/box`, `/tmp` and `/dev/shm`.
-    pub(crate) scratch: PathBuf,
-    /// What a compilation wrote.
-    pub(crate) build: PathBuf,
-    /// An empty directory, to hide others behind: a mount of its own, with what a cover does not allow.
-    pub(crate) empty: PathBuf,
-    /// An empty file, to hide others behind: unlike /dev/null it cannot even be opened for writing. A mount too.
-    pub(crate) nothing: PathBuf,
-}
 
 pub(crate) const NOTHING_SPECIAL: u64 = attribute::NO_SETUID | attribute::NO_DEVICES;
 pub(crate) const READ_ONLY: u64 = NOTHING_SPECIAL | attribute::READ_ONLY;
 
 /// Where what is built is mounted; `/build` leads there.
 pub(crate) const BUILD: &str = "mnt/build";
+/// An empty directory of the template, to hide others behind.
+pub(crate) const EMPTY: &str = "mnt/empty";
+/// An empty file of the template, to hide others behind: unlike /dev/null it cannot even be opened for writing.
+pub(crate) const NOTHING: &str = "mnt/nothing";
 /// Files of /proc that tell about the host, its kernel or its users' keys, or act on it.
 const HIDDEN_FILES: [&str; 18] = [
     "cmdline",
@@ -65,15 +54,14 @@ const HIDDEN_FILES_TOO: [&str; 4] = ["latency_stats", "pagetypeinfo", "vmallocin
 /// Directories of /proc that tell about the host's hardware.
 const HIDDEN_DIRECTORIES: [&str; 7] = ["acpi", "bus", "driver", "fs", "irq", "scsi", "tty"];
 
-/// Build everything that [`enter`] will then make the root, in what a template is mounted at in `root`.
-pub(crate) fn build(plan: &Plan, root: &Path, directories: &Directories) -> Result<(), SetupError> {
-    chdir(root).at(Step::MountRoot)?;
-    mount_scratch(plan.disk, directories).at(Step::MountScratch)?;
-    write_etc(&plan.user, directories).at(Step::WriteEtc)?;
-    if let Build::Writable(_) = plan.build {
-        show(&directories.build, BUILD, NOTHING_SPECIAL).at(Step::MountBuild)?;
+/// Add to the template what is this sandbox's own. `built` is where a compiler writes.
+pub(crate) fn build(plan: &Plan, built: Option<&OwnedFd>) -> Result<(), SetupError> {
+    chdir("/").at(Step::MountRoot)?;
+    mount_scratch(plan.disk, &plan.user).at(Step::MountScratch)?;
+    if let Some(built) = built {
+        attach_build(built).at(Step::MountBuild)?;
     }
-    mount_proc(directories).at(Step::MountProc)?;
+    mount_proc().at(Step::MountProc)?;
     if plan.terminal.is_some() {
         mount_terminals(&plan.user).at(Step::MountDevices)?;
     }
@@ -85,45 +73,54 @@ pub(crate) fn build(plan: &Plan, root: &Path, directories: &Directories) -> Resu
 pub(crate) fn fill(
     plan: &Plan,
     disk: Disk,
-    build: Option<&OwnedFd>,
+    built: Option<&OwnedFd>,
     sources: &[SourceEntry],
     bundle: File,
 ) -> Result<(), SetupError> {
     if disk != plan.disk {
         resize_scratch(disk).at(Step::ResizeScratch)?;
     }
-    if let Some(build) = build {
-        attach(build.as_fd(), &path_string(Path::new(BUILD)).at(Step::MountBuild)?).at(Step::MountBuild)?;
+    if let Some(built) = built {
+        attach_build(built).at(Step::MountBuild)?;
     }
     write_sources(sources, bundle, &plan.user).at(Step::WriteSources)
 }
 
-/// Make the current directory the root and let go of the host's. After this, names lead nowhere else: unlike with
-/// chroot(2) no mount of the host is left in the namespace.
-pub(crate) fn enter() -> io::Result<()> {
-    // The idiom of pivot_root(2): the old root ends up on top of the new one and is taken off from there.
-    pivot_root(".", ".")?;
-    umount2(".", MntFlags::MNT_DETACH)?;
-    chdir("/")?;
-    Ok(())
-}
-
-/// One file system behind all that a program can write, so that one size bounds it.
-fn mount_scratch(disk: Disk, directories: &Directories) -> io::Result<()> {
+/// One file system behind all that a program can write, so that one size bounds it. Its own root is below the part of it
+/// that is shown in the same place, and so out of reach.
+fn mount_scratch(disk: Disk, user: &User) -> io::Result<()> {
     let (size, files) = scratch_size(disk);
     let (size, files) = (CString::new(size.to_string())?, CString::new(files.to_string())?);
     let options = [(c"size", &*size), (c"nr_inodes", &*files), (c"mode", c"0755")];
     let scratch = new_file_system(c"tmpfs", &options, NOTHING_SPECIAL)?;
-    attach(scratch.as_fd(), &path_string(&directories.scratch)?)?;
+    attach(scratch.as_fd(), c"box")?;
+    write_who(user)?;
     for (name, target, mode, attributes) in [
-        ("box", "box", 0o755, NOTHING_SPECIAL),
         ("tmp", "tmp", 0o1777, NOTHING_SPECIAL),
         ("shm", "dev/shm", 0o1777, NOTHING_SPECIAL | attribute::NO_EXEC),
+        ("box", "box", 0o755, NOTHING_SPECIAL),
     ] {
-        let directory = directories.scratch.join(name);
+        let directory = Path::new("box").join(name);
         fs::create_dir(&directory)?;
         fs::set_permissions(&directory, Permissions::from_mode(mode))?;
         show(&directory, target, attributes)?;
+    }
+    Ok(())
+}
+
+/// Who the program is, in the files where it looks for that.
+fn write_who(user: &User) -> io::Result<()> {
+    let User { name, uid, gid } = user;
+    let passwd = format!(
+        "root:x:0:0:root:/:/usr/sbin/nologin\n\
+         {name}:x:{uid}:{gid}:{name}:{HOME}:/bin/bash\n\
+         nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
+    );
+    let group = format!("root:x:0:\n{name}:x:{gid}:\nnogroup:x:65534:\n");
+    for (file, content) in WHO.into_iter().zip([passwd, group]) {
+        let path = Path::new("box").join(file);
+        fs::write(&path, content)?;
+        show(&path, &format!("etc/{file}"), READ_ONLY | attribute::NO_EXEC)?;
     }
     Ok(())
 }
@@ -144,6 +141,10 @@ fn resize_scratch(disk: Disk) -> io::Result<()> {
     Ok(mount(None::<&str>, "box", None::<&str>, flags, Some(options.as_str()))?)
 }
 
+fn attach_build(built: &OwnedFd) -> io::Result<()> {
+    attach(built.as_fd(), &path_string(Path::new(BUILD))?)
+}
+
 /// Show `source` at `target`, allowing only what `attributes` leave.
 fn show(source: &Path, target: &str, attributes: u64) -> io::Result<()> {
     let copy = copy_of(&path_string(source)?)?;
@@ -151,32 +152,24 @@ fn show(source: &Path, target: &str, attributes: u64) -> io::Result<()> {
     attach(copy.as_fd(), &path_string(Path::new(target))?)
 }
 
-/// What is in the build directory, for another sandbox.
-pub(crate) fn share_build(directories: &Directories) -> io::Result<OwnedFd> {
-    let copy = copy_of(&path_string(&directories.build)?)?;
-    // A compiler may have left links there; nobody follows them.
-    restrict(copy.as_fd(), READ_ONLY | attribute::NO_SYMLINKS)?;
-    Ok(copy)
-}
-
 /// Its own processes and no others, and of the machine only what interpreters ask for. Not `subset=pid`, which
 /// would hide /proc/cpuinfo and /proc/meminfo as well.
-fn mount_proc(directories: &Directories) -> io::Result<()> {
+fn mount_proc() -> io::Result<()> {
     let attributes = NOTHING_SPECIAL | attribute::NO_EXEC;
     let proc = new_file_system(c"proc", &[(c"hidepid", c"invisible")], attributes)?;
     attach(proc.as_fd(), c"proc")?;
     for name in HIDDEN_FILES.iter().chain(&HIDDEN_FILES_TOO) {
-        hide(&Path::new("proc").join(name), &directories.nothing)?;
+        hide(&Path::new("proc").join(name), Path::new(NOTHING))?;
     }
     for name in HIDDEN_DIRECTORIES {
-        hide(&Path::new("proc").join(name), &directories.empty)?;
+        hide(&Path::new("proc").join(name), Path::new(EMPTY))?;
     }
     let settings = copy_of(c"proc/sys")?;
     restrict(settings.as_fd(), attributes | attribute::READ_ONLY)?;
     attach(settings.as_fd(), c"proc/sys")
 }
 
-/// Put `cover`, which is a mount with its own attributes, over `path`, if there is such a thing on this kernel.
+/// Put `cover` over `path`, with all that a template does not allow, if there is such a thing on this kernel.
 fn hide(path: &Path, cover: &Path) -> io::Result<()> {
     match mount(Some(cover), path, None::<&str>, MsFlags::MS_BIND, None::<&str>) {
         // Not of the cover, which is always there.
@@ -193,23 +186,6 @@ fn mount_terminals(user: &User) -> io::Result<()> {
     let attributes = attribute::NO_SETUID | attribute::NO_EXEC | attribute::READ_ONLY;
     let terminals = new_file_system(c"devpts", &options, attributes)?;
     attach(terminals.as_fd(), c"dev/pts")
-}
-
-/// Who the program is, in the files where it looks for that.
-fn write_etc(user: &User, directories: &Directories) -> io::Result<()> {
-    let User { name, uid, gid } = user;
-    let passwd = format!(
-        "root:x:0:0:root:/:/usr/sbin/nologin\n\
-         {name}:x:{uid}:{gid}:{name}:{HOME}:/bin/bash\n\
-         nobody:x:65534:65534:nobody:/:/usr/sbin/nologin\n"
-    );
-    let group = format!("root:x:0:\n{name}:x:{gid}:\nnogroup:x:65534:\n");
-    for (file, content) in WHO.into_iter().zip([passwd, group]) {
-        let path = directories.scratch.join(file);
-        fs::write(&path, content)?;
-        show(&path, &format!("etc/{file}"), READ_ONLY | attribute::NO_EXEC)?;
-    }
-    Ok(())
 }
 
 /// Write the sources as root into directories of root, and give everything away afterwards: so no permission

@@ -22,7 +22,7 @@ use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, P
 use crate::network::Network;
 use crate::plan::{Build, Disk, Plan};
 use crate::privilege;
-use crate::root::{self, Directories, READ_ONLY};
+use crate::root::{NOTHING_SPECIAL, READ_ONLY};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
 use crate::sys::process::{self, Side};
 use crate::template::Templates;
@@ -55,8 +55,9 @@ fn complain(words: &str) -> ExitCode {
 
 struct Supervision {
     daemon: OwnedFd,
-    directories: Directories,
     templates: Templates,
+    /// Where what a compiler writes is mounted.
+    build: PathBuf,
     /// The next sandbox's.
     network: Network,
     build_is_mounted: bool,
@@ -72,11 +73,14 @@ impl Supervision {
         // stdin is the socket; what this process starts must not find it there.
         let daemon = io::stdin().as_fd().try_clone_to_owned()?;
         nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
-        let directories = private_directories(directory)?;
-        let templates = Templates::new(directories.templates.clone());
+        hide_in(directory)?;
+        let (workshop, build) = (directory.join("template"), directory.join("build"));
+        fs::create_dir(&workshop)?;
+        fs::create_dir(&build)?;
+        let templates = Templates::new(workshop)?;
         let network = Network::fresh()?;
         Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, directories, templates, network, build_is_mounted: false })
+        Ok(Self { daemon, templates, build, network, build_is_mounted: false })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -93,16 +97,7 @@ impl Supervision {
 
     /// Execute one program: fork its init and stay until every process of it is gone.
     fn execute(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
-        let launched = self.prepare(descriptors).and_then(|(plan, descriptors, cgroup)| {
-            let root = self.templates.root(&plan)?;
-            let forked =
-                process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd)).at(Step::Clone)?;
-            match forked {
-                Side::Child => init::run(&plan, root, &self.directories, descriptors),
-                Side::Parent(child) => Ok(child),
-            }
-        });
-        let child = match launched {
+        let child = match self.launch(descriptors)? {
             Ok(child) => child,
             Err(SetupError { step, errno }) => {
                 return Packet::new(NOT_LAUNCHED, [step.number().into(), errno as i32]).send(&self.daemon);
@@ -118,6 +113,27 @@ impl Supervision {
         self.network.renew()
     }
 
+    /// Fork an init. An error of the outer kind leaves this process where nothing more can be done.
+    fn launch(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<Result<process::Child, SetupError>> {
+        let (plan, descriptors, cgroup) = match self.prepare(descriptors) {
+            Ok(prepared) => prepared,
+            Err(error) => return Ok(Err(error)),
+        };
+        if let Err(error) = self.templates.enter(&plan) {
+            return Ok(Err(error));
+        }
+        let forked = process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd));
+        if let Ok(Side::Child) = forked {
+            init::run(&plan, descriptors);
+        }
+        self.templates.leave()?;
+        Ok(match forked.at(Step::Clone) {
+            Ok(Side::Parent(child)) => Ok(child),
+            Ok(Side::Child) => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
+            Err(error) => Err(error),
+        })
+    }
+
     fn prepare(
         &mut self,
         descriptors: Vec<OwnedFd>,
@@ -125,17 +141,19 @@ impl Supervision {
         let mut descriptors = descriptors.into_iter();
         let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
         let text = fs::File::from(next()?);
-        let for_init = InitDescriptors {
+        let mut for_init = InitDescriptors {
             stdin: next()?,
             stdout: next()?,
             stderr: next()?,
             report: next()?,
             control: next()?,
+            built: None,
         };
         let plan: Plan =
             serde_json::from_reader(io::BufReader::new(text)).map_err(io::Error::other).at(Step::ReadPlan)?;
         if let Build::Writable(disk) = plan.build {
             self.mount_build(&plan, disk).at(Step::MountBuild)?;
+            for_init.built = Some(self.built(NOTHING_SPECIAL).at(Step::MountBuild)?);
         }
         Ok((plan, for_init, descriptors.next()))
     }
@@ -173,54 +191,44 @@ impl Supervision {
             (c"mode", c"0755"),
         ];
         let build = new_file_system(c"tmpfs", &options, attribute::NO_SETUID | attribute::NO_DEVICES)?;
-        attach(build.as_fd(), &path_string(&self.directories.build)?)?;
+        attach(build.as_fd(), &path_string(&self.build)?)?;
         self.build_is_mounted = true;
         Ok(())
     }
 
     fn share_build(&self) -> io::Result<()> {
-        let used = statvfs(&self.directories.build)?;
+        let used = statvfs(&self.build)?;
         let kib = (used.blocks() - used.blocks_free()) * used.fragment_size() / 1024;
         let mut packet = Packet::new(BUILD, [i32::try_from(kib).unwrap_or(i32::MAX), 0]);
-        packet.descriptors.push(root::share_build(&self.directories)?);
+        // A compiler may have left links there; nobody follows them.
+        packet.descriptors.push(self.built(READ_ONLY | attribute::NO_SYMLINKS)?);
         packet.send(&self.daemon)
+    }
+
+    /// What a compiler wrote or will write, for a sandbox.
+    fn built(&self, attributes: u64) -> io::Result<OwnedFd> {
+        let copy = copy_of(&path_string(&self.build)?)?;
+        restrict(copy.as_fd(), attributes)?;
+        Ok(copy)
     }
 
     /// Let go of what a compiler wrote. Its memory is free once the sandboxes that see it are gone.
     fn drop_build(&mut self) -> io::Result<()> {
         if self.build_is_mounted {
-            umount2(&self.directories.build, MntFlags::MNT_DETACH)?;
+            umount2(&self.build, MntFlags::MNT_DETACH)?;
             self.build_is_mounted = false;
         }
         Ok(())
     }
 }
 
-/// A mount namespace of our own, and in it a file system that only we see, for building sandboxes in.
-fn private_directories(directory: &Path) -> io::Result<Directories> {
+/// Be in a mount namespace of our own, and in it have a file system at `directory` that only we see.
+fn hide_in(directory: &Path) -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNS)?;
     // systemd shares all mounts by default; without this ours would show up on the host.
     mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
-    let options = [(c"size", c"64k"), (c"nr_inodes", c"32"), (c"mode", c"0700")];
+    let options = [(c"size", c"64k"), (c"nr_inodes", c"16"), (c"mode", c"0700")];
     let attributes = attribute::NO_SETUID | attribute::NO_DEVICES | attribute::NO_EXEC;
     let private = new_file_system(c"tmpfs", &options, attributes)?;
-    attach(private.as_fd(), &path_string(directory)?)?;
-    let directories = Directories {
-        templates: directory.join("templates"),
-        scratch: directory.join("scratch"),
-        build: directory.join("build"),
-        empty: directory.join("empty"),
-        nothing: directory.join("nothing"),
-    };
-    for new in [&directories.templates, &directories.scratch, &directories.build, &directories.empty] {
-        fs::create_dir(new)?;
-    }
-    fs::File::create(&directories.nothing)?;
-    for cover in [&directories.empty, &directories.nothing] {
-        let path = path_string(cover)?;
-        let copy = copy_of(&path)?;
-        restrict(copy.as_fd(), READ_ONLY | attribute::NO_EXEC)?;
-        attach(copy.as_fd(), &path)?;
-    }
-    Ok(directories)
+    attach(private.as_fd(), &path_string(directory)?)
 }

@@ -1,24 +1,29 @@
 //! Templates: the part of a root file system that is the same for all sandboxes that see the same of the host.
 //!
-//! A supervisor makes one when the first such sandbox is wanted. The next find it mounted: each init has its own copy of
-//! the supervisor's mounts anyway. Nothing of a template can be written, neither by the program nor by init.
+//! A template is a mount namespace of its own, in which there is nothing of the host but what is shown. A supervisor makes
+//! one when the first such sandbox is wanted, and goes there to fork the init of each: init gets a copy of its mounts, and
+//! of no others. Nothing of a template can be written, neither by the program nor by init.
 
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
 use nix::mount::{MntFlags, umount2};
+use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::stat::Mode;
+use nix::unistd::{chdir, pivot_root};
 
 use crate::error::{At, SetupError, Step};
 use crate::plan::{Bind, Build, HOME, Plan};
-use crate::root::{BUILD, NOTHING_SPECIAL, READ_ONLY};
+use crate::root::{BUILD, EMPTY, NOTHING, NOTHING_SPECIAL, READ_ONLY};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict, restrict_path};
 
-/// So many are kept for a slot. Each one's mounts, about ten, are copied for each sandbox of whatever kind: a microsecond
-/// or two each.
-const MOST: usize = 4;
+/// So many are kept for a slot; each is some tens of kilobytes of the kernel's.
+const MOST: usize = 8;
 
 /// Directories that every root has, beside the mount points of the plan.
 const DIRECTORIES: [&str; 11] =
@@ -39,14 +44,17 @@ pub(crate) const WHO: [&str; 2] = ["passwd", "group"];
 
 /// Those of one supervisor, the last one used first.
 pub(crate) struct Templates {
-    /// Where they are mounted.
-    directory: PathBuf,
+    /// Where they are built: an empty directory in a file system that only the supervisor sees.
+    workshop: PathBuf,
+    /// The supervisor's own namespace, with all of the host.
+    host: OwnedFd,
+    /// The `/proc` in there.
+    processes: OwnedFd,
     kept: Vec<Template>,
-    count: u64,
 }
 
 struct Template {
-    root: PathBuf,
+    namespace: OwnedFd,
     likeness: Likeness,
 }
 
@@ -66,39 +74,57 @@ struct Identity {
 }
 
 impl Templates {
-    pub(crate) const fn new(directory: PathBuf) -> Self {
-        Self { directory, kept: Vec::new(), count: 0 }
+    /// None yet.
+    pub(crate) fn new(workshop: PathBuf) -> io::Result<Self> {
+        let processes = open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let host = own_namespace(processes.as_fd())?;
+        Ok(Self { workshop, host, processes, kept: Vec::new() })
     }
 
-    /// The root for a plan: a directory.
-    pub(crate) fn root(&mut self, plan: &Plan) -> Result<&Path, SetupError> {
+    /// Go where the root for a plan is the root of all.
+    pub(crate) fn enter(&mut self, plan: &Plan) -> Result<(), SetupError> {
         let likeness = Likeness::of(plan).at(Step::MountHost)?;
-        let known = self.kept.iter().position(|template| template.likeness == likeness);
-        let template = match known {
+        let template = match self.kept.iter().position(|template| template.likeness == likeness) {
             Some(place) => self.kept.remove(place),
-            None => self.make(plan, likeness)?,
+            None => Template { namespace: self.make(plan)?, likeness },
         };
+        let entered = setns(&template.namespace, CloneFlags::CLONE_NEWNS).at(Step::Pivot);
         self.kept.insert(0, template);
-        while self.kept.len() > MOST
-            && let Some(oldest) = self.kept.pop()
-        {
-            remove(&oldest.root).at(Step::MountRoot)?;
-        }
-        Ok(&self.kept[0].root)
+        self.kept.truncate(MOST);
+        entered
     }
 
-    fn make(&mut self, plan: &Plan, likeness: Likeness) -> Result<Template, SetupError> {
-        let root = self.directory.join(self.count.to_string());
-        self.count += 1;
-        fs::create_dir(&root).at(Step::MountRoot)?;
-        match build(plan, &root) {
-            Ok(()) => Ok(Template { root, likeness }),
-            Err(error) => {
-                remove(&root).at(Step::MountRoot)?;
-                Err(error)
-            }
+    /// Go back. Who cannot has nothing more to do here.
+    pub(crate) fn leave(&self) -> io::Result<()> {
+        Ok(setns(&self.host, CloneFlags::CLONE_NEWNS)?)
+    }
+
+    /// Build one, and make a namespace of nothing else.
+    fn make(&self, plan: &Plan) -> Result<OwnedFd, SetupError> {
+        let made = build(plan, &self.workshop).and_then(|()| self.separate().at(Step::Pivot));
+        self.leave().at(Step::Pivot)?;
+        match umount2(&self.workshop, MntFlags::MNT_DETACH) {
+            // It was not mounted yet.
+            Ok(()) | Err(Errno::EINVAL) => made,
+            Err(error) => Err(error).at(Step::Pivot),
         }
     }
+
+    /// Go to a new namespace, make what was built the root there, and let go of the host's. After this, names lead nowhere
+    /// else: unlike with chroot(2) no mount of the host is left.
+    fn separate(&self) -> io::Result<OwnedFd> {
+        unshare(CloneFlags::CLONE_NEWNS)?;
+        chdir(&self.workshop)?;
+        // The idiom of pivot_root(2): the old root ends up on top of the new one and is taken off from there.
+        pivot_root(".", ".")?;
+        umount2(".", MntFlags::MNT_DETACH)?;
+        own_namespace(self.processes.as_fd())
+    }
+}
+
+/// The mount namespace that this process is in, by `/proc`.
+fn own_namespace(processes: BorrowedFd) -> io::Result<OwnedFd> {
+    Ok(openat(processes, "self/ns/mnt", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)
 }
 
 impl Likeness {
@@ -119,15 +145,6 @@ impl Identity {
     }
 }
 
-/// Whatever of it is there.
-fn remove(root: &Path) -> io::Result<()> {
-    match umount2(root, MntFlags::MNT_DETACH) {
-        // It was not mounted yet.
-        Ok(()) | Err(nix::errno::Errno::EINVAL) => fs::remove_dir(root),
-        Err(error) => Err(error.into()),
-    }
-}
-
 fn build(plan: &Plan, root: &Path) -> Result<(), SetupError> {
     mount_root(root).at(Step::MountRoot)?;
     for bind in &plan.binds {
@@ -141,6 +158,7 @@ fn build(plan: &Plan, root: &Path) -> Result<(), SetupError> {
     if plan.build != Build::None {
         make_build(root).at(Step::MountBuild)?;
     }
+    make_covers(root).at(Step::MountProc)?;
     write_etc(root).at(Step::WriteEtc)?;
     // The user's home is the work directory. Its name is the same in every run, for it shows in what programs write.
     symlink("/box", inside(root, Path::new(HOME))).at(Step::MountRoot)?;
@@ -194,6 +212,12 @@ fn show_device(name: &str, root: &Path) -> io::Result<()> {
 fn make_build(root: &Path) -> io::Result<()> {
     fs::create_dir(root.join(BUILD))?;
     symlink(BUILD, root.join("build"))
+}
+
+/// What others are hidden behind.
+fn make_covers(root: &Path) -> io::Result<()> {
+    make_mount_point(&root.join(EMPTY), true)?;
+    make_mount_point(&root.join(NOTHING), false)
 }
 
 fn write_etc(root: &Path) -> io::Result<()> {

@@ -20,6 +20,22 @@ pub(crate) fn received(message: &RecvMsg<()>) -> io::Result<Vec<OwnedFd>> {
     Ok(descriptors)
 }
 
+/// Close every descriptor but 0, 1, 2 and `kept`, whoever of this process thinks to have it.
+pub(crate) fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
+    let mut kept: Vec<_> = kept.iter().filter_map(|&number| libc::c_uint::try_from(number).ok()).collect();
+    kept.sort_unstable();
+    let mut first = 3;
+    for last in kept.into_iter().map(|number| number - 1).chain([libc::c_uint::MAX]) {
+        if first <= last {
+            // SAFETY: takes integers only. Who had one of these does not use it any more: a process that was just forked,
+            // and does not come back to where it was.
+            checked(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
+        }
+        first = last.saturating_add(2);
+    }
+    Ok(())
+}
+
 /// Close everything from `first` up when the next program starts.
 pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
     let first = libc::c_uint::try_from(first).map_err(io::Error::other)?;
