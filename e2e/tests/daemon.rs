@@ -428,10 +428,10 @@ async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
 }
 
 #[tokio::test]
-async fn as_many_users_as_slots_are_enough() {
-    let settings = Settings { slots: 2, uids: 2, ..Settings::default() };
+async fn two_users_for_each_slot_are_enough() {
+    let settings = Settings { slots: 2, uids: 4, ..Settings::default() };
     let daemons = start(settings).await;
-    assert_eq!(daemons.status().await.free_uids, 2);
+    assert_eq!(daemons.status().await.free_uids, 4);
     let mut seen = BTreeSet::new();
     for round in 0..25 {
         let code = match round % 5 {
@@ -446,8 +446,8 @@ async fn as_many_users_as_slots_are_enough() {
             seen.insert(uid.unwrap_or_else(|| unreachable!("round {round}: {answer}")));
         }
     }
-    assert_eq!(seen, daemons.uids.clone().collect());
-    assert!(eventually(async || daemons.status().await.free_uids == 2).await);
+    assert!(seen.is_subset(&daemons.uids.clone().collect()), "{seen:?}");
+    assert!(eventually(async || daemons.status().await.free_uids == 4).await);
     assert_eq!(daemons.status().await.withheld_uids, 0);
 }
 

@@ -241,9 +241,10 @@ impl Config {
         if self.slots == 0 { cores() } else { self.slots }
     }
 
-    /// Users at one time: an execution has one for its stage, and each prepared sandbox one.
+    /// Users at one time: an execution has one for its stage, one that is being cleared away too, and each prepared
+    /// sandbox.
     fn most_users(&self) -> u64 {
-        u64::from(self.slots()) + u64::from(self.pool.most())
+        2 * u64::from(self.slots()) + u64::from(self.pool.most())
     }
 
     /// Thousandths of a core that one execution may use.

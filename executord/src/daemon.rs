@@ -226,7 +226,8 @@ async fn keep(daemon: Arc<Daemon>) {
             .inspect_err(|error| warn!(%error, "no slot can be made to prepare a sandbox in"))
             .ok()
     };
-    daemon.stock.keep(make).await;
+    let is_busy = || daemon.queue.counts().1 > 0;
+    daemon.stock.keep(make, is_busy).await;
 }
 
 async fn accept(

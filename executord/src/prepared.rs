@@ -151,7 +151,7 @@ impl Prepared {
 
     /// What comes now is a program's: its limits hold, and it has its share of the processors.
     pub(crate) fn claim(&mut self, limits: &GroupLimits) -> Result<(), Failure> {
-        if self.share == Share::Idle {
+        if self.share == Share::Less {
             self.share = Share::Full;
             let (slot, _) = self.place.as_mut().ok_or_else(missing)?;
             slot.start(&mut self.group, limits)?;

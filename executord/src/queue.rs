@@ -21,6 +21,8 @@ pub(crate) struct Queue {
 struct State {
     /// How many more may run.
     idle: usize,
+    /// How many have let the next one begin while they are cleared away.
+    clearing: usize,
     /// Lines with somebody in them; the first has the next turn.
     lines: VecDeque<Line>,
     next_number: u64,
@@ -62,6 +64,7 @@ pub(crate) struct Lease {
     queue: Arc<Queue>,
     /// Whether it counts; one that nobody took did not.
     counts: bool,
+    is_clearing: bool,
 }
 
 /// There is no place; try again after this time.
@@ -84,7 +87,14 @@ pub(crate) enum Turn {
 impl Queue {
     /// A queue before `slots` executions at one time, in which `capacity` may wait.
     pub(crate) fn new(slots: usize, capacity: usize) -> Arc<Self> {
-        let state = State { idle: slots, lines: VecDeque::new(), next_number: 0, running: 0, closed: false };
+        let state = State {
+            idle: slots,
+            clearing: 0,
+            lines: VecDeque::new(),
+            next_number: 0,
+            running: 0,
+            closed: false,
+        };
         Arc::new(Self { state: Mutex::new(state), capacity, slots })
     }
 
@@ -129,7 +139,7 @@ impl Queue {
         state.lines.clear();
     }
 
-    /// How many run and how many wait.
+    /// How many run, or are not cleared away yet, and how many wait.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
         (state.running, state.waiting())
@@ -142,7 +152,7 @@ impl Queue {
             && let Some(waiting) = state.next()
         {
             // Who left in this moment is no longer there to take it.
-            match waiting.grant.send(Lease { queue: Arc::clone(self), counts: true }) {
+            match waiting.grant.send(Lease { queue: Arc::clone(self), counts: true, is_clearing: false }) {
                 Ok(()) => {
                     state.idle -= 1;
                     state.running += 1;
@@ -243,13 +253,34 @@ impl Drop for Place {
     }
 }
 
+impl Lease {
+    /// Its program is gone, and what is left takes no processor to speak of: the next may begin, unless as many are being
+    /// cleared away already as may run.
+    pub(crate) fn begin_clearing(&mut self) {
+        {
+            let mut state = self.queue.lock();
+            if self.is_clearing || state.clearing == self.queue.slots {
+                return;
+            }
+            self.is_clearing = true;
+            state.clearing += 1;
+            state.idle += 1;
+        }
+        self.queue.serve();
+    }
+}
+
 impl Drop for Lease {
     fn drop(&mut self) {
         if self.counts {
             {
                 let mut state = self.queue.lock();
                 state.running -= 1;
-                state.idle += 1;
+                if self.is_clearing {
+                    state.clearing -= 1;
+                } else {
+                    state.idle += 1;
+                }
             }
             self.queue.serve();
         }
@@ -355,6 +386,25 @@ mod tests {
         assert!(matches!(next.turn().await, Turn::Granted(_)));
         drop(next);
         assert_eq!(queue.counts(), (0, 0));
+    }
+
+    #[test]
+    fn as_many_may_be_cleared_away_as_may_run() {
+        let queue = Queue::new(1, 3);
+        let mut first = granted(queue.enter(key("a")));
+        first.begin_clearing();
+        first.begin_clearing();
+        let mut second = granted(queue.enter(key("a")));
+        let mut third = queue.enter(key("a")).unwrap();
+        second.begin_clearing();
+        assert_eq!((queue.counts(), position(&mut third)), ((2, 1), Some(0)));
+        drop(first);
+        second.begin_clearing();
+        let third = granted(Ok(third));
+        drop((second, third));
+        assert_eq!(queue.counts(), (0, 0));
+        let _fourth = granted(queue.enter(key("a")));
+        assert_eq!(position(&mut queue.enter(key("a")).unwrap()), Some(0));
     }
 
     #[tokio::test]

@@ -352,7 +352,7 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
 }
 
 /// Execute, write the audit line, answer with the last event, clear away what is left, and let the next run.
-async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, lease: Lease, connections: Connections) {
+async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut lease: Lease, connections: Connections) {
     let language = job.toolchain.name.clone();
     let last = connections.events.clone();
     let Ended { id, uids, result, rest } = daemon.executor.execute(&job, connections).await;
@@ -385,6 +385,7 @@ async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, lease: Lease, con
             Event::Failed { id, message: FAILED.to_owned() }
         }
     };
+    lease.begin_clearing();
     let clearing = async {
         if let Err(failure) = daemon.executor.clear(rest).await {
             error!(id = name, uid, language, %failure, "there is no proof that nothing is left of an execution");

@@ -1,8 +1,8 @@
 //! The slots of this host: those that are empty, and those in which a sandbox is prepared for a language.
 //!
 //! Who executes takes one: with a sandbox that waits for just such a program if there is one, else an empty slot, in
-//! which the same is done in a row. A keeper prepares new ones with what the programs leave of the processors, as many
-//! of each kind as were asked for lately.
+//! which the same is done in a row. A keeper prepares new ones with a small share of the processors, and not while programs
+//! wait for their turn: as many of each kind as were asked for lately.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -294,8 +294,9 @@ impl Stock {
         Prepared::begin(slot, identity, plan, &self.planner.group_limits(stage.limits), share)
     }
 
-    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot.
-    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made)
+    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot. While `is_busy`, there are
+    /// programs for all processors, and nothing is prepared: it takes more of them than it saves, and gets them only late.
+    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made, is_busy: impl Fn() -> bool)
     where
         Made: Future<Output = Option<Slot>>,
     {
@@ -307,7 +308,8 @@ impl Stock {
                     Err(failure) => debug!(%failure, "end what was prepared"),
                 }
             }
-            let Some((key, toolchain)) = self.next_wanted() else {
+            let next = if is_busy() { None } else { self.next_wanted() };
+            let Some((key, toolchain)) = next else {
                 if timeout(LOOK, self.wanted.notified()).await.is_ok() {
                     sleep(LET_BEGIN).await;
                 }
@@ -333,7 +335,7 @@ impl Stock {
         kind: StageKind,
     ) -> Result<(Prepared, u64), Failure> {
         let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSlot)?;
-        let mut prepared = self.begin(slot, &stage, Ahead::Yes, Share::Idle)?;
+        let mut prepared = self.begin(slot, &stage, Ahead::Yes, Share::Less)?;
         prepared.ready(PREPARED_WITHIN).await?;
         let memory = prepared.group.memory().unwrap_or(GUESSED_MEMORY);
         Ok((prepared, memory))
@@ -371,17 +373,35 @@ impl Stock {
         if count >= self.settings.most() as usize || (self.has_all(&state) && state.empty.is_empty()) {
             return None;
         }
-        let missing = |((_, kind), shelf): &(&Key, &Shelf)| {
-            shelf.wanted(*kind, &self.settings, now).saturating_sub(shelf.fresh())
-        };
-        let (key, shelf) = state
+        let targets = self.targets(&state, now);
+        let (missing, key, shelf) = state
             .shelves
             .iter()
-            .filter(|(_, shelf)| shelf.retry_at.is_none_or(|at| at <= now))
-            .filter(|(_, shelf)| memory + shelf.memory <= self.memory)
-            .filter(|entry| missing(entry) > 0)
-            .max_by_key(missing)?;
-        Some((key.clone(), Arc::clone(&shelf.toolchain)))
+            .zip(targets)
+            .filter(|((_, shelf), _)| shelf.retry_at.is_none_or(|at| at <= now))
+            .filter(|((_, shelf), _)| memory + shelf.memory <= self.memory)
+            .map(|((key, shelf), target)| (target.saturating_sub(shelf.fresh()), key, shelf))
+            .max_by_key(|(missing, ..)| *missing)?;
+        (missing > 0).then(|| (key.clone(), Arc::clone(&shelf.toolchain)))
+    }
+
+    /// How many of each there should be, in the order of the shelves: as many as are wanted, and where that is more than
+    /// there is room for, less of those of which there would be most.
+    fn targets(&self, state: &State, now: Instant) -> Vec<usize> {
+        let shelves: Vec<_> = state.shelves.iter().collect();
+        let mut targets: Vec<_> =
+            shelves.iter().map(|((_, kind), shelf)| shelf.wanted(*kind, &self.settings, now)).collect();
+        loop {
+            let memory: u64 =
+                targets.iter().zip(&shelves).map(|(&target, (_, shelf))| target as u64 * shelf.memory).sum();
+            let fits =
+                targets.iter().sum::<usize>() <= self.settings.most() as usize && memory <= self.memory;
+            let most = targets.iter_mut().zip(&shelves).filter(|(target, _)| **target > 0);
+            match most.max_by_key(|(target, (_, shelf))| (**target, shelf.memory)) {
+                Some((target, _)) if !fits => *target -= 1,
+                _ => return targets,
+            }
+        }
     }
 
     /// What is more than is wanted, or waits for too long. What is only to be replaced stays until it is, if there is
@@ -391,13 +411,13 @@ impl Stock {
         let is_full = state.shelves.values().map(|shelf| shelf.ready.len()).sum::<usize>()
             >= self.settings.most() as usize;
         let longest = if is_full { FRESH } else { FRESH + REPLACED_WITHIN };
+        let targets = self.targets(&state, now);
         let mut unwanted = Vec::new();
-        for ((_, kind), shelf) in &mut state.shelves {
-            let wanted = shelf.wanted(*kind, &self.settings, now);
+        for (shelf, target) in state.shelves.values_mut().zip(targets) {
             // The youngest are at the front.
             let ready = std::mem::take(&mut shelf.ready);
             for prepared in ready {
-                let is_wanted = prepared.age() < longest && shelf.ready.len() < wanted;
+                let is_wanted = prepared.age() < longest && shelf.ready.len() < target;
                 let shelf_or_not = if is_wanted { &mut shelf.ready } else { &mut unwanted };
                 shelf_or_not.push(prepared);
             }

@@ -286,10 +286,11 @@ async fn no_free_user(dice: &mut Dice) -> Outcome {
     if !Squatter::is_possible() {
         return Ok(Squatter::NOT_RUN.to_owned());
     }
-    // One more than there are slots, and each comes to be withheld: something that is not ours sits in its group.
-    let host = Host::start(Settings { uids: SLOTS + 1, ..Settings::default() }).await?;
+    // As few as there may be, and each comes to be withheld: something that is not ours sits in its group.
+    let uids = 2 * SLOTS;
+    let host = Host::start(Settings { uids, ..Settings::default() }).await?;
     let mut squatters = Vec::new();
-    for _ in 0..=SLOTS {
+    for _ in 0..uids {
         let (execution, supervisor) = host.begin_long(500).await?;
         let squatter = Squatter::begin().map_err(words)?;
         squatter.enter_group_of(supervisor).map_err(words)?;
@@ -297,7 +298,7 @@ async fn no_free_user(dice: &mut Dice) -> Outcome {
         squatters.push(squatter);
         ended_well(execution.await)?;
     }
-    let withheld = async || host.daemons.status().await.withheld_uids == SLOTS + 1;
+    let withheld = async || host.daemons.status().await.withheld_uids == uids;
     until("users are not withheld", withheld).await?;
     let code = host.refused(dice, "python").await?;
     host.says("no free user id").await?;

@@ -16,8 +16,8 @@ use super::{GroupLimits, Readings, Share};
 const OUR_PROCESSES: u32 = 2;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
-/// What cpu.shares can be: the kernel's default, and the least.
-const SHARES: (u32, u32) = (1024, 2);
+/// What cpu.shares can be: the kernel's default, and an eighth of that; see [`Share::Less`].
+const SHARES: (u32, u32) = (1024, 128);
 /// Bytes that wait in the sockets of a run. Version 1 counts them apart from its memory, and only where a limit
 /// is set: without one a program talking to itself over TCP holds gigabytes that nobody is charged for, and
 /// `net.ipv4.tcp_mem`, which all of the host shares, runs out.

@@ -16,8 +16,8 @@ const LEAF: &str = "daemon";
 const CONTROLLERS: &str = "+memory +pids +cpu";
 /// Our process in a run's group: init.
 const OUR_PROCESSES: u32 = 1;
-/// What cpu.weight can be: the kernel's default, and the least.
-const WEIGHTS: (u32, u32) = (100, 1);
+/// What cpu.weight can be: the kernel's default, and an eighth of that; see [`Share::Less`].
+const WEIGHTS: (u32, u32) = (100, 12);
 /// The period of cpu.max, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 
