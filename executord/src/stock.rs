@@ -385,23 +385,11 @@ impl Stock {
         (missing > 0).then(|| (key.clone(), Arc::clone(&shelf.toolchain)))
     }
 
-    /// How many of each there should be, in the order of the shelves: as many as are wanted, and where that is more than
-    /// there is room for, less of those of which there would be most.
+    /// How many of each there should be, in the order of the shelves.
     fn targets(&self, state: &State, now: Instant) -> Vec<usize> {
-        let shelves: Vec<_> = state.shelves.iter().collect();
-        let mut targets: Vec<_> =
-            shelves.iter().map(|((_, kind), shelf)| shelf.wanted(*kind, &self.settings, now)).collect();
-        loop {
-            let memory: u64 =
-                targets.iter().zip(&shelves).map(|(&target, (_, shelf))| target as u64 * shelf.memory).sum();
-            let fits =
-                targets.iter().sum::<usize>() <= self.settings.most() as usize && memory <= self.memory;
-            let most = targets.iter_mut().zip(&shelves).filter(|(target, _)| **target > 0);
-            match most.max_by_key(|(target, (_, shelf))| (**target, shelf.memory)) {
-                Some((target, _)) if !fits => *target -= 1,
-                _ => return targets,
-            }
-        }
+        let wanted =
+            |((_, kind), shelf): (&Key, &Shelf)| (shelf.wanted(*kind, &self.settings, now), shelf.memory);
+        share_out(state.shelves.iter().map(wanted).collect(), self.settings.most() as usize, self.memory)
     }
 
     /// What is more than is wanted, or waits for too long. What is only to be replaced stays until it is, if there is
@@ -444,5 +432,39 @@ impl Stock {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// So many of each kind as are wanted, which hold so much memory each; where that is more than there is room for, less of
+/// those of which there would be most.
+fn share_out(mut wanted: Vec<(usize, u64)>, most: usize, memory: u64) -> Vec<usize> {
+    loop {
+        let (count, held) = wanted
+            .iter()
+            .fold((0, 0), |(count, held), &(number, each)| (count + number, held + number as u64 * each));
+        match wanted.iter_mut().max() {
+            Some((number, _)) if *number > 0 && (count > most || held > memory) => *number -= 1,
+            _ => return wanted.into_iter().map(|(number, _)| number).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::share_out;
+
+    #[test]
+    fn who_is_asked_for_most_leaves_room_for_the_others() {
+        for (wanted, most, memory, expected) in [
+            (vec![(4, 8), (1, 40), (0, 1)], 8, 300, vec![4, 1, 0]),
+            (vec![(4, 8), (1, 40), (1, 60), (4, 1)], 8, 300, vec![3, 1, 1, 3]),
+            (vec![(1, 1), (1, 1), (1, 1)], 2, 300, vec![1, 1, 0]),
+            (vec![(4, 50), (1, 140), (1, 60)], 8, 300, vec![2, 1, 1]),
+            (vec![(1, 50), (1, 340)], 8, 300, vec![1, 0]),
+            (vec![(4, 1)], 0, 300, vec![0]),
+            (vec![], 8, 300, vec![]),
+        ] {
+            assert_eq!(share_out(wanted.clone(), most, memory), expected, "{wanted:?}");
+        }
     }
 }
