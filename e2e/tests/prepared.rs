@@ -121,6 +121,8 @@ async fn what_waits_and_is_killed_costs_no_execution() {
 #[tokio::test]
 async fn more_programs_than_are_prepared_are_served_all_the_same() {
     let daemons = start(Some(3)).await;
+    // There is room for few; what was asked for is among them.
+    daemons.execute(&python("")).await;
     wait_until_ready(&daemons, "python").await;
     let asked = (0..20).map(|number| {
         let daemons = &daemons;
@@ -131,7 +133,7 @@ async fn more_programs_than_are_prepared_are_served_all_the_same() {
     });
     futures_util::future::join_all(asked).await;
     let count = count(&daemons, "python").await;
-    assert_eq!(count.hits + count.misses, 20);
+    assert_eq!(count.hits + count.misses, 21);
     let bounded = || async {
         let prepared = daemons.status().await.prepared;
         prepared.iter().map(|count| count.ready).sum::<u32>() <= 3

@@ -387,8 +387,11 @@ impl Stock {
 
     /// How many of each there should be, in the order of the shelves.
     fn targets(&self, state: &State, now: Instant) -> Vec<usize> {
-        let wanted =
-            |((_, kind), shelf): (&Key, &Shelf)| (shelf.wanted(*kind, &self.settings, now), shelf.memory);
+        let wanted = |((_, kind), shelf): (&Key, &Shelf)| Wanted {
+            number: shelf.wanted(*kind, &self.settings, now),
+            is_reserve: shelf.demand.wanted(now, 1) == 0,
+            memory: shelf.memory,
+        };
         share_out(state.shelves.iter().map(wanted).collect(), self.settings.most() as usize, self.memory)
     }
 
@@ -435,33 +438,48 @@ impl Stock {
     }
 }
 
-/// So many of each kind as are wanted, which hold so much memory each; where that is more than there is room for, less of
-/// those of which there would be most.
-fn share_out(mut wanted: Vec<(usize, u64)>, most: usize, memory: u64) -> Vec<usize> {
+/// How many are wanted of a kind. The larger of two is the one that is done without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wanted {
+    number: usize,
+    /// Nobody has asked for it lately.
+    is_reserve: bool,
+    /// What each of them holds, in bytes.
+    memory: u64,
+}
+
+/// As many of each kind as are wanted; where that is more than there is room for, less of those of which there would be
+/// most, or which nobody asks for, or which hold most.
+fn share_out(mut wanted: Vec<Wanted>, most: usize, memory: u64) -> Vec<usize> {
+    for too_large in wanted.iter_mut().filter(|kind| kind.memory > memory) {
+        too_large.number = 0;
+    }
     loop {
-        let (count, held) = wanted
-            .iter()
-            .fold((0, 0), |(count, held), &(number, each)| (count + number, held + number as u64 * each));
+        let count: usize = wanted.iter().map(|kind| kind.number).sum();
+        let held: u64 = wanted.iter().map(|kind| kind.number as u64 * kind.memory).sum();
         match wanted.iter_mut().max() {
-            Some((number, _)) if *number > 0 && (count > most || held > memory) => *number -= 1,
-            _ => return wanted.into_iter().map(|(number, _)| number).collect(),
+            Some(kind) if kind.number > 0 && (count > most || held > memory) => kind.number -= 1,
+            _ => return wanted.iter().map(|kind| kind.number).collect(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::share_out;
+    use super::{Wanted, share_out};
 
     #[test]
     fn who_is_asked_for_most_leaves_room_for_the_others() {
+        let asked = |number, memory| Wanted { number, is_reserve: false, memory };
+        let reserve = |memory| Wanted { number: 1, is_reserve: true, memory };
         for (wanted, most, memory, expected) in [
-            (vec![(4, 8), (1, 40), (0, 1)], 8, 300, vec![4, 1, 0]),
-            (vec![(4, 8), (1, 40), (1, 60), (4, 1)], 8, 300, vec![3, 1, 1, 3]),
-            (vec![(1, 1), (1, 1), (1, 1)], 2, 300, vec![1, 1, 0]),
-            (vec![(4, 50), (1, 140), (1, 60)], 8, 300, vec![2, 1, 1]),
-            (vec![(1, 50), (1, 340)], 8, 300, vec![1, 0]),
-            (vec![(4, 1)], 0, 300, vec![0]),
+            (vec![asked(4, 8), reserve(40), asked(0, 1)], 8, 300, vec![4, 1, 0]),
+            (vec![asked(4, 8), reserve(40), asked(1, 60), asked(4, 1)], 8, 300, vec![3, 1, 1, 3]),
+            (vec![asked(1, 9), reserve(1), reserve(2)], 2, 300, vec![1, 1, 0]),
+            (vec![asked(4, 50), reserve(140), reserve(60)], 8, 300, vec![2, 1, 1]),
+            (vec![reserve(50), reserve(340)], 8, 300, vec![1, 0]),
+            (vec![asked(1, 340), reserve(50)], 8, 300, vec![0, 1]),
+            (vec![asked(4, 1)], 0, 300, vec![0]),
             (vec![], 8, 300, vec![]),
         ] {
             assert_eq!(share_out(wanted.clone(), most, memory), expected, "{wanted:?}");

@@ -111,9 +111,10 @@ pub struct Slot {
     share: Share,
 }
 
-/// What is asked for each run.
+/// What is asked, or written, for each run.
 #[derive(Debug)]
 struct Counters {
+    shares: Option<Kept>,
     memory: Kept,
     /// The most of it; written to begin anew.
     peak: Kept,
@@ -126,16 +127,16 @@ struct Counters {
 impl Counters {
     fn open(groups: &Hierarchies<PathBuf>) -> io::Result<Self> {
         let memory = |file, writable| Kept::open(&groups.memory, file, writable);
+        let optional = |group: &Option<PathBuf>, file, writable| {
+            group.as_ref().map(|directory| Kept::open(directory, file, writable)).transpose()
+        };
         Ok(Self {
+            shares: optional(&groups.cpu, "cpu.shares", true)?,
             memory: memory("memory.usage_in_bytes", false)?,
             peak: memory("memory.max_usage_in_bytes", true)?,
             memory_stat: memory("memory.stat", false)?,
             out_of_memory: memory("memory.oom_control", false)?,
-            cpu_time: groups
-                .cpuacct
-                .as_ref()
-                .map(|directory| Kept::open(directory, "cpuacct.usage", false))
-                .transpose()?,
+            cpu_time: optional(&groups.cpuacct, "cpuacct.usage", false)?,
             processes: Kept::open(&groups.pids, "cgroup.procs", false)?,
         })
     }
@@ -182,9 +183,8 @@ impl Slot {
     }
 
     fn give(&mut self, share: Share) -> io::Result<()> {
-        if let Some(cpu) = self.groups.cpu.as_ref().filter(|_| self.share != share) {
-            let shares = if share == Share::Full { SHARES.0 } else { SHARES.1 };
-            write(cpu, "cpu.shares", shares)?;
+        if let Some(shares) = self.counters.shares.as_ref().filter(|_| self.share != share) {
+            shares.write(if share == Share::Full { SHARES.0 } else { SHARES.1 })?;
             self.share = share;
         }
         Ok(())
