@@ -45,17 +45,17 @@ struct Arguments {
     out: PathBuf,
 }
 
-/// A part of the benchmark.
+/// A part of the benchmark, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// One execution at a time, in every way.
     Latency,
+    /// The sandbox around a program that does nothing.
+    Sandbox,
     /// Several at a time.
     Throughput,
     /// Many at a time, for minutes.
     Sustained,
-    /// The sandbox around a program that does nothing.
-    Sandbox,
     /// With more prepared, more waiting, longer programs and more output.
     Growth,
 }
@@ -97,13 +97,14 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     for (way, words) in &stand.missing {
         tell(&format!("not measured: {}: {words}", way.name()));
     }
-    let measured = measure(arguments, &runtime, &mut stand)?;
-    let others = busy.others(stand.cpu() + surroundings::own_cpu());
-    tell(&format!("load {}; other processes kept {others:.2} cores busy", surroundings::load()));
-
-    let at_rest = stand.at_rest().into_iter().map(|(way, bytes)| (way.name(), bytes.map(statistics::mib)));
-    let at_rest: Vec<Value> = at_rest.map(|(way, held)| json!({ "way": way, "mib": held })).collect();
-    for held in &at_rest {
+    let run = Run { id: run, host, load_before, busy, arguments };
+    run.measure(&runtime, &mut stand)?;
+    tell(&format!(
+        "load {}; other processes kept {:.2} cores busy",
+        surroundings::load(),
+        run.others(&stand)
+    ));
+    for held in run.at_rest(&stand) {
         tell(&format!("at rest: {held}"));
     }
     for one in stand.prepared() {
@@ -112,76 +113,119 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
             "prepared: {language} {stage}: {ready} wait, {hits} times of use, {misses} times not there"
         ));
     }
-    let missing = stand.missing.iter().map(|(way, words)| json!({ "way": way.name(), "why": words }));
-    let everything = json!({
-        "run": run,
-        "host": host,
-        "load": { "before": load_before, "after": surroundings::load(), "cores_busy_with_others": others },
-        "not_measured": missing.collect::<Vec<_>>(),
-        "prepared": stand.prepared(),
-        "at_rest": at_rest,
-        "latency": measured.latency,
-        "throughput": measured.throughput,
-        "sustained": measured.sustained,
-        "sandbox": measured.sandbox,
-        "growth": measured.growth,
-    });
-    write(&arguments.out, &run, &everything, &measured)?;
+    tell(&format!("written: {}/bench.json, bench.md, bench.svg", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
+/// One run of all that is wanted.
+struct Run<'a> {
+    id: String,
+    host: Value,
+    load_before: String,
+    busy: Busy,
+    arguments: &'a Arguments,
+}
+
+impl Run<'_> {
+    /// Each part is written as soon as it is measured.
+    fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, stand: &mut Stand) -> io::Result<()> {
+        let mut measured = Measured::default();
+        for part in Part::value_variants() {
+            if self.arguments.only.is_empty() || self.arguments.only.contains(part) {
+                measure(*part, self.arguments, runtime, stand, &mut measured)?;
+                self.write(stand, &measured)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn others(&self, stand: &Stand) -> f64 {
+        self.busy.others(stand.cpu() + surroundings::own_cpu())
+    }
+
+    fn at_rest(&self, stand: &Stand) -> Vec<Value> {
+        let held = stand.at_rest().into_iter();
+        held.map(|(way, bytes)| json!({ "way": way.name(), "mib": bytes.map(statistics::mib) })).collect()
+    }
+
+    fn write(&self, stand: &Stand, measured: &Measured) -> io::Result<()> {
+        let missing = stand.missing.iter().map(|(way, words)| json!({ "way": way.name(), "why": words }));
+        let everything = json!({
+            "run": self.id,
+            "host": self.host,
+            "load": {
+                "before": self.load_before,
+                "after": surroundings::load(),
+                "cores_busy_with_others": self.others(stand),
+            },
+            "not_measured": missing.collect::<Vec<_>>(),
+            "prepared": stand.prepared(),
+            "at_rest": self.at_rest(stand),
+            "latency": measured.latency,
+            "throughput": measured.throughput,
+            "sustained": measured.sustained,
+            "sandbox": measured.sandbox,
+            "growth": measured.growth,
+        });
+        write(&self.arguments.out, &self.id, &everything, measured)
+    }
+}
+
+/// One part.
 fn measure(
+    part: Part,
     arguments: &Arguments,
     runtime: &Rc<tokio::runtime::Runtime>,
     stand: &mut Stand,
-) -> io::Result<Measured> {
-    let wanted = |part: Part| arguments.only.is_empty() || arguments.only.contains(&part);
+    measured: &mut Measured,
+) -> io::Result<()> {
     let languages =
         if arguments.languages.is_empty() { Language::value_variants() } else { &arguments.languages };
-    let mut measured = Measured::default();
-    if wanted(Part::Latency) {
-        for program in programs(languages, arguments)? {
-            let ready = stand.prepare(program, 1)?;
-            let rows = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 30))?;
-            tell(&report::rounds(&rows));
-            measured.latency.extend(rows);
-        }
-    }
-    if wanted(Part::Sandbox) {
-        let ready = stand.prepare(stand.nothing_program(), 1)?;
-        measured.sandbox = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 20))?;
-        tell(&report::rounds(&measured.sandbox));
-    }
-    if wanted(Part::Throughput) {
-        let lasts = Duration::from_secs(if arguments.quick { 1 } else { 6 });
-        let most = CLIENTS.iter().copied().max().unwrap_or(1);
-        let mut hellos: Vec<_> = programs(languages, arguments)?;
-        hellos.retain(|program| program.name.starts_with("hello"));
-        hellos.push(stand.nothing_program());
-        for program in hellos {
-            let mut rows = Vec::new();
-            let ready = stand.prepare(program, most)?;
-            for clients in CLIENTS {
-                rows.extend(load::measure(stand, &ready, clients, lasts)?);
+    match part {
+        Part::Latency => {
+            for program in programs(languages, arguments)? {
+                let ready = stand.prepare(program, 1)?;
+                let rows = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 30))?;
+                tell(&report::rounds(&rows));
+                measured.latency.extend(rows);
             }
-            tell(&report::load(&rows));
-            measured.throughput.extend(rows);
+        }
+        Part::Sandbox => {
+            let ready = stand.prepare(stand.nothing_program(), 1)?;
+            measured.sandbox = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 20))?;
+            tell(&report::rounds(&measured.sandbox));
+        }
+        Part::Throughput => {
+            let lasts = Duration::from_secs(if arguments.quick { 1 } else { 6 });
+            let most = CLIENTS.iter().copied().max().unwrap_or(1);
+            let mut hellos: Vec<_> = programs(languages, arguments)?;
+            hellos.retain(|program| program.name.starts_with("hello"));
+            hellos.push(stand.nothing_program());
+            for program in hellos {
+                let mut rows = Vec::new();
+                let ready = stand.prepare(program, most)?;
+                for clients in CLIENTS {
+                    rows.extend(load::measure(stand, &ready, clients, lasts)?);
+                }
+                tell(&report::load(&rows));
+                measured.throughput.extend(rows);
+            }
+        }
+        Part::Sustained => {
+            let lasts = Duration::from_secs(if arguments.quick { 10 } else { 120 });
+            let found = sustained::measure(stand, &measured.throughput, lasts)?;
+            tell(&report::sustained(Some(&found)));
+            measured.sustained = Some(found);
+        }
+        Part::Growth => {
+            let effort = effort(arguments, 10);
+            measured.growth = growth::sizes(stand, effort)?;
+            measured.growth.extend(growth::pools(runtime, stand, effort)?);
+            measured.growth.extend(growth::queues(runtime, stand, effort.at_most.min(10))?);
+            tell(&report::growth(&measured.growth));
         }
     }
-    if wanted(Part::Sustained) {
-        let lasts = Duration::from_secs(if arguments.quick { 10 } else { 120 });
-        let found = sustained::measure(stand, &measured.throughput, lasts)?;
-        tell(&report::sustained(Some(&found)));
-        measured.sustained = Some(found);
-    }
-    if wanted(Part::Growth) {
-        let effort = effort(arguments, 10);
-        measured.growth = growth::sizes(stand, effort)?;
-        measured.growth.extend(growth::pools(runtime, stand, effort)?);
-        measured.growth.extend(growth::queues(runtime, stand, effort.at_most.min(10))?);
-        tell(&report::growth(&measured.growth));
-    }
-    Ok(measured)
+    Ok(())
 }
 
 fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<e2e::bench::programs::Program>> {
@@ -214,9 +258,7 @@ fn write(directory: &Path, run: &str, everything: &Value, measured: &Measured) -
         report::sustained(measured.sustained.as_ref()),
         report::growth(&measured.growth)
     );
-    fs::write(directory.join("bench.md"), text)?;
-    tell(&format!("written: {}/bench.json, bench.md, bench.svg", directory.display()));
-    Ok(())
+    fs::write(directory.join("bench.md"), text)
 }
 
 fn run_id() -> String {
