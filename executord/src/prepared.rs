@@ -195,13 +195,18 @@ impl Prepared {
 
     /// Wait until its init is gone, which has nothing left to do, and help it if it is not within `grace`.
     pub(crate) async fn gone(&self, grace: Duration) -> Result<NamespaceGone, Failure> {
-        let slot = self.slot()?;
-        // Safe to drop before it is ready: nothing is lost.
-        if let Ok(gone) = timeout(grace, slot.gone()).await {
-            return gone;
+        match self.gone_within(grace).await {
+            Err(Failure::NotEmptied) => {
+                self.kill()?;
+                self.gone_within(EMPTY_WITHIN).await
+            }
+            gone => gone,
         }
-        self.kill()?;
-        timeout(EMPTY_WITHIN, slot.gone()).await.map_err(|_| Failure::NotEmptied)?
+    }
+
+    /// Safe to drop before it is ready: nothing is lost.
+    async fn gone_within(&self, within: Duration) -> Result<NamespaceGone, Failure> {
+        timeout(within, self.slot()?.gone()).await.map_err(|_| Failure::NotEmptied)?
     }
 
     /// Wait for the proof that its group is empty, after its init.
@@ -220,12 +225,9 @@ impl Prepared {
 
     /// End it without a program: its slot, as good as new.
     pub(crate) async fn discard(mut self) -> Result<Slot, Failure> {
-        let gone = async {
-            self.launched().await?;
-            self.kill()?;
-            self.slot()?.gone().await
-        };
-        let gone = timeout(DISCARDED_WITHIN, gone).await.map_err(|_| Failure::NotEmptied)??;
+        self.launched().await?;
+        self.kill()?;
+        let gone = self.gone_within(DISCARDED_WITHIN).await?;
         let emptied = self.emptied(&gone).await?;
         self.end(&emptied)
     }

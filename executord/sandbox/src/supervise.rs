@@ -53,6 +53,11 @@ fn complain(words: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// For what nobody is told of but the log.
+fn named(deed: &str) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{deed}: {error}"))
+}
+
 struct Supervision {
     daemon: OwnedFd,
     templates: Templates,
@@ -78,7 +83,7 @@ impl Supervision {
         fs::create_dir(&workshop)?;
         fs::create_dir(&build)?;
         let templates = Templates::new(workshop)?;
-        let network = Network::fresh()?;
+        let network = Network::fresh().map_err(named("make a network"))?;
         Packet::new(READY, [0, 0]).send(&daemon)?;
         Ok(Self { daemon, templates, build, network, build_is_mounted: false })
     }
@@ -110,7 +115,7 @@ impl Supervision {
         let ended = process::reap(child.pid, true)?.ok_or(Errno::ECHILD)?;
         Packet::new(GONE, [ended.status, 0]).send(&self.daemon)?;
         // Nobody waits for that, unless the next one is there already.
-        self.network.renew()
+        self.network.renew().map_err(named("make a network"))
     }
 
     /// Fork an init. An error of the outer kind leaves this process where nothing more can be done.
@@ -126,7 +131,7 @@ impl Supervision {
         if let Ok(Side::Child) = forked {
             init::run(&plan, descriptors);
         }
-        self.templates.leave()?;
+        self.templates.leave().map_err(named("come back from a template"))?;
         Ok(match forked.at(Step::Clone) {
             Ok(Side::Parent(child)) => Ok(child),
             Ok(Side::Child) => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
