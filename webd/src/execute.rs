@@ -78,6 +78,7 @@ async fn answer_whole(
             Event::StageFinished(_) => kept.end(),
             Event::Finished(outcome) => {
                 front.connections.give_back(client);
+                kept.end();
                 let json = with_answer(&outcome, allowed.as_deref(), Some(&kept), |answer| {
                     serde_json::to_vec(answer)
                 });

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use protocol::{StageName, StreamName};
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::budget::{Budget, Share};
 use crate::error::ApiError;
@@ -14,8 +15,8 @@ use crate::utf8::Utf8;
 /// comes after is counted as truncated.
 pub(crate) const MAX_KEPT_OUTPUT: usize = 8 * 1024 * 1024;
 
-/// What one byte of output costs while it is kept: twice in text (its stream, and in order), twice that in the
-/// answer's JSON, and room for escapes. As much again for base64.
+/// What one byte of output costs while it is kept: twice (its stream, and in order) in text or then in JSON, and twice that
+/// in the answer. As much again for base64. Escapes are on top of it.
 const COST: usize = 6;
 
 /// The output of all stages so far.
@@ -29,11 +30,21 @@ pub(crate) struct Kept {
 
 #[derive(Debug, Default)]
 struct StageOutput {
-    texts: StageTexts,
-    stdout: Utf8,
-    stderr: Utf8,
+    stdout: Text,
+    stderr: Text,
+    /// Both, in order.
+    output: String,
     raw: Option<Raw>,
     cut: bool,
+    /// When it is over.
+    texts: Option<StageTexts>,
+}
+
+/// One stream.
+#[derive(Debug, Default)]
+struct Text {
+    utf8: Utf8,
+    text: String,
 }
 
 #[derive(Debug, Default)]
@@ -43,12 +54,13 @@ struct Raw {
     output: Vec<u8>,
 }
 
-/// One stage's output as text, and as base64 if that was asked for.
-#[derive(Clone, Debug, Default, Serialize)]
+/// One stage's output as text, and as base64 if that was asked for. The texts are JSON already: an answer has each of them
+/// twice, and to escape much of it takes longer than to copy it.
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct StageTexts {
-    output: String,
-    stdout: String,
-    stderr: String,
+    output: Box<RawValue>,
+    stdout: Box<RawValue>,
+    stderr: Box<RawValue>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,9 +109,9 @@ impl Kept {
         self.share
     }
 
-    /// What a stage wrote.
+    /// What a stage wrote, when it is over.
     pub(crate) fn of(&self, name: StageName) -> Option<&StageTexts> {
-        self.find(name).map(|stage| &stage.texts)
+        self.find(name)?.texts.as_ref()
     }
 
     /// A stage wrote more than is kept here.
@@ -114,13 +126,13 @@ impl Kept {
 
 impl StageOutput {
     fn write(&mut self, stream: StreamName, piece: &[u8]) {
-        let (utf8, text) = match stream {
-            StreamName::Stdout => (&mut self.stdout, &mut self.texts.stdout),
-            StreamName::Stderr => (&mut self.stderr, &mut self.texts.stderr),
+        let Text { utf8, text } = match stream {
+            StreamName::Stdout => &mut self.stdout,
+            StreamName::Stderr => &mut self.stderr,
         };
         let new = utf8.push(piece);
         text.push_str(&new);
-        self.texts.output.push_str(&new);
+        self.output.push_str(&new);
         if let Some(raw) = &mut self.raw {
             match stream {
                 StreamName::Stdout => raw.stdout.extend_from_slice(piece),
@@ -130,19 +142,50 @@ impl StageOutput {
         }
     }
 
+    /// The first time; afterwards nothing is left to be done.
     fn finish(&mut self) {
-        for (utf8, text) in
-            [(&mut self.stdout, &mut self.texts.stdout), (&mut self.stderr, &mut self.texts.stderr)]
-        {
+        if self.texts.is_some() {
+            return;
+        }
+        for Text { utf8, text } in [&mut self.stdout, &mut self.stderr] {
             let rest = utf8.finish();
             text.push_str(&rest);
-            self.texts.output.push_str(&rest);
+            self.output.push_str(&rest);
         }
-        if let Some(raw) = self.raw.take() {
-            self.texts.output_base64 = Some(STANDARD.encode(raw.output));
-            self.texts.stdout_base64 = Some(STANDARD.encode(raw.stdout));
-            self.texts.stderr_base64 = Some(STANDARD.encode(raw.stderr));
+        let (stdout, stderr) = (std::mem::take(&mut self.stdout.text), std::mem::take(&mut self.stderr.text));
+        let output = std::mem::take(&mut self.output);
+        let told = StageTexts::new(&output, &stdout, &stderr);
+        let raw = self.raw.take();
+        let encoded = |part: fn(&Raw) -> &[u8]| raw.as_ref().map(|raw| STANDARD.encode(part(raw)));
+        self.texts = Some(StageTexts {
+            output_base64: encoded(|raw| &raw.output),
+            stdout_base64: encoded(|raw| &raw.stdout),
+            stderr_base64: encoded(|raw| &raw.stderr),
+            ..told
+        });
+    }
+}
+
+impl StageTexts {
+    fn new(output: &str, stdout: &str, stderr: &str) -> Self {
+        // Text can always be written as JSON.
+        let json = |text: &str| to_raw_value(text).unwrap_or_default();
+        let written = json(stdout);
+        Self {
+            output: if stderr.is_empty() { written.clone() } else { json(output) },
+            stdout: written,
+            stderr: json(stderr),
+            output_base64: None,
+            stdout_base64: None,
+            stderr_base64: None,
         }
+    }
+}
+
+/// Of a stage that wrote nothing.
+impl Default for StageTexts {
+    fn default() -> Self {
+        Self::new("", "", "")
     }
 }
 
@@ -164,9 +207,9 @@ mod tests {
         kept.write(StreamName::Stdout, b"\xacc\xe2").unwrap();
         kept.end();
         let texts = kept.of(StageName::Run(0)).unwrap();
-        assert_eq!(texts.stdout, "a€c\u{fffd}");
-        assert_eq!(texts.stderr, "b\u{fffd}");
-        assert_eq!(texts.output, "ab\u{fffd}€c\u{fffd}");
+        assert_eq!(texts.stdout.get(), "\"a€c\u{fffd}\"");
+        assert_eq!(texts.stderr.get(), "\"b\u{fffd}\"");
+        assert_eq!(texts.output.get(), "\"ab\u{fffd}€c\u{fffd}\"");
         assert_eq!(texts.stdout_base64.as_deref(), Some("YeKCrGPi"));
         assert_eq!(texts.stderr_base64.as_deref(), Some("Yv8="));
         assert_eq!(texts.output_base64.as_deref(), Some("YeKCYv+sY+I="));
@@ -180,7 +223,7 @@ mod tests {
         kept.write(StreamName::Stdout, b"y").unwrap();
         kept.end();
         assert!(kept.was_cut(StageName::Run(0)));
-        assert_eq!(kept.of(StageName::Run(0)).unwrap().stdout.len(), MAX_KEPT_OUTPUT);
+        assert_eq!(kept.of(StageName::Run(0)).unwrap().stdout.get().len(), MAX_KEPT_OUTPUT + 2);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
-use nix::unistd::chdir;
+use nix::unistd::{SysconfVar, chdir, sysconf};
 
 use crate::error::{At, SetupError, Step};
 use crate::plan::{Disk, HOME, Plan, SourceEntry, User};
@@ -89,7 +89,7 @@ pub(crate) fn fill(
 /// One file system behind all that a program can write, so that one size bounds it. Its own root is below the part of it
 /// that is shown in the same place, and so out of reach.
 fn mount_scratch(disk: Disk, user: &User) -> io::Result<()> {
-    let (size, files) = scratch_size(disk);
+    let (size, files) = scratch_size(disk)?;
     let (size, files) = (CString::new(size.to_string())?, CString::new(files.to_string())?);
     let options = [(c"size", &*size), (c"nr_inodes", &*files), (c"mode", c"0755")];
     let scratch = new_file_system(c"tmpfs", &options, NOTHING_SPECIAL)?;
@@ -126,16 +126,17 @@ fn write_who(user: &User) -> io::Result<()> {
 }
 
 /// Its size in bytes and the number of its inodes: what a program may have, and what is ours in it.
-fn scratch_size(disk: Disk) -> (u64, u32) {
+fn scratch_size(disk: Disk) -> io::Result<(u64, u32)> {
     /// Three directories, the one that they are in, and a file for each name in [`WHO`].
     const OUR_INODES: u32 = 6;
-    let ours = (WHO.len() * rustix::param::page_size()) as u64;
-    (disk.bytes.saturating_add(ours), disk.files.saturating_add(OUR_INODES))
+    let page = sysconf(SysconfVar::PAGE_SIZE)?.ok_or(Errno::EINVAL)?;
+    let ours = WHO.len() as u64 * page.unsigned_abs();
+    Ok((disk.bytes.saturating_add(ours), disk.files.saturating_add(OUR_INODES)))
 }
 
 /// Any mount of a file system stands for all of it.
 fn resize_scratch(disk: Disk) -> io::Result<()> {
-    let (size, files) = scratch_size(disk);
+    let (size, files) = scratch_size(disk)?;
     let options = format!("size={size},nr_inodes={files}");
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     Ok(mount(None::<&str>, "box", None::<&str>, flags, Some(options.as_str()))?)
