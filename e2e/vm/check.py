@@ -189,7 +189,7 @@ def sockets_and_users_are_who_they_should_be():
     assert int(webd["Uid"].split()[0]) > 0
     assert all(int(webd[key], 16) == 0 for key in ("CapEff", "CapPrm", "CapBnd", "CapAmb", "CapInh")), webd
     names = sh("systemctl", "show", "-P", "CapabilityBoundingSet", "executord.service").split()
-    assert bin(int(executord["CapPrm"], 16)).count("1") == len(names) == 7, (executord["CapPrm"], names)
+    assert bin(int(executord["CapPrm"], 16)).count("1") == len(names) == 8, (executord["CapPrm"], names)
     assert executord["CapPrm"] == executord["CapBnd"] == executord["CapEff"]
     assert webd["NoNewPrivs"] == executord["NoNewPrivs"] == "1"
     return f"executord has {len(names)} capabilities, webd none"

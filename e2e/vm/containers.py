@@ -34,14 +34,14 @@ def the_services_start():
 
 
 def privileges_are_as_documented():
-    """executord has seven capabilities and no network, webd no capability, no root, and a file system it cannot write"""
+    """executord has eight capabilities and no network, webd no capability, no root, and a file system it cannot write"""
     status = lambda service: pathlib.Path(f"/proc/{container(service)['State']['Pid']}/status").read_text()
     field = lambda text, name: text.split(name + ":\t", 1)[1].split("\n", 1)[0]
     assert int(field(status("webd"), "CapBnd"), 16) == 0
     assert field(status("webd"), "Uid").split()[0] != "0"
     assert "Read-only" in compose("exec", "-T", "webd", "sh", "-c", "touch /x", check=False)
     pid = sh("pgrep", "-x", "executord")
-    assert bin(int(field(pathlib.Path(f"/proc/{pid}/status").read_text(), "CapPrm"), 16)).count("1") == 7
+    assert bin(int(field(pathlib.Path(f"/proc/{pid}/status").read_text(), "CapPrm"), 16)).count("1") == 8
     devices = pathlib.Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]
     assert len(devices) == 1, devices
 

@@ -46,7 +46,8 @@ pub(super) fn v1_mount(controller: &str) -> io::Result<PathBuf> {
     mount.map(PathBuf::from).ok_or_else(|| io::Error::other(format!("no cgroup controller {controller}")))
 }
 
-/// A file that is asked often, kept open. What it says is as new as if it had been opened just now.
+/// A file of one or some numbers that is asked often, kept open. The kernel makes them anew for each reading from the
+/// beginning; not so a list of processes.
 #[derive(Debug)]
 pub(super) struct Kept {
     path: PathBuf,
@@ -71,10 +72,6 @@ impl Kept {
 
     pub(super) fn keyed(&self, key: &str) -> io::Result<u64> {
         Ok(keyed(&self.text()?, key))
-    }
-
-    pub(super) fn processes(&self) -> io::Result<Vec<i32>> {
-        Ok(process_ids(&self.text()?))
     }
 
     fn text(&self) -> io::Result<String> {
@@ -133,11 +130,7 @@ fn keyed(text: &str, key: &str) -> u64 {
 pub(super) fn processes(directory: &Path) -> io::Result<Vec<i32>> {
     let path = directory.join("cgroup.procs");
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-    Ok(process_ids(&text))
-}
-
-fn process_ids(text: &str) -> Vec<i32> {
-    text.lines().filter_map(|line| line.parse().ok()).collect()
+    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
 /// Make a directory; that it is there already is no error.

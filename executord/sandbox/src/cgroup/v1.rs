@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{Kept, make, own_path, v1_mount, write};
+use super::files::{Kept, make, own_path, processes, v1_mount, write};
 use super::{GroupLimits, Readings, Share};
 
 /// Our processes in a slot's groups: the supervisor and init.
@@ -121,7 +121,8 @@ struct Counters {
     memory_stat: Kept,
     out_of_memory: Kept,
     cpu_time: Option<Kept>,
-    processes: Kept,
+    /// The group in which they are listed.
+    pids: PathBuf,
 }
 
 impl Counters {
@@ -137,7 +138,7 @@ impl Counters {
             memory_stat: memory("memory.stat", false)?,
             out_of_memory: memory("memory.oom_control", false)?,
             cpu_time: optional(&groups.cpuacct, "cpuacct.usage", false)?,
-            processes: Kept::open(&groups.pids, "cgroup.procs", false)?,
+            pids: groups.pids.clone(),
         })
     }
 }
@@ -254,6 +255,7 @@ impl Run {
 
     /// Only the supervisor is left.
     pub(super) fn is_empty(&self) -> io::Result<bool> {
-        Ok(self.counters.processes.processes()?.len() <= 1)
+        // Opened anew: of a file that stays open version 1 tells again what it has told (cgroup_pidlist_start).
+        Ok(processes(&self.counters.pids)?.len() <= 1)
     }
 }
