@@ -159,7 +159,8 @@ impl Host {
 
     /// Execute a program that runs for a while, and wait until it runs. Its supervisor comes along.
     async fn begin_long(&self, millis: u32) -> Result<(JoinHandle<Result<Answer, HttpError>>, u32), String> {
-        // Who has answered may still clear away.
+        // Who has answered may still clear away, which looks like a program.
+        sleep(Duration::from_millis(200)).await;
         let is_settled = async || {
             let running = self.daemons.status().await.running as usize;
             self.busy().is_ok_and(|busy| busy.len() == running)
@@ -169,8 +170,8 @@ impl Host {
         let code =
             format!("import time\nprint('begun', flush=True)\ntime.sleep({millis} / 1000)\nprint('ended')");
         let execution = self.begin(json!({ "language": "python", "code": code }));
-        until("a program does not begin", async || self.busy().is_ok_and(|now| now.len() > busy.len()))
-            .await?;
+        let has_begun = async || self.busy().is_ok_and(|now| now.iter().any(|pid| !busy.contains(pid)));
+        until("a program does not begin", has_begun).await?;
         // Past its set-up.
         sleep(Duration::from_millis(200)).await;
         let now = self.busy()?;
