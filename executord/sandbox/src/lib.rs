@@ -1,9 +1,10 @@
 //! Carries a [`Plan`] out and decides nothing.
 //!
 //! Three processes take part. The daemon has a [`Supervisor`] per slot: a small root process that executes one
-//! program at a time. For each it forks the sandbox's *init*, pid 1 of new namespaces, which builds the root
-//! file system and forks the *payload*, which gives up every privilege and becomes the program. The two files
-//! to read for the security argument are `init.rs` and `payload.rs`: the order in them is the argument.
+//! program at a time. For each it forks the sandbox's *init*, pid 1 of new namespaces, in a copy of a *template*, a mount
+//! namespace of what such programs see of the host. Init adds what is this program's and forks the *payload*, which gives
+//! up every privilege and becomes the program. The two files to read for the security argument are `init.rs` and
+//! `payload.rs`: the order in them is the argument.
 //!
 //! It happens in two moments: *prepare*, all that needs no program, and *start*, when there is one. Between them a
 //! sandbox may wait, with an interpreter in it that is already there or without. It serves one program all the same.
