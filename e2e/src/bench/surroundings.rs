@@ -59,7 +59,10 @@ pub fn describe() -> Value {
 }
 
 fn version(tool: &str, argument: &str) -> Option<String> {
-    let output = Command::new(tool).arg(argument).stdin(Stdio::null()).output().ok()?;
+    // Found as programs find it.
+    let command = &mut Command::new(tool);
+    command.arg(argument).env("PATH", "/usr/local/bin:/usr/bin:/bin").stdin(Stdio::null());
+    let output = command.output().ok()?;
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
 }
