@@ -16,7 +16,7 @@ use crate::utf8::Utf8;
 pub(crate) const MAX_KEPT_OUTPUT: usize = 8 * 1024 * 1024;
 
 /// What one byte of output costs while it is kept: twice (its stream, and in order) in text or then in JSON, and twice that
-/// in the answer. As much again for base64. Escapes are on top of it.
+/// in the answer. As much again for base64. What escapes add is not counted: of control characters, six times as much.
 const COST: usize = 6;
 
 /// The output of all stages so far.

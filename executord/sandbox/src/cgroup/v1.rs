@@ -121,7 +121,7 @@ struct Counters {
     memory_stat: Kept,
     out_of_memory: Kept,
     cpu_time: Option<Kept>,
-    /// The group in which they are listed.
+    /// The group in which processes are listed; a list that stays open is not told anew.
     pids: PathBuf,
 }
 
