@@ -68,6 +68,8 @@ pub(crate) struct PoolSettings {
     pub(crate) max: u32,
     /// What all of them may hold, by what each was seen to hold; by default as much as [`POOL_MEMORY`] says.
     pub(crate) memory: Option<Quantity<ByteCount>>,
+    /// Whether languages that can begin as copies of an interpreter that root started do.
+    pub(crate) zygotes: bool,
 }
 
 /// What prepared sandboxes may hold unless somebody says otherwise: so many bytes, and no more than this part of the
@@ -76,7 +78,7 @@ const POOL_MEMORY: (u64, u64) = (300 << 20, 8);
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { enabled: true, min: 1, max: 8, memory: None }
+        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: false }
     }
 }
 

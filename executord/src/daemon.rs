@@ -137,8 +137,9 @@ async fn serve(
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
     let (orders, work) = mpsc::channel();
+    let directory = janitor::slots_directory(config);
     let workshop =
-        Workshop::new(config.helper.clone(), janitor::slots_directory(config), controllers, orders.clone());
+        Workshop::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
     let daemon = Arc::new(Daemon::new(config, workshop, degraded)?);
     let repairs = Repairs::begin(orders, work, Arc::clone(&daemon.workshop), Arc::clone(&daemon.stock))
         .map_err(doing("start a thread"))?;

@@ -76,6 +76,16 @@ pub(crate) struct Warm {
     pub(crate) environment: BTreeMap<String, String>,
     /// The only main file that it can become, if there is but one.
     pub(crate) main: Option<String>,
+    /// How it is executed to be copied; `None` too where the administrator does not want that.
+    pub(crate) zygote: Option<Zygote>,
+}
+
+/// What is executed once, for copies of it to be ahead of their programs.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Zygote {
+    /// Beside the command's own, in place of what [`Warm`] has.
+    pub(crate) environment: BTreeMap<String, String>,
 }
 
 /// Which stage of a language.
@@ -228,6 +238,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     }
     let launcher = path.with_extension("");
     let launcher = launcher.is_dir().then_some(launcher);
+    let has_zygote = config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
     let mut missing = file.requires.iter().find_map(|required| is_missing(required, launcher.as_deref()));
     let mut resolve = |command: &[String]| {
         let (resolved, problem) = resolve_program(command, &config.toolchains);
@@ -239,7 +250,11 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         command: resolve(&stage.command),
         environment: stage.environment,
         limits,
-        warm: stage.warm.map(|warm| Warm { command: resolve(&warm.command), ..warm }),
+        warm: stage.warm.map(|warm| Warm {
+            command: resolve(&warm.command),
+            zygote: warm.zygote.filter(|_| has_zygote),
+            ..warm
+        }),
     };
     let compile = file.compile.map(|command| {
         let limits = config.compile_limits(&command.limits);

@@ -85,6 +85,11 @@ impl<'a> StageSpec<'a> {
         })
     }
 
+    /// Whether it can begin as a copy of what was executed before.
+    pub(crate) fn can_be_copied(&self) -> bool {
+        self.can_wait() && self.command.warm.as_ref().is_some_and(|warm| warm.zygote.is_some())
+    }
+
     /// Whether what may be executed ahead can be this stage's program.
     fn can_wait(&self) -> bool {
         if self.terminal.is_some() {
@@ -134,8 +139,8 @@ impl Planner {
                 StageKind::Run => Build::None,
             },
             boot: warm.map(|warm| {
-                let more = warm
-                    .environment
+                let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
+                let more = own
                     .iter()
                     .map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
                 let mut resources = resources(limits);
@@ -146,6 +151,7 @@ impl Planner {
                     resources,
                 }
             }),
+            zygote: warm.is_some_and(|warm| warm.zygote.is_some()),
             user: user.clone(),
             terminal: stage
                 .terminal

@@ -139,9 +139,9 @@ impl Prepared {
         self.slot().is_ok_and(Slot::is_alive) && self.pipes.reports.is_silent()
     }
 
-    /// It was there before its program.
-    pub(crate) fn has_waited(&self) -> bool {
-        self.init.is_some()
+    /// Something of it was there before its program, and may be to blame for what goes wrong.
+    pub(crate) fn has_past(&self) -> bool {
+        self.init.is_some() || self.plan.zygote
     }
 
     /// For how long it has been there.

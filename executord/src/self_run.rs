@@ -73,6 +73,8 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
     let mut asking = Toolchain::clone(toolchain);
     asking.compile = None;
     asking.run.command = asking.version_command.clone();
+    // What waits is none that tells its version.
+    asking.run.warm = None;
     let limits = asking.run.limits.clone();
     Job {
         toolchain: Arc::new(asking),

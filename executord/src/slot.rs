@@ -28,6 +28,7 @@ pub(crate) struct Workshop {
     helper: PathBuf,
     directory: PathBuf,
     controllers: Controllers,
+    has_zygotes: bool,
     repairs: Sender<Work>,
     count: AtomicU64,
 }
@@ -60,9 +61,10 @@ impl Workshop {
         helper: PathBuf,
         directory: PathBuf,
         controllers: Controllers,
+        has_zygotes: bool,
         repairs: Sender<Work>,
     ) -> Self {
-        Self { helper, directory, controllers, repairs, count: AtomicU64::new(0) }
+        Self { helper, directory, controllers, has_zygotes, repairs, count: AtomicU64::new(0) }
     }
 
     pub(crate) const fn controllers(&self) -> &Controllers {
@@ -92,7 +94,7 @@ impl Workshop {
     ) -> io::Result<(AsyncFd<Supervisor>, SlotGroup)> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let group = self.controllers.slot(label)?;
-        let supervisor = Supervisor::start(&self.helper, directory)
+        let supervisor = Supervisor::start(&self.helper, directory, self.has_zygotes)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.helper.display())))?;
         group.adopt(supervisor.pid())?;
         #[expect(

@@ -16,7 +16,7 @@ use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::failure::{Doing, Failure};
 use crate::input::{InputReceiver, Pieces, Steer, Steering};
@@ -99,15 +99,21 @@ pub(crate) async fn run(
     around: &Surroundings<'_>,
     input: &mut InputReceiver,
 ) -> Result<Option<StageEnd>, Failure> {
-    let had_waited = sandbox.has_waited();
+    let has_past = sandbox.has_past();
     sandbox.pipes.stdout.keep_up_to(stage.limits.output);
     sandbox.pipes.stderr.keep_up_to(stage.limits.output);
     let terminal = sandbox.connect_terminal().await?;
     let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
-        Err(_) if had_waited => return Ok(None),
+        Err(_) if has_past => return Ok(None),
         stdin => stdin?,
     };
-    sandbox.launched().await?;
+    match sandbox.launched().await {
+        Err(failure) if has_past => {
+            warn!(%failure, "what a sandbox was to begin with cannot be used");
+            return Ok(None);
+        }
+        launched => launched?,
+    }
     let InputReceiver { pieces, steering } = input;
     steering.begin_anew();
     let feed = async {
@@ -119,7 +125,7 @@ pub(crate) async fn run(
     let mut watch = Watch { sandbox, started: None, ended: None, end: None, failure: None, cause: None };
     let steered = Steered { steering, terminal: terminal.as_deref() };
     let gone = watch.until_gone(stage, around, feed, steered).await?;
-    if had_waited && watch.started.is_none() && watch.cause.is_none() {
+    if has_past && watch.started.is_none() && watch.cause.is_none() {
         return Ok(None);
     }
     let ended = watch.ended.unwrap_or_else(Instant::now);

@@ -217,7 +217,9 @@ impl Stock {
             }
         }
         let slot = timeout(SLOT_WITHIN, self.empty_slot()).await.map_err(|_| Failure::NoSlot)?;
-        self.begin(slot, stage, Ahead::No, Share::Full)
+        // A copy is there at once.
+        let ahead = if stage.can_be_copied() { ahead } else { Ahead::No };
+        self.begin(slot, stage, ahead, Share::Full)
     }
 
     async fn empty_slot(&self) -> Slot {

@@ -12,13 +12,14 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -26,12 +27,12 @@ use nix::unistd::{Pid, sethostname, setsid};
 
 use crate::error::{At, SetupError, Step};
 use crate::message::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_raw};
-use crate::payload::{self, Streams};
-use crate::plan::{LAUNCHER_READY, Plan, Program, Start};
+use crate::payload::{self, Image, Streams};
+use crate::plan::{LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan, Program, Start};
 use crate::report::{EndReport, REPORT_BYTES, Report};
 use crate::root;
 use crate::sys::descriptor;
-use crate::sys::process::{self, Side};
+use crate::sys::process::{self, Kinship, Side};
 use crate::terminal::{self, Terminal};
 use crate::uncounted::Uncounted;
 use crate::{privilege, seccomp};
@@ -50,6 +51,13 @@ const COUNT_EVERY: u16 = 100;
 /// Children that init takes note of before it looks at anything else: a program may make orphans without end.
 const REAPED_AT_ONCE: u32 = 64;
 
+/// What a sandbox has of its own, beside a network that is there before; its cgroup namespace comes once it is in its
+/// cgroup.
+pub(crate) const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
+    .union(CloneFlags::CLONE_NEWPID)
+    .union(CloneFlags::CLONE_NEWIPC)
+    .union(CloneFlags::CLONE_NEWUTS);
+
 /// What init gets of the daemon's descriptors, and one of the supervisor's.
 pub(crate) struct InitDescriptors {
     pub(crate) stdin: OwnedFd,
@@ -59,26 +67,62 @@ pub(crate) struct InitDescriptors {
     pub(crate) control: OwnedFd,
     /// Where a compiler writes: a mount that is nowhere yet.
     pub(crate) built: Option<OwnedFd>,
+    /// The network namespace to be in, where that is not the one of who made init.
+    pub(crate) network: Option<OwnedFd>,
 }
 
-/// Everything from the first step in the new namespaces to the exit that takes the sandbox along.
-pub(crate) fn run(plan: &Plan, descriptors: InitDescriptors) -> ! {
-    let InitDescriptors { stdin, stdout, stderr, report, control, built } = descriptors;
-    let kept = [&stdin, &stdout, &stderr, &report, &control].into_iter().chain(&built);
+impl InitDescriptors {
+    /// Those that come after the plan.
+    pub(crate) fn take(descriptors: &mut impl Iterator<Item = OwnedFd>) -> Result<Self, SetupError> {
+        let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
+        Ok(Self {
+            stdin: next()?,
+            stdout: next()?,
+            stderr: next()?,
+            report: next()?,
+            control: next()?,
+            built: None,
+            network: None,
+        })
+    }
+}
+
+/// Read what others will read again.
+pub(crate) fn read_plan(plan: &OwnedFd) -> io::Result<Plan> {
+    let plan = File::from(plan.try_clone()?);
+    let mut text = vec![0; usize::try_from(plan.metadata()?.len()).map_err(io::Error::other)?];
+    plan.read_exact_at(&mut text, 0)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// Who comes back from where a payload is forked.
+enum Back<T> {
+    Init(T),
+    /// The payload: it is the program's process, and nothing is left to be done but to go on.
+    Program,
+}
+
+/// Everything from the first step in the new namespaces to the exit that takes the sandbox along. The program's own process
+/// comes back, where it is `Copied`.
+pub(crate) fn run(plan: &Plan, descriptors: InitDescriptors, image: Image) {
+    let InitDescriptors { stdin, stdout, stderr, report, control, built, network } = descriptors;
+    let kept = [&stdin, &stdout, &stderr, &report, &control].into_iter().chain(&built).chain(&network);
     let kept: Vec<_> = kept.map(AsRawFd::as_raw_fd).collect();
     let report = File::from(report);
     let streams = Streams { stdin, stdout, stderr, launcher: None };
     // The supervisor's: nothing here is to reach the host by one of them.
     let ended = descriptor::close_all_but(&kept)
         .at(Step::Detach)
-        .and_then(|()| prepare(plan, built))
-        .and_then(|()| live(plan, streams, &report, &control))
-        .unwrap_or_else(|e| Some(Report::SetupFailed(e)));
-    if let Some(last) = ended {
+        .and_then(|()| prepare(plan, built, network))
+        .and_then(|()| live(plan, streams, &report, &control, image))
+        .unwrap_or_else(|e| Back::Init(Some(Report::SetupFailed(e))));
+    match ended {
+        Back::Program => return,
+        Back::Init(None) => {}
         // The daemon may be gone; there is nobody else to tell.
-        let _ = last.write(&report);
+        Back::Init(Some(last)) => last.write(&report).unwrap_or(()),
     }
-    std::process::exit(0)
+    process::end()
 }
 
 /// The two moments, and what comes after them. `None` if the daemon let go.
@@ -87,7 +131,8 @@ fn live(
     streams: Streams,
     report: &File,
     control: &OwnedFd,
-) -> Result<Option<Report>, SetupError> {
+    image: Image,
+) -> Result<Back<Option<Report>>, SetupError> {
     // Open here for as long as the sandbox is there: who closes a terminal may open it again.
     let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::Terminal)).transpose()?;
     let streams = match &terminal {
@@ -95,13 +140,23 @@ fn live(
         None => streams,
     };
     let uncounted = Uncounted::open().at(Step::Watch)?;
-    let waiting = match &plan.boot {
-        Some(program) => Waiting::Booted(boot(plan, program, streams)?),
-        None => Waiting::Payload(fork_payload(plan, streams)?),
+    let forked = match &plan.boot {
+        Some(program) => boot(plan, program, streams, image)?,
+        None => fork_payload(plan, streams, image)?.map(Waiting::Payload),
     };
-    let Some(packet) = await_start(&waiting, report, control)? else { return Ok(None) };
+    let Back::Init(waiting) = forked else { return Ok(Back::Program) };
+    let Some(packet) = await_start(&waiting, report, control)? else { return Ok(Back::Init(None)) };
     let main = start(plan, waiting, packet, report)?;
-    watch(&main, &uncounted, control)
+    watch(&main, &uncounted, control).map(Back::Init)
+}
+
+impl<T> Back<T> {
+    fn map<U>(self, deed: impl FnOnce(T) -> U) -> Back<U> {
+        match self {
+            Self::Init(value) => Back::Init(deed(value)),
+            Self::Program => Back::Program,
+        }
+    }
 }
 
 /// What of the program there is before the start.
@@ -160,8 +215,13 @@ struct Main {
     started: Instant,
 }
 
-fn prepare(plan: &Plan, built: Option<OwnedFd>) -> Result<(), SetupError> {
+fn prepare(plan: &Plan, built: Option<OwnedFd>, network: Option<OwnedFd>) -> Result<(), SetupError> {
     detach().at(Step::Detach)?;
+    if let Some(network) = network {
+        setns(&network, CloneFlags::CLONE_NEWNET).at(Step::Detach)?;
+        // In a copy nothing of init's may have the number under which the payload will have its launcher.
+        descriptor::duplicate_onto(&network, LAUNCHER_DESCRIPTOR).at(Step::Detach)?;
+    }
     root::build(plan, built.as_ref())?;
     fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE).at(Step::Detach)?;
     sethostname(HOST_NAME).at(Step::Names)?;
@@ -176,11 +236,13 @@ fn hand_over(terminal: &Terminal, control: &OwnedFd) -> io::Result<Streams> {
     Ok(Streams { stdin: end()?, stdout: end()?, stderr: end()?, launcher: None })
 }
 
-/// Execute an interpreter ahead.
-fn boot(plan: &Plan, program: &Program, streams: Streams) -> Result<Booted, SetupError> {
+/// Have an interpreter there ahead.
+fn boot(plan: &Plan, program: &Program, streams: Streams, image: Image) -> Result<Back<Waiting>, SetupError> {
     let (launcher, theirs) = UnixStream::pair().at(Step::Boot)?;
-    let payload = fork_payload(plan, Streams { launcher: Some(theirs.into()), ..streams })?;
-    Ok(Booted { pid: payload.execute(&orders(program).at(Step::Boot)?)?, launcher })
+    let streams = Streams { launcher: Some(theirs.into()), ..streams };
+    let Back::Init(payload) = fork_payload(plan, streams, image)? else { return Ok(Back::Program) };
+    let pid = payload.execute(&orders(program).at(Step::Boot)?)?;
+    Ok(Back::Init(Waiting::Booted(Booted { pid, launcher })))
 }
 
 /// Say when all is prepared, and wait for the start. `None` if the daemon wants no program here any more.
@@ -272,26 +334,37 @@ struct Payload {
     pid: Pid,
     /// There it is told, once.
     orders: OwnedFd,
-    /// On it the payload says that it is ready, and then perhaps why it could not be the program. It is closed by a
-    /// successful exec.
+    /// On it the payload says that it is ready, and then perhaps why it could not be the program. It is closed when
+    /// the payload is that.
     reports: OwnedFd,
 }
 
-fn fork_payload(plan: &Plan, streams: Streams) -> Result<Payload, SetupError> {
+fn fork_payload(plan: &Plan, streams: Streams, image: Image) -> Result<Back<Payload>, SetupError> {
     // Blocked until init waits for it; the payload starts with nothing blocked.
     SigSet::from(Signal::SIGCHLD).thread_block().at(Step::ForkPayload)?;
     let (reports, tell) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
     let (hear, orders) = nix::unistd::pipe2(OFlag::O_CLOEXEC).at(Step::ForkPayload)?;
-    match process::fork_into(0, None).at(Step::ForkPayload)? {
-        Side::Child => {
-            drop(orders);
-            let tell = File::from(tell);
-            let error = payload::become_program(plan, &streams, hear, &tell);
-            let _ = Report::SetupFailed(error).write(&tell);
-            std::process::exit(1)
-        }
-        Side::Parent(child) => Ok(Payload { pid: Pid::from_raw(child.pid), orders, reports }),
+    let child = match image {
+        Image::Executed => match process::fork_into(0, None, Kinship::Child).at(Step::ForkPayload)? {
+            Side::Child => None,
+            Side::Parent(child) => Some(child.pid),
+        },
+        Image::Copied => process::fork_as_library().at(Step::ForkPayload)?,
+    };
+    let Some(pid) = child else {
+        drop(orders);
+        let tell = File::from(tell);
+        let Err(error) = payload::become_program(plan, &streams, hear, &tell, image) else {
+            return Ok(Back::Program);
+        };
+        let _ = Report::SetupFailed(error).write(&tell);
+        process::end()
+    };
+    if image == Image::Copied {
+        // An interpreter's own handlers are the program's and not init's.
+        process::reset_signals().at(Step::ForkPayload)?;
     }
+    Ok(Back::Init(Payload { pid: Pid::from_raw(pid), orders, reports }))
 }
 
 /// A program in the form in which a payload is told it.

@@ -26,6 +26,7 @@ mod sys;
 mod template;
 mod terminal;
 mod uncounted;
+mod zygote;
 
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};
@@ -36,3 +37,4 @@ pub use plan::{
 pub use report::{EndReport, Report, read_report};
 pub use supervise::supervise;
 pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor};
+pub use zygote::serve_copies;

@@ -7,8 +7,8 @@ use nix::sys::socket::{ControlMessage, MsgFlags, recvmsg, sendmsg};
 
 use crate::sys::descriptor;
 
-/// The most descriptors one packet carries: the bundle, three streams, two pipes to init, a cgroup.
-const MAX_DESCRIPTORS: usize = 7;
+/// The most descriptors one packet carries: a network, the bundle, three streams, two pipes to init, a cgroup.
+const MAX_DESCRIPTORS: usize = 8;
 
 /// A packet: a tag and two numbers, with descriptors beside it.
 #[derive(Debug)]
@@ -20,17 +20,19 @@ pub(crate) struct Packet {
 
 const PACKET_BYTES: usize = 12;
 
-/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor.
+/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor. Supervisor to zygote: do that, with the
+/// network in a descriptor before that.
 pub(crate) const PREPARE: u8 = 1;
 /// Daemon to supervisor: drop what was built.
 pub(crate) const DROP_BUILD: u8 = 2;
-/// Supervisor to daemon: init runs; a pidfd comes along.
+/// Supervisor to daemon, zygote to supervisor: init runs; a pidfd comes along.
 pub(crate) const LAUNCHED: u8 = 3;
-/// Supervisor to daemon: it does not; step and errno.
+/// The same two: it does not; step and errno.
 pub(crate) const NOT_LAUNCHED: u8 = 4;
-/// Supervisor to daemon: init is gone and with it every process of the sandbox; its wait status.
+/// Supervisor to daemon: init is gone and with it every process of the sandbox; its wait status, and the zygote that is
+/// still there, or 0.
 pub(crate) const GONE: u8 = 5;
-/// Supervisor to daemon: ready.
+/// The same two: ready.
 pub(crate) const READY: u8 = 6;
 /// Daemon to supervisor: let another sandbox see what was built.
 pub(crate) const SHARE_BUILD: u8 = 7;
@@ -42,6 +44,8 @@ pub(crate) const START: u8 = 9;
 pub(crate) const TERMINATE: u8 = 10;
 /// Daemon to init: send the signal of this number to the program's process group.
 pub(crate) const SIGNAL: u8 = 11;
+/// Supervisor to zygote, once: a list of its memory, as in proc_pid_maps(5), where it has none of its own.
+pub(crate) const MAPS: u8 = 13;
 /// Init to daemon: the other end of the program's terminal. Before it says that all is prepared.
 pub(crate) const TERMINAL: u8 = 12;
 

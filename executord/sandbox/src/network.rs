@@ -25,6 +25,8 @@ const COUNTS_BYTES: usize = 8 * 1024;
 
 /// The network namespace that this process is in, in which nothing has happened.
 pub(crate) struct Network {
+    /// For who is to go there.
+    namespace: File,
     /// Those of [`COUNTS`] that there are, opened in this namespace.
     counts: Vec<File>,
     untouched: Vec<u8>,
@@ -39,7 +41,8 @@ impl Network {
         drop(any);
         let counts =
             COUNTS.into_iter().filter_map(|name| open(name).transpose()).collect::<io::Result<_>>()?;
-        let mut network = Self { counts, untouched: Vec::new() };
+        let namespace = File::open("/proc/thread-self/ns/net")?;
+        let mut network = Self { namespace, counts, untouched: Vec::new() };
         network.untouched = network.read()?;
         Ok(network)
     }
@@ -50,6 +53,11 @@ impl Network {
             *self = Self::fresh()?;
         }
         Ok(())
+    }
+
+    /// It, for setns(2).
+    pub(crate) const fn namespace(&self) -> &File {
+        &self.namespace
     }
 
     fn read(&self) -> io::Result<Vec<u8>> {

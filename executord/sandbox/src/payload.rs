@@ -1,7 +1,6 @@
 //! From init's child to the program: everything is given up here, in an order in which each step still may be
 //! taken and none can be undone by a later one.
 
-use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -27,23 +26,26 @@ pub(crate) struct Streams {
     pub(crate) launcher: Option<OwnedFd>,
 }
 
-/// Become the program that is told on `orders`; comes back only if that failed. `reports` is told when nothing is left
-/// to be done but that: everything is given up, but for resources, of which the program may have less than another.
-/// It is told when init has no privilege left that it could use.
-pub(crate) fn become_program(plan: &Plan, streams: &Streams, orders: OwnedFd, reports: &File) -> SetupError {
-    match try_become_program(plan, streams, orders, reports) {
-        Err(error) => error,
-        Ok(never) => match never {},
-    }
+/// How a payload becomes the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Image {
+    /// It executes it.
+    Executed,
+    /// It is a copy of an interpreter already, and goes on in that.
+    Copied,
 }
 
-fn try_become_program(
+/// Become the program that is told on `orders`; comes back if that failed, or to be the program where it is `Copied`.
+/// `reports` is told when nothing is left to be done but that: everything is given up, but for resources, of which the
+/// program may have less than another. It is told when init has no privilege left that it could use.
+pub(crate) fn become_program(
     plan: &Plan,
     streams: &Streams,
     orders: OwnedFd,
     reports: &File,
-) -> Result<Infallible, SetupError> {
-    connect_streams(streams).at(Step::Streams)?;
+    image: Image,
+) -> Result<(), SetupError> {
+    connect_streams(streams, image).at(Step::Streams)?;
     if plan.terminal.is_some() {
         terminal::control_session(io::stdin().as_fd()).at(Step::Streams)?;
     }
@@ -53,6 +55,9 @@ fn try_become_program(
     become_user(&plan.user).at(Step::BecomeUser)?;
     privilege::drop_capabilities(&[]).at(Step::Capabilities)?;
     process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
+    if image == Image::Copied {
+        process::allow_inspection().at(Step::BecomeUser)?;
+    }
     let left_out = plan.left_out.in_this_build();
     if !left_out.landlock {
         privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
@@ -66,8 +71,12 @@ fn try_become_program(
         .map_err(io::Error::other)
         .at(Step::ReadPlan)?;
     limit_all(limits_of(&program.resources)).at(Step::Resources)?;
-    let (path, arguments, environment) = strings(&program).at(Step::Execute)?;
-    execve(&path, &arguments, &environment).at(Step::Execute)
+    if image == Image::Executed {
+        let (path, arguments, environment) = strings(&program).at(Step::Execute)?;
+        let Err(error) = execve(&path, &arguments, &environment);
+        return Err(error).at(Step::Execute);
+    }
+    Ok(())
 }
 
 fn read_all(pipe: OwnedFd) -> io::Result<Vec<u8>> {
@@ -76,11 +85,13 @@ fn read_all(pipe: OwnedFd) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn connect_streams(streams: &Streams) -> io::Result<()> {
+fn connect_streams(streams: &Streams, image: Image) -> io::Result<()> {
     setsid()?;
     // The first victim of an out-of-memory killer. The program may take that back: a hint, no boundary.
     fs::write("/proc/self/oom_score_adj", "1000")?;
-    process::reset_signals()?;
+    if image == Image::Executed {
+        process::reset_signals()?;
+    }
     SigSet::empty().thread_set_mask()?;
     for (stream, number) in [(&streams.stdin, 0), (&streams.stdout, 1), (&streams.stderr, 2)] {
         descriptor::duplicate_onto(stream, number)?;
@@ -156,7 +167,8 @@ fn become_user(user: &User) -> io::Result<()> {
 
 type Strings = Vec<CString>;
 
-fn strings(program: &Program) -> io::Result<(CString, Strings, Strings)> {
+/// For execve(2): the path, the arguments, the environment.
+pub(crate) fn strings(program: &Program) -> io::Result<(CString, Strings, Strings)> {
     let c_string = |text: &str| CString::new(text).map_err(io::Error::other);
     let arguments =
         program.command.iter().map(|argument| c_string(argument)).collect::<io::Result<Strings>>()?;

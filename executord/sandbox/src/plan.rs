@@ -18,6 +18,10 @@ pub struct Plan {
     pub build: Build,
     /// What is executed ahead: an interpreter that waits for its program on [`LAUNCHER_DESCRIPTOR`].
     pub boot: Option<Program>,
+    /// It is not executed in the sandbox, but is a copy of one that was executed before there was one, which says
+    /// [`LAUNCHER_READY`] all the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub zygote: bool,
     /// What the program has in place of its three pipes, where that is so. Nothing is executed ahead then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<TerminalSize>,

@@ -25,7 +25,14 @@ pub(crate) fn drop_capabilities(kept: &[Capability]) -> io::Result<()> {
     Ok(())
 }
 
-/// No program started from now on can have a capability.
+/// Root's programs that are started from now on have this process's capabilities, if it has none of them taken out of
+/// its bounding set before.
+pub(crate) fn let_inherit() -> io::Result<()> {
+    let permitted = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
+    caps::set(None, CapSet::Inheritable, &permitted).map_err(io::Error::other)
+}
+
+/// No program started from now on can have a capability that it does not inherit.
 pub(crate) fn drop_bounding_set() -> io::Result<()> {
     for capability in 0..=63 {
         match process::drop_from_bounding_set(capability) {

@@ -17,31 +17,28 @@ use nix::sys::stat::{Mode, umask};
 use nix::sys::statvfs::statvfs;
 
 use crate::error::{At, SetupError, Step};
-use crate::init::{self, InitDescriptors};
+use crate::init::{self, InitDescriptors, NAMESPACES};
 use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
 use crate::network::Network;
+use crate::payload::Image;
 use crate::plan::{Build, Disk, Plan};
 use crate::privilege;
 use crate::root::{NOTHING_SPECIAL, READ_ONLY};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
-use crate::sys::process::{self, Side};
+use crate::sys::process::{self, Kinship, Side};
 use crate::template::Templates;
+use crate::zygote::Zygote;
 
-/// What a sandbox has of its own, beside a network that is there before; its cgroup namespace comes once it is in its
-/// cgroup.
-const NAMESPACES: CloneFlags = CloneFlags::CLONE_NEWNS
-    .union(CloneFlags::CLONE_NEWPID)
-    .union(CloneFlags::CLONE_NEWIPC)
-    .union(CloneFlags::CLONE_NEWUTS);
-
-/// `executor-sandbox DIRECTORY`, with the daemon's socket as stdin. Ends when the daemon hangs up, and then
+/// `executor-sandbox DIRECTORY [zygotes]`, with the daemon's socket as stdin. Ends when the daemon hangs up, and then
 /// takes the sandbox it watches along.
 #[must_use]
 pub fn supervise() -> ExitCode {
-    let Some(directory) = std::env::args_os().nth(1).map(PathBuf::from) else {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(directory) = arguments.next().map(PathBuf::from) else {
         return complain("executor-sandbox is started by executord and by nobody else");
     };
-    match Supervision::begin(&directory).and_then(|mut supervision| supervision.serve()) {
+    let has_zygotes = arguments.next().is_some_and(|word| word == ZYGOTES);
+    match Supervision::begin(&directory, has_zygotes).and_then(|mut supervision| supervision.serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => complain(&format!("executor-sandbox: {error}")),
     }
@@ -58,6 +55,9 @@ fn named(deed: &str) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{deed}: {error}"))
 }
 
+/// What a supervisor is told that may be asked for them.
+pub(crate) const ZYGOTES: &str = "zygotes";
+
 struct Supervision {
     daemon: OwnedFd,
     templates: Templates,
@@ -66,11 +66,15 @@ struct Supervision {
     /// The next sandbox's.
     network: Network,
     build_is_mounted: bool,
+    zygote: Option<Zygote>,
 }
 
 impl Supervision {
-    fn begin(directory: &Path) -> io::Result<Self> {
+    fn begin(directory: &Path, has_zygotes: bool) -> io::Result<Self> {
         process::forbid_inspection()?;
+        if has_zygotes {
+            privilege::let_inherit()?;
+        }
         // For all that comes from this process: nothing that is executed here can gain a capability.
         privilege::drop_bounding_set()?;
         // The daemon keeps everybody out; what is built here is for the program to read.
@@ -85,7 +89,7 @@ impl Supervision {
         let templates = Templates::new(workshop)?;
         let network = Network::fresh().map_err(named("make a network"))?;
         Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, templates, build, network, build_is_mounted: false })
+        Ok(Self { daemon, templates, build, network, build_is_mounted: false, zygote: None })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -113,23 +117,35 @@ impl Supervision {
         packet.send(&self.daemon)?;
         self.wait_for(&child.pidfd)?;
         let ended = process::reap(child.pid, true)?.ok_or(Errno::ECHILD)?;
-        Packet::new(GONE, [ended.status, 0]).send(&self.daemon)?;
+        let zygote = self.zygote.as_ref().map_or(0, Zygote::pid);
+        Packet::new(GONE, [ended.status, zygote]).send(&self.daemon)?;
         // Nobody waits for that, unless the next one is there already.
         self.network.renew().map_err(named("make a network"))
     }
 
     /// Fork an init. An error of the outer kind leaves this process where nothing more can be done.
     fn launch(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<Result<process::Child, SetupError>> {
-        let (plan, descriptors, cgroup) = match self.prepare(descriptors) {
-            Ok(prepared) => prepared,
+        let plan = match read_plan(&descriptors) {
+            Ok(plan) => plan,
             Err(error) => return Ok(Err(error)),
         };
+        if plan.zygote {
+            return Ok(self.copy(&plan, &descriptors));
+        }
+        let mut descriptors = descriptors.into_iter().skip(1);
+        let for_init = match self.prepare(&plan, &mut descriptors) {
+            Ok(for_init) => for_init,
+            Err(error) => return Ok(Err(error)),
+        };
+        let cgroup = descriptors.next();
         if let Err(error) = self.templates.enter(&plan) {
             return Ok(Err(error));
         }
-        let forked = process::fork_into(NAMESPACES.bits(), cgroup.as_ref().map(AsFd::as_fd));
+        let cgroup = cgroup.as_ref().map(AsFd::as_fd);
+        let forked = process::fork_into(NAMESPACES.bits(), cgroup, Kinship::Child);
         if let Ok(Side::Child) = forked {
-            init::run(&plan, descriptors);
+            init::run(&plan, for_init, Image::Executed);
+            process::end()
         }
         self.templates.leave().map_err(named("come back from a template"))?;
         Ok(match forked.at(Step::Clone) {
@@ -141,26 +157,25 @@ impl Supervision {
 
     fn prepare(
         &mut self,
-        descriptors: Vec<OwnedFd>,
-    ) -> Result<(Plan, InitDescriptors, Option<OwnedFd>), SetupError> {
-        let mut descriptors = descriptors.into_iter();
-        let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
-        let text = fs::File::from(next()?);
-        let mut for_init = InitDescriptors {
-            stdin: next()?,
-            stdout: next()?,
-            stderr: next()?,
-            report: next()?,
-            control: next()?,
-            built: None,
-        };
-        let plan: Plan =
-            serde_json::from_reader(io::BufReader::new(text)).map_err(io::Error::other).at(Step::ReadPlan)?;
+        plan: &Plan,
+        descriptors: &mut impl Iterator<Item = OwnedFd>,
+    ) -> Result<InitDescriptors, SetupError> {
+        let mut for_init = InitDescriptors::take(descriptors)?;
         if let Build::Writable(disk) = plan.build {
-            self.mount_build(&plan, disk).at(Step::MountBuild)?;
+            self.mount_build(plan, disk).at(Step::MountBuild)?;
             for_init.built = Some(self.built(NOTHING_SPECIAL).at(Step::MountBuild)?);
         }
-        Ok((plan, for_init, descriptors.next()))
+        Ok(for_init)
+    }
+
+    /// Have the slot's zygote make an init. What went wrong once is not used again.
+    fn copy(&mut self, plan: &Plan, descriptors: &[OwnedFd]) -> Result<process::Child, SetupError> {
+        let program = plan.boot.as_ref().filter(|_| plan.build == Build::None);
+        let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
+        let zygote = Zygote::for_plan(self.zygote.take(), plan, program, &mut self.templates)?;
+        let child = zygote.copy(descriptors, self.network.namespace().as_fd())?;
+        self.zygote = Some(zygote);
+        Ok(child)
     }
 
     /// Wait until init ended; if the daemon goes away before, end init.
@@ -225,6 +240,12 @@ impl Supervision {
         }
         Ok(())
     }
+}
+
+/// The plan in the first of them, which stays as it is.
+fn read_plan(descriptors: &[OwnedFd]) -> Result<Plan, SetupError> {
+    let text = descriptors.first().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+    init::read_plan(text).at(Step::ReadPlan)
 }
 
 /// Be in a mount namespace of our own, and in it have a file system at `directory` that only we see.

@@ -20,6 +20,7 @@ use crate::message::{
     TERMINAL, TERMINATE, send_raw,
 };
 use crate::plan::{Plan, Start};
+use crate::supervise::ZYGOTES;
 use crate::sys::process;
 
 /// A running supervisor process. Dropping it ends the process and the sandbox it watches.
@@ -138,15 +139,16 @@ impl Control {
 
 impl Supervisor {
     /// Start `helper` with an empty environment; it builds sandboxes in its own view of `directory`, which
-    /// must be an empty directory that nobody but root can enter.
+    /// must be an empty directory that nobody but root can enter. Only one that `has_zygotes` can be asked for a plan with
+    /// one.
     ///
     /// # Errors
     /// If the program cannot be started, or does not become ready.
-    pub fn start(helper: &Path, directory: &Path) -> io::Result<Self> {
+    pub fn start(helper: &Path, directory: &Path, has_zygotes: bool) -> io::Result<Self> {
         let (ours, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let mut command = Command::new(helper);
-        command.arg(directory).env_clear().current_dir("/");
+        command.arg(directory).args(has_zygotes.then_some(ZYGOTES)).env_clear().current_dir("/");
         let process = command.stdin(theirs).stdout(Stdio::null()).spawn()?;
         // The command holds the other end until it is dropped; only then does a dying child end the connection.
         drop(command);
@@ -215,7 +217,7 @@ impl Supervisor {
                 let step = step.ok_or(io::ErrorKind::InvalidData)?;
                 Reply::NotLaunched(SetupError { step, errno: Errno::from_raw(second) })
             }
-            GONE => Reply::Gone(NamespaceGone(())),
+            GONE => Reply::Gone(NamespaceGone { zygote: Some(second).filter(|&pid| pid != 0) }),
             BUILD => Reply::Build {
                 build: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
                 bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,

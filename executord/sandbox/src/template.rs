@@ -60,7 +60,7 @@ struct Template {
 
 /// What a root depends on.
 #[derive(PartialEq)]
-struct Likeness {
+pub(crate) struct Likeness {
     binds: Vec<(Bind, Identity)>,
     has_build: bool,
     has_terminal: bool,
@@ -128,7 +128,8 @@ fn own_namespace(processes: BorrowedFd) -> io::Result<OwnedFd> {
 }
 
 impl Likeness {
-    fn of(plan: &Plan) -> io::Result<Self> {
+    /// What the root for a plan depends on.
+    pub(crate) fn of(plan: &Plan) -> io::Result<Self> {
         let binds = plan.binds.iter().map(|bind| Ok((bind.clone(), Identity::of(&bind.source)?)));
         Ok(Self {
             binds: binds.collect::<io::Result<_>>()?,

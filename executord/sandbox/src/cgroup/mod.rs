@@ -87,7 +87,10 @@ pub struct Readings {
 
 /// Every process of a pid namespace is gone: its init was waited for.
 #[derive(Debug)]
-pub struct NamespaceGone(pub(crate) ());
+pub struct NamespaceGone {
+    /// The process that is there still, of the supervisor's own.
+    pub(crate) zygote: Option<i32>,
+}
 
 /// Proof that no process of this user is left. Nobody can make one but [`RunGroup::close`] and [`sweep_slot`].
 #[derive(Debug)]
@@ -239,10 +242,10 @@ impl RunGroup {
     ///
     /// # Errors
     /// What the cgroup file system says; then there is no proof, and there will be none.
-    pub fn close(&mut self, _: &NamespaceGone) -> io::Result<Option<Emptied>> {
+    pub fn close(&mut self, gone: &NamespaceGone) -> io::Result<Option<Emptied>> {
         let empty = match &mut self.kind {
             RunKind::V2(run) => run.close()?,
-            RunKind::V1(run) => run.is_empty()?,
+            RunKind::V1(run) => run.is_empty(gone.zygote)?,
             RunKind::None => true,
         };
         Ok(empty.then_some(Emptied { uid: self.uid }))

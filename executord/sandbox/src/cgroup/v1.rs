@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::files::{Kept, make, own_path, processes, v1_mount, write};
 use super::{GroupLimits, Readings, Share};
 
-/// Our processes in a slot's groups: the supervisor and init.
-const OUR_PROCESSES: u32 = 2;
+/// Our processes in a slot's groups: the supervisor, its zygote and init.
+const OUR_PROCESSES: u32 = 3;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 /// What cpu.shares can be: the kernel's default, and an eighth of that; see [`Share::Less`].
@@ -149,8 +149,9 @@ impl Slot {
     }
 
     pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
-        // What a compiler wrote may still be charged here, and is not this run's.
-        let carried = self.counters.memory_stat.keyed("shmem")?;
+        // What a compiler wrote may still be charged here, and what our own processes hold; that is not this run's.
+        let stat = &self.counters.memory_stat;
+        let carried = stat.keyed("shmem")?.saturating_add(stat.keyed("rss")?);
         self.apply(limits, carried)?;
         self.give(share)?;
         self.counters.peak.write(0)?;
@@ -253,9 +254,10 @@ impl Run {
         })
     }
 
-    /// Only the supervisor is left.
-    pub(super) fn is_empty(&self) -> io::Result<bool> {
+    /// Only the supervisor is left, and its zygote if it has one.
+    pub(super) fn is_empty(&self, zygote: Option<i32>) -> io::Result<bool> {
         // Opened anew: of a file that stays open version 1 tells again what it has told (cgroup_pidlist_start).
-        Ok(processes(&self.counters.pids)?.len() <= 1)
+        let processes = processes(&self.counters.pids)?;
+        Ok(processes.iter().filter(|&&process| Some(process) != zygote).count() <= 1)
     }
 }

@@ -1,7 +1,7 @@
 //! Passing descriptors between processes, and closing those that nobody should inherit.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::socket::{ControlMessageOwned, RecvMsg};
 
@@ -34,6 +34,19 @@ pub(crate) fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
         first = last.saturating_add(2);
     }
     Ok(())
+}
+
+/// A descriptor that is open under its number for as long as this process is.
+pub(crate) fn standing(number: RawFd) -> BorrowedFd<'static> {
+    // SAFETY: nothing of this process owns it, so nothing closes it; another file may take its place.
+    unsafe { BorrowedFd::borrow_raw(number) }
+}
+
+/// Close everything from `first` up, of which nobody here is the owner any more.
+pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
+    let first = libc::c_uint::try_from(first).map_err(io::Error::other)?;
+    // SAFETY: takes integers only; the caller says that nothing of this process has one of these.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
 }
 
 /// Close everything from `first` up when the next program starts.

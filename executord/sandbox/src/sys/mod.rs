@@ -4,6 +4,7 @@
 
 pub(crate) mod descriptor;
 pub(crate) mod filter;
+pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod process;

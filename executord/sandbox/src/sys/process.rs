@@ -21,18 +21,35 @@ pub(crate) struct Child {
     pub(crate) pidfd: OwnedFd,
 }
 
+/// Whose child a new process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kinship {
+    /// That of who makes it. Signals do there what they do by default.
+    Child,
+    /// That of the parent of who makes it. Signals do what they do here, for it will go on as this process would.
+    Sibling,
+}
+
 /// Fork into new namespaces, straight into a cgroup if one is given (v2 only); see clone3(2).
 ///
 /// The caller must be single-threaded: the child goes on with a copy of all memory, and a lock held by
 /// another thread would never be released there.
-pub(crate) fn fork_into(namespaces: libc::c_int, cgroup: Option<BorrowedFd>) -> io::Result<Side> {
+pub(crate) fn fork_into(
+    namespaces: libc::c_int,
+    cgroup: Option<BorrowedFd>,
+    kinship: Kinship,
+) -> io::Result<Side> {
     // From linux/sched.h: they need more than 32 bits, and the libc crate has them as a c_int.
     const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
     const CLONE_INTO_CGROUP: u64 = 1 << 33;
     let mut pidfd: libc::c_int = -1;
-    let mut flags = CLONE_CLEAR_SIGHAND
-        | u64::from(libc::CLONE_PIDFD.cast_unsigned())
-        | u64::from(namespaces.cast_unsigned());
+    // The signal at its end is for a sibling the one that this process has, and must not be named.
+    let (kind, exit_signal) = match kinship {
+        Kinship::Child => (CLONE_CLEAR_SIGHAND, libc::SIGCHLD as u64),
+        Kinship::Sibling => (u64::from(libc::CLONE_PARENT.cast_unsigned()), 0),
+    };
+    let mut flags =
+        kind | u64::from(libc::CLONE_PIDFD.cast_unsigned()) | u64::from(namespaces.cast_unsigned());
     if cgroup.is_some() {
         flags |= CLONE_INTO_CGROUP;
     }
@@ -40,7 +57,7 @@ pub(crate) fn fork_into(namespaces: libc::c_int, cgroup: Option<BorrowedFd>) -> 
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = flags;
     arguments.pidfd = (&raw mut pidfd) as u64;
-    arguments.exit_signal = libc::SIGCHLD as u64;
+    arguments.exit_signal = exit_signal;
     arguments.cgroup = cgroup.map_or(0, |group| u64::from(group.as_raw_fd().cast_unsigned()));
     // SAFETY: without CLONE_VM this is a fork: the child has its own copy of everything, on its own stack, and
     // the process is single-threaded. `arguments` and `pidfd` outlive the call.
@@ -54,6 +71,20 @@ pub(crate) fn fork_into(namespaces: libc::c_int, cgroup: Option<BorrowedFd>) -> 
             Ok(Side::Parent(Child { pid, pidfd }))
         }
     }
+}
+
+/// Fork as the C library does, which notes who the child is: for a child that goes on in code that uses its threads.
+/// `None` is the child. The caller must be single-threaded.
+pub(crate) fn fork_as_library() -> io::Result<Option<libc::pid_t>> {
+    // SAFETY: the process is single-threaded, so no lock is held by anybody else.
+    let pid = checked(unsafe { libc::fork() }.into())?;
+    Ok(i32::try_from(pid).ok().filter(|&pid| pid != 0))
+}
+
+/// End this process, and do nothing else: what others have registered for its end is not ours.
+pub(crate) fn end() -> ! {
+    // SAFETY: does not come back.
+    unsafe { libc::_exit(0) }
 }
 
 /// Kill the process that `pidfd` refers to. A process that is gone already is no error.
@@ -123,6 +154,11 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
 /// Nobody of another user may look into this process, nor trace it.
 pub(crate) fn forbid_inspection() -> io::Result<()> {
     control(libc::PR_SET_DUMPABLE, 0).map(drop)
+}
+
+/// Who may trace this user's processes may trace this one, as after any execve(2).
+pub(crate) fn allow_inspection() -> io::Result<()> {
+    control(libc::PR_SET_DUMPABLE, 1).map(drop)
 }
 
 /// Nothing this process starts can gain privileges any more.
