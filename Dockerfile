@@ -9,7 +9,7 @@ FROM ${BUILDER} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-headless && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p executord -p sandbox -p webd -p cli
+RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
 # Where the package puts them; see executord/Cargo.toml.
 RUN scripts/languages.sh /image/usr/lib/executor/languages \
     && rm -rf /image/usr/lib/executor/languages/go/cache /image/usr/lib/executor/languages/java/*.jsa \

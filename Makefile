@@ -28,7 +28,7 @@ setup-test: ## Install what the tests need beyond that
 	scripts/setup-test.sh
 
 build: ## Build the daemons, the command line tool and the languages' own files
-	cargo build --release --locked -p executord -p sandbox -p webd -p cli
+	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
 	$(MAKE) languages OUT=target/languages
 
 OUT ?= target/languages

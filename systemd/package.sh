@@ -14,7 +14,7 @@ command -v cargo-deb >/dev/null || {
     echo "cargo-deb is missing: cargo install --locked cargo-deb@3.8.0" >&2
     exit 1
 }
-cargo build --release --locked -p executord -p sandbox -p webd -p cli
+cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
 
 # What is not a program built by cargo. The whole of it is one asset, and what in it is executable another.
 rm -rf "$stage"

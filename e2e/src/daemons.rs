@@ -47,7 +47,9 @@ pub struct Settings {
     pub userdb: &'static str,
     /// Whether sandboxes are prepared before they are needed.
     pub pool: bool,
-    /// How many of them at most; left out: as many as by default.
+    /// Whether those that can begin as copies do.
+    pub zygotes: bool,
+    /// How many are prepared at most; left out: as many as by default.
     pub pool_max: Option<u32>,
     /// More lines of executord's configuration.
     pub more: String,
@@ -68,6 +70,7 @@ impl Default for Settings {
             uids: UIDS_OF_A_TEST,
             userdb: "off",
             pool: false,
+            zygotes: false,
             pool_max: None,
             more: String::new(),
             languages: Vec::new(),
@@ -78,12 +81,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For tests of programs, which hold with sandboxes that are prepared ahead as they do without: `EXECUTOR_POOL=on`
-    /// in the environment says which are meant.
+    /// For tests of programs, which hold with sandboxes that are prepared ahead as they do without: `EXECUTOR_POOL` in the
+    /// environment says which are meant: `on`, `zygotes` for those that begin as copies too, or else none.
     #[must_use]
     pub fn warm_or_cold() -> Self {
-        let pool = std::env::var_os("EXECUTOR_POOL").is_some_and(|value| value == "on");
-        Self { pool, ..Self::default() }
+        let pool = std::env::var("EXECUTOR_POOL").unwrap_or_default();
+        let zygotes = pool == "zygotes";
+        Self { pool: zygotes || pool == "on", zygotes, ..Self::default() }
     }
 }
 
@@ -463,7 +467,7 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, queue, userdb, pool, pool_max, more, .. } = settings;
+    let Settings { slots, queue, userdb, pool, zygotes, pool_max, more, .. } = settings;
     let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
@@ -474,7 +478,7 @@ fn configuration(
          userdb = {userdb:?}\n\
          slots = {slots}\n\
          queue = {queue}\n\
-         pool = {{ enabled = {pool}{pool_max} }}\n\
+         pool = {{ enabled = {pool}, zygotes = {zygotes}{pool_max} }}\n\
          uids = {{ first = {first}, last = {last} }}\n\
          socket = {{ path = {socket:?}, group = {WEBD_GROUP:?} }}\n\
          {more}\n",
@@ -537,6 +541,8 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
             sources.push((file.path(), file.metadata()?.modified()?));
         }
     }
+    let zygote = binary("libexecutor_zygote.so")?;
+    sources.push((zygote.clone(), zygote.metadata()?.modified()?));
     sources.sort();
     let mut hasher = DefaultHasher::new();
     sources.hash(&mut hasher);
@@ -548,7 +554,9 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
         let building =
             tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in(&all)?;
         for language in LAUNCHERS {
-            succeed(Command::new("sh").arg(from.join(language).join("build.sh")).arg(building.path()))?;
+            let mut build = Command::new("sh");
+            build.arg(from.join(language).join("build.sh")).arg(building.path());
+            succeed(build.env("EXECUTOR_ZYGOTE", &zygote))?;
         }
         match fs::rename(building.path(), &built) {
             Err(error) if !built.is_dir() => return Err(error),

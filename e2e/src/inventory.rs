@@ -51,6 +51,13 @@ pub fn children(pid: u32) -> io::Result<Vec<u32>> {
     Ok(all.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
 }
 
+/// Whether a process is in a pid namespace below ours.
+#[must_use]
+pub fn is_in_a_namespace(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    field(&status, "NSpid:").is_some_and(|numbers| numbers.split_whitespace().count() > 1)
+}
+
 /// Every process and its parent.
 fn parents() -> io::Result<Vec<(u32, u32)>> {
     let mut parents = Vec::new();

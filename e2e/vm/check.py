@@ -539,6 +539,36 @@ def sandboxes_are_prepared():
     return f"{len(waiting)} waited"
 
 
+def sandboxes_begin_as_copies():
+    """Where an administrator wants it, programs in Python begin as copies of an interpreter of root's, in groups of their own"""
+    path = pathlib.Path("/etc/executor/executord.toml")
+    configuration = path.read_text()
+    path.write_text(configuration.replace(ALONE, ALONE + "zygotes = true\n"))
+    try:
+        sh("systemctl", "restart", "executord.service")
+        ready()
+        code = ("import os; status = open('/proc/self/status').read(); print(hash('a'), *sorted("
+                "line for line in status.splitlines() if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:'))))")
+        said = [expect(execute("python", code), status="ok")["output"] for _ in range(2)]
+        assert said[0] == said[1], said
+        assert "CapPrm:\t0000000000000000" in said[0] and "NoNewPrivs:\t1" in said[0] and "Seccomp:\t2" in said[0], said
+        expect(execute("python", "x = bytearray(200 << 20)", limits={"memory_bytes": 64 << 20}), status="memory_limit")
+        process = sleeper("--limit", "memory=100MiB")
+        (group,) = groups()
+        inside = (RUNS / group / "cgroup.procs").read_text().split()
+        assert str(processes()[0]) in inside and len(inside) == 2, inside
+        process.send_signal(signal.SIGINT)
+        ended(process)
+        log = sh("journalctl", "-b", "--no-pager", "-o", "cat", "-u", "executord")
+        assert "cannot be used" not in log, log[-600:]
+        nothing_left()
+    finally:
+        path.write_text(configuration)
+        sh("systemctl", "restart", "executord.service")
+    nothing_left()
+    return f"each of two says {said[0].split()[0]}"
+
+
 def works_without_its_unit():
     """executord started by hand, and in a container's own cgroup namespace, limits groups of processes too"""
     pathlib.Path("/tmp/bomb.py").write_text("x = bytearray(200 << 20); print(len(x))")
@@ -710,6 +740,7 @@ STAGES = [
         stop_and_start,
         reload_reads_again,
         sandboxes_are_prepared,
+        sandboxes_begin_as_copies,
         works_without_its_unit,
         make_score_check("executord.service", 4.0),
         make_score_check("webd.service", 1.5),

@@ -238,7 +238,8 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     }
     let launcher = path.with_extension("");
     let launcher = launcher.is_dir().then_some(launcher);
-    let has_zygote = config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
+    let has_zygote =
+        config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
     let mut missing = file.requires.iter().find_map(|required| is_missing(required, launcher.as_deref()));
     let mut resolve = |command: &[String]| {
         let (resolved, problem) = resolve_program(command, &config.toolchains);

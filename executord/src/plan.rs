@@ -140,9 +140,8 @@ impl Planner {
             },
             boot: warm.map(|warm| {
                 let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
-                let more = own
-                    .iter()
-                    .map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
+                let more =
+                    own.iter().map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
                 let mut resources = resources(limits);
                 resources.cpu_time += BOOTING;
                 Program {

@@ -137,10 +137,11 @@ impl Host {
                 let users: BTreeSet<_> = left.iter().map(|process| process.uid).collect();
                 let family = inventory::descendants(target.pids[0]).map_err(wrong)?;
                 let more: Vec<_> = family.difference(&self.family).collect();
-                // Each that waits has a user and an init, below the process that watches it.
+                // Each that waits has a user and an init, below the process that watches it, which may have a zygote too.
                 let supervisors = inventory::children(target.pids[0]).map_err(wrong)?;
-                let inits =
+                let below =
                     supervisors.into_iter().flat_map(|pid| inventory::children(pid).unwrap_or_default());
+                let inits = below.filter(|&pid| inventory::is_in_a_namespace(pid));
                 let too_many = users.len() > waiting || inits.count() > waiting;
                 let mounts = mounts(target).map_err(wrong)?;
                 // Others may mount and unmount meanwhile; what counts is what is there in addition.

@@ -12,10 +12,11 @@ const GAP: f64 = 5.0;
 const BETWEEN_LANGUAGES: f64 = 22.0;
 /// Longer bars end there.
 const LONGEST_RATIO: f64 = 3.0;
-const COLOURS: [(&str, &str); 7] = [
+const COLOURS: [(&str, &str); 8] = [
     ("bare", "#8a8f98"),
     ("warm", "#1a7f5a"),
     ("cold", "#6fb598"),
+    ("zygote", "#8fae3a"),
     ("cache hit", "#b5d6c8"),
     ("CLI", "#2f6fb0"),
     ("bubblewrap", "#c58b2a"),

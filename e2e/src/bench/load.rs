@@ -11,7 +11,8 @@ use super::statistics::Times;
 /// Clients at one time.
 pub const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The ways that are loaded.
-pub const WAYS: [Way; 6] = [Way::Bare, Way::Warm, Way::Cold, Way::Hit, Way::Bubblewrap, Way::Naive];
+pub const WAYS: [Way; 7] =
+    [Way::Bare, Way::Warm, Way::Cold, Way::Zygote, Way::Hit, Way::Bubblewrap, Way::Naive];
 /// Each way has so many turns, one after the others.
 const TURNS: u32 = 2;
 

@@ -92,7 +92,7 @@ pub fn sustained(found: Option<&Sustained>) -> String {
         "clients",
         "seconds",
         "per second",
-        "best before",
+        "best with 8 and 16 clients right before",
         "ratio",
         "429",
         "executord MiB, first quarter",

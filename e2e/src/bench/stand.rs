@@ -17,7 +17,7 @@ use super::at;
 use super::client::Client;
 use super::groups::{Group, Groups};
 use super::naive::Naive;
-use super::programs::{self, Program};
+use super::programs::{self, Language, Program};
 use super::runner::{Errand, Runner};
 use crate::daemons::{self, Daemons, Settings, binary};
 
@@ -39,7 +39,9 @@ pub enum Way {
     Warm,
     /// The same without prepared sandboxes.
     Cold,
-    /// The same where what was compiled before is kept, and was.
+    /// As warm, with sandboxes that begin as copies of an interpreter that root started.
+    Zygote,
+    /// As warm, where what was compiled before is kept, and was.
     Hit,
     /// `executor run` over the socket, with a prepared sandbox waiting.
     Cli,
@@ -51,8 +53,16 @@ pub enum Way {
 
 impl Way {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Bare, Self::Warm, Self::Cold, Self::Hit, Self::Cli, Self::Bubblewrap, Self::Naive];
+    pub const ALL: [Self; 8] = [
+        Self::Bare,
+        Self::Warm,
+        Self::Cold,
+        Self::Zygote,
+        Self::Hit,
+        Self::Cli,
+        Self::Bubblewrap,
+        Self::Naive,
+    ];
 
     /// As tables name it.
     #[must_use]
@@ -61,6 +71,7 @@ impl Way {
             Self::Bare => "bare",
             Self::Warm => "warm",
             Self::Cold => "cold",
+            Self::Zygote => "zygote",
             Self::Hit => "cache hit",
             Self::Cli => "CLI",
             Self::Bubblewrap => "bubblewrap",
@@ -77,6 +88,7 @@ pub struct Stand {
     cli: (Runner, Group),
     warm: Pair,
     cold: Pair,
+    zygote: Pair,
     hit: Option<Pair>,
     naive: Option<(Naive, Client, Group)>,
     /// Ways that are not measured, and why.
@@ -140,15 +152,17 @@ impl Stand {
         let knows_cache = is_known(&cache(true))?;
         // Kept results would make every way but theirs look better than it is.
         let no_cache = if knows_cache { cache(false) } else { String::new() };
-        let pair = |name: &str, pool: bool, more: &str| -> io::Result<Pair> {
-            let settings = Settings { pool, more: more.to_owned(), ..Settings::default() };
+        let settings =
+            |pool: bool, more: &str| Settings { pool, more: more.to_owned(), ..Settings::default() };
+        let pair = |name: &str, settings: Settings| -> io::Result<Pair> {
             let pair = Pair::start(runtime, groups.group(name)?, &nothing, settings);
             at(&format!("start daemons for {name}"), pair)
         };
-        let warm = pair("warm", true, &no_cache)?;
-        let cold = pair("cold", false, &no_cache)?;
+        let warm = pair("warm", settings(true, &no_cache))?;
+        let cold = pair("cold", settings(false, &no_cache))?;
+        let zygote = pair("zygote", Settings { zygotes: true, ..settings(true, &no_cache) })?;
         let hit = if knows_cache {
-            Some(pair("hit", true, &cache(true))?)
+            Some(pair("hit", settings(true, &cache(true)))?)
         } else {
             missing.push((Way::Hit, "this executord keeps no results of compilers".to_owned()));
             None
@@ -177,6 +191,7 @@ impl Stand {
             cli: runner("cli")?,
             warm,
             cold,
+            zygote,
             hit,
             naive,
             missing,
@@ -227,7 +242,11 @@ impl Stand {
     #[must_use]
     pub fn measurable(&self, ways: &[Way], language: &str) -> Vec<Way> {
         let is_missing = |way: Way| self.missing.iter().any(|(missing, _)| *missing == way);
-        let knows = |way: Way| language != NOTHING || way != Way::Naive;
+        let knows = |way: Way| match way {
+            Way::Naive => language != NOTHING,
+            Way::Zygote => can_be_copied(language),
+            _ => true,
+        };
         ways.iter().copied().filter(|&way| !is_missing(way) && knows(way)).collect()
     }
 
@@ -331,8 +350,12 @@ impl Stand {
     /// What daemons hold while nothing runs.
     #[must_use]
     pub fn at_rest(&self) -> Vec<(Way, Option<u64>)> {
-        let pairs =
-            [(Way::Warm, Some(&self.warm)), (Way::Cold, Some(&self.cold)), (Way::Hit, self.hit.as_ref())];
+        let pairs = [
+            (Way::Warm, Some(&self.warm)),
+            (Way::Cold, Some(&self.cold)),
+            (Way::Zygote, Some(&self.zygote)),
+            (Way::Hit, self.hit.as_ref()),
+        ];
         let held = pairs.into_iter().filter_map(|(way, pair)| Some((way, pair?.group.memory())));
         held.chain(self.naive.as_ref().map(|(_, _, group)| (Way::Naive, group.memory()))).collect()
     }
@@ -346,6 +369,7 @@ impl Stand {
     fn come_to_rest(&self, way: Way, ready: &Ready) {
         match way {
             Way::Warm | Way::Cli => self.warm.be_ready(ready.program.language),
+            Way::Zygote => self.zygote.be_ready(ready.program.language),
             Way::Hit => self.hit.iter().for_each(|pair| pair.be_ready(ready.program.language)),
             _ => self.groups_of(way).into_iter().for_each(come_to_rest),
         }
@@ -358,6 +382,7 @@ impl Stand {
             Way::Cli => vec![&self.cli.1, &self.warm.group],
             Way::Warm => vec![&self.warm.group],
             Way::Cold => vec![&self.cold.group],
+            Way::Zygote => vec![&self.zygote.group],
             Way::Hit => self.hit.iter().map(|pair| &pair.group).collect(),
             Way::Naive => self.naive.iter().map(|(_, _, group)| group).collect(),
         }
@@ -370,6 +395,7 @@ impl Stand {
             Way::Cli => Some(Place::Runner(&mut self.cli.0)),
             Way::Warm => Some(Place::Server(&mut self.warm.client)),
             Way::Cold => Some(Place::Server(&mut self.cold.client)),
+            Way::Zygote => Some(Place::Server(&mut self.zygote.client)),
             Way::Hit => self.hit.as_mut().map(|pair| Place::Server(&mut pair.client)),
             Way::Naive => self.naive.as_mut().map(|(_, client, _)| Place::Server(client)),
         };
@@ -380,11 +406,17 @@ impl Stand {
         match way {
             Way::Warm => Some(self.warm.address()),
             Way::Cold => Some(self.cold.address()),
+            Way::Zygote => Some(self.zygote.address()),
             Way::Hit => self.hit.as_ref().map(Pair::address),
             Way::Naive => self.naive.as_ref().map(|(naive, _, _)| naive.address),
             Way::Bare | Way::Cli | Way::Bubblewrap => None,
         }
     }
+}
+
+/// Whether sandboxes of a language can begin as copies.
+fn can_be_copied(language: &str) -> bool {
+    language == Language::Python.name()
 }
 
 enum Place<'a> {

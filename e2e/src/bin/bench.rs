@@ -213,7 +213,7 @@ fn measure(
         }
         Part::Sustained => {
             let lasts = Duration::from_secs(if arguments.quick { 10 } else { 120 });
-            let found = sustained::measure(stand, &measured.throughput, lasts)?;
+            let found = sustained::measure(stand, lasts)?;
             tell(&report::sustained(Some(&found)));
             measured.sustained = Some(found);
         }

@@ -21,6 +21,17 @@ const LANGUAGES: [(&str, &[&str]); 5] = [
     ("cpp", &["compile"]),
 ];
 
+/// The languages whose sandboxes can begin as copies.
+const COPIED: [&str; 1] = ["python"];
+
+/// How sandboxes come about: whether they are prepared, and whether they begin as copies.
+const KINDS: [(&str, bool, bool); 4] = [
+    ("cold", false, false),
+    ("prepared", true, false),
+    ("cold copy", false, true),
+    ("prepared copy", true, true),
+];
+
 /// Start programs by their bare command, in a sandbox made for them and in a prepared one; 1 if one of them can tell.
 /// Needs root
 #[derive(Parser)]
@@ -92,10 +103,10 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
     for program in &programs {
         first.push(if program.has_bare() { Some(bare::run(program)?) } else { None });
     }
-    for prepared in [false, true] {
-        let daemons = Daemons::start(&Settings { pool: prepared, ..Settings::default() }).await?;
-        let kind = if prepared { "prepared" } else { "cold" };
-        for (program, first) in programs.iter().zip(&mut first) {
+    for (kind, prepared, zygotes) in KINDS {
+        let daemons = Daemons::start(&Settings { pool: prepared, zygotes, ..Settings::default() }).await?;
+        let all = programs.iter().zip(&mut first);
+        for (program, first) in all.filter(|(program, _)| !zygotes || COPIED.contains(&&*program.language)) {
             let deed = execute(&daemons, program, prepared).await?;
             if arguments.verbose {
                 tell(&format!("{} {kind}: {deed:#?}", program.id));

@@ -24,8 +24,8 @@ use crate::init::{self, InitDescriptors, NAMESPACES};
 use crate::message::{LAUNCHED, MAPS, NOT_LAUNCHED, PREPARE, Packet, READY, send_raw};
 use crate::payload::{Image, strings};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program};
-use crate::sys::{descriptor, memory};
 use crate::sys::process::{self, Child, Kinship, Side};
+use crate::sys::{descriptor, memory};
 use crate::template::{Likeness, Templates};
 
 /// A zygote makes no copy later than this after its start: what it has read may have changed on the host.
@@ -236,15 +236,17 @@ enum Made {
 fn make_copy(descriptors: Vec<OwnedFd>) -> Result<Made, SetupError> {
     let mut descriptors = descriptors.into_iter();
     let network = descriptors.next();
-    let plan = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
-    let plan = init::read_plan(&plan).at(Step::ReadPlan)?;
+    let plan = {
+        let text = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+        init::read_plan(&text).at(Step::ReadPlan)?
+    };
     let for_init = InitDescriptors::take(&mut descriptors)?;
     let cgroup = descriptors.next();
     let cgroup_or_not = cgroup.as_ref().map(AsFd::as_fd);
     match process::fork_into(NAMESPACES.bits(), cgroup_or_not, Kinship::Sibling).at(Step::Clone)? {
         Side::Parent(child) => Ok(Made::Init(child)),
         Side::Child => {
-            // Init closes all that is not its own, also this.
+            // Init closes all that is not its own, also this; nothing else of it may be open here.
             std::mem::forget(cgroup);
             init::run(&plan, InitDescriptors { network, ..for_init }, Image::Copied);
             descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::Streams)?;

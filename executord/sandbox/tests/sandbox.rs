@@ -228,7 +228,8 @@ fn a_dying_supervisor_takes_its_sandbox_along() {
     reader.read_exact(&mut up).unwrap();
     let replacement = tempfile::tempdir().unwrap();
     slot.supervisor =
-        Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), replacement.path()).unwrap();
+        Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), replacement.path(), false)
+            .unwrap();
     // The end of its output: nobody holds the pipe any more.
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).unwrap();

@@ -5,7 +5,10 @@
 //! Built once for every Python from 3.2 on: only what is in the limited API is used
 //! (<https://docs.python.org/3/c-api/stable.html>), of which the few declarations are here.
 
-#![allow(unsafe_code, reason = "an interpreter's side of the language boundary has no other; every block has its sentence")]
+#![allow(
+    unsafe_code,
+    reason = "an interpreter's side of the language boundary has no other; every block has its sentence"
+)]
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::null_mut;

@@ -63,7 +63,8 @@ impl Slot {
         let directory = tempfile::tempdir().unwrap();
         let group = controllers.slot("slot-0").unwrap();
         let supervisor =
-            Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), directory.path()).unwrap();
+            Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), directory.path(), false)
+                .unwrap();
         group.adopt(supervisor.pid()).unwrap();
         Self { supervisor, group, roots: controllers.roots(), _directory: directory }
     }
@@ -189,6 +190,7 @@ pub fn plan(command: &[&str]) -> Whole {
             disk,
             build: Build::None,
             boot: None,
+            zygote: false,
             terminal: None,
             left_out: LeftOut::NOTHING,
         },

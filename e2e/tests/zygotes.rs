@@ -1,0 +1,130 @@
+//! Sandboxes that begin as copies of an interpreter that root started: nothing of root is left in a program, nothing of one
+//! program in the next, and a zygote that fails costs no execution.
+
+#![cfg(feature = "daemons")]
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use e2e::daemons::{Daemons, Settings, binary, eventually};
+use e2e::inventory;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+
+/// One execution at a time, so that all are in the slot that was used last.
+fn settings() -> Settings {
+    Settings { slots: 1, zygotes: true, ..Settings::default() }
+}
+
+async fn start() -> Daemons {
+    Daemons::start(&settings()).await.expect("both daemons come up")
+}
+
+async fn python(daemons: &Daemons, code: &str) -> String {
+    let answer = daemons.execute(&json!({ "language": "python", "code": code })).await;
+    assert_eq!((&answer["status"], &answer["stderr"]), (&json!("ok"), &json!("")), "{answer}");
+    answer["stdout"].as_str().expect("text").to_owned()
+}
+
+/// Pythons of root's, below the supervisors.
+fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
+    let below = inventory::descendants(daemons.executord_pid()).expect("/proc is there");
+    let is_python = |pid: &u32| {
+        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        command.contains("python3") && !inventory::is_in_a_namespace(*pid)
+    };
+    below.into_iter().filter(is_python).collect()
+}
+
+const WHO: &str = r#"
+import os
+status = dict(line.split(":\t") for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
+environment = open("/proc/self/environ").read().rstrip("\0").split("\0")
+assert environment == [f"{name}={value}" for name, value in os.environ.items()], environment
+assert os.environ["USER"] == os.environ["LOGNAME"] == __import__("pwd").getpwuid(os.getuid()).pw_name
+assert not any("PYTHON" in name for name in os.environ)
+for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]:
+    assert int(status[name], 16) == 0, (name, status[name])
+assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
+assert len(set(status["Uid"].split())) == len(set(status["Gid"].split())) == 1 and not status["Groups"].strip(), status
+assert (os.getpid(), os.getppid(), os.getsid(0)) == (2, 1, 2)
+assert set(os.listdir("/proc/self/fd")) <= {"0", "1", "2", "3"}, os.listdir("/proc/self/fd")
+assert os.listdir() == ["main.py"] and not os.listdir("/tmp")
+print(os.getuid(), hash("a"), id(object))
+open("/tmp/left", "x")
+"#;
+
+#[tokio::test]
+async fn a_copy_is_a_user_of_its_own_with_no_privilege_and_knows_nothing_of_the_last() {
+    let daemons = start().await;
+    let mut users = BTreeSet::new();
+    let mut chosen_at_random = BTreeSet::new();
+    for _ in 0..5 {
+        let line = python(&daemons, WHO).await;
+        let (user, rest) = line.split_once(' ').expect("words");
+        assert!(users.insert(user.to_owned()), "user {user} had two programs");
+        chosen_at_random.insert(rest.to_owned());
+    }
+    // What docs/decisions/0010-zygotes.md says of them is so: they were copies.
+    assert!(chosen_at_random.len() < 5, "{chosen_at_random:?}");
+    assert!(!zygotes(&daemons).is_empty());
+}
+
+#[tokio::test]
+async fn a_zygote_that_somebody_ends_costs_no_execution_and_none_stays_when_the_daemon_ends() {
+    let daemons = start().await;
+    python(&daemons, "print(1)").await;
+    for _ in 0..3 {
+        for pid in zygotes(&daemons) {
+            kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("it is there");
+        }
+        assert_eq!(python(&daemons, "print(2)").await, "2\n");
+    }
+    let left = zygotes(&daemons);
+    assert!(!left.is_empty());
+    drop(daemons);
+    let are_gone = || async { left.iter().all(|pid| fs::metadata(format!("/proc/{pid}")).is_err()) };
+    assert!(eventually(are_gone).await, "{left:?}");
+}
+
+#[tokio::test]
+async fn what_a_zygote_cannot_do_is_done_without() {
+    let launcher = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o755))
+        .tempdir()
+        .expect("a directory for a launcher");
+    let zygote = launcher.path().join("zygote");
+    fs::create_dir(&zygote).expect("it is ours");
+    let module = binary("libexecutor_zygote.so").expect("it is built");
+    fs::copy(module, zygote.join("executor_zygote.abi3.so")).expect("it is ours");
+    let text = include_str!("../../executord/languages/python.toml");
+    for (what, code) in [
+        ("ends", "raise SystemExit"),
+        // What another thread holds would never be let go of in a copy.
+        (
+            "has threads",
+            "import threading, time\n\
+             threading.Thread(target=time.sleep, args=(1e6,), daemon=True).start()\n\
+             import executor_zygote\n\
+             executor_zygote.fork()",
+        ),
+    ] {
+        fs::write(zygote.join("usercustomize.py"), code).expect("it is ours");
+        let settings = Settings {
+            languages: vec![(
+                "snake",
+                text.replace("name = \"python\"", "name = \"snake\"")
+                    .replace("aliases = [\"py\", \"python3\"]", ""),
+            )],
+            launchers: vec![("snake", launcher.path().to_owned())],
+            ..settings()
+        };
+        let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+        let answer: Value =
+            daemons.execute(&json!({ "language": "snake", "code": "print(input())", "stdin": "3" })).await;
+        assert_eq!((&answer["status"], &answer["stdout"]), (&json!("ok"), &json!("3\n")), "{what}: {answer}");
+        assert!(daemons.logs().contains("cannot be used"), "{what}: {}", daemons.logs());
+    }
+}
