@@ -552,7 +552,7 @@ def sandboxes_begin_as_copies():
         said = [expect(execute("python", code), status="ok")["output"] for _ in range(2)]
         assert said[0] == said[1], said
         assert "CapPrm:\t0000000000000000" in said[0] and "NoNewPrivs:\t1" in said[0] and "Seccomp:\t2" in said[0], said
-        expect(execute("python", "x = bytearray(200 << 20)", limits={"memory_bytes": 64 << 20}), status="memory_limit")
+        expect(execute("python", "x = bytearray(200 << 20)", limits={"memory_bytes": 64 << 20}), status="memory")
         process = sleeper("--limit", "memory=100MiB")
         (group,) = groups()
         inside = (RUNS / group / "cgroup.procs").read_text().split()

@@ -34,7 +34,7 @@ use crate::queue::Queue;
 use crate::repairs::Repairs;
 use crate::self_run::{self, Printed};
 use crate::slot::Workshop;
-use crate::stock::Stock;
+use crate::stock::{Activity, Stock};
 use crate::{janitor, privileges, server};
 
 /// Connections at one time; webd needs one for each request that it forwards.
@@ -227,8 +227,12 @@ async fn keep(daemon: Arc<Daemon>) {
             .inspect_err(|error| warn!(%error, "no slot can be made to prepare a sandbox in"))
             .ok()
     };
-    let is_busy = || daemon.queue.counts().1 > 0;
-    daemon.stock.keep(make, is_busy).await;
+    let activity = || match daemon.queue.counts() {
+        (0, 0) => Activity::None,
+        (_, 0) => Activity::Some,
+        _ => Activity::Full,
+    };
+    daemon.stock.keep(make, activity).await;
 }
 
 async fn accept(

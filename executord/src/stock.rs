@@ -39,6 +39,11 @@ const FRESH: Duration = Duration::from_secs(600);
 const REPLACED_WITHIN: Duration = Duration::from_secs(60);
 /// Who has just taken something is let begin before another is prepared.
 const LET_BEGIN: Duration = Duration::from_millis(5);
+/// So many programs in a row that came before what was prepared for them was ready: it is of no use to them, and takes
+/// caches and memory bandwidth of those that run. Another is prepared only after a rest.
+const TOO_LATE: u32 = 2;
+/// No program has run for so long.
+const REST: Duration = Duration::from_millis(20);
 /// How often the keeper looks though nothing happened.
 const LOOK: Duration = Duration::from_secs(5);
 /// What a sandbox is taken to hold before one of its kind was seen.
@@ -68,6 +73,19 @@ struct State {
     /// Slots in all, with those that are being made anew.
     slots: usize,
     shelves: BTreeMap<Key, Shelf>,
+    /// When a slot was last given back.
+    given_back: Option<Instant>,
+}
+
+/// What executions do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// None runs.
+    None,
+    /// Some run.
+    Some,
+    /// They have all processors, and others wait for them.
+    Full,
 }
 
 /// A stage of a language.
@@ -88,6 +106,8 @@ struct Shelf {
     pause: Duration,
     hits: u64,
     misses: u64,
+    /// Misses since the last hit.
+    misses_in_a_row: u32,
 }
 
 impl Shelf {
@@ -101,6 +121,18 @@ impl Shelf {
             pause: RETRY.0,
             hits: 0,
             misses: 0,
+            misses_in_a_row: 0,
+        }
+    }
+
+    /// One of them was asked for, and there or not.
+    const fn count(&mut self, is_hit: bool) {
+        if is_hit {
+            self.hits += 1;
+            self.misses_in_a_row = 0;
+        } else {
+            self.misses += 1;
+            self.misses_in_a_row += 1;
         }
     }
 
@@ -148,7 +180,10 @@ impl Stock {
     /// A slot that is as good as new, because it was used to the end or is one made in place of another.
     pub(crate) fn give_back(&self, slot: Slot) {
         if !self.is_closed() {
-            self.lock().empty.push(slot);
+            let mut state = self.lock();
+            state.empty.push(slot);
+            state.given_back = Some(Instant::now());
+            drop(state);
             self.emptied.notify_one();
             self.wanted.notify_one();
         }
@@ -265,7 +300,7 @@ impl Stock {
                 debug!(language = stage.toolchain.name, "what waits does not fit");
             }
             shelf.ready.extend(unfit);
-            *(if is_hit { &mut shelf.hits } else { &mut shelf.misses }) += 1;
+            shelf.count(is_hit);
         });
         self.wanted.notify_one();
         taken
@@ -296,9 +331,9 @@ impl Stock {
         Prepared::begin(slot, identity, plan, &self.planner.group_limits(stage.limits), share)
     }
 
-    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot. While `is_busy`, there are
-    /// programs for all processors, and nothing is prepared: it takes more of them than it saves, and gets them only late.
-    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made, is_busy: impl Fn() -> bool)
+    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot. While there are programs for all
+    /// processors nothing is prepared: it takes more of them than it saves, and gets them only late.
+    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made, activity: impl Fn() -> Activity)
     where
         Made: Future<Output = Option<Slot>>,
     {
@@ -310,9 +345,8 @@ impl Stock {
                     Err(failure) => debug!(%failure, "end what was prepared"),
                 }
             }
-            let next = if is_busy() { None } else { self.next_wanted() };
-            let Some((key, toolchain)) = next else {
-                if timeout(LOOK, self.wanted.notified()).await.is_ok() {
+            let Some((key, toolchain)) = self.next_wanted(activity()) else {
+                if timeout(self.time_to_rest().unwrap_or(LOOK), self.wanted.notified()).await.is_ok() {
                     sleep(LET_BEGIN).await;
                 }
                 continue;
@@ -366,9 +400,22 @@ impl Stock {
         }
     }
 
+    /// How long until there will have been a rest, where one is waited for. Until then programs may come and go.
+    fn time_to_rest(&self) -> Option<Duration> {
+        let state = self.lock();
+        let waits = |shelf: &Shelf| shelf.misses_in_a_row >= TOO_LATE && shelf.ready.is_empty();
+        let left = REST.checked_sub(state.given_back?.elapsed())?;
+        (!left.is_zero() && state.shelves.values().any(waits)).then_some(left)
+    }
+
     /// What to prepare next: that of which most is missing, if there is room.
-    fn next_wanted(&self) -> Option<(Key, Arc<Toolchain>)> {
+    fn next_wanted(&self, activity: Activity) -> Option<(Key, Arc<Toolchain>)> {
         let (state, now) = (self.lock(), Instant::now());
+        let rests = activity == Activity::None
+            && state.given_back.is_none_or(|at| now.saturating_duration_since(at) >= REST);
+        if activity == Activity::Full {
+            return None;
+        }
         let (count, memory) = state.shelves.values().fold((0, 0), |(count, memory), shelf| {
             (count + shelf.ready.len(), memory + shelf.memory * shelf.ready.len() as u64)
         });
@@ -381,6 +428,7 @@ impl Stock {
             .iter()
             .zip(targets)
             .filter(|((_, shelf), _)| shelf.retry_at.is_none_or(|at| at <= now))
+            .filter(|((_, shelf), _)| rests || shelf.misses_in_a_row < TOO_LATE)
             .filter(|((_, shelf), _)| memory + shelf.memory <= self.memory)
             .map(|((key, shelf), target)| (target.saturating_sub(shelf.fresh()), key, shelf))
             .max_by_key(|(missing, ..)| *missing)?;
