@@ -365,7 +365,11 @@ impl Daemon {
     async fn reload(self: &Arc<Self>, path: Option<&Path>) {
         let _alone = self.reloading.lock().await;
         let outcome = match Config::load(path) {
-            Ok(config) => self.load_languages(&config).await.map_err(|error| error.to_string()),
+            Ok(mut config) => {
+                // Supervisors were started for them, or not.
+                config.pool.zygotes = self.workshop.has_zygotes();
+                self.load_languages(&config).await.map_err(|error| error.to_string())
+            }
             Err(error) => Err(error.to_string()),
         };
         match outcome {

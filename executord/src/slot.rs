@@ -67,6 +67,11 @@ impl Workshop {
         Self { helper, directory, controllers, has_zygotes, repairs, count: AtomicU64::new(0) }
     }
 
+    /// Whether slots can have them.
+    pub(crate) const fn has_zygotes(&self) -> bool {
+        self.has_zygotes
+    }
+
     pub(crate) const fn controllers(&self) -> &Controllers {
         &self.controllers
     }

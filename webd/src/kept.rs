@@ -15,9 +15,19 @@ use crate::utf8::Utf8;
 /// comes after is counted as truncated.
 pub(crate) const MAX_KEPT_OUTPUT: usize = 8 * 1024 * 1024;
 
-/// What one byte of output costs while it is kept: twice (its stream, and in order) in text or then in JSON, and twice that
-/// in the answer. As much again for base64. What escapes add is not counted: of control characters, six times as much.
+/// What one byte of output in JSON costs while it is kept: twice (its stream, and in order), at first as text, and twice that
+/// in the answer. A byte that was asked for as base64 costs as much again.
 const COST: usize = 6;
+
+/// How long a text is in JSON, without its quotes.
+fn bytes_in_json(text: &str) -> usize {
+    let one = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(one).sum()
+}
 
 /// The output of all stages so far.
 #[derive(Debug)]
@@ -91,9 +101,10 @@ impl Kept {
         let taken = &piece[..piece.len().min(room)];
         stage.cut |= taken.len() < piece.len();
         self.bytes += taken.len();
-        let cost = if stage.raw.is_some() { 2 * COST } else { COST };
-        self.share.grow(taken.len() * cost)?;
-        stage.write(stream, taken);
+        let text = stage.read(stream, taken);
+        let raw = if stage.raw.is_some() { taken.len() } else { 0 };
+        self.share.grow((bytes_in_json(&text) + raw) * COST)?;
+        stage.write(stream, &text, taken);
         Ok(())
     }
 
@@ -125,14 +136,21 @@ impl Kept {
 }
 
 impl StageOutput {
-    fn write(&mut self, stream: StreamName, piece: &[u8]) {
-        let Text { utf8, text } = match stream {
+    const fn stream(&mut self, stream: StreamName) -> &mut Text {
+        match stream {
             StreamName::Stdout => &mut self.stdout,
             StreamName::Stderr => &mut self.stderr,
-        };
-        let new = utf8.push(piece);
-        text.push_str(&new);
-        self.output.push_str(&new);
+        }
+    }
+
+    /// The text that a piece is, after what came before it.
+    fn read(&mut self, stream: StreamName, piece: &[u8]) -> String {
+        self.stream(stream).utf8.push(piece)
+    }
+
+    fn write(&mut self, stream: StreamName, text: &str, piece: &[u8]) {
+        self.stream(stream).text.push_str(text);
+        self.output.push_str(text);
         if let Some(raw) = &mut self.raw {
             match stream {
                 StreamName::Stdout => raw.stdout.extend_from_slice(piece),
@@ -224,6 +242,17 @@ mod tests {
         kept.end();
         assert!(kept.was_cut(StageName::Run(0)));
         assert_eq!(kept.of(StageName::Run(0)).unwrap().stdout.get().len(), MAX_KEPT_OUTPUT + 2);
+    }
+
+    #[test]
+    fn what_escapes_add_costs_as_well() {
+        for text in ["", "plain", "\"\\\n\r\t\u{8}\u{c}", "\0\u{1b}[1m\u{1f}\u{7f}", "€\u{fffd}"] {
+            assert_eq!(bytes_in_json(text) + 2, serde_json::to_string(text).unwrap().len(), "{text:?}");
+        }
+        let mut kept = Kept::new(Encoding::Utf8, &Budget::new(COST * 10));
+        kept.begin(StageName::Run(0));
+        kept.write(StreamName::Stdout, b"\0123").unwrap();
+        assert_eq!(kept.write(StreamName::Stdout, b"\0").unwrap_err().body.code, "overloaded");
     }
 
     #[test]

@@ -6,6 +6,9 @@
 //! up every privilege and becomes the program. The two files to read for the security argument are `init.rs` and
 //! `payload.rs`: the order in them is the argument.
 //!
+//! Where an administrator wants it, sandboxes of an interpreter begin as copies of one that was started for the slot, the
+//! *zygote* (`zygote.rs`): it is that process then that forks init.
+//!
 //! It happens in two moments: *prepare*, all that needs no program, and *start*, when there is one. Between them a
 //! sandbox may wait, with an interpreter in it that is already there or without. It serves one program all the same.
 

@@ -1,4 +1,5 @@
-//! The only `unsafe` of the project: one system call behind one safe name each.
+//! The only `unsafe` of the project, but for what an interpreter asks of a module (`executord/zygote`): one system call
+//! behind one safe name each.
 
 #![allow(unsafe_code, reason = "this is the room for it; every block has its sentence")]
 
