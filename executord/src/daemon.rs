@@ -24,7 +24,7 @@ use crate::execution::Executor;
 use crate::identity::{self, Pool};
 use crate::job::Job;
 use crate::languages::{self, Registry, Toolchain};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, TimedStep};
 use crate::peer::Door;
 use crate::place::{
     Origin, listen, listen_again, lock, number_of, prepare_directory, remove_socket, socket_group,
@@ -232,7 +232,8 @@ async fn keep(daemon: Arc<Daemon>) {
         (_, 0) => Activity::Some,
         _ => Activity::Full,
     };
-    daemon.stock.keep(make, activity).await;
+    let prepared = |took| daemon.executor.metrics.time(TimedStep::Prepare, took);
+    daemon.stock.keep(make, activity, prepared).await;
 }
 
 async fn accept(

@@ -8,9 +8,11 @@ use protocol::{ExecutionCount, Outcome, Status, StepTimes};
 
 use crate::languages::StageKind;
 
-/// The steps that are timed, in the order of an execution.
+/// The steps that are timed, in the order of an execution; and how long it takes to prepare a sandbox ahead, which gets a
+/// smaller share of the processors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimedStep {
+    Prepare,
     Queue,
     Launch,
     Compile,
@@ -83,6 +85,7 @@ impl TimedStep {
 
     const fn name(self) -> &'static str {
         match self {
+            Self::Prepare => "prepare",
             Self::Queue => "queue",
             Self::Launch => "launch",
             Self::Compile => "compile",

@@ -332,9 +332,14 @@ impl Stock {
     }
 
     /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot. While there are programs for all
-    /// processors nothing is prepared: it takes more of them than it saves, and gets them only late.
-    pub(crate) async fn keep<Made>(&self, make: impl Fn() -> Made, activity: impl Fn() -> Activity)
-    where
+    /// processors nothing is prepared: it takes more of them than it saves, and gets them only late. `prepared` is told how long
+    /// each took.
+    pub(crate) async fn keep<Made>(
+        &self,
+        make: impl Fn() -> Made,
+        activity: impl Fn() -> Activity,
+        prepared: impl Fn(Duration),
+    ) where
         Made: Future<Output = Option<Slot>>,
     {
         while !self.is_closed() {
@@ -360,6 +365,9 @@ impl Stock {
                 Some(slot) => self.prepare(slot, &toolchain, key.1).await,
                 None => Err(Failure::NoSlot),
             };
+            if let Ok((sandbox, _)) = &outcome {
+                prepared(sandbox.age());
+            }
             self.shelve(&key, &toolchain, outcome);
         }
     }

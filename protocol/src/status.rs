@@ -80,7 +80,7 @@ pub struct ExecutionCount {
 /// A histogram of one step's duration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepTimes {
-    /// The step: `queue`, `identity`, `launch`, `compile`, `run`, `cleanup` or `total`.
+    /// The step: `queue`, `launch`, `compile`, `run`, `cleanup` or `total`; or `prepare`, for a sandbox that was made ahead.
     #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
     pub step: String,
     /// How many took at most [`StepTimes::BOUNDS`] `[i]`; the last counts the rest. Not cumulative.
