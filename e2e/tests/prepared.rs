@@ -59,7 +59,8 @@ async fn what_is_prepared_serves_one_program_and_is_gone() {
         assert!(eventually(is_gone).await);
     }
     let steps = daemons.status().await.steps;
-    let prepared = steps.iter().find(|times| times.step == "prepare").expect("how long it took to prepare one");
+    let prepared =
+        steps.iter().find(|times| times.step == "prepare").expect("how long it took to prepare one");
     assert!(prepared.buckets.iter().sum::<u64>() >= 4, "{prepared:?}");
 }
 
