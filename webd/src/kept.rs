@@ -251,7 +251,7 @@ mod tests {
         }
         let mut kept = Kept::new(Encoding::Utf8, &Budget::new(COST * 10));
         kept.begin(StageName::Run(0));
-        kept.write(StreamName::Stdout, b"\0123").unwrap();
+        kept.write(StreamName::Stdout, b"123\0").unwrap();
         assert_eq!(kept.write(StreamName::Stdout, b"\0").unwrap_err().body.code, "overloaded");
     }
 
