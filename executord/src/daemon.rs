@@ -37,7 +37,8 @@ use crate::slot::Workshop;
 use crate::stock::{Activity, Stock};
 use crate::{janitor, privileges, server};
 
-/// Connections at one time; webd needs one for each request that it forwards.
+/// Connections at one time, beside one for each execution that may wait for its turn: of who waits before the door nobody
+/// sees whose request it is. webd needs one for each request that it forwards.
 const MAX_CONNECTIONS: usize = 256;
 /// How long the accept loop rests after an error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -169,7 +170,7 @@ async fn serve_until_told(
     let (mut listener, origin) = listen(config, group)?;
     let mut socket = number_of(&config.socket_path());
     let mut connections = JoinSet::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + daemon.queue_capacity as usize));
     tell_systemd(&[NotifyState::Ready]);
     info!(socket = %config.socket_path().display(), "ready");
     let mut alive = tokio::time::interval(watchdog_period());
