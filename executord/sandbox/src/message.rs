@@ -3,8 +3,10 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
+use nix::errno::Errno;
 use nix::sys::socket::{ControlMessage, MsgFlags, recvmsg, sendmsg};
 
+use crate::error::{SetupError, Step};
 use crate::sys::descriptor;
 
 /// The most descriptors one packet carries: a network, the bundle, three streams, two pipes to init, a cgroup.
@@ -52,6 +54,18 @@ pub(crate) const TERMINAL: u8 = 12;
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {
         Self { tag, numbers, descriptors: Vec::new() }
+    }
+
+    /// No init runs, for this reason.
+    pub(crate) fn not_launched(error: SetupError) -> Self {
+        Self::new(NOT_LAUNCHED, [error.step.number().into(), error.errno as i32])
+    }
+
+    /// The reason that [`Packet::not_launched`] gave.
+    pub(crate) fn reason(&self) -> io::Result<SetupError> {
+        let [step, errno] = self.numbers;
+        let step = u8::try_from(step).ok().and_then(Step::from_number).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(SetupError { step, errno: Errno::from_raw(errno) })
     }
 
     /// Send it. The descriptors are copied to the receiver and stay open here.

@@ -18,7 +18,7 @@ use nix::sys::statvfs::statvfs;
 
 use crate::error::{At, SetupError, Step};
 use crate::init::{self, InitDescriptors, NAMESPACES};
-use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
+use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
 use crate::network::Network;
 use crate::payload::Image;
 use crate::plan::{Build, Disk, Plan};
@@ -108,9 +108,7 @@ impl Supervision {
     fn execute(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let child = match self.launch(descriptors)? {
             Ok(child) => child,
-            Err(SetupError { step, errno }) => {
-                return Packet::new(NOT_LAUNCHED, [step.number().into(), errno as i32]).send(&self.daemon);
-            }
+            Err(error) => return Packet::not_launched(error).send(&self.daemon),
         };
         let mut packet = Packet::new(LAUNCHED, [child.pid, 0]);
         packet.descriptors.push(child.pidfd.try_clone()?);

@@ -7,14 +7,13 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::cgroup::NamespaceGone;
-use crate::error::{SetupError, Step};
+use crate::error::SetupError;
 use crate::message::{
     BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, SIGNAL, START,
     TERMINAL, TERMINATE, send_raw,
@@ -212,11 +211,7 @@ impl Supervisor {
                 let pidfd = packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
                 Reply::Launched(Init(pidfd))
             }
-            NOT_LAUNCHED => {
-                let step = u8::try_from(first).ok().and_then(Step::from_number);
-                let step = step.ok_or(io::ErrorKind::InvalidData)?;
-                Reply::NotLaunched(SetupError { step, errno: Errno::from_raw(second) })
-            }
+            NOT_LAUNCHED => Reply::NotLaunched(packet.reason()?),
             GONE => Reply::Gone(NamespaceGone { zygote: Some(second).filter(|&pid| pid != 0) }),
             BUILD => Reply::Build {
                 build: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,

@@ -124,14 +124,12 @@ impl Zygote {
             std::iter::once(network.as_raw_fd()).chain(descriptors.iter().map(AsRawFd::as_raw_fd)).collect();
         send_raw(&self.socket, PREPARE, [0, 0], &raw).at(Step::Clone)?;
         let packet = Packet::receive(&self.socket).at(Step::Clone)?.ok_or(Errno::ECHILD).at(Step::Clone)?;
-        let [first, second] = packet.numbers;
-        match (packet.tag, packet.descriptors.into_iter().next()) {
-            (LAUNCHED, Some(pidfd)) => Ok(Child { pid: first, pidfd }),
-            _ => {
-                let step = u8::try_from(first).ok().and_then(Step::from_number).unwrap_or(Step::Clone);
-                Err(SetupError { step, errno: Errno::from_raw(second) })
-            }
+        if packet.tag == NOT_LAUNCHED {
+            return Err(packet.reason().at(Step::Clone)?);
         }
+        let [pid, _] = packet.numbers;
+        let pidfd = packet.descriptors.into_iter().next().ok_or(Errno::EBADF).at(Step::Clone)?;
+        Ok(Child { pid, pidfd })
     }
 }
 
@@ -197,9 +195,7 @@ pub fn serve_copies() -> io::Result<String> {
             Ok(Made::Init(Child { pid, pidfd })) => {
                 Packet { descriptors: vec![pidfd], ..Packet::new(LAUNCHED, [pid, 0]) }
             }
-            Err(SetupError { step, errno }) => {
-                Packet::new(NOT_LAUNCHED, [step.number().into(), errno as i32])
-            }
+            Err(error) => Packet::not_launched(error),
         };
         answer.send(supervisor)?;
     }
