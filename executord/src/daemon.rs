@@ -17,24 +17,24 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+use crate::admission::job::Job;
 use crate::audit::Audit;
-use crate::builds::Builds;
 use crate::config::Config;
 use crate::execution::Executor;
+use crate::execution::builds::Builds;
+use crate::execution::plan::Planner;
+use crate::execution::self_run::{self, Printed};
 use crate::identity::{self, Pool};
-use crate::job::Job;
 use crate::languages::{self, Registry, Toolchain};
 use crate::metrics::{Metrics, TimedStep};
-use crate::peer::Door;
-use crate::place::{
+use crate::pool::repairs::Repairs;
+use crate::pool::slot::Workshop;
+use crate::pool::{Activity, Stock};
+use crate::queue::Queue;
+use crate::server::peer::Door;
+use crate::server::place::{
     Origin, listen, listen_again, lock, number_of, prepare_directory, remove_socket, socket_group,
 };
-use crate::plan::Planner;
-use crate::queue::Queue;
-use crate::repairs::Repairs;
-use crate::self_run::{self, Printed};
-use crate::slot::Workshop;
-use crate::stock::{Activity, Stock};
 use crate::{janitor, privileges, server};
 
 /// Connections at one time, beside one for each execution that may wait for its turn: of who waits before the door nobody

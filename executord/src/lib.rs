@@ -7,36 +7,18 @@
 
 mod admission;
 mod audit;
-mod builds;
-mod check;
 mod config;
 mod daemon;
-mod demand;
 mod execution;
 mod failure;
 mod identity;
-mod input;
 mod janitor;
-mod job;
 mod languages;
-mod limits;
 mod metrics;
-mod output;
-mod peer;
-mod place;
-mod plan;
-mod prepared;
+mod pool;
 mod privileges;
-mod quantity;
 mod queue;
-mod repairs;
-mod self_run;
 mod server;
-mod slot;
-mod stage;
-mod stock;
-mod terminal;
-mod verdict;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

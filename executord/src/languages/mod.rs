@@ -8,9 +8,9 @@ use protocol::{Availability, Editor, Language, Limits};
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::admission::job::RelativePath;
+use crate::admission::limits::LimitSettings;
 use crate::config::Config;
-use crate::job::RelativePath;
-use crate::limits::LimitSettings;
 
 /// Where a command's first word is looked for, on the host and in the sandbox.
 pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];

@@ -1,5 +1,9 @@
 //! A connection, from hello to hang-up. One execution at a time; hanging up cancels it.
 
+pub(crate) mod check;
+pub(crate) mod peer;
+pub(crate) mod place;
+
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,15 +22,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
+use crate::admission::job::Job;
 use crate::admission::{admit, find_language};
-use crate::check;
 use crate::daemon::Daemon;
+use crate::execution::input::{self, InputReceiver, InputSender};
 use crate::execution::{Connections, Ended};
-use crate::input::{self, InputReceiver, InputSender};
-use crate::job::Job;
 use crate::metrics::{TimedStep, result_of};
-use crate::peer::Peer;
 use crate::queue::{Lease, Turn};
+use crate::server::peer::Peer;
 
 /// How long a peer may take to read an event before the connection counts as dead.
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);

@@ -7,7 +7,7 @@ use protocol::{Limits, TerminalSize};
 use sandbox::cgroup::GroupLimits;
 use sandbox::{Bind, Build, Disk, HOME, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
 
-use crate::job::Source;
+use crate::admission::job::Source;
 use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
 
 /// Bytes of stack of a program's main thread: what recursion in C++ and Python needs, and isolate gives.
@@ -269,7 +269,7 @@ mod tests {
     use sandbox::{Plan, ResourceLimits, Start, User};
 
     use super::{Ahead, Planner, StageSpec, fits};
-    use crate::job::{RelativePath, Source};
+    use crate::admission::job::{RelativePath, Source};
     use crate::languages::{StageKind, shipped};
 
     fn user() -> User {

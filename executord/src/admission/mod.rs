@@ -1,14 +1,16 @@
 //! Whether an execution may take place: a pure function from a request to a job or a rejection.
 
+pub(crate) mod job;
+pub(crate) mod limits;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use protocol::{ExecuteRequest, Limits, Rejection, SourceFile, Stdin};
 
-use crate::job::{Job, RelativePath, Source};
+use crate::admission::job::{Job, RelativePath, Source};
 use crate::languages::{Registry, Toolchain};
-use crate::limits;
 
 /// Bytes of all source files together.
 const MAX_SOURCES: usize = 4 * 1024 * 1024;
@@ -118,8 +120,8 @@ mod tests {
     use protocol::{ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
 
     use super::{Job, MAX_SOURCES, admit, find_language};
+    use crate::admission::limits::MAXIMA;
     use crate::languages::shipped;
-    use crate::limits::MAXIMA;
 
     /// A file's name, if it has one, and what is in it.
     type File<'a> = (Option<&'a str>, &'a [u8]);

@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use protocol::{Limits, StageReport};
 
+use crate::admission::job::Job;
 use crate::config::CacheSettings;
 use crate::failure::Failure;
-use crate::job::Job;
+use crate::pool::slot::Slot;
 use crate::queue::LineKey;
-use crate::slot::Slot;
 
 /// Builds that are kept.
 #[derive(Debug)]

@@ -1,23 +1,32 @@
 //! One execution: identity, stages, cleanup. There is one way out, and it leads through cleanup: of a stage before the
 //! next one begins, of the last one when the result was told.
 
+pub(crate) mod builds;
+pub(crate) mod input;
+pub(crate) mod output;
+pub(crate) mod plan;
+pub(crate) mod self_run;
+pub(crate) mod stage;
+pub(crate) mod terminal;
+pub(crate) mod verdict;
+
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, StageReport, Usage};
 use tokio_util::sync::CancellationToken;
 
-use crate::builds::{Builds, Kept};
+use crate::admission::job::Job;
+use crate::execution::builds::{Builds, Kept};
+use crate::execution::input::InputReceiver;
+use crate::execution::plan::{Ahead, Planner, StageSpec};
+use crate::execution::stage::{EventSender, Remains, StageRun, Surroundings};
 use crate::failure::Failure;
-use crate::input::InputReceiver;
-use crate::job::Job;
 use crate::languages::StageKind;
 use crate::metrics::{Metrics, TimedStep};
-use crate::plan::{Ahead, Planner, StageSpec};
-use crate::prepared::Prepared;
-use crate::slot::Slot;
-use crate::stage::{self, EventSender, Remains, StageRun, Surroundings};
-use crate::stock::Stock;
+use crate::pool::Stock;
+use crate::pool::prepared::Prepared;
+use crate::pool::slot::Slot;
 
 /// What executions have in common.
 #[derive(Debug)]

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::failure::{Doing, Failure};
 use crate::identity::Identity;
-use crate::repairs::Work;
+use crate::pool::repairs::Work;
 
 /// How long a supervisor may take to fork an init: it mounts at most one file system before.
 const LAUNCHED_WITHIN: Duration = Duration::from_secs(10);

@@ -1,13 +1,15 @@
 //! `executord.toml`: what an administrator can say. Defaults live in the types; unknown keys are mistakes.
 
+pub(crate) mod quantity;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
-use crate::limits::{self, LimitSettings, at_most};
-use crate::quantity::Quantity;
+use crate::admission::limits::{self, LimitSettings, at_most};
+use crate::config::quantity::Quantity;
 
 /// Read if nothing else is named.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";

@@ -11,7 +11,7 @@ use protocol::{ByteCount, StreamName};
 use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe;
 
-use crate::terminal::Terminal;
+use crate::execution::terminal::Terminal;
 
 /// One of a program's outputs.
 #[derive(Debug)]

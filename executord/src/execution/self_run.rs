@@ -8,9 +8,9 @@ use protocol::{Event, ExecuteRequest, RunRequest, SourceFile, StageName, Stdin, 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::job::Job;
+use crate::execution::input;
 use crate::execution::{Connections, Executor};
-use crate::input;
-use crate::job::Job;
 use crate::languages::{SelfTest, Toolchain};
 use crate::queue::{Lease, Place, Turn};
 

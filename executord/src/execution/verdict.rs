@@ -89,7 +89,7 @@ fn status(seen: &Seen, limits: &Limits, usage: &Usage) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{ByteCount, Cause, Clock, Duration, EndReport, Readings, Seen, Status, StreamName, judge};
-    use crate::limits::RUN;
+    use crate::admission::limits::RUN;
 
     const CPU: Duration = Duration::from_secs(1);
 

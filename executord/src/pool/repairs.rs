@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
-use crate::slot::{Leftovers, Workshop};
-use crate::stock::Stock;
+use crate::pool::Stock;
+use crate::pool::slot::{Leftovers, Workshop};
 
 /// How long to wait before what failed is tried again: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));

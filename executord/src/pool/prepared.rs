@@ -14,11 +14,11 @@ use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
+use crate::execution::output::{OutputPipe, pipe_pair, stdin_pipe};
+use crate::execution::terminal::Terminal;
 use crate::failure::{Doing, Failure};
 use crate::identity::Identity;
-use crate::output::{OutputPipe, pipe_pair, stdin_pipe};
-use crate::slot::Slot;
-use crate::terminal::Terminal;
+use crate::pool::slot::Slot;
 
 /// How long a sandbox with a terminal may take to be prepared, while its client waits.
 const TERMINAL_WITHIN: Duration = Duration::from_secs(10);

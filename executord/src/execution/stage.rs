@@ -18,14 +18,14 @@ use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use crate::execution::input::{InputReceiver, Pieces, Steer, Steering};
+use crate::execution::output::{OutputPipe, Piece};
+use crate::execution::plan::Planner;
+use crate::execution::terminal::Terminal;
+use crate::execution::verdict::{Cause, Seen, judge};
 use crate::failure::{Doing, Failure};
-use crate::input::{InputReceiver, Pieces, Steer, Steering};
-use crate::output::{OutputPipe, Piece};
-use crate::plan::Planner;
-use crate::prepared::{EMPTY_WITHIN, Pipes, Prepared};
-use crate::slot::Slot;
-use crate::terminal::Terminal;
-use crate::verdict::{Cause, Seen, judge};
+use crate::pool::prepared::{EMPTY_WITHIN, Pipes, Prepared};
+use crate::pool::slot::Slot;
 
 /// Longer than any limit.
 const FOR_EVER: Duration = Duration::from_secs(86_400 * 365);

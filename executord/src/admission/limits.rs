@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::{ByteCount, Limits, LimitsRequest, Rejection};
 use serde::Deserialize;
 
-use crate::quantity::Quantity;
+use crate::config::quantity::Quantity;
 
 /// Limits in a configuration or language file; what is left out is said elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 
 use crate::admission::admit;
 use crate::daemon::Daemon;
+use crate::execution::self_run::{self, Printed};
 use crate::languages::Toolchain;
-use crate::self_run::{self, Printed};
 
 /// The oldest kernel that has every system call we make: mount_setattr(2) came with 5.12, cgroup.kill and a
 /// tmpfs that can be mounted by descriptor in every way we need with 5.14.

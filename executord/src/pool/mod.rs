@@ -4,6 +4,11 @@
 //! which the same is done in a row. A keeper prepares new ones with a small share of the processors, and not while programs
 //! wait for their turn: as many of each kind as were asked for lately.
 
+pub(crate) mod demand;
+pub(crate) mod prepared;
+pub(crate) mod repairs;
+pub(crate) mod slot;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,13 +22,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 
 use crate::config::{PoolSettings, host_memory};
-use crate::demand::Demand;
+use crate::execution::plan::{Ahead, Planner, StageSpec, fits, resources};
 use crate::failure::Failure;
 use crate::identity::Pool;
 use crate::languages::{Registry, StageKind, Toolchain};
-use crate::plan::{Ahead, Planner, StageSpec, fits, resources};
-use crate::prepared::Prepared;
-use crate::slot::Slot;
+use crate::pool::demand::Demand;
+use crate::pool::prepared::Prepared;
+use crate::pool::slot::Slot;
 
 /// Slots that one execution can hold: that of its compilation, whose result the runs see, and that of a run.
 const SLOTS_OF_AN_EXECUTION: usize = 2;
