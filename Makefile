@@ -112,7 +112,7 @@ soak-short: debug ## The same, for half a minute, and no time judged
 
 BENCH ?=
 bench: setup setup-bench build ## Time everything beside the bare command and others, in one run; BENCH=--quick for a look
-	cargo build --release --locked -p e2e --bin bench
+	cargo build --release --locked -p bench
 	$(AS_ROOT) target/release/bench $(BENCH)
 
 setup-bench: ## Install what it is compared with

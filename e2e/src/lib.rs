@@ -5,7 +5,6 @@
 
 pub mod answer;
 pub mod attacks;
-pub mod bench;
 pub mod corpus;
 pub mod daemons;
 pub mod differential;

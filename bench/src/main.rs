@@ -9,15 +9,15 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bench::growth::{self, Point};
+use bench::load::{self, CLIENTS, Throughput};
+use bench::programs::Language;
+use bench::rounds::{self, Effort, Row};
+use bench::stand::{Stand, Way};
+use bench::surroundings::{self, Busy};
+use bench::sustained::{self, Sustained};
+use bench::{chart, naive, report, runner, statistics};
 use clap::{Parser, ValueEnum};
-use e2e::bench::growth::{self, Point};
-use e2e::bench::load::{self, CLIENTS, Throughput};
-use e2e::bench::programs::Language;
-use e2e::bench::rounds::{self, Effort, Row};
-use e2e::bench::stand::{Stand, Way};
-use e2e::bench::surroundings::{self, Busy};
-use e2e::bench::sustained::{self, Sustained};
-use e2e::bench::{chart, naive, report, runner, statistics};
 use serde_json::{Value, json};
 
 /// Time the product beside the bare command, bubblewrap and a naive server, in one run. Times of two runs say nothing
@@ -228,7 +228,7 @@ fn measure(
     Ok(())
 }
 
-fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<e2e::bench::programs::Program>> {
+fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<bench::programs::Program>> {
     let mut all = Vec::new();
     for language in languages {
         all.extend(language.programs()?);

@@ -13,13 +13,13 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-use super::at;
-use super::client::Client;
-use super::groups::{Group, Groups};
-use super::naive::Naive;
-use super::programs::{self, Language, Program};
-use super::runner::{Errand, Runner};
-use crate::daemons::{self, Daemons, Settings, binary};
+use crate::at;
+use crate::client::Client;
+use crate::groups::{Group, Groups};
+use crate::naive::Naive;
+use crate::programs::{self, Language, Program};
+use crate::runner::{Errand, Runner};
+use e2e::daemons::{self, Daemons, Settings, binary};
 
 /// A language whose programs are one and the same static binary that does nothing.
 pub const NOTHING: &str = "nothing";
@@ -449,7 +449,7 @@ impl Pair {
         let settings = Settings {
             slots: u32::try_from(slots).unwrap_or(u32::MAX),
             queue: QUEUE,
-            languages: vec![(NOTHING, include_str!("../../bench/nothing.toml").to_owned())],
+            languages: vec![(NOTHING, include_str!("../programs/nothing.toml").to_owned())],
             launchers: vec![(NOTHING, nothing.to_owned())],
             host: Some(group.enter()),
             ..settings

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::stand::{Ready, Sample, Stand, Way};
-use super::statistics::{Times, mib, millis};
+use crate::stand::{Ready, Sample, Stand, Way};
+use crate::statistics::{Times, mib, millis};
 
 /// How many rounds.
 #[derive(Clone, Copy, Debug)]

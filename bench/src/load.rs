@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::stand::{Ready, Stand, Way};
-use super::statistics::Times;
+use crate::stand::{Ready, Stand, Way};
+use crate::statistics::Times;
 
 /// Clients at one time.
 pub const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::rounds::Row;
+use crate::rounds::Row;
 
 const WIDTH: f64 = 760.0;
 const LEFT: f64 = 190.0;

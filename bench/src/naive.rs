@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::at;
-use super::groups::Group;
+use crate::at;
+use crate::groups::Group;
 
 /// The first argument of the benchmark that makes it this server.
 pub const ARGUMENT: &str = "serve-naively";

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::at;
+use crate::at;
 
 const MOUNT: &str = "/sys/fs/cgroup";
 /// What is used of version 1.

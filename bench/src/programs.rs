@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
-use super::at;
+use crate::at;
 
 /// Numbers that a program reads, and how many there are on a line.
 const NUMBERS: usize = 100_000;
@@ -119,7 +119,7 @@ impl Language {
 /// Where the programs are.
 #[must_use]
 pub fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("bench")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
 impl Program {

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::at;
-use super::groups::Group;
+use crate::at;
+use crate::groups::Group;
 
 /// The first argument of the benchmark that makes it a runner.
 pub const ARGUMENT: &str = "run-errands";

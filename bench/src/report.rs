@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::growth::Point;
-use super::load::{CLIENTS, Throughput, WAYS};
-use super::rounds::Row;
-use super::sustained::{Sustained, Wait};
+use crate::growth::Point;
+use crate::load::{CLIENTS, Throughput, WAYS};
+use crate::rounds::Row;
+use crate::sustained::{Sustained, Wait};
 
 /// Latency, CPU and memory.
 #[must_use]

@@ -10,12 +10,12 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use super::rounds::{self, Effort};
-use super::stand::{Pair, Stand, Way, come_to_rest};
-use super::statistics::{Times, mib};
-use crate::bench::programs::{Language, Program};
-use crate::daemons::Settings;
-use crate::http;
+use crate::programs::{Language, Program};
+use crate::rounds::{self, Effort};
+use crate::stand::{Pair, Stand, Way, come_to_rest};
+use crate::statistics::{Times, mib};
+use e2e::daemons::Settings;
+use e2e::http;
 
 /// Prepared sandboxes at most.
 const POOLS: [u32; 6] = [0, 1, 2, 4, 8, 16];

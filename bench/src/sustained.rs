@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::client::Client;
-use super::growth::{CROWD, NEWCOMER, python};
-use super::programs::Language;
-use super::stand::{Pair, Stand, hammer};
-use super::statistics::{Times, mib};
-use crate::inventory::resident_bytes;
+use crate::client::Client;
+use crate::growth::{CROWD, NEWCOMER, python};
+use crate::programs::Language;
+use crate::stand::{Pair, Stand, hammer};
+use crate::statistics::{Times, mib};
+use e2e::inventory::resident_bytes;
 
 /// Half of them ask from one address, each of the others from one of its own.
 const FLOOD: u8 = 32;
