@@ -13,10 +13,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, Options};
-use crate::privilege::Privileges;
-use crate::routes::Front;
-use crate::server;
+use crate::api::routes::Front;
+use crate::http::server;
+use crate::ops::config::{Config, Options};
+use crate::ops::privilege::Privileges;
 
 /// Connections that the kernel holds for us while all places are taken.
 const BACKLOG: u32 = 4096;

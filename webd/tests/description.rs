@@ -16,7 +16,7 @@ use support::{Step, hello, id, one_run, output, report, say, started, world, wor
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
 fn description() -> Value {
-    serde_json::from_str(webd::openapi::DESCRIPTION).unwrap()
+    serde_json::from_str(webd::api::openapi::DESCRIPTION).unwrap()
 }
 
 #[tokio::test]

@@ -82,12 +82,13 @@ pub(crate) async fn world_with(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(webd::server::serve(listener, Arc::new(Front::new(config)), async move {
-        // A world that is dropped does not stop its server: the runtime does.
-        if stopped.await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }));
+    let server =
+        tokio::spawn(webd::http::server::serve(listener, Arc::new(Front::new(config)), async move {
+            // A world that is dropped does not stop its server: the runtime does.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }));
     World { address, seen, directory, stop, server }
 }
 

@@ -17,10 +17,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
-use crate::execute::Peer;
-use crate::metrics::Counted;
-use crate::pace::Paced;
-use crate::routes::{self, Front};
+use crate::api::executor::execute::Peer;
+use crate::api::routes::{self, Front};
+use crate::http::pace::Paced;
+use crate::ops::metrics::Counted;
 
 /// Header lines of a request; more is 431.
 const MAX_HEADERS: usize = 64;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::ApiError;
+use crate::http::error::ApiError;
 
 /// So many bytes for all requests together.
 #[derive(Clone, Debug)]

@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, h
 use axum::response::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::config;
-use crate::error::ApiError;
-use crate::execute::Peer;
-use crate::routes::Front;
-use crate::server::Place;
-use crate::session::{IDLE_COST, Session};
+use crate::api::executor::execute::Peer;
+use crate::api::executor::session::{IDLE_COST, Session};
+use crate::api::routes::Front;
+use crate::http::error::ApiError;
+use crate::http::server::Place;
+use crate::ops::config;
 
 /// The only version there is.
 const PROTOCOL_VERSION: &str = "13";

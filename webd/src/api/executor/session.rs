@@ -24,14 +24,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use crate::error::ApiError;
-use crate::frames::Frame;
-use crate::metered::{Meter, Metered};
-use crate::metrics::Counted;
-use crate::request::Asked;
-use crate::routes::Front;
-use crate::server::Place;
-use crate::stream::{Form, Telling, error_line, is_followed};
+use crate::api::executor::frames::Frame;
+use crate::api::executor::request::Asked;
+use crate::api::executor::stream::{Form, Telling, error_line, is_followed};
+use crate::api::routes::Front;
+use crate::http::error::ApiError;
+use crate::http::metered::{Meter, Metered};
+use crate::http::server::Place;
+use crate::ops::metrics::Counted;
 
 /// What a session costs of the memory of all requests: its buffers.
 pub(crate) const IDLE_COST: usize = 64 * 1024;

@@ -9,17 +9,17 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 
-use crate::budget::Budget;
-use crate::config::Config;
-use crate::connections::Connections;
-use crate::daemon;
-use crate::door;
-use crate::execute::execute;
-use crate::handshake::session;
-use crate::languages::languages;
-use crate::metrics::{CONTENT_TYPE, Metrics};
-use crate::openapi;
-use crate::static_files::StaticFiles;
+use crate::api::executor::execute::execute;
+use crate::api::executor::handshake::session;
+use crate::api::executor::languages::languages;
+use crate::api::openapi;
+use crate::domain::budget::Budget;
+use crate::domain::connections::Connections;
+use crate::domain::daemon;
+use crate::http::door;
+use crate::http::static_files::StaticFiles;
+use crate::ops::config::Config;
+use crate::ops::metrics::{CONTENT_TYPE, Metrics};
 
 /// What all requests share.
 #[derive(Debug)]

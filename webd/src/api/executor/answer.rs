@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Status, StreamName, Usage};
 use serde::Serialize;
 
-use crate::kept::{Kept, StageTexts};
+use crate::domain::kept::{Kept, StageTexts};
 
 /// The whole answer. What is at its top is of the stage that matters most: of the compilation if that did not
 /// succeed, else of the first run that was not a success, else of the first run.

@@ -6,10 +6,10 @@ use protocol::{StageName, StreamName};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::budget::{Budget, Share};
-use crate::error::ApiError;
-use crate::request::Encoding;
-use crate::utf8::Utf8;
+use crate::api::executor::request::Encoding;
+use crate::domain::budget::{Budget, Share};
+use crate::domain::utf8::Utf8;
+use crate::http::error::ApiError;
 
 /// Bytes of output kept of one execution, whatever the daemon's limits for each of up to 64 runs add up to. What
 /// comes after is counted as truncated.

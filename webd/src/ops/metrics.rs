@@ -18,7 +18,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use protocol::ServerStatus;
 
-use crate::daemon_metrics::DaemonMetrics;
+use crate::ops::daemon_metrics::DaemonMetrics;
 
 /// Of the answer.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

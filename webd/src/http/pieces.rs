@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::budget::Share;
+use crate::domain::budget::Share;
 
 /// Bytes of a piece.
 const PIECE: usize = 64 * 1024;

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::body::COST;
-use crate::budget::Share;
+use crate::domain::budget::Share;
+use crate::http::body::COST;
 
 /// The connection: what is read from it is taken from the budget until [`Meter::settle`].
 #[derive(Debug)]

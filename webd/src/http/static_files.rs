@@ -11,11 +11,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use crate::config::Origin;
-use crate::error::ApiError;
+use crate::http::error::ApiError;
+use crate::ops::config::Origin;
 
 /// What the page may load and do, a directive a line. The page is built with the same policy inside.
-const PAGE_POLICY: &str = include_str!("../web/policy.txt");
+const PAGE_POLICY: &str = include_str!("../../web/policy.txt");
 /// The directive that says who may show the page within another.
 const FRAMED_BY: &str = "frame-ancestors";
 /// The query with which the page is made to be shown within another.

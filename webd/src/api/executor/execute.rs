@@ -9,15 +9,15 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{Client, ClientError, Event, Limits};
 
-use crate::answer::with_answer;
-use crate::body;
-use crate::error::ApiError;
-use crate::forwarded;
-use crate::kept::Kept;
-use crate::pieces::Pieces;
-use crate::request::{self, Asked, Encoding};
-use crate::routes::Front;
-use crate::stream::{self, Form};
+use crate::api::executor::answer::with_answer;
+use crate::api::executor::request::{self, Asked, Encoding};
+use crate::api::executor::stream::{self, Form};
+use crate::api::routes::Front;
+use crate::domain::forwarded;
+use crate::domain::kept::Kept;
+use crate::http::body;
+use crate::http::error::ApiError;
+use crate::http::pieces::Pieces;
 
 /// The address of the connection's other end.
 #[derive(Clone, Copy, Debug)]

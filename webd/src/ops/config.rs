@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, Uri};
 use serde::Deserialize;
 
-use crate::forwarded::Network;
+use crate::domain::forwarded::Network;
 
 /// Where the configuration is looked for unless told otherwise.
 pub const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";

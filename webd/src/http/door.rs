@@ -9,11 +9,11 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::config::Origin;
-use crate::error::ApiError;
-use crate::execute::Peer;
-use crate::metrics::Labels;
-use crate::routes::Front;
+use crate::api::executor::execute::Peer;
+use crate::api::routes::Front;
+use crate::http::error::ApiError;
+use crate::ops::config::Origin;
+use crate::ops::metrics::Labels;
 
 /// On every answer that does not say otherwise.
 const HEADERS: [(HeaderName, &str); 7] = [

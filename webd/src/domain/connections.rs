@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use protocol::codec::CodecError;
 use protocol::{Client, ClientError, Event, ExecuteRequest};
 
-use crate::error::ApiError;
+use crate::http::error::ApiError;
 
 /// So many are kept; the daemon has room for more.
 const MOST: usize = 16;

@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::time::timeout;
 
-use crate::budget::Share;
-use crate::error::ApiError;
+use crate::domain::budget::Share;
+use crate::http::error::ApiError;
 
 /// What a byte of a body costs: itself, and the text that is read out of it.
 pub(crate) const COST: usize = 2;

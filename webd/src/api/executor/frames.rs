@@ -7,9 +7,9 @@ use protocol::{ProgramSignal, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::error::ApiError;
-use crate::request::{Asked, Encoding, Start, decoded};
-use crate::strict::Object;
+use crate::api::executor::request::{Asked, Encoding, Start, decoded};
+use crate::api::executor::strict::Object;
+use crate::http::error::ApiError;
 
 /// A frame that was understood.
 #[derive(Debug)]

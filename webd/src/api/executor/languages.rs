@@ -7,10 +7,10 @@ use axum::extract::State;
 use protocol::{Availability, Language};
 use serde::Serialize;
 
-use crate::answer::LimitsJson;
-use crate::daemon;
-use crate::error::ApiError;
-use crate::routes::Front;
+use crate::api::executor::answer::LimitsJson;
+use crate::api::routes::Front;
+use crate::domain::daemon;
+use crate::http::error::ApiError;
 
 /// A language as JSON.
 #[derive(Debug, Serialize)]

@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
-use crate::error::ApiError;
-use crate::strict::{AtMost, Object};
+use crate::api::executor::strict::{AtMost, Object};
+use crate::http::error::ApiError;
 
 /// What a client may write. Whatever is not named here is refused, never ignored.
 #[derive(Debug, Deserialize)]

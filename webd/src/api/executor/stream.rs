@@ -17,10 +17,10 @@ use protocol::{
 use serde::Serialize;
 use tokio::time::timeout;
 
-use crate::answer::{Answer, LimitsJson, Verdict, with_answer};
-use crate::error::{ApiError, ErrorBody};
-use crate::request::Encoding;
-use crate::utf8::Utf8;
+use crate::api::executor::answer::{Answer, LimitsJson, Verdict, with_answer};
+use crate::api::executor::request::Encoding;
+use crate::domain::utf8::Utf8;
+use crate::http::error::{ApiError, ErrorBody};
 
 /// After so much silence a comment is sent, so that proxies do not take the connection for dead.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
