@@ -108,7 +108,7 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
         tell(&format!("at rest: {held}"));
     }
     for one in stand.prepared() {
-        let protocol::PreparedCount { language, stage, ready, hits, misses } = one;
+        let protocol::WarmCount { language, stage, ready, hits, misses } = one;
         tell(&format!(
             "prepared: {language} {stage}: {ready} wait, {hits} times of use, {misses} times not there"
         ));

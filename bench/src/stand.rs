@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use protocol::PreparedCount;
+use protocol::WarmCount;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -362,7 +362,7 @@ impl Stand {
 
     /// What the warm daemons have prepared, and how often that was of use.
     #[must_use]
-    pub fn prepared(&self) -> Vec<PreparedCount> {
+    pub fn prepared(&self) -> Vec<WarmCount> {
         self.warm.prepared()
     }
 
@@ -480,8 +480,8 @@ impl Pair {
 
     /// What is prepared, and how often that was of use.
     #[must_use]
-    pub fn prepared(&self) -> Vec<PreparedCount> {
-        self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.prepared)
+    pub fn prepared(&self) -> Vec<WarmCount> {
+        self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.warm)
     }
 
     /// The daemons.

@@ -41,7 +41,7 @@ fn words(status: &ServerStatus, out: &Out) -> String {
         status.queue_capacity,
         status.cgroups,
         status.free_uids,
-        status.withheld_uids,
+        status.quarantined_uids,
     );
     for what in &status.degraded {
         words += &format!("{}    {what}\n", out.bad("degraded"));
@@ -74,7 +74,7 @@ fn as_json(status: &ServerStatus) -> serde_json::Value {
         "cgroups": status.cgroups,
         "degraded": status.degraded,
         "free_uids": status.free_uids,
-        "withheld_uids": status.withheld_uids,
+        "withheld_uids": status.quarantined_uids,
         "executions": status.executions.iter().map(|count| json!({
             "language": count.language, "result": count.result, "count": count.count,
         })).collect::<Vec<_>>(),

@@ -56,10 +56,10 @@ fn status_is_a_few_lines() {
         cgroups: "cgroup v2".into(),
         degraded: vec!["limits on memory are not enforced".into()],
         free_uids: 65_000,
-        withheld_uids: 1,
+        quarantined_uids: 1,
         executions: vec![ExecutionCount { language: "cpp".into(), result: "ok".into(), count: 12 }],
         steps: Vec::new(),
-        prepared: Vec::new(),
+        warm: Vec::new(),
     };
     let fake = that_answers(vec![Event::Status(Box::new(status))]);
     let ran = fake.run(&["status"]);

@@ -101,7 +101,7 @@ impl Execution {
     /// # Errors
     /// [`ClientError`] if executord does not take it.
     pub async fn send(&mut self, request: Request) -> Result<(), ClientError> {
-        timeout(DEADLINE, self.client.send(request)).await.map_err(|_| ClientError::Silent(DEADLINE))?
+        timeout(DEADLINE, self.client.send(request)).await.map_err(|_| ClientError::Timeout(DEADLINE))?
     }
 
     /// Listen until what was told is `enough`.
@@ -115,7 +115,7 @@ impl Execution {
                 return Err(ClientError::Unexpected);
             }
             let event = timeout(DEADLINE, self.client.event()).await;
-            self.told.note(event.map_err(|_| ClientError::Silent(DEADLINE))??);
+            self.told.note(event.map_err(|_| ClientError::Timeout(DEADLINE))??);
         }
         Ok(&self.told)
     }

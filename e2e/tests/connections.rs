@@ -106,7 +106,7 @@ async fn assert_idle(daemons: &Daemons, after: &str) {
         daemons.status().await,
         daemons.logs()
     );
-    assert_eq!(daemons.status().await.withheld_uids, 0, "{after}");
+    assert_eq!(daemons.status().await.quarantined_uids, 0, "{after}");
     for _ in 0..daemons.status().await.slots {
         let told = end(begin(daemons, program("bash", "echo $((6 * 7))")).await).await;
         assert_eq!(told.stdout, b"42\n", "{after}");
@@ -508,7 +508,7 @@ async fn who_speaks_wrongly_is_hung_up_on_and_the_daemon_goes_on() {
         ("a long first frame", frame(&[0; 1000]), false),
         ("an empty hello", frame(&[]), false),
         ("half a hello", frame(b"ex"), false),
-        ("a hello and a byte", frame(&[&encode(&Hello::OURS).expect("short")[..], &[0]].concat()), false),
+        ("a hello and a byte", frame(&[&encode(&Hello::CURRENT).expect("short")[..], &[0]].concat()), false),
         ("another magic", hello(*b"executer", VERSION), false),
         ("a request in place of a hello", frame(&status), false),
         ("another version", hello(MAGIC, VERSION + 1), true),

@@ -318,7 +318,7 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
         let is_whole = || async {
             let status = daemons.status().await;
             processes(&daemons).is_empty()
-                && (status.running, status.free_uids, status.withheld_uids) == (0, free, 0)
+                && (status.running, status.free_uids, status.quarantined_uids) == (0, free, 0)
         };
         assert!(
             eventually(is_whole).await,
@@ -343,7 +343,7 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
         groups.iter().filter_map(|group| group.file_name().map(ToOwned::to_owned)).collect()
     };
     assert!(eventually(|| async { slots().len() <= 2 }).await, "{:?}", slots());
-    assert_eq!(daemons.status().await.withheld_uids, 0);
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }
 
 #[tokio::test]
@@ -424,7 +424,7 @@ async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
         );
     }
     assert!(eventually(|| async { daemons.status().await.running == 0 }).await);
-    assert_eq!(daemons.status().await.withheld_uids, 0);
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }
 
 #[tokio::test]
@@ -448,7 +448,7 @@ async fn two_users_for_each_slot_are_enough() {
     }
     assert!(seen.is_subset(&daemons.uids.clone().collect()), "{seen:?}");
     assert!(eventually(async || daemons.status().await.free_uids == 4).await);
-    assert_eq!(daemons.status().await.withheld_uids, 0);
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }
 
 /// A place to start an executord in, that is not expected to come up.

@@ -41,7 +41,7 @@ async fn take(daemons: &Daemons) -> Inventory {
         files: inventory::files(&daemons.uids),
         ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is there"),
         running: status.running,
-        withheld: status.withheld_uids,
+        withheld: status.quarantined_uids,
     }
 }
 

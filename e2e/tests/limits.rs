@@ -78,7 +78,7 @@ async fn assert_nothing_runs(daemons: &Daemons) {
     let processes = || inventory::processes(&daemons.uids).expect("/proc is there");
     let is_idle = || async { daemons.status().await.running == 0 && processes().is_empty() };
     assert!(eventually(is_idle).await, "{:?}", processes());
-    assert_eq!(daemons.status().await.withheld_uids, 0);
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use e2e::daemons::{Daemons, Settings, eventually};
 use e2e::inventory::{self, Process};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use protocol::PreparedCount;
+use protocol::WarmCount;
 use serde_json::{Value, json};
 
 async fn start(pool_max: Option<u32>) -> Daemons {
@@ -16,8 +16,8 @@ async fn start(pool_max: Option<u32>) -> Daemons {
     Daemons::start(&settings).await.expect("both daemons come up")
 }
 
-async fn count(daemons: &Daemons, language: &str) -> PreparedCount {
-    let counts = daemons.status().await.prepared;
+async fn count(daemons: &Daemons, language: &str) -> WarmCount {
+    let counts = daemons.status().await.warm;
     counts
         .into_iter()
         .find(|count| count.language == language && count.stage == "run")
@@ -117,7 +117,7 @@ async fn what_waits_and_is_killed_costs_no_execution() {
     }
     let free = || async {
         let status = daemons.status().await;
-        status.withheld_uids == 0
+        status.quarantined_uids == 0
     };
     assert!(eventually(free).await, "{:?}", daemons.status().await);
 }
@@ -139,7 +139,7 @@ async fn more_programs_than_are_prepared_are_served_all_the_same() {
     let count = count(&daemons, "python").await;
     assert_eq!(count.hits + count.misses, 21);
     let bounded = || async {
-        let prepared = daemons.status().await.prepared;
+        let prepared = daemons.status().await.warm;
         prepared.iter().map(|count| count.ready).sum::<u32>() <= 3
     };
     assert!(bounded().await);
@@ -212,5 +212,5 @@ async fn what_was_compiled_is_used_again_by_who_sent_it_and_by_nobody_else() {
         assert_eq!(refused["status"], "compile_error");
     }
     assert!(eventually(|| async { daemons.status().await.running == 0 }).await);
-    assert_eq!(daemons.status().await.withheld_uids, 0);
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }

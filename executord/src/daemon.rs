@@ -301,7 +301,7 @@ impl Daemon {
 
     pub(crate) fn status(&self) -> ServerStatus {
         let (running, queued) = self.queue.counts();
-        let (free_uids, withheld_uids) = self.identities.counts();
+        let (free_uids, quarantined_uids) = self.identities.counts();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         ServerStatus {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -314,10 +314,10 @@ impl Daemon {
             cgroups: self.workshop.controllers().describe().to_owned(),
             degraded: self.degraded.clone(),
             free_uids,
-            withheld_uids,
+            quarantined_uids,
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
-            prepared: self.stock.counts(),
+            warm: self.stock.counts(),
         }
     }
 

@@ -13,7 +13,7 @@ pub const MAX_OUTPUT_CHUNK: usize = 64 * 1024;
 pub const MAX_INPUT_CHUNK: usize = 1024 * 1024;
 /// Bytes of live input that the daemon takes of a client before the program takes them. Beyond that the client waits,
 /// and with it all that it says after its input.
-pub const MAX_UNTAKEN_INPUT: usize = 2 * MAX_INPUT_CHUNK;
+pub const MAX_UNREAD_INPUT: usize = 2 * MAX_INPUT_CHUNK;
 
 /// Source files of one request.
 pub const MAX_FILES: usize = 128;
@@ -38,4 +38,4 @@ pub const MAX_ITEMS: usize = 4096;
 pub const MAX_TEXT: usize = 64 * 1024;
 
 /// How long either side may take over the hello, and over the rest of a frame once it began.
-pub const FRAME_DEADLINE: Duration = Duration::from_secs(5);
+pub const FRAME_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_util::codec::Framed;
 
-use crate::bounds::FRAME_DEADLINE;
+use crate::bounds::FRAME_TIMEOUT;
 use crate::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
 use crate::event::Event;
 use crate::request::{ExecuteRequest, Request};
@@ -36,7 +36,7 @@ pub enum ClientError {
     },
     /// The daemon did not answer in time.
     #[error("no answer from executord within {} s", .0.as_secs())]
-    Silent(Duration),
+    Timeout(Duration),
     /// The daemon hung up in the middle.
     #[error("executord closed the connection")]
     Closed,
@@ -69,7 +69,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connect and say hello, in [`FRAME_DEADLINE`].
+    /// Connect and say hello, in [`FRAME_TIMEOUT`].
     ///
     /// # Errors
     /// [`ClientError`] if nobody listens, or not an executord of our version.
@@ -79,7 +79,7 @@ impl Client {
                 .await
                 .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
             let mut frames = Framed::new(stream, Frames::hello());
-            frames.send(Hello::OURS).await?;
+            frames.send(Hello::CURRENT).await?;
             let theirs = match frames.next().await.ok_or(ClientError::Closed)? {
                 Ok(theirs) => theirs,
                 Err(error) if error.is_malformed() => return Err(ClientError::NotExecutord),
@@ -93,7 +93,7 @@ impl Client {
             }
             Ok(Self { frames: frames.map_codec(Frames::after_hello) })
         };
-        timeout(FRAME_DEADLINE, greeting).await.map_err(|_| ClientError::Silent(FRAME_DEADLINE))?
+        timeout(FRAME_TIMEOUT, greeting).await.map_err(|_| ClientError::Timeout(FRAME_TIMEOUT))?
     }
 
     /// Send one request.

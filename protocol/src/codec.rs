@@ -30,7 +30,7 @@ pub struct Hello {
 
 impl Hello {
     /// Our own.
-    pub const OURS: Self = Self { magic: MAGIC, version: VERSION };
+    pub const CURRENT: Self = Self { magic: MAGIC, version: VERSION };
 }
 
 /// What can be wrong with a frame.

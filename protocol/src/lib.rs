@@ -24,7 +24,7 @@ pub use language::{Availability, Editor, Language};
 pub use limits::{ByteCount, Limits, LimitsRequest};
 pub use outcome::{Clock, ExecutionId, Outcome, StageName, StageReport, Status, Usage};
 pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize};
-pub use status::{ExecutionCount, PreparedCount, ServerStatus, StepTimes};
+pub use status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
 
 /// Where the daemon listens unless it is told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";

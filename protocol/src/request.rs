@@ -21,7 +21,7 @@ pub enum Request {
     /// The program's stdin ends here.
     EndOfInput,
     /// End the execution; its `Finished` says `Cancelled`. It is heard at once unless more than
-    /// [`crate::bounds::MAX_UNTAKEN_INPUT`] of input, which the program does not take, stands before it; hanging up is
+    /// [`crate::bounds::MAX_UNREAD_INPUT`] of input, which the program does not take, stands before it; hanging up is
     /// noticed even then.
     Cancel,
     /// Send a signal to the process group of the program that runs now. Without one it goes to nobody.

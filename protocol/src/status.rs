@@ -34,7 +34,7 @@ pub struct ServerStatus {
     /// User ids that no execution has.
     pub free_uids: u32,
     /// User ids that are kept back because it was not proven that nothing of them is left.
-    pub withheld_uids: u32,
+    pub quarantined_uids: u32,
     /// Executions so far, by language and how they ended.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub executions: Vec<ExecutionCount>,
@@ -43,12 +43,12 @@ pub struct ServerStatus {
     pub steps: Vec<StepTimes>,
     /// What is prepared for programs that may come.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
-    pub prepared: Vec<PreparedCount>,
+    pub warm: Vec<WarmCount>,
 }
 
 /// What is prepared for a stage of a language, and how often that was of use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PreparedCount {
+pub struct WarmCount {
     /// The language's name.
     #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
     pub language: String,

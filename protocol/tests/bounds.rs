@@ -131,7 +131,7 @@ fn check_announced<In: DeserializeOwned>(mut frames: Frames<In, In>, max: usize)
 
 #[test]
 fn numbers_that_mean_nothing_are_refused() {
-    let hello = encode(&Hello::OURS).unwrap();
+    let hello = encode(&Hello::CURRENT).unwrap();
     assert!(decode::<Hello>(&hello[..9]).is_err());
     // `Option` knows 0 and 1, `Request` seven variants, text is UTF-8, a second has so many nanoseconds.
     let request = encode(&Request::Execute(Box::new(samples::smallest_request()))).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use bytes::BytesMut;
 use futures_util::{SinkExt, StreamExt};
-use protocol::bounds::FRAME_DEADLINE;
+use protocol::bounds::FRAME_TIMEOUT;
 use protocol::codec::{Frames, MAGIC, VERSION};
 use protocol::{Client, ClientError, Event, Hello, Rejection, Request};
 use tempfile::TempDir;
@@ -37,7 +37,7 @@ async fn an_event_in_the_same_packet_as_the_hello_is_not_lost() {
     let (_directory, client) = against(move |mut stream| async move {
         let mut wire = BytesMut::new();
         let mut hello = Frames::hello();
-        hello.encode(Hello::OURS, &mut wire).unwrap();
+        hello.encode(Hello::CURRENT, &mut wire).unwrap();
         let mut frames: Frames<Request, Event> = hello.after_hello();
         frames.encode(Event::Rejected(Rejection::Forbidden("not you".into())), &mut wire).unwrap();
         stream.write_all(&wire).await.unwrap();
@@ -99,7 +99,7 @@ async fn it_never_answers() {
         stream.read_to_end(&mut Vec::new()).await.unwrap();
     })
     .await;
-    assert!(matches!(client.unwrap_err(), ClientError::Silent(FRAME_DEADLINE)));
+    assert!(matches!(client.unwrap_err(), ClientError::Timeout(FRAME_TIMEOUT)));
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ fn bind(socket: &Path) -> UnixListener {
 
 async fn greet(stream: UnixStream) -> Framed<UnixStream, Frames<Request, Event>> {
     let mut frames = Framed::new(stream, Frames::hello());
-    assert_eq!(frames.next().await.expect("a hello").expect("a hello"), Hello::OURS);
-    frames.send(Hello::OURS).await.expect("the client reads");
+    assert_eq!(frames.next().await.expect("a hello").expect("a hello"), Hello::CURRENT);
+    frames.send(Hello::CURRENT).await.expect("the client reads");
     frames.map_codec(Frames::after_hello)
 }

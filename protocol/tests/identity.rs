@@ -15,9 +15,9 @@ use proptest::sample::Index;
 use protocol::codec::{Frames, decode, encode};
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Hello, Language, Limits, LimitsRequest, Outcome, PreparedCount, ProgramSignal, Rejection, Request,
-    RunRequest, ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName,
-    TerminalSize, Usage,
+    Hello, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
+    ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
+    Usage, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -302,20 +302,20 @@ fn server_status() -> impl Strategy<Value = ServerStatus> {
         buckets,
         total,
     });
-    let prepared =
+    let warm =
         (text(), text(), any::<(u32, u64, u64)>()).prop_map(|(language, stage, (ready, hits, misses))| {
-            PreparedCount { language, stage, ready, hits, misses }
+            WarmCount { language, stage, ready, hits, misses }
         });
     (
         (text(), duration(), any::<bool>(), text(), vec(text(), 0..3)),
         any::<(u32, u32, u32, u32, u32, u32)>(),
-        (vec(executions, 0..3), vec(steps, 0..3), vec(prepared, 0..3)),
+        (vec(executions, 0..3), vec(steps, 0..3), vec(warm, 0..3)),
     )
         .prop_map(
             |(
                 (version, uptime, draining, cgroups, degraded),
-                (slots, running, queued, queue_capacity, free_uids, withheld_uids),
-                (executions, steps, prepared),
+                (slots, running, queued, queue_capacity, free_uids, quarantined_uids),
+                (executions, steps, warm),
             )| ServerStatus {
                 version,
                 uptime,
@@ -327,10 +327,10 @@ fn server_status() -> impl Strategy<Value = ServerStatus> {
                 cgroups,
                 degraded,
                 free_uids,
-                withheld_uids,
+                quarantined_uids,
                 executions,
                 steps,
-                prepared,
+                warm,
             },
         )
 }

@@ -328,7 +328,7 @@ async fn a_daemon_that_refuses_before_it_is_asked_is_heard() {
         while let Ok((stream, _)) = socket.accept().await {
             let mut frames = tokio_util::codec::Framed::new(stream, Frames::hello());
             frames.next().await.unwrap().unwrap();
-            frames.send(Hello::OURS).await.unwrap();
+            frames.send(Hello::CURRENT).await.unwrap();
             let mut frames = frames.map_codec(Frames::after_hello::<Request, Event>);
             let busy = Rejection::Busy { retry_after: Duration::from_secs(3) };
             frames.send(Event::Rejected(busy)).await.unwrap();

@@ -92,7 +92,7 @@ impl Fake {
                 while let Ok((stream, _)) = listener.accept().await {
                     let mut frames = Framed::new(stream, Frames::hello());
                     frames.next().await.expect("a hello").expect("a hello");
-                    frames.send(Hello::OURS).await.expect("the client listens");
+                    frames.send(Hello::CURRENT).await.expect("the client listens");
                     script(Conversation(frames.map_codec(Frames::after_hello))).await;
                 }
             });

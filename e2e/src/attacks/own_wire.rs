@@ -74,7 +74,7 @@ try:
 except OSError: pass
 print(data)
 ";
-    let frames = [codec::encode(&codec::Hello::OURS), codec::encode(&Request::Status)];
+    let frames = [codec::encode(&codec::Hello::CURRENT), codec::encode(&Request::Status)];
     let mut asked = String::new();
     for frame in frames {
         let frame = frame.map_err(|error| error.to_string())?;
@@ -103,7 +103,7 @@ print(data)
 async fn send_descriptors(target: &Target) -> Result<(), String> {
     let before = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
     let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
-    let hello = codec::encode(&codec::Hello::OURS).map_err(|error| error.to_string())?;
+    let hello = codec::encode(&codec::Hello::CURRENT).map_err(|error| error.to_string())?;
     let length = u32::try_from(hello.len()).unwrap_or(0).to_be_bytes();
     let rights = [null.as_raw_fd(); 200];
     let mut open = Vec::new();

@@ -153,7 +153,7 @@ async fn connect(target: &Target, greeted: bool) -> Result<UnixStream, String> {
     let in_words = |error: io::Error| format!("connect: {error}");
     let mut stream = UnixStream::connect(&target.socket).await.map_err(in_words)?;
     if greeted {
-        let hello = codec::encode(&Hello::OURS).map_err(|error| error.to_string())?;
+        let hello = codec::encode(&Hello::CURRENT).map_err(|error| error.to_string())?;
         stream.write_all(&framed(&hello)).await.map_err(in_words)?;
         let mut theirs = vec![0; 4 + hello.len()];
         let read = timeout(PATIENCE, stream.read_exact(&mut theirs)).await;

@@ -86,7 +86,7 @@ impl Target {
     /// In words, if executord does not say.
     pub async fn waiting(&self) -> Result<usize, String> {
         let status = ask_status(&self.socket).await.map_err(|error| format!("ask executord: {error}"))?;
-        Ok(status.prepared.iter().map(|count| count.ready as usize).sum())
+        Ok(status.warm.iter().map(|count| count.ready as usize).sum())
     }
 
     /// The processes of programs, if there are more than wait for one.

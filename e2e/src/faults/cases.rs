@@ -299,7 +299,7 @@ async fn no_free_user(dice: &mut Dice) -> Outcome {
         squatters.push(squatter);
         ended_well(execution.await)?;
     }
-    let withheld = async || host.daemons.status().await.withheld_uids == uids;
+    let withheld = async || host.daemons.status().await.quarantined_uids == uids;
     until("users are not withheld", withheld).await?;
     let code = host.refused(dice, "python").await?;
     host.says("no free user id").await?;
@@ -388,7 +388,7 @@ async fn group_not_removable(dice: &mut Dice) -> Outcome {
     ended_well(execution.await)?;
     host.says("what a lost slot left stays for now").await?;
     host.works(dice).await?;
-    let withheld = host.daemons.status().await.withheld_uids;
+    let withheld = host.daemons.status().await.quarantined_uids;
     if withheld != 1 || !group.exists() {
         return Err(format!("{withheld} users are withheld"));
     }

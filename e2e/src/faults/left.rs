@@ -65,8 +65,8 @@ impl Before {
         let all_uids = daemons.uids.end() - daemons.uids.start() + 1;
         expect("running", status.running == 0, &status.running);
         expect("queued", status.queued == 0, &status.queued);
-        expect("withheld users", status.withheld_uids == 0, &status.withheld_uids);
-        let waiting: u32 = status.prepared.iter().map(|prepared| prepared.ready).sum();
+        expect("withheld users", status.quarantined_uids == 0, &status.quarantined_uids);
+        let waiting: u32 = status.warm.iter().map(|prepared| prepared.ready).sum();
         expect("free users", status.free_uids + waiting == all_uids, &status.free_uids);
 
         let processes = inventory::processes(&daemons.uids)?;

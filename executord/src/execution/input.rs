@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::bounds::MAX_UNTAKEN_INPUT;
+use protocol::bounds::MAX_UNREAD_INPUT;
 use protocol::{ProgramSignal, TerminalSize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
@@ -57,9 +57,9 @@ struct Piece {
     room: OwnedSemaphorePermit,
 }
 
-/// A way from a client to its program. What waits in it is bounded by [`MAX_UNTAKEN_INPUT`].
+/// A way from a client to its program. What waits in it is bounded by [`MAX_UNREAD_INPUT`].
 pub(crate) fn channel() -> (InputSender, InputReceiver) {
-    let room = Arc::new(Semaphore::new(MAX_UNTAKEN_INPUT));
+    let room = Arc::new(Semaphore::new(MAX_UNREAD_INPUT));
     let (pieces, taken) = mpsc::unbounded_channel();
     let (signals, sent) = mpsc::channel(SIGNAL_BACKLOG);
     let (size, known) = watch::channel(None);
@@ -73,7 +73,7 @@ impl InputSender {
     /// takes any more it is dropped.
     pub(crate) async fn send(&self, bytes: Option<Bytes>) {
         let cost = PIECE_COST + bytes.as_ref().map_or(0, Bytes::len);
-        let Ok(cost) = u32::try_from(cost.min(MAX_UNTAKEN_INPUT)) else { return };
+        let Ok(cost) = u32::try_from(cost.min(MAX_UNREAD_INPUT)) else { return };
         if let Ok(room) = Arc::clone(&self.room).acquire_many_owned(cost).await {
             let _ = self.pieces.send(Piece { bytes, room });
         }
@@ -182,7 +182,7 @@ mod tests {
         while sender.send(Some(Bytes::from_static(b"x"))).now_or_never().is_some() {
             sent += 1;
         }
-        assert!(sent < MAX_UNTAKEN_INPUT / PIECE_COST);
+        assert!(sent < MAX_UNREAD_INPUT / PIECE_COST);
         let waiting = sender.send(None);
         drop(receiver);
         waiting.await;

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::PreparedCount;
+use protocol::WarmCount;
 use sandbox::cgroup::Share;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -234,9 +234,9 @@ impl Stock {
     }
 
     /// What is prepared, and how often that was of use.
-    pub(crate) fn counts(&self) -> Vec<PreparedCount> {
+    pub(crate) fn counts(&self) -> Vec<WarmCount> {
         let state = self.lock();
-        let count = |((language, kind), shelf): (&(String, StageKind), &Shelf)| PreparedCount {
+        let count = |((language, kind), shelf): (&(String, StageKind), &Shelf)| WarmCount {
             language: language.clone(),
             stage: kind.name().to_owned(),
             ready: u32::try_from(shelf.ready.len()).unwrap_or(u32::MAX),

@@ -34,7 +34,7 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
     let mut numbers = kernel.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let needed = format!("Linux {}.{} or newer is needed", OLDEST_KERNEL.0, OLDEST_KERNEL.1);
-    let uids = format!("{} free, {} withheld", status.free_uids, status.withheld_uids);
+    let uids = format!("{} free, {} withheld", status.free_uids, status.quarantined_uids);
     let groups_advice = "start executord by its systemd unit, or mount cgroup v2 at /sys/fs/cgroup, writable";
     let mut results = vec![
         result("kernel", version >= OLDEST_KERNEL, kernel, &needed),
@@ -46,7 +46,7 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
         )),
         result(
             "user ids",
-            status.withheld_uids == 0 && status.free_uids > 0,
+            status.quarantined_uids == 0 && status.free_uids > 0,
             &uids,
             "restart executord: an id is withheld when something of its run could not be ended",
         ),

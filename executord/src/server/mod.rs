@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use protocol::bounds::FRAME_DEADLINE;
+use protocol::bounds::FRAME_TIMEOUT;
 use protocol::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
 use protocol::{Event, ExecuteRequest, ExecutionId, Rejection, Request};
 use tokio::io::Interest;
@@ -75,7 +75,7 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
                 let words = Event::Rejected(Rejection::Forbidden(refused.to_string()));
                 let told = tell(&mut sender, words).await;
                 // Were we gone when it asks, it would be told of a broken pipe and not read why.
-                let _ = timeout(FRAME_DEADLINE, receiver.next()).await;
+                let _ = timeout(FRAME_TIMEOUT, receiver.next()).await;
                 told
             }
         };
@@ -94,7 +94,7 @@ async fn greet(stream: UnixStream) -> Result<(Sender, Receiver), Over> {
         if theirs.magic != MAGIC {
             return Err(Over::Stranger);
         }
-        frames.send(Hello::OURS).await?;
+        frames.send(Hello::CURRENT).await?;
         // A client of another version reads ours and hangs up; so do we.
         if theirs.version != VERSION {
             return Err(Over::Stranger);
@@ -106,7 +106,7 @@ async fn greet(stream: UnixStream) -> Result<(Sender, Receiver), Over> {
         *receiver.read_buffer_mut() = parts.read_buf;
         Ok((FramedWrite::new(writer, parts.codec.after_hello()), receiver))
     };
-    timeout(FRAME_DEADLINE, greeting).await.map_err(|_| Over::Silent)?
+    timeout(FRAME_TIMEOUT, greeting).await.map_err(|_| Over::Silent)?
 }
 
 async fn tell(sender: &mut Sender, event: Event) -> Result<(), Over> {
@@ -348,7 +348,7 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
             Err(_) if !receiver.decoder().is_within_frame() => looks_within_frame = 0,
             Err(_) => looks_within_frame += 1,
         }
-        if LOOK_EVERY * looks_within_frame >= FRAME_DEADLINE {
+        if LOOK_EVERY * looks_within_frame >= FRAME_TIMEOUT {
             return Err(Over::Silent);
         }
     }

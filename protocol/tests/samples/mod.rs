@@ -7,9 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, Limits, LimitsRequest, Outcome, PreparedCount, ProgramSignal, Rejection, Request, RunRequest,
-    ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
-    Usage,
+    Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
+    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, WarmCount,
 };
 use uuid::Uuid;
 
@@ -228,14 +227,14 @@ fn server_status() -> ServerStatus {
         cgroups: "cgroup v2".into(),
         degraded: vec!["limits on memory are not enforced".into()],
         free_uids: 65_000,
-        withheld_uids: 1,
+        quarantined_uids: 1,
         executions: vec![ExecutionCount { language: "cpp".into(), result: "ok".into(), count: 12 }],
         steps: vec![StepTimes {
             step: "run".into(),
             buckets: vec![0, 1, 2],
             total: Duration::from_millis(40),
         }],
-        prepared: vec![PreparedCount {
+        warm: vec![WarmCount {
             language: "python".into(),
             stage: "run".into(),
             ready: 1,

@@ -37,5 +37,5 @@ async fn ask(socket: &Path, question: Request) -> Result<Event, ClientError> {
         client.send(question).await?;
         client.event().await
     };
-    timeout(ANSWER_DEADLINE, conversation).await.map_err(|_| ClientError::Silent(ANSWER_DEADLINE))?
+    timeout(ANSWER_DEADLINE, conversation).await.map_err(|_| ClientError::Timeout(ANSWER_DEADLINE))?
 }

@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
-use protocol::{PreparedCount, ServerStatus, StepTimes};
+use protocol::{ServerStatus, StepTimes, WarmCount};
 
 /// What the daemon said of itself, or that it said nothing.
 #[derive(Debug)]
@@ -24,13 +24,18 @@ impl Collector for DaemonMetrics {
         gauge(&mut encoder, "queued", "Executions that wait now", status.queued.into())?;
         gauge(&mut encoder, "queue_capacity", "Executions that may wait", status.queue_capacity.into())?;
         gauge(&mut encoder, "free_uids", "User ids that no execution has", status.free_uids.into())?;
-        gauge(&mut encoder, "withheld_uids", "User ids kept back for safety", status.withheld_uids.into())?;
+        gauge(
+            &mut encoder,
+            "withheld_uids",
+            "User ids kept back for safety",
+            status.quarantined_uids.into(),
+        )?;
         let degraded = i64::try_from(status.degraded.len()).unwrap_or(i64::MAX);
         gauge(&mut encoder, "degraded", "Things that this host cannot do", degraded)?;
         info(&mut encoder, status)?;
         uptime(&mut encoder, status)?;
         executions(&mut encoder, status)?;
-        prepared(&mut encoder, &status.prepared)?;
+        prepared(&mut encoder, &status.warm)?;
         steps(&mut encoder, &status.steps)
     }
 }
@@ -66,7 +71,7 @@ fn executions(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<
     Ok(())
 }
 
-fn prepared(encoder: &mut DescriptorEncoder, counts: &[PreparedCount]) -> Result<(), Error> {
+fn prepared(encoder: &mut DescriptorEncoder, counts: &[WarmCount]) -> Result<(), Error> {
     if counts.is_empty() {
         return Ok(());
     }

@@ -11,8 +11,8 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
     Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, Language,
-    Limits, Outcome, PreparedCount, Request, ServerStatus, StageName, StageReport, Status, StepTimes,
-    StreamName, Usage,
+    Limits, Outcome, Request, ServerStatus, StageName, StageReport, Status, StepTimes, StreamName, Usage,
+    WarmCount,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -97,7 +97,7 @@ type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;
 async fn converse(stream: UnixStream, script: Arc<Script>, tell: mpsc::UnboundedSender<Seen>) -> Option<()> {
     let mut frames = Framed::new(stream, Frames::hello());
     frames.next().await?.ok()?;
-    frames.send(Hello::OURS).await.ok()?;
+    frames.send(Hello::CURRENT).await.ok()?;
     let mut frames = frames.map_codec(Frames::after_hello::<Request, Event>);
     let request = match frames.next().await?.ok()? {
         Request::Execute(request) => *request,
@@ -241,7 +241,7 @@ pub(crate) fn status() -> ServerStatus {
         cgroups: "cgroup v2".to_owned(),
         degraded: vec!["no Landlock".to_owned()],
         free_uids: 65_000,
-        withheld_uids: 4,
+        quarantined_uids: 4,
         executions: vec![
             ExecutionCount { language: "python".to_owned(), result: "ok".to_owned(), count: 7 },
             ExecutionCount { language: "cpp".to_owned(), result: "compile_error".to_owned(), count: 2 },
@@ -251,7 +251,7 @@ pub(crate) fn status() -> ServerStatus {
             buckets: (0..16).map(|bucket| u64::from(bucket == 3) * 5 + u64::from(bucket == 15)).collect(),
             total: Duration::from_millis(20_500),
         }],
-        prepared: vec![PreparedCount {
+        warm: vec![WarmCount {
             language: "python".to_owned(),
             stage: "run".to_owned(),
             ready: 2,
