@@ -21,15 +21,15 @@ use crate::admission::job::Job;
 use crate::audit::Audit;
 use crate::config::Config;
 use crate::execution::Executor;
-use crate::execution::builds::Builds;
+use crate::execution::build_cache::BuildCache;
+use crate::execution::internal_jobs::{self, JobOutput};
 use crate::execution::plan::Planner;
-use crate::execution::self_run::{self, Printed};
-use crate::identity::{self, Pool};
+use crate::identity::{self, IdentityPool};
 use crate::languages::{self, Registry, Toolchain};
 use crate::metrics::{Metrics, TimedStep};
-use crate::pool::repairs::Repairs;
-use crate::pool::slot::Workshop;
-use crate::pool::{Activity, Stock};
+use crate::pool::reaper::Reaper;
+use crate::pool::sandbox_pool::{Activity, SandboxPool};
+use crate::pool::slot::SlotFactory;
 use crate::queue::Queue;
 use crate::server::peer::Door;
 use crate::server::place::{
@@ -58,9 +58,9 @@ pub(crate) struct Daemon {
     pub(crate) audit: Audit,
     /// Cancelled when executions may run no longer.
     pub(crate) stop: CancellationToken,
-    stock: Arc<Stock>,
-    identities: Pool,
-    workshop: Arc<Workshop>,
+    pool: Arc<SandboxPool>,
+    identities: IdentityPool,
+    slot_factory: Arc<SlotFactory>,
     probe: Arc<Toolchain>,
     settings: RwLock<Settings>,
     degraded: Vec<String>,
@@ -139,15 +139,15 @@ async fn serve(
 ) -> Result<(), DaemonError> {
     let (orders, work) = mpsc::channel();
     let directory = janitor::slots_directory(config);
-    let workshop =
-        Workshop::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
-    let daemon = Arc::new(Daemon::new(config, workshop, degraded)?);
-    let repairs = Repairs::begin(orders, work, Arc::clone(&daemon.workshop), Arc::clone(&daemon.stock))
+    let slot_factory =
+        SlotFactory::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
+    let daemon = Arc::new(Daemon::new(config, slot_factory, degraded)?);
+    let reaper = Reaper::begin(orders, work, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
         .map_err(doing("start a thread"))?;
     let result = serve_until_told(config_path, config, &daemon, group).await;
-    daemon.stock.close();
-    daemon.executor.builds.clear();
-    repairs.stop();
+    daemon.pool.close();
+    daemon.executor.build_cache.clear();
+    reaper.stop();
     result
 }
 
@@ -161,9 +161,9 @@ async fn serve_until_told(
     let mut terminate = signal(SignalKind::terminate()).map_err(doing("listen for SIGTERM"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(doing("listen for SIGINT"))?;
     let mut reload = signal(SignalKind::hangup()).map_err(doing("listen for SIGHUP"))?;
-    info!(cgroups = daemon.workshop.controllers().describe(), slots = daemon.slots, "starting");
-    for _ in 0..daemon.stock.reserve() {
-        daemon.stock.add(daemon.workshop.slot().map_err(doing("make a slot"))?);
+    info!(cgroups = daemon.slot_factory.controllers().describe(), slots = daemon.slots, "starting");
+    for _ in 0..daemon.pool.reserve() {
+        daemon.pool.add(daemon.slot_factory.slot().map_err(doing("make a slot"))?);
     }
     daemon.load_languages(config).await?;
     let keeper = AbortOnDropHandle::new(tokio::spawn(keep(Arc::clone(daemon))));
@@ -221,8 +221,8 @@ async fn serve_until_told(
 /// Keep sandboxes prepared.
 async fn keep(daemon: Arc<Daemon>) {
     let make = || async {
-        let workshop = Arc::clone(&daemon.workshop);
-        let made = tokio::task::spawn_blocking(move || workshop.slot()).await;
+        let slot_factory = Arc::clone(&daemon.slot_factory);
+        let made = tokio::task::spawn_blocking(move || slot_factory.slot()).await;
         made.map_err(io::Error::other)
             .flatten()
             .inspect_err(|error| warn!(%error, "no slot can be made to prepare a sandbox in"))
@@ -234,7 +234,7 @@ async fn keep(daemon: Arc<Daemon>) {
         _ => Activity::Full,
     };
     let prepared = |took| daemon.executor.metrics.time(TimedStep::Prepare, took);
-    daemon.stock.keep(make, activity, prepared).await;
+    daemon.pool.keep(make, activity, prepared).await;
 }
 
 async fn accept(
@@ -248,16 +248,16 @@ async fn accept(
 }
 
 impl Daemon {
-    fn new(config: &Config, workshop: Workshop, degraded: Vec<String>) -> Result<Self, DaemonError> {
+    fn new(config: &Config, slot_factory: SlotFactory, degraded: Vec<String>) -> Result<Self, DaemonError> {
         let probe = languages::probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
         let planner = Planner::new(&config.toolchains, config.cpu_millis());
-        let identities = Pool::new(config);
-        let stock = Arc::new(Stock::new(slots, identities.clone(), planner.clone(), config.pool));
+        let identities = IdentityPool::new(config);
+        let pool = Arc::new(SandboxPool::new(slots, identities.clone(), planner.clone(), config.pool));
         Ok(Self {
             executor: Executor {
-                stock: Arc::clone(&stock),
-                builds: Builds::new(config.cache),
+                pool: Arc::clone(&pool),
+                build_cache: BuildCache::new(config.cache),
                 planner,
                 grace: config.grace.0,
                 metrics: Metrics::default(),
@@ -266,9 +266,9 @@ impl Daemon {
             door: Door::new(config),
             audit: Audit::begin(),
             stop: CancellationToken::new(),
-            stock,
+            pool,
             identities,
-            workshop: Arc::new(workshop),
+            slot_factory: Arc::new(slot_factory),
             probe: Arc::new(probe),
             settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
             degraded,
@@ -293,10 +293,10 @@ impl Daemon {
     }
 
     /// Run a job of our own, waiting for a slot like everybody.
-    pub(crate) async fn run_own(&self, job: &Job) -> Result<Printed, String> {
-        let place = self.queue.enter_own().map_err(|_| "the daemon is about to stop")?;
-        let lease = self_run::lease(place).await.ok_or("the daemon is about to stop")?;
-        self_run::run(&self.executor, job, lease).await
+    pub(crate) async fn run_internal(&self, job: &Job) -> Result<JobOutput, String> {
+        let ticket = self.queue.enter_internal().map_err(|_| "the daemon is about to stop")?;
+        let permit = internal_jobs::wait_for_permit(ticket).await.ok_or("the daemon is about to stop")?;
+        internal_jobs::run(&self.executor, job, permit).await
     }
 
     pub(crate) fn status(&self) -> ServerStatus {
@@ -311,13 +311,13 @@ impl Daemon {
             running: count(running),
             queued: count(queued),
             queue_capacity: self.queue_capacity,
-            cgroups: self.workshop.controllers().describe().to_owned(),
+            cgroups: self.slot_factory.controllers().describe().to_owned(),
             degraded: self.degraded.clone(),
             free_uids,
             quarantined_uids,
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
-            warm: self.stock.counts(),
+            warm: self.pool.counts(),
         }
     }
 
@@ -348,15 +348,15 @@ impl Daemon {
                 Err(reason) => info!(reason, "language {} is not available", toolchain.name),
             }
         }
-        self.stock.set_languages(&registry);
-        self.executor.builds.clear();
+        self.pool.set_languages(&registry);
+        self.executor.build_cache.clear();
         let settings = Settings { languages: Arc::new(registry), maxima: config.maxima() };
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(())
     }
 
     async fn version_of(&self, toolchain: &Arc<Toolchain>) -> Result<String, String> {
-        let printed = self.run_own(&self_run::version_job(toolchain)).await?;
+        let printed = self.run_internal(&internal_jobs::version_job(toolchain)).await?;
         let both = format!("{}\n{}", printed.stdout, printed.stderr);
         toolchain.version_in(&both).ok_or_else(|| {
             format!("its version command ended with {} and said {:?}", printed.ending, both.trim())
@@ -369,7 +369,7 @@ impl Daemon {
         let outcome = match Config::load(path) {
             Ok(mut config) => {
                 // Supervisors were started for them, or not.
-                config.pool.zygotes = self.workshop.has_zygotes();
+                config.pool.zygotes = self.slot_factory.has_zygotes();
                 self.load_languages(&config).await.map_err(|error| error.to_string())
             }
             Err(error) => Err(error.to_string()),
@@ -384,7 +384,7 @@ impl Daemon {
     async fn drain(&self, patience: Duration, connections: &mut JoinSet<()>) {
         self.draining.cancel();
         self.queue.close();
-        self.stock.stop_preparing();
+        self.pool.stop_preparing();
         let (running, _) = self.queue.counts();
         info!(running, "stopping");
         let idle = async {

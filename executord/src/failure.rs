@@ -17,10 +17,10 @@ pub(crate) enum Failure {
     #[error("set up the sandbox: {0}")]
     Setup(SetupError),
     /// Something of ours failed.
-    #[error("{deed}: {source}")]
+    #[error("{operation}: {source}")]
     Io {
         /// What was being done.
-        deed: &'static str,
+        operation: &'static str,
         /// What the system said.
         source: io::Error,
     },
@@ -29,13 +29,13 @@ pub(crate) enum Failure {
     NotEmptied,
 }
 
-/// `result.doing("deed")`.
-pub(crate) trait Doing<T> {
-    fn doing(self, deed: &'static str) -> Result<T, Failure>;
+/// `result.context("operation")`.
+pub(crate) trait Context<T> {
+    fn context(self, operation: &'static str) -> Result<T, Failure>;
 }
 
-impl<T, E: Into<io::Error>> Doing<T> for Result<T, E> {
-    fn doing(self, deed: &'static str) -> Result<T, Failure> {
-        self.map_err(|error| Failure::Io { deed, source: error.into() })
+impl<T, E: Into<io::Error>> Context<T> for Result<T, E> {
+    fn context(self, operation: &'static str) -> Result<T, Failure> {
+        self.map_err(|error| Failure::Io { operation, source: error.into() })
     }
 }

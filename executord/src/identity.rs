@@ -1,7 +1,7 @@
 //! Users that exist for one execution alone.
 //!
 //! A user is a number that nobody else has; no account is made for it (docs/decisions tells why). It is given
-//! back only against the proof that no process of it is left; until there is one it is withheld.
+//! back only against the proof that no process of it is left; until there is one it is quarantined.
 
 use std::collections::VecDeque;
 use std::fs::{self, Permissions};
@@ -27,7 +27,7 @@ pub(crate) const NAME_PREFIX: &str = "exec_";
 
 /// The users that can be leased.
 #[derive(Clone, Debug)]
-pub(crate) struct Pool {
+pub(crate) struct IdentityPool {
     uids: Arc<Mutex<Uids>>,
     /// Where each user's record is kept while it lives.
     records: Option<PathBuf>,
@@ -37,7 +37,7 @@ pub(crate) struct Pool {
 struct Uids {
     /// The longest unused first.
     free: VecDeque<u32>,
-    withheld: u32,
+    quarantined: u32,
 }
 
 /// A leased user. Dropping it without [`Identity::release`] withholds it for the rest of the daemon's life.
@@ -45,18 +45,18 @@ struct Uids {
 pub(crate) struct Identity {
     id: ExecutionId,
     user: User,
-    pool: Pool,
+    pool: IdentityPool,
     state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Leased,
-    Withheld,
+    Quarantined,
     Released,
 }
 
-impl Pool {
+impl IdentityPool {
     pub(crate) fn new(config: &Config) -> Self {
         let UidRange { first, last } = config.uids;
         let records = match config.userdb {
@@ -66,7 +66,7 @@ impl Pool {
             Userdb::Auto => Path::new("/run/systemd/system").is_dir(),
         };
         Self {
-            uids: Arc::new(Mutex::new(Uids { free: (first..=last).collect(), withheld: 0 })),
+            uids: Arc::new(Mutex::new(Uids { free: (first..=last).collect(), quarantined: 0 })),
             records: records.then(|| PathBuf::from(USERDB)),
         }
     }
@@ -87,10 +87,10 @@ impl Pool {
         Ok(identity)
     }
 
-    /// Free and withheld users.
+    /// Free and quarantined users.
     pub(crate) fn counts(&self) -> (u32, u32) {
         let uids = self.lock();
-        (u32::try_from(uids.free.len()).unwrap_or(u32::MAX), uids.withheld)
+        (u32::try_from(uids.free.len()).unwrap_or(u32::MAX), uids.quarantined)
     }
 
     fn lock(&self) -> MutexGuard<'_, Uids> {
@@ -113,8 +113,8 @@ impl Identity {
         if proof.uid() == self.user.uid {
             let mut uids = self.pool.lock();
             uids.free.push_back(self.user.uid);
-            if self.state == State::Withheld {
-                uids.withheld -= 1;
+            if self.state == State::Quarantined {
+                uids.quarantined -= 1;
                 info!(uid = self.user.uid, "this user is free again: nothing of it is left");
             }
             drop(uids);
@@ -123,11 +123,14 @@ impl Identity {
     }
 
     /// There is no proof yet that nothing of it is left.
-    pub(crate) fn withhold(&mut self) {
+    pub(crate) fn quarantine(&mut self) {
         if self.state == State::Leased {
-            self.pool.lock().withheld += 1;
-            self.state = State::Withheld;
-            warn!(uid = self.user.uid, "this user is withheld: it is not proven that nothing of it is left");
+            self.pool.lock().quarantined += 1;
+            self.state = State::Quarantined;
+            warn!(
+                uid = self.user.uid,
+                "this user is quarantined: it is not proven that nothing of it is left"
+            );
         }
     }
 }
@@ -137,7 +140,7 @@ impl Drop for Identity {
         if let Some(directory) = &self.pool.records {
             remove_records(directory, &self.user);
         }
-        self.withhold();
+        self.quarantine();
     }
 }
 
@@ -249,12 +252,12 @@ pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, Pool, UidRange, Userdb};
+    use super::{Config, IdentityPool, UidRange, Userdb};
     use sandbox::Emptied;
 
-    fn pool() -> Pool {
+    fn pool() -> IdentityPool {
         let uids = UidRange { first: 5000, last: 5001 };
-        Pool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
+        IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 
     #[test]
@@ -268,7 +271,7 @@ mod tests {
         assert_eq!(pool.counts(), (1, 1));
         let mut again = pool.lease().unwrap();
         assert_eq!(again.user().uid, 5001);
-        again.withhold();
+        again.quarantine();
         assert_eq!(pool.counts(), (0, 2));
         again.release(&Emptied::never_used(5001));
         assert_eq!(pool.counts(), (1, 1));

@@ -1,6 +1,6 @@
 //! The root daemon: admit → identity → plan → sandbox → stream → verdict → clean up.
 //!
-//! `execution.rs` is one execution on one screen. Root decides without acting (`admission`, `plan`, `verdict`
+//! `execution/mod.rs` is one execution on one screen. Root decides without acting (`admission`, `plan`, `verdict`
 //! are pure) and acts without deciding (the `sandbox` crate carries a plan out).
 
 #![forbid(unsafe_code)]

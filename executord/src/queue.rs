@@ -1,7 +1,7 @@
 //! Who runs next: a bounded queue before a fixed number of executions, in order of arrival, fair between peers.
 //!
-//! Each peer has a line of its own and the lines take turns, so one who floods waits behind its own requests.
-//! When all places are taken, a newcomer gets the last place of whoever holds two more than the newcomer has.
+//! Each peer has a client_queue of its own and the client_queues take turns, so one who floods waits behind its own requests.
+//! When all tickets are taken, a newcomer gets the last ticket of whoever holds two more than the newcomer has.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,52 +22,52 @@ struct State {
     /// How many more may run.
     idle: usize,
     /// How many have let the next one begin while they are cleared away.
-    clearing: usize,
+    cleaning_up: usize,
     /// Lines with somebody in them; the first has the next turn.
-    lines: VecDeque<Line>,
+    client_queues: VecDeque<ClientQueue>,
     next_number: u64,
     running: usize,
     closed: bool,
 }
 
 /// Whose turn is whose: a user of this host, and whom it speaks for.
-pub(crate) type LineKey = (u32, Option<String>);
+pub(crate) type ClientKey = (u32, Option<String>);
 
-/// The line of what the daemon itself has to run; no user has this number, see setuid(2).
-const OWN: LineKey = (u32::MAX, None);
+/// The client_queue of what the daemon itself has to run; no user has this number, see setuid(2).
+const INTERNAL: ClientKey = (u32::MAX, None);
 
 #[derive(Debug)]
-struct Line {
-    key: LineKey,
+struct ClientQueue {
+    key: ClientKey,
     waiting: VecDeque<Waiting>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     number: u64,
-    grant: oneshot::Sender<Lease>,
+    grant: oneshot::Sender<Permit>,
     position: watch::Sender<u32>,
 }
 
-/// A place in the queue. Dropping it leaves the queue.
+/// A ticket in the queue. Dropping it leaves the queue.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct Ticket {
     queue: Arc<Queue>,
     number: u64,
-    grant: oneshot::Receiver<Lease>,
+    grant: oneshot::Receiver<Permit>,
     position: watch::Receiver<u32>,
 }
 
 /// The right to run. Dropping it gives it to the next.
 #[derive(Debug)]
-pub(crate) struct Lease {
+pub(crate) struct Permit {
     queue: Arc<Queue>,
     /// Whether it counts; one that nobody took did not.
     counts: bool,
-    is_clearing: bool,
+    is_cleaning_up: bool,
 }
 
-/// There is no place; try again after this time.
+/// There is no ticket; try again after this time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full {
     pub(crate) retry_after: Duration,
@@ -75,12 +75,12 @@ pub(crate) struct Full {
 
 /// What a waiting request is told.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum QueueUpdate {
     /// This many are before it.
     Position(u32),
     /// It is its turn.
-    Granted(Lease),
-    /// Its place went to a peer who had fewer, or the daemon is about to stop.
+    Granted(Permit),
+    /// Its ticket went to a peer who had fewer, or the daemon is about to stop.
     Lost(Full),
 }
 
@@ -89,8 +89,8 @@ impl Queue {
     pub(crate) fn new(slots: usize, capacity: usize) -> Arc<Self> {
         let state = State {
             idle: slots,
-            clearing: 0,
-            lines: VecDeque::new(),
+            cleaning_up: 0,
+            client_queues: VecDeque::new(),
             next_number: 0,
             running: 0,
             closed: false,
@@ -98,45 +98,45 @@ impl Queue {
         Arc::new(Self { state: Mutex::new(state), capacity, slots })
     }
 
-    /// Take a place, whether one may run or must wait.
-    pub(crate) fn enter(self: &Arc<Self>, key: LineKey) -> Result<Place, Full> {
+    /// Take a ticket, whether one may run or must wait.
+    pub(crate) fn enter(self: &Arc<Self>, key: ClientKey) -> Result<Ticket, Full> {
         let mut state = self.lock();
         let is_full = state.idle == 0 && state.waiting_clients() >= self.capacity;
         if state.closed || (is_full && !state.make_room_for(&key)) {
             return Err(self.full(&state));
         }
-        Ok(self.place(state, key))
+        Ok(self.ticket(state, key))
     }
 
-    /// Take a place for the daemon itself. There is always room, and nobody else gets it.
-    pub(crate) fn enter_own(self: &Arc<Self>) -> Result<Place, Full> {
+    /// Take a ticket for the daemon itself. There is always room, and nobody else gets it.
+    pub(crate) fn enter_internal(self: &Arc<Self>) -> Result<Ticket, Full> {
         let state = self.lock();
         if state.closed {
             return Err(self.full(&state));
         }
-        Ok(self.place(state, OWN))
+        Ok(self.ticket(state, INTERNAL))
     }
 
-    fn place(self: &Arc<Self>, mut state: MutexGuard<'_, State>, key: LineKey) -> Place {
+    fn ticket(self: &Arc<Self>, mut state: MutexGuard<'_, State>, key: ClientKey) -> Ticket {
         let (granter, grant) = oneshot::channel();
         let (teller, position) = watch::channel(0);
         let number = state.next_number;
         state.next_number += 1;
         let waiting = Waiting { number, grant: granter, position: teller };
-        match state.lines.iter_mut().find(|line| line.key == key) {
-            Some(line) => line.waiting.push_back(waiting),
-            None => state.lines.push_back(Line { key, waiting: [waiting].into() }),
+        match state.client_queues.iter_mut().find(|client_queue| client_queue.key == key) {
+            Some(client_queue) => client_queue.waiting.push_back(waiting),
+            None => state.client_queues.push_back(ClientQueue { key, waiting: [waiting].into() }),
         }
         drop(state);
         self.serve();
-        Place { queue: Arc::clone(self), number, grant, position }
+        Ticket { queue: Arc::clone(self), number, grant, position }
     }
 
     /// Nobody new is let in, and who waits is sent away.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        state.lines.clear();
+        state.client_queues.clear();
     }
 
     /// How many run, or are not cleared away yet, and how many wait.
@@ -152,15 +152,16 @@ impl Queue {
             && let Some(waiting) = state.next()
         {
             // Who left in this moment is no longer there to take it.
-            match waiting.grant.send(Lease { queue: Arc::clone(self), counts: true, is_clearing: false }) {
+            match waiting.grant.send(Permit { queue: Arc::clone(self), counts: true, is_cleaning_up: false })
+            {
                 Ok(()) => {
                     state.idle -= 1;
                     state.running += 1;
                 }
-                Err(mut lease) => lease.counts = false,
+                Err(mut permit) => permit.counts = false,
             }
         }
-        state.tell_positions();
+        state.send_positions();
     }
 
     fn full(&self, state: &State) -> Full {
@@ -176,108 +177,122 @@ impl Queue {
 
 impl State {
     fn waiting(&self) -> usize {
-        self.lines.iter().map(|line| line.waiting.len()).sum()
+        self.client_queues.iter().map(|client_queue| client_queue.waiting.len()).sum()
     }
 
     fn waiting_clients(&self) -> usize {
-        self.lines.iter().filter(|line| line.key != OWN).map(|line| line.waiting.len()).sum()
+        self.client_queues
+            .iter()
+            .filter(|client_queue| client_queue.key != INTERNAL)
+            .map(|client_queue| client_queue.waiting.len())
+            .sum()
     }
 
-    /// The first of the line whose turn it is; that line goes to the end.
+    /// The first of the client_queue whose turn it is; that client_queue goes to the end.
     fn next(&mut self) -> Option<Waiting> {
-        let mut line = self.lines.pop_front()?;
-        let waiting = line.waiting.pop_front();
-        if !line.waiting.is_empty() {
-            self.lines.push_back(line);
+        let mut client_queue = self.client_queues.pop_front()?;
+        let waiting = client_queue.waiting.pop_front();
+        if !client_queue.waiting.is_empty() {
+            self.client_queues.push_back(client_queue);
         }
         waiting
     }
 
-    /// Send the last of the longest line away, if the newcomer has so few that this is fair.
-    fn make_room_for(&mut self, key: &LineKey) -> bool {
-        let own = self.lines.iter().find(|line| line.key == *key).map_or(0, |line| line.waiting.len());
-        let others = self.lines.iter_mut().filter(|line| line.key != OWN);
-        let Some(longest) = others.max_by_key(|line| line.waiting.len()) else { return false };
+    /// Send the last of the longest client_queue away, if the newcomer has so few that this is fair.
+    fn make_room_for(&mut self, key: &ClientKey) -> bool {
+        let own = self
+            .client_queues
+            .iter()
+            .find(|client_queue| client_queue.key == *key)
+            .map_or(0, |client_queue| client_queue.waiting.len());
+        let others = self.client_queues.iter_mut().filter(|client_queue| client_queue.key != INTERNAL);
+        let Some(longest) = others.max_by_key(|client_queue| client_queue.waiting.len()) else {
+            return false;
+        };
         longest.waiting.len() > own + 1 && longest.waiting.pop_back().is_some()
     }
 
-    fn tell_positions(&self) {
-        let longest = self.lines.iter().map(|line| line.waiting.len()).max().unwrap_or(0);
-        let in_order =
-            (0..longest).flat_map(|turn| self.lines.iter().filter_map(move |line| line.waiting.get(turn)));
+    fn send_positions(&self) {
+        let longest =
+            self.client_queues.iter().map(|client_queue| client_queue.waiting.len()).max().unwrap_or(0);
+        let in_order = (0..longest).flat_map(|next_update| {
+            self.client_queues.iter().filter_map(move |client_queue| client_queue.waiting.get(next_update))
+        });
         for (position, waiting) in (0_u32..).zip(in_order) {
             waiting.position.send_if_modified(|told| std::mem::replace(told, position) != position);
         }
     }
 }
 
-impl Place {
+impl Ticket {
     /// How many are before this one now, unless it is its turn already.
-    pub(crate) fn first_turn(&mut self) -> Turn {
+    pub(crate) fn try_update(&mut self) -> QueueUpdate {
         match self.grant.try_recv() {
-            Ok(lease) => Turn::Granted(lease),
+            Ok(permit) => QueueUpdate::Granted(permit),
             Err(oneshot::error::TryRecvError::Closed) => self.lost(),
-            Err(oneshot::error::TryRecvError::Empty) => Turn::Position(*self.position.borrow_and_update()),
+            Err(oneshot::error::TryRecvError::Empty) => {
+                QueueUpdate::Position(*self.position.borrow_and_update())
+            }
         }
     }
 
     /// Wait for news.
-    pub(crate) async fn turn(&mut self) -> Turn {
+    pub(crate) async fn next_update(&mut self) -> QueueUpdate {
         tokio::select! {
             biased;
-            grant = &mut self.grant => grant.map_or_else(|_| self.lost(), Turn::Granted),
+            grant = &mut self.grant => grant.map_or_else(|_| self.lost(), QueueUpdate::Granted),
             changed = self.position.changed() => match changed {
-                Ok(()) => Turn::Position(*self.position.borrow_and_update()),
-                // The teller goes when the grant is sent, or when the place is lost.
+                Ok(()) => QueueUpdate::Position(*self.position.borrow_and_update()),
+                // The teller goes when the grant is sent, or when the ticket is lost.
                 Err(_) => match (&mut self.grant).await {
-                    Ok(lease) => Turn::Granted(lease),
+                    Ok(permit) => QueueUpdate::Granted(permit),
                     Err(_) => self.lost(),
                 },
             },
         }
     }
 
-    fn lost(&self) -> Turn {
-        Turn::Lost(self.queue.full(&self.queue.lock()))
+    fn lost(&self) -> QueueUpdate {
+        QueueUpdate::Lost(self.queue.full(&self.queue.lock()))
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        for line in &mut state.lines {
-            line.waiting.retain(|waiting| waiting.number != self.number);
+        for client_queue in &mut state.client_queues {
+            client_queue.waiting.retain(|waiting| waiting.number != self.number);
         }
-        state.lines.retain(|line| !line.waiting.is_empty());
-        state.tell_positions();
+        state.client_queues.retain(|client_queue| !client_queue.waiting.is_empty());
+        state.send_positions();
     }
 }
 
-impl Lease {
+impl Permit {
     /// Its program is gone, and what is left takes no processor to speak of: the next may begin, unless as many are being
     /// cleared away already as may run.
-    pub(crate) fn begin_clearing(&mut self) {
+    pub(crate) fn start_cleanup(&mut self) {
         {
             let mut state = self.queue.lock();
-            if self.is_clearing || state.clearing == self.queue.slots {
+            if self.is_cleaning_up || state.cleaning_up == self.queue.slots {
                 return;
             }
-            self.is_clearing = true;
-            state.clearing += 1;
+            self.is_cleaning_up = true;
+            state.cleaning_up += 1;
             state.idle += 1;
         }
         self.queue.serve();
     }
 }
 
-impl Drop for Lease {
+impl Drop for Permit {
     fn drop(&mut self) {
         if self.counts {
             {
                 let mut state = self.queue.lock();
                 state.running -= 1;
-                if self.is_clearing {
-                    state.clearing -= 1;
+                if self.is_cleaning_up {
+                    state.cleaning_up -= 1;
                 } else {
                     state.idle += 1;
                 }
@@ -289,45 +304,47 @@ impl Drop for Lease {
 
 #[cfg(test)]
 mod tests {
-    use super::{Full, Lease, LineKey, Place, Queue, Turn};
+    use super::{ClientKey, Full, Permit, Queue, QueueUpdate, Ticket};
 
-    fn key(name: &str) -> LineKey {
+    fn key(name: &str) -> ClientKey {
         (1, Some(name.to_owned()))
     }
 
-    fn position(place: &mut Place) -> Option<u32> {
-        match place.first_turn() {
-            Turn::Position(position) => Some(position),
-            Turn::Granted(_) | Turn::Lost(_) => None,
+    fn position(ticket: &mut Ticket) -> Option<u32> {
+        match ticket.try_update() {
+            QueueUpdate::Position(position) => Some(position),
+            QueueUpdate::Granted(_) | QueueUpdate::Lost(_) => None,
         }
     }
 
-    fn granted(place: Result<Place, Full>) -> Lease {
-        let Turn::Granted(lease) = place.unwrap().first_turn() else { panic!("not its turn") };
-        lease
+    fn granted(ticket: Result<Ticket, Full>) -> Permit {
+        let QueueUpdate::Granted(permit) = ticket.unwrap().try_update() else {
+            panic!("not its next_update")
+        };
+        permit
     }
 
     #[test]
     fn peers_take_turns_and_each_keeps_its_order() {
         let queue = Queue::new(1, 10);
         let first = granted(queue.enter(key("first")));
-        let mut places: Vec<_> =
+        let mut tickets: Vec<_> =
             ["a", "a", "a", "b", "c"].iter().map(|name| queue.enter(key(name)).unwrap()).collect();
-        let positions: Vec<_> = places.iter_mut().map(position).collect();
+        let positions: Vec<_> = tickets.iter_mut().map(position).collect();
         assert_eq!(positions, [Some(0), Some(3), Some(4), Some(1), Some(2)]);
         drop(first);
         let mut order = Vec::new();
         for _ in 0..5 {
-            let (index, lease) = places
+            let (index, permit) = tickets
                 .iter_mut()
                 .enumerate()
-                .find_map(|(index, place)| match place.first_turn() {
-                    Turn::Granted(lease) => Some((index, lease)),
+                .find_map(|(index, ticket)| match ticket.try_update() {
+                    QueueUpdate::Granted(permit) => Some((index, permit)),
                     _ => None,
                 })
                 .unwrap();
             order.push(index);
-            drop(lease);
+            drop(permit);
         }
         assert_eq!(order, [0, 3, 4, 1, 2]);
         assert_eq!(queue.counts(), (0, 0));
@@ -341,8 +358,8 @@ mod tests {
         assert!(queue.enter(key("flood")).is_err());
         let mut newcomer = queue.enter(key("newcomer")).unwrap();
         assert_eq!(position(&mut newcomer), Some(1));
-        assert!(matches!(flood[2].first_turn(), Turn::Lost(_)));
-        assert!(matches!(flood[1].first_turn(), Turn::Position(2)));
+        assert!(matches!(flood[2].try_update(), QueueUpdate::Lost(_)));
+        assert!(matches!(flood[1].try_update(), QueueUpdate::Position(2)));
         // One against two is as fair as it gets.
         assert!(queue.enter(key("newcomer")).is_err());
     }
@@ -352,14 +369,14 @@ mod tests {
         let queue = Queue::new(1, 1);
         let _running = granted(queue.enter(key("first")));
         let flood = queue.enter(key("flood")).unwrap();
-        let mut own: Vec<_> = (0..3).map(|_| queue.enter_own().unwrap()).collect();
-        // It takes none of the clients' places, and they none of its.
+        let mut own: Vec<_> = (0..3).map(|_| queue.enter_internal().unwrap()).collect();
+        // It takes none of the clients' tickets, and they none of its.
         assert!(queue.enter(key("newcomer")).is_err());
         drop(flood);
         let _newcomer = queue.enter(key("newcomer")).unwrap();
         assert_eq!(own.iter_mut().map(position).collect::<Vec<_>>(), [Some(0), Some(2), Some(3)]);
         queue.close();
-        assert!(queue.enter_own().is_err());
+        assert!(queue.enter_internal().is_err());
     }
 
     #[test]
@@ -372,18 +389,18 @@ mod tests {
         assert_eq!(position(&mut second), Some(0));
         drop(second);
         drop(running);
-        assert!(matches!(queue.enter(key("b")).unwrap().first_turn(), Turn::Granted(_)));
+        assert!(matches!(queue.enter(key("b")).unwrap().try_update(), QueueUpdate::Granted(_)));
     }
 
     #[tokio::test]
     async fn who_has_run_makes_room_for_the_next() {
         let queue = Queue::new(1, 3);
-        let mut place = queue.enter(key("a")).unwrap();
+        let mut ticket = queue.enter(key("a")).unwrap();
         let mut next = queue.enter(key("a")).unwrap();
-        let Turn::Granted(lease) = place.turn().await else { panic!("not its turn") };
+        let QueueUpdate::Granted(permit) = ticket.next_update().await else { panic!("not its next_update") };
         assert_eq!((queue.counts(), position(&mut next)), ((1, 1), Some(0)));
-        drop(lease);
-        assert!(matches!(next.turn().await, Turn::Granted(_)));
+        drop(permit);
+        assert!(matches!(next.next_update().await, QueueUpdate::Granted(_)));
         drop(next);
         assert_eq!(queue.counts(), (0, 0));
     }
@@ -392,14 +409,14 @@ mod tests {
     fn as_many_may_be_cleared_away_as_may_run() {
         let queue = Queue::new(1, 3);
         let mut first = granted(queue.enter(key("a")));
-        first.begin_clearing();
-        first.begin_clearing();
+        first.start_cleanup();
+        first.start_cleanup();
         let mut second = granted(queue.enter(key("a")));
         let mut third = queue.enter(key("a")).unwrap();
-        second.begin_clearing();
+        second.start_cleanup();
         assert_eq!((queue.counts(), position(&mut third)), ((2, 1), Some(0)));
         drop(first);
-        second.begin_clearing();
+        second.start_cleanup();
         let third = granted(Ok(third));
         drop((second, third));
         assert_eq!(queue.counts(), (0, 0));
@@ -411,9 +428,9 @@ mod tests {
     async fn a_queue_that_closes_sends_everybody_away() {
         let queue = Queue::new(1, 3);
         let _running = granted(queue.enter(key("first")));
-        let mut place = queue.enter(key("a")).unwrap();
+        let mut ticket = queue.enter(key("a")).unwrap();
         queue.close();
-        assert!(matches!(place.turn().await, Turn::Lost(_)));
+        assert!(matches!(ticket.next_update().await, QueueUpdate::Lost(_)));
         assert!(queue.enter(key("a")).is_err());
     }
 }

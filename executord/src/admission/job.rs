@@ -9,7 +9,7 @@ use protocol::bounds::MAX_PATH;
 use protocol::{Limits, RunRequest};
 
 use crate::languages::Toolchain;
-use crate::queue::LineKey;
+use crate::queue::ClientKey;
 
 /// An execution that may take place.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Job {
     pub(crate) runs: Vec<RunRequest>,
     pub(crate) limits: Limits,
     /// Who asked; nobody for what is our own.
-    pub(crate) client: Option<LineKey>,
+    pub(crate) client: Option<ClientKey>,
 }
 
 /// A source file.

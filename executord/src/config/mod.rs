@@ -39,7 +39,7 @@ pub(crate) struct Config {
     pub(crate) cpus: u32,
     /// Sandboxes that are prepared before they are needed.
     pub(crate) pool: PoolSettings,
-    /// Builds that are kept for who sends the same again.
+    /// BuildCache that are kept for who sends the same again.
     pub(crate) cache: CacheSettings,
     /// What our groups are called in the cgroup file system.
     pub(crate) cgroup: String,
@@ -102,7 +102,7 @@ impl PoolSettings {
 pub(crate) struct CacheSettings {
     /// Whether anything is.
     pub(crate) enabled: bool,
-    /// Builds.
+    /// BuildCache.
     pub(crate) max: u32,
     /// What all of them may hold, with their sources.
     pub(crate) memory: Quantity<ByteCount>,

@@ -1,11 +1,11 @@
 //! One execution: identity, stages, cleanup. There is one way out, and it leads through cleanup: of a stage before the
 //! next one begins, of the last one when the result was told.
 
-pub(crate) mod builds;
+pub(crate) mod build_cache;
 pub(crate) mod input;
+pub(crate) mod internal_jobs;
 pub(crate) mod output;
 pub(crate) mod plan;
-pub(crate) mod self_run;
 pub(crate) mod stage;
 pub(crate) mod terminal;
 pub(crate) mod verdict;
@@ -17,22 +17,22 @@ use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, Stage
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::job::Job;
-use crate::execution::builds::{Builds, Kept};
+use crate::execution::build_cache::{BuildCache, CachedBuild};
 use crate::execution::input::InputReceiver;
-use crate::execution::plan::{Ahead, Planner, StageSpec};
-use crate::execution::stage::{EventSender, Remains, StageRun, Surroundings};
+use crate::execution::plan::{Planner, SandboxSource, StageSpec};
+use crate::execution::stage::{EventSender, PendingCleanup, StageContext, StageInput};
 use crate::failure::Failure;
 use crate::languages::StageKind;
 use crate::metrics::{Metrics, TimedStep};
-use crate::pool::Stock;
-use crate::pool::prepared::Prepared;
+use crate::pool::sandbox::Sandbox;
+use crate::pool::sandbox_pool::SandboxPool;
 use crate::pool::slot::Slot;
 
 /// What executions have in common.
 #[derive(Debug)]
 pub(crate) struct Executor {
-    pub(crate) stock: std::sync::Arc<Stock>,
-    pub(crate) builds: Builds,
+    pub(crate) pool: std::sync::Arc<SandboxPool>,
+    pub(crate) build_cache: BuildCache,
     pub(crate) planner: Planner,
     pub(crate) grace: std::time::Duration,
     pub(crate) metrics: Metrics,
@@ -46,7 +46,7 @@ pub(crate) struct Connections {
 }
 
 /// How an execution ended.
-pub(crate) struct Ended {
+pub(crate) struct ExecutionResult {
     /// What it was called, if it came so far.
     pub(crate) id: Option<ExecutionId>,
     /// The users of its stages.
@@ -59,7 +59,7 @@ pub(crate) struct Ended {
 /// What is left of an execution's last stage.
 #[must_use]
 pub(crate) struct Rest {
-    remains: Remains,
+    remains: PendingCleanup,
     kind: StageKind,
 }
 
@@ -79,7 +79,7 @@ struct Execution<'a> {
 
 impl Executor {
     /// Execute a job.
-    pub(crate) async fn execute(&self, job: &Job, connections: Connections) -> Ended {
+    pub(crate) async fn execute(&self, job: &Job, connections: Connections) -> ExecutionResult {
         let begun = Instant::now();
         let contents = job.sources.iter().map(|source| &source.content[..]).collect();
         let mut execution = Execution {
@@ -95,7 +95,7 @@ impl Executor {
         let result = execution.stages().await;
         self.metrics.time(TimedStep::Total, begun.elapsed());
         let Execution { id, uids, rest, .. } = execution;
-        Ended { id, uids, result, rest }
+        ExecutionResult { id, uids, result, rest }
     }
 
     /// Clear away what is left of a stage, and of what was built in it. An error means that there is no proof that
@@ -106,7 +106,7 @@ impl Executor {
         self.give_back(slot, kind)
     }
 
-    async fn slot_of(&self, remains: Remains) -> Result<Slot, Failure> {
+    async fn slot_of(&self, remains: PendingCleanup) -> Result<Slot, Failure> {
         let (slot, took) = remains.clear().await?;
         self.metrics.time(TimedStep::Cleanup, took);
         Ok(slot)
@@ -117,7 +117,7 @@ impl Executor {
         if kind == StageKind::Compile {
             slot.drop_build()?;
         }
-        self.stock.give_back(slot);
+        self.pool.give_back(slot);
         Ok(())
     }
 }
@@ -127,31 +127,31 @@ impl Execution<'_> {
     /// runs are over, or for longer.
     async fn stages(&mut self) -> Result<Outcome, Failure> {
         if !self.job.toolchain.is_compiled() {
-            let runs = self.runs(&Built::Nothing).await?;
+            let runs = self.runs(&BuildSource::Nothing).await?;
             return self.outcome(None, runs);
         }
-        let builds = &self.executor.builds;
-        let key = builds.key(self.job);
-        if let Some(kept) = key.as_ref().and_then(|key| builds.find(key)) {
+        let build_cache = &self.executor.build_cache;
+        let key = build_cache.key(self.job);
+        if let Some(kept) = key.as_ref().and_then(|key| build_cache.find(key)) {
             let report = StageReport { usage: Usage::default(), ..kept.report.clone() };
             self.compiled_before = Some(report.clone());
-            let runs = self.runs(&Built::Before(kept)).await?;
+            let runs = self.runs(&BuildSource::Cache(kept)).await?;
             return self.outcome(Some(report), runs);
         }
-        let Done { report, remains, was_silent } =
-            self.stage(StageName::Compile, &RunRequest::default(), &Built::Nothing).await?;
+        let StageResult { report, remains, was_silent } =
+            self.stage(StageName::Compile, &RunRequest::default(), &BuildSource::Nothing).await?;
         if !report.status.is_success() {
             self.rest = Some(Rest { remains, kind: StageKind::Compile });
             return self.outcome(Some(report), Vec::new());
         }
         let slot = self.executor.slot_of(remains).await?;
-        let runs = self.runs(&Built::Now(&slot)).await;
+        let runs = self.runs(&BuildSource::Slot(&slot)).await;
         // What a compiler said beside would have to be said again.
         let key = key.filter(|_| was_silent && runs.is_ok());
         let slot = match key {
             Some(key) => {
                 let (_, bytes) = slot.share_build().await?;
-                builds.keep(key, report.clone(), slot, bytes)
+                build_cache.put(key, report.clone(), slot, bytes)
             }
             None => Some(slot),
         };
@@ -159,11 +159,11 @@ impl Execution<'_> {
         self.outcome(Some(report), runs?)
     }
 
-    async fn runs(&mut self, built: &Built<'_>) -> Result<Vec<StageReport>, Failure> {
+    async fn runs(&mut self, build: &BuildSource<'_>) -> Result<Vec<StageReport>, Failure> {
         let mut reports = Vec::with_capacity(self.job.runs.len());
         for (number, run) in (0_u32..).zip(&self.job.runs) {
             self.executor.clear(self.rest.take()).await?;
-            let Done { report, remains, .. } = self.stage(StageName::Run(number), run, built).await?;
+            let StageResult { report, remains, .. } = self.stage(StageName::Run(number), run, build).await?;
             self.rest = Some(Rest { remains, kind: StageKind::Run });
             reports.push(report);
             if self.connections.cancel.is_cancelled() {
@@ -177,7 +177,12 @@ impl Execution<'_> {
         Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs })
     }
 
-    async fn stage(&mut self, name: StageName, run: &RunRequest, built: &Built<'_>) -> Result<Done, Failure> {
+    async fn stage(
+        &mut self,
+        name: StageName,
+        run: &RunRequest,
+        build: &BuildSource<'_>,
+    ) -> Result<StageResult, Failure> {
         let Job { toolchain, sources, limits, .. } = self.job;
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
         let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
@@ -192,13 +197,13 @@ impl Execution<'_> {
             terminal: run.terminal,
         };
         let asked = Instant::now();
-        let mut ahead = Ahead::Yes;
+        let mut source = SandboxSource::Pool;
         let end = loop {
-            let build = built.share().await?;
-            let sandbox = self.executor.stock.take(&spec, ahead).await?;
+            let build = build.share().await?;
+            let sandbox = self.executor.pool.take(&spec, source).await?;
             self.begin(&sandbox).await?;
             let start = self.executor.planner.start(&spec, &sandbox.plan.user);
-            let stage = StageRun {
+            let stage = StageInput {
                 name,
                 start: &start,
                 sources: &self.contents,
@@ -209,12 +214,12 @@ impl Execution<'_> {
             };
             let Executor { planner, grace, .. } = self.executor;
             let Connections { events, input, cancel } = &mut self.connections;
-            let around = Surroundings { planner, grace: *grace, events, cancel };
+            let around = StageContext { planner, grace: *grace, events, cancel };
             if let Some(end) = stage::run(sandbox, &stage, &around, input).await? {
                 break end;
             }
             // Whoever ends what waits cannot end what is not there yet.
-            ahead = Ahead::No;
+            source = SandboxSource::Cold;
         };
         let (Executor { metrics, .. }, Connections { events, .. }) = (self.executor, &self.connections);
         // What watched a failure is not trusted again: its slot ends here.
@@ -222,11 +227,11 @@ impl Execution<'_> {
         metrics.time(TimedStep::Launch, end.launch_time);
         metrics.time(TimedStep::of(kind), report.usage.wall_time);
         let _ = events.send(Event::StageFinished(report.clone())).await;
-        Ok(Done { report, remains: end.remains, was_silent: end.was_silent })
+        Ok(StageResult { report, remains: end.remains, was_silent: end.was_silent })
     }
 
     /// Another sandbox is ours. The execution is called after the first.
-    async fn begin(&mut self, sandbox: &Prepared) -> Result<(), Failure> {
+    async fn begin(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
         self.uids.push(sandbox.plan.user.uid);
         if self.id.is_none() {
             let id = sandbox.identity()?.id();
@@ -244,29 +249,29 @@ impl Execution<'_> {
 }
 
 /// What the runs see of a compilation.
-enum Built<'a> {
+enum BuildSource<'a> {
     /// There is none.
     Nothing,
     /// What it wrote in this slot.
-    Now(&'a Slot),
+    Slot(&'a Slot),
     /// What an earlier one wrote.
-    Before(Kept),
+    Cache(CachedBuild),
 }
 
-impl Built<'_> {
+impl BuildSource<'_> {
     /// It, for one sandbox.
     async fn share(&self) -> Result<Option<OwnedFd>, Failure> {
         match self {
             Self::Nothing => Ok(None),
-            Self::Now(slot) => Ok(Some(slot.share_build().await?.0)),
-            Self::Before(kept) => kept.share().await.map(Some),
+            Self::Slot(slot) => Ok(Some(slot.share_build().await?.0)),
+            Self::Cache(kept) => kept.share().await.map(Some),
         }
     }
 }
 
 /// A stage that was run to its end.
-struct Done {
+struct StageResult {
     report: StageReport,
-    remains: Remains,
+    remains: PendingCleanup,
     was_silent: bool,
 }

@@ -17,7 +17,7 @@ use crate::execution::terminal::Terminal;
 #[derive(Debug)]
 pub(crate) struct OutputPipe {
     name: StreamName,
-    source: Option<Source>,
+    source: Option<OutputSource>,
     /// How much more is kept.
     room: u64,
     truncated: bool,
@@ -25,14 +25,14 @@ pub(crate) struct OutputPipe {
 
 /// Where it comes from.
 #[derive(Debug)]
-enum Source {
+enum OutputSource {
     Pipe(pipe::Receiver),
     Terminal(Arc<Terminal>),
 }
 
 /// What was read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(crate) enum OutputChunk {
     /// To be told to the client.
     Kept(Bytes),
     /// The last that is kept, and more was there.
@@ -44,22 +44,22 @@ pub(crate) enum Piece {
 }
 
 impl OutputPipe {
-    /// A pipe, and its end for the program. Nothing is kept of it until [`OutputPipe::keep_up_to`].
+    /// A pipe, and its end for the program. Nothing is kept of it until [`OutputPipe::set_limit`].
     pub(crate) fn new(name: StreamName) -> io::Result<(Self, OwnedFd)> {
         let (reader, writer) = pipe_pair()?;
         // Whoever opens /dev/stdout again may write, and nobody may read.
         set_mode(&writer, 0o222)?;
-        let source = Some(Source::Pipe(pipe::Receiver::from_owned_fd(reader)?));
+        let source = Some(OutputSource::Pipe(pipe::Receiver::from_owned_fd(reader)?));
         Ok((Self { name, source, room: 0, truncated: false }, writer))
     }
 
-    pub(crate) const fn keep_up_to(&mut self, limit: ByteCount) {
+    pub(crate) const fn set_limit(&mut self, limit: ByteCount) {
         self.room = limit.bytes();
     }
 
     /// From now on the program writes to its terminal instead.
-    pub(crate) fn show_on(&mut self, terminal: Arc<Terminal>) {
-        self.source = Some(Source::Terminal(terminal));
+    pub(crate) fn redirect_to(&mut self, terminal: Arc<Terminal>) {
+        self.source = Some(OutputSource::Terminal(terminal));
     }
 
     /// Nothing will come of it.
@@ -88,19 +88,19 @@ impl OutputPipe {
     pub(crate) async fn readable(&self) {
         match &self.source {
             // An error shows when it is read.
-            Some(Source::Pipe(pipe)) => drop(pipe.readable().await),
-            Some(Source::Terminal(terminal)) => drop(terminal.readable().await),
+            Some(OutputSource::Pipe(pipe)) => drop(pipe.readable().await),
+            Some(OutputSource::Terminal(terminal)) => drop(terminal.readable().await),
             None => std::future::pending().await,
         }
     }
 
     /// Read what is there, waiting for it. Safe to drop before it is ready.
-    pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> Piece {
+    pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> OutputChunk {
         let count = loop {
             self.readable().await;
             let read = match &self.source {
-                Some(Source::Pipe(pipe)) => pipe.try_read(buffer),
-                Some(Source::Terminal(terminal)) => terminal.try_read(buffer),
+                Some(OutputSource::Pipe(pipe)) => pipe.try_read(buffer),
+                Some(OutputSource::Terminal(terminal)) => terminal.try_read(buffer),
                 None => break 0,
             };
             match read {
@@ -111,23 +111,23 @@ impl OutputPipe {
         };
         if count == 0 {
             self.source = None;
-            return Piece::End;
+            return OutputChunk::End;
         }
         self.keep(&buffer[..count])
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Piece {
+    fn keep(&mut self, bytes: &[u8]) -> OutputChunk {
         if self.truncated {
-            return Piece::Dropped;
+            return OutputChunk::Dropped;
         }
         let kept = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
         self.room -= kept as u64;
-        let piece = Bytes::copy_from_slice(&bytes[..kept]);
+        let chunk = Bytes::copy_from_slice(&bytes[..kept]);
         if kept < bytes.len() {
             self.truncated = true;
-            return Piece::Overflow(piece);
+            return OutputChunk::Overflow(chunk);
         }
-        Piece::Kept(piece)
+        OutputChunk::Kept(chunk)
     }
 }
 
@@ -152,26 +152,26 @@ fn set_mode(end: &OwnedFd, mode: mode_t) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteCount, Bytes, MAX_OUTPUT_CHUNK, OutputPipe, Piece, StreamName};
+    use super::{ByteCount, Bytes, MAX_OUTPUT_CHUNK, OutputChunk, OutputPipe, StreamName};
     use std::io::Write;
 
     #[tokio::test]
     async fn the_first_bytes_are_kept_and_the_rest_is_read_all_the_same() {
         let (mut output, end) = OutputPipe::new(StreamName::Stdout).unwrap();
-        output.keep_up_to(ByteCount(8));
+        output.set_limit(ByteCount(8));
         let mut writer = std::fs::File::from(end);
         let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
-        for (written, piece) in [
-            ("hello", Piece::Kept(Bytes::from("hello"))),
-            ("you", Piece::Kept(Bytes::from("you"))),
-            ("!", Piece::Overflow(Bytes::new())),
-            ("more", Piece::Dropped),
+        for (written, chunk) in [
+            ("hello", OutputChunk::Kept(Bytes::from("hello"))),
+            ("you", OutputChunk::Kept(Bytes::from("you"))),
+            ("!", OutputChunk::Overflow(Bytes::new())),
+            ("more", OutputChunk::Dropped),
         ] {
             writer.write_all(written.as_bytes()).unwrap();
-            assert_eq!(output.read(&mut buffer).await, piece);
+            assert_eq!(output.read(&mut buffer).await, chunk);
         }
         drop(writer);
-        assert_eq!(output.read(&mut buffer).await, Piece::End);
+        assert_eq!(output.read(&mut buffer).await, OutputChunk::End);
         assert!(output.is_truncated() && !output.is_open());
     }
 }

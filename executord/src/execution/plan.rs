@@ -14,11 +14,11 @@ use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain
 const STACK: u64 = 64 * 1024 * 1024;
 
 /// CPU time that an interpreter may use before its program comes, beside the program's own.
-const BOOTING: Duration = Duration::from_secs(5);
+const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
 
 /// What of the host every program sees: programs and libraries, where the linker finds them, which of several
 /// a name means, and who is trusted in TLS.
-const SHOWN_TO_ALL: [(&str, bool); 4] =
+const COMMON_BINDS: [(&str, bool); 4] =
     [("/usr", true), ("/etc/alternatives", false), ("/etc/ld.so.cache", false), ("/etc/ssl/certs", false)];
 
 /// What terminals of our clients understand, as programs call it.
@@ -26,14 +26,14 @@ const TERMINAL_KIND: &str = "xterm-256color";
 
 /// Whether something may be executed ahead of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ahead {
-    Yes,
-    No,
+pub(crate) enum SandboxSource {
+    Pool,
+    Cold,
 }
 
 /// Whether a sandbox that was made by `prepared` can be used where `wanted` would be made, for a program that may use
 /// what is `asked`.
-pub(crate) fn fits(prepared: &Plan, wanted: &Plan, asked: &ResourceLimits) -> bool {
+pub(crate) fn is_compatible(prepared: &Plan, wanted: &Plan, asked: &ResourceLimits) -> bool {
     // The size of the work directory is set at the start.
     let mut alike = Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() };
     if let (Some(boot), Some(has)) = (&mut alike.boot, &prepared.boot) {
@@ -105,7 +105,7 @@ impl<'a> StageSpec<'a> {
 impl Planner {
     /// What is shown to all, where it is there.
     pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32) -> Self {
-        let common = SHOWN_TO_ALL.iter().map(|&(path, executable)| bind(path, path, executable));
+        let common = COMMON_BINDS.iter().map(|&(path, executable)| bind(path, path, executable));
         let own = toolchains.iter().map(|path| bind(path, path, true));
         Self { binds: common.chain(own).collect(), cpu_millis }
     }
@@ -116,13 +116,13 @@ impl Planner {
         &self,
         stage: &StageSpec,
         user: &User,
-        ahead: Ahead,
+        source: SandboxSource,
         exists: impl Fn(&Path) -> bool,
     ) -> Plan {
         let StageSpec { toolchain, command, limits, .. } = *stage;
         let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
         let mounts = toolchain.mounts.iter().map(|path| bind(path, path, false));
-        let warm = command.warm.as_ref().filter(|_| ahead == Ahead::Yes && stage.can_wait());
+        let warm = command.warm.as_ref().filter(|_| source == SandboxSource::Pool && stage.can_wait());
         Plan {
             binds: self
                 .binds
@@ -143,7 +143,7 @@ impl Planner {
                 let more =
                     own.iter().map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
                 let mut resources = resources(limits);
-                resources.cpu_time += BOOTING;
+                resources.cpu_time += WARM_UP_CPU_TIME;
                 Program {
                     command: expand(&warm.command, toolchain, limits, &[]),
                     environment: environment(command, user).into_iter().chain(more).collect(),
@@ -268,7 +268,7 @@ mod tests {
     use bytes::Bytes;
     use sandbox::{Plan, ResourceLimits, Start, User};
 
-    use super::{Ahead, Planner, StageSpec, fits};
+    use super::{Planner, SandboxSource, StageSpec, is_compatible};
     use crate::admission::job::{RelativePath, Source};
     use crate::languages::{StageKind, shipped};
 
@@ -296,7 +296,7 @@ mod tests {
         let stage =
             StageSpec { toolchain, kind, command, limits, sources: &sources, arguments, terminal: None };
         let planner = Planner::new(&["/opt/tools".into()], 2000);
-        (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()))
+        (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()))
     }
 
     #[test]
@@ -336,30 +336,34 @@ mod tests {
         let toolchain = registry.find("bash").unwrap();
         let stage = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
         let (prepared, start) =
-            (planner.plan(&stage, &user(), Ahead::Yes, |_| true), planner.start(&stage, &user()));
+            (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()));
         let asked = &start.program.resources;
         let another = User { name: "exec_2".to_owned(), uid: 8, gid: 8 };
-        assert!(fits(&prepared, &planner.plan(&stage, &another, Ahead::Yes, |_| true), asked));
-        // Something of the host is gone.
-        assert!(!fits(
+        assert!(is_compatible(
             &prepared,
-            &planner.plan(&stage, &user(), Ahead::Yes, |path| !path.ends_with("usr")),
+            &planner.plan(&stage, &another, SandboxSource::Pool, |_| true),
+            asked
+        ));
+        // Something of the host is gone.
+        assert!(!is_compatible(
+            &prepared,
+            &planner.plan(&stage, &user(), SandboxSource::Pool, |path| !path.ends_with("usr")),
             asked
         ));
         let mut waiting = prepared.clone();
         waiting.boot = Some(start.program.clone());
-        assert!(!fits(&waiting, &prepared, asked));
-        assert!(fits(&waiting, &waiting, asked));
+        assert!(!is_compatible(&waiting, &prepared, asked));
+        assert!(is_compatible(&waiting, &waiting, asked));
         let with = |change: fn(&mut Start)| {
             let mut start = start.clone();
             change(&mut start);
             let wanted = Plan { disk: start.disk, ..waiting.clone() };
-            fits(&waiting, &wanted, &start.program.resources)
+            is_compatible(&waiting, &wanted, &start.program.resources)
         };
         let mut wanted = waiting.clone();
         let less = start.program.resources.cpu_time / 2;
         wanted.boot.as_mut().unwrap().resources.cpu_time = less;
-        assert!(fits(&waiting, &wanted, &ResourceLimits { cpu_time: less, ..asked.clone() }));
+        assert!(is_compatible(&waiting, &wanted, &ResourceLimits { cpu_time: less, ..asked.clone() }));
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.open_files -= 1));

@@ -18,13 +18,13 @@ use tokio::time::{Instant as Clock, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::execution::input::{InputReceiver, Pieces, Steer, Steering};
-use crate::execution::output::{OutputPipe, Piece};
+use crate::execution::input::{ControlMessage, ControlMessages, InputChunks, InputReceiver};
+use crate::execution::output::{OutputChunk, OutputPipe};
 use crate::execution::plan::Planner;
 use crate::execution::terminal::Terminal;
-use crate::execution::verdict::{Cause, Seen, judge};
-use crate::failure::{Doing, Failure};
-use crate::pool::prepared::{EMPTY_WITHIN, Pipes, Prepared};
+use crate::execution::verdict::{KillReason, Observation, judge};
+use crate::failure::{Context, Failure};
+use crate::pool::sandbox::{EMPTY_WITHIN, Pipes, Sandbox};
 use crate::pool::slot::Slot;
 
 /// Longer than any limit.
@@ -36,7 +36,7 @@ const CHECK_EVERY: (Duration, Duration) = (Duration::from_millis(5), Duration::f
 pub(crate) type EventSender = mpsc::Sender<Event>;
 
 /// What a stage needs to know of the execution around it.
-pub(crate) struct Surroundings<'a> {
+pub(crate) struct StageContext<'a> {
     pub(crate) planner: &'a Planner,
     pub(crate) grace: Duration,
     pub(crate) events: &'a EventSender,
@@ -44,7 +44,7 @@ pub(crate) struct Surroundings<'a> {
 }
 
 /// A stage to run.
-pub(crate) struct StageRun<'a> {
+pub(crate) struct StageInput<'a> {
     pub(crate) name: StageName,
     pub(crate) start: &'a Start,
     pub(crate) sources: &'a [&'a [u8]],
@@ -57,12 +57,12 @@ pub(crate) struct StageRun<'a> {
 }
 
 /// How a stage went: its report, or why its sandbox could not be set up. No process of its program is left.
-pub(crate) struct StageEnd {
+pub(crate) struct StageOutcome {
     pub(crate) report: Result<StageReport, SetupError>,
     /// It wrote nothing.
     pub(crate) was_silent: bool,
     /// To be cleared away.
-    pub(crate) remains: Remains,
+    pub(crate) remains: PendingCleanup,
     /// From the request for a sandbox to the program's first instruction.
     pub(crate) launch_time: Duration,
 }
@@ -70,15 +70,15 @@ pub(crate) struct StageEnd {
 /// What is left of a sandbox when its program is gone: an init that ends, and with it namespaces and mounts. Nobody
 /// need wait for that who only wants to know how the program went.
 #[must_use]
-pub(crate) struct Remains {
-    sandbox: Prepared,
+pub(crate) struct PendingCleanup {
+    sandbox: Sandbox,
     /// Its init is gone too.
     gone: Option<NamespaceGone>,
     ended: Instant,
     grace: Duration,
 }
 
-impl Remains {
+impl PendingCleanup {
     /// Clear it away: its slot, as good as new, and how long that took after the program's end. An error means that
     /// there is no proof that nothing is left.
     pub(crate) async fn clear(mut self) -> Result<(Slot, Duration), Failure> {
@@ -94,14 +94,14 @@ impl Remains {
 /// Run a stage to its end. An error means that there is no proof that its processes are gone. `None`: what had waited
 /// for a program was gone when it came, and nothing has begun.
 pub(crate) async fn run(
-    mut sandbox: Prepared,
-    stage: &StageRun<'_>,
-    around: &Surroundings<'_>,
+    mut sandbox: Sandbox,
+    stage: &StageInput<'_>,
+    around: &StageContext<'_>,
     input: &mut InputReceiver,
-) -> Result<Option<StageEnd>, Failure> {
+) -> Result<Option<StageOutcome>, Failure> {
     let has_past = sandbox.has_past();
-    sandbox.pipes.stdout.keep_up_to(stage.limits.output);
-    sandbox.pipes.stderr.keep_up_to(stage.limits.output);
+    sandbox.pipes.stdout.set_limit(stage.limits.output);
+    sandbox.pipes.stderr.set_limit(stage.limits.output);
     let terminal = sandbox.connect_terminal().await?;
     let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
         Err(_) if has_past => return Ok(None),
@@ -114,22 +114,23 @@ pub(crate) async fn run(
         }
         launched => launched?,
     }
-    let InputReceiver { pieces, steering } = input;
-    steering.begin_anew();
+    let InputReceiver { chunks, control } = input;
+    control.reset_for_next_program();
     let feed = async {
         match &terminal {
-            Some(terminal) => type_in(terminal, stage.stdin, pieces).await,
-            None => feed(stdin, stage.stdin, pieces).await,
+            Some(terminal) => type_stdin(terminal, stage.stdin, chunks).await,
+            None => feed(stdin, stage.stdin, chunks).await,
         }
     };
-    let mut watch = Watch { sandbox, started: None, ended: None, end: None, failure: None, cause: None };
-    let steered = Steered { steering, terminal: terminal.as_deref() };
-    let gone = watch.until_gone(stage, around, feed, steered).await?;
-    if has_past && watch.started.is_none() && watch.cause.is_none() {
+    let mut watch =
+        Watch { sandbox, started: None, ended: None, end: None, failure: None, kill_reason: None };
+    let control_input = ControlInput { control, terminal: terminal.as_deref() };
+    let gone = watch.until_gone(stage, around, feed, control_input).await?;
+    if has_past && watch.started.is_none() && watch.kill_reason.is_none() {
         return Ok(None);
     }
     let ended = watch.ended.unwrap_or_else(Instant::now);
-    let readings = watch.sandbox.group.readings().doing("read the run's counters")?;
+    let readings = watch.sandbox.group.readings().context("read the run's counters")?;
     let report = match watch.setup_failure(stage.start) {
         Some(failure) => Err(failure),
         None => {
@@ -144,16 +145,16 @@ pub(crate) async fn run(
         }
     };
     let Pipes { stdout, stderr, .. } = &watch.sandbox.pipes;
-    Ok(Some(StageEnd {
+    Ok(Some(StageOutcome {
         report,
         was_silent: stdout.has_room_for(stage.limits.output) && stderr.has_room_for(stage.limits.output),
         launch_time: watch.started.unwrap_or(ended).duration_since(stage.asked),
-        remains: Remains { sandbox: watch.sandbox, gone, ended, grace: around.grace },
+        remains: PendingCleanup { sandbox: watch.sandbox, gone, ended, grace: around.grace },
     }))
 }
 
 /// Write a program's stdin and close it. A program that does not read is none of our business.
-async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut Pieces) {
+async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut InputChunks) {
     match stdin {
         Stdin::Bytes(bytes) => {
             let _ = pipe.write_all(bytes).await;
@@ -172,7 +173,7 @@ async fn feed(mut pipe: pipe::Sender, stdin: &Stdin, input: &mut Pieces) {
 
 /// Type a program's stdin on its terminal, and then the key that ends it. A terminal stays open all the same: what the
 /// client says later is typed too.
-async fn type_in(terminal: &Terminal, stdin: &Stdin, input: &mut Pieces) {
+async fn type_stdin(terminal: &Terminal, stdin: &Stdin, input: &mut InputChunks) {
     let typing = async {
         match stdin {
             Stdin::Bytes(bytes) => {
@@ -184,8 +185,8 @@ async fn type_in(terminal: &Terminal, stdin: &Stdin, input: &mut Pieces) {
                 terminal.end_input().await
             }
             Stdin::Live => {
-                while let Some(piece) = input.recv().await {
-                    match piece {
+                while let Some(chunk) = input.recv().await {
+                    match chunk {
                         Some(bytes) => terminal.write_all(&bytes).await?,
                         None => terminal.end_input().await?,
                     }
@@ -201,19 +202,19 @@ async fn type_in(terminal: &Terminal, stdin: &Stdin, input: &mut Pieces) {
 }
 
 /// What the client says to the program, beside its input.
-struct Steered<'a> {
-    steering: &'a mut Steering,
+struct ControlInput<'a> {
+    control: &'a mut ControlMessages,
     terminal: Option<&'a Terminal>,
 }
 
 /// What is watched of a running stage.
 struct Watch {
-    sandbox: Prepared,
+    sandbox: Sandbox,
     started: Option<Instant>,
     ended: Option<Instant>,
     end: Option<EndReport>,
     failure: Option<SetupError>,
-    cause: Option<Cause>,
+    kill_reason: Option<KillReason>,
 }
 
 impl Watch {
@@ -221,12 +222,12 @@ impl Watch {
     /// which is returned then. The first event that ends the program is its cause.
     async fn until_gone(
         &mut self,
-        stage: &StageRun<'_>,
-        around: &Surroundings<'_>,
+        stage: &StageInput<'_>,
+        around: &StageContext<'_>,
         feed: impl Future<Output = ()>,
-        steered: Steered<'_>,
+        control_input: ControlInput<'_>,
     ) -> Result<Option<NamespaceGone>, Failure> {
-        let Surroundings { planner, grace, events, cancel } = *around;
+        let StageContext { planner, grace, events, cancel } = *around;
         let launched = Clock::now();
         let mut wall_deadline = launched + stage.limits.wall_time;
         let mut check_at = launched + FOR_EVER;
@@ -247,7 +248,7 @@ impl Watch {
             if is_over && may_read && !outputs_open {
                 return Ok(gone);
             }
-            let running = self.cause.is_none() && self.ended.is_none();
+            let running = self.kill_reason.is_none() && self.ended.is_none();
             let (slot, pipes) = self.sandbox.watched()?;
             let stop = tokio::select! {
                 biased;
@@ -276,15 +277,15 @@ impl Watch {
                     None
                 }
                 () = sleep_until(give_up_at) => return Err(Failure::NotEmptied),
-                () = cancel.cancelled(), if running => Some(Cause::Cancelled),
-                () = sleep_until(wall_deadline), if running => Some(Cause::Wall),
+                () = cancel.cancelled(), if running => Some(KillReason::Cancelled),
+                () = sleep_until(wall_deadline), if running => Some(KillReason::Wall),
                 () = sleep_until(check_at), if running => {
-                    let (cause, next) = check(&self.sandbox.group, stage.limits, planner.cores())?;
+                    let (kill_reason, next) = check(&self.sandbox.group, stage.limits, planner.cores())?;
                     check_at = Clock::now() + next;
-                    cause
+                    kill_reason
                 }
-                steer = steered.steering.next(), if running => {
-                    self.steer(steer, steered.terminal);
+                message = control_input.control.next(), if running => {
+                    self.forward_control(message, control_input.terminal);
                     None
                 }
                 permit = events.reserve(), if pending.is_some() => {
@@ -294,9 +295,9 @@ impl Watch {
                     }
                     None
                 }
-                piece = read_either(&mut pipes.stdout, &mut pipes.stderr, &mut buffer), if may_read => {
-                    let (stream, piece) = piece;
-                    take_piece(piece, stream, &mut pending)
+                chunk = read_either(&mut pipes.stdout, &mut pipes.stderr, &mut buffer), if may_read => {
+                    let (stream, chunk) = chunk;
+                    take_chunk(chunk, stream, &mut pending)
                 }
                 // Not before: who is not there yet takes nothing, and may be made anew.
                 () = &mut feed, if !fed && self.started.is_some() => {
@@ -304,33 +305,33 @@ impl Watch {
                     None
                 }
             };
-            if let Some(cause) = stop
-                && self.cause.is_none()
+            if let Some(kill_reason) = stop
+                && self.kill_reason.is_none()
                 && self.ended.is_none()
             {
-                self.cause = Some(cause);
-                kill_at = Clock::now() + self.terminate(cause, grace);
+                self.kill_reason = Some(kill_reason);
+                kill_at = Clock::now() + self.terminate(kill_reason, grace);
             }
         }
     }
 
     /// Pass on what the client says. To a program that is gone, or does not run yet, it is as if nothing was said.
-    fn steer(&self, steer: Steer, terminal: Option<&Terminal>) {
-        let done = match (steer, terminal) {
-            (Steer::Signal(signal), _) if self.started.is_some() => {
+    fn forward_control(&self, message: ControlMessage, terminal: Option<&Terminal>) {
+        let done = match (message, terminal) {
+            (ControlMessage::Signal(signal), _) if self.started.is_some() => {
                 self.sandbox.pipes.control.signal(signal_of(signal))
             }
-            (Steer::Resize(size), Some(terminal)) => terminal.resize(size),
-            (Steer::Signal(_) | Steer::Resize(_), _) => Ok(()),
+            (ControlMessage::Resize(size), Some(terminal)) => terminal.resize(size),
+            (ControlMessage::Signal(_) | ControlMessage::Resize(_), _) => Ok(()),
         };
         if let Err(error) = done {
-            debug!(%error, ?steer, "steer a program");
+            debug!(%error, ?message, "cannot deliver a control message");
         }
     }
 
     /// Ask the program to end, and say how long it has. Out of memory, there is nothing left to ask with.
-    fn terminate(&self, cause: Cause, grace: Duration) -> Duration {
-        let asked = cause != Cause::Memory && self.sandbox.pipes.control.terminate().is_ok();
+    fn terminate(&self, kill_reason: KillReason, grace: Duration) -> Duration {
+        let asked = kill_reason != KillReason::Memory && self.sandbox.pipes.control.terminate().is_ok();
         if asked { grace } else { Duration::ZERO }
     }
 
@@ -356,7 +357,7 @@ impl Watch {
 
     /// Why there was no program, unless what a compiler made is to blame.
     fn setup_failure(&self, start: &Start) -> Option<SetupError> {
-        self.failure.filter(|failure| !is_programs_fault(failure, start) && self.cause.is_none())
+        self.failure.filter(|failure| !is_programs_fault(failure, start) && self.kill_reason.is_none())
     }
 
     async fn verdict(
@@ -369,9 +370,9 @@ impl Watch {
         // Init knows it best; it may have been a while until we heard.
         let heard = || self.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
         let wall_time = self.end.map_or_else(heard, |end| end.wall_time);
-        let seen = Seen { cause: self.cause, end: self.end, readings, wall_time };
+        let seen = Observation { kill_reason: self.kill_reason, end: self.end, readings, wall_time };
         let (status, usage) = judge(&seen, limits);
-        match (self.failure, self.cause) {
+        match (self.failure, self.kill_reason) {
             (Some(SetupError { errno, .. }), None) => {
                 let words = format!("cannot execute the program: {}\n", errno.desc());
                 let bytes = Bytes::from(words);
@@ -407,7 +408,7 @@ async fn read_either(
     stdout: &mut OutputPipe,
     stderr: &mut OutputPipe,
     buffer: &mut [u8; MAX_OUTPUT_CHUNK],
-) -> (StreamName, Piece) {
+) -> (StreamName, OutputChunk) {
     let name = tokio::select! {
         () = stdout.readable() => stdout.name(),
         () = stderr.readable() => stderr.name(),
@@ -416,32 +417,32 @@ async fn read_either(
     (name, pipe.read(buffer).await)
 }
 
-fn take_piece(piece: Piece, stream: StreamName, pending: &mut Option<Event>) -> Option<Cause> {
-    match piece {
-        Piece::Kept(bytes) => {
+fn take_chunk(chunk: OutputChunk, stream: StreamName, pending: &mut Option<Event>) -> Option<KillReason> {
+    match chunk {
+        OutputChunk::Kept(bytes) => {
             *pending = Some(Event::Output { stream, bytes });
             None
         }
-        Piece::Overflow(bytes) => {
+        OutputChunk::Overflow(bytes) => {
             *pending = (!bytes.is_empty()).then_some(Event::Output { stream, bytes });
-            Some(Cause::Output(stream))
+            Some(KillReason::Output(stream))
         }
-        Piece::Dropped | Piece::End => None,
+        OutputChunk::Dropped | OutputChunk::End => None,
     }
 }
 
 /// Whether the group used too much, and when to look again: not before it could have.
-fn check(group: &RunGroup, limits: &Limits, cores: u32) -> Result<(Option<Cause>, Duration), Failure> {
-    let Some(readings) = group.readings().doing("read the run's counters")? else {
+fn check(group: &RunGroup, limits: &Limits, cores: u32) -> Result<(Option<KillReason>, Duration), Failure> {
+    let Some(readings) = group.readings().context("read the run's counters")? else {
         return Ok((None, CHECK_EVERY.1));
     };
     let left = limits.cpu_time.saturating_sub(readings.cpu_time);
-    let cause = if readings.out_of_memory_kills > 0 {
-        Some(Cause::Memory)
+    let kill_reason = if readings.out_of_memory_kills > 0 {
+        Some(KillReason::Memory)
     } else if left.is_zero() {
-        Some(Cause::Cpu)
+        Some(KillReason::Cpu)
     } else {
         None
     };
-    Ok((cause, (left / cores).clamp(CHECK_EVERY.0, CHECK_EVERY.1)))
+    Ok((kill_reason, (left / cores).clamp(CHECK_EVERY.0, CHECK_EVERY.1)))
 }

@@ -9,7 +9,7 @@ use sandbox::cgroup::Readings;
 
 /// Why we ended a program. The first one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub(crate) enum KillReason {
     /// Its time on the wall was over.
     Wall,
     /// Its CPU time was used up.
@@ -24,9 +24,9 @@ pub(crate) enum Cause {
 
 /// What was seen of a stage.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct Observation {
     /// Why we ended it, if we did.
-    pub(crate) cause: Option<Cause>,
+    pub(crate) kill_reason: Option<KillReason>,
     /// How its main process ended; unknown if init was killed with it.
     pub(crate) end: Option<EndReport>,
     /// What its group counted, where there is one.
@@ -36,12 +36,12 @@ pub(crate) struct Seen {
 }
 
 /// How the stage ended, and what it used.
-pub(crate) fn judge(seen: &Seen, limits: &Limits) -> (Status, Usage) {
+pub(crate) fn judge(seen: &Observation, limits: &Limits) -> (Status, Usage) {
     let usage = usage(seen);
     (status(seen, limits, &usage), usage)
 }
 
-fn usage(seen: &Seen) -> Usage {
+fn usage(seen: &Observation) -> Usage {
     let (own_cpu, own_memory) =
         seen.end.map_or((Duration::ZERO, 0), |end| (end.cpu_time, end.largest_process));
     let readings = seen.readings.unwrap_or_default();
@@ -53,17 +53,17 @@ fn usage(seen: &Seen) -> Usage {
     }
 }
 
-fn status(seen: &Seen, limits: &Limits, usage: &Usage) -> Status {
+fn status(seen: &Observation, limits: &Limits, usage: &Usage) -> Status {
     let memory = Status::MemoryExceeded { limit: limits.memory, used: usage.peak_memory.max(limits.memory) };
     let cpu = Status::TimedOut { clock: Clock::Cpu, limit: limits.cpu_time, used: usage.cpu_time };
-    match seen.cause {
-        Some(Cause::Cancelled) => return Status::Cancelled,
-        Some(Cause::Memory) => return memory,
-        Some(Cause::Cpu) => return cpu,
-        Some(Cause::Wall) => {
+    match seen.kill_reason {
+        Some(KillReason::Cancelled) => return Status::Cancelled,
+        Some(KillReason::Memory) => return memory,
+        Some(KillReason::Cpu) => return cpu,
+        Some(KillReason::Wall) => {
             return Status::TimedOut { clock: Clock::Wall, limit: limits.wall_time, used: usage.wall_time };
         }
-        Some(Cause::Output(stream)) => return Status::OutputExceeded { stream, limit: limits.output },
+        Some(KillReason::Output(stream)) => return Status::OutputExceeded { stream, limit: limits.output },
         None => {}
     }
     // A kill alone proves nothing: only the kernel's own count does.
@@ -88,14 +88,21 @@ fn status(seen: &Seen, limits: &Limits, usage: &Usage) -> Status {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteCount, Cause, Clock, Duration, EndReport, Readings, Seen, Status, StreamName, judge};
+    use super::{
+        ByteCount, Clock, Duration, EndReport, KillReason, Observation, Readings, Status, StreamName, judge,
+    };
     use crate::admission::limits::RUN;
 
     const CPU: Duration = Duration::from_secs(1);
 
-    fn seen(cause: Option<Cause>, wait_status: Option<i32>, kills: u64, cpu: Duration) -> Seen {
-        Seen {
-            cause,
+    fn seen(
+        kill_reason: Option<KillReason>,
+        wait_status: Option<i32>,
+        kills: u64,
+        cpu: Duration,
+    ) -> Observation {
+        Observation {
+            kill_reason,
             end: wait_status.map(|wait_status| EndReport {
                 wait_status,
                 wall_time: Duration::from_secs(20),
@@ -128,11 +135,11 @@ mod tests {
             (seen(None, None, 0, CPU), Status::Signaled(9)),
             (seen(None, Some(24), 0, cpu_used), cpu.clone()),
             (seen(None, Some(24), 0, CPU), Status::Signaled(24)),
-            (seen(Some(Cause::Cpu), Some(15), 0, cpu_used), cpu),
-            (seen(Some(Cause::Wall), Some(0), 0, CPU), wall),
-            (seen(Some(Cause::Memory), Some(9), 1, CPU), memory),
-            (seen(Some(Cause::Output(StreamName::Stderr)), Some(9), 0, CPU), output),
-            (seen(Some(Cause::Cancelled), Some(9), 1, CPU), Status::Cancelled),
+            (seen(Some(KillReason::Cpu), Some(15), 0, cpu_used), cpu),
+            (seen(Some(KillReason::Wall), Some(0), 0, CPU), wall),
+            (seen(Some(KillReason::Memory), Some(9), 1, CPU), memory),
+            (seen(Some(KillReason::Output(StreamName::Stderr)), Some(9), 0, CPU), output),
+            (seen(Some(KillReason::Cancelled), Some(9), 1, CPU), Status::Cancelled),
         ] {
             assert_eq!(judge(&seen, &RUN).0, expected, "{seen:?}");
         }
@@ -140,7 +147,7 @@ mod tests {
 
     #[test]
     fn without_a_group_the_main_process_is_what_is_counted() {
-        let alone = Seen { readings: None, ..seen(None, Some(0), 0, CPU) };
+        let alone = Observation { readings: None, ..seen(None, Some(0), 0, CPU) };
         let (_, usage) = judge(&alone, &RUN);
         assert_eq!((usage.cpu_time, usage.peak_memory), (CPU, ByteCount(5)));
     }

@@ -15,21 +15,21 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
-use crate::failure::{Doing, Failure};
+use crate::failure::{Context, Failure};
 use crate::identity::Identity;
-use crate::pool::repairs::Work;
+use crate::pool::reaper::ReapJob;
 
 /// How long a supervisor may take to fork an init: it mounts at most one file system before.
 const LAUNCHED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes slots.
 #[derive(Debug)]
-pub(crate) struct Workshop {
+pub(crate) struct SlotFactory {
     helper: PathBuf,
     directory: PathBuf,
     controllers: Controllers,
     has_zygotes: bool,
-    repairs: Sender<Work>,
+    reaper: Sender<ReapJob>,
     count: AtomicU64,
 }
 
@@ -38,33 +38,33 @@ pub(crate) struct Workshop {
 pub(crate) struct Slot {
     supervisor: AsyncFd<Supervisor>,
     group: SlotGroup,
-    repairs: Sender<Work>,
+    reaper: Sender<ReapJob>,
     /// What is to be removed when the slot is no more.
-    leftovers: Option<Leftovers>,
+    lost: Option<LostSlot>,
     /// There is another in its place.
     is_replaced: bool,
 }
 
 /// What a slot that is no more leaves.
 #[derive(Debug)]
-pub(crate) struct Leftovers {
+pub(crate) struct LostSlot {
     label: String,
     directory: PathBuf,
     roots: Vec<PathBuf>,
     /// Whose run it was that is not proven to have left nothing.
-    withheld: Option<Identity>,
+    quarantined: Option<Identity>,
 }
 
-impl Workshop {
+impl SlotFactory {
     /// `repairs` is told what is left of slots that are no more.
     pub(crate) fn new(
         helper: PathBuf,
         directory: PathBuf,
         controllers: Controllers,
         has_zygotes: bool,
-        repairs: Sender<Work>,
+        reaper: Sender<ReapJob>,
     ) -> Self {
-        Self { helper, directory, controllers, has_zygotes, repairs, count: AtomicU64::new(0) }
+        Self { helper, directory, controllers, has_zygotes, reaper, count: AtomicU64::new(0) }
     }
 
     /// Whether slots can have them.
@@ -80,14 +80,14 @@ impl Workshop {
     pub(crate) fn slot(&self) -> io::Result<Slot> {
         let label = format!("slot-{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
         let directory = self.directory.join(&label);
-        let leftovers = Leftovers { label, directory, roots: self.controllers.roots(), withheld: None };
-        match self.make(&leftovers) {
+        let lost = LostSlot { label, directory, roots: self.controllers.roots(), quarantined: None };
+        match self.make(&lost) {
             Ok((supervisor, group)) => {
-                let repairs = self.repairs.clone();
-                Ok(Slot { supervisor, group, repairs, leftovers: Some(leftovers), is_replaced: false })
+                let reaper = self.reaper.clone();
+                Ok(Slot { supervisor, group, reaper, lost: Some(lost), is_replaced: false })
             }
             Err(error) => {
-                let _ = self.repairs.send(Work::Remove(leftovers));
+                let _ = self.reaper.send(ReapJob::CleanUp(lost));
                 Err(error)
             }
         }
@@ -95,7 +95,7 @@ impl Workshop {
 
     fn make(
         &self,
-        Leftovers { label, directory, .. }: &Leftovers,
+        LostSlot { label, directory, .. }: &LostSlot,
     ) -> io::Result<(AsyncFd<Supervisor>, SlotGroup)> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let group = self.controllers.slot(label)?;
@@ -124,23 +124,23 @@ impl Slot {
         share: Share,
         uid: u32,
     ) -> Result<RunGroup, Failure> {
-        self.group.begin(limits, share, uid).doing("limit the run's group")
+        self.group.begin(limits, share, uid).context("limit the run's group")
     }
 
     /// What was prepared in `group` starts.
     pub(crate) fn start(&mut self, group: &mut RunGroup, limits: &GroupLimits) -> Result<(), Failure> {
-        self.group.start(group, limits).doing("limit the run's group")
+        self.group.start(group, limits).context("limit the run's group")
     }
 
     /// Have a sandbox prepared. Whether its init runs is what [`Slot::launched`] tells.
     pub(crate) fn prepare(&self, plan: &Plan, descriptors: Descriptors) -> Result<(), Failure> {
-        self.supervisor.get_ref().prepare(plan, descriptors).doing("hand the plan over")
+        self.supervisor.get_ref().prepare(plan, descriptors).context("hand the plan over")
     }
 
     /// Wait until the sandbox's init runs.
     pub(crate) async fn launched(&self) -> Result<Init, Failure> {
         let reply = timeout(LAUNCHED_WITHIN, self.reply()).await;
-        match reply.map_err(io::Error::from).doing("launch the sandbox")?? {
+        match reply.map_err(io::Error::from).context("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
             Reply::NotLaunched(error) => Err(Failure::Setup(error)),
             Reply::Gone(_) | Reply::Build { .. } => unexpected("launch the sandbox"),
@@ -160,7 +160,7 @@ impl Slot {
     /// What the last compilation wrote, for one run's sandbox.
     /// How many bytes it has, as well.
     pub(crate) async fn share_build(&self) -> Result<(OwnedFd, u64), Failure> {
-        self.supervisor.get_ref().share_build().doing("ask for what was built")?;
+        self.supervisor.get_ref().share_build().context("ask for what was built")?;
         match self.reply().await? {
             Reply::Build { build, bytes } => Ok((build, bytes)),
             Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Gone(_) => {
@@ -171,30 +171,30 @@ impl Slot {
 
     /// Let go of what the last compilation wrote.
     pub(crate) fn drop_build(&self) -> Result<(), Failure> {
-        self.supervisor.get_ref().drop_build().doing("drop the build directory")
+        self.supervisor.get_ref().drop_build().context("drop the build directory")
     }
 
     /// Have another made in its place now: it will be kept for longer.
     pub(crate) fn replace(&mut self) {
         if !self.is_replaced {
             self.is_replaced = true;
-            let _ = self.repairs.send(Work::Make);
+            let _ = self.reaper.send(ReapJob::Replace);
         }
     }
 
     /// Keep the user of the last run until the slot is no more, and it is proven that nothing of that run is left.
-    pub(crate) fn withhold(&mut self, mut identity: Identity) {
-        identity.withhold();
-        if let Some(leftovers) = &mut self.leftovers {
-            leftovers.withheld = Some(identity);
+    pub(crate) fn quarantine(&mut self, mut identity: Identity) {
+        identity.quarantine();
+        if let Some(lost) = &mut self.lost {
+            lost.quarantined = Some(identity);
         }
     }
 
     /// Safe to drop before it is ready: nothing is lost.
     async fn reply(&self) -> Result<Reply, Failure> {
         loop {
-            let mut ready = self.supervisor.readable().await.doing("hear from the supervisor")?;
-            match self.supervisor.get_ref().reply().doing("hear from the supervisor")? {
+            let mut ready = self.supervisor.readable().await.context("hear from the supervisor")?;
+            match self.supervisor.get_ref().reply().context("hear from the supervisor")? {
                 Some(reply) => return Ok(reply),
                 None => ready.clear_ready(),
             }
@@ -202,29 +202,29 @@ impl Slot {
     }
 }
 
-fn unexpected<T>(deed: &'static str) -> Result<T, Failure> {
-    Err(io::Error::from(io::ErrorKind::InvalidData)).doing(deed)
+fn unexpected<T>(operation: &'static str) -> Result<T, Failure> {
+    Err(io::Error::from(io::ErrorKind::InvalidData)).context(operation)
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         // The supervisor dies when its field is dropped, right after this; what it leaves is removed, and another slot
         // made, by who may wait for it. When that one has stopped, the daemon is about to end and removes everything.
-        if let Some(leftovers) = self.leftovers.take() {
-            let _ = self.repairs.send(Work::Remove(leftovers));
+        if let Some(lost) = self.lost.take() {
+            let _ = self.reaper.send(ReapJob::CleanUp(lost));
             if !self.is_replaced {
-                let _ = self.repairs.send(Work::Make);
+                let _ = self.reaper.send(ReapJob::Replace);
             }
         }
     }
 }
 
-impl Leftovers {
+impl LostSlot {
     /// Remove them, and give the user back if that proves that nothing of it is left.
     pub(crate) fn remove(&mut self) -> io::Result<()> {
-        let uid = self.withheld.as_ref().map_or(0, |identity| identity.user().uid);
+        let uid = self.quarantined.as_ref().map_or(0, |identity| identity.user().uid);
         let emptied = sweep_slot(&self.roots, &self.label, uid)?;
-        if let (Some(identity), Some(emptied)) = (self.withheld.take(), emptied) {
+        if let (Some(identity), Some(emptied)) = (self.quarantined.take(), emptied) {
             identity.release(&emptied);
         }
         // The supervisor's private file system is not visible here: this is the empty directory below it.

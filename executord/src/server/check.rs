@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::admission::admit;
 use crate::daemon::Daemon;
-use crate::execution::self_run::{self, Printed};
+use crate::execution::internal_jobs::{self, JobOutput};
 use crate::languages::Toolchain;
 
 /// The oldest kernel that has every system call we make: mount_setattr(2) came with 5.12, cgroup.kill and a
@@ -79,16 +79,16 @@ async fn self_test(
     name: &str,
     advice: &str,
 ) -> CheckResult {
-    let request = self_run::self_test_request(&toolchain.self_test);
+    let request = internal_jobs::self_test_request(&toolchain.self_test);
     let printed = match admit(request, toolchain, &daemon.maxima()) {
-        Ok(job) => daemon.run_own(&job).await,
+        Ok(job) => daemon.run_internal(&job).await,
         Err(rejection) => Err(rejection.to_string()),
     };
     match printed {
         Ok(printed) if printed.success && printed.stdout == toolchain.self_test.stdout => {
             result(name, true, "its self-test gives what it should", advice)
         }
-        Ok(Printed { stdout, stderr, ending, .. }) => result(
+        Ok(JobOutput { stdout, stderr, ending, .. }) => result(
             name,
             false,
             &format!("its self-test ended with {ending} and gave {stdout:?} {stderr:?}"),

@@ -26,9 +26,9 @@ use crate::admission::job::Job;
 use crate::admission::{admit, find_language};
 use crate::daemon::Daemon;
 use crate::execution::input::{self, InputReceiver, InputSender};
-use crate::execution::{Connections, Ended};
+use crate::execution::{Connections, ExecutionResult};
 use crate::metrics::{TimedStep, result_of};
-use crate::queue::{Lease, Turn};
+use crate::queue::{Permit, QueueUpdate};
 use crate::server::peer::Peer;
 
 /// How long a peer may take to read an event before the connection counts as dead.
@@ -173,7 +173,7 @@ impl Conversation<'_> {
         let (input, taken) = input::channel();
         let cancel = daemon.stop.child_token();
         let telling = Telling { daemon, peer: self.peer, sender: &mut self.sender };
-        // Leaving the queue is dropping the place; ending the program takes longer, and is done within.
+        // Leaving the queue is dropping the ticket; ending the program takes longer, and is done within.
         let hearing = hear_on(&mut self.receiver, &input, &cancel);
         telling.execute(job, key, taken, &cancel, hearing).await
     }
@@ -204,32 +204,32 @@ impl Telling<'_> {
         let daemon = self.daemon;
         let mut hearing = pin!(hearing);
         let asked = Instant::now();
-        let mut place = match daemon.queue.enter(key) {
-            Ok(place) => place,
+        let mut ticket = match daemon.queue.enter(key) {
+            Ok(ticket) => ticket,
             Err(full) => {
                 return self
                     .reject(&job.toolchain.name, Rejection::Busy { retry_after: full.retry_after })
                     .await;
             }
         };
-        let mut turn = place.first_turn();
-        let lease = loop {
-            match turn {
-                Turn::Granted(lease) => break lease,
-                Turn::Lost(full) => {
+        let mut update = ticket.try_update();
+        let permit = loop {
+            match update {
+                QueueUpdate::Granted(permit) => break permit,
+                QueueUpdate::Lost(full) => {
                     let rejection = Rejection::Busy { retry_after: full.retry_after };
                     return self.reject(&job.toolchain.name, rejection).await;
                 }
-                Turn::Position(position) => tell(self.sender, Event::Queued { position }).await?,
+                QueueUpdate::Position(position) => tell(self.sender, Event::Queued { position }).await?,
             }
-            turn = tokio::select! {
-                turn = place.turn() => turn,
+            update = tokio::select! {
+                update = ticket.next_update() => update,
                 () = cancel.cancelled() => return self.cancelled_in_queue().await,
                 over = &mut hearing => return Err(over),
             };
         };
         daemon.executor.metrics.time(TimedStep::Queue, asked.elapsed());
-        self.run(job, lease, input, cancel, hearing).await
+        self.run(job, permit, input, cancel, hearing).await
     }
 
     async fn reject(&mut self, language: &str, rejection: Rejection) -> Result<(), Over> {
@@ -247,14 +247,14 @@ impl Telling<'_> {
     async fn run(
         &mut self,
         job: Job,
-        lease: Lease,
+        permit: Permit,
         input: InputReceiver,
         cancel: &CancellationToken,
         hearing: Pin<&mut impl Future<Output = Over>>,
     ) -> Result<(), Over> {
         let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
         let connections = Connections { events, input, cancel: cancel.clone() };
-        let task = tokio::spawn(execute_in(Arc::clone(self.daemon), self.peer, job, lease, connections));
+        let task = tokio::spawn(execute_in(Arc::clone(self.daemon), self.peer, job, permit, connections));
         let canceller = cancel.clone().drop_guard();
         let telling = async {
             while let Some(event) = to_tell.recv().await {
@@ -355,10 +355,10 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
 }
 
 /// Execute, write the audit line, answer with the last event, clear away what is left, and let the next run.
-async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut lease: Lease, connections: Connections) {
+async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut permit: Permit, connections: Connections) {
     let language = job.toolchain.name.clone();
     let last = connections.events.clone();
-    let Ended { id, uids, result, rest } = daemon.executor.execute(&job, connections).await;
+    let ExecutionResult { id, uids, result, rest } = daemon.executor.execute(&job, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     let name = or_none(id.map(|id| id.to_string()).unwrap_or_default());
@@ -388,12 +388,12 @@ async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut lease: Lease,
             Event::Failed { id, message: FAILED.to_owned() }
         }
     };
-    lease.begin_clearing();
+    permit.start_cleanup();
     let clearing = async {
         if let Err(failure) = daemon.executor.clear(rest).await {
             error!(id = name, uid, language, %failure, "there is no proof that nothing is left of an execution");
         }
-        drop(lease);
+        drop(permit);
     };
     // The one who asked may be slow to hear, or gone.
     let _ = tokio::join!(last.send(event), clearing);

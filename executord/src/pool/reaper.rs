@@ -11,62 +11,62 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tracing::{debug, warn};
 
-use crate::pool::Stock;
-use crate::pool::slot::{Leftovers, Workshop};
+use crate::pool::sandbox_pool::SandboxPool;
+use crate::pool::slot::{LostSlot, SlotFactory};
 
 /// How long to wait before what failed is tried again: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// Something to repair.
 #[derive(Debug)]
-pub(crate) enum Work {
+pub(crate) enum ReapJob {
     /// Remove what is left of a slot.
-    Remove(Leftovers),
+    CleanUp(LostSlot),
     /// Make a slot in place of one that was lost.
-    Make,
+    Replace,
     /// Stop when all before this was tried.
     Stop,
 }
 
 /// Who repairs.
 #[derive(Debug)]
-pub(crate) struct Repairs {
-    orders: Sender<Work>,
+pub(crate) struct Reaper {
+    orders: Sender<ReapJob>,
     thread: JoinHandle<()>,
 }
 
-impl Repairs {
+impl Reaper {
     /// Begin. `orders` is the other end of `work`.
     pub(crate) fn begin(
-        orders: Sender<Work>,
-        work: Receiver<Work>,
-        workshop: Arc<Workshop>,
-        stock: Arc<Stock>,
+        orders: Sender<ReapJob>,
+        work: Receiver<ReapJob>,
+        slot_factory: Arc<SlotFactory>,
+        pool: Arc<SandboxPool>,
     ) -> io::Result<Self> {
-        let place = Place { workshop, stock, runtime: Handle::current() };
+        let place = Place { slot_factory, pool, runtime: Handle::current() };
         let thread =
-            std::thread::Builder::new().name("repairs".to_owned()).spawn(move || place.work_off(&work))?;
+            std::thread::Builder::new().name("reaper".to_owned()).spawn(move || place.work_off(&work))?;
         Ok(Self { orders, thread })
     }
 
     /// Wait until all that was ordered was tried, and stop.
     pub(crate) fn stop(self) {
-        let _ = self.orders.send(Work::Stop);
+        let _ = self.orders.send(ReapJob::Stop);
         let _ = self.thread.join();
     }
 }
 
 struct Place {
-    workshop: Arc<Workshop>,
-    stock: Arc<Stock>,
+    slot_factory: Arc<SlotFactory>,
+    pool: Arc<SandboxPool>,
     /// Watches the supervisors' sockets.
     runtime: Handle,
 }
 
 impl Place {
-    fn work_off(&self, work: &Receiver<Work>) {
+    fn work_off(&self, work: &Receiver<ReapJob>) {
         let _entered = self.runtime.enter();
-        let mut failed: Vec<Work> = Vec::new();
+        let mut failed: Vec<ReapJob> = Vec::new();
         let (mut pause, mut again_at) = (PAUSE.0, Instant::now());
         loop {
             let next = match failed.is_empty() {
@@ -74,7 +74,7 @@ impl Place {
                 false => work.recv_timeout(again_at.saturating_duration_since(Instant::now())),
             };
             match next {
-                Ok(Work::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(ReapJob::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(mut one) => {
                     if !self.succeeds(&mut one) {
                         (pause, again_at) = (PAUSE.0, Instant::now() + PAUSE.0);
@@ -90,20 +90,20 @@ impl Place {
         }
     }
 
-    fn succeeds(&self, work: &mut Work) -> bool {
+    fn succeeds(&self, work: &mut ReapJob) -> bool {
         match work {
-            Work::Remove(leftovers) => match leftovers.remove() {
+            ReapJob::CleanUp(lost) => match lost.remove() {
                 Ok(()) => true,
                 Err(error) => {
                     warn!(%error, "what a lost slot left stays for now");
                     false
                 }
             },
-            Work::Make if self.stock.is_closed() => true,
-            Work::Make => match self.workshop.slot() {
+            ReapJob::Replace if self.pool.is_closed() => true,
+            ReapJob::Replace => match self.slot_factory.slot() {
                 Ok(slot) => {
                     debug!("a lost slot was made anew");
-                    self.stock.give_back(slot);
+                    self.pool.give_back(slot);
                     true
                 }
                 Err(error) => {
@@ -111,7 +111,7 @@ impl Place {
                     false
                 }
             },
-            Work::Stop => true,
+            ReapJob::Stop => true,
         }
     }
 }

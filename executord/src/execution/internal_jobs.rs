@@ -12,11 +12,11 @@ use crate::admission::job::Job;
 use crate::execution::input;
 use crate::execution::{Connections, Executor};
 use crate::languages::{SelfTest, Toolchain};
-use crate::queue::{Lease, Place, Turn};
+use crate::queue::{Permit, QueueUpdate, Ticket};
 
 /// What a program of ours printed, and how it ended.
 #[derive(Debug)]
-pub(crate) struct Printed {
+pub(crate) struct JobOutput {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) success: bool,
@@ -25,18 +25,18 @@ pub(crate) struct Printed {
 }
 
 /// Wait for its turn.
-pub(crate) async fn lease(mut place: Place) -> Option<Lease> {
+pub(crate) async fn wait_for_permit(mut ticket: Ticket) -> Option<Permit> {
     loop {
-        match place.turn().await {
-            Turn::Granted(lease) => return Some(lease),
-            Turn::Lost(_) => return None,
-            Turn::Position(_) => {}
+        match ticket.next_update().await {
+            QueueUpdate::Granted(permit) => return Some(permit),
+            QueueUpdate::Lost(_) => return None,
+            QueueUpdate::Position(_) => {}
         }
     }
 }
 
 /// Run a job to its end.
-pub(crate) async fn run(executor: &Executor, job: &Job, lease: Lease) -> Result<Printed, String> {
+pub(crate) async fn run(executor: &Executor, job: &Job, permit: Permit) -> Result<JobOutput, String> {
     // No more than this is kept of a program of ours; both outputs are bounded by the job's limits as well.
     let (events, mut receiver) = mpsc::channel(16);
     let (_input, input) = input::channel();
@@ -55,12 +55,12 @@ pub(crate) async fn run(executor: &Executor, job: &Job, lease: Lease) -> Result<
     };
     let (ended, (stdout, stderr)) = tokio::join!(executor.execute(job, connections), collect);
     let cleared = executor.clear(ended.rest).await;
-    drop(lease);
+    drop(permit);
     cleared.map_err(|failure| failure.to_string())?;
     let outcome = ended.result.map_err(|failure| failure.to_string())?;
     let last = outcome.runs.last().or(outcome.compile.as_ref());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Printed {
+    Ok(JobOutput {
         stdout: text(stdout),
         stderr: text(stderr),
         success: outcome.runs.last().is_some_and(|run| run.status.is_success()),

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::execution::output::{OutputPipe, pipe_pair, stdin_pipe};
 use crate::execution::terminal::Terminal;
-use crate::failure::{Doing, Failure};
+use crate::failure::{Context, Failure};
 use crate::identity::Identity;
 use crate::pool::slot::Slot;
 
@@ -31,9 +31,9 @@ const DISCARDED_WITHIN: Duration = Duration::from_secs(60);
 const EMPTY_POLL: Duration = Duration::from_millis(1);
 
 /// A sandbox in its slot, for one program. Dropping it ends the slot, and withholds the user until it is proven that
-/// nothing of it is left; [`Prepared::end`] gives both back.
+/// nothing of it is left; [`Sandbox::end`] gives both back.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct Sandbox {
     /// There until it ends.
     place: Option<(Slot, Identity)>,
     pub(crate) group: RunGroup,
@@ -71,7 +71,7 @@ impl Reports {
 
     /// The next report, if it is there.
     pub(crate) fn take(&mut self) -> Result<Option<Report>, Failure> {
-        read_report(&mut self.bytes).doing("read init's report")
+        read_report(&mut self.bytes).context("read init's report")
     }
 
     /// Whether nothing was said that was not read.
@@ -82,7 +82,7 @@ impl Reports {
     }
 }
 
-impl Prepared {
+impl Sandbox {
     /// Begin to prepare. Nothing is waited for.
     pub(crate) fn begin(
         mut slot: Slot,
@@ -103,7 +103,7 @@ impl Prepared {
                 Ok(Self { place, group, plan, pipes, share, init: None, since: Instant::now() })
             }
             Err(failure) => {
-                slot.withhold(identity);
+                slot.quarantine(identity);
                 Err(failure)
             }
         }
@@ -117,13 +117,13 @@ impl Prepared {
                 match self.pipes.reports.take()? {
                     Some(Report::Prepared) => return Ok(()),
                     Some(Report::SetupFailed(error)) => return Err(Failure::Setup(error)),
-                    Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).doing("prepare"),
+                    Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).context("prepare"),
                     None if self.pipes.reports.is_open => self.pipes.reports.read().await,
-                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).doing("prepare"),
+                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context("prepare"),
                 }
             }
         };
-        timeout(within, waiting).await.map_err(io::Error::from).doing("prepare a sandbox")?
+        timeout(within, waiting).await.map_err(io::Error::from).context("prepare a sandbox")?
     }
 
     /// Wait until its init runs.
@@ -166,7 +166,7 @@ impl Prepared {
         sources: &[&[u8]],
         build: Option<&OwnedFd>,
     ) -> Result<pipe::Sender, Failure> {
-        self.pipes.control.start(start, sources, build).doing("start the program")?;
+        self.pipes.control.start(start, sources, build).context("start the program")?;
         self.pipes.stdin.take().ok_or_else(missing)
     }
 
@@ -176,16 +176,16 @@ impl Prepared {
             return Ok(None);
         }
         self.ready(TERMINAL_WITHIN).await?;
-        let master = self.pipes.control.terminal().doing("get the terminal")?;
-        let terminal = Arc::new(Terminal::new(master).doing("watch the terminal")?);
-        self.pipes.stdout.show_on(Arc::clone(&terminal));
+        let master = self.pipes.control.terminal().context("get the terminal")?;
+        let terminal = Arc::new(Terminal::new(master).context("watch the terminal")?);
+        self.pipes.stdout.redirect_to(Arc::clone(&terminal));
         self.pipes.stderr.close();
         Ok(Some(terminal))
     }
 
     /// Kill everything in it.
     pub(crate) fn kill(&self) -> Result<(), Failure> {
-        self.init.as_ref().map_or(Ok(()), Init::kill).doing("kill the sandbox")
+        self.init.as_ref().map_or(Ok(()), Init::kill).context("kill the sandbox")
     }
 
     /// Where it is, and what it is connected to: for watching both at a time.
@@ -213,7 +213,7 @@ impl Prepared {
     pub(crate) async fn emptied(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
         let deadline = Instant::now() + EMPTY_WITHIN;
         loop {
-            if let Some(emptied) = self.group.close(gone).doing("empty the run's group")? {
+            if let Some(emptied) = self.group.close(gone).context("empty the run's group")? {
                 return Ok(emptied);
             }
             if Instant::now() > deadline {
@@ -248,10 +248,10 @@ impl Prepared {
     }
 }
 
-impl Drop for Prepared {
+impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some((mut slot, identity)) = self.place.take() {
-            slot.withhold(identity);
+            slot.quarantine(identity);
         }
     }
 }
@@ -264,7 +264,7 @@ fn missing() -> Failure {
 impl Pipes {
     /// They, and their other ends.
     fn new(group: &RunGroup) -> Result<(Self, Descriptors), Failure> {
-        let make = |deed| move |error: io::Error| Failure::Io { deed, source: error };
+        let make = |operation| move |error: io::Error| Failure::Io { operation, source: error };
         let (stdin_end, stdin) = stdin_pipe().map_err(make("make a pipe for stdin"))?;
         let (stdout, stdout_end) =
             OutputPipe::new(StreamName::Stdout).map_err(make("make a pipe for stdout"))?;
@@ -273,7 +273,7 @@ impl Pipes {
         let (report, report_end) = pipe_pair().map_err(make("make a pipe for reports"))?;
         let (control, control_end) = Control::new().map_err(make("make a socket for control"))?;
         let reports = Reports {
-            pipe: pipe::Receiver::from_owned_fd(report).doing("watch the report pipe")?,
+            pipe: pipe::Receiver::from_owned_fd(report).context("watch the report pipe")?,
             bytes: Vec::new(),
             is_open: true,
         };
@@ -283,7 +283,7 @@ impl Pipes {
             stderr: stderr_end,
             report: report_end,
             control: control_end,
-            cgroup: group.descriptor().doing("open the run's group")?,
+            cgroup: group.descriptor().context("open the run's group")?,
         };
         Ok((Self { stdin: Some(stdin), stdout, stderr, control, reports }, descriptors))
     }

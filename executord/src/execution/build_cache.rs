@@ -16,20 +16,20 @@ use crate::admission::job::Job;
 use crate::config::CacheSettings;
 use crate::failure::Failure;
 use crate::pool::slot::Slot;
-use crate::queue::LineKey;
+use crate::queue::ClientKey;
 
-/// Builds that are kept.
+/// BuildCache that are kept.
 #[derive(Debug)]
-pub(crate) struct Builds {
+pub(crate) struct BuildCache {
     settings: CacheSettings,
     /// The last used last.
-    kept: Mutex<VecDeque<Build>>,
+    entries: Mutex<VecDeque<Entry>>,
 }
 
 /// What must be the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Key {
-    client: LineKey,
+pub(crate) struct BuildKey {
+    client: ClientKey,
     language: String,
     version: Result<String, String>,
     command: Vec<String>,
@@ -40,8 +40,8 @@ pub(crate) struct Key {
 }
 
 #[derive(Clone, Debug)]
-struct Build {
-    key: Key,
+struct Entry {
+    key: BuildKey,
     report: StageReport,
     /// What it holds, with the sources that it is known by.
     bytes: u64,
@@ -50,28 +50,28 @@ struct Build {
 
 /// A build that was kept.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CachedBuild {
     pub(crate) report: StageReport,
     slot: Arc<tokio::sync::Mutex<Slot>>,
 }
 
-impl Kept {
+impl CachedBuild {
     /// It, for one run's sandbox.
     pub(crate) async fn share(&self) -> Result<OwnedFd, Failure> {
         Ok(self.slot.lock().await.share_build().await?.0)
     }
 }
 
-impl Builds {
+impl BuildCache {
     pub(crate) const fn new(settings: CacheSettings) -> Self {
-        Self { settings, kept: Mutex::new(VecDeque::new()) }
+        Self { settings, entries: Mutex::new(VecDeque::new()) }
     }
 
     /// By what the build of a job is known, if it may be kept.
-    pub(crate) fn key(&self, job: &Job) -> Option<Key> {
+    pub(crate) fn key(&self, job: &Job) -> Option<BuildKey> {
         let command = job.toolchain.compile.as_ref().filter(|_| self.settings.enabled)?;
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
-        Some(Key {
+        Some(BuildKey {
             client: job.client.clone()?,
             language: job.toolchain.name.clone(),
             version: job.toolchain.version.clone(),
@@ -87,17 +87,17 @@ impl Builds {
     }
 
     /// The build of just this, if it is kept.
-    pub(crate) fn find(&self, key: &Key) -> Option<Kept> {
-        let mut kept = self.lock();
-        let at = kept.iter().position(|build| build.key == *key)?;
-        let build = kept.remove(at)?;
-        let found = Kept { report: build.report.clone(), slot: Arc::clone(&build.slot) };
-        kept.push_back(build);
+    pub(crate) fn find(&self, key: &BuildKey) -> Option<CachedBuild> {
+        let mut entries = self.lock();
+        let at = entries.iter().position(|build| build.key == *key)?;
+        let build = entries.remove(at)?;
+        let found = CachedBuild { report: build.report.clone(), slot: Arc::clone(&build.slot) };
+        entries.push_back(build);
         Some(found)
     }
 
     /// Keep what was built in `slot`, of `bytes`, if there is room for so much. The slot comes back if not.
-    pub(crate) fn keep(&self, key: Key, report: StageReport, slot: Slot, bytes: u64) -> Option<Slot> {
+    pub(crate) fn put(&self, key: BuildKey, report: StageReport, slot: Slot, bytes: u64) -> Option<Slot> {
         let bytes = bytes + key.sources.iter().map(|(_, content)| content.len() as u64).sum::<u64>();
         let most = self.settings.memory.0.bytes();
         if bytes > most || self.settings.max == 0 {
@@ -106,17 +106,17 @@ impl Builds {
         let mut slot = slot;
         slot.replace();
         let slot = Arc::new(tokio::sync::Mutex::new(slot));
-        let mut kept = self.lock();
-        let mut forgotten = Vec::new();
-        let mut held = bytes + kept.iter().map(|build| build.bytes).sum::<u64>();
-        while held > most || kept.len() >= self.settings.max as usize {
-            let Some(oldest) = kept.pop_front() else { break };
+        let mut entries = self.lock();
+        let mut evicted = Vec::new();
+        let mut held = bytes + entries.iter().map(|build| build.bytes).sum::<u64>();
+        while held > most || entries.len() >= self.settings.max as usize {
+            let Some(oldest) = entries.pop_front() else { break };
             held -= oldest.bytes;
-            forgotten.push(oldest);
+            evicted.push(oldest);
         }
-        kept.push_back(Build { key, report, bytes, slot });
-        drop(kept);
-        drop(forgotten);
+        entries.push_back(Entry { key, report, bytes, slot });
+        drop(entries);
+        drop(evicted);
         None
     }
 
@@ -126,7 +126,7 @@ impl Builds {
         drop(all);
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Build>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
