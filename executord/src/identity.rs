@@ -43,7 +43,6 @@ struct Uids {
 /// A leased user. Dropping it without [`Identity::release`] withholds it for the rest of the daemon's life.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    id: ExecutionId,
     user: User,
     pool: IdentityPool,
     state: State,
@@ -71,13 +70,14 @@ impl IdentityPool {
         }
     }
 
-    /// Lease the user that was unused the longest, under a name that nobody had.
-    pub(crate) fn lease(&self) -> Result<Identity, Failure> {
-        let id = ExecutionId(Uuid::new_v4());
+    /// Leases the user that was unused the longest, under a name that was never used before: that of the execution
+    /// `id`, or a name of its own for a sandbox that is there before its execution.
+    pub(crate) fn lease(&self, id: Option<ExecutionId>) -> Result<Identity, Failure> {
+        let id = id.unwrap_or_else(|| ExecutionId(Uuid::new_v4()));
         let uid = self.lock().free.pop_front().ok_or(Failure::NoFreeUid)?;
         let name = format!("{NAME_PREFIX}{}", id.0.hyphenated());
         let identity =
-            Identity { id, user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
+            Identity { user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
         if let Some(directory) = &self.records
             && let Err(error) = write_records(directory, &identity.user)
         {
@@ -99,11 +99,6 @@ impl IdentityPool {
 }
 
 impl Identity {
-    /// What it is named after.
-    pub(crate) const fn id(&self) -> ExecutionId {
-        self.id
-    }
-
     pub(crate) const fn user(&self) -> &User {
         &self.user
     }
@@ -252,7 +247,7 @@ pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, IdentityPool, UidRange, Userdb};
+    use super::{Config, ExecutionId, IdentityPool, UidRange, Userdb, Uuid};
     use sandbox::Emptied;
 
     fn pool() -> IdentityPool {
@@ -263,26 +258,27 @@ mod tests {
     #[test]
     fn a_user_comes_back_only_against_the_proof_that_it_is_empty() {
         let pool = pool();
-        let (first, second) = (pool.lease().unwrap(), pool.lease().unwrap());
+        let (first, second) = (pool.lease(None).unwrap(), pool.lease(None).unwrap());
         assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
-        assert!(pool.lease().is_err());
+        assert!(pool.lease(None).is_err());
         second.release(&Emptied::never_used(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));
-        let mut again = pool.lease().unwrap();
+        let mut again = pool.lease(None).unwrap();
         assert_eq!(again.user().uid, 5001);
         again.quarantine();
         assert_eq!(pool.counts(), (0, 2));
         again.release(&Emptied::never_used(5001));
         assert_eq!(pool.counts(), (1, 1));
-        let again = pool.lease().unwrap();
+        let again = pool.lease(None).unwrap();
         again.release(&Emptied::never_used(5000));
         assert_eq!(pool.counts(), (0, 2));
     }
 
     #[test]
     fn a_user_is_named_after_what_it_was_leased_for() {
-        let identity = pool().lease().unwrap();
-        assert_eq!(identity.user().name, format!("exec_{}", identity.id().0.hyphenated()));
+        let id = ExecutionId(Uuid::new_v4());
+        let identity = pool().lease(Some(id)).unwrap();
+        assert_eq!(identity.user().name, format!("exec_{}", id.0.hyphenated()));
     }
 }

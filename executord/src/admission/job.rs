@@ -6,14 +6,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::bounds::MAX_PATH;
-use protocol::{Limits, RunRequest};
+use protocol::{ExecutionId, Limits, RunRequest};
 
 use crate::languages::Toolchain;
 use crate::queue::ClientKey;
 
-/// An execution that may take place.
+/// An admitted execution.
 #[derive(Debug)]
 pub(crate) struct Job {
+    /// Names the execution in events, in the log and in the audit log.
+    pub(crate) id: ExecutionId,
     pub(crate) toolchain: Arc<Toolchain>,
     /// The main one first.
     pub(crate) sources: Vec<Source>,

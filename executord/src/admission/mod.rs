@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use protocol::{ExecuteRequest, Limits, Rejection, SourceFile, Stdin};
+use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, RelativePath, Source};
 use crate::languages::{Registry, Toolchain};
@@ -32,8 +32,9 @@ pub(crate) fn find_language<'a>(
     Ok(toolchain)
 }
 
-/// Admit a request in a language, or say why not in the client's words.
+/// Admits a request in a language as the execution `id`, or returns the reason for the client.
 pub(crate) fn admit(
+    id: ExecutionId,
     request: ExecuteRequest,
     toolchain: &Arc<Toolchain>,
     maxima: &Limits,
@@ -54,7 +55,7 @@ pub(crate) fn admit(
             return Err(invalid("live input is for a single run"));
         }
     }
-    Ok(Job { toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
+    Ok(Job { id, toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {
@@ -117,7 +118,9 @@ fn invalid(words: &str) -> Rejection {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use protocol::{ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin};
+    use protocol::{
+        ByteCount, ExecuteRequest, ExecutionId, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin,
+    };
 
     use super::{Job, MAX_SOURCES, admit, find_language};
     use crate::admission::limits::MAXIMA;
@@ -144,7 +147,8 @@ mod tests {
         let languages = shipped();
         let toolchain =
             find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
-        admit(request, toolchain, &MAXIMA).map_err(|rejection| rejection.to_string())
+        let id = ExecutionId(uuid::Uuid::nil());
+        admit(id, request, toolchain, &MAXIMA).map_err(|rejection| rejection.to_string())
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::{Event, ExecuteRequest, RunRequest, SourceFile, StageName, Stdin, StreamName};
+use protocol::{Event, ExecuteRequest, ExecutionId, RunRequest, SourceFile, StageName, Stdin, StreamName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::admission::job::Job;
 use crate::execution::input;
@@ -77,6 +78,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
     asking.run.warm = None;
     let limits = asking.run.limits.clone();
     Job {
+        id: ExecutionId(Uuid::new_v4()),
         toolchain: Arc::new(asking),
         sources: Vec::new(),
         runs: vec![RunRequest::default()],

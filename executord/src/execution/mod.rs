@@ -13,7 +13,7 @@ pub(crate) mod verdict;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use protocol::{Event, ExecutionId, Limits, Outcome, RunRequest, StageName, StageReport, Usage};
+use protocol::{Event, Outcome, RunRequest, StageName, StageReport, Usage};
 use tokio_util::sync::CancellationToken;
 
 use crate::admission::job::Job;
@@ -47,8 +47,6 @@ pub(crate) struct Connections {
 
 /// How an execution ended.
 pub(crate) struct ExecutionResult {
-    /// What it was called, if it came so far.
-    pub(crate) id: Option<ExecutionId>,
     /// The users of its stages.
     pub(crate) uids: Vec<u32>,
     pub(crate) result: Result<Outcome, Failure>,
@@ -69,7 +67,6 @@ struct Execution<'a> {
     job: &'a Job,
     contents: Vec<&'a [u8]>,
     connections: Connections,
-    id: Option<ExecutionId>,
     uids: Vec<u32>,
     /// To be told when the execution has begun.
     compiled_before: Option<StageReport>,
@@ -87,15 +84,14 @@ impl Executor {
             job,
             contents,
             connections,
-            id: None,
             uids: Vec::new(),
             compiled_before: None,
             rest: None,
         };
         let result = execution.stages().await;
         self.metrics.time(TimedStep::Total, begun.elapsed());
-        let Execution { id, uids, rest, .. } = execution;
-        ExecutionResult { id, uids, result, rest }
+        let Execution { uids, rest, .. } = execution;
+        ExecutionResult { uids, result, rest }
     }
 
     /// Clear away what is left of a stage, and of what was built in it. An error means that there is no proof that
@@ -128,7 +124,7 @@ impl Execution<'_> {
     async fn stages(&mut self) -> Result<Outcome, Failure> {
         if !self.job.toolchain.is_compiled() {
             let runs = self.runs(&BuildSource::Nothing).await?;
-            return self.outcome(None, runs);
+            return Ok(self.outcome(None, runs));
         }
         let build_cache = &self.executor.build_cache;
         let key = build_cache.key(self.job);
@@ -136,13 +132,13 @@ impl Execution<'_> {
             let report = StageReport { usage: Usage::default(), ..kept.report.clone() };
             self.compiled_before = Some(report.clone());
             let runs = self.runs(&BuildSource::Cache(kept)).await?;
-            return self.outcome(Some(report), runs);
+            return Ok(self.outcome(Some(report), runs));
         }
         let StageResult { report, remains, was_silent } =
             self.stage(StageName::Compile, &RunRequest::default(), &BuildSource::Nothing).await?;
         if !report.status.is_success() {
             self.rest = Some(Rest { remains, kind: StageKind::Compile });
-            return self.outcome(Some(report), Vec::new());
+            return Ok(self.outcome(Some(report), Vec::new()));
         }
         let slot = self.executor.slot_of(remains).await?;
         let runs = self.runs(&BuildSource::Slot(&slot)).await;
@@ -156,7 +152,7 @@ impl Execution<'_> {
             None => Some(slot),
         };
         slot.map_or(Ok(()), |slot| self.executor.give_back(slot, StageKind::Compile))?;
-        self.outcome(Some(report), runs?)
+        Ok(self.outcome(Some(report), runs?))
     }
 
     async fn runs(&mut self, build: &BuildSource<'_>) -> Result<Vec<StageReport>, Failure> {
@@ -173,8 +169,8 @@ impl Execution<'_> {
         Ok(reports)
     }
 
-    fn outcome(&self, compile: Option<StageReport>, runs: Vec<StageReport>) -> Result<Outcome, Failure> {
-        Ok(Outcome { id: self.id.ok_or(Failure::NoSlot)?, compile, runs })
+    fn outcome(&self, compile: Option<StageReport>, runs: Vec<StageReport>) -> Outcome {
+        Outcome { id: self.job.id, compile, runs }
     }
 
     async fn stage(
@@ -200,8 +196,10 @@ impl Execution<'_> {
         let mut source = SandboxSource::Pool;
         let end = loop {
             let build = build.share().await?;
-            let sandbox = self.executor.pool.take(&spec, source).await?;
-            self.begin(&sandbox).await?;
+            // The first user is named after the execution, unless its sandbox is older than that.
+            let name_of_user = self.uids.is_empty().then_some(self.job.id);
+            let sandbox = self.executor.pool.take(&spec, source, name_of_user).await?;
+            self.begin(&sandbox).await;
             let start = self.executor.planner.start(&spec, &sandbox.plan.user);
             let stage = StageInput {
                 name,
@@ -230,13 +228,11 @@ impl Execution<'_> {
         Ok(StageResult { report, remains: end.remains, was_silent: end.was_silent })
     }
 
-    /// Another sandbox is ours. The execution is called after the first.
-    async fn begin(&mut self, sandbox: &Sandbox) -> Result<(), Failure> {
+    /// Records the user of another sandbox, and reports the start with the first.
+    async fn begin(&mut self, sandbox: &Sandbox) {
         self.uids.push(sandbox.plan.user.uid);
-        if self.id.is_none() {
-            let id = sandbox.identity()?.id();
-            self.id = Some(id);
-            let limits: Box<Limits> = Box::new(self.job.limits.clone());
+        if self.uids.len() == 1 {
+            let (id, limits) = (self.job.id, Box::new(self.job.limits.clone()));
             // Who is gone already is found out by the stage.
             let _ = self.connections.events.send(Event::Started { id, limits }).await;
             if let Some(report) = self.compiled_before.take() {
@@ -244,7 +240,6 @@ impl Execution<'_> {
                 let _ = self.connections.events.send(Event::StageFinished(report)).await;
             }
         }
-        Ok(())
     }
 }
 

@@ -239,10 +239,6 @@ impl Sandbox {
         Ok(slot)
     }
 
-    pub(crate) fn identity(&self) -> Result<&Identity, Failure> {
-        Ok(&self.place.as_ref().ok_or_else(missing)?.1)
-    }
-
     fn slot(&self) -> Result<&Slot, Failure> {
         Ok(&self.place.as_ref().ok_or_else(missing)?.0)
     }

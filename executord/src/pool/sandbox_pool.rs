@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::WarmCount;
+use protocol::{ExecutionId, WarmCount};
 use sandbox::cgroup::Share;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
@@ -251,6 +251,7 @@ impl SandboxPool {
         &self,
         stage: &StageSpec<'_>,
         source: SandboxSource,
+        id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
         let prepared = if source == SandboxSource::Pool { self.take_prepared(stage) } else { None };
         if let Some(mut prepared) = prepared {
@@ -263,7 +264,7 @@ impl SandboxPool {
         let slot = timeout(SLOT_WITHIN, self.empty_slot()).await.map_err(|_| Failure::NoSlot)?;
         // A copy is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
-        self.begin(slot, stage, source, Share::Full)
+        self.begin(slot, stage, source, Share::Full, id)
     }
 
     async fn empty_slot(&self) -> Slot {
@@ -332,8 +333,9 @@ impl SandboxPool {
         stage: &StageSpec<'_>,
         source: SandboxSource,
         share: Share,
+        id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
-        let identity = match self.identities.lease() {
+        let identity = match self.identities.lease(id) {
             Ok(identity) => identity,
             Err(failure) => {
                 self.give_back(slot);
@@ -392,7 +394,7 @@ impl SandboxPool {
         kind: StageKind,
     ) -> Result<(Sandbox, u64), Failure> {
         let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSlot)?;
-        let mut prepared = self.begin(slot, &stage, SandboxSource::Pool, Share::Less)?;
+        let mut prepared = self.begin(slot, &stage, SandboxSource::Pool, Share::Less, None)?;
         prepared.ready(PREPARED_WITHIN).await?;
         let memory = prepared.group.memory().unwrap_or(GUESSED_MEMORY);
         Ok((prepared, memory))

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use protocol::CheckResult;
+use protocol::{CheckResult, ExecutionId};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::admission::admit;
 use crate::daemon::Daemon;
@@ -80,7 +81,7 @@ async fn self_test(
     advice: &str,
 ) -> CheckResult {
     let request = internal_jobs::self_test_request(&toolchain.self_test);
-    let printed = match admit(request, toolchain, &daemon.maxima()) {
+    let printed = match admit(ExecutionId(Uuid::new_v4()), request, toolchain, &daemon.maxima()) {
         Ok(job) => daemon.run_internal(&job).await,
         Err(rejection) => Err(rejection.to_string()),
     };

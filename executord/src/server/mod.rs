@@ -164,8 +164,9 @@ impl Conversation<'_> {
         let key = (self.peer.uid, request.client.take());
         let daemon = self.daemon;
         let languages = daemon.languages();
+        let id = ExecutionId(Uuid::new_v4());
         let admitted = find_language(&request.language, &languages)
-            .and_then(|toolchain| admit(request, toolchain, &daemon.maxima()));
+            .and_then(|toolchain| admit(id, request, toolchain, &daemon.maxima()));
         let job = match admitted {
             Ok(job) => Job { client: Some(key.clone()), ..job },
             Err(rejection) => return self.reject("", rejection).await,
@@ -224,7 +225,7 @@ impl Telling<'_> {
             }
             update = tokio::select! {
                 update = ticket.next_update() => update,
-                () = cancel.cancelled() => return self.cancelled_in_queue().await,
+                () = cancel.cancelled() => return self.cancelled_in_queue(job.id).await,
                 over = &mut hearing => return Err(over),
             };
         };
@@ -237,8 +238,7 @@ impl Telling<'_> {
         tell(self.sender, Event::Rejected(rejection)).await
     }
 
-    async fn cancelled_in_queue(&mut self) -> Result<(), Over> {
-        let id = ExecutionId(Uuid::new_v4());
+    async fn cancelled_in_queue(&mut self, id: ExecutionId) -> Result<(), Over> {
         tell(self.sender, Event::Finished(protocol::Outcome { id, compile: None, runs: Vec::new() })).await
     }
 
@@ -252,6 +252,7 @@ impl Telling<'_> {
         cancel: &CancellationToken,
         hearing: Pin<&mut impl Future<Output = Over>>,
     ) -> Result<(), Over> {
+        let id = job.id;
         let (events, mut to_tell) = mpsc::channel(EVENT_BACKLOG);
         let connections = Connections { events, input, cancel: cancel.clone() };
         let task = tokio::spawn(execute_in(Arc::clone(self.daemon), self.peer, job, permit, connections));
@@ -280,9 +281,9 @@ impl Telling<'_> {
         }
         // Cleanup is awaited in either case: this connection's place is free only when its sandbox is gone.
         if let Err(error) = task.await {
-            error!(%error, "an execution ended in a panic");
+            error!(%id, %error, "an execution ended in a panic");
             over?;
-            return tell(self.sender, Event::Failed { id: None, message: FAILED.to_owned() }).await;
+            return tell(self.sender, Event::Failed { id: Some(id), message: FAILED.to_owned() }).await;
         }
         over
     }
@@ -358,10 +359,10 @@ async fn hear(receiver: &mut Receiver) -> Result<Request, Over> {
 async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut permit: Permit, connections: Connections) {
     let language = job.toolchain.name.clone();
     let last = connections.events.clone();
-    let ExecutionResult { id, uids, result, rest } = daemon.executor.execute(&job, connections).await;
+    let id = job.id;
+    let ExecutionResult { uids, result, rest } = daemon.executor.execute(&job, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
-    let name = or_none(id.map(|id| id.to_string()).unwrap_or_default());
     let Peer { uid: peer } = peer;
     let event = match result {
         Ok(outcome) => {
@@ -372,7 +373,7 @@ async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut permit: Permi
             let wall: Duration = stages.clone().map(|stage| stage.usage.wall_time).sum();
             let memory = stages.map(|stage| stage.usage.peak_memory.bytes()).max().unwrap_or(0);
             daemon.audit.record(format!(
-                "execution={name} uid={uid} peer={peer} language={language} verdict={word} cpu_ms={} wall_ms={} \
+                "execution={id} uid={uid} peer={peer} language={language} verdict={word} cpu_ms={} wall_ms={} \
                  memory_bytes={memory}",
                 cpu.as_millis(),
                 wall.as_millis()
@@ -380,18 +381,18 @@ async fn execute_in(daemon: Arc<Daemon>, peer: Peer, job: Job, mut permit: Permi
             Event::Finished(outcome)
         }
         Err(failure) => {
-            error!(id = name, uid, language, %failure, "the execution could not be carried out");
+            error!(%id, uid, language, %failure, "the execution could not be carried out");
             daemon.executor.metrics.count(&language, "failed");
             daemon
                 .audit
-                .record(format!("execution={name} uid={uid} peer={peer} language={language} verdict=failed"));
-            Event::Failed { id, message: FAILED.to_owned() }
+                .record(format!("execution={id} uid={uid} peer={peer} language={language} verdict=failed"));
+            Event::Failed { id: Some(id), message: FAILED.to_owned() }
         }
     };
     permit.start_cleanup();
     let clearing = async {
         if let Err(failure) = daemon.executor.clear(rest).await {
-            error!(id = name, uid, language, %failure, "there is no proof that nothing is left of an execution");
+            error!(%id, uid, language, %failure, "there is no proof that nothing is left of an execution");
         }
         drop(permit);
     };
