@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::stat::{Mode, umask};
 use protocol::{Limits, ServerStatus};
-use sandbox::cgroup::{Controllers, sweep_below};
+use sandbox::cgroup::{Controllers, kill_and_remove_children};
 use sd_notify::NotifyState;
 use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -120,7 +120,7 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     // Ends what is left of tasks; slots end their supervisors when they are dropped.
     drop(runtime);
     for root in roots {
-        if let Err(error) = sweep_below(&root) {
+        if let Err(error) = kill_and_remove_children(&root) {
             warn!(%error, "a cgroup of ours stays");
         }
     }

@@ -249,10 +249,19 @@ pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
 mod tests {
     use super::{Config, ExecutionId, IdentityPool, UidRange, Userdb, Uuid};
     use sandbox::Emptied;
+    use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
     fn pool() -> IdentityPool {
         let uids = UidRange { first: 5000, last: 5001 };
         IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
+    }
+
+    /// The proof for a run of `uid` that ended before it had a process.
+    fn emptied(uid: u32) -> Emptied {
+        let limits = CgroupLimits { memory: 1 << 20, processes: 1, cpu_millis: 1000 };
+        let mut slot = Controllers::None.slot("test").unwrap();
+        let run = slot.begin(&limits, CpuWeight::Full, uid).unwrap();
+        run.close_unused().unwrap().unwrap()
     }
 
     #[test]
@@ -261,17 +270,17 @@ mod tests {
         let (first, second) = (pool.lease(None).unwrap(), pool.lease(None).unwrap());
         assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
         assert!(pool.lease(None).is_err());
-        second.release(&Emptied::never_used(5001));
+        second.release(&emptied(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));
         let mut again = pool.lease(None).unwrap();
         assert_eq!(again.user().uid, 5001);
         again.quarantine();
         assert_eq!(pool.counts(), (0, 2));
-        again.release(&Emptied::never_used(5001));
+        again.release(&emptied(5001));
         assert_eq!(pool.counts(), (1, 1));
         let again = pool.lease(None).unwrap();
-        again.release(&Emptied::never_used(5000));
+        again.release(&emptied(5000));
         assert_eq!(pool.counts(), (0, 2));
     }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use sandbox::cgroup::sweep;
+use sandbox::cgroup::kill_and_remove;
 use tracing::{info, warn};
 
 use crate::config::{Config, UidRange};
@@ -37,7 +37,7 @@ pub(crate) fn clean(config: &Config) -> io::Result<()> {
         if !root.starts_with("/sys/fs/cgroup") {
             continue;
         }
-        match sweep(root)? {
+        match kill_and_remove(root)? {
             0 => {}
             ended => info!(ended, "ended processes left in {}", root.display()),
         }

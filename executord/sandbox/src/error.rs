@@ -1,4 +1,4 @@
-//! Where setting a sandbox up went wrong.
+//! Errors of setting up a sandbox: the step that failed and its errno.
 
 use std::fmt;
 use std::io;
@@ -6,19 +6,19 @@ use std::io;
 use nix::errno::Errno;
 
 macro_rules! steps {
-    ($($step:ident = $words:literal,)*) => {
-        /// One deed of setting a sandbox up.
+    ($($step:ident = $message:literal,)*) => {
+        /// One step of setting up a sandbox.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Step {
-            $(#[doc = $words] $step,)*
+            $(#[doc = $message] $step,)*
         }
 
         impl Step {
             const ALL: &[Self] = &[$(Self::$step,)*];
 
-            const fn words(self) -> &'static str {
+            const fn message(self) -> &'static str {
                 match self {
-                    $(Self::$step => $words,)*
+                    $(Self::$step => $message,)*
                 }
             }
         }
@@ -27,32 +27,32 @@ macro_rules! steps {
 
 steps! {
     ReadPlan = "read the plan",
-    Clone = "make a process in new namespaces",
-    Detach = "detach from the parent",
+    Clone = "clone a process into new namespaces",
+    Detach = "detach from the parent process",
     MountRoot = "mount the root file system",
-    MountHost = "show a directory of the host",
+    BindHost = "bind-mount a path of the host",
     MountScratch = "mount the work directory",
     MountBuild = "mount the build directory",
     MountProc = "mount /proc",
-    MountDevices = "show devices",
+    MountDevices = "mount devices",
     WriteEtc = "write /etc",
-    AwaitStart = "wait for the start",
-    Boot = "execute an interpreter ahead",
-    ResizeScratch = "size the work directory",
+    AwaitStart = "wait for the start message",
+    PreWarm = "pre-warm the interpreter",
+    ResizeScratch = "resize the work directory",
     WriteSources = "write the source files",
-    Pivot = "change the root",
-    Names = "name the sandbox",
-    Terminal = "make a terminal",
-    ForkPayload = "fork the program's process",
-    DropInit = "drop init's privileges",
+    PivotRoot = "pivot to the new root",
+    SetHostName = "set the host name",
+    OpenTerminal = "open a pseudoterminal",
+    ForkPayload = "fork the payload",
+    DropInitPrivileges = "drop init's privileges",
     Watch = "watch the program",
-    Streams = "connect stdin, stdout and stderr",
-    Resources = "limit resources",
-    Capabilities = "drop capabilities",
-    BecomeUser = "become the run's user",
-    NoNewPrivileges = "forbid new privileges",
-    Landlock = "restrict file access",
-    Seccomp = "filter system calls",
+    ConnectStreams = "connect stdin, stdout and stderr",
+    SetResourceLimits = "set resource limits",
+    DropCapabilities = "drop capabilities",
+    BecomeUser = "switch to the run's user",
+    NoNewPrivileges = "set no_new_privs",
+    Landlock = "restrict file access with Landlock",
+    Seccomp = "install the system call filter",
     Execute = "execute the program",
 }
 
@@ -68,28 +68,30 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(self.words())
+        formatter.write_str(self.message())
     }
 }
 
-/// A sandbox could not be set up. Always our fault or the host's, but for [`Step::Execute`], where a program
-/// that a compiler just made may be what cannot be executed.
+/// A sandbox could not be set up.
+///
+/// This is a failure of the service or its host, never of the client, with one exception: [`Step::Execute`] also fails
+/// if a compiler produced a file that cannot be executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{step}: {}", errno.desc())]
 pub struct SetupError {
-    /// What was being done.
+    /// The step that failed.
     pub step: Step,
-    /// What the kernel said.
+    /// The errno of the failed system call; `EIO` for errors that carry none.
     pub errno: Errno,
 }
 
 impl SetupError {
-    pub(crate) fn at(step: Step) -> impl Fn(io::Error) -> Self {
+    fn at(step: Step) -> impl Fn(io::Error) -> Self {
         move |error| Self { step, errno: error.raw_os_error().map_or(Errno::EIO, Errno::from_raw) }
     }
 }
 
-/// `result.at(step)`: the deed's name for whatever went wrong in it.
+/// Converts an error into a [`SetupError`]: `result.at(step)`.
 pub(crate) trait At<T> {
     fn at(self, step: Step) -> Result<T, SetupError>;
 }
@@ -105,7 +107,7 @@ mod tests {
     use super::Step;
 
     #[test]
-    fn a_step_is_its_number() {
+    fn every_step_round_trips_through_its_number() {
         for &step in Step::ALL {
             assert_eq!(Step::from_number(step.number()), Some(step));
         }

@@ -29,7 +29,7 @@ use crate::error::{At, SetupError, Step};
 use crate::message::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_raw};
 use crate::payload::{self, Image, Streams};
 use crate::plan::{LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan, Program, Start};
-use crate::report::{EndReport, REPORT_BYTES, Report};
+use crate::report::{ExitReport, REPORT_BYTES, Report};
 use crate::root;
 use crate::sys::descriptor;
 use crate::sys::process::{self, Kinship, Side};
@@ -134,13 +134,13 @@ fn live(
     image: Image,
 ) -> Result<Back<Option<Report>>, SetupError> {
     // Open here for as long as the sandbox is there: who closes a terminal may open it again.
-    let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::Terminal)).transpose()?;
+    let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::OpenTerminal)).transpose()?;
     let streams = match &terminal {
-        Some(terminal) => hand_over(terminal, control).at(Step::Terminal)?,
+        Some(terminal) => hand_over(terminal, control).at(Step::OpenTerminal)?,
         None => streams,
     };
     let uncounted = Uncounted::open().at(Step::Watch)?;
-    let forked = match &plan.boot {
+    let forked = match &plan.warm_command {
         Some(program) => boot(plan, program, streams, image)?,
         None => fork_payload(plan, streams, image)?.map(Waiting::Payload),
     };
@@ -188,7 +188,7 @@ impl Waiting {
         let is_ready = match self {
             Self::Booted(booted) => {
                 let mut byte = [0];
-                let count = (&booted.launcher).read(&mut byte).at(Step::Boot)?;
+                let count = (&booted.launcher).read(&mut byte).at(Step::PreWarm)?;
                 count > 0 && byte[0] == LAUNCHER_READY
             }
             Self::Payload(payload) => match next_report(&payload.reports).at(Step::AwaitStart)? {
@@ -196,7 +196,7 @@ impl Waiting {
                 report => report == Some(Report::Prepared),
             },
         };
-        if is_ready { Ok(()) } else { Err(SetupError { step: Step::Boot, errno: Errno::ECHILD }) }
+        if is_ready { Ok(()) } else { Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }) }
     }
 }
 
@@ -224,9 +224,9 @@ fn prepare(plan: &Plan, built: Option<OwnedFd>, network: Option<OwnedFd>) -> Res
     }
     root::build(plan, built.as_ref())?;
     fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE).at(Step::Detach)?;
-    sethostname(HOST_NAME).at(Step::Names)?;
+    sethostname(HOST_NAME).at(Step::SetHostName)?;
     // Only now: the namespace's root is the group we are in.
-    unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::Names)
+    unshare(CloneFlags::CLONE_NEWCGROUP).at(Step::SetHostName)
 }
 
 /// Give the daemon its end of the terminal. What the program is connected to then.
@@ -238,10 +238,10 @@ fn hand_over(terminal: &Terminal, control: &OwnedFd) -> io::Result<Streams> {
 
 /// Have an interpreter there ahead.
 fn boot(plan: &Plan, program: &Program, streams: Streams, image: Image) -> Result<Back<Waiting>, SetupError> {
-    let (launcher, theirs) = UnixStream::pair().at(Step::Boot)?;
+    let (launcher, theirs) = UnixStream::pair().at(Step::PreWarm)?;
     let streams = Streams { launcher: Some(theirs.into()), ..streams };
     let Back::Init(payload) = fork_payload(plan, streams, image)? else { return Ok(Back::Program) };
-    let pid = payload.execute(&orders(program).at(Step::Boot)?)?;
+    let pid = payload.execute(&orders(program).at(Step::PreWarm)?)?;
     Ok(Back::Init(Waiting::Booted(Booted { pid, launcher })))
 }
 
@@ -264,7 +264,7 @@ fn await_start(waiting: &Waiting, report: &File, control: &OwnedFd) -> Result<Op
         }
         if watched[1].any() == Some(true) {
             if ready {
-                return Err(SetupError { step: Step::Boot, errno: Errno::ECHILD });
+                return Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD });
             }
             waiting.hear()?;
             ready = true;
@@ -280,8 +280,8 @@ fn start(plan: &Plan, waiting: Waiting, packet: Packet, report: &File) -> Result
     let Start { disk, sources, program } = read_start(&mut bundle).at(Step::ReadPlan)?;
     root::fill(plan, disk, descriptors.next().as_ref(), &sources, bundle)?;
     let orders = orders(&program).at(Step::ReadPlan)?;
-    let booting = cpu_time(waiting.pid()).at(Step::Boot)?;
-    drop_privileges().at(Step::DropInit)?;
+    let booting = cpu_time(waiting.pid()).at(Step::PreWarm)?;
+    drop_privileges().at(Step::DropInitPrivileges)?;
     match waiting {
         Waiting::Payload(payload) => {
             let pid = payload.execute(&orders)?;
@@ -419,8 +419,8 @@ fn watch(main: &Main, uncounted: &Uncounted, control: &OwnedFd) -> Result<Option
             if ended.pid == main.pid.as_raw() {
                 let wall_time = main.started.elapsed();
                 end_all().at(Step::Watch)?;
-                let end = EndReport::new(ended, wall_time, main.booting, exceeded);
-                return Ok(Some(Report::Ended(end)));
+                let end = ExitReport::new(ended, wall_time, main.booting, exceeded);
+                return Ok(Some(Report::Exited(end)));
             }
             reaped += 1;
         }
@@ -490,7 +490,7 @@ fn signal(main: Pid, number: i32) {
     }
 }
 
-fn reap_any() -> io::Result<Option<process::Ended>> {
+fn reap_any() -> io::Result<Option<process::ExitInfo>> {
     match process::reap(-1, false) {
         Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
         answer => answer,

@@ -34,10 +34,10 @@ mod zygote;
 pub use cgroup::{Emptied, NamespaceGone};
 pub use error::{SetupError, Step};
 pub use plan::{
-    Bind, Build, Disk, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, LeftOut, Plan, Program, ResourceLimits,
-    SourceEntry, Start, TerminalSize, User,
+    BindMount, BuildDir, DisabledLayers, DiskLimits, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan,
+    Program, ResourceLimits, SourceEntry, Start, TerminalSize, User,
 };
-pub use report::{EndReport, Report, read_report};
+pub use report::{ExitReport, Report, read_report};
 pub use supervise::supervise;
 pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor};
-pub use zygote::serve_copies;
+pub use zygote::serve_zygote;

@@ -45,32 +45,32 @@ pub(crate) fn become_program(
     reports: &File,
     image: Image,
 ) -> Result<(), SetupError> {
-    connect_streams(streams, image).at(Step::Streams)?;
+    connect_streams(streams, image).at(Step::ConnectStreams)?;
     if plan.terminal.is_some() {
-        terminal::control_session(io::stdin().as_fd()).at(Step::Streams)?;
+        terminal::control_session(io::stdin().as_fd()).at(Step::ConnectStreams)?;
     }
-    limit_all(FIXED_LIMITS).at(Step::Resources)?;
+    limit_all(FIXED_LIMITS).at(Step::SetResourceLimits)?;
     // The supervisor emptied the bounding set.
-    process::lock_secure_bits().at(Step::Capabilities)?;
+    process::lock_secure_bits().at(Step::DropCapabilities)?;
     become_user(&plan.user).at(Step::BecomeUser)?;
-    privilege::drop_capabilities(&[]).at(Step::Capabilities)?;
+    privilege::drop_capabilities(&[]).at(Step::DropCapabilities)?;
     process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
     if image == Image::Copied {
         process::allow_inspection().at(Step::BecomeUser)?;
     }
-    let left_out = plan.left_out.in_this_build();
-    if !left_out.landlock {
+    let disabled_layers = plan.disabled_layers.in_this_build();
+    if !disabled_layers.landlock {
         privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
     }
     // Last, so that the filter need not allow anything of the above.
-    if !left_out.seccomp {
+    if !disabled_layers.seccomp {
         seccomp::install_for_program().at(Step::Seccomp)?;
     }
     Report::Prepared.write(reports).at(Step::AwaitStart)?;
     let program: Program = serde_json::from_slice(&read_all(orders).at(Step::AwaitStart)?)
         .map_err(io::Error::other)
         .at(Step::ReadPlan)?;
-    limit_all(limits_of(&program.resources)).at(Step::Resources)?;
+    limit_all(limits_of(&program.resources)).at(Step::SetResourceLimits)?;
     if image == Image::Executed {
         let (path, arguments, environment) = strings(&program).at(Step::Execute)?;
         let Err(error) = execve(&path, &arguments, &environment);

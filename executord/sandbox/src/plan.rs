@@ -1,161 +1,164 @@
-//! What the sandbox will do, decided beforehand.
+//! The plan of a sandbox: everything that the caller decides and the sandbox carries out.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Everything that a sandbox is made of before there is a program for it. The sandbox checks none of it.
+/// Everything that a sandbox is built from before its program is known. The sandbox validates none of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// Who the program is.
+    /// The user that the program runs as.
     pub user: User,
-    /// What of the host the program sees, read-only.
-    pub binds: Vec<Bind>,
-    /// What it may write.
-    pub disk: Disk,
-    /// Whether there is a `/build`.
-    pub build: Build,
-    /// What is executed ahead: an interpreter that waits for its program on [`LAUNCHER_DESCRIPTOR`].
-    pub boot: Option<Program>,
-    /// It is not executed in the sandbox, but is a copy of one that was executed before there was one, which says
-    /// [`LAUNCHER_READY`] all the same.
+    /// Paths of the host that the program sees, read-only.
+    pub binds: Vec<BindMount>,
+    /// The size of the file system that the program can write to.
+    pub disk: DiskLimits,
+    /// The build directory.
+    pub build_dir: BuildDir,
+    /// The interpreter to pre-warm: it is started before the program is known, and waits for it on
+    /// [`LAUNCHER_DESCRIPTOR`].
+    pub warm_command: Option<Program>,
+    /// Forks the interpreter of `warm_command` from the slot's zygote instead of executing it in the sandbox. It sends
+    /// [`LAUNCHER_READY`] in either case.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub zygote: bool,
-    /// What the program has in place of its three pipes, where that is so. Nothing is executed ahead then.
+    /// Connects the program to a pseudoterminal instead of its three pipes. Excludes `warm_command`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminal: Option<TerminalSize>,
-    /// For tests of the other layers alone; a release build leaves nothing out, whatever this says.
-    #[serde(default, skip_serializing_if = "LeftOut::is_nothing")]
-    pub left_out: LeftOut,
+    /// Security layers to disable, for tests of the other layers. Release builds ignore this.
+    #[serde(default, skip_serializing_if = "DisabledLayers::is_none")]
+    pub disabled_layers: DisabledLayers,
 }
 
-/// A terminal is at first so large.
+/// The initial size of a pseudoterminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalSize {
-    /// Characters of a line.
+    /// Width in characters.
     pub columns: u16,
-    /// Lines.
+    /// Height in lines.
     pub rows: u16,
 }
 
-/// What a prepared sandbox is started with.
+/// The message that starts the program of a prepared sandbox.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Start {
-    /// What the program may write; the files must fit in.
-    pub disk: Disk,
-    /// What lies in `/box`; the contents follow, in this order.
+    /// The size of the file system that the program can write to. The source files must fit in it.
+    pub disk: DiskLimits,
+    /// The files of `/box`. Their contents follow the message, in this order.
     pub sources: Vec<SourceEntry>,
-    /// What is executed. If something waits already, it is told the command and nothing else of this.
+    /// The program to execute. A pre-warmed interpreter receives the command only; its environment and resource limits
+    /// are those of [`Plan::warm_command`].
     pub program: Program,
 }
 
 /// A program to execute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Program {
-    /// Its absolute path in the sandbox and its arguments, that path first.
+    /// The absolute path of the executable in the sandbox, and then its arguments.
     pub command: Vec<String>,
-    /// The whole environment.
+    /// The complete environment.
     pub environment: Vec<(String, String)>,
-    /// What one process may use, beside what the cgroup allows all of them.
+    /// Limits of each process. The cgroup limits all processes together.
     pub resources: ResourceLimits,
 }
 
-/// The file system behind `/box`, `/tmp` and `/dev/shm` together.
+/// The size of a tmpfs: of the one behind `/box`, `/tmp` and `/dev/shm` together, or of the one at `/build`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Disk {
-    /// Its size.
+pub struct DiskLimits {
+    /// Size in bytes.
     pub bytes: u64,
-    /// Files and directories in it.
+    /// Number of files and directories.
     pub files: u32,
 }
 
-/// Where what was executed ahead says that it is ready, with [`LAUNCHER_READY`], and then reads the words of the
-/// command that it is to be, each followed by a NUL, up to the end of file.
+/// The descriptor of a pre-warmed interpreter's launcher. The launcher writes [`LAUNCHER_READY`] to it and then reads the
+/// words of the command from it, each followed by a NUL, until the end of the file.
 pub const LAUNCHER_DESCRIPTOR: i32 = 3;
-/// What it says.
+/// The byte that a launcher writes when it is ready.
 pub const LAUNCHER_READY: u8 = b'R';
 
-/// Layers that a test leaves out, to see what the others hold without them.
+/// Security layers that a test disables to show that the others hold by themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LeftOut {
-    /// The filter of system calls.
+pub struct DisabledLayers {
+    /// The system call filter.
     pub seccomp: bool,
     /// Landlock.
     pub landlock: bool,
 }
 
-impl LeftOut {
-    /// What every plan but a test's leaves out.
-    pub const NOTHING: Self = Self { seccomp: false, landlock: false };
+impl DisabledLayers {
+    /// All layers are in force.
+    pub const NONE: Self = Self { seccomp: false, landlock: false };
 
-    fn is_nothing(&self) -> bool {
-        *self == Self::NOTHING
+    fn is_none(&self) -> bool {
+        *self == Self::NONE
     }
 
-    /// What is really left out in this build.
+    /// Returns the layers that this build really disables: none in a release build.
     pub(crate) fn in_this_build(self) -> Self {
-        if cfg!(debug_assertions) { self } else { Self::NOTHING }
+        if cfg!(debug_assertions) { self } else { Self::NONE }
     }
 }
 
-/// What a program's user has as its home, in every sandbox: a link to `/box`.
+/// The home directory of the program's user in every sandbox: a link to `/box`.
 pub const HOME: &str = "/home/exec";
 
-/// A user and group that nobody else has.
+/// A user and group that no other run has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    /// What it is called in the sandbox.
+    /// The user name in the sandbox.
     pub name: String,
-    /// Its user id.
+    /// The user id.
     pub uid: u32,
-    /// Its group id; it is in no other group.
+    /// The group id. The user is in no other group.
     pub gid: u32,
 }
 
-/// A file or directory of the host shown in the sandbox, read-only, without setuid and devices, and without
-/// what is mounted below it.
+/// A file or directory of the host that is mounted into the sandbox: read-only, nosuid, nodev, and without the mounts
+/// below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bind {
-    /// Where it is on the host. Nobody but root may be able to write there or above.
+pub struct BindMount {
+    /// The path on the host. Only root may be able to write to it and to the directories above it.
     pub source: PathBuf,
-    /// Where it is in the sandbox, absolute.
+    /// The absolute path in the sandbox.
     pub target: PathBuf,
-    /// Programs may be executed from there.
+    /// Whether files in it may be executed.
     pub executable: bool,
 }
 
-/// What `/build` is.
+/// The `/build` directory of a sandbox.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Build {
-    /// There is none.
+pub enum BuildDir {
+    /// The sandbox has none.
     None,
-    /// Empty and writable, to be kept for the runs. What an earlier stage left there is dropped.
-    Writable(Disk),
-    /// What a compiler wrote there, read-only; it is handed in at the start.
+    /// An empty, writable tmpfs for a compiler. The slot's previous build directory is dropped.
+    Writable(DiskLimits),
+    /// The output of a compiler, mounted read-only; the start message carries its mount.
     ReadOnly,
 }
 
 /// One source file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
-    /// Relative to `/box`, of normal components only.
+    /// The path relative to `/box`, of normal components only.
     pub path: PathBuf,
-    /// How many bytes of what follows are its content.
+    /// The length of its content in bytes.
     pub length: u64,
 }
 
-/// Limits of each process by itself; see setrlimit(2). The others are fixed, see `payload.rs`.
+/// Resource limits of each process; see setrlimit(2). The limits that are the same for all programs are in
+/// `resource_limits.rs`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceLimits {
-    /// CPU time, rounded up to seconds; the second line behind the cgroup's count.
+    /// CPU time, rounded up to whole seconds: a backstop for the cgroup's accounting.
     pub cpu_time: Duration,
-    /// Processes and threads of the user.
+    /// Number of processes and threads of the user.
     pub processes: u32,
-    /// Bytes of a file.
+    /// Size of a file in bytes.
     pub file_size: u64,
-    /// Open descriptors.
+    /// Number of open descriptors.
     pub open_files: u32,
-    /// Bytes of stack of the main thread.
+    /// Stack size of the main thread in bytes.
     pub stack: u64,
 }

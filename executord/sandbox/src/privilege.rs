@@ -9,7 +9,7 @@ use landlock::{
     RulesetCreatedAttr, Scope,
 };
 
-use crate::plan::Bind;
+use crate::plan::BindMount;
 use crate::sys::process;
 
 /// Keep `kept` and nothing else, in every set that counts for this process.
@@ -46,13 +46,13 @@ pub(crate) fn drop_bounding_set() -> io::Result<()> {
 
 /// The second line behind the mounts: a file that shows up where it should not still cannot be opened. As
 /// much of it as this kernel has; see landlock(7).
-pub(crate) fn restrict_files(binds: &[Bind]) -> io::Result<()> {
+pub(crate) fn restrict_files(binds: &[BindMount]) -> io::Result<()> {
     const ABI_WANTED: ABI = ABI::V6;
     let read = AccessFs::from_read(ABI_WANTED);
     let all = AccessFs::from_all(ABI_WANTED);
     let write = AccessFs::WriteFile | AccessFs::ReadFile | AccessFs::ReadDir | AccessFs::Truncate;
     // What is shown in /etc has the rule of that.
-    let has_own = |bind: &&Bind| bind.executable || !bind.target.starts_with("/etc");
+    let has_own = |bind: &&BindMount| bind.executable || !bind.target.starts_with("/etc");
     let shown = binds.iter().filter(has_own).map(|bind| {
         let access = if bind.executable { read } else { AccessFs::ReadFile | AccessFs::ReadDir };
         (bind.target.as_path(), access)

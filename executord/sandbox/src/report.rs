@@ -1,4 +1,4 @@
-//! What a sandbox's init tells the daemon, over a pipe of its own.
+//! The reports of a sandbox's init to the daemon, over a pipe of their own.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -6,43 +6,43 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::error::{SetupError, Step};
-use crate::sys::process::Ended;
+use crate::sys::process::ExitInfo;
 
-/// One report, in the order in which they come: `Prepared`, `Started`, `Ended`; or at any time `SetupFailed`, which is
-/// the last.
+/// A report of init. The order is `Prepared`, `Started`, `Exited`; `SetupFailed` may come at any time and is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// All is there but the program.
+    /// The sandbox is ready to be started.
     Prepared,
-    /// The program was executed and runs.
+    /// The program was executed.
     Started,
-    /// It was not.
+    /// A step of setting up the sandbox failed; the program does not run.
     SetupFailed(SetupError),
-    /// Its main process ended, and init now ends all others.
-    Ended(EndReport),
+    /// The program's main process ended, and every other process of the sandbox is gone.
+    Exited(ExitReport),
 }
 
 /// How the program's main process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EndReport {
-    /// As waitpid(2) gives it.
+pub struct ExitReport {
+    /// The wait status; see waitpid(2).
     pub wait_status: i32,
-    /// From its start to its end.
+    /// Time from the start of the program to its end.
     pub wall_time: Duration,
-    /// CPU time of the main process and of those it waited for.
+    /// CPU time of the main process and of the children that it waited for.
     pub cpu_time: Duration,
-    /// The largest resident set of one of them, in bytes.
-    pub largest_process: u64,
-    /// Init killed it: it held more of the kernel's uncounted memory than it may, in sockets or locks.
+    /// Largest peak resident set of one of these processes, in bytes.
+    pub peak_rss: u64,
+    /// Init killed the program because it used too much kernel memory that no cgroup accounts for.
     pub kernel_memory_exceeded: bool,
 }
 
-/// Bytes of a report: a tag, a step, a flag, a byte of nothing, an i32, three u64. Below PIPE_BUF, hence never cut.
+/// Size of a report in bytes: tag, step, flag, padding, an i32 and three u64. It is below PIPE_BUF, so that a write is
+/// atomic; see pipe(7).
 pub(crate) const REPORT_BYTES: usize = 32;
 
 const STARTED: u8 = 1;
 const SETUP_FAILED: u8 = 2;
-const ENDED: u8 = 3;
+const EXITED: u8 = 3;
 const PREPARED: u8 = 4;
 
 impl Report {
@@ -52,18 +52,18 @@ impl Report {
             Self::Prepared => (PREPARED, 0, 0, [0; 3]),
             Self::Started => (STARTED, 0, 0, [0; 3]),
             Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, [0; 3]),
-            Self::Ended(end) => {
-                let counts = [micros(end.cpu_time), end.largest_process, micros(end.wall_time)];
-                (ENDED, 0, end.wait_status, counts)
+            Self::Exited(exit) => {
+                let counts = [micros(exit.cpu_time), exit.peak_rss, micros(exit.wall_time)];
+                (EXITED, 0, exit.wait_status, counts)
             }
         };
         let mut bytes = [0; REPORT_BYTES];
         bytes[0] = tag;
         bytes[1] = step;
-        bytes[2] = u8::from(matches!(self, Self::Ended(end) if end.kernel_memory_exceeded));
+        bytes[2] = u8::from(matches!(self, Self::Exited(exit) if exit.kernel_memory_exceeded));
         bytes[4..8].copy_from_slice(&number.to_le_bytes());
-        for (place, count) in bytes[8..].chunks_exact_mut(8).zip(counts) {
-            place.copy_from_slice(&count.to_le_bytes());
+        for (field, count) in bytes[8..].chunks_exact_mut(8).zip(counts) {
+            field.copy_from_slice(&count.to_le_bytes());
         }
         bytes
     }
@@ -73,28 +73,28 @@ impl Report {
     }
 }
 
-impl EndReport {
-    /// `booting` is CPU time that the process used before it was the program.
+impl ExitReport {
+    /// Creates the report. `startup_cpu_time` is the CPU time that the process used before it became the program.
     pub(crate) fn new(
-        ended: Ended,
+        exit: ExitInfo,
         wall_time: Duration,
-        booting: Duration,
+        startup_cpu_time: Duration,
         kernel_memory_exceeded: bool,
     ) -> Self {
         Self {
-            wait_status: ended.status,
+            wait_status: exit.status,
             wall_time,
-            cpu_time: ended.cpu_time.saturating_sub(booting),
-            largest_process: ended.largest_kib.saturating_mul(1024),
+            cpu_time: exit.cpu_time.saturating_sub(startup_cpu_time),
+            peak_rss: exit.max_rss_kib.saturating_mul(1024),
             kernel_memory_exceeded,
         }
     }
 }
 
-/// Take one report off the front of `buffer`, if a whole one is there.
+/// Removes one report from the front of `buffer` and returns it, if a complete one is there.
 ///
 /// # Errors
-/// `InvalidData` for what no init of ours writes.
+/// `InvalidData` for bytes that no init writes.
 pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
     let Some((bytes, _)) = buffer.split_first_chunk::<REPORT_BYTES>() else { return Ok(None) };
     let number = i32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]);
@@ -108,11 +108,11 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
             let step = Step::from_number(bytes[1]).ok_or(io::ErrorKind::InvalidData)?;
             Report::SetupFailed(SetupError { step, errno: Errno::from_raw(number) })
         }
-        ENDED => Report::Ended(EndReport {
+        EXITED => Report::Exited(ExitReport {
             wait_status: number,
             wall_time: Duration::from_micros(long(24)),
             cpu_time: Duration::from_micros(long(8)),
-            largest_process: long(16),
+            peak_rss: long(16),
             kernel_memory_exceeded: bytes[2] != 0,
         }),
         _ => return Err(io::ErrorKind::InvalidData.into()),
@@ -123,24 +123,24 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EndReport, REPORT_BYTES, Report, SetupError, Step, read_report};
+    use super::{ExitReport, REPORT_BYTES, Report, SetupError, Step, read_report};
     use nix::errno::Errno;
     use std::time::Duration;
 
     #[test]
-    fn reports_are_read_as_they_were_written() {
-        let end = EndReport {
+    fn reports_round_trip() {
+        let exit = ExitReport {
             wait_status: 139,
             wall_time: Duration::from_secs(7),
             cpu_time: Duration::from_micros(1_234_567),
-            largest_process: 1 << 33,
+            peak_rss: 1 << 33,
             kernel_memory_exceeded: true,
         };
         let reports = [
             Report::Prepared,
             Report::Started,
             Report::SetupFailed(SetupError { step: Step::Seccomp, errno: Errno::EINVAL }),
-            Report::Ended(end),
+            Report::Exited(exit),
         ];
         let mut buffer = Vec::new();
         for report in reports {
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_an_error() {
+    fn malformed_reports_are_rejected() {
         assert!(read_report(&mut vec![9; REPORT_BYTES]).is_err());
         assert!(read_report(&mut [2, 250].into_iter().chain([0; REPORT_BYTES - 2]).collect()).is_err());
     }

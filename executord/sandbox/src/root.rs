@@ -15,7 +15,7 @@ use nix::mount::{MsFlags, mount};
 use nix::unistd::{SysconfVar, chdir, sysconf};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Disk, HOME, Plan, SourceEntry, User};
+use crate::plan::{DiskLimits, HOME, Plan, SourceEntry, User};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
 use crate::template::WHO;
 
@@ -72,7 +72,7 @@ pub(crate) fn build(plan: &Plan, built: Option<&OwnedFd>) -> Result<(), SetupErr
 /// only those of its interpreter.
 pub(crate) fn fill(
     plan: &Plan,
-    disk: Disk,
+    disk: DiskLimits,
     built: Option<&OwnedFd>,
     sources: &[SourceEntry],
     bundle: File,
@@ -88,7 +88,7 @@ pub(crate) fn fill(
 
 /// One file system behind all that a program can write, so that one size bounds it. Its own root is below the part of it
 /// that is shown in the same place, and so out of reach.
-fn mount_scratch(disk: Disk, user: &User) -> io::Result<()> {
+fn mount_scratch(disk: DiskLimits, user: &User) -> io::Result<()> {
     let (size, files) = scratch_size(disk)?;
     let (size, files) = (CString::new(size.to_string())?, CString::new(files.to_string())?);
     let options = [(c"size", &*size), (c"nr_inodes", &*files), (c"mode", c"0755")];
@@ -126,7 +126,7 @@ fn write_who(user: &User) -> io::Result<()> {
 }
 
 /// Its size in bytes and the number of its inodes: what a program may have, and what is ours in it.
-fn scratch_size(disk: Disk) -> io::Result<(u64, u32)> {
+fn scratch_size(disk: DiskLimits) -> io::Result<(u64, u32)> {
     /// Three directories, the one that they are in, and a file for each name in [`WHO`].
     const OUR_INODES: u32 = 6;
     let page = sysconf(SysconfVar::PAGE_SIZE)?.ok_or(Errno::EINVAL)?;
@@ -135,7 +135,7 @@ fn scratch_size(disk: Disk) -> io::Result<(u64, u32)> {
 }
 
 /// Any mount of a file system stands for all of it.
-fn resize_scratch(disk: Disk) -> io::Result<()> {
+fn resize_scratch(disk: DiskLimits) -> io::Result<()> {
     let (size, files) = scratch_size(disk)?;
     let options = format!("size={size},nr_inodes={files}");
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;

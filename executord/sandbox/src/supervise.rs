@@ -21,7 +21,7 @@ use crate::init::{self, InitDescriptors, NAMESPACES};
 use crate::message::{BUILD, DROP_BUILD, GONE, LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
 use crate::network::Network;
 use crate::payload::Image;
-use crate::plan::{Build, Disk, Plan};
+use crate::plan::{BuildDir, DiskLimits, Plan};
 use crate::privilege;
 use crate::root::{NOTHING_SPECIAL, READ_ONLY};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict};
@@ -159,7 +159,7 @@ impl Supervision {
         descriptors: &mut impl Iterator<Item = OwnedFd>,
     ) -> Result<InitDescriptors, SetupError> {
         let mut for_init = InitDescriptors::take(descriptors)?;
-        if let Build::Writable(disk) = plan.build {
+        if let BuildDir::Writable(disk) = plan.build_dir {
             self.mount_build(plan, disk).at(Step::MountBuild)?;
             for_init.built = Some(self.built(NOTHING_SPECIAL).at(Step::MountBuild)?);
         }
@@ -168,7 +168,7 @@ impl Supervision {
 
     /// Have the slot's zygote make an init. What went wrong once is not used again.
     fn copy(&mut self, plan: &Plan, descriptors: &[OwnedFd]) -> Result<process::Child, SetupError> {
-        let program = plan.boot.as_ref().filter(|_| plan.build == Build::None);
+        let program = plan.warm_command.as_ref().filter(|_| plan.build_dir == BuildDir::None);
         let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
         let zygote = Zygote::for_plan(self.zygote.take(), plan, program, &mut self.templates)?;
         let child = zygote.copy(descriptors, self.network.namespace().as_fd())?;
@@ -198,7 +198,7 @@ impl Supervision {
         }
     }
 
-    fn mount_build(&mut self, plan: &Plan, Disk { bytes, files }: Disk) -> io::Result<()> {
+    fn mount_build(&mut self, plan: &Plan, DiskLimits { bytes, files }: DiskLimits) -> io::Result<()> {
         self.drop_build()?;
         let number = |number: u64| std::ffi::CString::new(number.to_string()).map_err(io::Error::other);
         let options = [

@@ -12,7 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::cgroup::NamespaceGone;
+use crate::cgroup::{NamespaceGone, RunCgroup};
 use crate::error::SetupError;
 use crate::message::{
     BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, SIGNAL, START,
@@ -42,8 +42,6 @@ pub struct Descriptors {
     pub report: OwnedFd,
     /// The other end of a [`Control`].
     pub control: OwnedFd,
-    /// The cgroup to start in, on v2.
-    pub cgroup: Option<OwnedFd>,
 }
 
 /// What a supervisor says.
@@ -57,9 +55,9 @@ pub enum Reply {
     Gone(NamespaceGone),
     /// What was built, for another sandbox.
     Build {
-        /// A mount of it that is nowhere yet.
-        build: OwnedFd,
-        /// What it holds.
+        /// A detached, read-only mount of the build directory.
+        mount: OwnedFd,
+        /// Its size in bytes.
         bytes: u64,
     },
 }
@@ -170,10 +168,11 @@ impl Supervisor {
     ///
     /// # Errors
     /// If the plan cannot be handed over.
-    pub fn prepare(&self, plan: &Plan, descriptors: Descriptors) -> io::Result<()> {
+    pub fn prepare(&self, plan: &Plan, cgroup: &mut RunCgroup, descriptors: Descriptors) -> io::Result<()> {
+        let cgroup = cgroup.open_for_launch()?;
         let text = serde_json::to_vec(plan).map_err(io::Error::other)?;
         let plan = sealed(&[&text])?;
-        let Descriptors { stdin, stdout, stderr, report, control, cgroup } = &descriptors;
+        let Descriptors { stdin, stdout, stderr, report, control } = &descriptors;
         let mut raw: Vec<_> =
             [&plan, stdin, stdout, stderr, report, control].map(AsRawFd::as_raw_fd).to_vec();
         raw.extend(cgroup.as_ref().map(AsRawFd::as_raw_fd));
@@ -212,9 +211,9 @@ impl Supervisor {
                 Reply::Launched(Init(pidfd))
             }
             NOT_LAUNCHED => Reply::NotLaunched(packet.reason()?),
-            GONE => Reply::Gone(NamespaceGone { zygote: Some(second).filter(|&pid| pid != 0) }),
+            GONE => Reply::Gone(NamespaceGone::init_reaped(Some(second).filter(|&pid| pid != 0))),
             BUILD => Reply::Build {
-                build: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
+                mount: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
                 bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,
             },
             _ => return Err(io::ErrorKind::InvalidData.into()),

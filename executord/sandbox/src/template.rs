@@ -18,7 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{chdir, pivot_root};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{Bind, Build, HOME, Plan};
+use crate::plan::{BindMount, BuildDir, HOME, Plan};
 use crate::root::{BUILD, EMPTY, NOTHING, NOTHING_SPECIAL, READ_ONLY};
 use crate::sys::mount::{attach, attribute, copy_of, new_file_system, path_string, restrict, restrict_path};
 
@@ -61,7 +61,7 @@ struct Template {
 /// What a root depends on.
 #[derive(PartialEq)]
 pub(crate) struct Likeness {
-    binds: Vec<(Bind, Identity)>,
+    binds: Vec<(BindMount, Identity)>,
     has_build: bool,
     has_terminal: bool,
 }
@@ -83,12 +83,12 @@ impl Templates {
 
     /// Go where the root for a plan is the root of all.
     pub(crate) fn enter(&mut self, plan: &Plan) -> Result<(), SetupError> {
-        let likeness = Likeness::of(plan).at(Step::MountHost)?;
+        let likeness = Likeness::of(plan).at(Step::BindHost)?;
         let template = match self.kept.iter().position(|template| template.likeness == likeness) {
             Some(place) => self.kept.remove(place),
             None => Template { namespace: self.make(plan)?, likeness },
         };
-        let entered = setns(&template.namespace, CloneFlags::CLONE_NEWNS).at(Step::Pivot);
+        let entered = setns(&template.namespace, CloneFlags::CLONE_NEWNS).at(Step::PivotRoot);
         self.kept.insert(0, template);
         self.kept.truncate(MOST);
         entered
@@ -101,12 +101,12 @@ impl Templates {
 
     /// Build one, and make a namespace of nothing else.
     fn make(&self, plan: &Plan) -> Result<OwnedFd, SetupError> {
-        let made = build(plan, &self.workshop).and_then(|()| self.separate().at(Step::Pivot));
-        self.leave().at(Step::Pivot)?;
+        let made = build(plan, &self.workshop).and_then(|()| self.separate().at(Step::PivotRoot));
+        self.leave().at(Step::PivotRoot)?;
         match umount2(&self.workshop, MntFlags::MNT_DETACH) {
             // It was not mounted yet.
             Ok(()) | Err(Errno::EINVAL) => made,
-            Err(error) => Err(error).at(Step::Pivot),
+            Err(error) => Err(error).at(Step::PivotRoot),
         }
     }
 
@@ -133,7 +133,7 @@ impl Likeness {
         let binds = plan.binds.iter().map(|bind| Ok((bind.clone(), Identity::of(&bind.source)?)));
         Ok(Self {
             binds: binds.collect::<io::Result<_>>()?,
-            has_build: plan.build != Build::None,
+            has_build: plan.build_dir != BuildDir::None,
             has_terminal: plan.terminal.is_some(),
         })
     }
@@ -149,14 +149,14 @@ impl Identity {
 fn build(plan: &Plan, root: &Path) -> Result<(), SetupError> {
     mount_root(root).at(Step::MountRoot)?;
     for bind in &plan.binds {
-        show(bind, root).at(Step::MountHost)?;
+        show(bind, root).at(Step::BindHost)?;
     }
     show_devices(root).at(Step::MountDevices)?;
     if plan.terminal.is_some() {
         fs::create_dir(root.join("dev/pts")).at(Step::MountDevices)?;
         show_device("tty", root).at(Step::MountDevices)?;
     }
-    if plan.build != Build::None {
+    if plan.build_dir != BuildDir::None {
         make_build(root).at(Step::MountBuild)?;
     }
     make_covers(root).at(Step::MountProc)?;
@@ -182,7 +182,7 @@ fn mount_root(root: &Path) -> io::Result<()> {
     symlink("/tmp", root.join("var/tmp"))
 }
 
-fn show(bind: &Bind, root: &Path) -> io::Result<()> {
+fn show(bind: &BindMount, root: &Path) -> io::Result<()> {
     let copy = copy_of(&path_string(&bind.source)?)?;
     let target = inside(root, &bind.target);
     make_mount_point(&target, is_directory(copy.as_fd())?)?;

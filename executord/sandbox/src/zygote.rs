@@ -52,7 +52,7 @@ impl Zygote {
         program: &Program,
         templates: &mut Templates,
     ) -> Result<Self, SetupError> {
-        let likeness = Likeness::of(plan).at(Step::MountHost)?;
+        let likeness = Likeness::of(plan).at(Step::BindHost)?;
         match kept {
             Some(zygote) if zygote.is_like(&likeness, program) => Ok(zygote),
             other => {
@@ -79,7 +79,7 @@ impl Zygote {
     ) -> Result<Self, SetupError> {
         let (socket, theirs) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)
-                .at(Step::Boot)?;
+                .at(Step::PreWarm)?;
         templates.enter(plan)?;
         let forked = process::fork_into(0, None, Kinship::Child);
         if let Ok(Side::Child) = forked {
@@ -87,20 +87,20 @@ impl Zygote {
             let _ = become_interpreter(program, &theirs);
             process::end()
         }
-        templates.leave().at(Step::Pivot)?;
+        templates.leave().at(Step::PivotRoot)?;
         let Side::Parent(process) = forked.at(Step::Clone)? else {
             return Err(SetupError { step: Step::Clone, errno: Errno::EINVAL });
         };
         drop(theirs);
         let zygote = Self { process, socket, likeness, program: program.clone(), born: Instant::now() };
-        match Packet::receive(&zygote.socket).at(Step::Boot)? {
-            Some(Packet { tag: READY, .. }) if zygote.has_one_thread().at(Step::Boot)? => {
-                zygote.show_maps().at(Step::Boot)?;
+        match Packet::receive(&zygote.socket).at(Step::PreWarm)? {
+            Some(Packet { tag: READY, .. }) if zygote.has_one_thread().at(Step::PreWarm)? => {
+                zygote.show_maps().at(Step::PreWarm)?;
                 Ok(zygote)
             }
             // What another thread holds would never be let go of in a copy.
-            Some(Packet { tag: READY, .. }) => Err(SetupError { step: Step::Boot, errno: Errno::EDEADLK }),
-            _ => Err(SetupError { step: Step::Boot, errno: Errno::ECHILD }),
+            Some(Packet { tag: READY, .. }) => Err(SetupError { step: Step::PreWarm, errno: Errno::EDEADLK }),
+            _ => Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }),
         }
     }
 
@@ -173,7 +173,7 @@ fn become_interpreter(program: &Program, socket: &OwnedFd) -> io::Result<()> {
 ///
 /// # Errors
 /// If the supervisor cannot be heard or told.
-pub fn serve_copies() -> io::Result<String> {
+pub fn serve_zygote() -> io::Result<String> {
     let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
     Packet::new(READY, [0, 0]).send(supervisor)?;
     let mut written = Vec::new();
@@ -245,7 +245,7 @@ fn make_copy(descriptors: Vec<OwnedFd>) -> Result<Made, SetupError> {
             // Init closes all that is not its own, also this; nothing else of it may be open here.
             std::mem::forget(cgroup);
             init::run(&plan, InitDescriptors { network, ..for_init }, Image::Copied);
-            descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::Streams)?;
+            descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::ConnectStreams)?;
             Ok(Made::Program(plan.user.name))
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use sandbox::seccomp::{Action, Argument, PROGRAM};
-use sandbox::{LeftOut, SourceEntry};
+use sandbox::{DisabledLayers, SourceEntry};
 use support::{Slot, plan, shell};
 
 /// What the mounts, the namespaces, the user and its lack of capabilities hold by themselves. Each line that is
@@ -39,14 +39,14 @@ echo done
 #[test]
 fn what_is_not_the_filters_work_holds_without_it() {
     let mut slot = Slot::new("layers");
-    for left_out in [
-        LeftOut::NOTHING,
-        LeftOut { seccomp: true, landlock: false },
-        LeftOut { seccomp: false, landlock: true },
-        LeftOut { seccomp: true, landlock: true },
+    for disabled_layers in [
+        DisabledLayers::NONE,
+        DisabledLayers { seccomp: true, landlock: false },
+        DisabledLayers { seccomp: false, landlock: true },
+        DisabledLayers { seccomp: true, landlock: true },
     ] {
-        let run = slot.run(&shell(HOLDS).leaving_out(left_out), &[]);
-        assert_eq!(run.stdout, "done\n", "{left_out:?} {}", run.stderr);
+        let run = slot.run(&shell(HOLDS).without_layers(disabled_layers), &[]);
+        assert_eq!(run.stdout, "done\n", "{disabled_layers:?} {}", run.stderr);
     }
 }
 
@@ -54,8 +54,8 @@ fn what_is_not_the_filters_work_holds_without_it() {
 fn a_layer_that_is_left_out_is_really_left_out() {
     let mut slot = Slot::new("left-out");
     for (seccomp, mode) in [(false, "Seccomp:\t2\n"), (true, "Seccomp:\t0\n")] {
-        let left_out = LeftOut { seccomp, landlock: false };
-        let run = slot.run(&shell("grep ^Seccomp: /proc/self/status").leaving_out(left_out), &[]);
+        let disabled_layers = DisabledLayers { seccomp, landlock: false };
+        let run = slot.run(&shell("grep ^Seccomp: /proc/self/status").without_layers(disabled_layers), &[]);
         assert_eq!(run.stdout, mode);
     }
 }
@@ -67,8 +67,8 @@ fn a_user_namespace_would_not_help() {
     let script = "unshare -Urmn sh -c 'mount -o remount,bind,rw /usr && echo remounted; umount /usr && echo unmounted; \
                   umount -l /proc/sys && echo uncovered; touch /usr/x && echo wrote; kill -0 1 && echo signalled' 2>/dev/null; \
                   echo done";
-    let left_out = LeftOut { seccomp: true, landlock: true };
-    assert_eq!(slot.run(&shell(script).leaving_out(left_out), &[]).stdout, "done\n");
+    let disabled_layers = DisabledLayers { seccomp: true, landlock: true };
+    assert_eq!(slot.run(&shell(script).without_layers(disabled_layers), &[]).stdout, "done\n");
 }
 
 /// How many processes, bytes of a file and open files one gets.

@@ -11,8 +11,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::unistd::pipe;
-use sandbox::cgroup::Share;
-use sandbox::{Bind, Build, Control, Descriptors, Disk, Reply, Report, SourceEntry, Step, Supervisor};
+use sandbox::cgroup::CpuWeight;
+use sandbox::{
+    BindMount, BuildDir, Control, Descriptors, DiskLimits, Reply, Report, SourceEntry, Step, Supervisor,
+};
 use support::{LIMITS, Slot, UID, plan, program, shell};
 
 #[test]
@@ -29,7 +31,7 @@ fn a_program_is_the_user_it_was_given() {
          CapBnd:\t0000000000000000\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\n"
     );
     assert_eq!(run.stdout, expected);
-    let [Report::Started, Report::Ended(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    let [Report::Started, Report::Exited(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 0);
 }
 
@@ -37,7 +39,7 @@ fn a_program_is_the_user_it_was_given() {
 fn the_group_is_empty_and_counted_when_init_is_gone() {
     let mut slot = Slot::new("empty");
     let mut run = slot.run(&shell("setsid sleep 1000 & disown; exit 3"), &[]);
-    let Some(Report::Ended(end)) = run.reports.last() else { panic!("{:?}", run.reports) };
+    let Some(Report::Exited(end)) = run.reports.last() else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 3 << 8);
     if let Some(readings) = run.group.readings().unwrap() {
         assert!(readings.cpu_time > Duration::ZERO);
@@ -55,21 +57,23 @@ fn what_a_compiler_builds_is_there_read_only_for_the_runs_and_gone_for_the_next(
     let (mut compiling, mut running) = (Slot::new("compile"), Slot::new("build"));
     let entry = SourceEntry { path: "a/b.txt".into(), length: 5 };
     let with_source = |build, script: &str| {
-        let mut whole = shell(script).with_build(build);
+        let mut whole = shell(script).with_build_dir(build);
         whole.start.sources = vec![entry.clone()];
         whole
     };
-    let writable = Build::Writable(Disk { bytes: 1 << 20, files: 10 });
+    let writable = BuildDir::Writable(DiskLimits { bytes: 1 << 20, files: 10 });
     let script = "ls -A /build; cat a/b.txt; cp a/b.txt /build/out; echo x >> a/b.txt";
     let run = compiling.run(&with_source(writable, script), &[b"hello"]);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("hello", ""));
     let build = compiling.built();
     compiling.supervisor.drop_build().unwrap();
     let script = "cat /build/out a/b.txt; echo x > /build/out";
-    let run = running.run_with(&with_source(Build::ReadOnly, script), &[b"again"], Some(&build));
+    let run = running.run_with(&with_source(BuildDir::ReadOnly, script), &[b"again"], Some(&build));
     assert_eq!(run.stdout, "helloagain");
     assert!(run.stderr.contains("Read-only file system"), "{}", run.stderr);
-    for whole in [with_source(Build::None, "ls -d /build"), with_source(Build::ReadOnly, "cat /build/out")] {
+    for whole in
+        [with_source(BuildDir::None, "ls -d /build"), with_source(BuildDir::ReadOnly, "cat /build/out")]
+    {
         let run = running.run(&whole, &[b"again"]);
         assert!(run.stderr.contains("No such file"), "{}", run.stderr);
     }
@@ -85,17 +89,17 @@ const LAUNCHER: &str = "printf R >&3; mapfile -t -d '' words <&3; exec 3>&-; \
 fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_with_it() {
     let mut slot = Slot::new("boot");
     let mut whole = plan(&["/usr/bin/interpreter", "main.txt", "", "a b"]);
-    whole.plan.boot = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
+    whole.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
     whole.start.sources = vec![SourceEntry { path: "main.txt".into(), length: 6 }];
     // Another size than it was prepared with.
-    whole.start.disk = Disk { bytes: 1 << 20, files: 50 };
+    whole.start.disk = DiskLimits { bytes: 1 << 20, files: 50 };
     let run = slot.run(&whole, &[b"hello\n"]);
     assert_eq!(
         run.stdout, "hello\n0\n</usr/bin/interpreter><main.txt><><a b>",
         "{} {:?}",
         run.stderr, run.reports
     );
-    let [Report::Started, Report::Ended(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    let [Report::Started, Report::Exited(end)] = run.reports[..] else { panic!("{:?}", run.reports) };
     assert_eq!(end.wait_status, 0);
 }
 
@@ -127,7 +131,7 @@ fn what_is_shown_is_what_is_there_now() {
     let host = tempfile::tempdir().unwrap();
     let with = |name: &str| {
         let mut whole = shell("cat /shown; grep -c ' /shown ' /proc/mounts; touch /etc/x /x");
-        let bind = Bind { source: host.path().join(name), target: "/shown".into(), executable: false };
+        let bind = BindMount { source: host.path().join(name), target: "/shown".into(), executable: false };
         whole.plan.binds.push(bind);
         whole
     };
@@ -147,7 +151,7 @@ fn what_is_shown_is_what_is_there_now() {
     }
     std::fs::remove_file(host.path().join("a")).unwrap();
     let Reply::NotLaunched(error) = slot.refused(&with("a")) else { panic!("launched") };
-    assert_eq!(error.step, Step::MountHost);
+    assert_eq!(error.step, Step::BindHost);
     assert_eq!(slot.run(&with("b"), &[]).stdout, "third b\n1\n");
 }
 
@@ -157,8 +161,8 @@ fn the_size_of_the_work_directory_is_that_of_the_start() {
     let mut whole = shell("head -c 2M /dev/zero > x; touch 1 2 3 4 5 6 7 8 9");
     for (disk, expected) in [
         (whole.plan.disk, ""),
-        (Disk { bytes: 1 << 20, files: 100 }, "No space left on device"),
-        (Disk { bytes: 32 << 20, files: 8 }, "No space left on device"),
+        (DiskLimits { bytes: 1 << 20, files: 100 }, "No space left on device"),
+        (DiskLimits { bytes: 32 << 20, files: 8 }, "No space left on device"),
     ] {
         whole.start.disk = disk;
         let run = slot.run(&whole, &[]);
@@ -175,10 +179,10 @@ fn an_interpreter_that_ends_before_its_start_is_a_failure_of_ours() {
     let mut slot = Slot::new("no-boot");
     for script in ["exit 0", "printf x >&3; sleep 1000", "printf R >&3; sleep 0.1"] {
         let mut whole = shell("echo never");
-        whole.plan.boot = Some(program(&["/usr/bin/bash", "-c", script]));
+        whole.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", script]));
         let reports = slot.prepare_only(&whole);
         let Some(Report::SetupFailed(error)) = reports.last() else { panic!("{reports:?}") };
-        assert!(error.to_string().starts_with("execute an interpreter ahead"), "{error}");
+        assert!(error.to_string().starts_with("pre-warm the interpreter"), "{error}");
     }
 }
 
@@ -209,7 +213,7 @@ fn nothing_can_be_written_but_the_work_directory() -> io::Result<()> {
 fn a_dying_supervisor_takes_its_sandbox_along() {
     let mut slot = Slot::new("dying");
     let (stdout, stdout_end) = pipe().unwrap();
-    let group = slot.group.begin(&LIMITS, Share::Full, UID).unwrap();
+    let mut group = slot.group.begin(&LIMITS, CpuWeight::Full, UID).unwrap();
     let (control, control_end) = Control::new().unwrap();
     let null = || OwnedFd::from(File::options().read(true).write(true).open("/dev/null").unwrap());
     let descriptors = Descriptors {
@@ -218,10 +222,9 @@ fn a_dying_supervisor_takes_its_sandbox_along() {
         stderr: null(),
         report: null(),
         control: control_end,
-        cgroup: group.descriptor().unwrap(),
     };
     let whole = shell("trap '' TERM HUP; echo up; sleep 1000");
-    slot.supervisor.prepare(&whole.plan, descriptors).unwrap();
+    slot.supervisor.prepare(&whole.plan, &mut group, descriptors).unwrap();
     control.start(&whole.start, &[], None).unwrap();
     let mut reader = File::from(stdout);
     let mut up = [0; 3];

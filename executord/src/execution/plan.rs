@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocol::{Limits, TerminalSize};
-use sandbox::cgroup::GroupLimits;
-use sandbox::{Bind, Build, Disk, HOME, LeftOut, Plan, Program, ResourceLimits, SourceEntry, Start, User};
+use sandbox::cgroup::CgroupLimits;
+use sandbox::{
+    BindMount, BuildDir, DisabledLayers, DiskLimits, HOME, Plan, Program, ResourceLimits, SourceEntry, Start,
+    User,
+};
 
 use crate::admission::job::Source;
 use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
@@ -36,12 +39,12 @@ pub(crate) enum SandboxSource {
 pub(crate) fn is_compatible(prepared: &Plan, wanted: &Plan, asked: &ResourceLimits) -> bool {
     // The size of the work directory is set at the start.
     let mut alike = Plan { disk: prepared.disk, user: prepared.user.clone(), ..wanted.clone() };
-    if let (Some(boot), Some(has)) = (&mut alike.boot, &prepared.boot) {
+    if let (Some(boot), Some(has)) = (&mut alike.warm_command, &prepared.warm_command) {
         boot.resources = has.resources.clone();
     }
     // Resource limits of a process that is there already cannot be changed. Of two of them there is a count for all
     // processes as well, in the group; they may be higher than asked.
-    let is_limited = prepared.boot.as_ref().is_none_or(|boot| {
+    let is_limited = prepared.warm_command.as_ref().is_none_or(|boot| {
         let has = &boot.resources;
         has.cpu_time >= asked.cpu_time
             && has.processes >= asked.processes
@@ -53,7 +56,7 @@ pub(crate) fn is_compatible(prepared: &Plan, wanted: &Plan, asked: &ResourceLimi
 /// What plans of this host have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
-    binds: Vec<Bind>,
+    binds: Vec<BindMount>,
     cpu_millis: u32,
 }
 
@@ -133,12 +136,12 @@ impl Planner {
                 .filter(|bind| exists(&bind.source))
                 .collect(),
             disk: disk(limits),
-            build: match stage.kind {
-                StageKind::Compile => Build::Writable(disk(limits)),
-                StageKind::Run if toolchain.is_compiled() => Build::ReadOnly,
-                StageKind::Run => Build::None,
+            build_dir: match stage.kind {
+                StageKind::Compile => BuildDir::Writable(disk(limits)),
+                StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
+                StageKind::Run => BuildDir::None,
             },
-            boot: warm.map(|warm| {
+            warm_command: warm.map(|warm| {
                 let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
                 let more =
                     own.iter().map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
@@ -155,7 +158,7 @@ impl Planner {
             terminal: stage
                 .terminal
                 .map(|size| sandbox::TerminalSize { columns: size.columns.get(), rows: size.rows.get() }),
-            left_out: LeftOut::NOTHING,
+            disabled_layers: DisabledLayers::NONE,
         }
     }
 
@@ -186,8 +189,8 @@ impl Planner {
     }
 
     /// What all processes of a stage together may use.
-    pub(crate) fn group_limits(&self, limits: &Limits) -> GroupLimits {
-        GroupLimits {
+    pub(crate) fn group_limits(&self, limits: &Limits) -> CgroupLimits {
+        CgroupLimits {
             memory: limits.memory.bytes(),
             processes: limits.processes,
             cpu_millis: self.cpu_millis,
@@ -200,8 +203,8 @@ impl Planner {
     }
 }
 
-fn bind(source: impl Into<PathBuf>, target: impl Into<PathBuf>, executable: bool) -> Bind {
-    Bind { source: source.into(), target: target.into(), executable }
+fn bind(source: impl Into<PathBuf>, target: impl Into<PathBuf>, executable: bool) -> BindMount {
+    BindMount { source: source.into(), target: target.into(), executable }
 }
 
 /// A command with its placeholders replaced.
@@ -227,8 +230,8 @@ fn expand(command: &[String], toolchain: &Toolchain, limits: &Limits, sources: &
     words
 }
 
-fn disk(limits: &Limits) -> Disk {
-    Disk { bytes: limits.disk.bytes(), files: limits.files }
+fn disk(limits: &Limits) -> DiskLimits {
+    DiskLimits { bytes: limits.disk.bytes(), files: limits.files }
 }
 
 /// What one process of a stage may use.
@@ -351,7 +354,7 @@ mod tests {
             asked
         ));
         let mut waiting = prepared.clone();
-        waiting.boot = Some(start.program.clone());
+        waiting.warm_command = Some(start.program.clone());
         assert!(!is_compatible(&waiting, &prepared, asked));
         assert!(is_compatible(&waiting, &waiting, asked));
         let with = |change: fn(&mut Start)| {
@@ -362,7 +365,7 @@ mod tests {
         };
         let mut wanted = waiting.clone();
         let less = start.program.resources.cpu_time / 2;
-        wanted.boot.as_mut().unwrap().resources.cpu_time = less;
+        wanted.warm_command.as_mut().unwrap().resources.cpu_time = less;
         assert!(is_compatible(&waiting, &wanted, &ResourceLimits { cpu_time: less, ..asked.clone() }));
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));

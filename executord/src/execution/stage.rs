@@ -9,8 +9,8 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, Limits, ProgramSignal, StageName, StageReport, Status, Stdin, StreamName};
-use sandbox::cgroup::{Readings, RunGroup};
-use sandbox::{EndReport, NamespaceGone, Report, SetupError, Start, Step};
+use sandbox::cgroup::{Readings, RunCgroup};
+use sandbox::{ExitReport, NamespaceGone, Report, SetupError, Start, Step};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
@@ -212,7 +212,7 @@ struct Watch {
     sandbox: Sandbox,
     started: Option<Instant>,
     ended: Option<Instant>,
-    end: Option<EndReport>,
+    end: Option<ExitReport>,
     failure: Option<SetupError>,
     kill_reason: Option<KillReason>,
 }
@@ -346,7 +346,7 @@ impl Watch {
                     started = true;
                 }
                 Report::SetupFailed(error) => self.failure = Some(error),
-                Report::Ended(end) => {
+                Report::Exited(end) => {
                     self.ended = Some(Instant::now());
                     self.end = Some(end);
                 }
@@ -432,7 +432,7 @@ fn take_chunk(chunk: OutputChunk, stream: StreamName, pending: &mut Option<Event
 }
 
 /// Whether the group used too much, and when to look again: not before it could have.
-fn check(group: &RunGroup, limits: &Limits, cores: u32) -> Result<(Option<KillReason>, Duration), Failure> {
+fn check(group: &RunCgroup, limits: &Limits, cores: u32) -> Result<(Option<KillReason>, Duration), Failure> {
     let Some(readings) = group.readings().context("read the run's counters")? else {
         return Ok((None, CHECK_EVERY.1));
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::libc::{SIGKILL, SIGXCPU, WEXITSTATUS, WIFEXITED, WTERMSIG};
 use protocol::{ByteCount, Clock, Limits, Status, StreamName, Usage};
-use sandbox::EndReport;
+use sandbox::ExitReport;
 use sandbox::cgroup::Readings;
 
 /// Why we ended a program. The first one counts.
@@ -28,7 +28,7 @@ pub(crate) struct Observation {
     /// Why we ended it, if we did.
     pub(crate) kill_reason: Option<KillReason>,
     /// How its main process ended; unknown if init was killed with it.
-    pub(crate) end: Option<EndReport>,
+    pub(crate) end: Option<ExitReport>,
     /// What its group counted, where there is one.
     pub(crate) readings: Option<Readings>,
     /// From its start to its end.
@@ -42,8 +42,7 @@ pub(crate) fn judge(seen: &Observation, limits: &Limits) -> (Status, Usage) {
 }
 
 fn usage(seen: &Observation) -> Usage {
-    let (own_cpu, own_memory) =
-        seen.end.map_or((Duration::ZERO, 0), |end| (end.cpu_time, end.largest_process));
+    let (own_cpu, own_memory) = seen.end.map_or((Duration::ZERO, 0), |end| (end.cpu_time, end.peak_rss));
     let readings = seen.readings.unwrap_or_default();
     Usage {
         wall_time: seen.wall_time,
@@ -89,7 +88,7 @@ fn status(seen: &Observation, limits: &Limits, usage: &Usage) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{
-        ByteCount, Clock, Duration, EndReport, KillReason, Observation, Readings, Status, StreamName, judge,
+        ByteCount, Clock, Duration, ExitReport, KillReason, Observation, Readings, Status, StreamName, judge,
     };
     use crate::admission::limits::RUN;
 
@@ -103,11 +102,11 @@ mod tests {
     ) -> Observation {
         Observation {
             kill_reason,
-            end: wait_status.map(|wait_status| EndReport {
+            end: wait_status.map(|wait_status| ExitReport {
                 wait_status,
                 wall_time: Duration::from_secs(20),
                 cpu_time: CPU,
-                largest_process: 5,
+                peak_rss: 5,
                 kernel_memory_exceeded: false,
             }),
             readings: Some(Readings { cpu_time: cpu, peak_memory: 7, out_of_memory_kills: kills }),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::StreamName;
-use sandbox::cgroup::{GroupLimits, RunGroup, Share};
+use sandbox::cgroup::{CgroupLimits, CpuWeight, RunCgroup};
 use sandbox::{
     Control, Descriptors, Emptied, Init, NamespaceGone, Plan, Report, SetupError, Start, Step, read_report,
 };
@@ -36,10 +36,10 @@ const EMPTY_POLL: Duration = Duration::from_millis(1);
 pub(crate) struct Sandbox {
     /// There until it ends.
     place: Option<(Slot, Identity)>,
-    pub(crate) group: RunGroup,
+    pub(crate) group: RunCgroup,
     pub(crate) plan: Plan,
     pub(crate) pipes: Pipes,
-    share: Share,
+    weight: CpuWeight,
     /// Known as soon as its init runs.
     init: Option<Init>,
     since: Instant,
@@ -88,19 +88,19 @@ impl Sandbox {
         mut slot: Slot,
         identity: Identity,
         plan: Plan,
-        limits: &GroupLimits,
-        share: Share,
+        limits: &CgroupLimits,
+        weight: CpuWeight,
     ) -> Result<Self, Failure> {
         let mut prepare = || {
-            let group = slot.begin(limits, share, plan.user.uid)?;
-            let (pipes, descriptors) = Pipes::new(&group)?;
-            slot.prepare(&plan, descriptors)?;
+            let mut group = slot.begin(limits, weight, plan.user.uid)?;
+            let (pipes, descriptors) = Pipes::new()?;
+            slot.prepare(&plan, &mut group, descriptors)?;
             Ok((group, pipes))
         };
         match prepare() {
             Ok((group, pipes)) => {
                 let place = Some((slot, identity));
-                Ok(Self { place, group, plan, pipes, share, init: None, since: Instant::now() })
+                Ok(Self { place, group, plan, pipes, weight, init: None, since: Instant::now() })
             }
             Err(failure) => {
                 slot.quarantine(identity);
@@ -150,9 +150,9 @@ impl Sandbox {
     }
 
     /// What comes now is a program's: its limits hold, and it has its share of the processors.
-    pub(crate) fn claim(&mut self, limits: &GroupLimits) -> Result<(), Failure> {
-        if self.share == Share::Less {
-            self.share = Share::Full;
+    pub(crate) fn claim(&mut self, limits: &CgroupLimits) -> Result<(), Failure> {
+        if self.weight == CpuWeight::Reduced {
+            self.weight = CpuWeight::Full;
             let (slot, _) = self.place.as_mut().ok_or_else(missing)?;
             slot.start(&mut self.group, limits)?;
         }
@@ -259,7 +259,7 @@ fn missing() -> Failure {
 
 impl Pipes {
     /// They, and their other ends.
-    fn new(group: &RunGroup) -> Result<(Self, Descriptors), Failure> {
+    fn new() -> Result<(Self, Descriptors), Failure> {
         let make = |operation| move |error: io::Error| Failure::Io { operation, source: error };
         let (stdin_end, stdin) = stdin_pipe().map_err(make("make a pipe for stdin"))?;
         let (stdout, stdout_end) =
@@ -279,7 +279,6 @@ impl Pipes {
             stderr: stderr_end,
             report: report_end,
             control: control_end,
-            cgroup: group.descriptor().context("open the run's group")?,
         };
         Ok((Self { stdin: Some(stdin), stdout, stderr, control, reports }, descriptors))
     }

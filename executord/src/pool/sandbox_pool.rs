@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{ExecutionId, WarmCount};
-use sandbox::cgroup::Share;
+use sandbox::cgroup::CpuWeight;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
@@ -264,7 +264,7 @@ impl SandboxPool {
         let slot = timeout(SLOT_WITHIN, self.empty_slot()).await.map_err(|_| Failure::NoSlot)?;
         // A copy is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
-        self.begin(slot, stage, source, Share::Full, id)
+        self.begin(slot, stage, source, CpuWeight::Full, id)
     }
 
     async fn empty_slot(&self) -> Slot {
@@ -332,7 +332,7 @@ impl SandboxPool {
         slot: Slot,
         stage: &StageSpec<'_>,
         source: SandboxSource,
-        share: Share,
+        share: CpuWeight,
         id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
         let identity = match self.identities.lease(id) {
@@ -394,7 +394,7 @@ impl SandboxPool {
         kind: StageKind,
     ) -> Result<(Sandbox, u64), Failure> {
         let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSlot)?;
-        let mut prepared = self.begin(slot, &stage, SandboxSource::Pool, Share::Less, None)?;
+        let mut prepared = self.begin(slot, &stage, SandboxSource::Pool, CpuWeight::Reduced, None)?;
         prepared.ready(PREPARED_WITHIN).await?;
         let memory = prepared.group.memory().unwrap_or(GUESSED_MEMORY);
         Ok((prepared, memory))

@@ -4,12 +4,12 @@ use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, Share, SlotGroup, sweep_slot};
+use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight, RunCgroup, SlotCgroup, SlotCleanup};
 use sandbox::{Descriptors, Init, NamespaceGone, Plan, Reply, Supervisor};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -37,7 +37,7 @@ pub(crate) struct SlotFactory {
 #[derive(Debug)]
 pub(crate) struct Slot {
     supervisor: AsyncFd<Supervisor>,
-    group: SlotGroup,
+    group: SlotCgroup,
     reaper: Sender<ReapJob>,
     /// What is to be removed when the slot is no more.
     lost: Option<LostSlot>,
@@ -48,9 +48,8 @@ pub(crate) struct Slot {
 /// What a slot that is no more leaves.
 #[derive(Debug)]
 pub(crate) struct LostSlot {
-    label: String,
     directory: PathBuf,
-    roots: Vec<PathBuf>,
+    cgroups: SlotCleanup,
     /// Whose run it was that is not proven to have left nothing.
     quarantined: Option<Identity>,
 }
@@ -80,8 +79,9 @@ impl SlotFactory {
     pub(crate) fn slot(&self) -> io::Result<Slot> {
         let label = format!("slot-{}-{}", std::process::id(), self.count.fetch_add(1, Ordering::Relaxed));
         let directory = self.directory.join(&label);
-        let lost = LostSlot { label, directory, roots: self.controllers.roots(), quarantined: None };
-        match self.make(&lost) {
+        let cgroups = self.controllers.slot_cleanup(&label);
+        let lost = LostSlot { directory, cgroups, quarantined: None };
+        match self.make(&label, &lost.directory) {
             Ok((supervisor, group)) => {
                 let reaper = self.reaper.clone();
                 Ok(Slot { supervisor, group, reaper, lost: Some(lost), is_replaced: false })
@@ -93,10 +93,7 @@ impl SlotFactory {
         }
     }
 
-    fn make(
-        &self,
-        LostSlot { label, directory, .. }: &LostSlot,
-    ) -> io::Result<(AsyncFd<Supervisor>, SlotGroup)> {
+    fn make(&self, label: &str, directory: &Path) -> io::Result<(AsyncFd<Supervisor>, SlotCgroup)> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let group = self.controllers.slot(label)?;
         let supervisor = Supervisor::start(&self.helper, directory, self.has_zygotes)
@@ -120,21 +117,26 @@ impl Slot {
     /// Begin accounting for a run of `uid`.
     pub(crate) fn begin(
         &mut self,
-        limits: &GroupLimits,
-        share: Share,
+        limits: &CgroupLimits,
+        weight: CpuWeight,
         uid: u32,
-    ) -> Result<RunGroup, Failure> {
-        self.group.begin(limits, share, uid).context("limit the run's group")
+    ) -> Result<RunCgroup, Failure> {
+        self.group.begin(limits, weight, uid).context("limit the run's group")
     }
 
     /// What was prepared in `group` starts.
-    pub(crate) fn start(&mut self, group: &mut RunGroup, limits: &GroupLimits) -> Result<(), Failure> {
+    pub(crate) fn start(&mut self, group: &mut RunCgroup, limits: &CgroupLimits) -> Result<(), Failure> {
         self.group.start(group, limits).context("limit the run's group")
     }
 
     /// Have a sandbox prepared. Whether its init runs is what [`Slot::launched`] tells.
-    pub(crate) fn prepare(&self, plan: &Plan, descriptors: Descriptors) -> Result<(), Failure> {
-        self.supervisor.get_ref().prepare(plan, descriptors).context("hand the plan over")
+    pub(crate) fn prepare(
+        &self,
+        plan: &Plan,
+        group: &mut RunCgroup,
+        descriptors: Descriptors,
+    ) -> Result<(), Failure> {
+        self.supervisor.get_ref().prepare(plan, group, descriptors).context("hand the plan over")
     }
 
     /// Wait until the sandbox's init runs.
@@ -162,7 +164,7 @@ impl Slot {
     pub(crate) async fn share_build(&self) -> Result<(OwnedFd, u64), Failure> {
         self.supervisor.get_ref().share_build().context("ask for what was built")?;
         match self.reply().await? {
-            Reply::Build { build, bytes } => Ok((build, bytes)),
+            Reply::Build { mount, bytes } => Ok((mount, bytes)),
             Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Gone(_) => {
                 unexpected("ask for what was built")
             }
@@ -186,6 +188,7 @@ impl Slot {
     pub(crate) fn quarantine(&mut self, mut identity: Identity) {
         identity.quarantine();
         if let Some(lost) = &mut self.lost {
+            lost.cgroups = self.group.cleanup();
             lost.quarantined = Some(identity);
         }
     }
@@ -222,8 +225,7 @@ impl Drop for Slot {
 impl LostSlot {
     /// Remove them, and give the user back if that proves that nothing of it is left.
     pub(crate) fn remove(&mut self) -> io::Result<()> {
-        let uid = self.quarantined.as_ref().map_or(0, |identity| identity.user().uid);
-        let emptied = sweep_slot(&self.roots, &self.label, uid)?;
+        let emptied = self.cgroups.run()?;
         if let (Some(identity), Some(emptied)) = (self.quarantined.take(), emptied) {
             identity.release(&emptied);
         }

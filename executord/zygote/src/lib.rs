@@ -90,7 +90,7 @@ pub unsafe extern "C" fn PyInit_executor_zygote() -> *mut c_void {
 }
 
 unsafe extern "C" fn fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let (name, error) = match sandbox::serve_copies() {
+    let (name, error) = match sandbox::serve_zygote() {
         Ok(name) => (name, None),
         Err(error) => (String::new(), Some(error.to_string())),
     };

@@ -9,14 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{Kept, make, own_path, processes, v1_mount, write};
-use super::{GroupLimits, Readings, Share};
+use super::files::{CachedFile, create, own_path, processes, v1_mount, write};
+use super::limits::{CgroupLimits, CpuWeight, Readings};
 
 /// Our processes in a slot's groups: the supervisor, its zygote and init.
 const OUR_PROCESSES: u32 = 3;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
-/// What cpu.shares can be: the kernel's default, and an eighth of that; see [`Share::Less`].
+/// What cpu.shares can be: the kernel's default, and an eighth of that; see [`CpuWeight::Reduced`].
 const SHARES: (u32, u32) = (1024, 128);
 /// Bytes that wait in the sockets of a run. Version 1 counts them apart from its memory, and only where a limit
 /// is set: without one a program talking to itself over TCP holds gigabytes that nobody is charged for, and
@@ -56,7 +56,7 @@ impl Tree {
     pub(super) fn prepare(name: &str) -> io::Result<(Self, Vec<String>)> {
         let root = |controller: &str| -> io::Result<PathBuf> {
             let root = v1_mount(controller)?.join(own_path(controller)?).join(name);
-            make(&root)?;
+            create(&root)?;
             Ok(root)
         };
         let (memory, pids) = (root("memory")?, root("pids")?);
@@ -86,14 +86,14 @@ impl Tree {
             cpuacct: self.roots.cpuacct.as_ref().map(below),
         };
         for directory in groups.all() {
-            make(directory)?;
+            create(directory)?;
         }
         let sockets = "memory.kmem.tcp.limit_in_bytes";
         if groups.memory.join(sockets).try_exists()? {
             write(&groups.memory, sockets, SOCKET_MEMORY)?;
         }
         let counters = Arc::new(Counters::open(&groups)?);
-        Ok(Slot { groups, counters, limits: None, share: Share::Full })
+        Ok(Slot { groups, counters, limits: None, weight: CpuWeight::Full })
     }
 }
 
@@ -103,33 +103,33 @@ fn swap_is_on() -> bool {
 
 /// One slot's groups.
 #[derive(Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     groups: Hierarchies<PathBuf>,
     counters: Arc<Counters>,
     /// What is written there, so that it need not be written again.
-    limits: Option<(GroupLimits, u64)>,
-    share: Share,
+    limits: Option<(CgroupLimits, u64)>,
+    weight: CpuWeight,
 }
 
 /// What is asked, or written, for each run.
 #[derive(Debug)]
 struct Counters {
-    shares: Option<Kept>,
-    memory: Kept,
+    shares: Option<CachedFile>,
+    memory: CachedFile,
     /// The most of it; written to begin anew.
-    peak: Kept,
-    memory_stat: Kept,
-    out_of_memory: Kept,
-    cpu_time: Option<Kept>,
+    peak: CachedFile,
+    memory_stat: CachedFile,
+    out_of_memory: CachedFile,
+    cpu_time: Option<CachedFile>,
     /// The group in which processes are listed; a list that stays open is not told anew.
     pids: PathBuf,
 }
 
 impl Counters {
     fn open(groups: &Hierarchies<PathBuf>) -> io::Result<Self> {
-        let memory = |file, writable| Kept::open(&groups.memory, file, writable);
+        let memory = |file, writable| CachedFile::open(&groups.memory, file, writable);
         let optional = |group: &Option<PathBuf>, file, writable| {
-            group.as_ref().map(|directory| Kept::open(directory, file, writable)).transpose()
+            group.as_ref().map(|directory| CachedFile::open(directory, file, writable)).transpose()
         };
         Ok(Self {
             shares: optional(&groups.cpu, "cpu.shares", true)?,
@@ -148,12 +148,12 @@ impl Slot {
         self.groups.all().into_iter().try_for_each(|directory| write(directory, "cgroup.procs", supervisor))
     }
 
-    pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
+    pub(super) fn begin(&mut self, limits: &CgroupLimits, weight: CpuWeight) -> io::Result<Run> {
         // What a compiler wrote may still be charged here, and what our own processes hold; that is not this run's.
         let stat = &self.counters.memory_stat;
         let carried = stat.keyed("shmem")?.saturating_add(stat.keyed("rss")?);
         self.apply(limits, carried)?;
-        self.give(share)?;
+        self.set_weight(weight)?;
         self.counters.peak.write(0)?;
         let mut run = Run {
             counters: Arc::clone(&self.counters),
@@ -163,15 +163,15 @@ impl Slot {
         Ok(run)
     }
 
-    pub(super) fn start(&mut self, run: &mut Run, limits: &GroupLimits) -> io::Result<()> {
+    pub(super) fn start(&mut self, run: &mut Run, limits: &CgroupLimits) -> io::Result<()> {
         let carried = self.limits.map_or(0, |(_, carried)| carried);
         self.apply(limits, carried)?;
-        self.give(Share::Full)?;
+        self.set_weight(CpuWeight::Full)?;
         self.counters.peak.write(0)?;
         run.take_baseline()
     }
 
-    fn apply(&mut self, limits: &GroupLimits, carried: u64) -> io::Result<()> {
+    fn apply(&mut self, limits: &CgroupLimits, carried: u64) -> io::Result<()> {
         let wanted = Some((*limits, carried));
         if self.limits != wanted {
             let before = self
@@ -184,15 +184,15 @@ impl Slot {
         Ok(())
     }
 
-    fn give(&mut self, share: Share) -> io::Result<()> {
-        if let Some(shares) = self.counters.shares.as_ref().filter(|_| self.share != share) {
-            shares.write(if share == Share::Full { SHARES.0 } else { SHARES.1 })?;
-            self.share = share;
+    fn set_weight(&mut self, weight: CpuWeight) -> io::Result<()> {
+        if let Some(shares) = self.counters.shares.as_ref().filter(|_| self.weight != weight) {
+            shares.write(if weight == CpuWeight::Full { SHARES.0 } else { SHARES.1 })?;
+            self.weight = weight;
         }
         Ok(())
     }
 
-    fn limit(&self, limits: &GroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
+    fn limit(&self, limits: &CgroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
         let Hierarchies { memory, pids, cpu, .. } = &self.groups;
         let swap = "memory.memsw.limit_in_bytes";
         let limit_swap = || match memory.join(swap).try_exists()? {
@@ -239,7 +239,7 @@ impl Run {
     fn absolute(&self) -> io::Result<Readings> {
         let Counters { peak, out_of_memory, cpu_time, .. } = &*self.counters;
         Ok(Readings {
-            cpu_time: Duration::from_nanos(cpu_time.as_ref().map_or(Ok(0), Kept::number)?),
+            cpu_time: Duration::from_nanos(cpu_time.as_ref().map_or(Ok(0), CachedFile::number)?),
             peak_memory: peak.number()?,
             out_of_memory_kills: out_of_memory.keyed("oom_kill")?,
         })

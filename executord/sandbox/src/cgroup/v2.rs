@@ -7,8 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{MOUNT, make, own_path, read_keyed, read_number, write};
-use super::{GroupLimits, Readings, Share};
+use super::files::{MOUNT, create, own_path, read_keyed, read_number, write};
+use super::limits::{CgroupLimits, CpuWeight, Readings};
 
 /// The group that the daemon itself is in.
 const LEAF: &str = "daemon";
@@ -16,7 +16,7 @@ const LEAF: &str = "daemon";
 const CONTROLLERS: &str = "+memory +pids +cpu";
 /// Our process in a run's group: init.
 const OUR_PROCESSES: u32 = 1;
-/// What cpu.weight can be: the kernel's default, and an eighth of that; see [`Share::Less`].
+/// What cpu.weight can be: the kernel's default, and an eighth of that; see [`CpuWeight::Reduced`].
 const WEIGHTS: (u32, u32) = (100, 12);
 /// The period of cpu.max, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
@@ -54,9 +54,9 @@ impl Tree {
     }
 
     fn prepare_in(base: &Path) -> io::Result<Self> {
-        make(base)?;
+        create(base)?;
         let (leaf, runs) = (base.join(LEAF), base.join("runs"));
-        make(&leaf)?;
+        create(&leaf)?;
         write(&leaf, "cgroup.procs", std::process::id())?;
         // A container's top group looks like the root, and passes controllers on only if it is told to and nobody
         // is in it. On a host systemd has said it already.
@@ -64,7 +64,7 @@ impl Tree {
         let top = is_at_top.then(|| write(Path::new(MOUNT), "cgroup.subtree_control", CONTROLLERS));
         write(base, "cgroup.subtree_control", CONTROLLERS)
             .map_err(|error| top.and_then(Result::err).unwrap_or(error))?;
-        make(&runs)?;
+        create(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
         Ok(Self { runs })
     }
@@ -80,7 +80,7 @@ impl Tree {
 
 /// Where a slot makes its runs' groups.
 #[derive(Debug)]
-pub struct Slot {
+pub(super) struct Slot {
     runs: PathBuf,
     label: String,
     count: u64,
@@ -89,12 +89,12 @@ pub struct Slot {
 impl Slot {
     /// A group that was never used before: one on which `cgroup.kill` was written kills what is later
     /// started in it (seen on Linux 6.18).
-    pub(super) fn begin(&mut self, limits: &GroupLimits, share: Share) -> io::Result<Run> {
+    pub(super) fn begin(&mut self, limits: &CgroupLimits, weight: CpuWeight) -> io::Result<Run> {
         self.count += 1;
         let directory = self.runs.join(format!("run-{}-{}", self.label, self.count));
         fs::create_dir(&directory)?;
         let run = Run { directory, limits: *limits, booting: Duration::ZERO };
-        run.limit(limits).and_then(|()| run.give(share)).inspect_err(|_| {
+        run.limit(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
             let _ = fs::remove_dir(&run.directory);
         })?;
         Ok(run)
@@ -106,13 +106,13 @@ impl Slot {
 pub(super) struct Run {
     directory: PathBuf,
     /// What is written there.
-    limits: GroupLimits,
+    limits: CgroupLimits,
     /// CPU time that was used before the start.
     booting: Duration,
 }
 
 impl Run {
-    pub(super) fn start(&mut self, limits: &GroupLimits) -> io::Result<()> {
+    pub(super) fn start(&mut self, limits: &CgroupLimits) -> io::Result<()> {
         if self.limits != *limits {
             // The kernel would take a limit below what is used, and kill.
             if limits.memory <= self.memory()? {
@@ -121,13 +121,13 @@ impl Run {
             self.limit(limits)?;
             self.limits = *limits;
         }
-        self.give(Share::Full)?;
+        self.set_weight(CpuWeight::Full)?;
         self.booting = self.cpu_time()?;
         Ok(())
     }
 
-    fn give(&self, share: Share) -> io::Result<()> {
-        write(&self.directory, "cpu.weight", if share == Share::Full { WEIGHTS.0 } else { WEIGHTS.1 })
+    fn set_weight(&self, weight: CpuWeight) -> io::Result<()> {
+        write(&self.directory, "cpu.weight", if weight == CpuWeight::Full { WEIGHTS.0 } else { WEIGHTS.1 })
     }
 
     pub(super) fn memory(&self) -> io::Result<u64> {
@@ -138,7 +138,7 @@ impl Run {
         Ok(Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?))
     }
 
-    fn limit(&self, limits: &GroupLimits) -> io::Result<()> {
+    fn limit(&self, limits: &CgroupLimits) -> io::Result<()> {
         let directory = &self.directory;
         write(directory, "memory.max", limits.memory)?;
         if directory.join("memory.swap.max").try_exists()? {

@@ -107,17 +107,17 @@ pub(crate) fn kill(pidfd: BorrowedFd) -> io::Result<()> {
 
 /// How a child ended and what it and its own waited-for children used.
 #[derive(Clone, Copy)]
-pub(crate) struct Ended {
+pub(crate) struct ExitInfo {
     pub(crate) pid: libc::pid_t,
     /// As waitpid(2) gives it.
     pub(crate) status: libc::c_int,
     pub(crate) cpu_time: Duration,
     /// The largest resident set of one process, in KiB.
-    pub(crate) largest_kib: u64,
+    pub(crate) max_rss_kib: u64,
 }
 
 /// Reap one child that has ended: `pid`, or any for -1. `None` if none has (only without `block`).
-pub(crate) fn reap(pid: libc::pid_t, block: bool) -> io::Result<Option<Ended>> {
+pub(crate) fn reap(pid: libc::pid_t, block: bool) -> io::Result<Option<ExitInfo>> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -126,11 +126,11 @@ pub(crate) fn reap(pid: libc::pid_t, block: bool) -> io::Result<Option<Ended>> {
     let answer = unsafe { libc::wait4(pid, &raw mut status, options, &raw mut usage) };
     match checked(answer.into())? {
         0 => Ok(None),
-        _ => Ok(Some(Ended {
+        _ => Ok(Some(ExitInfo {
             pid: answer,
             status,
             cpu_time: duration(usage.ru_utime) + duration(usage.ru_stime),
-            largest_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
+            max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
         })),
     }
 }

@@ -11,18 +11,18 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe;
-use sandbox::cgroup::{Controllers, GroupLimits, RunGroup, Share, SlotGroup, sweep};
+use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight, RunCgroup, SlotCgroup, kill_and_remove};
 use sandbox::{
-    Bind, Build, Control, Descriptors, Disk, LeftOut, Plan, Program, Reply, Report, ResourceLimits, Start,
-    Supervisor, User, read_report,
+    BindMount, BuildDir, Control, Descriptors, DisabledLayers, DiskLimits, Plan, Program, Reply, Report,
+    ResourceLimits, Start, Supervisor, User, read_report,
 };
 
 pub const UID: u32 = 400_000;
-pub const LIMITS: GroupLimits = GroupLimits { memory: 256 << 20, processes: 40, cpu_millis: 2000 };
+pub const LIMITS: CgroupLimits = CgroupLimits { memory: 256 << 20, processes: 40, cpu_millis: 2000 };
 
 pub struct Slot {
     pub supervisor: Supervisor,
-    pub group: SlotGroup,
+    pub group: SlotCgroup,
     roots: Vec<PathBuf>,
     _directory: tempfile::TempDir,
 }
@@ -44,7 +44,7 @@ pub struct Run {
     pub reports: Vec<Report>,
     pub stdout: String,
     pub stderr: String,
-    pub group: RunGroup,
+    pub group: RunCgroup,
     pub gone: sandbox::NamespaceGone,
 }
 
@@ -116,8 +116,8 @@ impl Slot {
         reports
     }
 
-    fn prepare(&mut self, whole: &Whole) -> (Control, RunGroup, Pipes) {
-        let group = self.group.begin(&LIMITS, Share::Full, UID).unwrap();
+    fn prepare(&mut self, whole: &Whole) -> (Control, RunCgroup, Pipes) {
+        let mut group = self.group.begin(&LIMITS, CpuWeight::Full, UID).unwrap();
         let (stdout, stdout_end) = pipe().unwrap();
         let (stderr, stderr_end) = pipe().unwrap();
         let (report, report_end) = pipe().unwrap();
@@ -128,17 +128,16 @@ impl Slot {
             stderr: stderr_end,
             report: report_end,
             control: control_end,
-            cgroup: group.descriptor().unwrap(),
         };
-        self.supervisor.prepare(&whole.plan, descriptors).unwrap();
+        self.supervisor.prepare(&whole.plan, &mut group, descriptors).unwrap();
         (control, group, Pipes { stdout, stderr, report })
     }
 
     /// What the last sandbox built, for another.
     pub fn built(&self) -> OwnedFd {
         self.supervisor.share_build().unwrap();
-        let Reply::Build { build, .. } = self.reply() else { panic!("no build directory") };
-        build
+        let Reply::Build { mount, .. } = self.reply() else { panic!("no build directory") };
+        mount
     }
 
     pub fn reply(&self) -> Reply {
@@ -155,7 +154,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         for root in &self.roots {
-            sweep(root).unwrap();
+            kill_and_remove(root).unwrap();
         }
     }
 }
@@ -177,8 +176,8 @@ fn read(pipe: OwnedFd) -> String {
 }
 
 pub fn plan(command: &[&str]) -> Whole {
-    let bind = |path: &str, executable| Bind { source: path.into(), target: path.into(), executable };
-    let disk = Disk { bytes: 16 << 20, files: 100 };
+    let bind = |path: &str, executable| BindMount { source: path.into(), target: path.into(), executable };
+    let disk = DiskLimits { bytes: 16 << 20, files: 100 };
     Whole {
         plan: Plan {
             user: User { name: "exec_test".into(), uid: UID, gid: UID },
@@ -188,11 +187,11 @@ pub fn plan(command: &[&str]) -> Whole {
                 bind("/etc/ld.so.cache", false),
             ],
             disk,
-            build: Build::None,
-            boot: None,
+            build_dir: BuildDir::None,
+            warm_command: None,
             zygote: false,
             terminal: None,
-            left_out: LeftOut::NOTHING,
+            disabled_layers: DisabledLayers::NONE,
         },
         start: Start { disk, sources: Vec::new(), program: program(command) },
     }
@@ -217,13 +216,13 @@ pub fn shell(script: &str) -> Whole {
 }
 
 impl Whole {
-    pub fn leaving_out(mut self, left_out: LeftOut) -> Self {
-        self.plan.left_out = left_out;
+    pub fn without_layers(mut self, disabled_layers: DisabledLayers) -> Self {
+        self.plan.disabled_layers = disabled_layers;
         self
     }
 
-    pub fn with_build(mut self, build: Build) -> Self {
-        self.plan.build = build;
+    pub fn with_build_dir(mut self, build: BuildDir) -> Self {
+        self.plan.build_dir = build;
         self
     }
 }
