@@ -174,7 +174,7 @@ fn reasons() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/threat-model.md");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split("\n## ")
-        .filter(|section| section.starts_with("Attacks that are let through"))
+        .filter(|section| section.starts_with("Accepted attacks"))
         .flat_map(str::lines)
         .filter_map(|line| {
             let (id, reason) = line.strip_prefix("| `")?.split_once("` | ")?;
