@@ -1,0 +1,23 @@
+//! Checks of the repository that the compiler does not make. `make lint` runs them all, `cargo run -p tidy -- CHECK` runs
+//! one.
+//!
+//! | check | finds |
+//! |---|---|
+//! | `graph` | cycles between the files of a crate |
+//! | `layers` | dependencies between crates and folders that the architecture does not allow, `unsafe` in other places |
+//! | `words` | names and phrases that `tidy/words.toml` rejects |
+//! | `links` | relative links and anchors in Markdown that lead nowhere |
+//! | `docs` | keys, error codes, metrics, tests and limits that the documentation and the code do not share |
+
+#![forbid(unsafe_code)]
+
+pub mod documentation;
+pub mod finding;
+pub mod graph;
+pub mod layers;
+pub mod links;
+pub mod markdown;
+pub mod repository;
+pub mod rust;
+pub mod text;
+pub mod words;
