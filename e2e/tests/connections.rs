@@ -617,8 +617,8 @@ async fn only_root_webd_and_the_group_may_ask() {
     // Were it open to all, they would be refused in words.
     fs::set_permissions(daemons.runtime_directory(), Permissions::from_mode(0o755)).expect("it is ours");
     fs::set_permissions(daemons.socket(), Permissions::from_mode(0o666)).expect("it is ours");
-    let stranger = "only root, nobody and members of the group nogroup may ask for executions";
-    let run = "programs cannot ask for executions";
+    let stranger = "only root, nobody and members of the group nogroup may request executions";
+    let run = "sandboxed programs may not request executions";
     for (user, group, said) in [
         ("daemon", "daemon", stranger),
         ("65533", "65533", stranger),

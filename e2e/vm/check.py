@@ -212,7 +212,7 @@ def the_host_can_do_what_is_promised():
     wanted += [f"language {title}" for title in ("Python", "JavaScript", "C++", "Java")]
     no = [said.get(name, name) for name in wanted if name not in said or not said[name]["passed"]]
     assert checks["passed"] and not no, no
-    assert said["limits on groups of processes"]["detail"] == "cgroup v2", said
+    assert said["cgroups"]["detail"] == "cgroup v2", said
     return f"{len([check for check in said.values() if check['passed']])} of {len(said)}; what is no is a toolchain that is not installed"
 
 

@@ -19,8 +19,8 @@ pub(crate) struct Audit {
 }
 
 impl Audit {
-    /// Begin, if this host has a system log.
-    pub(crate) fn begin() -> Self {
+    /// Connects, if this host has a system log.
+    pub(crate) fn connect() -> Self {
         if !Path::new(LOG_SOCKET).exists() {
             return Self { lines: None };
         }

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, UidRange};
 use crate::identity;
+use crate::server::runtime_dir;
 
 /// How long killed processes may take to be gone.
 const GONE_WITHIN: Duration = Duration::from_secs(5);
@@ -23,11 +24,6 @@ const GONE_WITHIN: Duration = Duration::from_secs(5);
 /// Where the daemon notes which groups are its own, for the janitor of the next start: it may be started from
 /// another place in the hierarchy then.
 const GROUPS_FILE: &str = "cgroups";
-
-/// Where the slots' directories are.
-pub(crate) fn slots_directory(config: &Config) -> PathBuf {
-    config.runtime_directory.join("slots")
-}
 
 /// Clean up. Says what was found.
 pub(crate) fn clean(config: &Config) -> io::Result<()> {
@@ -47,11 +43,11 @@ pub(crate) fn clean(config: &Config) -> io::Result<()> {
         info!(ended, "ended processes left by executions");
     }
     identity::remove_stale_records(config.uids)?;
-    empty_slots_directory(config)
+    remove_slot_directories(config)
 }
 
 /// Note which groups are ours.
-pub(crate) fn note_groups(config: &Config, roots: &[PathBuf]) -> io::Result<()> {
+pub(crate) fn record_cgroups(config: &Config, roots: &[PathBuf]) -> io::Result<()> {
     let lines: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
     fs::write(config.runtime_directory.join(GROUPS_FILE), lines.join("\n"))
 }
@@ -95,8 +91,8 @@ fn processes_of(range: UidRange) -> io::Result<Vec<i32>> {
 }
 
 /// Remove the directories of slots that are no more.
-pub(crate) fn empty_slots_directory(config: &Config) -> io::Result<()> {
-    let directory = slots_directory(config);
+pub(crate) fn remove_slot_directories(config: &Config) -> io::Result<()> {
+    let directory = runtime_dir::slots_directory(config);
     let entries = match fs::read_dir(&directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return fs::create_dir(directory),
         entries => entries?,

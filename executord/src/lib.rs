@@ -44,16 +44,18 @@ struct Arguments {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("EXECUTORD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env("EXECUTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let config = match Config::load(arguments.config.as_deref()) {
         Ok(config) => config,
         Err(error) => return complain(&error.to_string()),
     };
     if arguments.check_config {
-        return complain_or(languages::load(&config).map(|_| ()).map_err(|error| error.to_string()));
+        return complain_or(
+            languages::load::registry(&config).map(|_| ()).map_err(|error| error.to_string()),
+        );
     }
-    complain_or(daemon::run(arguments.config, config).map_err(|error| error.to_string()))
+    complain_or(daemon::run::run(arguments.config, config).map_err(|error| error.to_string()))
 }
 
 fn complain_or(result: Result<(), String>) -> ExitCode {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use protocol::{ExecutionCount, Outcome, Status, StepTimes};
 
-use crate::languages::StageKind;
+use crate::languages::toolchain::StageKind;
 
 /// The steps that are timed, in the order of an execution; and how long it takes to prepare a sandbox ahead, which gets a
 /// smaller share of the processors.

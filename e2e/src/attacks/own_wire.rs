@@ -92,7 +92,10 @@ print(data)
         .map_err(|error| format!("python3: {error}"))?;
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    if said.contains("kept out") || said.contains("may ask for executions") || said.contains("cannot ask") {
+    if said.contains("kept out")
+        || said.contains("may request executions")
+        || said.contains("may not request executions")
+    {
         Ok(())
     } else {
         Err(format!("user {uid} of group {gid} was told {said:.300}"))

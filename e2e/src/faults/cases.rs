@@ -658,7 +658,7 @@ async fn reload_under_load(dice: &mut Dice) -> Outcome {
         busy += u32::from(got != Got::Answer);
     }
     let recovered = host.recovers(dice).await?;
-    host.says("languages and limits were read again").await?;
+    host.says("languages and limits reloaded").await?;
     let after = offered(&host.daemons).await.map_err(words)?;
     if after != before {
         return Err(format!("languages were {before:?} and are {after:?}"));

@@ -1,14 +1,12 @@
-//! What was admitted: checked once, at the door; afterwards the types are the proof.
+//! An admitted execution. The types are the proof that everything was checked; nothing checks it again.
 
-use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use protocol::bounds::MAX_PATH;
 use protocol::{ExecutionId, Limits, RunRequest};
 
-use crate::languages::Toolchain;
+use crate::admission::relative_path::RelativePath;
+use crate::languages::toolchain::Toolchain;
 use crate::queue::ClientKey;
 
 /// An admitted execution.
@@ -17,11 +15,11 @@ pub(crate) struct Job {
     /// Names the execution in events, in the log and in the audit log.
     pub(crate) id: ExecutionId,
     pub(crate) toolchain: Arc<Toolchain>,
-    /// The main one first.
+    /// The main file first.
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
     pub(crate) limits: Limits,
-    /// Who asked; nobody for what is our own.
+    /// The client that requested it, or `None` for an internal job.
     pub(crate) client: Option<ClientKey>,
 }
 
@@ -30,136 +28,4 @@ pub(crate) struct Job {
 pub(crate) struct Source {
     pub(crate) path: RelativePath,
     pub(crate) content: Bytes,
-}
-
-/// A path that stays inside the work directory and that no command takes for an option.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RelativePath(String);
-
-/// The most components of a path.
-const MAX_DEPTH: usize = 16;
-/// The most bytes of a component: what file systems allow (NAME_MAX).
-const MAX_COMPONENT: usize = 255;
-
-impl RelativePath {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    pub(crate) fn extension(&self) -> Option<&str> {
-        Path::new(&self.0).extension()?.to_str()
-    }
-
-    /// The path without its extension.
-    pub(crate) fn stem(&self) -> &str {
-        let extension = self.extension().map_or(0, |extension| extension.len() + 1);
-        &self.0[..self.0.len() - extension]
-    }
-
-    /// Whether `other` would lie inside this one.
-    pub(crate) fn is_above(&self, other: &Self) -> bool {
-        other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
-    }
-}
-
-impl fmt::Display for RelativePath {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
-
-impl TryFrom<&str> for RelativePath {
-    type Error = String;
-
-    fn try_from(path: &str) -> Result<Self, String> {
-        let refused = |why: &str| Err(format!("the file name {path:?} {why}"));
-        if path.is_empty() {
-            return Err("a file name is empty".to_owned());
-        }
-        if path.len() > MAX_PATH {
-            return Err(format!("a file name is longer than {MAX_PATH} bytes"));
-        }
-        if path.starts_with('/') {
-            return refused("is absolute; names are relative to the work directory");
-        }
-        if path.chars().any(char::is_control) {
-            return refused("has a control character in it");
-        }
-        if path.split('/').count() > MAX_DEPTH {
-            return refused("has too many directories in it");
-        }
-        for component in path.split('/') {
-            match component {
-                "" => return refused("has an empty component"),
-                "." | ".." => return refused("has a . or .. in it"),
-                _ if component.len() > MAX_COMPONENT => return refused("has too long a component"),
-                // Compilers take such a name for an option, or for a file of options.
-                _ if component.starts_with(['-', '@']) => {
-                    return refused("has a component that begins with - or @");
-                }
-                _ => {}
-            }
-        }
-        Ok(Self(path.to_owned()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::RelativePath;
-    use proptest::prelude::{any, proptest};
-    use std::path::{Component, Path};
-
-    #[test]
-    fn paths_stay_in_the_work_directory() {
-        fn check(path: &str, stays: bool) {
-            assert_eq!(RelativePath::try_from(path).is_ok(), stays, "{path:?}");
-        }
-        for path in ["main.py", "a/b/c.txt", ".hidden", "Größe.txt", "a b", "..a", "a..", "con"] {
-            check(path, true);
-        }
-        for path in [
-            "",
-            ".",
-            "..",
-            "/",
-            "/etc/passwd",
-            "../x",
-            "a/../b",
-            "a/./b",
-            "a//b",
-            "a/",
-            "./a",
-            "a\0b",
-            "a\nb",
-            "-rf",
-            "a/-x",
-            "@file",
-            "\u{7f}",
-            "\u{1b}[31m",
-        ] {
-            check(path, false);
-        }
-        check(&"x".repeat(255), true);
-        check(&"x".repeat(256), false);
-        check(&["a"; 16].join("/"), true);
-        check(&["a"; 17].join("/"), false);
-    }
-
-    #[test]
-    fn a_file_cannot_be_a_directory_too() {
-        let path = |text: &str| RelativePath::try_from(text).unwrap();
-        assert!(path("a").is_above(&path("a/b")));
-        assert!(!path("a").is_above(&path("ab")));
-        assert!(!path("a").is_above(&path("a")));
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_let_through_has_only_normal_components(path in any::<String>()) {
-            if let Ok(path) = RelativePath::try_from(&*path) {
-                assert!(Path::new(path.as_str()).components().all(|part| matches!(part, Component::Normal(_))));
-            }
-        }
-    }
 }

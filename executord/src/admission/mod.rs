@@ -1,7 +1,8 @@
-//! Whether an execution may take place: a pure function from a request to a job or a rejection.
+//! Admission: a pure function from a request to a [`Job`] or a rejection.
 
 pub(crate) mod job;
 pub(crate) mod limits;
+pub(crate) mod relative_path;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,15 +10,20 @@ use std::sync::Arc;
 
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
-use crate::admission::job::{Job, RelativePath, Source};
-use crate::languages::{Registry, Toolchain};
+use crate::admission::job::{Job, Source};
+use crate::admission::relative_path::RelativePath;
+use crate::languages::registry::Registry;
+use crate::languages::toolchain::Toolchain;
 
-/// Bytes of all source files together.
+/// Maximum size of all source files together, in bytes.
 const MAX_SOURCES: usize = 4 * 1024 * 1024;
-/// What a tmpfs counts in.
+/// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
 
-/// The language of a request, if it can be used here.
+/// Returns the language with this name or alias, in upper or lower case.
+///
+/// # Errors
+/// [`Rejection`] if there is no such language, or its toolchain cannot be used on this host.
 pub(crate) fn find_language<'a>(
     name: &str,
     languages: &'a Registry,
@@ -32,7 +38,10 @@ pub(crate) fn find_language<'a>(
     Ok(toolchain)
 }
 
-/// Admits a request in a language as the execution `id`, or returns the reason for the client.
+/// Admits a request as the execution `id`.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with a message for the client.
 pub(crate) fn admit(
     id: ExecutionId,
     request: ExecuteRequest,
@@ -45,14 +54,14 @@ pub(crate) fn admit(
         check_room(&sources, stage)?;
     }
     if request.runs.is_empty() {
-        return Err(invalid("there must be at least one run"));
+        return Err(invalid("at least one run is required"));
     }
     for run in &request.runs {
         if run.args.iter().any(|argument| argument.contains('\0')) {
-            return Err(invalid("an argument has a NUL character in it"));
+            return Err(invalid("an argument contains a NUL character"));
         }
         if matches!(run.stdin, Stdin::Live) && request.runs.len() > 1 {
-            return Err(invalid("live input is for a single run"));
+            return Err(invalid("live input requires exactly one run"));
         }
     }
     Ok(Job { id, toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
@@ -66,53 +75,57 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
         let path = match &file.path {
             Some(path) => path,
             None if index == 0 => &toolchain.file_name,
-            None => return Err(invalid("only the first file may go without a name")),
+            None => return Err(invalid("only the first file may have no name")),
         };
         let path = RelativePath::try_from(path.as_str()).map_err(Rejection::Invalid)?;
         let is_source =
             index == 0 || path.extension().is_some_and(|extension| toolchain.is_source(extension));
-        // An interpreter that stops reading there would run half of what was checked (CPython 3.11 does).
+        // CPython 3.11 stops reading at a NUL character, and would run only a part of the file.
         if is_source && file.content.contains(&0) {
-            return Err(invalid(&format!("{path} has a NUL character in it")));
+            return Err(invalid(&format!("{path} contains a NUL character")));
         }
         total = total.saturating_add(file.content.len());
         if !paths.insert(path.clone()) {
-            return Err(invalid(&format!("there are two files named {path}")));
+            return Err(invalid(&format!("two files are named {path}")));
         }
         sources.push(Source { path, content: file.content });
     }
     if sources.is_empty() {
-        return Err(invalid("there is no source file"));
+        return Err(invalid("at least one source file is required"));
     }
     if total > MAX_SOURCES {
-        return Err(invalid(&format!("the files have more than {MAX_SOURCES} bytes together")));
+        return Err(invalid(&format!("the files are larger than {MAX_SOURCES} bytes in total")));
     }
     if let Some(file) = paths.iter().find(|file| paths.iter().any(|other| file.is_above(other))) {
-        return Err(invalid(&format!("{file} is a file and a directory at once")));
+        return Err(invalid(&format!("{file} is both a file and a directory")));
     }
     Ok(sources)
 }
 
-/// Whether the files fit where they will lie, which is what the program may write. Whole pages are taken there, and a
-/// directory counts as a file.
+/// Checks that the files fit into the work directory, which the disk limits bound. A file occupies whole pages there, and
+/// a directory counts as a file.
 fn check_room(sources: &[Source], limits: &Limits) -> Result<(), Rejection> {
     let bytes: u64 = sources.iter().map(|source| (source.content.len() as u64).next_multiple_of(PAGE)).sum();
     if bytes > limits.disk.bytes() {
         let allowed = limits.disk;
-        return Err(invalid(&format!("the files need {bytes} bytes of disk, and {allowed} are allowed")));
+        return Err(invalid(&format!(
+            "the files need {bytes} bytes of disk space, and {allowed} are allowed"
+        )));
     }
     let paths = sources.iter().flat_map(|source| Path::new(source.path.as_str()).ancestors());
-    // The last ancestor of each is the empty path, the work directory itself.
+    // The last ancestor of each path is the empty path: the work directory itself.
     let count = paths.collect::<BTreeSet<_>>().len() - 1;
     if count > limits.files as usize {
         let allowed = limits.files;
-        return Err(invalid(&format!("these are {count} files and directories, and {allowed} are allowed")));
+        return Err(invalid(&format!(
+            "the request has {count} files and directories, and {allowed} are allowed"
+        )));
     }
     Ok(())
 }
 
-fn invalid(words: &str) -> Rejection {
-    Rejection::Invalid(words.to_owned())
+fn invalid(message: &str) -> Rejection {
+    Rejection::Invalid(message.to_owned())
 }
 
 #[cfg(test)]
@@ -124,9 +137,9 @@ mod tests {
 
     use super::{Job, MAX_SOURCES, admit, find_language};
     use crate::admission::limits::MAXIMA;
-    use crate::languages::shipped;
+    use crate::languages::shipped::shipped;
 
-    /// A file's name, if it has one, and what is in it.
+    /// Name, if there is one, and content of a file.
     type File<'a> = (Option<&'a str>, &'a [u8]);
 
     fn request(files: &[File]) -> ExecuteRequest {
@@ -152,13 +165,16 @@ mod tests {
     }
 
     #[test]
-    fn a_language_goes_by_its_names_to_the_letter() {
+    fn languages_are_found_by_name_and_alias_in_upper_or_lower_case() {
         let languages = shipped();
         for (name, found) in [
             ("python", true),
             ("py", true),
             ("python3", true),
-            ("PYTHON", false),
+            ("PYTHON", true),
+            ("Python", true),
+            ("Py", true),
+            ("pythön", false),
             ("", false),
             ("python ", false),
             ("python\0", false),
@@ -173,39 +189,42 @@ mod tests {
     }
 
     #[test]
-    fn the_main_file_is_named_by_its_language_unless_the_client_does() {
+    fn the_main_file_has_the_default_name_of_its_language_unless_the_client_names_it() {
         let path = |files: &[File]| try_admit(request(files)).map(|job| job.sources[0].path.to_string());
         assert_eq!(path(&[(None, b"1")]), Ok("main.py".to_owned()));
         assert_eq!(path(&[(Some("a/b.py"), b"1")]), Ok("a/b.py".to_owned()));
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_in_words() {
+    fn invalid_sources_are_rejected_with_a_message() {
         let too_much = vec![b' '; MAX_SOURCES];
         let cases: [(&[File], &str); 8] = [
-            (&[], "there is no source file"),
-            (&[(None, b"1"), (None, b"2")], "only the first file may go without a name"),
-            (&[(None, b"1"), (Some("main.py"), b"2")], "there are two files named main.py"),
-            (&[(None, b"1"), (Some("a"), b""), (Some("a/b"), b"")], "a is a file and a directory at once"),
-            (&[(None, b"1\0")], "main.py has a NUL character in it"),
-            (&[(None, b"1"), (Some("b.py"), b"\0")], "b.py has a NUL character in it"),
-            (&[(None, b"1"), (Some("../b"), b"")], "the file name \"../b\" has a . or .. in it"),
-            (&[(None, b"1"), (Some("b"), &too_much)], "the files have more than 4194304 bytes together"),
+            (&[], "at least one source file is required"),
+            (&[(None, b"1"), (None, b"2")], "only the first file may have no name"),
+            (&[(None, b"1"), (Some("main.py"), b"2")], "two files are named main.py"),
+            (&[(None, b"1"), (Some("a"), b""), (Some("a/b"), b"")], "a is both a file and a directory"),
+            (&[(None, b"1\0")], "main.py contains a NUL character"),
+            (&[(None, b"1"), (Some("b.py"), b"\0")], "b.py contains a NUL character"),
+            (&[(None, b"1"), (Some("../b"), b"")], "the file name \"../b\" contains . or .."),
+            (&[(None, b"1"), (Some("b"), &too_much)], "the files are larger than 4194304 bytes in total"),
         ];
-        for (files, words) in cases {
-            assert_eq!(try_admit(request(files)).map(|_| ()), Err(words.to_owned()));
+        for (files, message) in cases {
+            assert_eq!(try_admit(request(files)).map(|_| ()), Err(message.to_owned()));
         }
-        // Data may be binary.
+        // Other files may be binary.
         assert!(try_admit(request(&[(None, b"1"), (Some("b.dat"), b"\0")])).is_ok());
     }
 
     #[test]
-    fn files_must_fit_in_what_the_program_may_write() {
+    fn files_must_fit_within_the_disk_limits() {
         let files: &[File] = &[(None, b"1"), (Some("a/b/c.dat"), &[0; 5000])];
         let with = |limits: LimitsRequest| try_admit(ExecuteRequest { limits, ..request(files) }).map(|_| ());
         let files_allowed = |files| with(LimitsRequest { files: Some(files), ..LimitsRequest::default() });
         assert_eq!(files_allowed(4), Ok(()));
-        assert_eq!(files_allowed(3), Err("these are 4 files and directories, and 3 are allowed".to_owned()));
+        assert_eq!(
+            files_allowed(3),
+            Err("the request has 4 files and directories, and 3 are allowed".to_owned())
+        );
         let many = [0; 60_000];
         let files: &[File] = &[(None, b"1"), (Some("b.dat"), &many)];
         let with = |disk| {
@@ -215,20 +234,20 @@ mod tests {
         assert_eq!(with(65_536), Ok(()));
         let files: &[File] = &[(None, b"1"), (Some("b.dat"), &many), (Some("c"), b"3")];
         let limits = LimitsRequest { disk: Some(ByteCount(65_536)), ..LimitsRequest::default() };
-        let words = "the files need 69632 bytes of disk, and 64 KiB are allowed";
+        let message = "the files need 69632 bytes of disk space, and 64 KiB are allowed";
         let answer = try_admit(ExecuteRequest { limits, ..request(files) });
-        assert_eq!(answer.map(|_| ()), Err(words.to_owned()));
+        assert_eq!(answer.map(|_| ()), Err(message.to_owned()));
     }
 
     #[test]
-    fn runs_are_looked_at_too() {
+    fn invalid_runs_are_rejected_with_a_message() {
         let program: &[File] = &[(None, b"1")];
         let with = |runs: Vec<RunRequest>| try_admit(ExecuteRequest { runs, ..request(program) }).map(|_| ());
         let live = RunRequest { stdin: Stdin::Live, ..RunRequest::default() };
         let nul = RunRequest { args: vec!["a\0b".to_owned()], ..RunRequest::default() };
-        assert_eq!(with(Vec::new()), Err("there must be at least one run".to_owned()));
-        assert_eq!(with(vec![nul]), Err("an argument has a NUL character in it".to_owned()));
+        assert_eq!(with(Vec::new()), Err("at least one run is required".to_owned()));
+        assert_eq!(with(vec![nul]), Err("an argument contains a NUL character".to_owned()));
         assert_eq!(with(vec![live.clone()]), Ok(()));
-        assert_eq!(with(vec![live.clone(), live]), Err("live input is for a single run".to_owned()));
+        assert_eq!(with(vec![live.clone(), live]), Err("live input requires exactly one run".to_owned()));
     }
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::admission::job::Job;
 use crate::execution::input;
 use crate::execution::{Connections, Executor};
-use crate::languages::{SelfTest, Toolchain};
+use crate::languages::format::SelfTest;
+use crate::languages::toolchain::Toolchain;
 use crate::queue::{Permit, QueueUpdate, Ticket};
 
 /// What a program of ours printed, and how it ended.

@@ -22,7 +22,7 @@ use crate::execution::input::InputReceiver;
 use crate::execution::plan::{Planner, SandboxSource, StageSpec};
 use crate::execution::stage::{EventSender, PendingCleanup, StageContext, StageInput};
 use crate::failure::Failure;
-use crate::languages::StageKind;
+use crate::languages::toolchain::StageKind;
 use crate::metrics::{Metrics, TimedStep};
 use crate::pool::sandbox::Sandbox;
 use crate::pool::sandbox_pool::SandboxPool;

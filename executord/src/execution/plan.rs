@@ -11,7 +11,7 @@ use sandbox::{
 };
 
 use crate::admission::job::Source;
-use crate::languages::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
+use crate::languages::toolchain::{LAUNCHER, SEARCH_PATH, StageCommand, StageKind, Toolchain};
 
 /// Bytes of stack of a program's main thread: what recursion in C++ and Python needs, and isolate gives.
 const STACK: u64 = 64 * 1024 * 1024;
@@ -272,8 +272,10 @@ mod tests {
     use sandbox::{Plan, ResourceLimits, Start, User};
 
     use super::{Planner, SandboxSource, StageSpec, is_compatible};
-    use crate::admission::job::{RelativePath, Source};
-    use crate::languages::{StageKind, shipped};
+    use crate::admission::job::Source;
+    use crate::admission::relative_path::RelativePath;
+    use crate::languages::shipped::shipped;
+    use crate::languages::toolchain::StageKind;
 
     fn user() -> User {
         User { name: "exec_1".to_owned(), uid: 7, gid: 7 }

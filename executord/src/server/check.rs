@@ -1,4 +1,4 @@
-//! Whether this host can do what is promised, found out by doing it.
+//! Host check: whether this host can keep what the documentation promises, found out by running programs.
 
 use std::sync::Arc;
 
@@ -7,20 +7,20 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::admission::admit;
-use crate::daemon::Daemon;
+use crate::daemon::state::Daemon;
 use crate::execution::internal_jobs::{self, JobOutput};
-use crate::languages::Toolchain;
+use crate::languages::toolchain::Toolchain;
 
-/// The oldest kernel that has every system call we make: mount_setattr(2) came with 5.12, cgroup.kill and a
-/// tmpfs that can be mounted by descriptor in every way we need with 5.14.
+/// The oldest kernel with all system calls that the sandbox makes: mount_setattr(2) came with 5.12; cgroup.kill, and
+/// mounting a tmpfs by file descriptor in every way the sandbox needs, with 5.14.
 const OLDEST_KERNEL: (u32, u32) = (5, 14);
 
-/// Check everything, telling one result at a time, as long as somebody listens.
-pub(crate) async fn check(daemon: &Arc<Daemon>, results: mpsc::Sender<CheckResult>) {
+/// Checks everything and sends one result at a time, as long as the receiver exists.
+pub(super) async fn check(daemon: &Arc<Daemon>, results: mpsc::Sender<CheckResult>) {
     for result in host_results(daemon) {
         let _ = results.send(result).await;
     }
-    let _ = results.send(self_test(daemon, daemon.probe(), "sandbox", "look at executord's log").await).await;
+    let _ = results.send(self_test(daemon, daemon.probe(), "sandbox", "see executord's log").await).await;
     for toolchain in daemon.languages().all() {
         if results.send(language_result(daemon, toolchain).await).await.is_err() {
             return;
@@ -34,26 +34,22 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
     let kernel = kernel.trim();
     let mut numbers = kernel.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
     let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-    let needed = format!("Linux {}.{} or newer is needed", OLDEST_KERNEL.0, OLDEST_KERNEL.1);
-    let uids = format!("{} free, {} withheld", status.free_uids, status.quarantined_uids);
-    let groups_advice = "start executord by its systemd unit, or mount cgroup v2 at /sys/fs/cgroup, writable";
+    let kernel_advice = format!("Linux {}.{} or newer is required", OLDEST_KERNEL.0, OLDEST_KERNEL.1);
+    let uids = format!("{} free, {} quarantined", status.free_uids, status.quarantined_uids);
+    let cgroup_advice =
+        "start executord with its systemd unit, or mount cgroup v2 at /sys/fs/cgroup, writable";
     let mut results = vec![
-        result("kernel", version >= OLDEST_KERNEL, kernel, &needed),
-        optional(result(
-            "limits on groups of processes",
-            status.cgroups != "none",
-            &status.cgroups,
-            groups_advice,
-        )),
+        result("kernel", version >= OLDEST_KERNEL, kernel, &kernel_advice),
+        optional(result("cgroups", status.cgroups != "none", &status.cgroups, cgroup_advice)),
         result(
             "user ids",
             status.quarantined_uids == 0 && status.free_uids > 0,
             &uids,
-            "restart executord: an id is withheld when something of its run could not be ended",
+            "restart executord: a user id is quarantined when its processes could not be confirmed gone",
         ),
     ];
-    let advice = "programs run all the same; the README says what each limit rests on";
-    results.extend(status.degraded.iter().map(|words| optional(result("host", false, words, advice))));
+    let advice = "programs run without it; see docs/threat-model.md for what each limit rests on";
+    results.extend(status.degraded.iter().map(|message| optional(result("host", false, message, advice))));
     results
 }
 
@@ -62,18 +58,18 @@ async fn language_result(daemon: &Arc<Daemon>, toolchain: &Arc<Toolchain>) -> Ch
     match &toolchain.version {
         Ok(version) => {
             let advice =
-                "its toolchain is installed and does not work: reinstall it, or remove the language file";
+                "its toolchain is installed but does not work: reinstall it, or remove the language file";
             let result = self_test(daemon, toolchain, &name, advice).await;
             CheckResult { detail: format!("{version}: {}", result.detail), ..result }
         }
         Err(reason) => {
-            let advice = format!("install it to offer {}, then reload executord", toolchain.title);
+            let advice = format!("to offer {}, install it and reload executord", toolchain.title);
             optional(result(&name, false, reason, &advice))
         }
     }
 }
 
-/// Run a toolchain's self-test, as a client's request would be.
+/// Runs a toolchain's self-test in the same way as a client's request.
 async fn self_test(
     daemon: &Arc<Daemon>,
     toolchain: &Arc<Toolchain>,
@@ -87,15 +83,15 @@ async fn self_test(
     };
     match printed {
         Ok(printed) if printed.success && printed.stdout == toolchain.self_test.stdout => {
-            result(name, true, "its self-test gives what it should", advice)
+            result(name, true, "self-test passed", advice)
         }
         Ok(JobOutput { stdout, stderr, ending, .. }) => result(
             name,
             false,
-            &format!("its self-test ended with {ending} and gave {stdout:?} {stderr:?}"),
+            &format!("self-test failed: it ended with {ending} and printed {stdout:?} {stderr:?}"),
             advice,
         ),
-        Err(words) => result(name, false, &words, advice),
+        Err(message) => result(name, false, &message, advice),
     }
 }
 
@@ -109,7 +105,7 @@ fn result(name: &str, passed: bool, detail: &str, advice: &str) -> CheckResult {
     }
 }
 
-/// Programs can run without it.
+/// Marks a result as optional: programs can run even if it failed.
 fn optional(result: CheckResult) -> CheckResult {
     CheckResult { optional: true, ..result }
 }

@@ -1,4 +1,4 @@
-//! Who is on the other end of a connection, and whether they may be.
+//! The policy for who may connect.
 
 use std::io;
 
@@ -7,51 +7,51 @@ use tokio::net::UnixStream;
 
 use crate::config::{Config, UidRange};
 
-/// A peer that may ask.
+/// A peer that may send requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Peer {
     pub(crate) uid: u32,
 }
 
-/// Who may connect.
+/// Policy for who may connect: root, webd's user and the members of the socket's group; never a sandboxed program.
 #[derive(Clone, Debug)]
-pub(crate) struct Door {
+pub(crate) struct PeerPolicy {
     webd_user: String,
     group: String,
-    runs: UidRange,
+    sandbox_uids: UidRange,
 }
 
-/// Why a peer may not ask, in words for it.
+/// Reason for which a peer is refused, worded for the peer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refused {
-    #[error("programs cannot ask for executions")]
+pub(crate) enum Refusal {
+    #[error("sandboxed programs may not request executions")]
     Program,
-    #[error("only root, {webd_user} and members of the group {group} may ask for executions")]
+    #[error("only root, {webd_user} and members of the group {group} may request executions")]
     Stranger { webd_user: String, group: String },
-    #[error("the peer's identity is not known: {0}")]
-    Unknown(#[from] io::Error),
+    #[error("cannot read the peer's credentials: {0}")]
+    NoCredentials(#[from] io::Error),
 }
 
-impl Door {
+impl PeerPolicy {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             webd_user: config.webd_user.clone(),
             group: config.socket_group().to_owned(),
-            runs: config.uids,
+            sandbox_uids: config.uids,
         }
     }
 
-    /// Check who connected. The user is what counts: a process id may be another's by now.
-    pub(crate) fn admit(&self, stream: &UnixStream) -> Result<Peer, Refused> {
+    /// Checks the peer by its user (`SO_PEERCRED`). Its process id is not used, because it may be reused by now.
+    pub(crate) fn check(&self, stream: &UnixStream) -> Result<Peer, Refusal> {
         let credentials = stream.peer_cred()?;
         let (uid, gid) = (credentials.uid(), credentials.gid());
-        if (self.runs.first..=self.runs.last).contains(&uid) {
-            return Err(Refused::Program);
+        if (self.sandbox_uids.first..=self.sandbox_uids.last).contains(&uid) {
+            return Err(Refusal::Program);
         }
         if uid == 0 || self.is_member(uid, gid) {
             return Ok(Peer { uid });
         }
-        Err(Refused::Stranger { webd_user: self.webd_user.clone(), group: self.group.clone() })
+        Err(Refusal::Stranger { webd_user: self.webd_user.clone(), group: self.group.clone() })
     }
 
     fn is_member(&self, uid: u32, gid: u32) -> bool {

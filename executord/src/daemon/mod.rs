@@ -1,0 +1,7 @@
+//! The daemon as a whole: start in order, serve, stop in order.
+
+pub(crate) mod error;
+mod reload;
+pub(crate) mod run;
+pub(crate) mod state;
+mod systemd;

@@ -1,0 +1,208 @@
+//! Start in order, serve until a signal, stop in order.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use nix::sys::stat::{Mode, umask};
+use sandbox::cgroup::{Controllers, kill_and_remove_children};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::daemon::error::{Context, DaemonError};
+use crate::daemon::reload::{load_languages, reload};
+use crate::daemon::state::Daemon;
+use crate::daemon::systemd::{notify, watchdog_period};
+use crate::identity;
+use crate::metrics::TimedStep;
+use crate::pool::reaper::Reaper;
+use crate::pool::sandbox_pool::Activity;
+use crate::pool::slot::SlotFactory;
+use crate::server::connection;
+use crate::server::listener::{SocketOwner, SocketWatch, accept, listen, remove_socket};
+use crate::server::runtime_dir::{self, lock, socket_group};
+use crate::{janitor, privileges};
+
+/// Connections at one time, in addition to one for each execution that may wait in the queue. A connection that is not
+/// accepted yet cannot be attributed to a client, so the bound has to leave room for all requests that webd forwards:
+/// it opens one connection for each.
+const MAX_CONNECTIONS: usize = 256;
+/// Pause of the accept loop after an error such as too many open files.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Interval between checks that our socket is still at the path where clients look for it.
+const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Time that cancelled executions may take to clean up when the daemon stops.
+const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Threads that serve connections. The other cores are left to the programs.
+const WORKERS: usize = 2;
+
+/// Runs the daemon until SIGTERM or SIGINT.
+pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), DaemonError> {
+    umask(Mode::from_bits_truncate(0o077));
+    identity::check_range(config.uids).map_err(DaemonError::Refused)?;
+    let group = socket_group(&config);
+    runtime_dir::prepare(&config, group)?;
+    let _lock = lock(&config)?;
+    janitor::clean(&config).context("clean up after the previous daemon")?;
+    let (controllers, degraded) = Controllers::detect(&config.cgroup);
+    janitor::record_cgroups(&config, &controllers.roots()).context("record our cgroups")?;
+    // Nothing has come from outside up to here. Creating cgroups at the top of a hierarchy needs more privileges than
+    // the daemon needs afterwards.
+    privileges::drop_all_but_kept().map_err(DaemonError::Refused)?;
+    for message in &degraded {
+        warn!("{message}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .context("start the async runtime")?;
+    let roots = controllers.roots();
+    let result = runtime.block_on(serve(config_path, &config, controllers, degraded, group));
+    // Ends the remaining tasks. Slots end their supervisors when they are dropped.
+    drop(runtime);
+    for root in roots {
+        if let Err(error) = kill_and_remove_children(&root) {
+            warn!(%error, "cannot remove cgroup {}", root.display());
+        }
+    }
+    if let Err(error) = janitor::remove_slot_directories(&config) {
+        warn!(%error, "cannot remove directories of slots");
+    }
+    result
+}
+
+async fn serve(
+    config_path: Option<PathBuf>,
+    config: &Config,
+    controllers: Controllers,
+    degraded: Vec<String>,
+    group: Option<u32>,
+) -> Result<(), DaemonError> {
+    let (orders, work) = mpsc::channel();
+    let directory = runtime_dir::slots_directory(config);
+    let slot_factory =
+        SlotFactory::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
+    let daemon = Arc::new(Daemon::new(config, slot_factory, degraded)?);
+    let reaper = Reaper::begin(orders, work, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
+        .context("start a thread")?;
+    let result = serve_until_signaled(config_path, config, &daemon, group).await;
+    daemon.pool.close();
+    daemon.executor.build_cache.clear();
+    reaper.stop();
+    result
+}
+
+async fn serve_until_signaled(
+    config_path: Option<PathBuf>,
+    config: &Config,
+    daemon: &Arc<Daemon>,
+    group: Option<u32>,
+) -> Result<(), DaemonError> {
+    // Before anything else, so that a signal that arrives during startup is handled after it.
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+    info!(cgroups = daemon.slot_factory.controllers().describe(), slots = daemon.slots, "starting");
+    for _ in 0..daemon.pool.reserve() {
+        daemon.pool.add(daemon.slot_factory.slot().context("create a slot")?);
+    }
+    load_languages(daemon, config).await?;
+    let refill = AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon))));
+    let (mut listener, owner) = listen(config, group)?;
+    let mut watch = SocketWatch::new(config);
+    let mut connections = JoinSet::new();
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + daemon.queue_capacity as usize));
+    notify(NotifyState::Ready);
+    info!(socket = %config.socket_path().display(), "ready");
+    let mut watchdog = tokio::time::interval(watchdog_period());
+    let mut socket_check = tokio::time::interval(SOCKET_CHECK_INTERVAL);
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &permits) => match accepted {
+                Ok((stream, permit)) => {
+                    let daemon = Arc::clone(daemon);
+                    connections.spawn(async move {
+                        connection::serve(&daemon, stream).await;
+                        drop(permit);
+                    });
+                }
+                Err(error) => {
+                    warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            _ = watchdog.tick() => notify(NotifyState::Watchdog),
+            _ = socket_check.tick(), if owner == SocketOwner::Executord => {
+                match watch.listen_again_if_removed(config, group) {
+                    Ok(Some(again)) => listener = again,
+                    Ok(None) => {}
+                    Err(error) => warn!(%error, "cannot create the removed socket again, will retry"),
+                }
+            }
+            _ = hangup.recv() => {
+                let (daemon, path) = (Arc::clone(daemon), config_path.clone());
+                connections.spawn(async move { reload(&daemon, path.as_deref()).await });
+            }
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+        }
+    }
+    notify(NotifyState::Stopping);
+    drop(listener);
+    if owner == SocketOwner::Executord {
+        remove_socket(&config.socket_path());
+    }
+    drain(daemon, config.drain.0, &mut connections).await;
+    drop(refill);
+    Ok(())
+}
+
+/// Keeps pre-warmed sandboxes in the pool.
+async fn refill_pool(daemon: Arc<Daemon>) {
+    let create_slot = || async {
+        let slot_factory = Arc::clone(&daemon.slot_factory);
+        let created = tokio::task::spawn_blocking(move || slot_factory.slot()).await;
+        created
+            .map_err(io::Error::other)
+            .flatten()
+            .inspect_err(|error| warn!(%error, "cannot create a slot for a pre-warmed sandbox"))
+            .ok()
+    };
+    let activity = || match daemon.queue.counts() {
+        (0, 0) => Activity::None,
+        (_, 0) => Activity::Some,
+        _ => Activity::Full,
+    };
+    let prepared = |elapsed| daemon.executor.metrics.time(TimedStep::Prepare, elapsed);
+    daemon.pool.keep(create_slot, activity, prepared).await;
+}
+
+/// Lets running executions finish for `timeout`, cancels the others, and waits until all are cleaned up.
+async fn drain(daemon: &Daemon, timeout: Duration, connections: &mut JoinSet<()>) {
+    daemon.draining.cancel();
+    daemon.queue.close();
+    daemon.pool.stop_preparing();
+    let (running, _) = daemon.queue.counts();
+    info!(running, "stopping");
+    let idle = async {
+        while daemon.queue.counts().0 > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if tokio::time::timeout(timeout, idle).await.is_err() {
+        warn!("cancelling executions that still run");
+    }
+    daemon.stop.cancel();
+    let all_done = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(daemon.executor.grace + CLEANUP_TIMEOUT, all_done).await.is_err() {
+        warn!("some connections did not end in time");
+    }
+}

@@ -1,0 +1,139 @@
+//! State that all connections share.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use protocol::{Limits, ServerStatus};
+use tokio_util::sync::CancellationToken;
+
+use crate::admission::job::Job;
+use crate::audit::Audit;
+use crate::config::Config;
+use crate::daemon::error::DaemonError;
+use crate::execution::Executor;
+use crate::execution::build_cache::BuildCache;
+use crate::execution::internal_jobs::{self, JobOutput};
+use crate::execution::plan::Planner;
+use crate::identity::IdentityPool;
+use crate::languages::load;
+use crate::languages::registry::Registry;
+use crate::languages::toolchain::Toolchain;
+use crate::metrics::Metrics;
+use crate::pool::sandbox_pool::SandboxPool;
+use crate::pool::slot::SlotFactory;
+use crate::queue::Queue;
+use crate::server::peer::PeerPolicy;
+
+/// State that all connections share.
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    pub(crate) executor: Executor,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) peers: PeerPolicy,
+    pub(crate) audit: Audit,
+    /// Cancelled when running executions must end.
+    pub(crate) stop: CancellationToken,
+    pub(super) pool: Arc<SandboxPool>,
+    pub(super) slot_factory: Arc<SlotFactory>,
+    pub(super) slots: u32,
+    pub(super) queue_capacity: u32,
+    pub(super) draining: CancellationToken,
+    /// Held while language files are read, so that two reloads do not overlap.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+    identities: IdentityPool,
+    probe: Arc<Toolchain>,
+    settings: RwLock<Settings>,
+    degraded: Vec<String>,
+    started: Instant,
+}
+
+/// Settings that a reload replaces.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) languages: Arc<Registry>,
+    pub(super) maxima: Limits,
+}
+
+impl Daemon {
+    pub(super) fn new(
+        config: &Config,
+        slot_factory: SlotFactory,
+        degraded: Vec<String>,
+    ) -> Result<Self, DaemonError> {
+        let probe = load::sandbox_probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
+        let slots = config.slots();
+        let planner = Planner::new(&config.toolchains, config.cpu_millis());
+        let identities = IdentityPool::new(config);
+        let pool = Arc::new(SandboxPool::new(slots, identities.clone(), planner.clone(), config.pool));
+        Ok(Self {
+            executor: Executor {
+                pool: Arc::clone(&pool),
+                build_cache: BuildCache::new(config.cache),
+                planner,
+                grace: config.grace.0,
+                metrics: Metrics::default(),
+            },
+            queue: Queue::new(slots as usize, config.queue as usize),
+            peers: PeerPolicy::new(config),
+            audit: Audit::connect(),
+            stop: CancellationToken::new(),
+            pool,
+            slot_factory: Arc::new(slot_factory),
+            slots,
+            queue_capacity: config.queue,
+            draining: CancellationToken::new(),
+            reloading: tokio::sync::Mutex::default(),
+            identities,
+            probe: Arc::new(probe),
+            settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
+            degraded,
+            started: Instant::now(),
+        })
+    }
+
+    pub(crate) fn languages(&self) -> Arc<Registry> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner).languages)
+    }
+
+    pub(crate) fn maxima(&self) -> Limits {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).maxima.clone()
+    }
+
+    pub(super) fn set_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = settings;
+    }
+
+    /// Returns the program that checks a sandbox from the inside.
+    pub(crate) const fn probe(&self) -> &Arc<Toolchain> {
+        &self.probe
+    }
+
+    /// Runs an internal job, which waits for a slot like a client's.
+    pub(crate) async fn run_internal(&self, job: &Job) -> Result<JobOutput, String> {
+        let ticket = self.queue.enter_internal().map_err(|_| "the daemon is stopping")?;
+        let permit = internal_jobs::wait_for_permit(ticket).await.ok_or("the daemon is stopping")?;
+        internal_jobs::run(&self.executor, job, permit).await
+    }
+
+    pub(crate) fn status(&self) -> ServerStatus {
+        let (running, queued) = self.queue.counts();
+        let (free_uids, quarantined_uids) = self.identities.counts();
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        ServerStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime: self.started.elapsed(),
+            draining: self.draining.is_cancelled(),
+            slots: self.slots,
+            running: count(running),
+            queued: count(queued),
+            queue_capacity: self.queue_capacity,
+            cgroups: self.slot_factory.controllers().describe().to_owned(),
+            degraded: self.degraded.clone(),
+            free_uids,
+            quarantined_uids,
+            executions: self.executor.metrics.executions(),
+            steps: self.executor.metrics.steps(),
+            warm: self.pool.counts(),
+        }
+    }
+}

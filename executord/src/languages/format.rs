@@ -1,0 +1,101 @@
+//! The format of a language file. docs/languages.md describes each key.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::admission::limits::LimitSettings;
+
+/// A language file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LanguageFile {
+    pub(super) name: String,
+    pub(super) title: String,
+    #[serde(default)]
+    pub(super) aliases: Vec<String>,
+    pub(super) extensions: Vec<String>,
+    pub(super) file_name: String,
+    #[serde(default)]
+    pub(super) requires: Vec<String>,
+    #[serde(default)]
+    pub(super) mounts: Vec<PathBuf>,
+    pub(super) example: String,
+    pub(super) version: Version,
+    pub(super) editor: EditorHints,
+    pub(super) compile: Option<Command>,
+    pub(super) run: Command,
+    pub(super) self_test: SelfTest,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Version {
+    pub(super) command: Vec<String>,
+    pub(super) pattern: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EditorHints {
+    pub(super) mode: String,
+    pub(super) line_comment: String,
+    pub(super) indent: u32,
+}
+
+/// How a stage is started.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Command {
+    pub(super) command: Vec<String>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) limits: LimitSettings,
+    pub(super) warm: Option<Warm>,
+}
+
+/// How the interpreter or compiler of a stage is started before there is a program.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Warm {
+    /// Its command line, with placeholders that do not depend on the program.
+    pub(crate) command: Vec<String>,
+    /// Added to the stage's environment.
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
+    /// The only main file that it can run, or `None` if it can run any.
+    pub(crate) main: Option<String>,
+    /// How it is started as a zygote. Also `None` where the administrator did not enable zygotes.
+    pub(crate) zygote: Option<Zygote>,
+}
+
+/// How an interpreter is started once, so that sandboxes begin as forks of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Zygote {
+    /// Added to the stage's environment, in place of [`Warm::environment`].
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// A program that proves that the toolchain works.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelfTest {
+    /// Source files, the main file first.
+    pub(crate) files: Vec<SelfTestFile>,
+    #[serde(default)]
+    pub(crate) args: Vec<String>,
+    #[serde(default)]
+    pub(crate) stdin: String,
+    /// Expected output, compared byte by byte.
+    pub(crate) stdout: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SelfTestFile {
+    pub(crate) name: String,
+    pub(crate) content: String,
+}

@@ -1,0 +1,186 @@
+//! Loading language files.
+
+use std::path::{Path, PathBuf};
+
+use protocol::{Editor, Limits};
+use regex::Regex;
+
+use crate::admission::relative_path::RelativePath;
+use crate::config::Config;
+use crate::languages::format::{Command, LanguageFile, Warm};
+use crate::languages::host::{resolve_program, why_missing};
+use crate::languages::registry::{DuplicateName, Registry};
+use crate::languages::toolchain::{NOT_PROBED, StageCommand, Toolchain};
+
+/// A mistake in a language file, worded for its author.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {message}", path.display())]
+pub(crate) struct LanguageError {
+    path: PathBuf,
+    message: String,
+}
+
+impl LanguageError {
+    fn new(path: &Path, message: impl ToString) -> Self {
+        Self { path: path.to_owned(), message: message.to_string() }
+    }
+}
+
+impl From<DuplicateName> for LanguageError {
+    fn from(DuplicateName { name, languages: [language, other] }: DuplicateName) -> Self {
+        Self::new(Path::new(&language), format!("{name} is also a name of {other}"))
+    }
+}
+
+/// Reads all language files. Whether the toolchains work is found out later, by running them.
+pub(crate) fn registry(config: &Config) -> Result<Registry, LanguageError> {
+    let mut toolchains = Vec::new();
+    for directory in &config.languages {
+        let Ok(entries) = std::fs::read_dir(directory) else { continue };
+        let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+        paths.sort();
+        for path in paths {
+            let text = std::fs::read_to_string(&path).map_err(|error| LanguageError::new(&path, error))?;
+            toolchains.push(parse(&text, &path, config)?);
+        }
+    }
+    Ok(Registry::new(toolchains)?)
+}
+
+/// Returns the program that checks a sandbox from the inside. It is described in the format of a language.
+pub(crate) fn sandbox_probe(config: &Config) -> Result<Toolchain, LanguageError> {
+    parse(include_str!("probe.toml"), Path::new("probe.toml"), config)
+}
+
+fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
+    let error = |message: &dyn ToString| LanguageError::new(path, message.to_string());
+    let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
+    check(&file).map_err(|message| error(&message))?;
+    let launcher = path.with_extension("");
+    let launcher = launcher.is_dir().then_some(launcher);
+    let has_zygote =
+        config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
+    let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
+    let mut resolve = |command: &[String]| {
+        let (resolved, problem) = resolve_program(command, &config.toolchains);
+        missing = missing.take().or(problem);
+        resolved
+    };
+    let version_command = resolve(&file.version.command);
+    let mut stage = |stage: Command, limits: Limits| StageCommand {
+        command: resolve(&stage.command),
+        environment: stage.environment,
+        limits,
+        warm: stage.warm.map(|warm| Warm {
+            command: resolve(&warm.command),
+            zygote: warm.zygote.filter(|_| has_zygote),
+            ..warm
+        }),
+    };
+    let compile = file.compile.map(|command| {
+        let limits = config.compile_limits(&command.limits);
+        stage(command, limits)
+    });
+    let run_limits = config.run_limits(&file.run.limits);
+    let run = stage(file.run, run_limits);
+    Ok(Toolchain {
+        version_pattern: Regex::new(&file.version.pattern).map_err(|regex_error| error(&regex_error))?,
+        name: file.name,
+        title: file.title,
+        aliases: file.aliases,
+        extensions: file.extensions,
+        file_name: file.file_name,
+        version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
+        version_command,
+        launcher,
+        mounts: file.mounts,
+        compile,
+        run,
+        editor: Editor {
+            mode: file.editor.mode,
+            line_comment: file.editor.line_comment,
+            indent: file.editor.indent,
+        },
+        example: file.example.trim_start_matches('\n').to_owned(),
+        self_test: file.self_test,
+    })
+}
+
+/// Checks what the types of a language file do not.
+fn check(file: &LanguageFile) -> Result<(), String> {
+    let is_allowed =
+        |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "+#-_".contains(letter);
+    if file.name.is_empty() || !file.name.chars().all(is_allowed) {
+        return Err("name: must consist of lower-case letters, digits, '+', '#', '-' and '_'".to_owned());
+    }
+    for name in file.self_test.files.iter().map(|file| &file.name).chain([&file.file_name]) {
+        RelativePath::try_from(name.as_str())?;
+    }
+    let commands = [
+        Some(&file.version.command),
+        Some(&file.run.command),
+        file.run.warm.as_ref().map(|warm| &warm.command),
+        file.compile.as_ref().map(|stage| &stage.command),
+        file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command)),
+    ];
+    if commands.into_iter().flatten().any(Vec::is_empty) {
+        return Err("a command is empty".to_owned());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Registry, registry};
+
+    fn load_files(files: &[(&str, &str)]) -> Result<Registry, String> {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(directory.path().join(name), text).unwrap();
+        }
+        let languages = vec![directory.path().to_owned()];
+        registry(&Config { languages, ..Config::default() }).map_err(|error| error.to_string())
+    }
+
+    fn file(name: &str, more: &str) -> String {
+        format!(
+            "name = {name:?}\ntitle = \"T\"\nextensions = [\"t\"]\nfile_name = \"main.t\"\nexample = \"\"\n{more}\n\
+             [version]\ncommand = [\"sh\"]\npattern = '(.*)'\n[editor]\nmode = \"t\"\nline_comment = \"#\"\n\
+             indent = 2\n[run]\ncommand = [\"sh\", \"{{main}}\"]\n[self_test]\nstdout = \"\"\nfiles = []\n"
+        )
+    }
+
+    #[test]
+    fn errors_name_the_file_and_the_mistake() {
+        assert!(load_files(&[("t.toml", &file("t", ""))]).is_ok());
+        for (text, message) in [
+            (file("T", ""), "name: must consist of lower-case letters"),
+            (file("t", "colour = 1"), "unknown field `colour`"),
+            (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
+            (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
+            (file("t", "").replace("[\"sh\"]", "[]"), "a command is empty"),
+        ] {
+            let error = load_files(&[("t.toml", &text)]).unwrap_err();
+            assert!(error.contains("t.toml") && error.contains(message), "{message:?} is not in {error:?}");
+        }
+        let error = load_files(&[("a.toml", &file("a", "aliases = [\"b\"]")), ("b.toml", &file("b", ""))])
+            .unwrap_err();
+        assert!(error.contains("is also a name of"), "{error}");
+    }
+
+    #[test]
+    fn a_language_without_its_toolchain_is_unavailable_with_a_reason() {
+        for (text, reason) in [
+            (
+                file("t", "").replace("\"sh\"", "\"no-such-program\""),
+                "no-such-program is not in /usr/local/bin, /usr/bin, /bin",
+            ),
+            (file("t", "requires = [\"/usr/no/such\"]"), "/usr/no/such is not installed"),
+            (file("t", "requires = [\"{launcher}/x\"]"), "x of the language's launcher is not installed"),
+        ] {
+            let registry = load_files(&[("t.toml", &text)]).unwrap();
+            assert_eq!(registry.find("t").unwrap().version, Err(reason.to_owned()));
+        }
+    }
+}

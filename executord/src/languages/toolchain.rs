@@ -1,0 +1,116 @@
+//! A language as this host compiles and runs it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use protocol::{Availability, Editor, Language, Limits};
+use regex::Regex;
+
+use crate::languages::format::{SelfTest, Warm};
+
+/// Directories that are searched for the program of a command, on the host and in the sandbox.
+pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+/// Mount point of a language's launcher in the sandbox.
+pub(crate) const LAUNCHER: &str = "/launcher";
+/// Reason for which a toolchain cannot be used before it was asked for its version.
+pub(super) const NOT_PROBED: &str = "its version is not known yet";
+
+/// Stage of an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StageKind {
+    Compile,
+    Run,
+}
+
+impl StageKind {
+    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Run];
+
+    /// Returns the name for metrics and the log.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Compile => "compile",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// A language as this host compiles and runs it.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(super) aliases: Vec<String>,
+    pub(super) extensions: Vec<String>,
+    pub(crate) file_name: String,
+    /// The version that the toolchain printed, or why it cannot be used.
+    pub(crate) version: Result<String, String>,
+    pub(crate) version_command: Vec<String>,
+    pub(super) version_pattern: Regex,
+    /// Directory of the language's launcher on the host.
+    pub(crate) launcher: Option<PathBuf>,
+    /// Paths of the host that programs of this language see, in addition to those that all programs see.
+    pub(crate) mounts: Vec<PathBuf>,
+    pub(crate) compile: Option<StageCommand>,
+    pub(crate) run: StageCommand,
+    pub(super) editor: Editor,
+    pub(super) example: String,
+    pub(crate) self_test: SelfTest,
+}
+
+/// How a stage is started. Placeholders are not replaced yet.
+#[derive(Clone, Debug)]
+pub(crate) struct StageCommand {
+    pub(crate) command: Vec<String>,
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) limits: Limits,
+    pub(crate) warm: Option<Warm>,
+}
+
+impl Toolchain {
+    /// Returns how a stage is started, or `None` if the language does not have that stage.
+    pub(crate) const fn stage(&self, kind: StageKind) -> Option<&StageCommand> {
+        match kind {
+            StageKind::Compile => self.compile.as_ref(),
+            StageKind::Run => Some(&self.run),
+        }
+    }
+
+    pub(crate) const fn is_compiled(&self) -> bool {
+        self.compile.is_some()
+    }
+
+    /// Returns whether files with this extension are passed to the compiler.
+    pub(crate) fn is_source(&self, extension: &str) -> bool {
+        self.extensions.iter().any(|own| own == extension)
+    }
+
+    /// Returns whether everything that the language requires is installed, so that its version can be asked for.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.version.as_ref().map_or_else(|reason| reason == NOT_PROBED, |_| true)
+    }
+
+    /// Returns the version in the output of the version command.
+    pub(crate) fn version_in(&self, printed: &str) -> Option<String> {
+        let captures = self.version_pattern.captures(printed)?;
+        Some(captures.get(1).or_else(|| captures.get(0))?.as_str().to_owned())
+    }
+
+    /// Returns what clients may know of the language.
+    pub(super) fn describe(&self) -> Language {
+        Language {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            aliases: self.aliases.clone(),
+            extensions: self.extensions.clone(),
+            file_name: self.file_name.clone(),
+            availability: match self.version.clone() {
+                Ok(version) => Availability::Available { version },
+                Err(reason) => Availability::Unavailable { reason },
+            },
+            limits: self.run.limits.clone(),
+            compile_limits: self.compile.as_ref().map(|stage| stage.limits.clone()),
+            editor: self.editor.clone(),
+            example: self.example.clone(),
+        }
+    }
+}

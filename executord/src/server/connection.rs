@@ -1,0 +1,114 @@
+//! The state machine of a connection: hello, then one request at a time, until the client disconnects or the daemon
+//! stops.
+
+use std::sync::Arc;
+
+use protocol::{Event, ExecuteRequest, ExecutionId, Rejection, Request};
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+use tracing::{Instrument, debug, error, info, info_span};
+use uuid::Uuid;
+
+use crate::admission::job::Job;
+use crate::admission::{admit, find_language};
+use crate::daemon::state::Daemon;
+use crate::execution::input;
+use crate::server::active_execution::{ActiveExecution, reject};
+use crate::server::check;
+use crate::server::connection_end::ConnectionEnd;
+use crate::server::event_encoder::EventEncoder;
+use crate::server::handshake::exchange_hello;
+use crate::server::peer::Peer;
+use crate::server::session_reader::SessionReader;
+
+/// Serves a connection until it ends.
+pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
+    let peer = daemon.peers.check(&stream);
+    let span = info_span!("connection", peer = peer.as_ref().map_or(u32::MAX, |peer| peer.uid));
+    async {
+        let (mut events, mut requests) = match exchange_hello(stream).await {
+            Ok(halves) => halves,
+            Err(end) => return debug!(%end, "no valid hello"),
+        };
+        let result = match peer {
+            Ok(peer) => Connection { daemon, peer, events, requests }.serve_requests().await,
+            Err(refusal) => {
+                info!(%refusal, "peer refused");
+                let sent = events.send(Event::Rejected(Rejection::Forbidden(refusal.to_string()))).await;
+                requests.wait_for_refused_client().await;
+                sent
+            }
+        };
+        if let Err(end) = result {
+            debug!(%end, "connection ended");
+        }
+    }
+    .instrument(span)
+    .await;
+}
+
+/// A connection after its hello.
+struct Connection<'a> {
+    daemon: &'a Arc<Daemon>,
+    peer: Peer,
+    events: EventEncoder,
+    requests: SessionReader,
+}
+
+impl Connection<'_> {
+    async fn serve_requests(mut self) -> Result<(), ConnectionEnd> {
+        loop {
+            let request = tokio::select! {
+                request = self.requests.recv_when_idle() => request?,
+                () = self.daemon.stop.cancelled() => return Ok(()),
+            };
+            match request {
+                Request::Execute(request) => self.execute(*request).await?,
+                Request::Languages => {
+                    self.events.send(Event::Languages(self.daemon.languages().describe())).await?;
+                }
+                Request::Status => self.events.send(Event::Status(Box::new(self.daemon.status()))).await?,
+                Request::Check => self.check().await?,
+                // Sent for an execution that ended while the message was on its way.
+                Request::Input(_)
+                | Request::EndOfInput
+                | Request::Cancel
+                | Request::Signal(_)
+                | Request::Resize(_) => {}
+            }
+        }
+    }
+
+    async fn check(&mut self) -> Result<(), ConnectionEnd> {
+        let (sender, mut results) = mpsc::channel(1);
+        let daemon = Arc::clone(self.daemon);
+        let task = tokio::spawn(async move { check::check(&daemon, sender).await });
+        while let Some(result) = results.recv().await {
+            self.events.send(Event::Checked(result)).await?;
+        }
+        if let Err(error) = task.await {
+            error!(%error, "a check panicked");
+        }
+        self.events.send(Event::CheckDone).await
+    }
+
+    /// Admits a request and executes it, up to its last event.
+    async fn execute(&mut self, mut request: ExecuteRequest) -> Result<(), ConnectionEnd> {
+        let client = (self.peer.uid, request.client.take());
+        let daemon = self.daemon;
+        let languages = daemon.languages();
+        let id = ExecutionId(Uuid::new_v4());
+        let admitted = find_language(&request.language, &languages)
+            .and_then(|toolchain| admit(id, request, toolchain, &daemon.maxima()));
+        let job = match admitted {
+            Ok(job) => Job { client: Some(client.clone()), ..job },
+            Err(rejection) => return reject(daemon, &mut self.events, "", rejection).await,
+        };
+        let (sender, input) = input::channel();
+        let cancel = daemon.stop.child_token();
+        let client_messages = self.requests.forward_to_execution(&sender, &cancel);
+        let execution =
+            ActiveExecution { daemon, peer: self.peer, events: &mut self.events, cancel: &cancel };
+        execution.run(job, client, input, client_messages).await
+    }
+}

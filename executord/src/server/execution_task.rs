@@ -1,0 +1,66 @@
+//! The task of one execution: execute, write the audit line, send the last event, clean up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::{Event, Outcome};
+use tracing::error;
+
+use crate::admission::job::Job;
+use crate::daemon::state::Daemon;
+use crate::execution::{Connections, ExecutionResult};
+use crate::metrics::result_of;
+use crate::queue::Permit;
+use crate::server::peer::Peer;
+
+/// Message that a client receives when the daemon failed. The causes are in the log, under the execution's id.
+pub(super) const FAILURE_MESSAGE: &str = "the program could not be executed; the server's log says why";
+
+/// Executes a job, writes the audit line, sends the last event, cleans up, and lets the next execution begin.
+pub(super) async fn execute_and_clean_up(
+    daemon: Arc<Daemon>,
+    peer: Peer,
+    job: Job,
+    mut permit: Permit,
+    connections: Connections,
+) {
+    let language = job.toolchain.name.clone();
+    let id = job.id;
+    let events = connections.events.clone();
+    let ExecutionResult { uids, result, rest } = daemon.executor.execute(&job, connections).await;
+    let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+    let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
+    let audit_line = format!("execution={id} uid={uid} peer={} language={language}", peer.uid);
+    let last_event = match result {
+        Ok(outcome) => {
+            let verdict = result_of(&outcome);
+            daemon.executor.metrics.count(&language, verdict);
+            daemon.audit.record(format!("{audit_line} verdict={verdict} {}", usage(&outcome)));
+            Event::Finished(outcome)
+        }
+        Err(failure) => {
+            error!(%id, uid, language, %failure, "execution failed");
+            daemon.executor.metrics.count(&language, "failed");
+            daemon.audit.record(format!("{audit_line} verdict=failed"));
+            Event::Failed { id: Some(id), message: FAILURE_MESSAGE.to_owned() }
+        }
+    };
+    permit.start_cleanup();
+    let clean_up = async {
+        if let Err(failure) = daemon.executor.clear(rest).await {
+            error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
+        }
+        drop(permit);
+    };
+    // At the same time, because the client may read slowly or be gone.
+    let _ = tokio::join!(events.send(last_event), clean_up);
+}
+
+/// Formats the usage of all stages for the audit line.
+fn usage(outcome: &Outcome) -> String {
+    let stages = outcome.compile.iter().chain(&outcome.runs);
+    let cpu: Duration = stages.clone().map(|stage| stage.usage.cpu_time).sum();
+    let wall: Duration = stages.clone().map(|stage| stage.usage.wall_time).sum();
+    let memory = stages.map(|stage| stage.usage.peak_memory.bytes()).max().unwrap_or(0);
+    format!("cpu_ms={} wall_ms={} memory_bytes={memory}", cpu.as_millis(), wall.as_millis())
+}
