@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal};
 use std::num::NonZeroU16;
 
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsetattr};
 use protocol::TerminalSize;
-use rustix::termios::{OptionalActions, Termios, Winsize, tcgetattr, tcgetwinsize, tcsetattr};
+use terminal_size::{Height, Width, terminal_size_of};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::failure::Failure;
@@ -61,8 +62,8 @@ impl Lent {
     pub(crate) fn lend(&self) {
         let Ok(before) = tcgetattr(io::stdin()) else { return };
         let mut raw = before.clone();
-        raw.make_raw();
-        if tcsetattr(io::stdin(), OptionalActions::Now, &raw).is_ok() {
+        cfmakeraw(&mut raw);
+        if tcsetattr(io::stdin(), SetArg::TCSANOW, &raw).is_ok() {
             self.before.borrow_mut().get_or_insert(before);
         }
     }
@@ -71,7 +72,7 @@ impl Lent {
     pub(crate) fn take_back(&self) {
         if let Some(before) = self.before.borrow_mut().take() {
             // Not flushed: what was typed already is for whoever reads next.
-            let _ = tcsetattr(io::stdin(), OptionalActions::Drain, &before);
+            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, &before);
         }
     }
 }
@@ -84,9 +85,9 @@ impl Drop for Lent {
 
 /// How large our terminal is, or what terminals usually are if we have none.
 pub(crate) fn size() -> TerminalSize {
-    let known = tcgetwinsize(io::stdout()).or_else(|_| tcgetwinsize(io::stdin()));
-    let known = known.ok().and_then(|Winsize { ws_col, ws_row, .. }| {
-        Some(TerminalSize { columns: NonZeroU16::new(ws_col)?, rows: NonZeroU16::new(ws_row)? })
+    let known = terminal_size_of(io::stdout()).or_else(|| terminal_size_of(io::stdin()));
+    let known = known.and_then(|(Width(columns), Height(rows))| {
+        Some(TerminalSize { columns: NonZeroU16::new(columns)?, rows: NonZeroU16::new(rows)? })
     });
     known.unwrap_or_default()
 }

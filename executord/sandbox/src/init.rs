@@ -33,7 +33,7 @@ use crate::report::{ExitReport, REPORT_BYTES, Report};
 use crate::root;
 use crate::sys::descriptor;
 use crate::sys::process::{self, Kinship, Side};
-use crate::terminal::{self, Terminal};
+use crate::terminal::Terminal;
 use crate::uncounted::Uncounted;
 use crate::{privilege, seccomp};
 
@@ -134,7 +134,7 @@ fn live(
     image: Image,
 ) -> Result<Back<Option<Report>>, SetupError> {
     // Open here for as long as the sandbox is there: who closes a terminal may open it again.
-    let terminal = plan.terminal.map(|size| terminal::make(size).at(Step::OpenTerminal)).transpose()?;
+    let terminal = plan.terminal.map(|size| Terminal::open(size).at(Step::OpenTerminal)).transpose()?;
     let streams = match &terminal {
         Some(terminal) => hand_over(terminal, control).at(Step::OpenTerminal)?,
         None => streams,
@@ -232,7 +232,7 @@ fn prepare(plan: &Plan, built: Option<OwnedFd>, network: Option<OwnedFd>) -> Res
 /// Give the daemon its end of the terminal. What the program is connected to then.
 fn hand_over(terminal: &Terminal, control: &OwnedFd) -> io::Result<Streams> {
     send_raw(control, TERMINAL, [0, 0], &[terminal.master.as_raw_fd()])?;
-    let end = || terminal.another();
+    let end = || terminal.program.try_clone();
     Ok(Streams { stdin: end()?, stdout: end()?, stderr: end()?, launcher: None })
 }
 

@@ -40,4 +40,5 @@ pub use plan::{
 pub use report::{ExitReport, Report, read_report};
 pub use supervise::supervise;
 pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor};
+pub use terminal::resize_terminal;
 pub use zygote::serve_zygote;

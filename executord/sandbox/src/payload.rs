@@ -14,8 +14,8 @@ use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setr
 use crate::error::{At, SetupError, Step};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program, ResourceLimits, User};
 use crate::report::Report;
-use crate::sys::{descriptor, process};
-use crate::{privilege, seccomp, terminal};
+use crate::sys::{descriptor, process, terminal};
+use crate::{privilege, seccomp};
 
 /// What the program gets as descriptors 0, 1 and 2.
 pub(crate) struct Streams {
@@ -47,7 +47,7 @@ pub(crate) fn become_program(
 ) -> Result<(), SetupError> {
     connect_streams(streams, image).at(Step::ConnectStreams)?;
     if plan.terminal.is_some() {
-        terminal::control_session(io::stdin().as_fd()).at(Step::ConnectStreams)?;
+        terminal::make_controlling(io::stdin().as_fd()).at(Step::ConnectStreams)?;
     }
     limit_all(FIXED_LIMITS).at(Step::SetResourceLimits)?;
     // The supervisor emptied the bounding set.

@@ -1,44 +1,44 @@
-//! A terminal for the program: the only one of a devpts that is mounted for its sandbox alone.
+//! The program's pseudoterminal: the only one in the devpts instance of its sandbox.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, open};
-use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, unlockpt};
-use rustix::termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::sys::termios::{InputFlags, SetArg, tcgetattr, tcsetattr};
 
 use crate::plan::TerminalSize;
+use crate::sys::terminal::{open_peer, set_size, unlock};
 
-/// Its two ends: the master, for the daemon, and the program's.
+/// The two ends of a pseudoterminal.
 pub(crate) struct Terminal {
+    /// The daemon's end.
     pub(crate) master: OwnedFd,
+    /// The program's end.
     pub(crate) program: OwnedFd,
 }
 
-/// Open the terminal of the sandbox that we are in. There is no second one.
-pub(crate) fn make(size: TerminalSize) -> io::Result<Terminal> {
-    let master = open("/dev/pts/ptmx", OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty())?;
-    unlockpt(&master)?;
-    // Not by its name, so that nothing hangs on what is at /dev/pts.
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let program = ioctl_tiocgptpeer(&master, flags)?;
-    let TerminalSize { columns, rows } = size;
-    tcsetwinsize(&master, Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 })?;
-    let mut settings = tcgetattr(&program)?;
-    // The erase key takes a character back and not a byte.
-    settings.input_modes |= InputModes::IUTF8;
-    tcsetattr(&program, OptionalActions::Now, &settings)?;
-    Ok(Terminal { master, program })
-}
-
 impl Terminal {
-    /// The program's end, once more.
-    pub(crate) fn another(&self) -> io::Result<OwnedFd> {
-        self.program.try_clone()
+    /// Opens the pseudoterminal of the calling process's sandbox. The devpts instance has room for one.
+    pub(crate) fn open(size: TerminalSize) -> io::Result<Self> {
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let master = open("/dev/pts/ptmx", flags, Mode::empty())?;
+        unlock(master.as_fd())?;
+        // Opened through the master and not by name, so that it does not depend on what is mounted at /dev/pts.
+        let program = open_peer(master.as_fd())?;
+        set_size(master.as_fd(), size.columns, size.rows)?;
+        let mut settings = tcgetattr(&program)?;
+        // With IUTF8 the erase key removes a character and not a byte.
+        settings.input_flags |= InputFlags::IUTF8;
+        tcsetattr(&program, SetArg::TCSANOW, &settings)?;
+        Ok(Self { master, program })
     }
 }
 
-/// Make it the terminal of this process's session, which must have none yet.
-pub(crate) fn control_session(terminal: BorrowedFd) -> io::Result<()> {
-    Ok(rustix::process::ioctl_tiocsctty(terminal.as_fd())?)
+/// Sets the size of the terminal behind `master`. The foreground process group receives SIGWINCH if it changes.
+///
+/// # Errors
+/// The errors of TIOCSWINSZ; see ioctl_tty(2).
+pub fn resize_terminal(master: impl AsFd, size: TerminalSize) -> io::Result<()> {
+    set_size(master.as_fd(), size.columns, size.rows)
 }

@@ -1,14 +1,15 @@
 //! Our end of a program's terminal. The kernel keeps some 20 KiB on its way in either direction, and no more.
 
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::termios::{SpecialCharacterIndices, tcgetattr};
+use nix::unistd::{read, write};
 use protocol::TerminalSize;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::io::Errno;
-use rustix::termios::{SpecialCodeIndex, Winsize, tcgetattr, tcsetwinsize};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::task::coop::consume_budget;
@@ -26,7 +27,8 @@ pub(crate) struct Terminal(AsyncFd<OwnedFd>);
 impl Terminal {
     /// That of `master`.
     pub(crate) fn new(master: OwnedFd) -> io::Result<Self> {
-        fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
+        let flags = OFlag::from_bits_retain(fcntl(&master, FcntlArg::F_GETFL)?);
+        fcntl(&master, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
         #[expect(
             deprecated,
             reason = "its successor is unsafe, for types that may change their descriptor; this one owns one for life"
@@ -41,8 +43,8 @@ impl Terminal {
 
     /// Read what is there; nothing is the end: nobody has the terminal open any more.
     pub(crate) fn try_read(&self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> io::Result<usize> {
-        match self.0.try_io(Interest::READABLE, |master| Ok(rustix::io::read(master, &mut buffer[..])?)) {
-            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => Ok(0),
+        match self.0.try_io(Interest::READABLE, |master| Ok(read(master, &mut buffer[..])?)) {
+            Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => Ok(0),
             answer => answer,
         }
     }
@@ -52,10 +54,10 @@ impl Terminal {
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             consume_budget().await;
-            match rustix::io::write(self.0.get_ref(), bytes) {
+            match write(self.0.get_ref(), bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => bytes = &bytes[written..],
-                Err(Errno::AGAIN) => {
+                Err(Errno::EAGAIN) => {
                     if let Ok(ready) = timeout(TRY_AGAIN, self.0.writable()).await {
                         let mut ready = ready?;
                         // Nobody has it open, and it will never have room again.
@@ -73,15 +75,14 @@ impl Terminal {
 
     /// Type what ends the input at the beginning of a line: Ctrl+D, or what the program has put in its place.
     pub(crate) async fn end_input(&self) -> io::Result<()> {
-        let end = tcgetattr(self.0.get_ref())?.special_codes[SpecialCodeIndex::VEOF];
+        let end = tcgetattr(self.0.get_ref())?.control_chars[SpecialCharacterIndices::VEOF as usize];
         self.write_all(&[end]).await
     }
 
     /// It has another size now; who has it in the foreground is told by SIGWINCH.
     pub(crate) fn resize(&self, size: TerminalSize) -> io::Result<()> {
-        let TerminalSize { columns, rows } = size;
-        let size = Winsize { ws_col: columns.get(), ws_row: rows.get(), ws_xpixel: 0, ws_ypixel: 0 };
-        Ok(tcsetwinsize(self.0.get_ref().as_fd(), size)?)
+        let size = sandbox::TerminalSize { columns: size.columns.get(), rows: size.rows.get() };
+        sandbox::resize_terminal(self.0.get_ref(), size)
     }
 }
 
@@ -91,19 +92,14 @@ mod tests {
     use std::io::Read;
     use std::num::NonZeroU16;
 
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::tcgetwinsize;
+    use nix::pty::openpty;
+    use terminal_size::{Height, Width, terminal_size_of};
 
     use super::*;
 
     fn pair() -> (Terminal, File) {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let flags = OFlags::RDWR | OFlags::NOCTTY;
-        let slave = rustix::fs::open(name, flags, rustix::fs::Mode::empty()).unwrap();
-        (Terminal::new(master).unwrap(), slave.into())
+        let pair = openpty(None, None).unwrap();
+        (Terminal::new(pair.master).unwrap(), pair.slave.into())
     }
 
     async fn read(terminal: &Terminal) -> Vec<u8> {
@@ -128,8 +124,7 @@ mod tests {
         assert_eq!(slave.read(&mut came).unwrap(), 0, "the end of input");
         let side = |side| NonZeroU16::new(side).unwrap();
         terminal.resize(TerminalSize { columns: side(132), rows: side(43) }).unwrap();
-        let size = tcgetwinsize(&slave).unwrap();
-        assert_eq!((size.ws_col, size.ws_row), (132, 43));
+        assert_eq!(terminal_size_of(&slave), Some((Width(132), Height(43))));
         io::Write::write_all(&mut slave, b"last words\n").unwrap();
         drop(slave);
         assert_eq!(read(&terminal).await, b"last words\r\n");

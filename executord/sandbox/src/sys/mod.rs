@@ -9,6 +9,7 @@ pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod process;
+pub(crate) mod terminal;
 
 use std::io;
 
