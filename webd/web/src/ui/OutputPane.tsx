@@ -1,6 +1,7 @@
-import { effect } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { computed, effect, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { OutputView } from "../output/view";
+import { captureKeys } from "../terminal/key-capture";
 import type { TerminalView } from "../terminal/terminal";
 import { downloadOutput } from "../workbench/downloads";
 import { goTo } from "../workbench/places";
@@ -11,16 +12,21 @@ import { busy, language, linesDropped, program, running } from "../workbench/sta
 import { LiveInput } from "./LiveInput";
 import { Phases } from "./Phases";
 import { Summary } from "./Summary";
+import { useVisibility } from "./visibility";
+
+const terminalWanted = computed(() => program.value?.terminal ?? false);
 
 export function OutputPane() {
-  const scroller = useRef<HTMLDivElement>(null);
+  const terminalShown = useSignal(false);
+  const scroller = useVisibility<HTMLDivElement>(() => !terminalShown.value);
+  const terminalBox = useVisibility<HTMLDivElement>(() => terminalShown.value);
   const log = useRef<HTMLDivElement>(null);
-  const terminalBox = useRef<HTMLDivElement>(null);
-  const [terminalShown, showTerminal] = useState(false);
+  const keyField = useRef<HTMLTextAreaElement>(null);
 
   useEffect(() => {
-    if (!log.current || !scroller.current || !terminalBox.current) return;
+    if (!log.current || !scroller.current || !terminalBox.current || !keyField.current) return;
     const box = terminalBox.current;
+    const keys = captureKeys(keyField.current, type);
     const view = new OutputView(log.current, scroller.current, {
       files: () => program.value?.files.map((file) => file.name) ?? [],
       family: () => language.value?.editor.mode ?? "",
@@ -28,29 +34,45 @@ export function OutputPane() {
       onCapped: (dropped) => (linesDropped.value = dropped),
     });
     let terminal: Promise<TerminalView> | null = null;
+    const loadTerminal = () => {
+      terminal ??= import("../terminal/terminal")
+        .then(({ openTerminal }) => openTerminal(box, { typed: type, resized: resizeTerminal }))
+        .catch((error: unknown) => {
+          // A later run tries again.
+          terminal = null;
+          throw error;
+        });
+      return terminal;
+    };
     setScreen({
-      clear() {
+      showLines() {
         view.clear();
-        showTerminal(false);
+        terminalShown.value = false;
       },
       write: (source, data) => view.append(source, data),
-      async openTerminal() {
-        showTerminal(true);
-        // Its size is that of its box, which must be there to be measured.
-        box.hidden = false;
-        terminal ??= import("../terminal/terminal").then(({ openTerminal }) =>
-          openTerminal(box, { typed: type, resized: resizeTerminal }),
-        );
-        const opened = await terminal;
+      async showTerminal() {
+        view.clear();
+        // The terminal takes the size of its box, which must be visible to be measured.
+        terminalShown.value = true;
+        keys.start();
+        const opened = await loadTerminal();
         opened.reset();
+        keys.handOver(() => opened.focus());
         return opened;
       },
     });
+    const stopPreloading = effect(() => {
+      if (terminalWanted.value) void import("../terminal/terminal").catch(() => undefined);
+    });
     const stopDressing = effect(() => {
       const theme = shownTheme.value;
-      void terminal?.then((opened) => opened.dress(theme));
+      void terminal?.then(
+        (opened) => opened.dress(theme),
+        () => undefined,
+      );
     });
     return () => {
+      stopPreloading();
       stopDressing();
       setScreen(null);
     };
@@ -65,7 +87,6 @@ export function OutputPane() {
         role="region"
         aria-label="Output"
         tabIndex={0}
-        hidden={terminalShown}
         onKeyDown={interrupt}
       >
         {linesDropped.value > 0 && (
@@ -84,7 +105,17 @@ export function OutputPane() {
         )}
         <div class="log" ref={log} dir="ltr" />
       </div>
-      <div class="terminal-box" ref={terminalBox} hidden={!terminalShown} />
+      <div class="terminal-box" ref={terminalBox}>
+        <textarea
+          class="unseen"
+          ref={keyField}
+          hidden
+          aria-label="Terminal input"
+          spellcheck={false}
+          autocomplete="off"
+          autocapitalize="off"
+        />
+      </div>
       {running.value?.inputOpen && running.value.state.stages.at(-1)?.kind === "run" && (
         <LiveInput />
       )}

@@ -5,14 +5,16 @@ import { busy, caseRows, outputSize, program, resultTab } from "../workbench/sta
 import { CasesPane } from "./CasesPane";
 import { Icon } from "./Icon";
 import { OutputPane } from "./OutputPane";
+import { useVisibility } from "./visibility";
 
 /** Where the result is below the program (frame.css), and out of sight when the program starts. */
 const STACKED = "(max-width: 860px)";
 
 /** What came of it: the output of the program, and the verdicts on its cases. */
 export function ResultPane() {
-  const tab = resultTab.value;
   const pane = useRef<HTMLElement>(null);
+  const output = useVisibility<HTMLDivElement>(() => resultTab.value === "output");
+  const cases = useVisibility<HTMLDivElement>(() => resultTab.value === "cases");
   const runs = busy.value;
   useEffect(() => {
     if (runs && matchMedia(STACKED).matches) pane.current?.scrollIntoView();
@@ -25,10 +27,10 @@ export function ResultPane() {
         <DownloadButton />
       </div>
       {/* Both stay: output goes on while the other is looked at. */}
-      <div class="result-body" hidden={tab !== "output"}>
+      <div class="result-body" ref={output}>
         <OutputPane />
       </div>
-      <div class="result-body" hidden={tab !== "cases"}>
+      <div class="result-body" ref={cases}>
         <CasesPane />
       </div>
     </section>

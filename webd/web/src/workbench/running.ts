@@ -1,8 +1,9 @@
 /** Running the program, and talking to it. */
 import { fromBase64 } from "../api/base64";
 import { execute } from "../api/execute";
+import { InputQueue, type InputMessage } from "../api/input-queue";
 import { Unreachable, type Line, type Order, type RunEvent } from "../api/transport";
-import type { Signal, Stream } from "../api/types";
+import type { Signal, Stream, TerminalSize } from "../api/types";
 import { KeptOutput } from "../output/kept";
 import { runRequest } from "../program/program";
 import { findProblems } from "../run/problems";
@@ -15,6 +16,7 @@ import { theScreen } from "./screen";
 import {
   busy,
   language,
+  notice,
   outputSize,
   problems,
   program,
@@ -29,6 +31,7 @@ const PASSING = new Set(["busy", "overloaded"]);
 const GONE = new Set(["unavailable", "forbidden"]);
 
 let line: Line | null = null;
+let input = new InputQueue();
 let hangUp = new AbortController();
 let kept = new KeptOutput();
 let terminal: TerminalView | null = null;
@@ -51,11 +54,23 @@ export async function runProgram(): Promise<void> {
   problems.value = [];
   kept = new KeptOutput();
   outputSize.value = 0;
-  theScreen().clear();
-  terminal = withTerminal ? await theScreen().openTerminal() : null;
-  terminal?.focus();
+  terminal = null;
+  if (!withTerminal) theScreen().showLines();
+  else if ((terminal = await loadedTerminal()) === null) return;
   const order: Order = { request, hangUp, ...(terminal && { terminal: terminal.size }) };
   await follow(order, hearProgram, runProgram);
+}
+
+/** Returns null, with the run ended, if the terminal cannot be loaded or the user stops the run before. */
+async function loadedTerminal(): Promise<TerminalView | null> {
+  const { signal } = hangUp;
+  const stopped = new Promise<null>((resolve) => {
+    signal.addEventListener("abort", () => resolve(null));
+  });
+  const failed = () => null;
+  const opened = await Promise.race([theScreen().showTerminal().catch(failed), stopped]);
+  if (!opened) end({ how: signal.aborted ? "stopped" : "unreachable" }, runProgram);
+  return opened;
 }
 
 /** Shared with the run of the cases: from the order to the end. */
@@ -63,6 +78,7 @@ export function begin(next: Running): void {
   forgetRetry();
   hangUp = new AbortController();
   line = null;
+  input = new InputQueue();
   running.value = next;
   announce(next.what === "cases" ? "Trying the cases" : "Running");
 }
@@ -78,24 +94,35 @@ export async function follow(
 ): Promise<void> {
   const listener = (event: RunEvent) => {
     update((now) => ({ ...now, state: advance(now.state, event) }));
+    openInput();
     hear(event);
     const ending = running.value?.state.ending;
     if (ending) finish(ending, again);
   };
   try {
     line = await execute(order, listener);
+    openInput();
     if (running.value?.state.stopping) line.cancel();
   } catch (error) {
     if (!(error instanceof Unreachable)) throw error;
-    const ending: Ending = hangUp.signal.aborted ? { how: "stopped" } : { how: "unreachable" };
-    update((now) => ({ ...now, state: { ...now.state, ending } }));
-    finish(ending, again);
+    end(hangUp.signal.aborted ? { how: "stopped" } : { how: "unreachable" }, again);
   }
+}
+
+/** The server drops signals that arrive before a stage has started, so all input waits for the first stage. */
+function openInput(): void {
+  if (line && running.value && running.value.state.stages.length > 0) input.open(line);
+}
+
+function end(ending: Ending, again: () => Promise<void>): void {
+  update((now) => ({ ...now, state: { ...now.state, ending } }));
+  finish(ending, again);
 }
 
 function finish(ending: Ending, again: () => Promise<void>): void {
   update((now) => ({ ...now, inputOpen: false }));
   line = null;
+  input.close();
   if (ending.how === "unreachable" || ending.how === "lost") lookForServer();
   if (ending.how !== "refused") return;
   const { code, retry_after: seconds, error } = ending.error;
@@ -145,23 +172,32 @@ export function stop(): void {
 
 /** A line for the program, shown as a terminal would show it. */
 export function typeLine(text: string): void {
-  line?.send(`${text}\n`);
+  if (!push({ type: "input", data: `${text}\n` })) return;
   theScreen().write("typed", new TextEncoder().encode(`${text}\n`));
 }
 
 export function type(data: string): void {
-  line?.send(data);
+  push({ type: "input", data });
 }
 
 export function endInput(): void {
-  line?.endInput();
+  push({ type: "end_of_input" });
   update((now) => ({ ...now, inputOpen: false }));
 }
 
 export function sendSignal(signal: Signal): void {
-  line?.signal(signal);
+  push({ type: "signal", signal });
 }
 
-export function resizeTerminal(size: { columns: number; rows: number }): void {
-  line?.resize(size);
+export function resizeTerminal(size: TerminalSize): void {
+  push({ type: "resize", size });
+}
+
+function push(message: InputMessage): boolean {
+  const accepted = input.push(message);
+  if (!accepted && busy.value) {
+    notice.value = "Too much input before the program started: the last of it was dropped.";
+    announce(notice.value);
+  }
+  return accepted;
 }

@@ -3,10 +3,14 @@ import type { Source } from "../output/lines";
 import type { TerminalView } from "../terminal/terminal";
 
 export interface Screen {
-  clear(): void;
+  /** Clears the output and shows it as lines. */
+  showLines(): void;
   write(source: Source, bytes: Uint8Array): void;
-  /** Show a terminal instead of lines. */
-  openTerminal(): Promise<TerminalView>;
+  /**
+   * Clears the output, shows a terminal instead of lines, and moves the focus there before it returns: no key that is
+   * pressed while the terminal is being loaded is lost.
+   */
+  showTerminal(): Promise<TerminalView>;
 }
 
 let screen: Screen | null = null;
