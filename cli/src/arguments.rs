@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::limits::Limit;
+use crate::limits::{self, Limit};
 
 /// Run programs in a sandbox of their own, through executord.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Compile a program where its language needs it, and run it
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = after_run_help())]
     Run(RunArguments),
     /// List the languages of this host
     Languages {
@@ -56,8 +56,8 @@ pub(crate) struct RunArguments {
     /// What the program reads, `-` for our own stdin [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,
-    /// A limit for each stage: cpu=5s, wall=10s, memory=256MiB, processes=64, output=1MiB, file-size=16MiB,
-    /// disk=64MiB, files=1000, open-files=256. More than the administrator allows is lowered to that
+    /// Limit of the program, for example cpu=5s; can be repeated. Values above the administrator's maximum are lowered
+    /// to it
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     pub(crate) limits: Vec<Limit>,
     /// One more source file, beside the main one
@@ -74,6 +74,10 @@ pub(crate) struct RunArguments {
     /// The program's arguments
     #[arg(last = true)]
     pub(crate) args: Vec<String>,
+}
+
+fn after_run_help() -> String {
+    format!("{}\n\n{EXIT_STATUS}", limits::help())
 }
 
 const EXIT_STATUS: &str = "\

@@ -36,7 +36,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         language,
         files,
         runs: vec![RunRequest { stdin: input.announce(), args: arguments.args, terminal }],
-        limits: limits::request(arguments.limits),
+        limits: limits::request(&arguments.limits),
         client: None,
     };
     client.execute(request).await.map_err(too_long)?;

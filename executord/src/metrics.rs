@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use protocol::{ExecutionCount, Outcome, Status, StepTimes};
+use protocol::{ExecutionCount, StepTimes};
 
 use crate::languages::toolchain::StageKind;
 
@@ -93,29 +93,6 @@ impl TimedStep {
             Self::Cleanup => "cleanup",
             Self::Total => "total",
         }
-    }
-}
-
-/// The outcome in one word, for counters and the audit line.
-pub(crate) fn result_of(outcome: &Outcome) -> &'static str {
-    match &outcome.compile {
-        Some(compile) if matches!(compile.status, Status::Exited(1..)) => return "compile_error",
-        Some(compile) if !compile.status.is_success() => return word(&compile.status),
-        _ => {}
-    }
-    let worst = outcome.runs.iter().find(|run| !run.status.is_success()).or(outcome.runs.last());
-    worst.map_or("cancelled", |run| word(&run.status))
-}
-
-const fn word(status: &Status) -> &'static str {
-    match status {
-        Status::Exited(0) => "ok",
-        Status::Exited(_) => "nonzero",
-        Status::Signaled(_) => "signal",
-        Status::TimedOut { .. } => "timeout",
-        Status::MemoryExceeded { .. } => "memory",
-        Status::OutputExceeded { .. } => "output_limit",
-        Status::Cancelled => "cancelled",
     }
 }
 

@@ -9,8 +9,9 @@ use crate::bounded;
 use crate::bounds::{MAX_ITEMS, MAX_OUTPUT_CHUNK, MAX_TEXT};
 use crate::language::Language;
 use crate::limits::Limits;
-use crate::outcome::{ExecutionId, Outcome, StageName, StageReport};
-use crate::status::ServerStatus;
+use crate::outcome::{ExecutionId, Outcome};
+use crate::server_status::ServerStatus;
+use crate::stage::{StageName, StageReport, StreamName};
 
 /// One frame from the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,15 +60,6 @@ pub enum Event {
     Checked(CheckResult),
     /// All was checked.
     CheckDone,
-}
-
-/// One of a program's two outputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StreamName {
-    /// File descriptor 1.
-    Stdout,
-    /// File descriptor 2.
-    Stderr,
 }
 
 /// Why a request was not carried out, in words for the client.

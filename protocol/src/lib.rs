@@ -14,17 +14,21 @@ mod event;
 mod language;
 mod limits;
 mod outcome;
+pub mod quantity;
 mod request;
-mod status;
+mod server_status;
+mod stage;
 
 pub use client::{Client, ClientError};
 pub use codec::{CodecError, Hello, VERSION};
-pub use event::{CheckResult, Event, Rejection, StreamName};
+pub use event::{CheckResult, Event, Rejection};
 pub use language::{Availability, Editor, Language};
-pub use limits::{ByteCount, Limits, LimitsRequest};
-pub use outcome::{Clock, ExecutionId, Outcome, StageName, StageReport, Status, Usage};
+pub use limits::{LIMITS, LimitInfo, Limits, LimitsRequest};
+pub use outcome::{ExecutionId, Outcome};
+pub use quantity::ByteCount;
 pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize};
-pub use status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
+pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
+pub use stage::{Clock, StageName, StageReport, Status, StatusName, StreamName, Usage};
 
 /// Where the daemon listens unless it is told otherwise.
 pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";

@@ -1,17 +1,15 @@
-//! How an execution ended and what it used.
+//! How a whole execution ended.
 
 use std::fmt;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::bounded;
 use crate::bounds::MAX_RUNS;
-use crate::event::StreamName;
-use crate::limits::ByteCount;
+use crate::stage::{StageName, StageReport, Status, StatusName};
 
-/// What an execution is called, in answers and logs.
+/// Id of an execution, in answers and logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExecutionId(pub Uuid);
 
@@ -21,100 +19,77 @@ impl fmt::Display for ExecutionId {
     }
 }
 
-/// Which part of an execution is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum StageName {
-    /// Turning sources into what can run.
-    Compile,
-    /// Run number so and so of the request, from 0.
-    Run(u32),
-}
-
-/// Which clock ran out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Clock {
-    /// CPU time of all processes together.
-    Cpu,
-    /// Time on the wall.
-    Wall,
-}
-
-/// How a stage ended. Whatever the program did is one of these, never an error.
+/// Reports of all stages of an execution. Output is not in it; it was sent as events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// It ended by itself with this exit code, 0 to 255.
-    Exited(i32),
-    /// This signal ended it, and it was not one of ours.
-    Signaled(i32),
-    /// We ended it: it used more time than it may.
-    TimedOut {
-        /// Which clock.
-        clock: Clock,
-        /// What was allowed.
-        limit: Duration,
-        /// What was used when it was ended.
-        used: Duration,
-    },
-    /// The kernel ended it: it used more memory than it may.
-    MemoryExceeded {
-        /// What was allowed.
-        limit: ByteCount,
-        /// The most that was used.
-        used: ByteCount,
-    },
-    /// We ended it: it wrote more than is kept.
-    OutputExceeded {
-        /// Where it wrote too much.
-        stream: StreamName,
-        /// What is kept.
-        limit: ByteCount,
-    },
-    /// The client ended it, or hung up.
-    Cancelled,
+pub struct Outcome {
+    /// Id of the execution.
+    pub id: ExecutionId,
+    /// Report of the compilation; `None` for a language that is not compiled.
+    pub compile: Option<StageReport>,
+    /// Reports of the runs in the order of the request: none if compilation failed, fewer than requested if the
+    /// execution was cancelled.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
+    pub runs: Vec<StageReport>,
 }
 
-impl Status {
-    /// The program ran to its end and called it a success.
+impl Outcome {
+    /// Returns the stage that counts for the whole execution: the compilation unless it succeeded, else the first run
+    /// that did not succeed, else the first run. `None` if the execution was cancelled before its first run.
     #[must_use]
-    pub const fn is_success(&self) -> bool {
-        matches!(self, Self::Exited(0))
+    pub fn deciding_stage(&self) -> Option<&StageReport> {
+        let failed = |report: &&StageReport| !report.status.is_success();
+        let failed_compile = self.compile.as_ref().filter(failed);
+        failed_compile.or_else(|| self.runs.iter().find(failed)).or(self.runs.first())
+    }
+
+    /// Returns the name of the execution's status: that of the deciding stage, but `compile_error` if the compiler
+    /// itself reported failure, and `cancelled` without a deciding stage.
+    #[must_use]
+    pub fn status_name(&self) -> StatusName {
+        match self.deciding_stage() {
+            Some(StageReport { stage: StageName::Compile, status: Status::Exited(_), .. }) => {
+                StatusName::CompileError
+            }
+            Some(report) => report.status.name(),
+            None => StatusName::Cancelled,
+        }
     }
 }
 
-/// What a stage used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Usage {
-    /// Time from the program's start to its end.
-    pub wall_time: Duration,
-    /// CPU time of all processes together, user and system.
-    pub cpu_time: Duration,
-    /// The most memory at one time; zero where the host cannot tell.
-    pub peak_memory: ByteCount,
-}
+#[cfg(test)]
+mod tests {
+    use super::{ExecutionId, Outcome, StageName, StageReport, Status, Uuid};
+    use crate::stage::Usage;
 
-/// How one stage went.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageReport {
-    /// Which one.
-    pub stage: StageName,
-    /// How it ended.
-    pub status: Status,
-    /// What it used.
-    pub usage: Usage,
-    /// More was written to stdout than was kept.
-    pub stdout_truncated: bool,
-    /// More was written to stderr than was kept.
-    pub stderr_truncated: bool,
-}
+    fn check(compile: Option<Status>, runs: &[Status], stage: Option<StageName>, name: &str) {
+        let report = |stage, status: &Status| StageReport {
+            stage,
+            status: status.clone(),
+            usage: Usage::default(),
+            stdout_truncated: false,
+            stderr_truncated: false,
+        };
+        let outcome = Outcome {
+            id: ExecutionId(Uuid::nil()),
+            compile: compile.map(|status| report(StageName::Compile, &status)),
+            runs: (0..).zip(runs).map(|(index, status)| report(StageName::Run(index), status)).collect(),
+        };
+        assert_eq!(outcome.deciding_stage().map(|report| report.stage), stage, "{outcome:?}");
+        assert_eq!(outcome.status_name().as_str(), name, "{outcome:?}");
+    }
 
-/// How an execution went: what was compiled, what was run. Output is not repeated here; it went by as events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Which execution.
-    pub id: ExecutionId,
-    /// The compilation, for a language that has one.
-    pub compile: Option<StageReport>,
-    /// The runs in the order asked for; none if compiling failed, fewer than asked for if cancelled.
-    #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
-    pub runs: Vec<StageReport>,
+    #[test]
+    fn the_first_stage_that_did_not_succeed_decides() {
+        let (ok, nonzero, segfault) = (Status::Exited(0), Status::Exited(3), Status::Signaled(11));
+        let (compile, run) = (Some(StageName::Compile), |index| Some(StageName::Run(index)));
+        check(None, &[ok.clone()], run(0), "ok");
+        check(None, &[ok.clone(), ok.clone()], run(0), "ok");
+        check(None, &[ok.clone(), nonzero.clone(), segfault.clone()], run(1), "nonzero");
+        check(Some(ok.clone()), &[segfault.clone()], run(0), "signal");
+        check(Some(nonzero), &[], compile, "compile_error");
+        check(Some(segfault), &[], compile, "signal");
+        check(Some(Status::Cancelled), &[], compile, "cancelled");
+        check(Some(ok), &[], None, "cancelled");
+        check(None, &[], None, "cancelled");
+    }
 }

@@ -132,11 +132,11 @@ fn invalid(message: &str) -> Rejection {
 mod tests {
     use bytes::Bytes;
     use protocol::{
-        ByteCount, ExecuteRequest, ExecutionId, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin,
+        ByteCount, ExecuteRequest, ExecutionId, Limits, LimitsRequest, Rejection, RunRequest, SourceFile,
+        Stdin,
     };
 
     use super::{Job, MAX_SOURCES, admit, find_language};
-    use crate::admission::limits::MAXIMA;
     use crate::languages::shipped::shipped;
 
     /// Name, if there is one, and content of a file.
@@ -161,7 +161,7 @@ mod tests {
         let toolchain =
             find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
-        admit(id, request, toolchain, &MAXIMA).map_err(|rejection| rejection.to_string())
+        admit(id, request, toolchain, &Limits::MAXIMA).map_err(|rejection| rejection.to_string())
     }
 
     #[test]

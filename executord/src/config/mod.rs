@@ -1,15 +1,13 @@
 //! `executord.toml`: what an administrator can say. Defaults live in the types; unknown keys are mistakes.
 
-pub(crate) mod quantity;
-
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::quantity::Quantity;
 use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
-use crate::admission::limits::{self, LimitSettings, at_most};
-use crate::config::quantity::Quantity;
+use crate::admission::limits::LimitSettings;
 
 /// Read if nothing else is named.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
@@ -267,17 +265,17 @@ impl Config {
 
     /// The most of each limit.
     pub(crate) fn maxima(&self) -> Limits {
-        self.limits.maximum.over(&limits::MAXIMA)
+        self.limits.maximum.over(&Limits::MAXIMA)
     }
 
     /// What a run of a language with these settings may use by default.
     pub(crate) fn run_limits(&self, language: &LimitSettings) -> Limits {
-        at_most(&language.over(&self.limits.run.over(&limits::RUN)), &self.maxima())
+        language.over(&self.limits.run.over(&Limits::RUN)).at_most(&self.maxima())
     }
 
     /// What a compilation of a language with these settings may use.
     pub(crate) fn compile_limits(&self, language: &LimitSettings) -> Limits {
-        at_most(&language.over(&self.limits.compile.over(&limits::COMPILE)), &self.maxima())
+        language.over(&self.limits.compile.over(&Limits::COMPILE)).at_most(&self.maxima())
     }
 }
 
@@ -314,7 +312,7 @@ mod tests {
         for (text, expected) in [
             ("slots = 2\nslot = 3", &["line 2", "unknown field `slot`", "`queue`"][..]),
             ("[limits.run]\nmemory = 5", &["line 2", "a quantity with its unit"]),
-            ("[limits.run]\nmemory = \"5 apples\"", &["line 2", "not an amount such as"]),
+            ("[limits.run]\nmemory = \"5 apples\"", &["line 2", "not a byte count such as"]),
             ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
             ("uids = { first = 5, last = 9 }", &["above 1000"]),
             ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),

@@ -88,10 +88,11 @@ fn status(seen: &Observation, limits: &Limits, usage: &Usage) -> Status {
 #[cfg(test)]
 mod tests {
     use super::{
-        ByteCount, Clock, Duration, ExitReport, KillReason, Observation, Readings, Status, StreamName, judge,
+        ByteCount, Clock, Duration, ExitReport, KillReason, Limits, Observation, Readings, Status,
+        StreamName, judge,
     };
-    use crate::admission::limits::RUN;
 
+    const RUN: Limits = Limits::RUN;
     const CPU: Duration = Duration::from_secs(1);
 
     fn seen(

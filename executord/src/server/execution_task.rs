@@ -9,7 +9,6 @@ use tracing::error;
 use crate::admission::job::Job;
 use crate::daemon::state::Daemon;
 use crate::execution::{Connections, ExecutionResult};
-use crate::metrics::result_of;
 use crate::queue::Permit;
 use crate::server::peer::Peer;
 
@@ -33,7 +32,7 @@ pub(super) async fn execute_and_clean_up(
     let audit_line = format!("execution={id} uid={uid} peer={} language={language}", peer.uid);
     let last_event = match result {
         Ok(outcome) => {
-            let verdict = result_of(&outcome);
+            let verdict = outcome.status_name().as_str();
             daemon.executor.metrics.count(&language, verdict);
             daemon.audit.record(format!("{audit_line} verdict={verdict} {}", usage(&outcome)));
             Event::Finished(outcome)
