@@ -15,6 +15,7 @@ mod language;
 mod limits;
 mod outcome;
 pub mod quantity;
+pub mod renamed_keys;
 mod request;
 mod server_status;
 mod stage;
