@@ -32,6 +32,9 @@ struct Entry {
     /// Paths where it is allowed: the first part of their name.
     #[serde(default)]
     except: Vec<String>,
+    /// Names and phrases that it matches and that are allowed, ignoring case.
+    #[serde(default)]
+    allow: Vec<String>,
 }
 
 /// Where a pattern is looked for.
@@ -94,7 +97,7 @@ impl Words {
     fn in_prose(&self, path: &Path, piece: &Piece, findings: &mut Vec<Finding>) {
         for rule in self.rules(path) {
             for found in rule.prose.iter().flat_map(|pattern| pattern.find_iter(&piece.text)) {
-                findings.push(rule.finding(path, piece.line(found.start()), found.as_str()));
+                findings.extend(rule.finding(path, piece.line(found.start()), found.as_str()));
             }
         }
     }
@@ -106,7 +109,7 @@ impl Words {
             for rule in self.rules(path) {
                 let applies = rule.entry.place != Place::Type || is_type;
                 if applies && rule.identifier.as_ref().is_some_and(|pattern| pattern.is_match(&words)) {
-                    findings.push(rule.finding(path, piece.line(name.start()), name.as_str()));
+                    findings.extend(rule.finding(path, piece.line(name.start()), name.as_str()));
                 }
             }
         }
@@ -130,10 +133,14 @@ impl Rule {
         Ok(Self { prose: prose.transpose()?, identifier: identifier.transpose()?, entry })
     }
 
-    fn finding(&self, path: &Path, line: usize, found: &str) -> Finding {
+    /// Returns what to report of a match, unless it is allowed.
+    fn finding(&self, path: &Path, line: usize, found: &str) -> Option<Finding> {
         let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
-        let Entry { reason, instead, .. } = &self.entry;
-        Finding::new(path, line, format!("`{found}`: {reason}; use {instead}"))
+        let Entry { reason, instead, allow, .. } = &self.entry;
+        if allow.iter().any(|allowed| allowed.eq_ignore_ascii_case(&found)) {
+            return None;
+        }
+        Some(Finding::new(path, line, format!("`{found}`: {reason}; use {instead}")))
     }
 }
 
@@ -207,6 +214,7 @@ mod tests {
         reason = "archaic"
         instead = "\"again\""
         except = ["old"]
+        allow = ["anew_total"]
     "#;
 
     fn check(path: &str, text: &str, expected: &[(usize, &str)]) {
@@ -233,7 +241,7 @@ mod tests {
         check("a.md", "`all the same`\n", &[]);
         check("a.md", "```sh\nrun   # all the same\n```\n", &[(2, "all the same")]);
         check("a.sh", "#!/bin/sh\nrun # all the same\n", &[(2, "all the same")]);
-        check("man/a.1", ".B all\n\\fIthe\\fR same\n", &[]);
+        check("man/a.1", "It runs all\n\\fIthe\\fR same\n", &[(1, "all the same")]);
         check("man/a.1", "It runs \\fIall\\fR the same\n", &[(1, "all the same")]);
         check("openapi.json", "{\"description\": \"all the same\"}", &[(1, "all the same")]);
         check("a.tsx", "<p>\n  all the same\n</p>", &[(2, "all the same")]);
@@ -265,6 +273,11 @@ mod tests {
     fn exceptions_hold_below_their_path() {
         check("old/a.md", "anew\n", &[]);
         check("older/a.md", "anew\n", &[(1, "anew")]);
+    }
+
+    #[test]
+    fn allowed_names_are_allowed_as_a_whole() {
+        check("a.rs", "anew_total + anew_totals\n", &[(1, "anew_totals")]);
     }
 
     #[test]
