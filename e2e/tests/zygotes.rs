@@ -1,7 +1,7 @@
 //! Sandboxes that begin as copies of an interpreter that root started: nothing of root is left in a program, nothing of one
 //! program in the next, and a zygote that fails costs no execution.
 
-#![cfg(feature = "daemons")]
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};

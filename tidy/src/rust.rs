@@ -1,6 +1,6 @@
 //! The Rust sources of a crate as a tree of modules, and the questions that several checks ask about them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -145,34 +145,77 @@ pub fn is_test(attributes: &[Attribute]) -> bool {
 
 /// A struct with named fields, as serde sees it.
 #[derive(Clone, Debug)]
-pub struct Struct {
-    /// Where it is.
-    pub file: PathBuf,
+struct Struct {
+    file: PathBuf,
     /// Each field's name in the file format, and its type's last word within `Option<…>` and the like.
-    pub fields: Vec<(String, String)>,
+    fields: Vec<(String, String)>,
 }
 
-/// Returns the structs with named fields below a folder, by name. Those that several files define are left out.
-///
-/// # Errors
-/// If a file does not parse.
-pub fn structs(repository: &Repository, folder: &str) -> io::Result<BTreeMap<String, Struct>> {
-    let mut found = BTreeMap::new();
-    let mut ambiguous = BTreeSet::new();
-    for path in repository.below(folder).filter(|path| path.extension().is_some_and(|end| end == "rs")) {
-        let syntax = parse(repository, path)?;
-        for item in &syntax.items {
-            let Item::Struct(item) = item else { continue };
-            let syn::Fields::Named(fields) = &item.fields else { continue };
-            let fields = fields.named.iter().filter_map(field).collect();
-            let known = Struct { file: path.to_owned(), fields };
-            if found.insert(item.ident.to_string(), known).is_some() {
-                ambiguous.insert(item.ident.to_string());
+/// The structs of a folder whose fields serde reads, by name.
+#[derive(Debug, Default)]
+pub struct Structs {
+    folder: String,
+    by_name: BTreeMap<String, Vec<Struct>>,
+}
+
+impl Structs {
+    /// Finds the structs below a folder.
+    ///
+    /// # Errors
+    /// If a file does not parse.
+    pub fn below(repository: &Repository, folder: &str) -> io::Result<Self> {
+        let mut found = Self { folder: folder.to_owned(), by_name: BTreeMap::new() };
+        for path in repository.below(folder).filter(|path| path.extension().is_some_and(|end| end == "rs")) {
+            for item in &parse(repository, path)?.items {
+                let Item::Struct(item) = item else { continue };
+                let syn::Fields::Named(fields) = &item.fields else { continue };
+                if !is_deserialized(&item.attrs) {
+                    continue;
+                }
+                let fields = fields.named.iter().filter_map(field).collect();
+                let known = Struct { file: path.to_owned(), fields };
+                found.by_name.entry(item.ident.to_string()).or_default().push(known);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the keys that a struct is read from, dotted, with the file that defines each.
+    ///
+    /// # Errors
+    /// If there is no such struct, or more than one.
+    pub fn keys(&self, name: &str) -> io::Result<BTreeMap<String, PathBuf>> {
+        let [root] = self.by_name.get(name).map_or(&[][..], Vec::as_slice) else {
+            return Err(io::Error::other(format!("{} needs exactly one struct `{name}`", self.folder)));
+        };
+        let mut keys = BTreeMap::new();
+        self.add(root, "", &mut keys);
+        Ok(keys)
+    }
+
+    fn add(&self, parent: &Struct, prefix: &str, keys: &mut BTreeMap<String, PathBuf>) {
+        for (name, ty) in &parent.fields {
+            let key = format!("{prefix}{name}");
+            keys.insert(key.clone(), parent.file.clone());
+            let candidates = self.by_name.get(ty).map_or(&[][..], Vec::as_slice);
+            let same_file = candidates.iter().find(|other| other.file == parent.file);
+            let only = if candidates.len() == 1 { candidates.first() } else { None };
+            if let Some(inner) = same_file.or(only) {
+                self.add(inner, &format!("{key}."), keys);
             }
         }
     }
-    found.retain(|name, _| !ambiguous.contains(name));
-    Ok(found)
+}
+
+/// Returns whether serde reads a struct field by field.
+fn is_deserialized(attributes: &[Attribute]) -> bool {
+    let lists = |name: &'static str, word: &'static str| {
+        attributes.iter().any(|attribute| match &attribute.meta {
+            Meta::List(list) if list.path.is_ident(name) => list.tokens.to_string().contains(word),
+            _ => false,
+        })
+    };
+    lists("derive", "Deserialize") && !lists("serde", "from =")
 }
 
 fn field(field: &syn::Field) -> Option<(String, String)> {

@@ -1,4 +1,7 @@
 //! `webd`: see the library.
+
+#![forbid(unsafe_code)]
+
 fn main() -> std::process::ExitCode {
     webd::main()
 }

@@ -1,6 +1,6 @@
 //! Sandboxes that are prepared before their programs come: what is prepared is used once, by one program, and gone.
 
-#![cfg(feature = "daemons")]
+#![forbid(unsafe_code)]
 
 use std::collections::BTreeSet;
 
