@@ -1,35 +1,36 @@
-//! What went wrong on our side. The log gets all of it, the client a sentence.
+//! Failures of the service itself. The log gets all of it, the client one sentence.
 
 use std::io;
 
 use sandbox::SetupError;
 
-/// Why an execution could not be carried out.
+/// The reason why an execution could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// All user ids are in use or withheld.
+    /// All user ids are in use or quarantined.
     #[error("no free user id")]
     NoFreeUid,
-    /// There is none to run in.
-    #[error("no slot")]
-    NoSlot,
+    /// Lost slots were not replaced in time.
+    #[error("no slot became free in time")]
+    SlotTimeout,
+    /// A stage of a language that has no such stage.
+    #[error("the language has no such stage")]
+    NoSuchStage,
+    /// A sandbox serves one program.
+    #[error("a program was started in the sandbox already")]
+    AlreadyStarted,
     /// The sandbox could not be set up.
     #[error("set up the sandbox: {0}")]
     Setup(SetupError),
-    /// Something of ours failed.
+    /// An operation of the daemon failed.
     #[error("{operation}: {source}")]
-    Io {
-        /// What was being done.
-        operation: &'static str,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// After all was killed, something was still there.
-    #[error("processes of the run stay although they were killed")]
+    Io { operation: &'static str, source: io::Error },
+    /// Processes are left, although all were killed.
+    #[error("processes of the run are still there after they were killed")]
     NotEmptied,
 }
 
-/// `result.context("operation")`.
+/// Adds the operation that failed to an error: `file.read().context("read the file")`.
 pub(crate) trait Context<T> {
     fn context(self, operation: &'static str) -> Result<T, Failure>;
 }

@@ -21,9 +21,7 @@ use crate::daemon::state::Daemon;
 use crate::daemon::systemd::{notify, watchdog_period};
 use crate::identity;
 use crate::metrics::TimedStep;
-use crate::pool::reaper::Reaper;
-use crate::pool::sandbox_pool::Activity;
-use crate::pool::slot::SlotFactory;
+use crate::pool::{self, Activity, Reaper, SlotFactory};
 use crate::server::connection;
 use crate::server::listener::{SocketOwner, SocketWatch, accept, listen, remove_socket};
 use crate::server::runtime_dir::{self, lock, socket_group};
@@ -90,7 +88,7 @@ async fn serve(
     let slot_factory =
         SlotFactory::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
     let daemon = Arc::new(Daemon::new(config, slot_factory, degraded)?);
-    let reaper = Reaper::begin(orders, work, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
+    let reaper = Reaper::start(orders, work, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
         .context("start a thread")?;
     let result = serve_until_signaled(config_path, config, &daemon, group).await;
     daemon.pool.close();
@@ -110,8 +108,8 @@ async fn serve_until_signaled(
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
     info!(cgroups = daemon.slot_factory.controllers().describe(), slots = daemon.slots, "starting");
-    for _ in 0..daemon.pool.reserve() {
-        daemon.pool.add(daemon.slot_factory.slot().context("create a slot")?);
+    for _ in 0..daemon.pool.execution_slots() {
+        daemon.pool.add(daemon.slot_factory.create().context("create a slot")?);
     }
     load_languages(daemon, config).await?;
     let refill = AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon))));
@@ -169,27 +167,23 @@ async fn serve_until_signaled(
 async fn refill_pool(daemon: Arc<Daemon>) {
     let create_slot = || async {
         let slot_factory = Arc::clone(&daemon.slot_factory);
-        let created = tokio::task::spawn_blocking(move || slot_factory.slot()).await;
-        created
-            .map_err(io::Error::other)
-            .flatten()
-            .inspect_err(|error| warn!(%error, "cannot create a slot for a pre-warmed sandbox"))
-            .ok()
+        let created = tokio::task::spawn_blocking(move || slot_factory.create()).await;
+        created.map_err(io::Error::other).flatten()
     };
     let activity = || match daemon.queue.counts() {
-        (0, 0) => Activity::None,
-        (_, 0) => Activity::Some,
-        _ => Activity::Full,
+        (0, 0) => Activity::Idle,
+        (_, 0) => Activity::Running,
+        _ => Activity::Saturated,
     };
     let prepared = |elapsed| daemon.executor.metrics.time(TimedStep::Prepare, elapsed);
-    daemon.pool.keep(create_slot, activity, prepared).await;
+    pool::keep_warm(&daemon.pool, create_slot, activity, prepared).await;
 }
 
 /// Lets running executions finish for `timeout`, cancels the others, and waits until all are cleaned up.
 async fn drain(daemon: &Daemon, timeout: Duration, connections: &mut JoinSet<()>) {
     daemon.draining.cancel();
     daemon.queue.close();
-    daemon.pool.stop_preparing();
+    daemon.pool.stop_prewarming();
     let (running, _) = daemon.queue.counts();
     info!(running, "stopping");
     let idle = async {

@@ -19,8 +19,7 @@ use crate::languages::load;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::Toolchain;
 use crate::metrics::Metrics;
-use crate::pool::sandbox_pool::SandboxPool;
-use crate::pool::slot::SlotFactory;
+use crate::pool::{SandboxPool, SlotFactory};
 use crate::queue::Queue;
 use crate::server::peer::PeerPolicy;
 

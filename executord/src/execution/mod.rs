@@ -24,8 +24,8 @@ use crate::execution::stage::{EventSender, PendingCleanup, StageContext, StageIn
 use crate::failure::Failure;
 use crate::languages::toolchain::StageKind;
 use crate::metrics::{Metrics, TimedStep};
+use crate::pool::SandboxPool;
 use crate::pool::sandbox::Sandbox;
-use crate::pool::sandbox_pool::SandboxPool;
 use crate::pool::slot::Slot;
 
 /// What executions have in common.
@@ -113,7 +113,7 @@ impl Executor {
         if kind == StageKind::Compile {
             slot.drop_build()?;
         }
-        self.pool.give_back(slot);
+        self.pool.release(slot);
         Ok(())
     }
 }
@@ -181,7 +181,7 @@ impl Execution<'_> {
     ) -> Result<StageResult, Failure> {
         let Job { toolchain, sources, limits, .. } = self.job;
         let kind = if name == StageName::Compile { StageKind::Compile } else { StageKind::Run };
-        let command = toolchain.stage(kind).ok_or(Failure::NoSlot)?;
+        let command = toolchain.stage(kind).ok_or(Failure::NoSuchStage)?;
         let limits = if kind == StageKind::Compile { &command.limits } else { limits };
         let spec = StageSpec {
             toolchain,

@@ -189,7 +189,7 @@ impl Planner {
     }
 
     /// What all processes of a stage together may use.
-    pub(crate) fn group_limits(&self, limits: &Limits) -> CgroupLimits {
+    pub(crate) fn cgroup_limits(&self, limits: &Limits) -> CgroupLimits {
         CgroupLimits {
             memory: limits.memory.bytes(),
             processes: limits.processes,

@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, Limits, ProgramSignal, StageName, StageReport, Status, Stdin, StreamName};
-use sandbox::cgroup::{Readings, RunCgroup};
+use sandbox::cgroup::Readings;
 use sandbox::{ExitReport, NamespaceGone, Report, SetupError, Start, Step};
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
@@ -23,8 +23,9 @@ use crate::execution::output::{OutputChunk, OutputPipe};
 use crate::execution::plan::Planner;
 use crate::execution::terminal::Terminal;
 use crate::execution::verdict::{KillReason, Observation, judge};
-use crate::failure::{Context, Failure};
-use crate::pool::sandbox::{EMPTY_WITHIN, Pipes, Sandbox};
+use crate::failure::Failure;
+use crate::pool::pipes::Pipes;
+use crate::pool::sandbox::{KILL_TIMEOUT, Sandbox};
 use crate::pool::slot::Slot;
 
 /// Longer than any limit.
@@ -87,7 +88,7 @@ impl PendingCleanup {
             None => self.sandbox.gone(self.grace).await?,
         };
         let emptied = self.sandbox.emptied(&gone).await?;
-        Ok((self.sandbox.end(&emptied)?, self.ended.elapsed()))
+        Ok((self.sandbox.end(&emptied), self.ended.elapsed()))
     }
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn run(
     around: &StageContext<'_>,
     input: &mut InputReceiver,
 ) -> Result<Option<StageOutcome>, Failure> {
-    let has_past = sandbox.has_past();
+    let has_past = sandbox.predates_program();
     sandbox.pipes.stdout.set_limit(stage.limits.output);
     sandbox.pipes.stderr.set_limit(stage.limits.output);
     let terminal = sandbox.connect_terminal().await?;
@@ -130,7 +131,7 @@ pub(crate) async fn run(
         return Ok(None);
     }
     let ended = watch.ended.unwrap_or_else(Instant::now);
-    let readings = watch.sandbox.group.readings().context("read the run's counters")?;
+    let readings = watch.sandbox.readings()?;
     let report = match watch.setup_failure(stage.start) {
         Some(failure) => Err(failure),
         None => {
@@ -249,7 +250,7 @@ impl Watch {
                 return Ok(gone);
             }
             let running = self.kill_reason.is_none() && self.ended.is_none();
-            let (slot, pipes) = self.sandbox.watched()?;
+            let Sandbox { slot, pipes, .. } = &mut self.sandbox;
             let stop = tokio::select! {
                 biased;
                 () = pipes.reports.read(), if reports_open => {
@@ -273,14 +274,14 @@ impl Watch {
                 }
                 () = sleep_until(kill_at) => {
                     self.sandbox.kill()?;
-                    (kill_at, give_up_at) = (launched + FOR_EVER, Clock::now() + EMPTY_WITHIN);
+                    (kill_at, give_up_at) = (launched + FOR_EVER, Clock::now() + KILL_TIMEOUT);
                     None
                 }
                 () = sleep_until(give_up_at) => return Err(Failure::NotEmptied),
                 () = cancel.cancelled(), if running => Some(KillReason::Cancelled),
                 () = sleep_until(wall_deadline), if running => Some(KillReason::Wall),
                 () = sleep_until(check_at), if running => {
-                    let (kill_reason, next) = check(&self.sandbox.group, stage.limits, planner.cores())?;
+                    let (kill_reason, next) = check(&self.sandbox, stage.limits, planner.cores())?;
                     check_at = Clock::now() + next;
                     kill_reason
                 }
@@ -432,8 +433,8 @@ fn take_chunk(chunk: OutputChunk, stream: StreamName, pending: &mut Option<Event
 }
 
 /// Whether the group used too much, and when to look again: not before it could have.
-fn check(group: &RunCgroup, limits: &Limits, cores: u32) -> Result<(Option<KillReason>, Duration), Failure> {
-    let Some(readings) = group.readings().context("read the run's counters")? else {
+fn check(sandbox: &Sandbox, limits: &Limits, cores: u32) -> Result<(Option<KillReason>, Duration), Failure> {
+    let Some(readings) = sandbox.readings()? else {
         return Ok((None, CHECK_EVERY.1));
     };
     let left = limits.cpu_time.saturating_sub(readings.cpu_time);

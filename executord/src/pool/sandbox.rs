@@ -1,219 +1,193 @@
-//! A sandbox that waits for its program: everything of it is there but what only the program's coming can tell.
+//! A sandbox in its slot, from its preparation to the proof that it is empty.
 
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::StreamName;
-use sandbox::cgroup::{CgroupLimits, CpuWeight, RunCgroup};
-use sandbox::{
-    Control, Descriptors, Emptied, Init, NamespaceGone, Plan, Report, SetupError, Start, Step, read_report,
-};
-use tokio::io::AsyncReadExt;
+use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup};
+use sandbox::{Emptied, Init, NamespaceGone, Plan, Report, Start};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
-use crate::execution::output::{OutputPipe, pipe_pair, stdin_pipe};
 use crate::execution::terminal::Terminal;
 use crate::failure::{Context, Failure};
 use crate::identity::Identity;
+use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
 
-/// How long a sandbox with a terminal may take to be prepared, while its client waits.
-const TERMINAL_WITHIN: Duration = Duration::from_secs(10);
-
-/// How long all processes may take to be gone after they were killed.
-pub(crate) const EMPTY_WITHIN: Duration = Duration::from_secs(5);
-/// The same for what is only prepared: it ends with what programs leave of the processors.
-const DISCARDED_WITHIN: Duration = Duration::from_secs(60);
-/// How often that is looked at.
+/// Time for a sandbox with a terminal to be prepared, while its client waits.
+const TERMINAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for all processes to be gone after they were killed.
+pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for a pre-warmed sandbox, whose processes get only the CPU time that programs leave.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(60);
+/// How often the cgroup is checked for being empty.
 const EMPTY_POLL: Duration = Duration::from_millis(1);
+/// The operation in errors.
+const PREPARE: &str = "prepare the sandbox";
 
-/// A sandbox in its slot, for one program. Dropping it ends the slot, and withholds the user until it is proven that
-/// nothing of it is left; [`Sandbox::end`] gives both back.
+/// A sandbox, for one program. Dropping it loses the slot, and quarantines the user until its processes are confirmed gone;
+/// [`Sandbox::end`] returns both.
 #[derive(Debug)]
 pub(crate) struct Sandbox {
-    /// There until it ends.
-    place: Option<(Slot, Identity)>,
-    pub(crate) group: RunCgroup,
+    pub(crate) slot: Slot,
     pub(crate) plan: Plan,
     pub(crate) pipes: Pipes,
-    weight: CpuWeight,
+    cgroup: RunCgroup,
+    state: State,
     /// Known as soon as its init runs.
     init: Option<Init>,
-    since: Instant,
+    created: Instant,
 }
 
-/// Our ends of what a sandbox is connected to.
-#[derive(Debug)]
-pub(crate) struct Pipes {
-    stdin: Option<pipe::Sender>,
-    pub(crate) stdout: OutputPipe,
-    pub(crate) stderr: OutputPipe,
-    pub(crate) control: Control,
-    pub(crate) reports: Reports,
-}
-
-/// What init says.
-#[derive(Debug)]
-pub(crate) struct Reports {
-    pipe: pipe::Receiver,
-    bytes: Vec<u8>,
-    pub(crate) is_open: bool,
-}
-
-impl Reports {
-    /// Wait for more of it, or the end. Safe to drop before it is ready.
-    pub(crate) async fn read(&mut self) {
-        self.is_open = self.pipe.read_buf(&mut self.bytes).await.is_ok_and(|count| count > 0);
-    }
-
-    /// The next report, if it is there.
-    pub(crate) fn take(&mut self) -> Result<Option<Report>, Failure> {
-        read_report(&mut self.bytes).context("read init's report")
-    }
-
-    /// Whether nothing was said that was not read.
-    fn is_silent(&self) -> bool {
-        let nothing =
-            |answer: io::Result<usize>| answer.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock);
-        self.bytes.is_empty() && nothing(self.pipe.try_read(&mut [0]))
-    }
+/// Whether a sandbox was made before its program was known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Made for a program that waits for it.
+    Starting,
+    /// Pre-warmed: made for the pool.
+    Warm,
 }
 
 impl Sandbox {
-    /// Begin to prepare. Nothing is waited for.
+    /// Begins to prepare a sandbox, without waiting for anything.
     pub(crate) fn begin(
         mut slot: Slot,
         identity: Identity,
         plan: Plan,
         limits: &CgroupLimits,
-        weight: CpuWeight,
+        state: State,
     ) -> Result<Self, Failure> {
-        let mut prepare = || {
-            let mut group = slot.begin(limits, weight, plan.user.uid)?;
-            let (pipes, descriptors) = Pipes::new()?;
-            slot.prepare(&plan, &mut group, descriptors)?;
-            Ok((group, pipes))
+        let weight = match state {
+            State::Starting => CpuWeight::Full,
+            State::Warm => CpuWeight::Reduced,
         };
-        match prepare() {
-            Ok((group, pipes)) => {
-                let place = Some((slot, identity));
-                Ok(Self { place, group, plan, pipes, weight, init: None, since: Instant::now() })
-            }
-            Err(failure) => {
-                slot.quarantine(identity);
-                Err(failure)
-            }
-        }
+        // From here on an error quarantines the user, when the slot is dropped.
+        slot.assign(identity);
+        let mut cgroup = slot.begin(limits, weight, plan.user.uid)?;
+        let (pipes, descriptors) = Pipes::new()?;
+        slot.prepare(&plan, &mut cgroup, descriptors)?;
+        Ok(Self { slot, plan, pipes, cgroup, state, init: None, created: Instant::now() })
     }
 
-    /// Wait until it is prepared, at most for `within`.
-    pub(crate) async fn ready(&mut self, within: Duration) -> Result<(), Failure> {
-        let waiting = async {
+    /// Waits until the sandbox is prepared, for at most `within`.
+    pub(crate) async fn prepared(&mut self, within: Duration) -> Result<(), Failure> {
+        let preparing = async {
             self.launched().await?;
             loop {
                 match self.pipes.reports.take()? {
                     Some(Report::Prepared) => return Ok(()),
                     Some(Report::SetupFailed(error)) => return Err(Failure::Setup(error)),
-                    Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).context("prepare"),
+                    Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).context(PREPARE),
                     None if self.pipes.reports.is_open => self.pipes.reports.read().await,
-                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context("prepare"),
+                    None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context(PREPARE),
                 }
             }
         };
-        timeout(within, waiting).await.map_err(io::Error::from).context("prepare a sandbox")?
+        timeout(within, preparing).await.map_err(io::Error::from).context(PREPARE)?
     }
 
-    /// Wait until its init runs.
+    /// Waits until the sandbox's init runs.
     pub(crate) async fn launched(&mut self) -> Result<(), Failure> {
         if self.init.is_none() {
-            self.init = Some(self.slot()?.launched().await?);
+            self.init = Some(self.slot.launched().await?);
         }
         Ok(())
     }
 
-    /// Whether it still waits, and nothing has become of it.
+    /// Returns whether a pre-warmed sandbox still waits for its program: its supervisor is there, and its init reported
+    /// nothing.
     pub(crate) fn is_waiting(&self) -> bool {
-        self.slot().is_ok_and(Slot::is_alive) && self.pipes.reports.is_silent()
+        self.slot.is_alive() && self.pipes.reports.is_silent()
     }
 
-    /// Something of it was there before its program, and may be to blame for what goes wrong.
-    pub(crate) fn has_past(&self) -> bool {
-        self.init.is_some() || self.plan.zygote
+    /// Returns whether a process in it is older than the program's request: a pre-warmed one, or a copy of a zygote. If
+    /// such a sandbox fails to start, the program is not to blame, and gets a cold one.
+    pub(crate) fn predates_program(&self) -> bool {
+        self.state == State::Warm || self.plan.zygote
     }
 
-    /// For how long it has been there.
     pub(crate) fn age(&self) -> Duration {
-        self.since.elapsed()
+        self.created.elapsed()
     }
 
-    /// What comes now is a program's: its limits hold, and it has its share of the processors.
+    /// The time of [`Sandbox::begin`].
+    pub(crate) const fn created(&self) -> Instant {
+        self.created
+    }
+
+    /// The user id of its processes, which no other sandbox has at the same time.
+    pub(crate) const fn uid(&self) -> u32 {
+        self.plan.user.uid
+    }
+
+    /// Assigns a pre-warmed sandbox to a program: sets the program's limits and gives it a full CPU weight.
     pub(crate) fn claim(&mut self, limits: &CgroupLimits) -> Result<(), Failure> {
-        if self.weight == CpuWeight::Reduced {
-            self.weight = CpuWeight::Full;
-            let (slot, _) = self.place.as_mut().ok_or_else(missing)?;
-            slot.start(&mut self.group, limits)?;
-        }
-        Ok(())
+        self.slot.start(&mut self.cgroup, limits)
     }
 
-    /// Start the program, once: what writes its stdin.
+    /// Starts the program, once. Returns the pipe to its stdin.
     pub(crate) fn start(
         &mut self,
         start: &Start,
         sources: &[&[u8]],
         build: Option<&OwnedFd>,
     ) -> Result<pipe::Sender, Failure> {
+        let stdin = self.pipes.stdin.take().ok_or(Failure::AlreadyStarted)?;
         self.pipes.control.start(start, sources, build).context("start the program")?;
-        self.pipes.stdin.take().ok_or_else(missing)
+        Ok(stdin)
     }
 
-    /// From now on the program is at its terminal, if it has one.
+    /// Connects the daemon to the program's terminal, if it has one: it replaces the pipes to stdout and stderr.
     pub(crate) async fn connect_terminal(&mut self) -> Result<Option<Arc<Terminal>>, Failure> {
         if self.plan.terminal.is_none() {
             return Ok(None);
         }
-        self.ready(TERMINAL_WITHIN).await?;
-        let master = self.pipes.control.terminal().context("get the terminal")?;
+        self.prepared(TERMINAL_TIMEOUT).await?;
+        let master = self.pipes.control.terminal().context("receive the terminal")?;
         let terminal = Arc::new(Terminal::new(master).context("watch the terminal")?);
         self.pipes.stdout.redirect_to(Arc::clone(&terminal));
         self.pipes.stderr.close();
         Ok(Some(terminal))
     }
 
-    /// Kill everything in it.
+    /// Returns the memory that it holds, in bytes.
+    pub(crate) fn memory(&self) -> io::Result<u64> {
+        self.cgroup.memory()
+    }
+
+    /// Reads the cgroup's counters, if there is a cgroup.
+    pub(crate) fn readings(&self) -> Result<Option<Readings>, Failure> {
+        self.cgroup.readings().context("read the counters of the run's cgroup")
+    }
+
+    /// Kills every process in it.
     pub(crate) fn kill(&self) -> Result<(), Failure> {
         self.init.as_ref().map_or(Ok(()), Init::kill).context("kill the sandbox")
     }
 
-    /// Where it is, and what it is connected to: for watching both at a time.
-    pub(crate) fn watched(&mut self) -> Result<(&Slot, &mut Pipes), Failure> {
-        Ok((&self.place.as_ref().ok_or_else(missing)?.0, &mut self.pipes))
-    }
-
-    /// Wait until its init is gone, which has nothing left to do, and help it if it is not within `grace`.
+    /// Waits until its init is gone, which has nothing left to do, and kills it if it is still there after `grace`.
     pub(crate) async fn gone(&self, grace: Duration) -> Result<NamespaceGone, Failure> {
         match self.gone_within(grace).await {
             Err(Failure::NotEmptied) => {
                 self.kill()?;
-                self.gone_within(EMPTY_WITHIN).await
+                self.gone_within(KILL_TIMEOUT).await
             }
             gone => gone,
         }
     }
 
-    /// Safe to drop before it is ready: nothing is lost.
+    /// Cancel safe.
     async fn gone_within(&self, within: Duration) -> Result<NamespaceGone, Failure> {
-        timeout(within, self.slot()?.gone()).await.map_err(|_| Failure::NotEmptied)?
+        timeout(within, self.slot.gone()).await.map_err(|_| Failure::NotEmptied)?
     }
 
-    /// Wait for the proof that its group is empty, after its init.
+    /// Waits for the proof that its cgroup is empty, once its init is gone.
     pub(crate) async fn emptied(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
-        let deadline = Instant::now() + EMPTY_WITHIN;
+        let deadline = Instant::now() + KILL_TIMEOUT;
         loop {
-            if let Some(emptied) = self.group.close(gone).context("empty the run's group")? {
+            if let Some(emptied) = self.cgroup.close(gone).context("empty the run's cgroup")? {
                 return Ok(emptied);
             }
             if Instant::now() > deadline {
@@ -223,63 +197,18 @@ impl Sandbox {
         }
     }
 
-    /// End it without a program: its slot, as good as new.
+    /// Ends a pre-warmed sandbox without a program. Returns its slot.
     pub(crate) async fn discard(mut self) -> Result<Slot, Failure> {
         self.launched().await?;
         self.kill()?;
-        let gone = self.gone_within(DISCARDED_WITHIN).await?;
+        let gone = self.gone_within(DISCARD_TIMEOUT).await?;
         let emptied = self.emptied(&gone).await?;
-        self.end(&emptied)
+        Ok(self.end(&emptied))
     }
 
-    /// Nothing of it is left: its slot, as good as new.
-    pub(crate) fn end(mut self, emptied: &Emptied) -> Result<Slot, Failure> {
-        let (slot, identity) = self.place.take().ok_or_else(missing)?;
-        identity.release(emptied);
-        Ok(slot)
-    }
-
-    fn slot(&self) -> Result<&Slot, Failure> {
-        Ok(&self.place.as_ref().ok_or_else(missing)?.0)
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        if let Some((mut slot, identity)) = self.place.take() {
-            slot.quarantine(identity);
-        }
-    }
-}
-
-/// For what cannot be: a sandbox is used after its end.
-fn missing() -> Failure {
-    Failure::Setup(SetupError { step: Step::AwaitStart, errno: nix::errno::Errno::EBADF })
-}
-
-impl Pipes {
-    /// They, and their other ends.
-    fn new() -> Result<(Self, Descriptors), Failure> {
-        let make = |operation| move |error: io::Error| Failure::Io { operation, source: error };
-        let (stdin_end, stdin) = stdin_pipe().map_err(make("make a pipe for stdin"))?;
-        let (stdout, stdout_end) =
-            OutputPipe::new(StreamName::Stdout).map_err(make("make a pipe for stdout"))?;
-        let (stderr, stderr_end) =
-            OutputPipe::new(StreamName::Stderr).map_err(make("make a pipe for stderr"))?;
-        let (report, report_end) = pipe_pair().map_err(make("make a pipe for reports"))?;
-        let (control, control_end) = Control::new().map_err(make("make a socket for control"))?;
-        let reports = Reports {
-            pipe: pipe::Receiver::from_owned_fd(report).context("watch the report pipe")?,
-            bytes: Vec::new(),
-            is_open: true,
-        };
-        let descriptors = Descriptors {
-            stdin: stdin_end,
-            stdout: stdout_end,
-            stderr: stderr_end,
-            report: report_end,
-            control: control_end,
-        };
-        Ok((Self { stdin: Some(stdin), stdout, stderr, control, reports }, descriptors))
+    /// Releases the user against the proof that its processes are gone. Returns the slot, for another sandbox.
+    pub(crate) fn end(mut self, emptied: &Emptied) -> Slot {
+        self.slot.release_identity(emptied);
+        self.slot
     }
 }

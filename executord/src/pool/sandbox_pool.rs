@@ -1,8 +1,4 @@
-//! The slots of this host: those that are empty, and those in which a sandbox is prepared for a language.
-//!
-//! Who executes takes one: with a sandbox that waits for just such a program if there is one, else an empty slot, in
-//! which the same is done in a row. A keeper prepares new ones with a small share of the processors, and not while programs
-//! wait for their turn: as many of each kind as were asked for lately.
+//! The pool: free slots, and pre-warmed sandboxes by stage and language.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,9 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::{ExecutionId, WarmCount};
-use sandbox::cgroup::CpuWeight;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::config::{PoolSettings, host_memory};
@@ -22,137 +17,47 @@ use crate::failure::Failure;
 use crate::identity::IdentityPool;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageKind, Toolchain};
-use crate::pool::demand::Demand;
-use crate::pool::sandbox::Sandbox;
+use crate::pool::bucket::Bucket;
+use crate::pool::bucket_key::BucketKey;
+use crate::pool::policy::{Activity, Snapshot};
+use crate::pool::sandbox::{Sandbox, State};
 use crate::pool::slot::Slot;
 
-/// Slots that one execution can hold: that of its compilation, whose result the runs see, and that of a run.
-const SLOTS_OF_AN_EXECUTION: usize = 2;
-/// How long an execution waits for a slot to be made anew.
-const SLOT_WITHIN: Duration = Duration::from_secs(5);
-/// How long a sandbox may take to be prepared. It gets only what programs leave.
-const PREPARED_WITHIN: Duration = Duration::from_secs(60);
-/// What could not be prepared is tried again after so long: at first, and when it failed often.
-const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A prepared sandbox that waits for longer is replaced: what it has loaded may have been replaced on the host.
-const FRESH: Duration = Duration::from_secs(600);
-/// Until another is there it may serve for so long.
-const REPLACED_WITHIN: Duration = Duration::from_secs(60);
-/// Who has just taken something is let begin before another is prepared.
-const LET_BEGIN: Duration = Duration::from_millis(5);
-/// So many programs in a row that came before what was prepared for them was idle: it is of no use to them, and takes
-/// caches and memory bandwidth of those that run. Another is prepared only after a rest.
-const TOO_LATE: u32 = 2;
-/// No program has run for so long.
-const REST: Duration = Duration::from_millis(20);
-/// How often the keeper looks though nothing happened.
-const LOOK: Duration = Duration::from_secs(5);
-/// What a sandbox is taken to hold before one of its kind was seen.
-const GUESSED_MEMORY: u64 = 64 << 20;
+/// Slots that one execution can hold: that of its compilation, whose build the runs see, and that of a run.
+const SLOTS_PER_EXECUTION: usize = 2;
+/// Time that an execution waits for a free slot. There are enough slots unless some were lost and are being replaced.
+const SLOT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All slots.
+/// The slots of this host that no execution holds.
 #[derive(Debug)]
 pub(crate) struct SandboxPool {
-    state: Mutex<State>,
-    /// Told when a slot becomes empty.
-    emptied: Notify,
-    /// Told when there may be something to prepare.
-    wanted: Notify,
+    contents: Mutex<Contents>,
+    /// Notified when a slot becomes free.
+    slot_freed: Notify,
+    /// Notified when the policy may decide otherwise than before.
+    changed: Notify,
     closed: AtomicBool,
-    /// Slots that executions may need at one time.
-    reserve: usize,
+    /// Slots that executions may hold at one time.
+    execution_slots: usize,
     identities: IdentityPool,
     planner: Planner,
     settings: PoolSettings,
-    /// What all that is prepared may hold.
-    memory: u64,
+    /// What all pre-warmed sandboxes together may hold, in bytes.
+    max_memory: u64,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    empty: Vec<Slot>,
-    /// Slots in all, with those that are being made anew.
+struct Contents {
+    free: Vec<Slot>,
+    /// All slots, including those in use and those that are being replaced.
     slots: usize,
     buckets: BTreeMap<BucketKey, Bucket>,
-    /// When a slot was last given back.
-    given_back: Option<Instant>,
-}
-
-/// What executions do now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activity {
-    /// None runs.
-    None,
-    /// Some run.
-    Some,
-    /// They have all processors, and others wait for them.
-    Full,
-}
-
-/// A stage of a language.
-type BucketKey = (String, StageKind);
-
-/// What is prepared for one of them.
-#[derive(Debug)]
-struct Bucket {
-    toolchain: Arc<Toolchain>,
-    /// Those that wait for longer are at the end, and taken first.
-    idle: Vec<Sandbox>,
-    demand: Demand,
-    /// What one was seen to hold, in bytes.
-    memory: u64,
-    /// None could be prepared; it is not tried before.
-    retry_at: Option<Instant>,
-    /// How long to wait if it fails again.
-    pause: Duration,
-    hits: u64,
-    misses: u64,
-    /// Misses since the last hit.
-    misses_in_a_row: u32,
-}
-
-impl Bucket {
-    const fn new(toolchain: Arc<Toolchain>) -> Self {
-        Self {
-            toolchain,
-            idle: Vec::new(),
-            demand: Demand::new(),
-            memory: GUESSED_MEMORY,
-            retry_at: None,
-            pause: RETRY.0,
-            hits: 0,
-            misses: 0,
-            misses_in_a_row: 0,
-        }
-    }
-
-    /// One of them was asked for, and there or not.
-    const fn count(&mut self, is_hit: bool) {
-        if is_hit {
-            self.hits += 1;
-            self.misses_in_a_row = 0;
-        } else {
-            self.misses += 1;
-            self.misses_in_a_row += 1;
-        }
-    }
-
-    /// How many are idle that need not be replaced.
-    fn fresh(&self) -> usize {
-        self.idle.iter().filter(|prepared| prepared.age() < FRESH).count()
-    }
-
-    /// How many should be idle. Without demand only those are of use in which something waits.
-    fn wanted(&self, kind: StageKind, settings: &PoolSettings, now: Instant) -> usize {
-        let most = settings.most() as usize;
-        let can_wait = self.toolchain.stage(kind).is_some_and(|stage| stage.warm.is_some());
-        let least = if can_wait { (settings.min as usize).min(most) } else { 0 };
-        self.demand.wanted(now, most.div_ceil(2)).max(least)
-    }
+    /// When a slot was last released.
+    last_release: Option<Instant>,
 }
 
 impl SandboxPool {
-    /// Without slots; they come by [`SandboxPool::add`], [`SandboxPool::reserve`] of them at first.
+    /// Creates a pool without slots, for `executions` at one time.
     pub(crate) fn new(
         executions: u32,
         identities: IdentityPool,
@@ -160,119 +65,161 @@ impl SandboxPool {
         settings: PoolSettings,
     ) -> Self {
         Self {
-            state: Mutex::default(),
-            emptied: Notify::new(),
-            wanted: Notify::new(),
+            contents: Mutex::default(),
+            slot_freed: Notify::new(),
+            changed: Notify::new(),
             closed: AtomicBool::new(false),
-            reserve: executions as usize * SLOTS_OF_AN_EXECUTION,
+            execution_slots: executions as usize * SLOTS_PER_EXECUTION,
             identities,
             planner,
             settings,
-            memory: settings.bytes(host_memory()),
+            max_memory: settings.bytes(host_memory()),
         }
     }
 
-    /// How many slots the executions may need at one time.
-    pub(crate) const fn reserve(&self) -> usize {
-        self.reserve
+    /// Returns how many slots executions may hold at one time.
+    pub(crate) const fn execution_slots(&self) -> usize {
+        self.execution_slots
     }
 
-    /// Another slot.
-    pub(crate) fn add(&self, slot: Slot) {
-        self.lock().slots += 1;
-        self.give_back(slot);
-    }
-
-    /// A slot that is as good as new, because it was used to the end or is one made in place of another.
-    pub(crate) fn give_back(&self, slot: Slot) {
-        if !self.is_closed() {
-            let mut state = self.lock();
-            state.empty.push(slot);
-            state.given_back = Some(Instant::now());
-            drop(state);
-            self.emptied.notify_one();
-            self.wanted.notify_one();
-        }
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
-    }
-
-    /// End all slots, and take no more.
-    pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
-        let mut state = self.lock();
-        let ended = (std::mem::take(&mut state.empty), std::mem::take(&mut state.buckets));
-        drop(state);
-        drop(ended);
-        self.wanted.notify_one();
-    }
-
-    /// Nothing new comes: end what waits.
-    pub(crate) fn stop_preparing(&self) {
-        self.set_languages(&Registry::default());
-    }
-
-    /// From now on these are the languages. What was prepared for others is ended.
-    pub(crate) fn set_languages(&self, registry: &Registry) {
-        let mut buckets = BTreeMap::new();
-        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
-            for kind in StageKind::ALL.into_iter().filter(|&kind| toolchain.stage(kind).is_some()) {
-                buckets.insert((toolchain.name.clone(), kind), Bucket::new(Arc::clone(toolchain)));
-            }
-        }
-        let mut state = self.lock();
-        for (key, bucket) in &mut buckets {
-            if let Some(old) = state.buckets.get(key) {
-                (bucket.hits, bucket.misses, bucket.memory) = (old.hits, old.misses, old.memory);
-            }
-        }
-        let old = std::mem::replace(&mut state.buckets, buckets);
-        drop(state);
-        drop(old);
-        self.wanted.notify_one();
-    }
-
-    /// What is prepared, and how often that was of use.
-    pub(crate) fn counts(&self) -> Vec<WarmCount> {
-        let state = self.lock();
-        let count = |((language, kind), bucket): (&(String, StageKind), &Bucket)| WarmCount {
-            language: language.clone(),
-            stage: kind.name().to_owned(),
-            ready: u32::try_from(bucket.idle.len()).unwrap_or(u32::MAX),
-            hits: bucket.hits,
-            misses: bucket.misses,
-        };
-        state.buckets.iter().map(count).collect()
-    }
-
-    /// A sandbox for a stage: one that waits, if that will do, or one that is only being made.
+    /// Returns a sandbox for a stage: a pre-warmed one if one fits, or one that is only beginning to be made.
+    ///
+    /// The user of one that is made is named after the execution `id`; without an id it gets a name of its own.
     pub(crate) async fn take(
         &self,
         stage: &StageSpec<'_>,
         source: SandboxSource,
         id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
-        let prepared = if source == SandboxSource::Pool { self.take_prepared(stage) } else { None };
-        if let Some(mut prepared) = prepared {
-            match prepared.claim(&self.planner.group_limits(stage.limits)) {
-                Ok(()) => return Ok(prepared),
-                // As if there had been none: its memory may be more than is allowed now.
-                Err(failure) => debug!(%failure, "what was prepared cannot be used"),
-            }
+        if source == SandboxSource::Pool
+            && let Some(sandbox) = self.take_warm(stage)
+        {
+            return Ok(sandbox);
         }
-        let slot = timeout(SLOT_WITHIN, self.empty_slot()).await.map_err(|_| Failure::NoSlot)?;
-        // A copy is there at once.
+        let slot = timeout(SLOT_TIMEOUT, self.free_slot()).await.map_err(|_| Failure::SlotTimeout)?;
+        // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
-        self.begin(slot, stage, source, CpuWeight::Full, id)
+        self.begin(slot, stage, source, State::Starting, id)
     }
 
-    async fn empty_slot(&self) -> Slot {
+    /// Adds a new slot.
+    pub(crate) fn add(&self, slot: Slot) {
+        self.count_slot();
+        self.release(slot);
+    }
+
+    /// Returns a slot to the pool: one whose sandbox ended, or a replacement for a lost one.
+    pub(crate) fn release(&self, slot: Slot) {
+        if !self.is_closed() {
+            let mut contents = self.lock();
+            contents.free.push(slot);
+            contents.last_release = Some(Instant::now());
+            drop(contents);
+            self.slot_freed.notify_one();
+            self.changed.notify_one();
+        }
+    }
+
+    /// Replaces the languages, and ends all pre-warmed sandboxes.
+    pub(crate) fn set_languages(&self, registry: &Registry) {
+        let mut buckets = BTreeMap::new();
+        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
+            for stage in StageKind::ALL.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
+                let key = BucketKey { language: toolchain.name.clone(), stage };
+                buckets.insert(key, Bucket::new(Arc::clone(toolchain)));
+            }
+        }
+        let mut contents = self.lock();
+        for (key, bucket) in &mut buckets {
+            if let Some(old) = contents.buckets.get(key) {
+                bucket.continue_counts_of(old);
+            }
+        }
+        let old = std::mem::replace(&mut contents.buckets, buckets);
+        drop(contents);
+        drop(old);
+        self.changed.notify_one();
+    }
+
+    /// Ends all pre-warmed sandboxes, and makes no more: no new execution will come.
+    pub(crate) fn stop_prewarming(&self) {
+        self.set_languages(&Registry::default());
+    }
+
+    /// Ends all slots, and every slot that is released from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        let mut contents = self.lock();
+        let ended = (std::mem::take(&mut contents.free), std::mem::take(&mut contents.buckets));
+        drop(contents);
+        drop(ended);
+        self.changed.notify_one();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Returns how many sandboxes are warm, and how often one was there for a program.
+    pub(crate) fn counts(&self) -> Vec<WarmCount> {
+        self.lock().buckets.iter().map(|(key, bucket)| bucket.counts(key)).collect()
+    }
+
+    /// Takes a pre-warmed sandbox that fits the stage, and gives it the stage's limits.
+    fn take_warm(&self, stage: &StageSpec<'_>) -> Option<Sandbox> {
+        let mut sandbox = self.find_warm(stage)?;
+        match sandbox.claim(&self.planner.cgroup_limits(stage.limits)) {
+            Ok(()) => Some(sandbox),
+            // It may hold more memory than the program is allowed.
+            Err(failure) => {
+                debug!(%failure, "cannot use pre-warmed sandbox");
+                None
+            }
+        }
+    }
+
+    fn find_warm(&self, stage: &StageSpec<'_>) -> Option<Sandbox> {
+        if stage.terminal.is_some() {
+            // A pre-warmed sandbox has pipes already.
+            return None;
+        }
+        let mut found = self.with_bucket(stage, Bucket::request)?;
+        // These checks ask the kernel and the file system, so they are made without the lock.
+        let mut dead = Vec::new();
+        while let Some(sandbox) = found.take_if(|sandbox| !sandbox.is_waiting()) {
+            debug!(language = stage.toolchain.name, "pre-warmed sandbox is gone");
+            dead.push(sandbox);
+            found = self.with_bucket(stage, |bucket| bucket.idle.pop()).flatten();
+        }
+        let unfit = found.take_if(|sandbox| {
+            let wanted = self.planner.plan(stage, &sandbox.plan.user, SandboxSource::Pool, Path::exists);
+            !is_compatible(&sandbox.plan, &wanted, &resources(stage.limits))
+        });
+        let is_hit = found.is_some();
+        self.with_bucket(stage, |bucket| {
+            if unfit.is_some() {
+                debug!(language = stage.toolchain.name, "pre-warmed sandbox does not fit");
+            }
+            bucket.idle.extend(unfit);
+            bucket.count(is_hit);
+        });
+        self.changed.notify_one();
+        found
+    }
+
+    /// Calls `function` with the bucket of a stage, unless the languages were reloaded since the stage was admitted.
+    fn with_bucket<T>(&self, stage: &StageSpec<'_>, function: impl FnOnce(&mut Bucket) -> T) -> Option<T> {
+        let key = BucketKey { language: stage.toolchain.name.clone(), stage: stage.kind };
+        let mut contents = self.lock();
+        let bucket = contents.buckets.get_mut(&key)?;
+        std::ptr::eq(&*bucket.toolchain, stage.toolchain).then(|| function(bucket))
+    }
+
+    async fn free_slot(&self) -> Slot {
         loop {
-            let notified = self.emptied.notified();
-            // Somebody may have ended its supervisor while it was empty.
-            while let Some(slot) = self.pop_empty() {
+            let notified = self.slot_freed.notified();
+            // A supervisor may have been killed while its slot was free.
+            while let Some(slot) = self.pop_free() {
                 if slot.is_alive() {
                     return slot;
                 }
@@ -281,282 +228,110 @@ impl SandboxPool {
         }
     }
 
-    fn pop_empty(&self) -> Option<Slot> {
-        self.lock().empty.pop()
-    }
-
-    fn take_prepared(&self, stage: &StageSpec<'_>) -> Option<Sandbox> {
-        if stage.terminal.is_some() {
-            // None is prepared for that.
-            return None;
-        }
-        let taken = self.with_bucket_of(stage, |bucket| {
-            bucket.demand.note(Instant::now());
-            bucket.idle.pop()
-        })?;
-        // Looked at without the lock, for it asks the host's file system.
-        let (mut taken, mut ended) = (taken, Vec::new());
-        while let Some(prepared) = taken.take_if(|prepared| !prepared.is_waiting()) {
-            debug!(language = stage.toolchain.name, "what waited is gone");
-            ended.push(prepared);
-            taken = self.with_bucket_of(stage, |bucket| bucket.idle.pop()).flatten();
-        }
-        let unfit = taken.take_if(|prepared| {
-            let wanted = self.planner.plan(stage, &prepared.plan.user, SandboxSource::Pool, Path::exists);
-            !is_compatible(&prepared.plan, &wanted, &resources(stage.limits))
-        });
-        let is_hit = taken.is_some();
-        self.with_bucket_of(stage, |bucket| {
-            if unfit.is_some() {
-                debug!(language = stage.toolchain.name, "what waits does not fit");
-            }
-            bucket.idle.extend(unfit);
-            bucket.count(is_hit);
-        });
-        self.wanted.notify_one();
-        taken
-    }
-
-    /// What is prepared for a stage, as long as its language is not read again.
-    fn with_bucket_of<T>(
-        &self,
-        stage: &StageSpec<'_>,
-        operation: impl FnOnce(&mut Bucket) -> T,
-    ) -> Option<T> {
-        let mut state = self.lock();
-        let bucket = state.buckets.get_mut(&(stage.toolchain.name.clone(), stage.kind))?;
-        std::ptr::eq(&*bucket.toolchain, stage.toolchain).then(|| operation(bucket))
-    }
-
-    fn begin(
+    /// Begins to make a sandbox in a slot.
+    pub(super) fn begin(
         &self,
         slot: Slot,
         stage: &StageSpec<'_>,
         source: SandboxSource,
-        share: CpuWeight,
+        state: State,
         id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
         let identity = match self.identities.lease(id) {
             Ok(identity) => identity,
             Err(failure) => {
-                self.give_back(slot);
+                self.release(slot);
                 return Err(failure);
             }
         };
         let plan = self.planner.plan(stage, identity.user(), source, Path::exists);
-        Sandbox::begin(slot, identity, plan, &self.planner.group_limits(stage.limits), share)
+        Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state)
     }
 
-    /// Keep as much prepared as is wanted, until the stock is closed. `make` makes a slot. While there are programs for all
-    /// processors nothing is prepared: it takes more of them than it saves, and gets them only late. `prepared` is told how long
-    /// each took.
-    pub(crate) async fn keep<Made>(
-        &self,
-        make: impl Fn() -> Made,
-        activity: impl Fn() -> Activity,
-        prepared: impl Fn(Duration),
-    ) where
-        Made: Future<Output = Option<Slot>>,
-    {
-        while !self.is_closed() {
-            drop(self.take_dead());
-            for unwanted in self.take_unwanted() {
-                match unwanted.discard().await {
-                    Ok(slot) => self.give_back(slot),
-                    Err(failure) => debug!(%failure, "end what was prepared"),
-                }
-            }
-            let Some((key, toolchain)) = self.next_wanted(activity()) else {
-                if timeout(self.time_to_rest().unwrap_or(LOOK), self.wanted.notified()).await.is_ok() {
-                    sleep(LET_BEGIN).await;
-                }
-                continue;
-            };
-            let slot = if self.has_all_slots() {
-                self.pop_empty()
-            } else {
-                make().await.inspect(|_| self.lock().slots += 1)
-            };
-            let outcome = match slot {
-                Some(slot) => self.prepare(slot, &toolchain, key.1).await,
-                None => Err(Failure::NoSlot),
-            };
-            if let Ok((sandbox, _)) = &outcome {
-                prepared(sandbox.age());
-            }
-            self.put(&key, &toolchain, outcome);
+    /// Returns what the policy needs to know.
+    pub(super) fn snapshot(&self, activity: Activity) -> Snapshot {
+        let contents = self.lock();
+        Snapshot {
+            now: Instant::now(),
+            activity,
+            last_release: contents.last_release,
+            has_slot: !contents.free.is_empty() || !self.has_all(&contents),
+            max_sandboxes: self.settings.most() as usize,
+            min_per_bucket: self.settings.min as usize,
+            max_memory: self.max_memory,
+            buckets: contents.buckets.iter().map(|(key, bucket)| bucket.snapshot(key)).collect(),
         }
     }
 
-    async fn prepare(
-        &self,
-        slot: Slot,
-        toolchain: &Toolchain,
-        kind: StageKind,
-    ) -> Result<(Sandbox, u64), Failure> {
-        let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSlot)?;
-        let mut prepared = self.begin(slot, &stage, SandboxSource::Pool, CpuWeight::Reduced, None)?;
-        prepared.ready(PREPARED_WITHIN).await?;
-        let memory = prepared.group.memory().unwrap_or(GUESSED_MEMORY);
-        Ok((prepared, memory))
+    /// Waits until the policy may decide otherwise than before.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
-    fn put(&self, key: &BucketKey, toolchain: &Arc<Toolchain>, outcome: Result<(Sandbox, u64), Failure>) {
-        let mut state = self.lock();
-        let bucket = state.buckets.get_mut(key).filter(|bucket| Arc::ptr_eq(&bucket.toolchain, toolchain));
-        match (bucket, outcome) {
-            (Some(bucket), Ok((prepared, memory))) => {
-                bucket.idle.insert(0, prepared);
-                bucket.memory = memory;
-                (bucket.retry_at, bucket.pause) = (None, RETRY.0);
-            }
-            (Some(bucket), Err(failure)) => {
-                bucket.retry_at = Some(Instant::now() + bucket.pause);
-                bucket.pause = (bucket.pause * 2).min(RETRY.1);
-                drop(state);
-                warn!(%failure, language = key.0, stage = key.1.name(), "no sandbox can be prepared for now");
-            }
-            // The languages were read again meanwhile.
-            (None, outcome) => {
-                drop(state);
-                drop(outcome);
-            }
-        }
+    /// Takes the pre-warmed sandboxes of these users, except those that were taken meanwhile.
+    pub(super) fn take_idle(&self, uids: &[u32]) -> Vec<Sandbox> {
+        let mut contents = self.lock();
+        let idle = contents.buckets.values_mut().map(|bucket| &mut bucket.idle);
+        idle.flat_map(|idle| idle.extract_if(.., |sandbox| uids.contains(&sandbox.uid()))).collect()
     }
 
-    /// How long until there will have been a rest, where one is waited for. Until then programs may come and go.
-    fn time_to_rest(&self) -> Option<Duration> {
-        let state = self.lock();
-        let waits = |bucket: &Bucket| bucket.misses_in_a_row >= TOO_LATE && bucket.idle.is_empty();
-        let left = REST.checked_sub(state.given_back?.elapsed())?;
-        (!left.is_zero() && state.buckets.values().any(waits)).then_some(left)
+    /// Takes free slots and pre-warmed sandboxes whose processes were killed. Otherwise they might stay for days.
+    pub(super) fn take_dead(&self) -> (Vec<Slot>, Vec<Sandbox>) {
+        let mut contents = self.lock();
+        let slots = contents.free.extract_if(.., |slot| !slot.is_alive()).collect();
+        let idle = contents.buckets.values_mut().map(|bucket| &mut bucket.idle);
+        let sandboxes = idle.flat_map(|idle| idle.extract_if(.., |sandbox| !sandbox.is_waiting())).collect();
+        (slots, sandboxes)
     }
 
-    /// What to prepare next: that of which most is missing, if there is room.
-    fn next_wanted(&self, activity: Activity) -> Option<(BucketKey, Arc<Toolchain>)> {
-        let (state, now) = (self.lock(), Instant::now());
-        let rests = activity == Activity::None
-            && state.given_back.is_none_or(|at| now.saturating_duration_since(at) >= REST);
-        if activity == Activity::Full {
-            return None;
-        }
-        let (count, memory) = state.buckets.values().fold((0, 0), |(count, memory), bucket| {
-            (count + bucket.idle.len(), memory + bucket.memory * bucket.idle.len() as u64)
-        });
-        if count >= self.settings.most() as usize || (self.has_all(&state) && state.empty.is_empty()) {
-            return None;
-        }
-        let targets = self.targets(&state, now);
-        let (missing, key, bucket) = state
-            .buckets
-            .iter()
-            .zip(targets)
-            .filter(|((_, bucket), _)| bucket.retry_at.is_none_or(|at| at <= now))
-            .filter(|((_, bucket), _)| rests || bucket.misses_in_a_row < TOO_LATE)
-            .filter(|((_, bucket), _)| memory + bucket.memory <= self.memory)
-            .map(|((key, bucket), target)| (target.saturating_sub(bucket.fresh()), key, bucket))
-            .max_by_key(|(missing, ..)| *missing)?;
-        (missing > 0).then(|| (key.clone(), Arc::clone(&bucket.toolchain)))
+    /// Returns the toolchain of a bucket, unless the languages were reloaded without it.
+    pub(super) fn toolchain(&self, key: &BucketKey) -> Option<Arc<Toolchain>> {
+        self.lock().buckets.get(key).map(|bucket| Arc::clone(&bucket.toolchain))
     }
 
-    /// How many of each there should be, in the order of the buckets.
-    fn targets(&self, state: &State, now: Instant) -> Vec<usize> {
-        let wanted = |((_, kind), bucket): (&BucketKey, &Bucket)| Wanted {
-            number: bucket.wanted(*kind, &self.settings, now),
-            is_reserve: bucket.demand.wanted(now, 1) == 0,
-            memory: bucket.memory,
-        };
-        share_out(state.buckets.iter().map(wanted).collect(), self.settings.most() as usize, self.memory)
-    }
-
-    /// What is more than is wanted, or waits for too long. What is only to be replaced stays until it is, if there is
-    /// room for both.
-    fn take_unwanted(&self) -> Vec<Sandbox> {
-        let (mut state, now) = (self.lock(), Instant::now());
-        let is_full = state.buckets.values().map(|bucket| bucket.idle.len()).sum::<usize>()
-            >= self.settings.most() as usize;
-        let longest = if is_full { FRESH } else { FRESH + REPLACED_WITHIN };
-        let targets = self.targets(&state, now);
-        let mut unwanted = Vec::new();
-        for (bucket, target) in state.buckets.values_mut().zip(targets) {
-            // The youngest are at the front.
-            let idle = std::mem::take(&mut bucket.idle);
-            for prepared in idle {
-                let is_wanted = prepared.age() < longest && bucket.idle.len() < target;
-                let kept_or_not = if is_wanted { &mut bucket.idle } else { &mut unwanted };
-                kept_or_not.push(prepared);
-            }
-        }
-        unwanted
-    }
-
-    /// Empty slots whose supervisor somebody ended, and what waited and was ended. The oldest may not be taken for days.
-    fn take_dead(&self) -> (Vec<Slot>, Vec<Sandbox>) {
-        let mut state = self.lock();
-        let slots = state.empty.extract_if(.., |slot| !slot.is_alive()).collect();
-        let idle = state.buckets.values_mut().map(|bucket| &mut bucket.idle);
-        let prepared = idle.flat_map(|idle| idle.extract_if(.., |one| !one.is_waiting())).collect();
-        (slots, prepared)
-    }
-
-    fn has_all_slots(&self) -> bool {
+    /// Returns whether there are as many slots as there may be, so that another must not be created.
+    pub(super) fn has_all_slots(&self) -> bool {
         self.has_all(&self.lock())
     }
 
-    const fn has_all(&self, state: &State) -> bool {
-        state.slots >= self.reserve + self.settings.most() as usize
+    pub(super) fn pop_free(&self) -> Option<Slot> {
+        self.lock().free.pop()
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn count_slot(&self) {
+        self.lock().slots += 1;
     }
-}
 
-/// How many are wanted of a kind. The larger of two is the one that is done without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Wanted {
-    number: usize,
-    /// Nobody has asked for it lately.
-    is_reserve: bool,
-    /// What each of them holds, in bytes.
-    memory: u64,
-}
-
-/// As many of each kind as are wanted; where that is more than there is room for, less of those of which there would be
-/// most, or which nobody asks for, or which hold most.
-fn share_out(mut wanted: Vec<Wanted>, most: usize, memory: u64) -> Vec<usize> {
-    for too_large in wanted.iter_mut().filter(|kind| kind.memory > memory) {
-        too_large.number = 0;
-    }
-    loop {
-        let count: usize = wanted.iter().map(|kind| kind.number).sum();
-        let held: u64 = wanted.iter().map(|kind| kind.number as u64 * kind.memory).sum();
-        match wanted.iter_mut().max() {
-            Some(kind) if kind.number > 0 && (count > most || held > memory) => kind.number -= 1,
-            _ => return wanted.iter().map(|kind| kind.number).collect(),
+    /// Puts a pre-warmed sandbox and the bytes that it holds into its bucket, or notes that pre-warming failed. If the
+    /// languages were reloaded meanwhile, the sandbox is ended.
+    pub(super) fn put(
+        &self,
+        key: &BucketKey,
+        toolchain: &Arc<Toolchain>,
+        prewarmed: Result<(Sandbox, u64), Failure>,
+    ) {
+        let mut contents = self.lock();
+        let bucket = contents.buckets.get_mut(key).filter(|bucket| Arc::ptr_eq(&bucket.toolchain, toolchain));
+        match (bucket, prewarmed) {
+            (Some(bucket), Ok((sandbox, memory))) => bucket.put(sandbox, memory),
+            (Some(bucket), Err(failure)) => {
+                bucket.back_off();
+                drop(contents);
+                let stage = key.stage.name();
+                warn!(%failure, language = key.language, stage, "cannot pre-warm sandbox, will retry");
+            }
+            (None, prewarmed) => {
+                drop(contents);
+                drop(prewarmed);
+            }
         }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::{Wanted, share_out};
+    const fn has_all(&self, contents: &Contents) -> bool {
+        contents.slots >= self.execution_slots + self.settings.most() as usize
+    }
 
-    #[test]
-    fn who_is_asked_for_most_leaves_room_for_the_others() {
-        let asked = |number, memory| Wanted { number, is_reserve: false, memory };
-        let reserve = |memory| Wanted { number: 1, is_reserve: true, memory };
-        for (wanted, most, memory, expected) in [
-            (vec![asked(4, 8), reserve(40), asked(0, 1)], 8, 300, vec![4, 1, 0]),
-            (vec![asked(4, 8), reserve(40), asked(1, 60), asked(4, 1)], 8, 300, vec![3, 1, 1, 3]),
-            (vec![asked(1, 9), reserve(1), reserve(2)], 2, 300, vec![1, 1, 0]),
-            (vec![asked(4, 50), reserve(140), reserve(60)], 8, 300, vec![2, 1, 1]),
-            (vec![reserve(50), reserve(340)], 8, 300, vec![1, 0]),
-            (vec![asked(1, 340), reserve(50)], 8, 300, vec![0, 1]),
-            (vec![asked(4, 1)], 0, 300, vec![0]),
-            (vec![], 8, 300, vec![]),
-        ] {
-            assert_eq!(share_out(wanted.clone(), most, memory), expected, "{wanted:?}");
-        }
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,0 +1,111 @@
+//! The pre-warmed sandboxes of one stage of one language.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use protocol::WarmCount;
+
+use crate::languages::toolchain::Toolchain;
+use crate::pool::bucket_key::BucketKey;
+use crate::pool::demand::Demand;
+use crate::pool::policy::{BucketSnapshot, IdleSandbox};
+use crate::pool::sandbox::Sandbox;
+
+/// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured.
+pub(super) const ASSUMED_MEMORY: u64 = 64 << 20;
+/// Pause after a sandbox could not be pre-warmed: the first, doubled with each failure up to the second.
+const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
+/// The pre-warmed sandboxes of a stage of a language.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    pub(super) toolchain: Arc<Toolchain>,
+    /// The youngest first. The oldest is taken first.
+    pub(super) idle: Vec<Sandbox>,
+    demand: Demand,
+    /// What the last one was seen to hold, in bytes.
+    memory: u64,
+    /// Nothing is pre-warmed before this time, because the last attempt failed.
+    retry_at: Option<Instant>,
+    /// The pause after the next failure.
+    retry_pause: Duration,
+    hits: u64,
+    misses: u64,
+    /// Misses since the last hit.
+    misses_in_a_row: u32,
+}
+
+impl Bucket {
+    pub(super) const fn new(toolchain: Arc<Toolchain>) -> Self {
+        Self {
+            toolchain,
+            idle: Vec::new(),
+            demand: Demand::new(),
+            memory: ASSUMED_MEMORY,
+            retry_at: None,
+            retry_pause: RETRY_PAUSE.0,
+            hits: 0,
+            misses: 0,
+            misses_in_a_row: 0,
+        }
+    }
+
+    /// Takes over the counters of the bucket that it replaces.
+    pub(super) const fn continue_counts_of(&mut self, old: &Self) {
+        (self.hits, self.misses, self.memory) = (old.hits, old.misses, old.memory);
+    }
+
+    /// Records the demand for a sandbox, and takes the oldest.
+    pub(super) fn request(&mut self) -> Option<Sandbox> {
+        self.demand.record(Instant::now());
+        self.idle.pop()
+    }
+
+    /// Counts whether a request found a sandbox that it could use.
+    pub(super) const fn count(&mut self, is_hit: bool) {
+        if is_hit {
+            self.hits += 1;
+            self.misses_in_a_row = 0;
+        } else {
+            self.misses += 1;
+            self.misses_in_a_row += 1;
+        }
+    }
+
+    /// Adds a pre-warmed sandbox that holds `memory` bytes.
+    pub(super) fn put(&mut self, sandbox: Sandbox, memory: u64) {
+        self.idle.insert(0, sandbox);
+        self.memory = memory;
+        (self.retry_at, self.retry_pause) = (None, RETRY_PAUSE.0);
+    }
+
+    /// Postpones the next attempt to pre-warm.
+    pub(super) fn back_off(&mut self) {
+        self.retry_at = Some(Instant::now() + self.retry_pause);
+        self.retry_pause = (self.retry_pause * 2).min(RETRY_PAUSE.1);
+    }
+
+    pub(super) fn snapshot(&self, key: &BucketKey) -> BucketSnapshot {
+        let idle =
+            self.idle.iter().map(|sandbox| IdleSandbox { uid: sandbox.uid(), created: sandbox.created() });
+        BucketSnapshot {
+            key: key.clone(),
+            has_warm_command: self.toolchain.stage(key.stage).is_some_and(|stage| stage.warm.is_some()),
+            demand: self.demand,
+            idle: idle.collect(),
+            memory: self.memory,
+            retry_at: self.retry_at,
+            misses_in_a_row: self.misses_in_a_row,
+        }
+    }
+
+    pub(super) fn counts(&self, key: &BucketKey) -> WarmCount {
+        WarmCount {
+            language: key.language.clone(),
+            stage: key.stage.name().to_owned(),
+            ready: u32::try_from(self.idle.len()).unwrap_or(u32::MAX),
+            hits: self.hits,
+            misses: self.misses,
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The policy of the pool: a pure function from a [`Snapshot`] to the next [`Action`]. docs/performance.md has the figures
+//! behind it.
+
+use std::time::{Duration, Instant};
+
+use crate::pool::bucket_key::BucketKey;
+use crate::pool::demand::Demand;
+
+/// A pre-warmed sandbox is replaced at this age: files that its interpreter has loaded may have changed on the host.
+const MAX_AGE: Duration = Duration::from_secs(600);
+/// Time that it may serve after that, until its replacement is warm.
+const REPLACEMENT_TIME: Duration = Duration::from_secs(60);
+/// Misses in a row after which pre-warming of a bucket pauses: programs come before their sandbox is warm, and what
+/// pre-warms it takes caches and memory bandwidth from them.
+const MISSES_BEFORE_PAUSE: u32 = 2;
+/// Time without executions that ends such a pause.
+const QUIET_TIME: Duration = Duration::from_millis(20);
+/// The longest pause: ages and demand change though nothing happens.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// What the policy decides from.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) now: Instant,
+    pub(crate) activity: Activity,
+    /// When an execution last released a slot.
+    pub(crate) last_release: Option<Instant>,
+    /// Whether a slot is free or can be created.
+    pub(crate) has_slot: bool,
+    /// The most pre-warmed sandboxes of all buckets together.
+    pub(crate) max_sandboxes: usize,
+    /// Pre-warmed sandboxes of each bucket that has a warm command, even without demand.
+    pub(crate) min_per_bucket: usize,
+    /// The most memory of all pre-warmed sandboxes together, in bytes.
+    pub(crate) max_memory: u64,
+    pub(crate) buckets: Vec<BucketSnapshot>,
+}
+
+/// What executions do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// None runs.
+    Idle,
+    /// Some run.
+    Running,
+    /// As many run as may, and others wait for them.
+    Saturated,
+}
+
+/// A bucket in a [`Snapshot`].
+#[derive(Debug)]
+pub(crate) struct BucketSnapshot {
+    pub(crate) key: BucketKey,
+    /// Whether its sandboxes wait with an interpreter that is started already.
+    pub(crate) has_warm_command: bool,
+    pub(crate) demand: Demand,
+    /// The youngest first.
+    pub(crate) idle: Vec<IdleSandbox>,
+    /// What each of its sandboxes holds, in bytes.
+    pub(crate) memory: u64,
+    /// Nothing is pre-warmed before this time.
+    pub(crate) retry_at: Option<Instant>,
+    /// Requests in a row that found no sandbox.
+    pub(crate) misses_in_a_row: u32,
+}
+
+/// A pre-warmed sandbox in a [`Snapshot`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct IdleSandbox {
+    /// The user id of its processes, which tells it from all others.
+    pub(crate) uid: u32,
+    pub(crate) created: Instant,
+}
+
+/// What the pool does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// End the pre-warmed sandboxes of these users.
+    Evict(Vec<u32>),
+    /// Pre-warm a sandbox.
+    PreWarm(BucketKey),
+    /// Wait for a change, but at most for this long.
+    Pause(Duration),
+}
+
+/// Returns what the pool does next.
+pub(crate) fn next(snapshot: &Snapshot) -> Action {
+    let targets = targets(snapshot);
+    let surplus = surplus(snapshot, &targets);
+    if !surplus.is_empty() {
+        return Action::Evict(surplus);
+    }
+    match most_missing(snapshot, &targets) {
+        Some(key) => Action::PreWarm(key.clone()),
+        None => Action::Pause(time_until_quiet(snapshot).unwrap_or(MAX_PAUSE)),
+    }
+}
+
+/// Returns the users of sandboxes that are more than their bucket's target, or too old. One that is only to be replaced stays
+/// until then, if there is room for both.
+fn surplus(snapshot: &Snapshot, targets: &[usize]) -> Vec<u32> {
+    let is_full = snapshot.idle_count() >= snapshot.max_sandboxes;
+    let max_age = if is_full { MAX_AGE } else { MAX_AGE + REPLACEMENT_TIME };
+    let mut surplus = Vec::new();
+    for (bucket, &target) in snapshot.buckets.iter().zip(targets) {
+        let mut kept = 0;
+        for sandbox in &bucket.idle {
+            if kept < target && snapshot.age(sandbox) < max_age {
+                kept += 1;
+            } else {
+                surplus.push(sandbox.uid);
+            }
+        }
+    }
+    surplus
+}
+
+/// Returns the bucket that is furthest below its target, if a sandbox may be pre-warmed now. While others wait for the
+/// processors none may: it would take more of them than it saves, and get them late.
+fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<&'a BucketKey> {
+    let has_room = snapshot.has_slot && snapshot.idle_count() < snapshot.max_sandboxes;
+    if snapshot.activity == Activity::Saturated || !has_room {
+        return None;
+    }
+    let (is_quiet, memory) = (snapshot.is_quiet(), snapshot.idle_memory());
+    let (missing, bucket) = snapshot
+        .buckets
+        .iter()
+        .zip(targets)
+        .filter(|(bucket, _)| bucket.retry_at.is_none_or(|at| at <= snapshot.now))
+        .filter(|(bucket, _)| is_quiet || bucket.misses_in_a_row < MISSES_BEFORE_PAUSE)
+        .filter(|(bucket, _)| memory + bucket.memory <= snapshot.max_memory)
+        .map(|(bucket, &target)| (target.saturating_sub(snapshot.fresh_count(bucket)), bucket))
+        .max_by_key(|&(missing, _)| missing)?;
+    (missing > 0).then_some(&bucket.key)
+}
+
+/// Returns the time until the host will have been quiet for [`QUIET_TIME`], if a bucket's pre-warming pauses until then.
+fn time_until_quiet(snapshot: &Snapshot) -> Option<Duration> {
+    let pauses =
+        |bucket: &BucketSnapshot| bucket.misses_in_a_row >= MISSES_BEFORE_PAUSE && bucket.idle.is_empty();
+    let left = QUIET_TIME.checked_sub(snapshot.now.saturating_duration_since(snapshot.last_release?))?;
+    (!left.is_zero() && snapshot.buckets.iter().any(pauses)).then_some(left)
+}
+
+/// Returns how many sandboxes each bucket should have.
+fn targets(snapshot: &Snapshot) -> Vec<usize> {
+    let wishes = snapshot.buckets.iter().map(|bucket| bucket.wish(snapshot)).collect();
+    share_room(wishes, snapshot.max_sandboxes, snapshot.max_memory)
+}
+
+/// How many sandboxes a bucket would have if there were room for all. The greater of two wishes is cut first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Wish {
+    count: usize,
+    /// Whether nobody has requested one lately.
+    is_unrequested: bool,
+    /// What each of them holds, in bytes.
+    memory: u64,
+}
+
+/// Fulfils the wishes as far as there is room: while there are too many sandboxes, or they would hold too much memory, the
+/// greatest wish is cut by one. So the bucket with the most gives way first, then one without demand, then the largest.
+fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u64) -> Vec<usize> {
+    for too_large in wishes.iter_mut().filter(|wish| wish.memory > max_memory) {
+        too_large.count = 0;
+    }
+    loop {
+        let count: usize = wishes.iter().map(|wish| wish.count).sum();
+        let memory: u64 = wishes.iter().map(|wish| wish.count as u64 * wish.memory).sum();
+        match wishes.iter_mut().max() {
+            Some(wish) if wish.count > 0 && (count > max_count || memory > max_memory) => wish.count -= 1,
+            _ => return wishes.iter().map(|wish| wish.count).collect(),
+        }
+    }
+}
+
+impl Snapshot {
+    fn age(&self, sandbox: &IdleSandbox) -> Duration {
+        self.now.saturating_duration_since(sandbox.created)
+    }
+
+    /// Sandboxes of a bucket that need not be replaced.
+    fn fresh_count(&self, bucket: &BucketSnapshot) -> usize {
+        bucket.idle.iter().filter(|sandbox| self.age(sandbox) < MAX_AGE).count()
+    }
+
+    fn idle_count(&self) -> usize {
+        self.buckets.iter().map(|bucket| bucket.idle.len()).sum()
+    }
+
+    fn idle_memory(&self) -> u64 {
+        self.buckets.iter().map(|bucket| bucket.memory * bucket.idle.len() as u64).sum()
+    }
+
+    /// Returns whether no program has run for [`QUIET_TIME`].
+    fn is_quiet(&self) -> bool {
+        self.activity == Activity::Idle
+            && self.last_release.is_none_or(|at| self.now.saturating_duration_since(at) >= QUIET_TIME)
+    }
+}
+
+impl BucketSnapshot {
+    /// A bucket gets at most half of the room by its demand. Without demand only a warm command is worth it.
+    fn wish(&self, snapshot: &Snapshot) -> Wish {
+        let by_demand = self.demand.target(snapshot.now, snapshot.max_sandboxes.div_ceil(2));
+        let min = if self.has_warm_command { snapshot.min_per_bucket.min(snapshot.max_sandboxes) } else { 0 };
+        Wish {
+            count: by_demand.max(min),
+            is_unrequested: self.demand.target(snapshot.now, 1) == 0,
+            memory: self.memory,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::languages::toolchain::StageKind;
+
+    const MIB: u64 = 1 << 20;
+
+    fn key(language: &str) -> BucketKey {
+        BucketKey { language: language.to_owned(), stage: StageKind::Run }
+    }
+
+    /// A bucket of 50 MiB sandboxes with a warm command, that was requested `requests` times just now, and whose idle
+    /// sandboxes are `ages` seconds old. Their user ids are `first_uid` and those that follow.
+    fn bucket(language: &str, requests: usize, first_uid: u32, ages: &[u64], now: Instant) -> BucketSnapshot {
+        let mut demand = Demand::new();
+        (0..requests).for_each(|_| demand.record(now));
+        let idle = (first_uid..)
+            .zip(ages)
+            .map(|(uid, &age)| IdleSandbox { uid, created: now - Duration::from_secs(age) })
+            .collect();
+        BucketSnapshot {
+            key: key(language),
+            has_warm_command: true,
+            demand,
+            idle,
+            memory: 50 * MIB,
+            retry_at: None,
+            misses_in_a_row: 0,
+        }
+    }
+
+    /// A quiet host with room for 8 sandboxes and 300 MiB: `python` was requested and has one, `lua` was not and has none.
+    fn quiet() -> Snapshot {
+        let now = Instant::now() + Duration::from_secs(3600);
+        Snapshot {
+            now,
+            activity: Activity::Idle,
+            last_release: None,
+            has_slot: true,
+            max_sandboxes: 8,
+            min_per_bucket: 1,
+            max_memory: 300 * MIB,
+            buckets: vec![bucket("python", 1, 100, &[1], now), bucket("lua", 0, 200, &[], now)],
+        }
+    }
+
+    #[test]
+    fn the_next_action_follows_from_the_snapshot() {
+        let pre_warm = |language: &str| Action::PreWarm(key(language));
+        let pause = Action::Pause(MAX_PAUSE);
+        let evict = |uids: &[u32]| Action::Evict(uids.to_vec());
+        let ages = |ages: &'static [u64]| {
+            move |snapshot: &mut Snapshot| {
+                snapshot.buckets[0] = bucket("python", 1, 100, ages, snapshot.now);
+                snapshot.buckets[1] = bucket("lua", 0, 200, &[1], snapshot.now);
+            }
+        };
+        let missed = |snapshot: &mut Snapshot| {
+            snapshot.buckets.truncate(1);
+            snapshot.buckets[0].idle.clear();
+            snapshot.buckets[0].misses_in_a_row = MISSES_BEFORE_PAUSE;
+        };
+        type Change<'a> = &'a dyn Fn(&mut Snapshot);
+        let cases: &[(&str, Change, Action)] = &[
+            ("a language without demand gets its minimum", &|_| {}, pre_warm("lua")),
+            ("a minimum of zero", &|s| s.min_per_bucket = 0, pause.clone()),
+            ("no warm command", &|s| s.buckets[1].has_warm_command = false, pause.clone()),
+            (
+                "demand counts without a warm command",
+                &|s| {
+                    s.buckets[1] = bucket("lua", 1, 200, &[], s.now);
+                    s.buckets[1].has_warm_command = false;
+                },
+                pre_warm("lua"),
+            ),
+            (
+                "the bucket that misses most comes first",
+                &|s| s.buckets[0] = bucket("python", 12, 100, &[1], s.now),
+                pre_warm("python"),
+            ),
+            ("programs run", &|s| s.activity = Activity::Running, pre_warm("lua")),
+            ("programs wait for their turn", &|s| s.activity = Activity::Saturated, pause.clone()),
+            ("there is no slot", &|s| s.has_slot = false, pause.clone()),
+            ("the pool is disabled", &|s| s.max_sandboxes = 0, evict(&[100])),
+            ("there is no memory for another", &|s| s.buckets[0].memory = 260 * MIB, pause.clone()),
+            ("one is larger than all memory", &|s| s.buckets[1].memory = 301 * MIB, pause.clone()),
+            (
+                "a failure is retried later",
+                &|s| s.buckets[1].retry_at = Some(s.now + QUIET_TIME),
+                pause.clone(),
+            ),
+            ("it is retried now", &|s| s.buckets[1].retry_at = Some(s.now), pre_warm("lua")),
+            ("two of which one is wanted: the older goes", &ages(&[1, 2]), evict(&[101])),
+            ("an old one is replaced first", &ages(&[600]), pre_warm("python")),
+            (
+                "the old one stays beside its replacement no longer than needed",
+                &ages(&[1, 601]),
+                evict(&[101]),
+            ),
+            ("too old", &ages(&[660]), evict(&[100])),
+            (
+                "an old one goes at once where there is no room for both",
+                &|s| {
+                    ages(&[600])(s);
+                    s.max_sandboxes = 2;
+                },
+                evict(&[100]),
+            ),
+            ("missed twice, on a quiet host", &missed, pre_warm("python")),
+            (
+                "missed twice, while programs run",
+                &|s| {
+                    missed(s);
+                    s.activity = Activity::Running;
+                },
+                pause.clone(),
+            ),
+            (
+                "missed twice, and one ended just now",
+                &|s| {
+                    missed(s);
+                    s.last_release = Some(s.now - Duration::from_millis(5));
+                },
+                Action::Pause(Duration::from_millis(15)),
+            ),
+            (
+                "missed once",
+                &|s| {
+                    missed(s);
+                    s.buckets[0].misses_in_a_row = 1;
+                    s.last_release = Some(s.now);
+                },
+                pre_warm("python"),
+            ),
+            (
+                "missed twice, and one ended a while ago",
+                &|s| {
+                    missed(s);
+                    s.last_release = Some(s.now - QUIET_TIME);
+                },
+                pre_warm("python"),
+            ),
+        ];
+        for (case, change, expected) in cases {
+            let mut snapshot = quiet();
+            change(&mut snapshot);
+            assert_eq!(next(&snapshot), *expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn the_most_requested_language_leaves_room_for_the_others() {
+        let requested = |count, memory| Wish { count, is_unrequested: false, memory };
+        let unrequested = |memory| Wish { count: 1, is_unrequested: true, memory };
+        for (wishes, max_count, max_memory, expected) in [
+            (vec![requested(4, 8), unrequested(40), requested(0, 1)], 8, 300, vec![4, 1, 0]),
+            (
+                vec![requested(4, 8), unrequested(40), requested(1, 60), requested(4, 1)],
+                8,
+                300,
+                vec![3, 1, 1, 3],
+            ),
+            (vec![requested(1, 9), unrequested(1), unrequested(2)], 2, 300, vec![1, 1, 0]),
+            (vec![requested(4, 50), unrequested(140), unrequested(60)], 8, 300, vec![2, 1, 1]),
+            (vec![unrequested(50), unrequested(340)], 8, 300, vec![1, 0]),
+            (vec![requested(1, 340), unrequested(50)], 8, 300, vec![0, 1]),
+            (vec![requested(4, 1)], 0, 300, vec![0]),
+            (vec![], 8, 300, vec![]),
+        ] {
+            assert_eq!(share_room(wishes.clone(), max_count, max_memory), expected, "{wishes:?}");
+        }
+    }
+}

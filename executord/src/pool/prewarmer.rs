@@ -1,0 +1,95 @@
+//! Pre-warms sandboxes in the background.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tracing::debug;
+
+use crate::execution::plan::{SandboxSource, StageSpec};
+use crate::failure::{Context, Failure};
+use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::pool::bucket::ASSUMED_MEMORY;
+use crate::pool::bucket_key::BucketKey;
+use crate::pool::policy::{self, Action, Activity};
+use crate::pool::sandbox::{Sandbox, State};
+use crate::pool::sandbox_pool::SandboxPool;
+use crate::pool::slot::Slot;
+
+/// Time for a sandbox to be pre-warmed. It gets only the CPU time that programs leave.
+const PREWARM_TIMEOUT: Duration = Duration::from_secs(60);
+/// Delay after a change, so that a program that has just taken a sandbox can begin undisturbed.
+const START_DELAY: Duration = Duration::from_millis(5);
+
+/// Carries out what [`policy::next`] decides, until the pool is closed. `create_slot` creates a slot, `activity` returns
+/// what executions do now, and `observe` gets the time that it took to pre-warm each sandbox.
+pub(crate) async fn keep_warm<Created>(
+    pool: &SandboxPool,
+    create_slot: impl Fn() -> Created,
+    activity: impl Fn() -> Activity,
+    observe: impl Fn(Duration),
+) where
+    Created: Future<Output = io::Result<Slot>>,
+{
+    while !pool.is_closed() {
+        drop(pool.take_dead());
+        match policy::next(&pool.snapshot(activity())) {
+            Action::Evict(uids) => discard(pool, pool.take_idle(&uids)).await,
+            Action::PreWarm(key) => pre_warm(pool, &key, &create_slot, &observe).await,
+            Action::Pause(longest) => {
+                if timeout(longest, pool.changed()).await.is_ok() {
+                    sleep(START_DELAY).await;
+                }
+            }
+        }
+    }
+}
+
+async fn discard(pool: &SandboxPool, sandboxes: Vec<Sandbox>) {
+    for sandbox in sandboxes {
+        match sandbox.discard().await {
+            Ok(slot) => pool.release(slot),
+            Err(failure) => debug!(%failure, "cannot end pre-warmed sandbox, its slot is lost"),
+        }
+    }
+}
+
+async fn pre_warm<Created>(
+    pool: &SandboxPool,
+    key: &BucketKey,
+    create_slot: impl Fn() -> Created,
+    observe: impl Fn(Duration),
+) where
+    Created: Future<Output = io::Result<Slot>>,
+{
+    let Some(toolchain) = pool.toolchain(key) else { return };
+    let slot = if pool.has_all_slots() {
+        // An execution may have taken the last one meanwhile.
+        let Some(slot) = pool.pop_free() else { return };
+        Ok(slot)
+    } else {
+        create_slot().await.inspect(|_| pool.count_slot()).context("create a slot")
+    };
+    let prewarmed = match slot {
+        Ok(slot) => pre_warm_in(pool, slot, &toolchain, key.stage).await,
+        Err(failure) => Err(failure),
+    };
+    if let Ok((sandbox, _)) = &prewarmed {
+        observe(sandbox.age());
+    }
+    pool.put(key, &toolchain, prewarmed);
+}
+
+/// Pre-warms a sandbox in a slot. Returns it and the bytes that it holds.
+async fn pre_warm_in(
+    pool: &SandboxPool,
+    slot: Slot,
+    toolchain: &Toolchain,
+    kind: StageKind,
+) -> Result<(Sandbox, u64), Failure> {
+    let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSuchStage)?;
+    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, State::Warm, None)?;
+    sandbox.prepared(PREWARM_TIMEOUT).await?;
+    let memory = sandbox.memory().unwrap_or(ASSUMED_MEMORY);
+    Ok((sandbox, memory))
+}
