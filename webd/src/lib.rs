@@ -1,19 +1,27 @@
-//! The HTTP front of Executor: takes programs over HTTP, hands them to the daemon, answers in one piece or live.
+//! The HTTP front of Executor: accepts programs over HTTP, passes them to the daemon, and returns their output in one
+//! piece or live.
 //!
-//! It faces the network, so it holds no privilege and refuses to start with any (`privilege`); it executes nothing
-//! itself and reads none of the daemon's files. Everything that comes from outside is bounded: connections
-//! ([`http::server`]), heads, bodies (`body`), the memory of all requests together (`budget`), the output that is kept
-//! (`kept`), and the patience with a client that does not read (`pace`). A program that is talked to while it runs is a
-//! session: [`api::routes`] lead to its `handshake`, after which `frames` go both ways.
+//! webd faces the network, so it holds no privileges and refuses to start with any (`ops::privilege`). It runs no
+//! programs itself and reads none of the daemon's files. Everything that comes from outside is limited: connections
+//! (`http::server`), request heads and bodies (`http::request_body`), the memory of all requests together
+//! (`domain::budget`), collected output (`domain::output_collector`), and the time for clients that do not read
+//! (`http::write_timeout`).
+//!
+//! `api` translates between JSON and `domain`, which knows executions but no HTTP; `http` is the transport, `ops` the
+//! configuration and the metrics.
 
 #![forbid(unsafe_code)]
 
-pub mod api;
-pub mod domain;
-pub mod http;
-pub mod ops;
+mod api;
+mod app_state;
+mod domain;
+mod http;
+mod ops;
 mod service;
 
-pub use api::routes::{self, Front};
-pub use ops::config::{self, Config};
-pub use service::main;
+pub use api::openapi::DESCRIPTION as OPENAPI;
+pub use api::routes::paths;
+pub use domain::client_identity::Network;
+pub use http::error::ErrorCode;
+pub use ops::config::{Config, Origin};
+pub use service::{main, serve};

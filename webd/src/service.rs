@@ -1,4 +1,4 @@
-//! webd as a service: from the command line to the last connection.
+//! webd as a service, from the command line to the last connection.
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
@@ -13,22 +13,25 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
-use crate::api::routes::Front;
+use crate::api::routes;
+use crate::app_state::AppState;
 use crate::http::server;
 use crate::ops::config::{Config, Options};
 use crate::ops::privilege::Privileges;
 
-/// Connections that the kernel holds for us while all places are taken.
+/// The variable with the log filter, in the syntax of `tracing_subscriber::EnvFilter`.
+const LOG_VARIABLE: &str = "EXECUTOR_LOG";
+/// Connections that wait in the kernel while the connection limit is reached (listen(2)).
 const BACKLOG: u32 = 4096;
-/// Descriptors for everything that is not a connection.
+/// File descriptors for everything that is not a connection.
 const OTHER_DESCRIPTORS: u64 = 64;
-/// Of one connection: itself, and its way to the daemon.
+/// File descriptors of a connection: itself, and the one to the daemon.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 
-/// Run webd as the command line says.
+/// Runs webd as the command line says.
 pub fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
@@ -36,8 +39,8 @@ pub fn main() -> ExitCode {
         .init();
     match run(options) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(words) => {
-            tracing::error!("{words}");
+        Err(message) => {
+            tracing::error!("{message}");
             ExitCode::FAILURE
         }
     }
@@ -49,37 +52,45 @@ fn run(options: Options) -> Result<(), String> {
     if only_check {
         return Ok(());
     }
-    insist_on_no_privilege()?;
+    require_no_privileges()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| format!("start the runtime: {error}"))?
-        .block_on(serve(within_descriptors(config)))
+        .map_err(|error| format!("cannot start the runtime: {error}"))?
+        .block_on(run_until_signal(fit_descriptor_limit(config)))
 }
 
-fn insist_on_no_privilege() -> Result<(), String> {
+fn require_no_privileges() -> Result<(), String> {
     let privileges = Privileges::of_this_process()?;
-    if let Some(words) = privileges.refusal() {
-        return Err(words);
+    if let Some(message) = privileges.refusal() {
+        return Err(message);
     }
     if !privileges.no_new_privileges {
-        tracing::warn!("no_new_privs is not set; start with NoNewPrivileges=yes or setpriv --no-new-privs");
+        tracing::warn!(
+            "no_new_privs is not set, start webd with NoNewPrivileges=yes or setpriv --no-new-privs"
+        );
     }
     Ok(())
 }
 
-async fn serve(config: Config) -> Result<(), String> {
-    let listener = listen(&config).map_err(|error| format!("listen on {}: {error}", config.listen))?;
+async fn run_until_signal(config: Config) -> Result<(), String> {
+    let listener = listen(&config).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let stop = told_to_stop().map_err(|error| format!("wait for signals: {error}"))?;
+    let shutdown = shutdown_signal().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     tracing::info!(%address, socket = ?config.socket, "listening");
-    tell(&[NotifyState::Ready]);
+    notify_systemd(NotifyState::Ready);
     tokio::spawn(watchdog());
-    server::serve(listener, Arc::new(Front::new(config)), stop).await;
+    serve(listener, config, shutdown).await;
     Ok(())
 }
 
-/// On the socket that systemd passed, or on our own.
+/// Serves the API and the page on `listener` until `shutdown` is ready.
+pub async fn serve(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) {
+    let state = Arc::new(AppState::new(config));
+    server::serve(listener, routes::router(Arc::clone(&state)), state, shutdown).await;
+}
+
+/// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.
 fn listen(config: &Config) -> io::Result<TcpListener> {
     if let Some(passed) = listenfd::ListenFd::from_env().take_tcp_listener(0)? {
         passed.set_nonblocking(true)?;
@@ -91,23 +102,25 @@ fn listen(config: &Config) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// More connections than there are descriptors for would end in errors instead of in waiting.
-fn within_descriptors(mut config: Config) -> Config {
-    let allowed = match getrlimit(Resource::RLIMIT_NOFILE) {
+/// Raises the limit on open files to its hard limit, and lowers the connection limit to what it allows: without
+/// descriptors, connections would fail instead of waiting.
+fn fit_descriptor_limit(mut config: Config) -> Config {
+    let limit = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard)) if soft < hard && setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok() => hard,
         Ok((soft, _)) => soft,
         Err(_) => return config,
     };
-    let fitting = allowed.saturating_sub(OTHER_DESCRIPTORS) / DESCRIPTORS_PER_CONNECTION;
+    let fitting = limit.saturating_sub(OTHER_DESCRIPTORS) / DESCRIPTORS_PER_CONNECTION;
     let fitting = usize::try_from(fitting).unwrap_or(usize::MAX).max(1);
     if config.max_connections.get() > fitting {
-        tracing::warn!(fitting, "max_connections is lowered to what the limit on open files has room for");
+        tracing::warn!(fitting, "max_connections lowered, the limit on open files allows no more");
         config.max_connections = std::num::NonZeroUsize::MIN.saturating_add(fitting - 1);
     }
     config
 }
 
-fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+/// Returns a future that is ready after SIGTERM or SIGINT.
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -115,22 +128,22 @@ fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tell(&[NotifyState::Stopping]);
+        notify_systemd(NotifyState::Stopping);
     })
 }
 
-/// Tell systemd that we live, twice as often as it wants to hear it.
+/// Notifies the watchdog of systemd, twice as often as it requires (sd_watchdog_enabled(3)).
 async fn watchdog() {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
     let mut ticks = interval((period / 2).max(Duration::from_millis(1)));
     loop {
         ticks.tick().await;
-        tell(&[NotifyState::Watchdog]);
+        notify_systemd(NotifyState::Watchdog);
     }
 }
 
-fn tell(state: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(state) {
-        tracing::debug!(%error, "tell systemd");
+fn notify_systemd(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::debug!(%error, "cannot notify systemd");
     }
 }

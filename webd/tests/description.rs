@@ -16,7 +16,7 @@ use support::{Step, hello, id, one_run, output, report, say, started, world, wor
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
 fn description() -> Value {
-    serde_json::from_str(webd::api::openapi::DESCRIPTION).unwrap()
+    serde_json::from_str(webd::OPENAPI).unwrap()
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn it_names_every_route_and_no_other() {
         })
         .collect();
     let paths: BTreeSet<_> = described.iter().map(|(path, _)| *path).collect();
-    assert_eq!(paths, webd::routes::paths().collect());
+    assert_eq!(paths, webd::paths().collect());
     assert_eq!(paths.len(), described.len());
     for (path, method) in described {
         let answer = world.request(&method.to_uppercase(), path, &[], b"").await;

@@ -8,7 +8,7 @@ mod support;
 use std::path::Path;
 
 use support::{World, hello, world, world_with};
-use webd::config::Origin;
+use webd::Origin;
 
 #[tokio::test]
 async fn languages_are_listed_with_what_an_editor_needs() {

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
-use webd::config::Origin;
+use webd::Origin;
 
 const START: &str = r#"{"type":"start","language":"python","code":"1"}"#;
 
@@ -165,7 +165,7 @@ async fn the_events_are_those_of_a_live_answer() {
         } else {
             assert_eq!(
                 events,
-                [json!({"type": "error", "error": "`language` is needed", "code": "invalid_request"})]
+                [json!({"type": "error", "error": "`language` is required", "code": "invalid_request"})]
             );
         }
         // Too late for the last one, and not for the next.

@@ -1,5 +1,8 @@
-//! The APIs that webd serves, one folder for each, and the table of all routes.
+//! The APIs that webd serves, one folder for each, and the table of all routes. JSON in, JSON out; everything else is in
+//! `domain`.
 
 pub(crate) mod executor;
-pub mod openapi;
-pub mod routes;
+pub(crate) mod monitoring;
+pub(crate) mod openapi;
+pub(crate) mod routes;
+pub(crate) mod strict_json;

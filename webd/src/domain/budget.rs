@@ -1,56 +1,59 @@
-//! Memory that requests hold, bounded over all of them together.
+//! Memory that requests and answers hold, bounded over all of them together.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::http::error::ApiError;
-
-/// So many bytes for all requests together.
+/// Memory limit for all requests together.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
-    left: Arc<AtomicUsize>,
+    available: Arc<AtomicUsize>,
 }
 
-/// What one request has of it; dropping it gives it back.
+/// Memory of one request; dropping it returns the bytes to the [`Budget`].
 #[derive(Debug)]
-pub(crate) struct Share {
-    left: Arc<AtomicUsize>,
-    taken: usize,
+pub(crate) struct Reservation {
+    available: Arc<AtomicUsize>,
+    reserved: usize,
 }
+
+/// Requests and answers already hold all the memory of the [`Budget`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("requests and answers hold as much memory as max_memory allows")]
+pub(crate) struct BudgetExceeded;
 
 impl Budget {
-    /// All of it is free.
+    /// Creates a budget with all bytes available.
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { left: Arc::new(AtomicUsize::new(bytes)) }
+        Self { available: Arc::new(AtomicUsize::new(bytes)) }
     }
 
-    /// A share of nothing yet.
-    pub(crate) fn share(&self) -> Share {
-        Share { left: Arc::clone(&self.left), taken: 0 }
+    /// Returns an empty reservation.
+    pub(crate) fn reservation(&self) -> Reservation {
+        Reservation { available: Arc::clone(&self.available), reserved: 0 }
     }
 }
 
-impl Share {
-    /// Take so many bytes more.
+impl Reservation {
+    /// Reserves `bytes` more.
     ///
     /// # Errors
-    /// If they are not there.
-    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), ApiError> {
-        self.left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes))
-            .map_err(|_| ApiError::overloaded())?;
-        self.taken += bytes;
+    /// [`BudgetExceeded`] if they are not available; the reservation keeps its size.
+    pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
+        self.available
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |available| available.checked_sub(bytes))
+            .map_err(|_| BudgetExceeded)?;
+        self.reserved += bytes;
         Ok(())
     }
 
-    /// Give back what was taken, and be a share of nothing again.
-    pub(crate) fn give_back(&mut self) {
-        self.left.fetch_add(std::mem::take(&mut self.taken), Ordering::Relaxed);
+    /// Returns all reserved bytes to the budget.
+    pub(crate) fn release(&mut self) {
+        self.available.fetch_add(std::mem::take(&mut self.reserved), Ordering::Relaxed);
     }
 }
 
-impl Drop for Share {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }

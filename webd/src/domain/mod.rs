@@ -1,8 +1,12 @@
-//! Executions independent of HTTP: clients, the way to the daemon, and the output of programs.
+//! Executions without HTTP: which client asks, where an execution runs, the handle of a running execution, and its
+//! output. No file here depends on axum; errors are domain types, which `api` maps to HTTP.
 
 pub(crate) mod budget;
-pub(crate) mod connections;
-pub(crate) mod daemon;
-pub mod forwarded;
-pub(crate) mod kept;
-pub(crate) mod utf8;
+pub(crate) mod client_identity;
+pub(crate) mod connection_pool;
+pub(crate) mod daemon_info;
+pub(crate) mod dispatcher;
+pub(crate) mod encoding;
+pub(crate) mod execution;
+pub(crate) mod output_collector;
+pub(crate) mod utf8_decoder;

@@ -1,127 +1,163 @@
-//! What a client is told when its request is not carried out: words for people, a code for programs.
+//! Errors as clients see them: a message for people and a code for programs.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::codec::CodecError;
-use protocol::{ClientError, ExecutionId, Rejection};
+use protocol::ExecutionId;
 use serde::Serialize;
 
-/// Bytes of the words of an error: they may quote the request, and the request may be long.
-const MAX_WORDS: usize = 500;
+use crate::domain::budget::BudgetExceeded;
 
-/// An answer that is not a success.
+/// Bytes of a message. It may quote the request, which may be long.
+const MAX_MESSAGE: usize = 500;
+
+/// A response that reports an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
-    /// The HTTP status.
-    pub(crate) status: StatusCode,
-    /// What the client sees.
+    /// Its JSON.
     pub(crate) body: ErrorBody,
 }
 
 /// The JSON of an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct ErrorBody {
-    /// In words.
+    /// Message for people.
     pub(crate) error: String,
-    /// Stable, for programs.
-    pub(crate) code: &'static str,
-    /// The execution, where there was one.
+    /// Code for programs, which does not change.
+    pub(crate) code: ErrorCode,
+    /// The execution, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     pub(crate) id: Option<ExecutionId>,
-    /// Seconds after which there may be room.
+    /// Seconds after which a retry may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
 }
 
-impl ApiError {
-    /// An error of this status and code, in these words.
-    pub(crate) fn new(status: StatusCode, code: &'static str, words: impl Into<String>) -> Self {
-        let error = shortened(words.into());
-        Self { status, body: ErrorBody { error, code, id: None, retry_after: None } }
-    }
-
+/// What went wrong. Clients depend on the codes and on their statuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
     /// The body is not JSON.
-    pub(crate) fn invalid_json(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_json", words)
+    InvalidJson,
+    /// The body is JSON, but not a valid request; or the request is not valid HTTP.
+    InvalidRequest,
+    /// No language has the requested name.
+    UnsupportedLanguage,
+    /// The language exists, but not on this host.
+    LanguageUnavailable,
+    /// Nothing is at this path.
+    NotFound,
+    /// The path has no such method.
+    MethodNotAllowed,
+    /// The body did not arrive in time.
+    RequestTimeout,
+    /// The body, or what it asks for, is too long.
+    TooLarge,
+    /// The body is not JSON in UTF-8.
+    UnsupportedMediaType,
+    /// The request is for another host.
+    WrongHost,
+    /// All slots and all places in the queue are taken.
+    Busy,
+    /// All requests together need too much memory.
+    Overloaded,
+    /// The daemon cannot be reached.
+    Unavailable,
+    /// The daemon does not accept requests from this webd.
+    Forbidden,
+    /// Pages of the origin may not open sessions.
+    ForbiddenOrigin,
+    /// The request does not ask for a WebSocket.
+    UpgradeRequired,
+    /// The daemon failed to carry out the execution.
+    Failed,
+}
+
+impl ErrorCode {
+    /// All codes.
+    pub const ALL: [Self; 17] = [
+        Self::InvalidJson,
+        Self::InvalidRequest,
+        Self::UnsupportedLanguage,
+        Self::LanguageUnavailable,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::RequestTimeout,
+        Self::TooLarge,
+        Self::UnsupportedMediaType,
+        Self::WrongHost,
+        Self::Busy,
+        Self::Overloaded,
+        Self::Unavailable,
+        Self::Forbidden,
+        Self::ForbiddenOrigin,
+        Self::UpgradeRequired,
+        Self::Failed,
+    ];
+
+    /// Returns the HTTP status of the code.
+    #[must_use]
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::InvalidJson
+            | Self::InvalidRequest
+            | Self::UnsupportedLanguage
+            | Self::LanguageUnavailable => StatusCode::BAD_REQUEST,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::RequestTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Overloaded | Self::Unavailable | Self::Forbidden => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ForbiddenOrigin => StatusCode::FORBIDDEN,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+            Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl ApiError {
+    /// Creates an error. A message that is too long is truncated.
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { body: ErrorBody { error: truncated(message.into()), code, id: None, retry_after: None } }
     }
 
-    /// The body is JSON, but not a request.
-    pub(crate) fn invalid_request(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", words)
+    /// Creates an error for a request that is not valid.
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// The body is longer than it may be.
-    pub(crate) fn too_large(words: impl Into<String>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", words)
-    }
-
-    /// Nothing is there.
+    /// Creates an error for a path that does not exist.
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
+        Self::new(ErrorCode::NotFound, "not found")
     }
 
-    /// The daemon cannot be asked; why is in the log.
-    pub(crate) fn unavailable() -> Self {
-        let words = "the execution service does not answer at the moment, try again later";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", words)
-    }
-
-    /// What all requests may hold in memory together is taken.
-    pub(crate) fn overloaded() -> Self {
-        let words = "too many large requests at the moment, try again in 1 s";
-        let mut error = Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", words);
-        error.body.retry_after = Some(1);
-        error
-    }
-
-    /// The daemon could not carry the execution out.
-    pub(crate) fn failed(id: Option<ExecutionId>, words: String) -> Self {
-        let mut error = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", words);
+    /// Creates an error for an execution that could not be carried out.
+    pub(crate) fn failed(id: Option<ExecutionId>, message: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorCode::Failed, message);
         error.body.id = id;
         error
     }
 }
 
-impl From<Rejection> for ApiError {
-    fn from(rejection: Rejection) -> Self {
-        let words = rejection.to_string();
-        match rejection {
-            Rejection::UnknownLanguage => Self::new(StatusCode::BAD_REQUEST, "unsupported_language", words),
-            Rejection::LanguageUnavailable { .. } => {
-                Self::new(StatusCode::BAD_REQUEST, "language_unavailable", words)
-            }
-            Rejection::Invalid(_) => Self::invalid_request(words),
-            Rejection::Busy { retry_after } => {
-                let mut error = Self::new(StatusCode::TOO_MANY_REQUESTS, "busy", words);
-                error.body.retry_after = Some(retry_after.as_secs().max(1));
-                error
-            }
-            Rejection::Forbidden(_) => {
-                tracing::error!(%words, "executord refuses webd");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "forbidden", words)
-            }
-        }
-    }
-}
-
-impl From<ClientError> for ApiError {
-    fn from(error: ClientError) -> Self {
-        if let ClientError::Codec(CodecError::TooLong(_)) = error {
-            return Self::too_large(format!(
-                "files, stdin and arguments together are more than {} bytes",
-                protocol::bounds::MAX_FRAME
-            ));
-        }
-        tracing::error!(%error, "executord cannot be asked");
-        Self::unavailable()
+impl From<BudgetExceeded> for ApiError {
+    fn from(_: BudgetExceeded) -> Self {
+        let message = "the server is out of memory for large requests, try again in 1 s";
+        let mut error = Self::new(ErrorCode::Overloaded, message);
+        error.body.retry_after = Some(1);
+        error
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.body.retry_after;
-        let mut response = (self.status, Json(self.body)).into_response();
+        let mut response = (self.body.code.status(), Json(self.body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -129,11 +165,11 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn shortened(mut words: String) -> String {
-    if words.len() > MAX_WORDS {
-        let end = (0..=MAX_WORDS).rev().find(|&end| words.is_char_boundary(end)).unwrap_or(0);
-        words.truncate(end);
-        words.push('…');
+fn truncated(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        let end = (0..=MAX_MESSAGE).rev().find(|&end| message.is_char_boundary(end)).unwrap_or(0);
+        message.truncate(end);
+        message.push('…');
     }
-    words
+    message
 }

@@ -1,10 +1,14 @@
-//! HTTP as a transport: listener and connection limits, middleware, bodies, and the files of the page.
+//! HTTP as a transport: listener and connection limits, middleware, request and response bodies, and the files of the
+//! page.
 
-pub(crate) mod body;
-pub(crate) mod door;
+pub(crate) mod chunked_body;
+pub(crate) mod connection_guard;
+pub(crate) mod counting_stream;
 pub(crate) mod error;
-pub(crate) mod metered;
-pub(crate) mod pace;
-pub(crate) mod pieces;
-pub mod server;
+pub(crate) mod middleware;
+pub(crate) mod peer;
+pub(crate) mod request_body;
+pub(crate) mod server;
 pub(crate) mod static_files;
+pub(crate) mod timed_body;
+pub(crate) mod write_timeout;

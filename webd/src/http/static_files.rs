@@ -1,5 +1,5 @@
-//! The page: files of the built web directory, or a word about how to build it. They are read once, when webd starts:
-//! no request opens a file, and a path that is not in the table leads nowhere.
+//! The page: files of the built web directory, or instructions for building it. They are read once, when webd starts: no
+//! request opens a file, and a path that is not in the table is not found.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -14,34 +14,35 @@ use bytes::Bytes;
 use crate::http::error::ApiError;
 use crate::ops::config::Origin;
 
-/// What the page may load and do, a directive a line. The page is built with the same policy inside.
+/// Content security policy of the page, one directive per line. The build embeds the same policy in the page.
 const PAGE_POLICY: &str = include_str!("../../web/policy.txt");
-/// The directive that says who may show the page within another.
-const FRAMED_BY: &str = "frame-ancestors";
-/// The query with which the page is made to be shown within another.
+/// The directive that lists the pages that may embed this one.
+const FRAME_ANCESTORS: &str = "frame-ancestors";
+/// Query parameter of the page when another page embeds it.
 const EMBEDDED: &str = "embed=1";
-/// The page uses no device, and tells nobody anything.
+/// The page uses none of these browser features except writing to the clipboard.
 const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), \
     geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), \
     publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=(), \
     clipboard-write=(self)";
-/// What stands where the page would be.
+/// The page that is served if the real one is not built.
 const NOT_BUILT: &str = include_str!("not_built.html");
-/// What a page may weigh, packed and unpacked. More is not a page, but a mistake in the configuration.
+/// Bytes of all files together, in all encodings. A larger directory is a mistake in the configuration.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
-/// The encodings in which a file may lie beside itself, the better first: what a client calls it, and how its name ends.
+/// Encodings for which the build writes files next to the plain ones, in order of preference: the name in
+/// `Accept-Encoding` and the file extension.
 const ENCODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
 
-/// Files of one directory, as they were when webd started.
+/// The files of one directory, as they were when webd started.
 #[derive(Clone, Debug)]
 pub(crate) struct StaticFiles {
     files: HashMap<String, File>,
-    /// What the page may do, and what it may do where others show it.
+    /// Content security policy of the page, by itself and embedded in another page.
     policy: HeaderValue,
     embedded_policy: HeaderValue,
 }
 
-/// A file in each encoding that there is of it.
+/// A file in each encoding that exists.
 #[derive(Clone, Debug, Default)]
 struct File {
     plain: Bytes,
@@ -51,18 +52,18 @@ struct File {
 }
 
 impl StaticFiles {
-    /// Of this directory; if it is not there, the page is not built. Pages of `embedders` may show ours within them.
+    /// Reads a directory. If it does not exist, the page is not built. Pages of `embedders` may embed the page.
     pub(crate) fn new(directory: &Path, embedders: &[Origin]) -> Self {
         let files = read(directory).unwrap_or_else(|error| {
             if error.kind() != io::ErrorKind::NotFound {
-                tracing::error!(%error, directory = %directory.display(), "the page is not served");
+                tracing::error!(%error, directory = %directory.display(), "cannot read the page, serving instructions instead");
             }
             HashMap::new()
         });
         Self { files, policy: policy(&[]), embedded_policy: policy(embedders) }
     }
 
-    /// The file at the request's path.
+    /// Returns the file at the path of the request.
     pub(crate) fn serve(&self, request: &Request) -> Response {
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return ApiError::not_found().into_response();
@@ -70,20 +71,21 @@ impl StaticFiles {
         let path = request.uri().path();
         let name = if path == "/" { "/index.html" } else { path };
         let mut response = match self.files.get(name) {
-            Some(file) => file.answer(name, request.headers()),
+            Some(file) => file.response(name, request.headers()),
             None if path == "/" => {
                 ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], NOT_BUILT).into_response()
             }
             None => return ApiError::not_found().into_response(),
         };
-        let asked = request.uri().query().unwrap_or_default();
-        self.guard(response.headers_mut(), asked.split('&').any(|part| part == EMBEDDED));
+        let query = request.uri().query().unwrap_or_default();
+        self.restrict(response.headers_mut(), query.split('&').any(|part| part == EMBEDDED));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(path)));
         response
     }
 
-    /// Where others may show the page, `X-Frame-Options` still says no: browsers that know the policy do not look at it.
-    fn guard(&self, headers: &mut HeaderMap, embedded: bool) {
+    /// Adds the policies. `X-Frame-Options` stays `DENY` even where the policy allows embedding: browsers ignore it if
+    /// the policy has `frame-ancestors`.
+    fn restrict(&self, headers: &mut HeaderMap, embedded: bool) {
         let policy = if embedded { &self.embedded_policy } else { &self.policy };
         headers.insert(header::CONTENT_SECURITY_POLICY, policy.clone());
         headers.insert(HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS));
@@ -91,17 +93,17 @@ impl StaticFiles {
 }
 
 impl File {
-    fn answer(&self, name: &str, asked: &HeaderMap) -> Response {
+    fn response(&self, name: &str, request: &HeaderMap) -> Response {
         let chosen = ENCODINGS
             .iter()
             .zip(&self.encoded)
             .filter_map(|((encoding, _), bytes)| Some((*encoding, bytes.as_ref()?)))
-            .find(|(encoding, _)| accepts(asked, encoding));
+            .find(|(encoding, _)| accepts(request, encoding));
         let tag = match chosen {
             Some((encoding, _)) => format!("\"{}-{encoding}\"", self.tag),
             None => format!("\"{}\"", self.tag),
         };
-        let mut response = if knows(asked, &tag) {
+        let mut response = if is_cached(request, &tag) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             let bytes = chosen.map_or(&self.plain, |(_, bytes)| bytes);
@@ -109,7 +111,7 @@ impl File {
         };
         let headers = response.headers_mut();
         if let Some((encoding, _)) = chosen
-            && !knows(asked, &tag)
+            && !is_cached(request, &tag)
         {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }
@@ -123,14 +125,14 @@ impl File {
     }
 }
 
-/// Every file below the directory, by its path in an address.
+/// Returns every file below the directory by its URL path.
 fn read(directory: &Path) -> io::Result<HashMap<String, File>> {
     let mut files: HashMap<String, File> = HashMap::new();
     let mut left = MAX_BYTES;
     for (name, content) in contents(directory, &mut left)? {
-        let encoding = ENCODINGS.iter().position(|(_, ending)| {
-            Path::new(&name).extension().is_some_and(|extension| extension == *ending)
-        });
+        let encoding = ENCODINGS
+            .iter()
+            .position(|(_, extension)| Path::new(&name).extension().is_some_and(|found| found == *extension));
         match encoding {
             Some(index) => {
                 let of = name.rsplit_once('.').map_or(&*name, |(of, _)| of);
@@ -161,22 +163,22 @@ fn contents(directory: &Path, left: &mut usize) -> io::Result<Vec<(String, Bytes
         let content = fs::read(entry.path())?;
         *left = left
             .checked_sub(content.len())
-            .ok_or_else(|| io::Error::other(format!("there is more than {MAX_BYTES} bytes")))?;
+            .ok_or_else(|| io::Error::other(format!("the files have more than {MAX_BYTES} bytes")))?;
         found.push((format!("/{name}"), content.into()));
     }
     Ok(found)
 }
 
-/// Differs where the content does.
+/// Returns an entity tag, which differs for different content.
 fn tag(content: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     content.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 
-/// Whether the client takes this encoding: it is listed, and not with a weight of zero.
-fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
-    let listed = asked.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+/// Returns whether the client accepts an encoding: it is listed, and its weight is not zero.
+fn accepts(request: &HeaderMap, encoding: &str) -> bool {
+    let listed = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     listed.flat_map(|list| list.split(',')).any(|one| {
         let mut parts = one.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
@@ -184,21 +186,21 @@ fn accepts(asked: &HeaderMap, encoding: &str) -> bool {
     })
 }
 
-/// Whether the client has what we would send.
-fn knows(asked: &HeaderMap, tag: &str) -> bool {
-    let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    known
+/// Returns whether the client has a current copy.
+fn is_cached(request: &HeaderMap, tag: &str) -> bool {
+    let cached = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    cached
         .flat_map(|list| list.split(','))
         .map(str::trim)
         .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
 }
 
-/// The policy on one line, with the pages that may show ours.
+/// Returns the policy on one line, with the origins that may embed the page.
 fn policy(embedders: &[Origin]) -> HeaderValue {
     let embedders: Vec<_> = embedders.iter().filter_map(|origin| origin.0.to_str().ok()).collect();
     let directives = PAGE_POLICY.lines().map(|directive| {
-        if directive.starts_with(FRAMED_BY) && !embedders.is_empty() {
-            format!("{FRAMED_BY} {}", embedders.join(" "))
+        if directive.starts_with(FRAME_ANCESTORS) && !embedders.is_empty() {
+            format!("{FRAME_ANCESTORS} {}", embedders.join(" "))
         } else {
             directive.to_owned()
         }
@@ -223,7 +225,8 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-/// Names below `/assets/` carry a hash of what is in them; all others may change under the same name.
+/// Returns the caching policy. File names below `/assets/` contain a hash of the content; the content of other files may
+/// change.
 fn cache_control(path: &str) -> &'static str {
     if path.starts_with("/assets/") { "public, max-age=31536000, immutable" } else { "no-cache" }
 }
@@ -233,8 +236,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_encoding_is_taken_where_it_is_listed() {
-        for (listed, taken) in [
+    fn an_encoding_is_used_if_the_client_lists_it() {
+        for (listed, accepted) in [
             ("br", true),
             ("gzip, deflate, br", true),
             ("gzip;q=1.0, BR ; q=0.5", true),
@@ -243,16 +246,16 @@ mod tests {
             ("br; q=0.000", false),
             ("", false),
         ] {
-            let mut asked = HeaderMap::new();
-            asked.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(listed));
-            assert_eq!(accepts(&asked, "br"), taken, "{listed}");
+            let mut request = HeaderMap::new();
+            request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(listed));
+            assert_eq!(accepts(&request, "br"), accepted, "{listed}");
         }
         assert!(!accepts(&HeaderMap::new(), "br"));
     }
 
     #[test]
-    fn a_tag_is_known_in_any_list() {
-        for (known, same) in [
+    fn an_entity_tag_matches_in_any_list() {
+        for (cached, matches) in [
             ("\"a\"", true),
             ("W/\"a\"", true),
             ("\"b\", \"a\"", true),
@@ -260,18 +263,18 @@ mod tests {
             ("\"b\"", false),
             ("a", false),
         ] {
-            let mut asked = HeaderMap::new();
-            asked.insert(header::IF_NONE_MATCH, HeaderValue::from_static(known));
-            assert_eq!(knows(&asked, "\"a\""), same, "{known}");
+            let mut request = HeaderMap::new();
+            request.insert(header::IF_NONE_MATCH, HeaderValue::from_static(cached));
+            assert_eq!(is_cached(&request, "\"a\""), matches, "{cached}");
         }
     }
 
     #[test]
-    fn the_policy_names_who_may_show_the_page() {
-        let said = |embedders: &[Origin]| policy(embedders).to_str().unwrap_or_default().to_owned();
-        assert!(said(&[]).starts_with("default-src 'none'; "));
-        assert!(said(&[]).contains("frame-ancestors 'none'"));
+    fn the_policy_lists_the_origins_that_may_embed_the_page() {
+        let policy_of = |embedders: &[Origin]| policy(embedders).to_str().unwrap_or_default().to_owned();
+        assert!(policy_of(&[]).starts_with("default-src 'none'; "));
+        assert!(policy_of(&[]).contains("frame-ancestors 'none'"));
         let blog = [Origin(HeaderValue::from_static("https://a.example"))];
-        assert!(said(&blog).contains("frame-ancestors https://a.example;"));
+        assert!(policy_of(&blog).contains("frame-ancestors https://a.example;"));
     }
 }

@@ -6,33 +6,33 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use axum::http::{HeaderValue, Uri};
+use hyper::http::{HeaderValue, Uri};
 use serde::Deserialize;
 
-use crate::domain::forwarded::Network;
+use crate::domain::client_identity::Network;
 
 /// Where the configuration is looked for unless told otherwise.
-pub const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
+pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
 
 /// The command line.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "webd", version, about = "The HTTP front of Executor. Runs without any privilege.")]
-pub struct Options {
+pub(crate) struct Options {
     /// Configuration file; the default one may be absent
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Read the configuration, say whether it is in order, and stop
     #[arg(long)]
-    pub check_config: bool,
+    pub(crate) check_config: bool,
     /// Address to listen on
     #[arg(long, value_name = "ADDRESS:PORT")]
-    pub listen: Option<SocketAddr>,
+    pub(crate) listen: Option<SocketAddr>,
     /// Socket of executord
     #[arg(long, value_name = "PATH")]
-    pub socket: Option<PathBuf>,
+    pub(crate) socket: Option<PathBuf>,
     /// Directory of the built page
     #[arg(long, value_name = "DIR")]
-    pub web: Option<PathBuf>,
+    pub(crate) web: Option<PathBuf>,
 }
 
 /// All that can be decided, with what is decided if nobody does.
@@ -190,7 +190,7 @@ impl TryFrom<String> for Origin {
 
 /// Why there is no configuration.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
+pub(crate) enum ConfigError {
     /// The file is not there, or we may not read it.
     #[error("read {}: {source}", path.display())]
     Read {
@@ -214,7 +214,7 @@ impl Options {
     ///
     /// # Errors
     /// If the file cannot be read, or names what there is not.
-    pub fn configuration(self) -> Result<Config, ConfigError> {
+    pub(crate) fn configuration(self) -> Result<Config, ConfigError> {
         let mut config = match (&self.config, Path::new(DEFAULT_CONFIG)) {
             (Some(path), _) => Config::read(path)?,
             (None, path) if path.exists() => Config::read(path)?,

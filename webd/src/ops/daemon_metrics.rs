@@ -1,4 +1,4 @@
-//! The daemon's counts as OpenMetrics.
+//! The daemon's metrics, made from its status.
 
 use std::fmt::Error;
 
@@ -10,32 +10,47 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 use protocol::{ServerStatus, StepTimes, WarmCount};
 
-/// What the daemon said of itself, or that it said nothing.
+/// The daemon's status; `None` if it does not answer.
 #[derive(Debug)]
 pub(crate) struct DaemonMetrics(pub(crate) Option<ServerStatus>);
 
 impl Collector for DaemonMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), Error> {
-        gauge(&mut encoder, "up", "The daemon answers", i64::from(self.0.is_some()))?;
+        gauge(&mut encoder, "up", "Whether the daemon answers", i64::from(self.0.is_some()))?;
         let Some(status) = &self.0 else { return Ok(()) };
-        gauge(&mut encoder, "draining", "The daemon takes nothing new", i64::from(status.draining))?;
-        gauge(&mut encoder, "slots", "Executions that may run at one time", status.slots.into())?;
-        gauge(&mut encoder, "running", "Executions that run now", status.running.into())?;
-        gauge(&mut encoder, "queued", "Executions that wait now", status.queued.into())?;
-        gauge(&mut encoder, "queue_capacity", "Executions that may wait", status.queue_capacity.into())?;
-        gauge(&mut encoder, "free_uids", "User ids that no execution has", status.free_uids.into())?;
+        gauge(
+            &mut encoder,
+            "draining",
+            "Whether the daemon is stopping and accepts no executions",
+            i64::from(status.draining),
+        )?;
+        gauge(&mut encoder, "slots", "Maximum number of concurrent executions", status.slots.into())?;
+        gauge(&mut encoder, "running", "Executions that are running", status.running.into())?;
+        gauge(&mut encoder, "queued", "Executions that are waiting in the queue", status.queued.into())?;
+        gauge(
+            &mut encoder,
+            "queue_capacity",
+            "Maximum number of waiting executions",
+            status.queue_capacity.into(),
+        )?;
+        gauge(
+            &mut encoder,
+            "free_uids",
+            "User ids that are available for executions",
+            status.free_uids.into(),
+        )?;
         gauge(
             &mut encoder,
             "withheld_uids",
-            "User ids kept back for safety",
+            "User ids in quarantine, because their processes could not be confirmed gone",
             status.quarantined_uids.into(),
         )?;
         let degraded = i64::try_from(status.degraded.len()).unwrap_or(i64::MAX);
-        gauge(&mut encoder, "degraded", "Things that this host cannot do", degraded)?;
+        gauge(&mut encoder, "degraded", "Isolation features that this host lacks", degraded)?;
         info(&mut encoder, status)?;
         uptime(&mut encoder, status)?;
         executions(&mut encoder, status)?;
-        prepared(&mut encoder, &status.warm)?;
+        warm(&mut encoder, &status.warm)?;
         steps(&mut encoder, &status.steps)
     }
 }
@@ -48,13 +63,13 @@ fn gauge(encoder: &mut DescriptorEncoder, name: &str, help: &str, value: i64) ->
 fn info(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<(), Error> {
     let labels = [("version", status.version.as_str()), ("cgroups", status.cgroups.as_str())];
     encoder
-        .encode_descriptor("daemon", "Of what kind the daemon is", None, MetricType::Info)?
+        .encode_descriptor("daemon", "Version and cgroup mode of the daemon", None, MetricType::Info)?
         .encode_info(&labels)
 }
 
 fn uptime(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<(), Error> {
     let gauge = ConstGauge::new(status.uptime.as_secs_f64());
-    let help = "Since the daemon started";
+    let help = "Time since the daemon started";
     gauge.encode(encoder.encode_descriptor("uptime", help, Some(&Unit::Seconds), gauge.metric_type())?)
 }
 
@@ -62,7 +77,7 @@ fn executions(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<
     if status.executions.is_empty() {
         return Ok(());
     }
-    let help = "Executions by language and how they ended";
+    let help = "Finished executions by language and outcome";
     let mut family = encoder.encode_descriptor("executions", help, None, MetricType::Counter)?;
     for count in &status.executions {
         let labels = [("language", count.language.as_str()), ("outcome", count.result.as_str())];
@@ -71,17 +86,17 @@ fn executions(encoder: &mut DescriptorEncoder, status: &ServerStatus) -> Result<
     Ok(())
 }
 
-fn prepared(encoder: &mut DescriptorEncoder, counts: &[WarmCount]) -> Result<(), Error> {
+fn warm(encoder: &mut DescriptorEncoder, counts: &[WarmCount]) -> Result<(), Error> {
     if counts.is_empty() {
         return Ok(());
     }
-    let help = "Sandboxes that wait for a program";
+    let help = "Pre-warmed sandboxes that are ready";
     let mut family = encoder.encode_descriptor("prepared_ready", help, None, MetricType::Gauge)?;
     for count in counts {
         let labels = [("language", count.language.as_str()), ("stage", count.stage.as_str())];
         ConstGauge::new(i64::from(count.ready)).encode(family.encode_family(&labels)?)?;
     }
-    let help = "How often a sandbox waited for a program that came, and how often none did";
+    let help = "Executions that found a pre-warmed sandbox (hit) or none (miss)";
     let mut family = encoder.encode_descriptor("prepared_taken", help, None, MetricType::Counter)?;
     for count in counts {
         for (result, number) in [("hit", count.hits), ("miss", count.misses)] {
@@ -99,7 +114,7 @@ fn steps(encoder: &mut DescriptorEncoder, steps: &[StepTimes]) -> Result<(), Err
     }
     let bounds: Vec<f64> =
         StepTimes::BOUNDS.iter().map(std::time::Duration::as_secs_f64).chain([f64::INFINITY]).collect();
-    let (help, unit) = ("How long each step of an execution took", Some(&Unit::Seconds));
+    let (help, unit) = ("Duration of each step of an execution", Some(&Unit::Seconds));
     let mut family = encoder.encode_descriptor("step_duration", help, unit, MetricType::Histogram)?;
     for step in steps {
         let buckets: Vec<(f64, u64)> = bounds

@@ -1,6 +1,7 @@
-//! Operation of the service: configuration, metrics, and the check that webd holds no privilege.
+//! Operation of the service: configuration, metrics, and the check that webd holds no privileges. Nothing here depends
+//! on axum.
 
-pub mod config;
+pub(crate) mod config;
 pub(crate) mod daemon_metrics;
 pub(crate) mod metrics;
 pub(crate) mod privilege;

@@ -1,26 +1,26 @@
-//! What faces the network must hold no privilege: checked before anything is listened on.
+//! The check that webd holds no privileges, made before it listens: it faces the network.
 
 use caps::{CapSet, CapsHashSet};
 use nix::unistd::{Uid, getresuid};
 
-/// What this process could do beyond what any user can.
+/// The privileges of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Privileges {
-    /// The real, effective and saved user.
+    /// The real, effective and saved user id.
     pub(crate) users: [u32; 3],
-    /// The sets that are not empty, by name.
+    /// The capability sets that are not empty, by name.
     pub(crate) capabilities: Vec<(&'static str, CapsHashSet)>,
-    /// Programs started from here cannot gain privileges.
+    /// Whether `no_new_privs` is set: programs started from here cannot gain privileges (prctl(2)).
     pub(crate) no_new_privileges: bool,
 }
 
 impl Privileges {
-    /// Those of the running process.
+    /// Reads the privileges of this process.
     ///
     /// # Errors
-    /// If the kernel does not tell.
+    /// If the kernel refuses to report them.
     pub(crate) fn of_this_process() -> Result<Self, String> {
-        let users = getresuid().map_err(|error| format!("ask for the user: {error}"))?;
+        let users = getresuid().map_err(|error| format!("cannot read the user ids: {error}"))?;
         let sets = [
             ("permitted", CapSet::Permitted),
             ("effective", CapSet::Effective),
@@ -29,8 +29,8 @@ impl Privileges {
         ];
         let mut capabilities = Vec::new();
         for (name, set) in sets {
-            let held =
-                caps::read(None, set).map_err(|error| format!("ask for {name} capabilities: {error}"))?;
+            let held = caps::read(None, set)
+                .map_err(|error| format!("cannot read the {name} capabilities: {error}"))?;
             if !held.is_empty() {
                 capabilities.push((name, held));
             }
@@ -42,11 +42,11 @@ impl Privileges {
         })
     }
 
-    /// Why webd does not start like this, if so.
+    /// Returns why webd must not start with these privileges, or `None` if it may.
     pub(crate) fn refusal(&self) -> Option<String> {
         if self.users.contains(&0) {
             return Some(
-                "webd must not run as root: start it as a user of its own (systemd: User=, or setpriv --reuid)"
+                "webd must not run as root: start it as a dedicated user (systemd: User=, or setpriv --reuid)"
                     .to_owned(),
             );
         }
@@ -54,8 +54,8 @@ impl Privileges {
         let mut names: Vec<_> = held.iter().map(ToString::to_string).collect();
         names.sort();
         Some(format!(
-            "webd must hold no capability, but its {name} set has {} (systemd: CapabilityBoundingSet= and \
-             AmbientCapabilities= left empty, or setpriv --inh-caps=-all --bounding-set=-all)",
+            "webd must hold no capability, but its {name} set has {}: remove it (systemd: empty CapabilityBoundingSet= and \
+             AmbientCapabilities=, or setpriv --inh-caps=-all --bounding-set=-all)",
             names.join(", ")
         ))
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn privileges_are_refused_in_words() {
+    fn privileges_are_refused_with_a_reason() {
         check([1000; 3], &[], None);
         check([0; 3], &[], Some("must not run as root"));
         check([1000, 1000, 0], &[], Some("must not run as root"));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_tells() {
+    fn the_privileges_of_this_process_can_be_read() {
         let privileges = Privileges::of_this_process().unwrap();
         assert_eq!(privileges.users[1], nix::unistd::geteuid().as_raw());
     }

@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::codec::Framed;
-use webd::{Config, Front};
+use webd::Config;
 
 /// Nothing here takes that long; what does is broken.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,13 +82,12 @@ pub(crate) async fn world_with(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server =
-        tokio::spawn(webd::http::server::serve(listener, Arc::new(Front::new(config)), async move {
-            // A world that is dropped does not stop its server: the runtime does.
-            if stopped.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        }));
+    let server = tokio::spawn(webd::serve(listener, config, async move {
+        // A world that is dropped does not stop its server: the runtime does.
+        if stopped.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }));
     World { address, seen, directory, stop, server }
 }
 

@@ -1,35 +1,45 @@
-//! The JSON of an execution: what the daemon reported, with its output, as clients see it.
+//! The answer of an execution: what the daemon reported, and the program's output, as JSON.
 
 use std::time::Duration;
 
 use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Status, StreamName, Usage};
 use serde::Serialize;
 
-use crate::domain::kept::{Kept, StageTexts};
+use crate::api::executor::limits::LimitsJson;
+use crate::domain::output_collector::{OutputCollector, StageTexts};
 
-/// The whole answer. What is at its top is of the stage that matters most: of the compilation if that did not
-/// succeed, else of the first run that was not a success, else of the first run.
+/// The whole answer. `T` is the output of a stage. The fields at the top are those of the most important stage: of the
+/// compilation if it did not succeed, else of the first run that did not succeed, else of the first run.
 #[derive(Debug, Serialize)]
-pub(crate) struct Answer<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Answer<'a, T> {
+    #[cfg_attr(test, schemars(with = "String"))]
     id: ExecutionId,
     #[serde(flatten)]
-    top: Stage<'a>,
+    top: Stage<'a, T>,
     limits: Option<LimitsJson>,
-    compile: Option<&'a Stage<'a>>,
-    runs: &'a [Stage<'a>],
+    compile: Option<Stage<'a, T>>,
+    runs: Vec<Stage<'a, T>>,
 }
 
 /// One stage.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Stage<'a> {
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Stage<'a, T> {
     #[serde(flatten)]
-    texts: Option<&'a StageTexts>,
+    output: &'a T,
     #[serde(flatten)]
     verdict: Verdict,
 }
 
+/// The output of a stage in a live answer, which had it in earlier events.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct NoOutput {}
+
 /// How a stage ended.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Verdict {
     status: &'static str,
     exit_code: Option<i32>,
@@ -40,83 +50,118 @@ pub(crate) struct Verdict {
     usage: UsageJson,
 }
 
-/// Why a stage was ended by us.
+/// The limit that a stage exceeded.
 #[derive(Clone, Debug, Serialize)]
-struct Cause {
-    limit: &'static str,
-    allowed: Number,
-    used: Number,
-    unit: &'static str,
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct Cause {
+    limit: LimitName,
+    #[cfg_attr(test, schemars(with = "f64"))]
+    allowed: Amount,
+    #[cfg_attr(test, schemars(with = "f64"))]
+    used: Amount,
+    unit: Unit,
     message: String,
 }
 
-/// Bytes are whole, milliseconds have three decimals.
+/// A limit that ends a stage.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum LimitName {
+    CpuTime,
+    WallTime,
+    Memory,
+    Output,
+}
+
+/// The unit of an [`Amount`].
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum Unit {
+    Ms,
+    Bytes,
+}
+
+/// Whole bytes, or milliseconds with three decimals.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-enum Number {
+enum Amount {
     Bytes(u64),
     Milliseconds(f64),
 }
 
+/// The resources that a stage used.
 #[derive(Clone, Debug, Serialize)]
-struct UsageJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct UsageJson {
     wall_ms: f64,
     cpu_ms: f64,
     memory_bytes: u64,
 }
 
-/// Limits by the names that a request gives them.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct LimitsJson {
-    cpu_ms: u64,
-    wall_ms: u64,
-    memory_bytes: u64,
-    processes: u32,
-    output_bytes: u64,
-    file_size_bytes: u64,
-    disk_bytes: u64,
-    files: u32,
-    open_files: u32,
+impl<'a> Answer<'a, StageTexts> {
+    /// Creates the answer with the output of every stage.
+    pub(crate) fn with_output(
+        outcome: &Outcome,
+        limits: Option<&Limits>,
+        output: &'a OutputCollector,
+    ) -> Self {
+        Self::new(outcome, limits, |report| Stage {
+            output: output.texts(report.stage),
+            verdict: Verdict::new(report, output.is_truncated(report.stage)),
+        })
+    }
 }
 
-/// Hand the answer to `take` while what it borrows lives.
-pub(crate) fn with_answer<T>(
-    outcome: &Outcome,
-    limits: Option<&Limits>,
-    kept: Option<&Kept>,
-    take: impl FnOnce(&Answer) -> T,
-) -> T {
-    let empty = StageTexts::default();
-    let stage = |report: &StageReport| Stage {
-        texts: kept.map(|kept| kept.of(report.stage).unwrap_or(&empty)),
-        verdict: Verdict::new(report, kept.is_some_and(|kept| kept.was_cut(report.stage))),
-    };
-    let compile = outcome.compile.as_ref().map(stage);
-    let runs: Vec<_> = outcome.runs.iter().map(stage).collect();
-    let failed_compile = outcome.compile.as_ref().filter(|report| !report.status.is_success());
-    let first_bad_run = || outcome.runs.iter().find(|report| !report.status.is_success());
-    let top = match failed_compile.or_else(first_bad_run).or(outcome.runs.first()) {
-        Some(report) => {
-            let mut top = stage(report);
-            if report.stage == StageName::Compile && matches!(report.status, Status::Exited(_)) {
-                top.verdict.status = "compile_error";
+impl Answer<'static, NoOutput> {
+    /// Creates the answer without output.
+    pub(crate) fn without_output(outcome: &Outcome, limits: Option<&Limits>) -> Self {
+        Self::new(outcome, limits, |report| Stage {
+            output: &NoOutput {},
+            verdict: Verdict::new(report, false),
+        })
+    }
+}
+
+impl<'a, T> Answer<'a, T> {
+    fn new(outcome: &Outcome, limits: Option<&Limits>, stage: impl Fn(&StageReport) -> Stage<'a, T>) -> Self {
+        let failed_compile = outcome.compile.as_ref().filter(|report| !report.status.is_success());
+        let first_failed_run = || outcome.runs.iter().find(|report| !report.status.is_success());
+        let top = match failed_compile.or_else(first_failed_run).or(outcome.runs.first()) {
+            Some(report) => {
+                let mut top = stage(report);
+                if report.stage == StageName::Compile && matches!(report.status, Status::Exited(_)) {
+                    top.verdict.status = "compile_error";
+                }
+                top
             }
-            top
+            None => stage(&cancelled_before_start()),
+        };
+        Self {
+            id: outcome.id,
+            top,
+            limits: limits.map(LimitsJson::from),
+            compile: outcome.compile.as_ref().map(&stage),
+            runs: outcome.runs.iter().map(&stage).collect(),
         }
-        None => Stage { texts: kept.map(|_| &empty), verdict: Verdict::cancelled_before_it_began() },
-    };
-    take(&Answer {
-        id: outcome.id,
-        top,
-        limits: limits.map(LimitsJson::new),
-        compile: compile.as_ref(),
-        runs: &runs,
-    })
+    }
+}
+
+/// Returns the report of an execution that was cancelled before its first stage.
+fn cancelled_before_start() -> StageReport {
+    StageReport {
+        stage: StageName::Run(0),
+        status: Status::Cancelled,
+        usage: Usage::default(),
+        stdout_truncated: false,
+        stderr_truncated: false,
+    }
 }
 
 impl Verdict {
-    /// `cut`: we did not keep all that was told.
-    pub(crate) fn new(report: &StageReport, cut: bool) -> Self {
+    /// Creates the verdict of a report. `truncated` says that webd dropped output of the stage.
+    pub(crate) fn new(report: &StageReport, truncated: bool) -> Self {
         let (status, exit_code, signal) = match report.status {
             Status::Exited(0) => ("ok", Some(0), None),
             Status::Exited(code) => ("nonzero", Some(code), None),
@@ -131,21 +176,10 @@ impl Verdict {
             exit_code,
             signal,
             signal_name: signal.map(signal_name),
-            truncated: cut || report.stdout_truncated || report.stderr_truncated,
+            truncated: truncated || report.stdout_truncated || report.stderr_truncated,
             cause: Cause::of(&report.status),
             usage: UsageJson::new(&report.usage),
         }
-    }
-
-    fn cancelled_before_it_began() -> Self {
-        let report = StageReport {
-            stage: StageName::Run(0),
-            status: Status::Cancelled,
-            usage: Usage::default(),
-            stdout_truncated: false,
-            stderr_truncated: false,
-        };
-        Self::new(&report, false)
     }
 }
 
@@ -153,28 +187,28 @@ impl Cause {
     fn of(status: &Status) -> Option<Self> {
         match status {
             Status::TimedOut { clock, limit, used } => {
-                let (name, kind) = match clock {
-                    Clock::Cpu => ("cpu_time", "CPU time"),
-                    Clock::Wall => ("wall_time", "time"),
+                let (limit_name, clock) = match clock {
+                    Clock::Cpu => (LimitName::CpuTime, "CPU"),
+                    Clock::Wall => (LimitName::WallTime, "wall-clock"),
                 };
                 Some(Self {
-                    limit: name,
-                    allowed: Number::Milliseconds(milliseconds(*limit)),
-                    used: Number::Milliseconds(milliseconds(*used)),
-                    unit: "ms",
+                    limit: limit_name,
+                    allowed: Amount::Milliseconds(milliseconds(*limit)),
+                    used: Amount::Milliseconds(milliseconds(*used)),
+                    unit: Unit::Ms,
                     message: format!(
-                        "used {:.3} s of {kind}, {} s are allowed",
+                        "used {:.3} s of {clock} time, the limit is {} s",
                         used.as_secs_f64(),
                         limit.as_secs_f64()
                     ),
                 })
             }
             Status::MemoryExceeded { limit, used } => Some(Self {
-                limit: "memory",
-                allowed: Number::Bytes(limit.bytes()),
-                used: Number::Bytes(used.bytes()),
-                unit: "bytes",
-                message: format!("used more than the {limit} of memory that are allowed"),
+                limit: LimitName::Memory,
+                allowed: Amount::Bytes(limit.bytes()),
+                used: Amount::Bytes(used.bytes()),
+                unit: Unit::Bytes,
+                message: format!("used more than {limit} of memory, which is the limit"),
             }),
             Status::OutputExceeded { stream, limit } => {
                 let stream = match stream {
@@ -182,12 +216,12 @@ impl Cause {
                     StreamName::Stderr => "stderr",
                 };
                 Some(Self {
-                    limit: "output",
-                    allowed: Number::Bytes(limit.bytes()),
-                    // The program was ended by the first byte too many; it is not known what it still had to say.
-                    used: Number::Bytes(limit.bytes().saturating_add(1)),
-                    unit: "bytes",
-                    message: format!("wrote more than the {limit} to {stream} that are allowed"),
+                    limit: LimitName::Output,
+                    allowed: Amount::Bytes(limit.bytes()),
+                    // The program was killed at the first byte beyond the limit; how much more it had to write is unknown.
+                    used: Amount::Bytes(limit.bytes().saturating_add(1)),
+                    unit: Unit::Bytes,
+                    message: format!("wrote more than {limit} to {stream}, which is the limit"),
                 })
             }
             Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => None,
@@ -205,31 +239,9 @@ impl UsageJson {
     }
 }
 
-impl LimitsJson {
-    /// As JSON.
-    pub(crate) fn new(limits: &Limits) -> Self {
-        Self {
-            cpu_ms: whole_milliseconds(limits.cpu_time),
-            wall_ms: whole_milliseconds(limits.wall_time),
-            memory_bytes: limits.memory.bytes(),
-            processes: limits.processes,
-            output_bytes: limits.output.bytes(),
-            file_size_bytes: limits.file_size.bytes(),
-            disk_bytes: limits.disk.bytes(),
-            files: limits.files,
-            open_files: limits.open_files,
-        }
-    }
-}
-
-/// With three decimals.
+/// Returns milliseconds with three decimals.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
-}
-
-/// As a request asks for them.
-fn whole_milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn signal_name(signal: i32) -> String {
@@ -247,7 +259,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(status: Status, words: &str, exit_code: Value, signal_name: Value, cause: Value) {
+    fn check(status: Status, name: &str, exit_code: Value, signal_name: Value, cause: Value) {
         let usage = Usage {
             wall_time: Duration::from_nanos(1_234_567),
             cpu_time: Duration::from_micros(999),
@@ -261,7 +273,7 @@ mod tests {
             stderr_truncated: true,
         };
         let verdict = serde_json::to_value(Verdict::new(&report, false)).unwrap();
-        assert_eq!(verdict["status"], words);
+        assert_eq!(verdict["status"], name);
         assert_eq!(verdict["exit_code"], exit_code);
         assert_eq!(verdict["signal_name"], signal_name);
         assert_eq!(verdict["truncated"], true);
@@ -270,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn every_ending_has_its_word_and_its_cause() {
+    fn every_ending_has_a_status_and_a_cause() {
         let none = || Value::Null;
         check(Status::Exited(0), "ok", json!(0), none(), none());
         check(Status::Exited(3), "nonzero", json!(3), none(), none());
@@ -279,17 +291,17 @@ mod tests {
         check(Status::Cancelled, "cancelled", none(), none(), none());
         let (limit, used) = (Duration::from_secs(10), Duration::from_micros(10_012_345));
         let cause = json!({"limit": "cpu_time", "allowed": 10000.0, "used": 10012.345, "unit": "ms",
-            "message": "used 10.012 s of CPU time, 10 s are allowed"});
+            "message": "used 10.012 s of CPU time, the limit is 10 s"});
         check(Status::TimedOut { clock: Clock::Cpu, limit, used }, "timeout", none(), none(), cause);
         let cause = json!({"limit": "wall_time", "allowed": 10000.0, "used": 10012.345, "unit": "ms",
-            "message": "used 10.012 s of time, 10 s are allowed"});
+            "message": "used 10.012 s of wall-clock time, the limit is 10 s"});
         check(Status::TimedOut { clock: Clock::Wall, limit, used }, "timeout", none(), none(), cause);
         let (limit, used) = (ByteCount::mib(256), ByteCount(268_435_456));
         let cause = json!({"limit": "memory", "allowed": 268_435_456, "used": 268_435_456, "unit": "bytes",
-            "message": "used more than the 256 MiB of memory that are allowed"});
+            "message": "used more than 256 MiB of memory, which is the limit"});
         check(Status::MemoryExceeded { limit, used }, "memory", none(), none(), cause);
         let cause = json!({"limit": "output", "allowed": 1_048_576, "used": 1_048_577, "unit": "bytes",
-            "message": "wrote more than the 1 MiB to stdout that are allowed"});
+            "message": "wrote more than 1 MiB to stdout, which is the limit"});
         let exceeded = Status::OutputExceeded { stream: StreamName::Stdout, limit: ByteCount::mib(1) };
         check(exceeded, "output_limit", none(), none(), cause);
     }

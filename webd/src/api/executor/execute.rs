@@ -1,135 +1,117 @@
-//! `POST /api/execute`: check the request, hand it to the daemon, answer in one piece or live.
+//! `POST /api/execute`: runs a program, and returns the answer in one piece or live.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use protocol::{Client, ClientError, Event, Limits};
+use protocol::Limits;
 
-use crate::api::executor::answer::with_answer;
-use crate::api::executor::request::{self, Asked, Encoding};
-use crate::api::executor::stream::{self, Form};
-use crate::api::routes::Front;
-use crate::domain::forwarded;
-use crate::domain::kept::Kept;
-use crate::http::body;
+use crate::api::executor::answer::Answer;
+use crate::api::executor::event_encoder::EventFormat;
+use crate::api::executor::live_body;
+use crate::api::executor::request::{self, ParsedRequest};
+use crate::app_state::AppState;
+use crate::domain::encoding::Encoding;
+use crate::domain::execution::{Execution, ExecutionEvent};
+use crate::domain::output_collector::OutputCollector;
+use crate::http::chunked_body::ChunkedBody;
 use crate::http::error::ApiError;
-use crate::http::pieces::Pieces;
+use crate::http::peer::Peer;
+use crate::http::request_body::{self, BodyLimits};
+use crate::ops::config::Config;
 
-/// The address of the connection's other end.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
+/// Tells nginx not to buffer a live answer.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Execute a program. When the client goes, this future or the body it returned is dropped and with it the
-/// connection to the daemon, which ends the execution.
+/// Runs a program. If the client disconnects, this future or the body it returned is dropped, and with it the
+/// [`Execution`], which cancels the program.
 ///
 /// # Errors
-/// Whatever is said before the execution begins.
+/// [`ApiError`] if the execution does not start, or if an answer in one piece cannot be made.
 pub(crate) async fn execute(
-    State(front): State<Arc<Front>>,
-    Extension(Peer(peer)): Extension<Peer>,
+    State(state): State<Arc<AppState>>,
+    Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    body::insist_on_json(&head.headers)?;
-    let mut share = front.budget.share();
-    let body = body::read(body, front.body_bounds(), &mut share).await?;
-    let Asked { request, encoding } = request::read(&body, Some(front.tag(peer, &head.headers)))?;
+    request_body::require_json(&head.headers)?;
+    let mut reservation = state.budget.reservation();
+    let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
+    let client = peer.client(&head.headers, &state.config.trusted_proxies);
+    let ParsedRequest { request, encoding } = request::parse(&body, client)?;
     drop(body);
 
-    let (client, first) = front.connections.execute(request).await?;
-    drop(share);
-    match wanted(&head.headers) {
-        None => answer_whole(client, first, encoding, &front).await,
-        Some(form) => answer_live(client, first, encoding, form),
+    let execution = state.dispatcher.execute(request).await?;
+    drop(reservation);
+    match live_format(&head.headers) {
+        None => buffered_answer(execution, encoding, &state).await,
+        Some(format) => live_answer(execution, encoding, format).await,
     }
 }
 
-impl Front {
-    fn body_bounds(&self) -> body::Bounds {
-        body::Bounds { bytes: self.config.max_body_bytes.get(), time: self.config.timeouts.body() }
-    }
-
-    /// By what the daemon tells this client from others.
-    pub(crate) fn tag(&self, peer: IpAddr, headers: &HeaderMap) -> String {
-        forwarded::tag(forwarded::client(peer, headers, &self.config.trusted_proxies))
-    }
+fn body_limits(config: &Config) -> BodyLimits {
+    BodyLimits { length: config.max_body_bytes.get(), time: config.timeouts.body() }
 }
 
-/// Wait for the end.
-async fn answer_whole(
-    mut client: Client,
-    first: Event,
+/// Waits for the end, and returns everything in one JSON object.
+async fn buffered_answer(
+    mut execution: Execution,
     encoding: Encoding,
-    front: &Front,
+    state: &AppState,
 ) -> Result<Response, ApiError> {
-    let mut kept = Kept::new(encoding, &front.budget);
-    let mut allowed: Option<Box<Limits>> = None;
-    let mut next = first;
-    loop {
-        match next {
-            Event::Queued { .. } => {}
-            Event::Started { limits, .. } => allowed = Some(limits),
-            Event::StageStarted(stage) => kept.begin(stage),
-            Event::Output { stream, bytes } => kept.write(stream, &bytes)?,
-            Event::StageFinished(_) => kept.end(),
-            Event::Finished(outcome) => {
-                front.connections.give_back(client);
-                kept.end();
-                let json = with_answer(&outcome, allowed.as_deref(), Some(&kept), |answer| {
-                    serde_json::to_vec(answer)
-                });
-                let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
-                let body = Body::new(Pieces::new(json, kept.into_share()));
-                return Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response());
-            }
-            Event::Rejected(rejection) => {
-                front.connections.give_back(client);
-                return Err(rejection.into());
-            }
-            Event::Failed { id, message } => return Err(ApiError::failed(id, message)),
-            Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {
-                return Err(ClientError::Unexpected.into());
-            }
+    let mut output = OutputCollector::new(encoding, &state.budget);
+    let mut limits: Option<Box<Limits>> = None;
+    let outcome = loop {
+        match execution.next_event().await? {
+            ExecutionEvent::Queued { .. } => {}
+            ExecutionEvent::Started { limits: applied, .. } => limits = Some(applied),
+            ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
+            ExecutionEvent::Output { stream, bytes } => output.write(stream, &bytes)?,
+            ExecutionEvent::StageFinished(_) => output.finish_stage(),
+            ExecutionEvent::Finished(outcome) => break outcome,
         }
-        next = client.event().await?;
-    }
-}
-
-/// Tell each event as it comes. A refusal in place of the first event is still a plain error.
-fn answer_live(client: Client, first: Event, encoding: Encoding, form: Form) -> Result<Response, ApiError> {
-    let first = match first {
-        Event::Rejected(rejection) => return Err(rejection.into()),
-        Event::Failed { id, message } => return Err(ApiError::failed(id, message)),
-        first => first,
     };
-    let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(form.content_type())),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (header::HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-    ];
-    Ok((headers, stream::body(client, first, encoding, form)).into_response())
+    output.finish_stage();
+    let json = serde_json::to_vec(&Answer::with_output(&outcome, limits.as_deref(), &output));
+    let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
+    let body = Body::new(ChunkedBody::new(json, output.into_reservation()));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// In which form the client wants events; `None` is all in one JSON. The first of those it prefers most.
-fn wanted(headers: &HeaderMap) -> Option<Form> {
+/// Returns each event when it happens. An error in place of the first event is still a plain error response.
+async fn live_answer(
+    mut execution: Execution,
+    encoding: Encoding,
+    format: EventFormat,
+) -> Result<Response, ApiError> {
+    let first = execution.next_event().await?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    Ok((headers, live_body::new(execution, first, encoding, format)).into_response())
+}
+
+/// Returns the format of a live answer, or `None` for an answer in one piece: the first one among those that the
+/// client prefers most.
+fn live_format(headers: &HeaderMap) -> Option<EventFormat> {
     let mut best = (0.0, None);
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     for range in values.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
-        let form = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-            "text/event-stream" => Some(Form::Sse),
-            "application/x-ndjson" | "application/ndjson" => Some(Form::Ndjson),
+        let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+            "text/event-stream" => Some(EventFormat::Sse),
+            "application/x-ndjson" | "application/ndjson" => Some(EventFormat::Ndjson),
             "application/json" => None,
             _ => continue,
         };
         let weight =
             parts.find_map(|part| part.strip_prefix("q=")).and_then(|q| q.parse().ok()).unwrap_or(1.0);
         if weight > best.0 {
-            best = (weight, form);
+            best = (weight, format);
         }
     }
     best.1
@@ -140,20 +122,20 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(accept: &'static str, form: Option<Form>) {
+    fn check(accept: &'static str, format: Option<EventFormat>) {
         let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
-        assert_eq!(wanted(&headers), form, "{accept}");
+        assert_eq!(live_format(&headers), format, "{accept}");
     }
 
     #[test]
-    fn accept_says_whether_the_answer_is_live() {
+    fn the_accept_header_selects_a_live_answer() {
         check("*/*", None);
         check("application/json", None);
-        check("text/event-stream", Some(Form::Sse));
-        check("Application/X-NDJSON", Some(Form::Ndjson));
+        check("text/event-stream", Some(EventFormat::Sse));
+        check("Application/X-NDJSON", Some(EventFormat::Ndjson));
         check("application/json, text/event-stream", None);
-        check("application/json;q=0.5, text/event-stream;q=0.9, */*", Some(Form::Sse));
+        check("application/json;q=0.5, text/event-stream;q=0.9, */*", Some(EventFormat::Sse));
         check("text/event-stream;q=0", None);
-        assert_eq!(wanted(&HeaderMap::new()), None);
+        assert_eq!(live_format(&HeaderMap::new()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What a client may say in a session: one JSON object a frame.
+//! Frames that a client sends in a session: one JSON object each.
 
 use std::num::NonZeroU16;
 
@@ -7,30 +7,25 @@ use protocol::{ProgramSignal, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::api::executor::request::{Asked, Encoding, Start, decoded};
-use crate::api::executor::strict::Object;
+use crate::api::executor::request::{ParsedRequest, Start, decode};
+use crate::api::strict_json::Object;
+use crate::domain::client_identity::ClientIdentity;
+use crate::domain::encoding::Encoding;
+use crate::domain::execution::Control;
 use crate::http::error::ApiError;
 
-/// A frame that was understood.
+/// A frame that was parsed.
 #[derive(Debug)]
-pub(crate) enum Frame {
-    /// Execute a program. That it makes sense is another question than that it is a frame.
-    Start(Box<Result<Asked, ApiError>>),
-    /// More of what it reads.
-    Input(Bytes),
-    /// It reads no more.
-    EndOfInput,
-    /// Send it a signal.
-    Signal(ProgramSignal),
-    /// Its terminal has another size.
-    Resize(TerminalSize),
-    /// End it.
-    Cancel,
+pub(crate) enum ClientFrame {
+    /// Run a program. A well-formed frame may still hold an invalid request.
+    Start(Box<Result<ParsedRequest, ApiError>>),
+    /// A message to the running execution.
+    Control(Control),
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Kind {
+enum FrameType {
     Start,
     Stdin,
     EndOfInput,
@@ -39,38 +34,45 @@ enum Kind {
     Cancel,
 }
 
-/// Read for its kind alone; the rest is looked at when it is known what there may be.
+/// A frame parsed for its type alone, which decides what else it may hold.
 #[derive(Deserialize)]
-struct Typed {
-    r#type: Kind,
+struct TypedFrame {
+    r#type: FrameType,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Bare {
+pub(crate) struct TypeOnly {
     #[serde(rename = "type")]
-    _kind: IgnoredAny,
+    #[cfg_attr(test, schemars(with = "String"))]
+    _type: IgnoredAny,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Stdin {
+pub(crate) struct Stdin {
     #[serde(rename = "type")]
-    _kind: IgnoredAny,
+    #[cfg_attr(test, schemars(with = "String"))]
+    _type: IgnoredAny,
     data: String,
     #[serde(default)]
     encoding: Encoding,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Signal {
+pub(crate) struct Signal {
     #[serde(rename = "type")]
-    _kind: IgnoredAny,
+    #[cfg_attr(test, schemars(with = "String"))]
+    _type: IgnoredAny,
     signal: SignalName,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 enum SignalName {
     Int,
@@ -83,47 +85,57 @@ enum SignalName {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Resize {
+pub(crate) struct Resize {
     #[serde(rename = "type")]
-    _kind: IgnoredAny,
+    #[cfg_attr(test, schemars(with = "String"))]
+    _type: IgnoredAny,
     columns: NonZeroU16,
     rows: NonZeroU16,
 }
 
-impl Frame {
-    /// Read a text frame.
+impl ClientFrame {
+    /// Parses a text frame of a client.
     ///
     /// # Errors
-    /// In words, why it is none.
-    pub(crate) fn read(text: &str, client: &str) -> Result<Self, ApiError> {
-        let Typed { r#type } = parsed(text)?;
-        Ok(match r#type {
-            Kind::Start => Self::Start(Box::new(parsed::<Start>(text)?.asked(client.to_owned()))),
-            Kind::Stdin => {
-                let Stdin { data, encoding, .. } = parsed(text)?;
-                Self::Input(decoded(data, encoding, || "data".to_owned())?)
+    /// If it is not a valid frame.
+    pub(crate) fn parse(text: &str, client: ClientIdentity) -> Result<Self, ApiError> {
+        let TypedFrame { r#type } = parse_as(text)?;
+        let control = match r#type {
+            FrameType::Start => {
+                return Ok(Self::Start(Box::new(parse_as::<Start>(text)?.into_request(client))));
             }
-            Kind::EndOfInput => {
-                parsed::<Bare>(text)?;
-                Self::EndOfInput
+            FrameType::Stdin => {
+                let Stdin { data, encoding, .. } = parse_as(text)?;
+                Control::Input(decode(data, encoding, || "data".to_owned())?)
             }
-            Kind::Signal => Self::Signal(parsed::<Signal>(text)?.signal.into()),
-            Kind::Resize => {
-                let Resize { columns, rows, .. } = parsed(text)?;
-                Self::Resize(TerminalSize { columns, rows })
+            FrameType::EndOfInput => {
+                parse_as::<TypeOnly>(text)?;
+                Control::EndOfInput
             }
-            Kind::Cancel => {
-                parsed::<Bare>(text)?;
-                Self::Cancel
+            FrameType::Signal => Control::Signal(parse_as::<Signal>(text)?.signal.into()),
+            FrameType::Resize => {
+                let Resize { columns, rows, .. } = parse_as(text)?;
+                Control::Resize(TerminalSize { columns, rows })
             }
-        })
+            FrameType::Cancel => {
+                parse_as::<TypeOnly>(text)?;
+                Control::Cancel
+            }
+        };
+        Ok(Self::Control(control))
+    }
+
+    /// Wraps a binary frame, which is input.
+    pub(crate) const fn binary(bytes: Bytes) -> Self {
+        Self::Control(Control::Input(bytes))
     }
 }
 
-fn parsed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
-    let malformed = |error| ApiError::invalid_request(format!("the frame does not fit: {error}"));
-    let Object(frame) = serde_json::from_str(text).map_err(malformed)?;
+fn parse_as<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
+    let invalid = |error| ApiError::invalid_request(format!("invalid frame: {error}"));
+    let Object(frame) = serde_json::from_str(text).map_err(invalid)?;
     Ok(frame)
 }
 
@@ -146,16 +158,17 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, said: &str) {
-        let came = match Frame::read(text, "::1") {
+    fn check(text: &str, expected: &str) {
+        let client = ClientIdentity::new("::1".parse().unwrap(), &[], &[]);
+        let result = match ClientFrame::parse(text, client) {
             Ok(frame) => format!("{frame:?}"),
-            Err(error) => format!("{}: {}", error.body.code, error.body.error),
+            Err(error) => format!("{:?}: {}", error.body.code, error.body.error),
         };
-        assert!(came.contains(said), "{text}\n{came}");
+        assert!(result.contains(expected), "{text}\n{result}");
     }
 
     #[test]
-    fn a_frame_is_understood_or_refused_in_words() {
+    fn a_frame_is_parsed_or_refused_with_a_reason() {
         check(r#"{"type":"stdin","data":"a\u0000é"}"#, r#"Input(b"a\0\xc3\xa9")"#);
         check(r#"{"data":"/wA=","encoding":"base64","type":"stdin"}"#, r#"Input(b"\xff\0")"#);
         check(r#"{"type":"end_of_input"}"#, "EndOfInput");
@@ -178,22 +191,22 @@ mod tests {
         check(r#"{"type":"start","code":""}"#, "Start(Err(");
 
         for frame in ["", "{", "[]", "null", "1", "\"start\"", "{}", r#"["cancel"]"#, r#"{"type":1}"#] {
-            check(frame, "invalid_request: the frame does not fit");
+            check(frame, "InvalidRequest: invalid frame");
         }
         check(r#"{"type":"run"}"#, "expected one of `start`, `stdin`");
         check(r#"{"type":"cancel","type":"cancel"}"#, "duplicate field `type`");
         check(r#"{"type":"cancel","now":true}"#, "unknown field `now`");
         check(r#"{"type":"stdin"}"#, "missing field `data`");
-        check(r#"{"type":"stdin","data":"*","encoding":"base64"}"#, "`data` is not base64");
+        check(r#"{"type":"stdin","data":"*","encoding":"base64"}"#, "`data` must be base64");
         check(r#"{"type":"stdin","data":"","encoding":"latin1"}"#, "expected `utf8` or `base64`");
         check(r#"{"type":"signal","signal":"STOP"}"#, "expected one of `INT`");
-        check(r#"{"type":"signal","signal":9}"#, "invalid_request");
-        check(r#"{"type":"resize","columns":0,"rows":1}"#, "invalid_request");
-        check(r#"{"type":"resize","columns":65536,"rows":1}"#, "invalid_request");
+        check(r#"{"type":"signal","signal":9}"#, "InvalidRequest");
+        check(r#"{"type":"resize","columns":0,"rows":1}"#, "InvalidRequest");
+        check(r#"{"type":"resize","columns":65536,"rows":1}"#, "InvalidRequest");
         check(r#"{"type":"resize","columns":80}"#, "missing field `rows`");
-        check(r#"{"type":"resize","columns":1,"rows":1,"pixels":1}"#, "invalid_request");
-        check(r#"{"type":"start","language":"c","code":"","tty":"yes"}"#, "invalid_request");
+        check(r#"{"type":"resize","columns":1,"rows":1,"pixels":1}"#, "InvalidRequest");
+        check(r#"{"type":"start","language":"c","code":"","tty":"yes"}"#, "InvalidRequest");
         check(r#"{"type":"start","language":"c","code":"","timeout":1}"#, "unknown field `timeout`");
-        check(&format!(r#"{{"type":"start","code":{}"#, "[".repeat(100_000)), "invalid_request");
+        check(&format!(r#"{{"type":"start","code":{}"#, "[".repeat(100_000)), "InvalidRequest");
     }
 }

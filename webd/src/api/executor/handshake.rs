@@ -1,4 +1,4 @@
-//! `GET /api/session`: from an HTTP request to a WebSocket (RFC 6455, section 4.2).
+//! `GET /api/session`: the opening handshake of a WebSocket (RFC 6455, section 4.2).
 
 use std::sync::Arc;
 
@@ -8,47 +8,46 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, h
 use axum::response::{IntoResponse, Response};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::api::executor::execute::Peer;
-use crate::api::executor::session::{IDLE_COST, Session};
-use crate::api::routes::Front;
-use crate::http::error::ApiError;
-use crate::http::server::Place;
-use crate::ops::config;
+use crate::api::executor::session::{IDLE_MEMORY, Session};
+use crate::app_state::AppState;
+use crate::http::connection_guard::ConnectionGuard;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::peer::Peer;
+use crate::ops::config::Origin;
 
-/// The only version there is.
-const PROTOCOL_VERSION: &str = "13";
+/// The version of the WebSocket protocol; there is only this one.
+const WEBSOCKET_VERSION: &str = "13";
 /// Characters of a client's key: 16 bytes in base64.
 const KEY_LENGTH: usize = 24;
 
-/// Open a session. It goes on after this answer, in a task of its own that keeps the connection's place.
+/// Opens a session. It runs in a task of its own, which keeps the connection's guard.
 ///
 /// # Errors
 /// 400, 403 or 426, and 503 if all connections together hold too much memory.
 pub(crate) async fn session(
-    State(front): State<Arc<Front>>,
-    Extension(Peer(peer)): Extension<Peer>,
-    Extension(place): Extension<Arc<Place>>,
+    State(state): State<Arc<AppState>>,
+    Extension(peer): Extension<Peer>,
+    Extension(guard): Extension<Arc<ConnectionGuard>>,
     mut request: Request,
 ) -> Result<Response, Response> {
-    let key = key(&request).map_err(|error| {
-        let hints = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, PROTOCOL_VERSION)];
-        let names = HeaderMap::from_iter(hints.map(|(name, value)| (name, HeaderValue::from_static(value))));
-        (names, error).into_response()
+    let key = websocket_key(&request).map_err(|error| {
+        let hints = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)];
+        let hints = HeaderMap::from_iter(hints.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        (hints, error).into_response()
     })?;
-    let refused = |error: ApiError| error.into_response();
-    insist_on_origin(request.headers(), &front.config.allowed_origins).map_err(refused)?;
-    let mut share = front.budget.share();
-    share.grow(IDLE_COST).map_err(refused)?;
-    let accepted = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
-    let accepted = accepted.map_err(|_| refused(ApiError::invalid_request("the key is not one")))?;
+    check_origin(request.headers(), &state.config.allowed_origins).map_err(IntoResponse::into_response)?;
+    let mut reservation = state.budget.reservation();
+    reservation.grow(IDLE_MEMORY).map_err(|error| ApiError::from(error).into_response())?;
+    let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
+    let accept = accept.map_err(|_| invalid_key().into_response())?;
 
-    let client = front.tag(peer, request.headers());
+    let client = peer.client(request.headers(), &state.config.trusted_proxies);
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
-        let _share = share;
+        let _reservation = reservation;
         match upgrade.await {
-            Ok(upgraded) => Session::new(upgraded, front, client, &place).await.go_on().await,
-            Err(error) => tracing::debug!(%peer, %error, "a session did not begin"),
+            Ok(upgraded) => Session::new(upgraded, state, client, &guard).await.run().await,
+            Err(error) => tracing::debug!(peer = %peer.0, %error, "session handshake failed"),
         }
     });
     let mut response = Response::new(Body::empty());
@@ -56,49 +55,55 @@ pub(crate) async fn session(
     response.headers_mut().extend([
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),
-        (header::SEC_WEBSOCKET_ACCEPT, accepted),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
     ]);
     Ok(response)
 }
 
-/// The client's key, if it asks for a WebSocket at all.
-fn key(request: &Request) -> Result<String, ApiError> {
+/// Returns the client's key, if the request asks for a WebSocket.
+fn websocket_key(request: &Request) -> Result<String, ApiError> {
     let headers = request.headers();
     let upgrades = request.version() == Version::HTTP_11
         && has_token(headers, &header::CONNECTION, "upgrade")
         && has_token(headers, &header::UPGRADE, "websocket");
     let version = headers.get(header::SEC_WEBSOCKET_VERSION);
-    if !upgrades || version.is_none_or(|version| version != PROTOCOL_VERSION) {
-        let words = "a session is a WebSocket of version 13";
-        return Err(ApiError::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", words));
+    if !upgrades || version.is_none_or(|version| version != WEBSOCKET_VERSION) {
+        let message = "a session requires a WebSocket handshake, version 13";
+        return Err(ApiError::new(ErrorCode::UpgradeRequired, message));
     }
     let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
     match (keys.next().and_then(|key| key.to_str().ok()), keys.next()) {
         (Some(key), None) if key.len() == KEY_LENGTH => Ok(key.to_owned()),
-        _ => Err(ApiError::invalid_request("Sec-WebSocket-Key is 16 bytes in base64, once")),
+        _ => Err(invalid_key()),
     }
 }
 
-/// A WebSocket is no subject of the rules by which a browser keeps sites apart: any page may open one to anywhere. So
-/// the page's origin must be ours or an allowed one. What is not a browser has none.
-fn insist_on_origin(headers: &HeaderMap, allowed: &[config::Origin]) -> Result<(), ApiError> {
+fn invalid_key() -> ApiError {
+    ApiError::invalid_request("Sec-WebSocket-Key must be one value of 16 bytes in base64")
+}
+
+/// Checks that the page that opens the session is one of this server or of an allowed origin. Browsers do not apply the
+/// same-origin policy to WebSockets: any page may open one to any server. Clients that are not browsers send no origin.
+fn check_origin(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), ApiError> {
     let mut origins = headers.get_all(header::ORIGIN).iter();
-    let is_welcome = match (origins.next(), origins.next()) {
+    let is_allowed = match (origins.next(), origins.next()) {
         (None, _) => true,
         (Some(origin), None) => {
-            allowed.iter().any(|allowed| allowed.is_any() || allowed.0 == origin) || is_ours(origin, headers)
+            allowed.iter().any(|allowed| allowed.is_any() || allowed.0 == origin)
+                || is_same_origin(origin, headers)
         }
         (Some(_), Some(_)) => false,
     };
-    if is_welcome {
+    if is_allowed {
         return Ok(());
     }
-    let words = "pages of this origin may not open sessions here";
-    Err(ApiError::new(StatusCode::FORBIDDEN, "forbidden_origin", words))
+    let message = "pages of this origin are not allowed to open sessions (see allowed_origins)";
+    Err(ApiError::new(ErrorCode::ForbiddenOrigin, message))
 }
 
-/// The page came from the host that is asked now. The scheme is not compared: before a proxy it is another.
-fn is_ours(origin: &HeaderValue, headers: &HeaderMap) -> bool {
+/// Returns whether the page came from the host of the request. The scheme is not compared, because a proxy may use
+/// another one.
+fn is_same_origin(origin: &HeaderValue, headers: &HeaderMap) -> bool {
     let origin = origin.to_str().ok().and_then(|text| text.parse::<Uri>().ok());
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     match (origin.as_ref().and_then(Uri::authority), host) {

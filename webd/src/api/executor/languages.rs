@@ -1,4 +1,4 @@
-//! `GET /api/languages`: what this host can run, for pages, editors and people.
+//! `GET /api/languages`: the languages of this host, for pages, editors and people.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use axum::extract::State;
 use protocol::{Availability, Language};
 use serde::Serialize;
 
-use crate::api::executor::answer::LimitsJson;
-use crate::api::routes::Front;
-use crate::domain::daemon;
+use crate::api::executor::limits::LimitsJson;
+use crate::app_state::AppState;
+use crate::domain::daemon_info;
 use crate::http::error::ApiError;
 
 /// A language as JSON.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct LanguageJson {
     name: String,
     title: String,
@@ -31,19 +32,23 @@ pub(crate) struct LanguageJson {
     example: String,
 }
 
+/// Hints for an editor.
 #[derive(Debug, Serialize)]
-struct EditorJson {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct EditorJson {
     mode: String,
     line_comment: String,
     indent: u32,
 }
 
-/// All languages, also those that cannot run here.
+/// Returns all languages, including those that are not available on this host.
 ///
 /// # Errors
 /// 503 if the daemon does not answer.
-pub(crate) async fn languages(State(front): State<Arc<Front>>) -> Result<Json<Vec<LanguageJson>>, ApiError> {
-    let languages = daemon::languages(&front.config.socket).await?;
+pub(crate) async fn languages(
+    State(state): State<Arc<AppState>>,
+) -> Result<Json<Vec<LanguageJson>>, ApiError> {
+    let languages = daemon_info::languages(&state.config.socket).await?;
     Ok(Json(languages.into_iter().map(LanguageJson::from).collect()))
 }
 
@@ -62,8 +67,8 @@ impl From<Language> for LanguageJson {
             available: version.is_some(),
             version,
             reason,
-            limits: LimitsJson::new(&language.limits),
-            compile_limits: language.compile_limits.as_ref().map(LimitsJson::new),
+            limits: LimitsJson::from(&language.limits),
+            compile_limits: language.compile_limits.as_ref().map(LimitsJson::from),
             editor: EditorJson {
                 mode: language.editor.mode,
                 line_comment: language.editor.line_comment,

@@ -1,11 +1,15 @@
 //! Executor's own API: `/api/execute`, `/api/session` and `/api/languages`.
 
 pub(crate) mod answer;
+pub(crate) mod error;
+pub(crate) mod event_encoder;
 pub(crate) mod execute;
 pub(crate) mod frames;
 pub(crate) mod handshake;
 pub(crate) mod languages;
+pub(crate) mod limits;
+pub(crate) mod live_body;
 pub(crate) mod request;
 pub(crate) mod session;
-pub(crate) mod stream;
-pub(crate) mod strict;
+pub(crate) mod session_end;
+pub(crate) mod session_reader;

@@ -1,26 +1,27 @@
-//! The JSON of `POST /api/execute`, and what is asked of the daemon for it.
+//! The JSON of `POST /api/execute` and of a session's `start` frame, and the request to the daemon that it becomes.
 
 use std::num::NonZeroU16;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::bounds::{MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS};
-use protocol::{
-    ByteCount, ExecuteRequest, LimitsRequest, Rejection, RunRequest, SourceFile, Stdin, TerminalSize,
-};
+use protocol::{ExecuteRequest, Rejection, RunRequest, SourceFile, Stdin, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
-use crate::api::executor::strict::{AtMost, Object};
-use crate::http::error::ApiError;
+use crate::api::executor::limits::LimitsRequestJson;
+use crate::api::strict_json::{AtMost, Object};
+use crate::domain::client_identity::ClientIdentity;
+use crate::domain::encoding::Encoding;
+use crate::http::error::{ApiError, ErrorCode};
 
-/// What a client may write. Whatever is not named here is refused, never ignored.
+/// The body of a request. Unknown fields are refused, never ignored.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Execute {
+pub(crate) struct Execute {
     language: Option<String>,
     code: Option<String>,
     filename: Option<String>,
@@ -28,18 +29,20 @@ struct Execute {
     stdin: Option<String>,
     stdin_encoding: Option<Encoding>,
     args: Option<AtMost<String, MAX_ARGS>>,
-    limits: Option<Object<Limits>>,
+    limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
 }
 
-/// The first frame of an execution in a session: the same, and whether there is a terminal. Without `stdin` and `runs`
-/// what the program reads comes in frames too.
+/// The first frame of an execution in a session: the fields of [`Execute`], and whether there is a terminal. Without
+/// `stdin` and `runs` the input of the program comes in frames too.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Start {
     #[serde(rename = "type")]
-    _kind: IgnoredAny,
+    #[cfg_attr(test, schemars(with = "String"))]
+    _type: IgnoredAny,
     language: Option<String>,
     code: Option<String>,
     filename: Option<String>,
@@ -47,7 +50,7 @@ pub(crate) struct Start {
     stdin: Option<String>,
     stdin_encoding: Option<Encoding>,
     args: Option<AtMost<String, MAX_ARGS>>,
-    limits: Option<Object<Limits>>,
+    limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
     tty: Option<bool>,
@@ -55,81 +58,60 @@ pub(crate) struct Start {
     rows: Option<NonZeroU16>,
 }
 
+/// A source file.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(crate) struct File {
     name: Option<String>,
     content: String,
     #[serde(default)]
     encoding: Encoding,
 }
 
+/// One run.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-struct Run {
+pub(crate) struct Run {
     stdin: Option<String>,
     stdin_encoding: Option<Encoding>,
     args: Option<AtMost<String, MAX_ARGS>>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Limits {
-    cpu_ms: Option<u64>,
-    wall_ms: Option<u64>,
-    memory_bytes: Option<u64>,
-    processes: Option<u64>,
-    output_bytes: Option<u64>,
-    file_size_bytes: Option<u64>,
-    disk_bytes: Option<u64>,
-    files: Option<u64>,
-    open_files: Option<u64>,
-}
-
-/// How bytes are written in JSON.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Encoding {
-    /// As text.
-    #[default]
-    Utf8,
-    /// As base64, with padding.
-    Base64,
-}
-
-/// What is asked of the daemon, and how the client wants to be answered.
+/// A request for the daemon, and the encoding of the answer.
 #[derive(Debug)]
-pub(crate) struct Asked {
-    /// For the daemon.
+pub(crate) struct ParsedRequest {
+    /// The request for the daemon.
     pub(crate) request: ExecuteRequest,
-    /// Of the program's output in the answer.
+    /// The encoding of the program's output in the answer.
     pub(crate) encoding: Encoding,
 }
 
-/// Read a request's body.
+/// Parses the body of a request.
 ///
 /// # Errors
-/// In words, which field is wrong.
-pub(crate) fn read(body: &[u8], client: Option<String>) -> Result<Asked, ApiError> {
+/// [`ErrorCode::InvalidJson`], or another 400 with a message that names the field.
+pub(crate) fn parse(body: &[u8], client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
     let Object(execute): Object<Execute> =
         serde_json::from_slice(body).map_err(|error| match error.classify() {
-            Category::Data => ApiError::invalid_request(format!("the request does not fit: {error}")),
-            _ => ApiError::invalid_json(format!("the body is not JSON: {error}")),
+            Category::Data => ApiError::invalid_request(format!("invalid request: {error}")),
+            _ => ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")),
         })?;
     let encoding = execute.encoding.unwrap_or_default();
-    Ok(Asked { request: execute.into_request(client)?, encoding })
+    Ok(ParsedRequest { request: execute.into_request(client)?, encoding })
 }
 
 impl Start {
-    /// What is asked of the daemon with it.
+    /// Converts the frame.
     ///
     /// # Errors
-    /// In words, which field makes no sense.
-    pub(crate) fn asked(self, client: String) -> Result<Asked, ApiError> {
-        let usual = TerminalSize::default();
+    /// A 400 with a message that names the field.
+    pub(crate) fn into_request(self, client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
+        let default = TerminalSize::default();
         let size = TerminalSize {
-            columns: self.columns.unwrap_or(usual.columns),
-            rows: self.rows.unwrap_or(usual.rows),
+            columns: self.columns.unwrap_or(default.columns),
+            rows: self.rows.unwrap_or(default.rows),
         };
         let terminal = self.tty.unwrap_or_default().then_some(size);
         let live = self.stdin.is_none() && self.stdin_encoding.is_none() && self.runs.is_none();
@@ -146,47 +128,49 @@ impl Start {
             runs: self.runs,
             encoding: self.encoding,
         };
-        let mut request = execute.into_request(Some(client))?;
+        let mut request = execute.into_request(client)?;
         for run in &mut request.runs {
             run.terminal = terminal;
             if live {
                 run.stdin = Stdin::Live;
             }
         }
-        Ok(Asked { request, encoding })
+        Ok(ParsedRequest { request, encoding })
     }
 }
 
 impl Execute {
-    fn into_request(self, client: Option<String>) -> Result<ExecuteRequest, ApiError> {
+    fn into_request(self, client: ClientIdentity) -> Result<ExecuteRequest, ApiError> {
         let Some(language) = self.language else {
-            return Err(ApiError::invalid_request("`language` is needed"));
+            return Err(ApiError::invalid_request("`language` is required"));
         };
         if language.len() > MAX_LANGUAGE_NAME {
             return Err(Rejection::UnknownLanguage.into());
         }
         let files = match (self.code, self.files) {
-            (Some(code), None) => vec![source(self.filename, code.into())?],
+            (Some(code), None) => vec![source_file(self.filename, code.into(), || "filename".to_owned())?],
             (None, Some(_)) if self.filename.is_some() => {
                 return Err(ApiError::invalid_request(
-                    "`filename` goes with `code`; in `files` each has a `name`",
+                    "`filename` requires `code`; each of `files` has its own `name`",
                 ));
             }
-            (None, Some(AtMost(files))) if !files.is_empty() => read_files(files)?,
-            (None, Some(_)) => return Err(ApiError::invalid_request("`files` holds at least one file")),
-            (Some(_), Some(_)) => {
-                return Err(ApiError::invalid_request("either `code` or `files` is needed, not both"));
+            (None, Some(AtMost(files))) if !files.is_empty() => source_files(files)?,
+            (None, Some(_)) => {
+                return Err(ApiError::invalid_request("`files` must contain at least one file"));
             }
-            (None, None) => return Err(ApiError::invalid_request("`code` or `files` is needed")),
+            (Some(_), Some(_)) => {
+                return Err(ApiError::invalid_request("`code` and `files` must not be used together"));
+            }
+            (None, None) => return Err(ApiError::invalid_request("`code` or `files` is required")),
         };
         let single = Run { stdin: self.stdin, stdin_encoding: self.stdin_encoding, args: self.args };
         let runs = match self.runs {
             None => vec![single.into_request("")?],
             Some(_) if !single.is_empty() => {
-                return Err(ApiError::invalid_request("with `runs`, stdin and args belong into each run"));
+                return Err(ApiError::invalid_request("with `runs`, `stdin` and `args` must be in each run"));
             }
             Some(AtMost(runs)) if runs.is_empty() => {
-                return Err(ApiError::invalid_request("`runs` holds at least one run"));
+                return Err(ApiError::invalid_request("`runs` must contain at least one run"));
             }
             Some(AtMost(runs)) => runs
                 .into_iter()
@@ -194,22 +178,27 @@ impl Execute {
                 .map(|(number, Object(run))| run.into_request(&format!("runs[{number}].")))
                 .collect::<Result<_, _>>()?,
         };
-        let Object(limits) = self.limits.unwrap_or(Object(Limits::default()));
-        Ok(ExecuteRequest { language, files, runs, limits: limits.into_request()?, client })
+        let Object(limits) = self.limits.unwrap_or(Object(LimitsRequestJson::default()));
+        Ok(ExecuteRequest { language, files, runs, limits: limits.try_into()?, client: Some(client.tag()) })
     }
 }
 
-fn read_files(files: Vec<Object<File>>) -> Result<Vec<SourceFile>, ApiError> {
-    let read = |(number, Object(file)): (usize, Object<File>)| {
-        let content = decoded(file.content, file.encoding, || format!("files[{number}].content"))?;
-        source(file.name, content)
+fn source_files(files: Vec<Object<File>>) -> Result<Vec<SourceFile>, ApiError> {
+    let convert = |(number, Object(file)): (usize, Object<File>)| {
+        let content = decode(file.content, file.encoding, || format!("files[{number}].content"))?;
+        source_file(file.name, content, || format!("files[{number}].name"))
     };
-    files.into_iter().enumerate().map(read).collect()
+    files.into_iter().enumerate().map(convert).collect()
 }
 
-fn source(path: Option<String>, content: Bytes) -> Result<SourceFile, ApiError> {
+fn source_file(
+    path: Option<String>,
+    content: Bytes,
+    field: impl Fn() -> String,
+) -> Result<SourceFile, ApiError> {
     if path.as_ref().is_some_and(|path| path.len() > MAX_PATH) {
-        return Err(ApiError::invalid_request(format!("a file name has at most {MAX_PATH} bytes")));
+        let message = format!("`{}` must be at most {MAX_PATH} bytes long", field());
+        return Err(ApiError::invalid_request(message));
     }
     Ok(SourceFile { path, content })
 }
@@ -219,170 +208,155 @@ impl Run {
         self.stdin.is_none() && self.stdin_encoding.is_none() && self.args.is_none()
     }
 
-    fn into_request(self, place: &str) -> Result<RunRequest, ApiError> {
+    /// Converts the run. `prefix` comes before the names of its fields in messages.
+    fn into_request(self, prefix: &str) -> Result<RunRequest, ApiError> {
         let args = self.args.map(|AtMost(args)| args).unwrap_or_default();
         if args.iter().any(|arg| arg.len() > MAX_ARG) {
             return Err(ApiError::invalid_request(format!(
-                "each of `{place}args` has at most {MAX_ARG} bytes"
+                "each of `{prefix}args` must be at most {MAX_ARG} bytes long"
             )));
         }
         if args.iter().map(String::len).sum::<usize>() > MAX_ARGS_TOTAL {
-            let words = format!("`{place}args` have at most {MAX_ARGS_TOTAL} bytes together");
-            return Err(ApiError::invalid_request(words));
+            let message = format!("`{prefix}args` must be at most {MAX_ARGS_TOTAL} bytes long in total");
+            return Err(ApiError::invalid_request(message));
         }
         let encoding = self.stdin_encoding.unwrap_or_default();
-        let stdin = decoded(self.stdin.unwrap_or_default(), encoding, || format!("{place}stdin"))?;
+        let stdin = decode(self.stdin.unwrap_or_default(), encoding, || format!("{prefix}stdin"))?;
         Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, terminal: None })
     }
 }
 
-/// The bytes that `text`, which stands at `place`, means.
+/// Decodes the text of a field into bytes.
 ///
 /// # Errors
-/// If it is not of its encoding.
-pub(crate) fn decoded(
+/// A 400 that names the field, if the text is not valid in its encoding.
+pub(crate) fn decode(
     text: String,
     encoding: Encoding,
-    place: impl Fn() -> String,
+    field: impl Fn() -> String,
 ) -> Result<Bytes, ApiError> {
     match encoding {
         Encoding::Utf8 => Ok(text.into()),
         Encoding::Base64 => match STANDARD.decode(text) {
             Ok(bytes) => Ok(bytes.into()),
             Err(error) => {
-                Err(ApiError::invalid_request(format!("`{}` is not base64 with padding: {error}", place())))
+                Err(ApiError::invalid_request(format!("`{}` must be base64 with padding: {error}", field())))
             }
         },
     }
 }
 
-impl Limits {
-    fn into_request(self) -> Result<LimitsRequest, ApiError> {
-        let above_zero = |name: &str, limit: Option<u64>| match limit {
-            Some(0) => Err(ApiError::invalid_request(format!("`limits.{name}` is at least 1"))),
-            limit => Ok(limit),
-        };
-        // More than the administrator allows is lowered to that, so a number is never too large.
-        let time = |name, limit| Ok::<_, ApiError>(above_zero(name, limit)?.map(Duration::from_millis));
-        let bytes = |name, limit| Ok::<_, ApiError>(above_zero(name, limit)?.map(ByteCount));
-        let count = |name, limit| {
-            let limit = above_zero(name, limit)?;
-            Ok::<_, ApiError>(limit.map(|limit| u32::try_from(limit).unwrap_or(u32::MAX)))
-        };
-        Ok(LimitsRequest {
-            cpu_time: time("cpu_ms", self.cpu_ms)?,
-            wall_time: time("wall_ms", self.wall_ms)?,
-            memory: bytes("memory_bytes", self.memory_bytes)?,
-            processes: count("processes", self.processes)?,
-            output: bytes("output_bytes", self.output_bytes)?,
-            file_size: bytes("file_size_bytes", self.file_size_bytes)?,
-            disk: bytes("disk_bytes", self.disk_bytes)?,
-            files: count("files", self.files)?,
-            open_files: count("open_files", self.open_files)?,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use protocol::{ByteCount, LimitsRequest};
+
     use super::*;
 
+    fn client() -> ClientIdentity {
+        ClientIdentity::new("::1".parse().unwrap(), &[], &[])
+    }
+
     #[track_caller]
-    fn check(body: &str, said: &str) {
-        let came = match read(body.as_bytes(), None) {
-            Ok(_) => "taken".to_owned(),
-            Err(error) => format!("{}: {}", error.body.code, error.body.error),
+    fn check(body: &str, expected: &str) {
+        let result = match parse(body.as_bytes(), client()) {
+            Ok(_) => "valid".to_owned(),
+            Err(error) => format!("{:?}: {}", error.body.code, error.body.error),
         };
-        assert!(came.contains(said), "{body}\n{came}");
+        assert!(result.contains(expected), "{body}\n{result}");
     }
 
     #[test]
-    fn a_request_is_taken_or_refused_in_words() {
-        check(r#"{"code":"1","language":"python"}"#, "taken");
-        check(r#"{"code":"1","language":"python","filename":"a.py","stdin":null,"args":["x"]}"#, "taken");
+    fn a_request_is_valid_or_refused_with_a_reason() {
+        check(r#"{"code":"1","language":"python"}"#, "valid");
+        check(r#"{"code":"1","language":"python","filename":"a.py","stdin":null,"args":["x"]}"#, "valid");
         check(
             r#"{"files":[{"name":"a.py","content":"MQ==","encoding":"base64"}],"language":"python"}"#,
-            "taken",
+            "valid",
         );
-        check(r#"{"code":"1","language":"c","runs":[{},{"stdin":"x","args":["1"]}],"limits":{}}"#, "taken");
+        check(r#"{"code":"1","language":"c","runs":[{},{"stdin":"x","args":["1"]}],"limits":{}}"#, "valid");
         check(
             r#"{"code":"1","language":"c","limits":{"cpu_ms":18446744073709551615,"processes":99999999999}}"#,
-            "taken",
+            "valid",
         );
 
-        check(r#"{"code":"1"}"#, "`language` is needed");
-        check(r#"{"language":"c"}"#, "`code` or `files` is needed");
-        check(r#"{"code":null,"language":"c"}"#, "`code` or `files` is needed");
-        check(r#"{"code":"","files":[],"language":"c"}"#, "not both");
+        check(r#"{"code":"1"}"#, "`language` is required");
+        check(r#"{"language":"c"}"#, "`code` or `files` is required");
+        check(r#"{"code":null,"language":"c"}"#, "`code` or `files` is required");
+        check(r#"{"code":"","files":[],"language":"c"}"#, "must not be used together");
         check(r#"{"files":[],"language":"c"}"#, "at least one file");
-        check(r#"{"files":[{"content":""}],"filename":"x","language":"c"}"#, "`filename` goes with `code`");
+        check(r#"{"files":[{"content":""}],"filename":"x","language":"c"}"#, "`filename` requires `code`");
         check(
             r#"{"files":[{"content":"*","encoding":"base64"}],"language":"c"}"#,
-            "`files[0].content` is not base64",
+            "`files[0].content` must be base64",
         );
         check(r#"{"files":[["a","b"]],"language":"c"}"#, "expected an object");
         check(r#"{"code":"","language":"c","runs":[]}"#, "at least one run");
-        check(r#"{"code":"","language":"c","runs":[{}],"stdin":"x"}"#, "belong into each run");
+        check(r#"{"code":"","language":"c","runs":[{}],"stdin":"x"}"#, "must be in each run");
         check(
             r#"{"code":"","language":"c","runs":[{"stdin":"*","stdin_encoding":"base64"}]}"#,
             "`runs[0].stdin`",
         );
-        check(r#"{"code":"","language":"c","limits":{"cpu_ms":0}}"#, "`limits.cpu_ms` is at least 1");
-        check(r#"{"code":"","language":"c","limits":{"open_files":0}}"#, "`limits.open_files` is at least 1");
-        check(r#"{"code":"","language":"c","limits":{"cpu_ms":1.5}}"#, "invalid_request");
-        check(r#"{"code":"","language":"c","limits":{"cpu_ms":-1}}"#, "invalid_request");
-        check(r#"{"code":"","language":"c","limits":[1]}"#, "invalid_request");
+        check(r#"{"code":"","language":"c","limits":{"cpu_ms":0}}"#, "`limits.cpu_ms` must be at least 1");
+        check(
+            r#"{"code":"","language":"c","limits":{"open_files":0}}"#,
+            "`limits.open_files` must be at least 1",
+        );
+        check(r#"{"code":"","language":"c","limits":{"cpu_ms":1.5}}"#, "InvalidRequest");
+        check(r#"{"code":"","language":"c","limits":{"cpu_ms":-1}}"#, "InvalidRequest");
+        check(r#"{"code":"","language":"c","limits":[1]}"#, "InvalidRequest");
         check(r#"{"code":"","language":"c","encoding":"latin1"}"#, "expected `utf8` or `base64`");
         check(
             r#"{"code":"","language":"c","timeout":1}"#,
             "unknown field `timeout`, expected one of `language`, `code`",
         );
         check(r#"{"code":"","language":"c","code":"x"}"#, "duplicate field `code`");
-        check(r#"{"code":1,"language":"c"}"#, "invalid_request");
-        check(r#"["x","python"]"#, "invalid_request");
-        check("null", "invalid_request");
-        check("", "invalid_json");
-        check(r#"{"code":"\ud800","language":"c"}"#, "invalid_json");
+        check(r#"{"code":1,"language":"c"}"#, "InvalidRequest");
+        check(r#"["x","python"]"#, "InvalidRequest");
+        check("null", "InvalidRequest");
+        check("", "InvalidJson");
+        check(r#"{"code":"\ud800","language":"c"}"#, "InvalidJson");
         check(
             r#"{"code":"","language":"c","limits":{"cpu_ms":1e400}}"#,
-            "invalid_json: the body is not JSON: number out of range",
+            "InvalidJson: the body is not valid JSON: number out of range",
         );
         check(
             &format!(r#"{{"code":"","language":"{}"}}"#, "a".repeat(65)),
-            "unsupported_language: Unsupported language",
+            "UnsupportedLanguage: Unsupported language",
         );
-        check(&"[".repeat(100_000), "invalid_request");
-        check(&format!(r#"{{"code":{}"#, "[".repeat(100_000)), "invalid_request");
+        check(&"[".repeat(100_000), "InvalidRequest");
+        check(&format!(r#"{{"code":{}"#, "[".repeat(100_000)), "InvalidRequest");
     }
 
     #[test]
-    fn what_is_beyond_a_bound_is_refused() {
+    fn values_beyond_a_bound_are_refused() {
         let args = |count: usize, length: usize| {
             let arg = format!("\"{}\"", "x".repeat(length));
             format!(r#"{{"code":"","language":"c","args":[{}]}}"#, vec![arg; count].join(","))
         };
-        check(&args(MAX_ARGS, 1), "taken");
+        check(&args(MAX_ARGS, 1), "valid");
         check(&args(MAX_ARGS + 1, 1), "an array of at most 256 elements");
-        check(&args(1, MAX_ARG + 1), "each of `args` has at most 65536 bytes");
-        check(&args(9, MAX_ARG), "`args` have at most 524288 bytes together");
+        check(&args(1, MAX_ARG + 1), "each of `args` must be at most 65536 bytes long");
+        check(&args(9, MAX_ARG), "`args` must be at most 524288 bytes long in total");
         let files = format!(r#"{{"language":"c","files":[{}]}}"#, vec![r#"{"content":""}"#; 129].join(","));
         check(&files, "an array of at most 128 elements");
         let runs = format!(r#"{{"language":"c","code":"","runs":[{}]}}"#, vec!["{}"; 65].join(","));
         check(&runs, "an array of at most 64 elements");
         let name = format!(r#"{{"language":"c","code":"","filename":"{}"}}"#, "x".repeat(1025));
-        check(&name, "a file name has at most 1024 bytes");
+        check(&name, "`filename` must be at most 1024 bytes long");
         let long = format!(r#"{{"{}":1}}"#, "x".repeat(100_000));
-        assert!(read(long.as_bytes(), None).unwrap_err().body.error.len() < 600);
+        assert!(parse(long.as_bytes(), client()).unwrap_err().body.error.len() < 600);
     }
 
     #[test]
-    fn all_that_is_asked_reaches_the_daemon() {
+    fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64",
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9}}"#;
-        let asked = read(body.as_bytes(), Some("::1".to_owned())).unwrap();
-        assert_eq!(asked.encoding, Encoding::Base64);
+        let parsed = parse(body.as_bytes(), client()).unwrap();
+        assert_eq!(parsed.encoding, Encoding::Base64);
         let file = |path: Option<&str>, content: &'static [u8]| SourceFile {
             path: path.map(str::to_owned),
             content: content.into(),
@@ -407,8 +381,8 @@ mod tests {
                 files: Some(8),
                 open_files: Some(9),
             },
-            client: Some("::1".to_owned()),
+            client: Some("0:0:0:0::/64".to_owned()),
         };
-        assert_eq!(asked.request, expected);
+        assert_eq!(parsed.request, expected);
     }
 }

@@ -1,5 +1,5 @@
-//! JSON read more strictly than serde reads it by itself: an object is an object (serde takes an array of the fields'
-//! values as well), and a list is refused at its first element too many instead of after all are in memory.
+//! JSON parsing that is stricter than serde's: an object must be an object (serde also accepts an array of the field
+//! values), and a list is refused at the first element beyond its limit instead of after all are in memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,8 +7,10 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-/// A `T` written as a JSON object.
+/// A `T` that must be a JSON object.
 #[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transparent))]
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -33,6 +35,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// A list of at most `MAX` elements.
 #[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transparent))]
 pub(crate) struct AtMost<T, const MAX: usize>(pub(crate) Vec<T>);
 
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, MAX> {
@@ -68,25 +72,25 @@ mod tests {
 
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only read")]
+    #[expect(dead_code, reason = "only deserialized")]
     struct Point {
         x: u8,
         y: Option<AtMost<u8, 2>>,
     }
 
     #[track_caller]
-    fn check(json: &str, said: &str) {
-        let came = match serde_json::from_str::<Object<Point>>(json) {
-            Ok(_) => "taken".to_owned(),
+    fn check(json: &str, expected: &str) {
+        let result = match serde_json::from_str::<Object<Point>>(json) {
+            Ok(_) => "valid".to_owned(),
             Err(error) => error.to_string(),
         };
-        assert!(came.starts_with(said), "{came}");
+        assert!(result.starts_with(expected), "{result}");
     }
 
     #[test]
-    fn only_an_object_with_each_field_once_is_taken() {
-        check(r#"{"x":1}"#, "taken");
-        check(r#"{"x":1,"y":[1,2]}"#, "taken");
+    fn only_an_object_with_each_field_once_is_valid() {
+        check(r#"{"x":1}"#, "valid");
+        check(r#"{"x":1,"y":[1,2]}"#, "valid");
         check(r#"[1]"#, "invalid type: sequence, expected an object at line 1");
         check(r#"null"#, "invalid type: null, expected an object");
         check(r#"{"x":1,"x":2}"#, "duplicate field `x` at line 1 column");

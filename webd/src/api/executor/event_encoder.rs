@@ -1,0 +1,212 @@
+//! Events of an execution as a client reads them, in a live answer and in a session.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::{ExecutionId, Limits, Outcome, StageName, StageReport, StreamName};
+use serde::Serialize;
+
+use crate::api::executor::answer::{Answer, NoOutput, Verdict};
+use crate::api::executor::limits::LimitsJson;
+use crate::domain::encoding::Encoding;
+use crate::domain::execution::{ExecutionError, ExecutionEvent};
+use crate::domain::utf8_decoder::Utf8Decoder;
+use crate::http::error::{ApiError, ErrorBody};
+
+/// Format of a stream of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventFormat {
+    /// Server-sent events, `text/event-stream`.
+    Sse,
+    /// A line of JSON per event, `application/x-ndjson`.
+    Ndjson,
+}
+
+impl EventFormat {
+    /// Returns the content type of a live answer.
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Sse => "text/event-stream",
+            Self::Ndjson => "application/x-ndjson",
+        }
+    }
+}
+
+/// An event for the client. Its `type` is also the name of the server-sent event.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum LiveEvent<'a> {
+    Queued {
+        position: u32,
+    },
+    Started {
+        #[cfg_attr(test, schemars(with = "String"))]
+        id: ExecutionId,
+        limits: LimitsJson,
+    },
+    Stage(StageRef),
+    Output {
+        stream: OutputStream,
+        data: String,
+    },
+    StageFinished {
+        #[serde(flatten)]
+        stage: StageRef,
+        #[serde(flatten)]
+        verdict: Verdict,
+    },
+    Finished(Answer<'a, NoOutput>),
+    Error(ErrorBody),
+}
+
+/// The stage that an event is about.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct StageRef {
+    stage: StageKind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum StageKind {
+    Compile,
+    Run,
+}
+
+/// One of a program's two outputs.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum OutputStream {
+    Stdout,
+    Stderr,
+}
+
+impl From<StageName> for StageRef {
+    fn from(name: StageName) -> Self {
+        match name {
+            StageName::Compile => Self { stage: StageKind::Compile, run: None },
+            StageName::Run(number) => Self { stage: StageKind::Run, run: Some(number) },
+        }
+    }
+}
+
+/// An encoded event.
+#[derive(Debug)]
+pub(crate) struct EncodedEvent {
+    /// Complete lines. There are none if the event is part of a character, and several if a stage ends within one.
+    pub(crate) lines: Vec<u8>,
+    /// Whether no other event follows.
+    pub(crate) is_last: bool,
+}
+
+/// Encoder for the events of one execution.
+#[derive(Debug)]
+pub(crate) struct EventEncoder {
+    encoding: Encoding,
+    format: EventFormat,
+    limits: Option<Box<Limits>>,
+    stdout: Utf8Decoder,
+    stderr: Utf8Decoder,
+}
+
+impl EventEncoder {
+    /// Creates an encoder. `encoding` is the one of the program's output.
+    pub(crate) fn new(encoding: Encoding, format: EventFormat) -> Self {
+        let (stdout, stderr) = (Utf8Decoder::default(), Utf8Decoder::default());
+        Self { encoding, format, limits: None, stdout, stderr }
+    }
+
+    /// Returns the format of the events.
+    pub(crate) const fn format(&self) -> EventFormat {
+        self.format
+    }
+
+    /// Encodes the next event, or the error that takes the place of the last one.
+    pub(crate) fn encode(&mut self, event: Result<ExecutionEvent, ExecutionError>) -> EncodedEvent {
+        let is_last = matches!(event, Ok(ExecutionEvent::Finished(_)) | Err(_));
+        let mut lines = Vec::new();
+        match event {
+            Ok(ExecutionEvent::Queued { position }) => {
+                self.write(&mut lines, &LiveEvent::Queued { position })
+            }
+            Ok(ExecutionEvent::Started { id, limits }) => {
+                self.write(&mut lines, &LiveEvent::Started { id, limits: LimitsJson::from(&*limits) });
+                self.limits = Some(limits);
+            }
+            Ok(ExecutionEvent::StageStarted(stage)) => {
+                self.write(&mut lines, &LiveEvent::Stage(stage.into()))
+            }
+            Ok(ExecutionEvent::Output { stream, bytes }) => self.output(&mut lines, stream, &bytes),
+            Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
+            Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
+            Err(error) => self.write(&mut lines, &LiveEvent::Error(ApiError::from(error).body)),
+        }
+        EncodedEvent { lines, is_last }
+    }
+
+    fn output(&mut self, lines: &mut Vec<u8>, stream: StreamName, bytes: &[u8]) {
+        let (stream, decoder) = match stream {
+            StreamName::Stdout => (OutputStream::Stdout, &mut self.stdout),
+            StreamName::Stderr => (OutputStream::Stderr, &mut self.stderr),
+        };
+        let data = match self.encoding {
+            Encoding::Utf8 => decoder.push(bytes),
+            Encoding::Base64 => STANDARD.encode(bytes),
+        };
+        self.write_output(lines, stream, data);
+    }
+
+    fn stage_finished(&mut self, lines: &mut Vec<u8>, report: &StageReport) {
+        let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
+        self.write_output(lines, OutputStream::Stdout, stdout);
+        self.write_output(lines, OutputStream::Stderr, stderr);
+        let verdict = Verdict::new(report, false);
+        self.write(lines, &LiveEvent::StageFinished { stage: report.stage.into(), verdict });
+    }
+
+    fn finished(&self, lines: &mut Vec<u8>, outcome: &Outcome) {
+        let answer = Answer::without_output(outcome, self.limits.as_deref());
+        self.write(lines, &LiveEvent::Finished(answer));
+    }
+
+    fn write_output(&self, lines: &mut Vec<u8>, stream: OutputStream, data: String) {
+        if !data.is_empty() {
+            self.write(lines, &LiveEvent::Output { stream, data });
+        }
+    }
+
+    fn write(&self, lines: &mut Vec<u8>, event: &LiveEvent) {
+        if self.format == EventFormat::Sse {
+            lines.extend_from_slice(b"event: ");
+            lines.extend_from_slice(event.name().as_bytes());
+            lines.extend_from_slice(b"\ndata: ");
+        }
+        // Serializing strings and numbers into memory cannot fail.
+        let _ = serde_json::to_writer(&mut *lines, event);
+        lines.extend_from_slice(if self.format == EventFormat::Sse { b"\n\n" } else { b"\n" });
+    }
+}
+
+/// Returns an error event as JSON.
+pub(crate) fn error_event(error: ErrorBody) -> String {
+    // Serializing strings and numbers into memory cannot fail.
+    serde_json::to_string(&LiveEvent::Error(error)).unwrap_or_default()
+}
+
+impl LiveEvent<'_> {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Queued { .. } => "queued",
+            Self::Started { .. } => "started",
+            Self::Stage(_) => "stage",
+            Self::Output { .. } => "output",
+            Self::StageFinished { .. } => "stage_finished",
+            Self::Finished(_) => "finished",
+            Self::Error(_) => "error",
+        }
+    }
+}

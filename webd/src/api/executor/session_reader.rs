@@ -1,0 +1,123 @@
+//! The half of a session that reads frames of the client.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::api::executor::frames::ClientFrame;
+use crate::api::executor::request::ParsedRequest;
+use crate::api::executor::session_end::SessionEnd;
+use crate::domain::client_identity::ClientIdentity;
+use crate::domain::execution::{Control, ControlSender};
+use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
+use crate::http::error::ApiError;
+
+/// The WebSocket of a session.
+pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;
+
+/// The reading half.
+pub(crate) struct SessionReader {
+    socket: SplitStream<Socket>,
+    unprocessed: UnprocessedBytes,
+    client: ClientIdentity,
+    liveness: Arc<Liveness>,
+}
+
+/// Signs that the client is still there. The reader sets them and the writer checks them before each ping.
+#[derive(Debug, Default)]
+pub(crate) struct Liveness {
+    /// A message arrived since the last check.
+    received: AtomicBool,
+    /// The program does not read its input, so the reader does not read the client's messages, pongs included.
+    backpressured: AtomicBool,
+}
+
+impl Liveness {
+    /// Returns whether the client gave a sign of life since the last check, or could not give one.
+    pub(crate) fn check(&self) -> bool {
+        self.received.swap(false, Ordering::Relaxed) || self.backpressured.load(Ordering::Relaxed)
+    }
+}
+
+impl SessionReader {
+    /// Creates the reader of a socket whose bytes count in `unprocessed`.
+    pub(crate) fn new(
+        socket: SplitStream<Socket>,
+        unprocessed: UnprocessedBytes,
+        client: ClientIdentity,
+    ) -> Self {
+        Self { socket, unprocessed, client, liveness: Arc::default() }
+    }
+
+    /// Returns the signs of life.
+    pub(crate) fn liveness(&self) -> Arc<Liveness> {
+        Arc::clone(&self.liveness)
+    }
+
+    /// Waits for a request to run a program; the request may be invalid. Messages to an execution are skipped: the
+    /// execution has ended since they were sent.
+    ///
+    /// # Errors
+    /// [`SessionEnd`] if the session ends.
+    pub(crate) async fn next_start(&mut self) -> Result<Result<ParsedRequest, ApiError>, SessionEnd> {
+        loop {
+            if let ClientFrame::Start(request) = self.recv().await? {
+                return Ok(*request);
+            }
+        }
+    }
+
+    /// Forwards messages to the running execution until the session ends.
+    pub(crate) async fn forward_control(&mut self, mut control: ControlSender) -> SessionEnd {
+        loop {
+            match self.recv().await {
+                Ok(ClientFrame::Control(message @ Control::Input(_))) => {
+                    self.liveness.backpressured.store(true, Ordering::Relaxed);
+                    control.send(message).await;
+                    self.liveness.backpressured.store(false, Ordering::Relaxed);
+                }
+                Ok(ClientFrame::Control(message)) => control.send(message).await,
+                Ok(ClientFrame::Start(_)) => {
+                    let message = "an execution is already running; a session runs one at a time";
+                    return SessionEnd::InvalidFrame(ApiError::invalid_request(message));
+                }
+                Err(end) => return end,
+            }
+        }
+    }
+
+    /// Reads and ignores messages until the client closes the connection.
+    pub(crate) async fn drain(&mut self) {
+        while let Some(Ok(_)) = self.socket.next().await {
+            self.unprocessed.release();
+        }
+    }
+
+    /// Returns the socket.
+    pub(crate) fn into_socket(self) -> SplitStream<Socket> {
+        self.socket
+    }
+
+    /// Waits for the next frame. No frame is lost if the future is dropped before it is ready.
+    async fn recv(&mut self) -> Result<ClientFrame, SessionEnd> {
+        loop {
+            self.unprocessed.release();
+            let message = self.socket.next().await.ok_or(SessionEnd::Disconnected)??;
+            self.liveness.received.store(true, Ordering::Relaxed);
+            match message {
+                Message::Text(text) => {
+                    return ClientFrame::parse(&text, self.client).map_err(SessionEnd::InvalidFrame);
+                }
+                Message::Binary(bytes) => return Ok(ClientFrame::binary(bytes)),
+                // tungstenite has answered these already; nothing follows a close.
+                Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! `GET /healthz`, `GET /readyz` and `GET /metrics`: the state of the service, for probes and for Prometheus.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app_state::AppState;
+use crate::domain::daemon_info;
+use crate::ops::metrics::CONTENT_TYPE;
+
+/// Answers as long as webd runs.
+pub(crate) async fn health() -> &'static str {
+    "ok"
+}
+
+/// Returns whether the daemon would accept an execution now.
+pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
+    let not_ready = |reason: &'static str| (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    match daemon_info::status(&state.config.socket).await {
+        Ok(status) if status.draining => not_ready("the daemon is stopping"),
+        Ok(_) => "ok".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready: cannot query executord");
+            not_ready("the daemon does not answer")
+        }
+    }
+}
+
+/// Returns the metrics of webd and of the daemon.
+pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
+    let daemon = daemon_info::status(&state.config.socket).await.ok();
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.exposition(daemon)).into_response()
+}

@@ -1,0 +1,196 @@
+//! The handle of one execution: its events come out, control messages go in.
+//!
+//! Every consumer reads the same events: the answer in one piece, the live stream and the session. The next event is
+//! read from the daemon only when the consumer asks for it, so a slow consumer slows the program down and nothing
+//! accumulates in webd.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
+use protocol::bounds::MAX_INPUT_CHUNK;
+use protocol::codec::CodecError;
+use protocol::{
+    Client, ClientError, Event, ExecutionId, Limits, Outcome, ProgramSignal, Rejection, Request, StageName,
+    StageReport, StreamName, TerminalSize,
+};
+
+use crate::domain::connection_pool::ConnectionPool;
+
+/// An execution that the daemon has accepted for admission. Dropping it cancels the execution.
+#[derive(Debug)]
+pub(crate) struct Execution {
+    /// None after the last event: then the pool has it.
+    client: Option<Client>,
+    /// An event that was read while the request was sent.
+    first: Option<Event>,
+    pool: Arc<ConnectionPool>,
+}
+
+/// An event of an execution. `Finished`, or an error in place of an event, is the last one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ExecutionEvent {
+    /// The execution waits for a slot.
+    Queued {
+        /// Executions ahead of this one.
+        position: u32,
+    },
+    /// The execution has a slot.
+    Started {
+        /// Its id, which the daemon's log uses as well.
+        id: ExecutionId,
+        /// Limits of each run, after defaults and maximums were applied.
+        limits: Box<Limits>,
+    },
+    /// A stage begins.
+    StageStarted(StageName),
+    /// The program of the current stage wrote output.
+    Output {
+        /// The stream it wrote to.
+        stream: StreamName,
+        /// What it wrote: not necessarily text, and split at any byte.
+        bytes: Bytes,
+    },
+    /// The current stage ended.
+    StageFinished(StageReport),
+    /// The execution ended.
+    Finished(Outcome),
+}
+
+/// The reason why an execution has no outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecutionError {
+    /// The daemon refused it: a mistake in the request, or no capacity.
+    #[error(transparent)]
+    Rejected(Rejection),
+    /// The daemon accepted it and failed.
+    #[error("{message}")]
+    Failed {
+        /// The execution, if it had started.
+        id: Option<ExecutionId>,
+        /// Text for the client.
+        message: String,
+    },
+    /// The daemon cannot be reached, or broke the protocol.
+    #[error(transparent)]
+    Daemon(#[from] ClientError),
+}
+
+/// A message to a running execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Control {
+    /// More of the program's stdin, of any length.
+    Input(Bytes),
+    /// The end of the program's stdin.
+    EndOfInput,
+    /// A signal to the process group of the program.
+    Signal(ProgramSignal),
+    /// A new size of the program's terminal.
+    Resize(TerminalSize),
+    /// The end of the execution; it still has an outcome.
+    Cancel,
+}
+
+/// The receiving half of an [`Execution`]. It has no stream after the last event.
+pub(crate) struct EventReceiver(Option<Pin<Box<dyn Stream<Item = Result<Event, CodecError>> + Send>>>);
+
+/// The sending half of an [`Execution`]. It has no sink after the last event.
+pub(crate) struct ControlSender(Option<Pin<Box<dyn Sink<Request, Error = CodecError> + Send>>>);
+
+impl Execution {
+    /// Wraps a connection on which a request was sent. `first` is an event that was read already.
+    pub(crate) const fn new(client: Client, first: Option<Event>, pool: Arc<ConnectionPool>) -> Self {
+        Self { client: Some(client), first, pool }
+    }
+
+    /// Waits for the next event. No event is lost if the future is dropped before it is ready. After the last event
+    /// the connection is available for other executions.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] in place of the last event.
+    pub(crate) async fn next_event(&mut self) -> Result<ExecutionEvent, ExecutionError> {
+        let client = self.client.as_mut().ok_or(ClientError::Closed)?;
+        let event = match self.first.take() {
+            Some(event) => event,
+            None => client.event().await?,
+        };
+        if matches!(event, Event::Finished(_) | Event::Rejected(_))
+            && let Some(client) = self.client.take()
+        {
+            self.pool.put(client);
+        }
+        event.try_into()
+    }
+
+    /// Splits the handle into halves that can be used at the same time. Dropping both cancels the execution.
+    pub(crate) fn split(self) -> (EventReceiver, ControlSender) {
+        let first = stream::iter(self.first.map(Ok));
+        let (requests, events) = self.client.map(Client::split).unzip();
+        let events =
+            events.map(|events| Box::pin(first.chain(events)) as Pin<Box<dyn Stream<Item = _> + Send>>);
+        let requests = requests.map(|requests| Box::pin(requests) as Pin<Box<dyn Sink<_, Error = _> + Send>>);
+        (EventReceiver(events), ControlSender(requests))
+    }
+}
+
+impl EventReceiver {
+    /// Waits for the next event; see [`Execution::next_event`]. The connection is not reused.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] in place of the last event.
+    pub(crate) async fn next_event(&mut self) -> Result<ExecutionEvent, ExecutionError> {
+        let events = self.0.as_mut().ok_or(ClientError::Closed)?;
+        let event = events.next().await.ok_or(ClientError::Closed)?;
+        event.map_err(ClientError::from)?.try_into()
+    }
+}
+
+impl ControlSender {
+    /// Sends a message, and waits while the daemon buffers as much input as it accepts
+    /// ([`protocol::bounds::MAX_UNREAD_INPUT`]). Failures show up as the last event.
+    pub(crate) async fn send(&mut self, control: Control) {
+        let request = match control {
+            Control::Input(bytes) => return self.send_input(bytes).await,
+            Control::EndOfInput => Request::EndOfInput,
+            Control::Signal(signal) => Request::Signal(signal),
+            Control::Resize(size) => Request::Resize(size),
+            Control::Cancel => Request::Cancel,
+        };
+        let _ = self.send_request(request).await;
+    }
+
+    /// Sends input in chunks of at most [`MAX_INPUT_CHUNK`] bytes.
+    async fn send_input(&mut self, mut bytes: Bytes) {
+        while !bytes.is_empty() {
+            let chunk = bytes.split_to(bytes.len().min(MAX_INPUT_CHUNK));
+            if self.send_request(Request::Input(chunk)).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn send_request(&mut self, request: Request) -> Result<(), ClientError> {
+        Ok(self.0.as_mut().ok_or(ClientError::Closed)?.send(request).await?)
+    }
+}
+
+impl TryFrom<Event> for ExecutionEvent {
+    type Error = ExecutionError;
+
+    fn try_from(event: Event) -> Result<Self, ExecutionError> {
+        match event {
+            Event::Queued { position } => Ok(Self::Queued { position }),
+            Event::Started { id, limits } => Ok(Self::Started { id, limits }),
+            Event::StageStarted(stage) => Ok(Self::StageStarted(stage)),
+            Event::Output { stream, bytes } => Ok(Self::Output { stream, bytes }),
+            Event::StageFinished(report) => Ok(Self::StageFinished(report)),
+            Event::Finished(outcome) => Ok(Self::Finished(outcome)),
+            Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),
+            Event::Failed { id, message } => Err(ExecutionError::Failed { id, message }),
+            Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {
+                Err(ClientError::Unexpected.into())
+            }
+        }
+    }
+}

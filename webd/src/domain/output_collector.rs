@@ -1,0 +1,264 @@
+//! The output of an execution, collected for an answer in one piece.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use protocol::{StageName, StreamName};
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::domain::budget::{Budget, BudgetExceeded, Reservation};
+use crate::domain::encoding::Encoding;
+use crate::domain::utf8_decoder::Utf8Decoder;
+
+/// Bytes of output collected of one execution, whatever the daemon's limits for each of up to 64 runs add up to. The
+/// rest is dropped and reported as truncated.
+pub(crate) const MAX_COLLECTED_OUTPUT: usize = 8 * 1024 * 1024;
+
+/// Memory for one byte of output in JSON: it is stored twice (its stream, and the merged output), first as text, and
+/// each of them is twice in the answer. A byte that is returned as base64 costs as much again.
+const MEMORY_PER_BYTE: usize = 6;
+
+/// Returns the length of a text as a JSON string, without its quotes.
+fn json_length(text: &str) -> usize {
+    let escaped_length = |byte| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped_length).sum()
+}
+
+/// The output of all stages so far.
+#[derive(Debug)]
+pub(crate) struct OutputCollector {
+    encoding: Encoding,
+    stages: Vec<(StageName, StageOutput)>,
+    bytes: usize,
+    reservation: Reservation,
+}
+
+#[derive(Debug, Default)]
+struct StageOutput {
+    stdout: StreamText,
+    stderr: StreamText,
+    /// stdout and stderr in the order in which they arrived.
+    merged: String,
+    raw: Option<RawOutput>,
+    is_truncated: bool,
+    /// Set when the stage has finished.
+    texts: Option<StageTexts>,
+}
+
+#[derive(Debug, Default)]
+struct StreamText {
+    decoder: Utf8Decoder,
+    text: String,
+}
+
+#[derive(Debug, Default)]
+struct RawOutput {
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+    merged: Vec<u8>,
+}
+
+/// The output of one stage as text, and as base64 if the client requested it. The texts are already JSON: an answer
+/// contains each of them twice, and escaping a long text takes longer than copying it.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct StageTexts {
+    #[cfg_attr(test, schemars(with = "String"))]
+    output: Box<RawValue>,
+    #[cfg_attr(test, schemars(with = "String"))]
+    stdout: Box<RawValue>,
+    #[cfg_attr(test, schemars(with = "String"))]
+    stderr: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr_base64: Option<String>,
+}
+
+impl OutputCollector {
+    /// Creates an empty collector whose memory comes from `budget`.
+    pub(crate) fn new(encoding: Encoding, budget: &Budget) -> Self {
+        Self { encoding, stages: Vec::new(), bytes: 0, reservation: budget.reservation() }
+    }
+
+    /// Begins a stage, to which the following output belongs.
+    pub(crate) fn start_stage(&mut self, stage: StageName) {
+        let raw = (self.encoding == Encoding::Base64).then(RawOutput::default);
+        self.stages.push((stage, StageOutput { raw, ..StageOutput::default() }));
+    }
+
+    /// Adds output of the current stage.
+    ///
+    /// # Errors
+    /// [`BudgetExceeded`] if there is no memory for it.
+    pub(crate) fn write(&mut self, stream: StreamName, chunk: &[u8]) -> Result<(), BudgetExceeded> {
+        let Some((_, stage)) = self.stages.last_mut() else { return Ok(()) };
+        let room = MAX_COLLECTED_OUTPUT - self.bytes;
+        let collected = &chunk[..chunk.len().min(room)];
+        stage.is_truncated |= collected.len() < chunk.len();
+        self.bytes += collected.len();
+        let text = stage.decode(stream, collected);
+        let raw = if stage.raw.is_some() { collected.len() } else { 0 };
+        self.reservation.grow((json_length(&text) + raw) * MEMORY_PER_BYTE)?;
+        stage.write(stream, &text, collected);
+        Ok(())
+    }
+
+    /// Finishes the current stage.
+    pub(crate) fn finish_stage(&mut self) {
+        if let Some((_, stage)) = self.stages.last_mut() {
+            stage.finish();
+        }
+    }
+
+    /// Returns the reserved memory, which the answer made from this output keeps.
+    pub(crate) fn into_reservation(self) -> Reservation {
+        self.reservation
+    }
+
+    /// Returns the output of a finished stage; empty output for a stage that did not run.
+    pub(crate) fn texts(&self, name: StageName) -> &StageTexts {
+        static EMPTY: LazyLock<StageTexts> = LazyLock::new(|| StageTexts::new("", "", ""));
+        self.find(name).and_then(|stage| stage.texts.as_ref()).unwrap_or(&EMPTY)
+    }
+
+    /// Returns whether a stage wrote more than was collected.
+    pub(crate) fn is_truncated(&self, name: StageName) -> bool {
+        self.find(name).is_some_and(|stage| stage.is_truncated)
+    }
+
+    fn find(&self, name: StageName) -> Option<&StageOutput> {
+        self.stages.iter().find(|(stage, _)| *stage == name).map(|(_, output)| output)
+    }
+}
+
+impl StageOutput {
+    const fn stream(&mut self, stream: StreamName) -> &mut StreamText {
+        match stream {
+            StreamName::Stdout => &mut self.stdout,
+            StreamName::Stderr => &mut self.stderr,
+        }
+    }
+
+    fn decode(&mut self, stream: StreamName, chunk: &[u8]) -> String {
+        self.stream(stream).decoder.push(chunk)
+    }
+
+    fn write(&mut self, stream: StreamName, text: &str, chunk: &[u8]) {
+        self.stream(stream).text.push_str(text);
+        self.merged.push_str(text);
+        if let Some(raw) = &mut self.raw {
+            match stream {
+                StreamName::Stdout => raw.stdout.extend_from_slice(chunk),
+                StreamName::Stderr => raw.stderr.extend_from_slice(chunk),
+            }
+            raw.merged.extend_from_slice(chunk);
+        }
+    }
+
+    /// Makes the texts of the stage; does nothing if it has finished before.
+    fn finish(&mut self) {
+        if self.texts.is_some() {
+            return;
+        }
+        for StreamText { decoder, text } in [&mut self.stdout, &mut self.stderr] {
+            let rest = decoder.finish();
+            text.push_str(&rest);
+            self.merged.push_str(&rest);
+        }
+        let (stdout, stderr) = (std::mem::take(&mut self.stdout.text), std::mem::take(&mut self.stderr.text));
+        let merged = std::mem::take(&mut self.merged);
+        let raw = self.raw.take();
+        let base64 = |part: fn(&RawOutput) -> &[u8]| raw.as_ref().map(|raw| STANDARD.encode(part(raw)));
+        self.texts = Some(StageTexts {
+            output_base64: base64(|raw| &raw.merged),
+            stdout_base64: base64(|raw| &raw.stdout),
+            stderr_base64: base64(|raw| &raw.stderr),
+            ..StageTexts::new(&merged, &stdout, &stderr)
+        });
+    }
+}
+
+impl StageTexts {
+    fn new(output: &str, stdout: &str, stderr: &str) -> Self {
+        // A string can always be serialized as JSON.
+        let json = |text: &str| to_raw_value(text).unwrap_or_default();
+        let stdout = json(stdout);
+        Self {
+            output: if stderr.is_empty() { stdout.clone() } else { json(output) },
+            stdout,
+            stderr: json(stderr),
+            output_base64: None,
+            stdout_base64: None,
+            stderr_base64: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collector(encoding: Encoding) -> OutputCollector {
+        let mut collector = OutputCollector::new(encoding, &Budget::new(1 << 30));
+        collector.start_stage(StageName::Run(0));
+        collector
+    }
+
+    #[test]
+    fn output_is_merged_in_order_and_characters_stay_whole() {
+        let mut collector = collector(Encoding::Base64);
+        collector.write(StreamName::Stdout, b"a\xe2\x82").unwrap();
+        collector.write(StreamName::Stderr, b"b\xff").unwrap();
+        collector.write(StreamName::Stdout, b"\xacc\xe2").unwrap();
+        collector.finish_stage();
+        let texts = collector.texts(StageName::Run(0));
+        assert_eq!(texts.stdout.get(), "\"a€c\u{fffd}\"");
+        assert_eq!(texts.stderr.get(), "\"b\u{fffd}\"");
+        assert_eq!(texts.output.get(), "\"ab\u{fffd}€c\u{fffd}\"");
+        assert_eq!(texts.stdout_base64.as_deref(), Some("YeKCrGPi"));
+        assert_eq!(texts.stderr_base64.as_deref(), Some("Yv8="));
+        assert_eq!(texts.output_base64.as_deref(), Some("YeKCYv+sY+I="));
+    }
+
+    #[test]
+    fn output_beyond_the_limit_is_dropped_and_reported_as_truncated() {
+        let mut collector = collector(Encoding::Utf8);
+        collector.write(StreamName::Stdout, &vec![b'x'; MAX_COLLECTED_OUTPUT]).unwrap();
+        assert!(!collector.is_truncated(StageName::Run(0)));
+        collector.write(StreamName::Stdout, b"y").unwrap();
+        collector.finish_stage();
+        assert!(collector.is_truncated(StageName::Run(0)));
+        assert_eq!(collector.texts(StageName::Run(0)).stdout.get().len(), MAX_COLLECTED_OUTPUT + 2);
+    }
+
+    #[test]
+    fn json_escapes_count_as_memory() {
+        for text in ["", "plain", "\"\\\n\r\t\u{8}\u{c}", "\0\u{1b}[1m\u{1f}\u{7f}", "€\u{fffd}"] {
+            assert_eq!(json_length(text) + 2, serde_json::to_string(text).unwrap().len(), "{text:?}");
+        }
+        let mut collector = OutputCollector::new(Encoding::Utf8, &Budget::new(MEMORY_PER_BYTE * 10));
+        collector.start_stage(StageName::Run(0));
+        collector.write(StreamName::Stdout, b"123\0").unwrap();
+        assert_eq!(collector.write(StreamName::Stdout, b"\0"), Err(BudgetExceeded));
+    }
+
+    #[test]
+    fn all_requests_together_stay_within_the_budget() {
+        let budget = Budget::new(MEMORY_PER_BYTE * 10);
+        let mut collector = OutputCollector::new(Encoding::Utf8, &budget);
+        collector.start_stage(StageName::Run(0));
+        collector.write(StreamName::Stdout, b"0123456789").unwrap();
+        assert_eq!(collector.write(StreamName::Stdout, b"0"), Err(BudgetExceeded));
+        drop(collector);
+        assert!(budget.reservation().grow(MEMORY_PER_BYTE * 10).is_ok());
+    }
+}

@@ -1,0 +1,125 @@
+//! Middleware around every route: metrics, the request log, security headers, and checks of the request head.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::app_state::AppState;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::peer::Peer;
+use crate::http::timed_body::TimedBody;
+use crate::ops::config::Origin;
+use crate::ops::metrics::RequestLabels;
+
+/// Headers of every response that does not set them itself.
+const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+/// Time for which a browser caches the answer to a preflight request.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
+
+/// Counts and logs a request. The log has its path, but nothing of its query, headers or body.
+pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let in_flight = state.metrics.request();
+    let response = with_security_headers(next.run(request).await);
+    let status = response.status().as_u16();
+    let labels = RequestLabels::new(route.as_ref().map(MatchedPath::as_str), method.as_str(), status);
+    // Debug formatting escapes line feeds and terminal escape sequences, so that a client cannot forge log lines.
+    tracing::info!(?peer, %method, ?path, status, ms = started.elapsed().as_millis(), "request");
+    TimedBody::wrap(response, in_flight.answered(labels, started))
+}
+
+/// Refuses requests that different servers would interpret differently, and requests for other hosts.
+pub(crate) async fn check_head(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    if let Err(error) = check(&state.config.allowed_hosts, &request) {
+        let mut response = error.into_response();
+        // Where the next request on this connection begins is in doubt.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    }
+    with_json_error(next.run(request).await)
+}
+
+/// Returns the layer that lets pages of these origins use the API.
+pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
+    let allowed = match origins {
+        [any] if any.is_any() => AllowOrigin::any(),
+        listed => AllowOrigin::list(listed.iter().map(|origin| origin.0.clone())),
+    };
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers([header::CONTENT_TYPE, header::ACCEPT])
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(PREFLIGHT_MAX_AGE)
+}
+
+fn check(allowed_hosts: &[String], request: &Request) -> Result<(), ApiError> {
+    let headers = request.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) && headers.contains_key(header::CONTENT_LENGTH) {
+        let message = "Content-Length and Transfer-Encoding must not be used together";
+        return Err(ApiError::invalid_request(message));
+    }
+    for name in [header::HOST, header::CONTENT_LENGTH, header::TRANSFER_ENCODING] {
+        if headers.get_all(&name).iter().count() > 1 {
+            return Err(ApiError::invalid_request(format!("the {name} header must not be repeated")));
+        }
+    }
+    let host = host(request, headers);
+    if host.is_none() && request.version() == Version::HTTP_11 {
+        return Err(ApiError::invalid_request("the host header is required"));
+    }
+    let is_allowed = |host: &str| allowed_hosts.iter().any(|allowed| allowed.eq_ignore_ascii_case(host));
+    if allowed_hosts.is_empty() || host.is_some_and(is_allowed) {
+        return Ok(());
+    }
+    Err(ApiError::new(ErrorCode::WrongHost, "this server does not serve the requested host"))
+}
+
+/// Returns the host of the request, without its port.
+fn host<'a>(request: &'a Request, headers: &'a HeaderMap) -> Option<&'a str> {
+    let host = match request.uri().authority() {
+        Some(authority) => authority.as_str(),
+        None => headers.get(header::HOST)?.to_str().ok()?,
+    };
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some(name),
+        _ => Some(host),
+    }
+}
+
+/// Adds the JSON of an error where the router answers with a status alone.
+fn with_json_error(response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        return response;
+    }
+    let message = "the method is not allowed for this path";
+    let mut error = ApiError::new(ErrorCode::MethodNotAllowed, message).into_response();
+    if let Some(allow) = response.headers().get(header::ALLOW) {
+        error.headers_mut().insert(header::ALLOW, allow.clone());
+    }
+    error
+}
+
+fn with_security_headers(mut response: Response) -> Response {
+    for (name, value) in SECURITY_HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
