@@ -1,38 +1,38 @@
-# `make run` and `make test` are all one needs; `make help` lists the rest.
-# Everything that needs root is in scripts/, and says what it does.
+# `make run` and `make test` are enough to start; `make help` lists all targets.
+# Steps that need root are in scripts/ and print what they do.
 
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PORT ?= 3000
 
 .DEFAULT_GOAL := help
-# One after the other, whatever MAKEFLAGS says: tests measure time, and all builds want the same lock.
+# Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser deny advisories unit root corpus corpus-sample differential differential-compilers \
-	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers clean
+	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: setup build web ## Build, start both daemons, run a program in each language, print the URL
+run: setup build web ## Build, start both daemons, run a program in four languages, print the URL
 	$(SUDO) scripts/run.sh $(PORT)
 
-stop: ## End what `make run` started
+stop: ## Stop the daemons that `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root browser corpus-sample differential attacks faults-short soak-short ## Everything that one machine without systemd can show
+test: setup setup-test lint deny unit root browser corpus-sample differential attacks faults-short soak-short ## Run all tests that work on one machine without systemd
 
-setup: ## Install what programs and builds need, if it is missing
+setup: ## Install missing compilers, interpreters and system users
 	$(SUDO) scripts/setup.sh
 
-setup-test: ## Install what the tests need beyond that
+setup-test: ## Install what the tests need in addition to `make setup`
 	scripts/setup-test.sh
 
-build: ## Build the daemons, the command line tool and the languages' own files
+build: ## Build the daemons, the command-line tool and the language files
 	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
 	$(MAKE) languages OUT=target/languages
 
 OUT ?= target/languages
-languages: ## Assemble the language files in OUT
+languages: ## Build the language files into OUT (default: target/languages)
 	scripts/languages.sh $(OUT)
 
 WEB := webd/web
@@ -40,93 +40,96 @@ $(WEB)/node_modules: $(WEB)/package.json $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund
 	touch $@
 
-web: $(WEB)/node_modules ## Build the page in target/web
+web: $(WEB)/node_modules ## Build the web page into target/web
 	cd $(WEB) && npm run build
 
-lint: $(WEB)/node_modules ## Formatting, clippy and eslint
+lint: $(WEB)/node_modules ## Check formatting, clippy, eslint and the repository's own rules (tidy/)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
 	cd $(WEB) && npm run lint
 
-deny: ## Licences, sources and duplicates of dependencies
+deny: ## Check licenses, sources and duplicates of dependencies
 	cargo deny --locked check bans licenses sources
 
-advisories: ## Known vulnerabilities of dependencies; needs the advisory database's network
+advisories: ## Check dependencies for known vulnerabilities; downloads the advisory database
 	cargo deny --locked check advisories
 
-unit: $(WEB)/node_modules ## Tests that need nothing but compilers
+unit: $(WEB)/node_modules ## Run the tests that need neither root nor daemons
 	cargo test --workspace --locked --exclude sandbox --exclude e2e
 	cd $(WEB) && npm run unit
 
-debug: ## A build for tests
+debug: ## Build everything for the tests
 	cargo build --workspace --locked
 
-# Root keeps the caller's toolchain.
+# Commands as root use the caller's toolchain.
 AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
 
-root: debug ## Tests with real sandboxes, daemons and compilers; needs root
+root: debug ## Run the tests with real sandboxes, daemons and compilers; needs root
 	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
 
-browser: debug web ## The page in a real Chromium before real daemons; needs root
+browser: debug web ## Test the page in Chromium with real daemons; needs root
 	cd $(WEB) && $(AS_ROOT) npm run browser
 
 CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
-corpus-sample: debug ## A fixed sample of the corpus of real programs, where there is one; prepared and not
+corpus-sample: debug ## Run 96 programs of CORPUS, if it exists, with and without pre-warmed sandboxes
 	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
 		for pool in off on; do \
 			$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" EXECUTOR_POOL=$$pool target/debug/corpus --start --sample 96 || exit 1; \
 		done; \
-	else echo "NOT RUN: there is no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
+	else echo "NOT RUN: no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
-differential: debug ## Programs that would notice if they were started in another way than by their bare command
+differential: debug ## Compare programs in a sandbox with their bare command
 	$(AS_ROOT) target/debug/differential
 
-differential-compilers: debug ## All of our and the corpus's programs in C++, compiled by g++ alone and with precompiled headers; ten minutes
+differential-compilers: debug ## Compare C++ programs compiled by g++ alone and with precompiled headers; ten minutes
 	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/differential --compilers
 
-corpus: debug ## All of the corpus of real programs
+corpus: debug ## Run all programs of CORPUS
 	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/corpus --start
 
 PROBES ?= $(or $(EXECUTOR_PROBES),../shared/probes)
-# As it is installed sandboxes are prepared ahead; `make attacks POOL=off` attacks those that are not.
+# An installed Executor uses pre-warmed sandboxes; `make attacks POOL=off` attacks cold ones.
 POOL ?= on
-attacks: debug ## Attack the product with our own programs, and with a collection of others where there is one
+attacks: debug ## Attack the product with e2e/attacks, and with the collection in PROBES if it exists
 	@if [ -f "$(PROBES)/probes.json" ]; then \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
-	else echo "NOT RUN: there is no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
+	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
 
 ROUNDS ?= 200
-faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they stand on
+faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they depend on
 	$(AS_ROOT) target/debug/faults --rounds $(ROUNDS)
 
-faults-short: ## The same, ten times
+faults-short: ## Run `make faults` with 10 rounds
 	$(MAKE) faults ROUNDS=10
 
 SOAK ?= 240
-soak: debug ## Friendly and hostile programs together at several times capacity, for SOAK seconds
+soak: debug ## Run friendly and hostile programs at several times the capacity, for SOAK seconds
 	$(AS_ROOT) target/debug/soak --seconds $(SOAK) --judge-times
 
-soak-short: debug ## The same, for half a minute, and no time judged
+soak-short: debug ## Run the soak test for 30 seconds, without judging times
 	$(AS_ROOT) target/debug/soak --seconds 30
 
 BENCH ?=
-bench: setup setup-bench build ## Time everything beside the bare command and others, in one run; BENCH=--quick for a look
+bench: setup setup-bench build ## Compare Executor's speed with the bare command and other tools; BENCH=--quick for a short run
 	cargo build --release --locked -p bench
 	$(AS_ROOT) target/release/bench $(BENCH)
 
-setup-bench: ## Install what it is compared with
+setup-bench: ## Install the tools that `make bench` compares with
 	$(SUDO) scripts/setup-bench.sh
 
-package: ## The Debian package, in target/package-out
+package: web ## Build the Debian package into target/package-out
 	systemd/package.sh target/package-out
 
-vm: ## A Debian 12 server with systemd and cgroup v2, emulated, with the package installed; half an hour or more
+setup-vm: ## Install what `make vm` and `make vm-containers` need
+	scripts/setup-vm.sh
+
+vm: setup setup-vm web ## Test the Debian package on an emulated server with systemd and cgroup v2; half an hour or more
 	$(AS_ROOT) e2e/vm/run.sh
 
-vm-containers: ## compose.yaml on an emulated server with a Docker engine, with an image built here; half an hour or more
+vm-containers: setup setup-vm ## Test compose.yaml on an emulated server with Docker; half an hour or more
 	$(AS_ROOT) e2e/vm/image.sh target/vm/containers
 	$(AS_ROOT) e2e/vm/containers.sh target/vm/containers/image.tar
 
-clean: ## Remove what was built
+clean: ## Remove build results
 	cargo clean

@@ -1,23 +1,23 @@
 #!/bin/sh
-# Makes a virtual machine's disk, kernel and initial ramdisk in DIR, if they are not there yet: a Debian 12 with PACKAGES
-# and nothing of ours but the unit that runs what the second disk brings: base.sh DIR PACKAGES. Needs root and mmdebstrap.
+# Creates a virtual machine's disk, kernel and initial ramdisk in DIR unless they exist: base.sh DIR PACKAGES
+# The disk holds Debian 12 with PACKAGES and a unit that runs check.sh from the second disk. Needs root and mmdebstrap.
 set -eu
 dir=${1:?usage: base.sh DIR PACKAGES}
 packages=systemd,systemd-sysv,udev,dbus,linux-image-cloud-amd64,initramfs-tools,zstd,kmod,apt,procps,util-linux
 packages=$packages,iproute2,curl,ca-certificates,python3,$2
-# What is built depends on nothing else.
+# The disk depends only on this script and the list of packages.
 made_by=$( (cat "$0" && echo "$packages") | sha256sum | cut -c 1-16)
 [ "$(cat "$dir/made-by" 2>/dev/null)" = "$made_by" ] && exit 0
 
 mkdir -p "$dir"
 root=$dir/root
 rm -rf "$root" "$dir/made-by"
-echo "making a Debian 12; takes some minutes, once"
+echo "creating a Debian 12 disk (takes a few minutes, once)"
 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" bookworm "$root"
 
 cat >"$root/etc/systemd/system/check.service" <<'UNIT'
 [Unit]
-Description=Run what the second disk brings
+Description=Run check.sh from the second disk
 After=multi-user.target
 
 [Service]
@@ -30,7 +30,7 @@ TimeoutStartSec=infinity
 SuccessAction=none
 FailureAction=poweroff-force
 UNIT
-# Wanted by the default target but started after it, so that a slow start of something is no part of the checks.
+# Part of the default target but ordered after multi-user.target, so that a slow boot does not affect the checks.
 mkdir -p "$root/etc/systemd/system/graphical.target.wants"
 ln -s /etc/systemd/system/check.service "$root/etc/systemd/system/graphical.target.wants/check.service"
 for unit in getty@tty1.service serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \

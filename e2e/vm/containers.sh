@@ -1,6 +1,6 @@
 #!/bin/sh
-# Boots a Debian 12 with a Docker engine in an emulated machine, loads the image of the Dockerfile, starts compose.yaml,
-# and looks: containers.sh IMAGE, an archive of `docker save` or `buildah push IMAGE docker-archive:FILE:executor:latest`.
+# Boots Debian 12 with Docker in an emulated machine, loads the image of the Dockerfile, starts compose.yaml and tests it:
+# containers.sh IMAGE, where IMAGE is from `docker save` or `buildah push IMAGE docker-archive:FILE:executor:latest`.
 set -eu
 image=${1:?usage: containers.sh IMAGE}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,8 +13,7 @@ rm -rf "$dir/in"
 mkdir -p "$dir/in"
 cp "$here/check.sh" "$here/check.py" "$here/containers.py" "$dir/in"
 echo containers.py >"$dir/in/program"
-# The engine of Debian 12 has a compose that does not know how to build what is here already.
-# Emulated processors need more patience than the defaults have.
+# The image is loaded, not built. Emulated processors are slow and need longer timeouts than the defaults.
 sed -e '/^ *build: /d' -e 's#\["run:/run/executor"\]#["run:/run/executor", "./slow.toml:/etc/executor/executord.toml:ro"]#' \
     "$top/compose.yaml" >"$dir/in/compose.yaml"
 ln -f "$image" "$dir/in/image.tar" 2>/dev/null || cp "$image" "$dir/in/image.tar"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the image of the Dockerfile without asking a registry of images, and saves it as DIR/image.tar: image.sh DIR
-# Below both stages is a Debian 12 made by mmdebstrap; the builder gets this host's Rust and certificates.
+# Builds the image of the Dockerfile without an image registry and saves it as DIR/image.tar: image.sh DIR
+# Both stages are based on Debian 12 from mmdebstrap; the builder gets this host's Rust toolchain and certificates.
 # Needs root, mmdebstrap and buildah.
 set -eu
 dir=${1:?usage: image.sh DIR}
@@ -8,7 +8,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$dir"
 dir=$(cd "$dir" && pwd)
 
-# A storage of its own, so that nothing is left in this host's.
+# A separate storage directory, so that nothing is left in the host's.
 work=$dir/image
 rm -rf "$work"
 mkdir -p "$work"
@@ -18,7 +18,7 @@ images() {
     shift
     buildah --root "$work/storage" --runroot "$work/run" --storage-driver vfs "$command" "$@"
 }
-base() { # base NAME PACKAGES [RUST]: a Debian 12, and with RUST this host's toolchain and certificates
+base() { # base NAME PACKAGES [RUST]: Debian 12, with RUST also this host's toolchain and certificates
     name=$1
     mmdebstrap --quiet --mode=root --variant=minbase --include="ca-certificates$2" bookworm "$work/$name.tar"
     container=$(images from scratch)

@@ -1,8 +1,7 @@
 #!/bin/sh
-# Boots a Debian 12 in an emulated machine, installs the package, and looks whether what is promised holds there:
-#     run.sh [CHECK...]      all checks, or those functions of check.py; the result is in target/vm/result
-# Needs root, mmdebstrap, qemu-system-x86, and what systemd/package.sh needs. EXECUTOR_VM_ACCEL=kvm is many
-# times faster where there is hardware for it.
+# Boots Debian 12 in an emulated machine, installs the package and tests it there:
+#     run.sh [CHECK...]      all checks, or the named functions of check.py; writes target/vm/result
+# Needs root and what scripts/setup-vm.sh installs. With hardware virtualization, EXECUTOR_VM_ACCEL=kvm is many times faster.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
@@ -11,7 +10,7 @@ dir=${EXECUTOR_VM_DIR:-$top/target/vm}
 mkdir -p "$dir"
 "$here/base.sh" "$dir" libnss-systemd,g++,gcc-12-plugin-dev,openjdk-17-jdk-headless,nodejs
 
-# Two packages, so that there is something to upgrade to.
+# Two packages, to test an upgrade.
 work=$dir/in
 rm -rf "$work"
 mkdir -p "$work"
@@ -19,7 +18,7 @@ mkdir -p "$work"
 "$top/systemd/package.sh" "$work/second" 2
 cp "$here/check.sh" "$here/check.py" "$work"
 echo check.py >"$work/program"
-# The attacks of e2e, and those of EXECUTOR_PROBES if there are any; EXECUTOR_ATTACKS may choose some.
+# The attacks of e2e, and those of EXECUTOR_PROBES if it is set; EXECUTOR_ATTACKS holds options to select some.
 echo "${EXECUTOR_ATTACKS:-}" >"$work/attack-options"
 (cd "$top" && cargo build --quiet --release --locked -p e2e --bin attacks)
 cp "${CARGO_TARGET_DIR:-$top/target}/release/attacks" "$work"
