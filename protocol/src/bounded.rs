@@ -1,4 +1,4 @@
-//! Deserializers that refuse a count or a length before anything is allocated for it.
+//! Deserializers that check a count or a length before they allocate memory for it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::bounds;
 
-/// A list of at most `MAX` elements.
+/// Deserializes a list of at most `MAX` elements.
 pub(crate) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -24,11 +24,11 @@ where
         }
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Self::Value, A::Error> {
-            let announced = elements.size_hint().unwrap_or(0);
-            if announced > MAX {
-                return Err(A::Error::invalid_length(announced, &self));
+            let length = elements.size_hint().unwrap_or(0);
+            if length > MAX {
+                return Err(A::Error::invalid_length(length, &self));
             }
-            let mut list = Vec::with_capacity(announced);
+            let mut list = Vec::with_capacity(length);
             while let Some(element) = elements.next_element()? {
                 if list.len() == MAX {
                     return Err(A::Error::invalid_length(MAX + 1, &self));
@@ -42,66 +42,69 @@ where
     deserializer.deserialize_seq(List::<T, MAX>(PhantomData))
 }
 
-/// A text of at most `MAX` bytes. The codec's own limit bounds what is allocated until this is checked.
-pub(crate) fn text<'de, D, const MAX: usize>(deserializer: D) -> Result<String, D::Error>
+/// Deserializes a string of at most `MAX` bytes. Until the check, the limit of the codec bounds the allocation.
+pub(crate) fn string<'de, D, const MAX: usize>(deserializer: D) -> Result<String, D::Error>
 where
     D: Deserializer<'de>,
 {
     let text = String::deserialize(deserializer)?;
     if text.len() > MAX {
-        return Err(D::Error::custom(format_args!("{} bytes of text where {MAX} are allowed", text.len())));
+        return Err(D::Error::custom(format_args!(
+            "a text of {} bytes exceeds the maximum of {MAX}",
+            text.len()
+        )));
     }
     Ok(text)
 }
 
-/// At most `MAX` bytes.
+/// Deserializes at most `MAX` bytes.
 pub(crate) fn bytes<'de, D, const MAX: usize>(deserializer: D) -> Result<Bytes, D::Error>
 where
     D: Deserializer<'de>,
 {
     let bytes = Bytes::deserialize(deserializer)?;
     if bytes.len() > MAX {
-        return Err(D::Error::custom(format_args!("{} bytes where {MAX} are allowed", bytes.len())));
+        return Err(D::Error::custom(format_args!("{} bytes exceed the maximum of {MAX}", bytes.len())));
     }
     Ok(bytes)
 }
 
-/// A text of at most `MAX` bytes, or none.
-pub(crate) fn optional_text<'de, D, const MAX: usize>(deserializer: D) -> Result<Option<String>, D::Error>
+/// Deserializes an optional string of at most `MAX` bytes.
+pub(crate) fn optional_string<'de, D, const MAX: usize>(deserializer: D) -> Result<Option<String>, D::Error>
 where
     D: Deserializer<'de>,
 {
     let text = Option::<String>::deserialize(deserializer)?;
     match text {
         Some(text) if text.len() > MAX => {
-            Err(D::Error::custom(format_args!("{} bytes of text where {MAX} are allowed", text.len())))
+            Err(D::Error::custom(format_args!("a text of {} bytes exceeds the maximum of {MAX}", text.len())))
         }
         text => Ok(text),
     }
 }
 
-/// A text of at most `MAX` bytes, as an element of a list.
+/// String of at most `MAX` bytes, as an element of a list.
 #[derive(serde::Deserialize)]
-struct Text<const MAX: usize>(#[serde(deserialize_with = "text::<_, MAX>")] String);
+struct BoundedString<const MAX: usize>(#[serde(deserialize_with = "string::<_, MAX>")] String);
 
-/// Texts: bounded in number and each in length.
-pub(crate) fn texts<'de, D, const COUNT: usize, const LENGTH: usize>(
+/// Deserializes at most `COUNT` strings of at most `LENGTH` bytes each.
+pub(crate) fn strings<'de, D, const COUNT: usize, const LENGTH: usize>(
     deserializer: D,
 ) -> Result<Vec<String>, D::Error>
 where
     D: Deserializer<'de>,
 {
-    let texts: Vec<Text<LENGTH>> = list::<_, _, COUNT>(deserializer)?;
-    Ok(texts.into_iter().map(|Text(text)| text).collect())
+    let strings: Vec<BoundedString<LENGTH>> = list::<_, _, COUNT>(deserializer)?;
+    Ok(strings.into_iter().map(|BoundedString(string)| string).collect())
 }
 
-/// Arguments: bounded in number, each in length, and together.
+/// Deserializes arguments. Their number, the length of each and their total length are bounded.
 pub(crate) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    let arguments = texts::<_, { bounds::MAX_ARGS }, { bounds::MAX_ARG }>(deserializer)?;
+    let arguments = strings::<_, { bounds::MAX_ARGS }, { bounds::MAX_ARG }>(deserializer)?;
     let total: usize = arguments.iter().map(String::len).sum();
     if total > bounds::MAX_ARGS_TOTAL {
         let max = bounds::MAX_ARGS_TOTAL;
-        return Err(D::Error::custom(format_args!("{total} bytes of arguments where {max} are allowed")));
+        return Err(D::Error::custom(format_args!("{total} bytes of arguments exceed the maximum of {max}")));
     }
     Ok(arguments)
 }

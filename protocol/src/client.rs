@@ -1,4 +1,4 @@
-//! The client's side of a connection.
+//! Client side of a connection.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,41 +14,41 @@ use crate::codec::{CodecError, Frames, Hello, MAGIC, VERSION};
 use crate::event::Event;
 use crate::request::{ExecuteRequest, Request};
 
-/// Why a client cannot talk to the daemon.
+/// Reason why a client cannot communicate with the daemon.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens there, or we may not connect.
+    /// No process listens on the socket, or this process is not allowed to connect.
     #[error("connect to {}: {source}", path.display())]
     Connect {
-        /// Where.
+        /// Path of the socket.
         path: PathBuf,
-        /// Why not.
+        /// Error of connect(2).
         source: std::io::Error,
     },
-    /// Something else than executord listens there.
-    #[error("what listens there is not executord")]
+    /// A process other than executord listens on the socket.
+    #[error("the process that listens on the socket is not executord")]
     NotExecutord,
-    /// Client and daemon are of different versions.
-    #[error("executord speaks version {theirs} of the protocol, this client version {VERSION}")]
+    /// Client and daemon use different versions of the protocol.
+    #[error("executord uses version {theirs} of the protocol, this client uses version {VERSION}")]
     Version {
-        /// The daemon's.
+        /// Version of the daemon.
         theirs: u16,
     },
     /// The daemon did not answer in time.
     #[error("no answer from executord within {} s", .0.as_secs())]
     Timeout(Duration),
-    /// The daemon hung up in the middle.
+    /// The daemon closed the connection.
     #[error("executord closed the connection")]
     Closed,
-    /// A frame could not be read or written.
+    /// Reading or writing a frame failed.
     #[error(transparent)]
     Codec(CodecError),
-    /// An answer that does not fit the question.
-    #[error("executord gave an answer that does not fit the question")]
+    /// The daemon sent an event that is not an answer to the request.
+    #[error("executord sent an unexpected answer")]
     Unexpected,
 }
 
-/// A daemon that hangs up before it has read all that was sent shows as a broken pipe or a reset.
+/// If the daemon closes the connection before it has read everything, the client gets a broken pipe or a reset.
 impl From<CodecError> for ClientError {
     fn from(error: CodecError) -> Self {
         match error {
@@ -62,19 +62,19 @@ impl From<CodecError> for ClientError {
     }
 }
 
-/// A connection to executord, after the hello. Dropping it cancels what it executes.
+/// Connection to executord, after the hello. Dropping it cancels the execution.
 #[derive(Debug)]
 pub struct Client {
     frames: Framed<UnixStream, Frames<Event, Request>>,
 }
 
 impl Client {
-    /// Connect and say hello, in [`FRAME_TIMEOUT`].
+    /// Connects and exchanges hellos within [`FRAME_TIMEOUT`].
     ///
     /// # Errors
-    /// [`ClientError`] if nobody listens, or not an executord of our version.
+    /// [`ClientError`] if no executord of this version listens on `path`.
     pub async fn connect(path: &Path) -> Result<Self, ClientError> {
-        let greeting = async {
+        let handshake = async {
             let stream = UnixStream::connect(path)
                 .await
                 .map_err(|source| ClientError::Connect { path: path.to_owned(), source })?;
@@ -93,18 +93,18 @@ impl Client {
             }
             Ok(Self { frames: frames.map_codec(Frames::after_hello) })
         };
-        timeout(FRAME_TIMEOUT, greeting).await.map_err(|_| ClientError::Timeout(FRAME_TIMEOUT))?
+        timeout(FRAME_TIMEOUT, handshake).await.map_err(|_| ClientError::Timeout(FRAME_TIMEOUT))?
     }
 
-    /// Send one request.
+    /// Sends one request.
     ///
     /// # Errors
-    /// [`ClientError::Codec`] if it does not fit in a frame or the connection broke.
+    /// [`ClientError::Codec`] if the request does not fit in a frame, or if the connection failed.
     pub async fn send(&mut self, request: Request) -> Result<(), ClientError> {
         Ok(self.frames.send(request).await?)
     }
 
-    /// Ask for an execution; its events follow.
+    /// Requests an execution. Its events follow.
     ///
     /// # Errors
     /// As [`Client::send`].
@@ -112,16 +112,16 @@ impl Client {
         self.send(Request::Execute(Box::new(request))).await
     }
 
-    /// The next event. Safe to drop before it is ready: no event is lost.
+    /// Returns the next event. Cancel safe: if the future is dropped, no event is lost.
     ///
     /// # Errors
-    /// [`ClientError::Closed`] if the daemon hung up, [`ClientError::Codec`] for a malformed frame.
+    /// [`ClientError::Closed`] if the daemon closed the connection, [`ClientError::Codec`] for a malformed frame.
     pub async fn event(&mut self) -> Result<Event, ClientError> {
         Ok(self.frames.next().await.ok_or(ClientError::Closed)??)
     }
 
-    /// Whether nothing came that was not read, and the daemon has not hung up. Only between two requests; a connection
-    /// of which this is not true is of no use any more.
+    /// Returns whether the connection can be used for another request: no data is unread, and the daemon has not closed
+    /// it. Meaningful only between two requests.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         let unread = self.frames.get_ref().try_read(&mut [0]);
@@ -129,7 +129,7 @@ impl Client {
             && unread.is_err_and(|error| error.kind() == ErrorKind::WouldBlock)
     }
 
-    /// The two directions apart, for a client that sends input while it reads events.
+    /// Splits the connection, for a client that sends input while it reads events.
     pub fn split(
         self,
     ) -> (impl Sink<Request, Error = CodecError>, impl Stream<Item = Result<Event, CodecError>>) {

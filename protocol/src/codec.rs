@@ -1,8 +1,8 @@
-//! Frames and what is in them: u32 length (big-endian), then bincode. The only file that knows bincode.
+//! Frames: a u32 length (big-endian), then a message in bincode. The only file that depends on bincode.
 //!
 //! bincode 2 in its `legacy()` configuration writes the bytes of bincode 1.3: fixed-width little-endian
-//! integers, u64 lengths, u32 enum tags. The limit makes it refuse a length that the frame cannot hold before
-//! anything is allocated (bincode issues 41, 239 and 764 are about decoders without one).
+//! integers, u64 lengths, u32 enum tags. With the limit it rejects a length that the frame cannot hold before it
+//! allocates memory (bincode issues 41, 239 and 764 are about decoders without a limit).
 
 use std::io;
 use std::marker::PhantomData;
@@ -14,12 +14,12 @@ use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
 
 use crate::bounds::{MAX_FRAME, MAX_HELLO_FRAME};
 
-/// The version of everything that is said after the hello.
+/// Version of all messages after the hello.
 pub const VERSION: u16 = 2;
-/// How a hello begins.
+/// First bytes of a hello.
 pub const MAGIC: [u8; 8] = *b"executor";
 
-/// The first frame of either side. A client that reads another version than its own hangs up.
+/// First frame of each side. A peer that reads a version other than its own closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
     /// [`MAGIC`].
@@ -29,20 +29,20 @@ pub struct Hello {
 }
 
 impl Hello {
-    /// Our own.
+    /// Hello of this version.
     pub const CURRENT: Self = Self { magic: MAGIC, version: VERSION };
 }
 
-/// What can be wrong with a frame.
+/// Reason why a frame cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum CodecError {
-    /// The connection broke, or a frame is longer than it may be.
+    /// The connection failed, or a frame is too long.
     #[error("{0}")]
     Io(#[from] io::Error),
-    /// The frame does not hold what it should.
+    /// The frame is not a valid message.
     #[error("malformed frame: {0}")]
     Malformed(String),
-    /// The frame holds more than one message.
+    /// The frame contains bytes after the message.
     #[error("malformed frame: {0} bytes after the message")]
     TrailingBytes(usize),
     /// The message does not fit in a frame.
@@ -51,7 +51,7 @@ pub enum CodecError {
 }
 
 impl CodecError {
-    /// What arrived is at fault, not the connection: the other side speaks something else.
+    /// Returns whether the peer sent something invalid, as opposed to a connection that failed.
     #[must_use]
     pub fn is_malformed(&self) -> bool {
         match self {
@@ -65,7 +65,7 @@ fn format() -> impl bincode::config::Config {
     bincode::config::legacy().with_limit::<MAX_FRAME>()
 }
 
-/// Decode one message that must fill `frame` to its last byte.
+/// Decodes one message that must fill `frame` completely.
 ///
 /// # Errors
 /// [`CodecError::Malformed`] or [`CodecError::TrailingBytes`].
@@ -78,7 +78,7 @@ pub fn decode<T: DeserializeOwned>(frame: &[u8]) -> Result<T, CodecError> {
     }
 }
 
-/// Encode one message.
+/// Encodes one message.
 ///
 /// # Errors
 /// [`CodecError::TooLong`] if it does not fit in a frame.
@@ -91,7 +91,7 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     Ok(bytes)
 }
 
-/// Reads frames that hold an `In`, writes frames that hold an `Out`.
+/// Codec that reads frames with an `In` and writes frames with an `Out`.
 #[derive(Debug)]
 pub struct Frames<In, Out> {
     lengths: LengthDelimitedCodec,
@@ -105,14 +105,14 @@ impl<In, Out> Frames<In, Out> {
         Self { lengths, within_frame: false, messages: PhantomData }
     }
 
-    /// Some of a frame was read, and not yet all of it. What was read need not be in the buffer: the length is
-    /// taken out of it as soon as it is whole.
+    /// Returns whether a frame was read in part. The buffer can be empty nevertheless: the decoder removes the length
+    /// from it as soon as it is complete.
     #[must_use]
     pub const fn is_within_frame(&self) -> bool {
         self.within_frame
     }
 
-    /// The same connection after its hello: other messages, longer frames.
+    /// Returns the codec for the same connection after its hello: other messages, longer frames.
     #[must_use]
     pub fn after_hello<NewIn, NewOut>(self) -> Frames<NewIn, NewOut> {
         let Self { mut lengths, within_frame, .. } = self;
@@ -122,7 +122,7 @@ impl<In, Out> Frames<In, Out> {
 }
 
 impl Frames<Hello, Hello> {
-    /// How every connection begins.
+    /// Creates the codec for a new connection.
     #[must_use]
     pub fn hello() -> Self {
         Self::with_max(MAX_HELLO_FRAME)

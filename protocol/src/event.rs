@@ -1,4 +1,4 @@
-//! What the daemon tells a client.
+//! Messages from the daemon.
 
 use std::time::Duration;
 
@@ -16,96 +16,97 @@ use crate::stage::{StageName, StageReport, StreamName};
 /// One frame from the daemon.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// All slots are taken; this many executions are before this one. Told again when it changes.
+    /// The execution waits for a slot. Sent again when the position changes.
     Queued {
-        /// 0 means next.
+        /// Number of executions that are ahead; 0 means next.
         position: u32,
     },
-    /// The execution has a slot and begins.
+    /// The execution has a slot and starts.
     Started {
-        /// What it is called from now on.
+        /// Id of the execution.
         id: ExecutionId,
-        /// What each run may use, after defaults and maxima.
+        /// Limits of each run, after defaults and maxima.
         limits: Box<Limits>,
     },
-    /// A stage begins.
+    /// A stage starts.
     StageStarted(StageName),
-    /// The program of the current stage wrote this.
+    /// Output of the program of the current stage.
     Output {
-        /// Where it wrote.
+        /// Stream to which the program wrote.
         stream: StreamName,
-        /// What it wrote; not necessarily text, and cut anywhere.
+        /// What it wrote: not necessarily text, and split anywhere.
         #[serde(deserialize_with = "bounded::bytes::<_, MAX_OUTPUT_CHUNK>")]
         bytes: Bytes,
     },
     /// A stage ended.
     StageFinished(StageReport),
-    /// The execution is over and nothing of it is left.
+    /// All stages ended. The daemon may still be cleaning up: its slot becomes free only when no process of the
+    /// execution is left.
     Finished(Outcome),
-    /// It was not executed, by the client's mistake or for want of room.
+    /// The request was not executed: it is invalid, or the daemon is busy.
     Rejected(Rejection),
-    /// It could not be carried out, by our fault. The log has the causes.
+    /// The daemon could not execute the request. The causes are in its log.
     Failed {
-        /// What to look for in the log, where one was given.
+        /// Id to search for in the log; `None` if the execution got no id.
         id: Option<ExecutionId>,
-        /// What the client may know.
-        #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+        /// Message for the client.
+        #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         message: String,
     },
-    /// The languages of this host, ordered by name.
+    /// Languages of this host, ordered by name.
     Languages(#[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")] Vec<Language>),
-    /// How the daemon is.
+    /// Status of the daemon.
     Status(Box<ServerStatus>),
-    /// One thing that was checked.
+    /// Result of one item of the host check.
     Checked(CheckResult),
-    /// All was checked.
+    /// The host check is complete.
     CheckDone,
 }
 
-/// Why a request was not carried out, in words for the client.
+/// Reason why a request was not executed. The message is for the client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum Rejection {
-    /// No language has that name.
+    /// No language has this name.
     #[error("Unsupported language")]
     UnknownLanguage,
-    /// There is such a language, but not on this host.
+    /// The language is known, but its toolchain is not installed on this host.
     #[error("{language} is not available: {reason}")]
     LanguageUnavailable {
-        /// Its name.
-        #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+        /// Name of the language.
+        #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         language: String,
         /// What is missing.
-        #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+        #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         reason: String,
     },
-    /// The request makes no sense.
+    /// The request is invalid.
     #[error("{0}")]
-    Invalid(#[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")] String),
-    /// All slots and all places in the queue are taken, or the daemon is about to stop.
+    Invalid(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
+    /// All slots are taken and the queue is full, or the daemon is about to stop.
     #[error("too busy, try again in {} s", retry_after.as_secs().max(1))]
     Busy {
-        /// When there may be room.
+        /// Time after which to try again.
         retry_after: Duration,
     },
-    /// This peer may not ask that.
+    /// This peer is not allowed to send this request.
     #[error("{0}")]
-    Forbidden(#[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")] String),
+    Forbidden(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
 }
 
-/// One item of a host check.
+/// Result of one item of a host check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckResult {
-    /// What was checked.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Item that was checked.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub name: String,
-    /// Whether it holds.
+    /// Whether the host passed.
     pub passed: bool,
-    /// Programs can run all the same, less well bounded or in fewer languages.
+    /// Whether programs can run without it, with weaker limits or in fewer languages.
     pub optional: bool,
-    /// What was seen.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// What the check observed.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub detail: String,
-    /// What the administrator can do about it.
-    #[serde(deserialize_with = "bounded::optional_text::<_, MAX_TEXT>")]
+    /// What the administrator can do.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_TEXT>")]
     pub advice: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What a client may know about a language.
+//! Languages as clients see them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,50 +6,50 @@ use crate::bounded;
 use crate::bounds::{MAX_ITEMS, MAX_TEXT};
 use crate::limits::Limits;
 
-/// A language of this host.
+/// Language of this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Language {
-    /// What to write in a request.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name for requests.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub name: String,
-    /// What to show to people.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name to display.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub title: String,
-    /// Other names that mean the same.
-    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
+    /// Other names for requests.
+    #[serde(deserialize_with = "bounded::strings::<_, MAX_ITEMS, MAX_TEXT>")]
     pub aliases: Vec<String>,
     /// File name extensions without the dot, the usual one first.
-    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
+    #[serde(deserialize_with = "bounded::strings::<_, MAX_ITEMS, MAX_TEXT>")]
     pub extensions: Vec<String>,
-    /// What the main file is called when the client does not say.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Default name of the main file.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub file_name: String,
-    /// Whether programs can be run in it here.
+    /// Whether this host can run programs in it.
     pub availability: Availability,
-    /// What a run may use by default.
+    /// Default limits of a run.
     pub limits: Limits,
-    /// What a compilation may use, for a language that is compiled.
+    /// Limits of a compilation; `None` for a language that is not compiled.
     pub compile_limits: Option<Limits>,
     /// Hints for an editor.
     pub editor: Editor,
-    /// A small program that works.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Small example program.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub example: String,
 }
 
-/// Whether a toolchain was found.
+/// Whether the toolchain of a language is installed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Availability {
-    /// It was, and this is what it says of its version.
+    /// The toolchain is installed.
     Available {
-        /// One line.
-        #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+        /// Version that it reports, on one line.
+        #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         version: String,
     },
-    /// It was not.
+    /// The toolchain is not installed, or does not work.
     Unavailable {
         /// What is missing.
-        #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+        #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         reason: String,
     },
 }
@@ -57,12 +57,12 @@ pub enum Availability {
 /// Hints for an editor.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Editor {
-    /// The editor's name for the language's syntax, as Monaco calls it.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name of the syntax in the Monaco editor.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub mode: String,
-    /// What starts a comment to the end of the line.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Start of a comment that extends to the end of the line.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub line_comment: String,
-    /// Columns of one step of indentation.
+    /// Columns per indentation level.
     pub indent: u32,
 }

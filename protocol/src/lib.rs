@@ -1,8 +1,8 @@
-//! What may be said on Executor's socket.
+//! Messages on Executor's socket.
 //!
-//! A client connects, both sides say [`Hello`], and then the client sends [`Request`]s and reads [`Event`]s,
-//! each in a frame of its own (see [`codec`]). One execution at a time runs on a connection; hanging up
-//! cancels it. Nothing here decides anything: what is allowed is `executord`'s business.
+//! A client connects, both sides send [`Hello`], and then the client sends [`Request`]s and reads [`Event`]s, each in its
+//! own frame (see [`codec`]). A connection carries one execution at a time; closing it cancels the execution. This crate
+//! contains no policy: `executord` decides what is allowed.
 
 #![forbid(unsafe_code)]
 
@@ -31,5 +31,5 @@ pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile
 pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
 pub use stage::{Clock, StageName, StageReport, Status, StatusName, StreamName, Usage};
 
-/// Where the daemon listens unless it is told otherwise.
+/// Default path of the daemon's socket.
 pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";

@@ -1,4 +1,4 @@
-//! What a client may ask.
+//! Messages from a client.
 
 use std::num::NonZeroU16;
 
@@ -11,94 +11,96 @@ use crate::bounds::{
 };
 use crate::limits::LimitsRequest;
 
-/// One frame from a client. What is not listed here cannot be asked.
+/// One frame from a client. A client cannot ask for anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Request {
-    /// Execute a program; answered by events up to `Finished`, `Rejected` or `Failed`.
+    /// Executes a program. The daemon answers with events; the last one is `Finished`, `Rejected` or `Failed`.
     Execute(Box<ExecuteRequest>),
-    /// More of the program's stdin, for a run whose stdin is [`Stdin::Live`].
+    /// Appends to the stdin of a run with [`Stdin::Live`].
     Input(#[serde(deserialize_with = "bounded::bytes::<_, MAX_INPUT_CHUNK>")] Bytes),
-    /// The program's stdin ends here.
+    /// Closes the stdin of a run with [`Stdin::Live`].
     EndOfInput,
-    /// End the execution; its `Finished` says `Cancelled`. It is heard at once unless more than
-    /// [`crate::bounds::MAX_UNREAD_INPUT`] of input, which the program does not take, stands before it; hanging up is
-    /// noticed even then.
+    /// Ends the execution; `Finished` then reports `Cancelled`. The daemon acts on it at once, unless more than
+    /// [`crate::bounds::MAX_UNREAD_INPUT`] of unread input was sent before it. Even then the daemon notices a client
+    /// that disconnects.
     Cancel,
-    /// Send a signal to the process group of the program that runs now. Without one it goes to nobody.
+    /// Sends a signal to the process group of the running program. Ignored while no program runs.
     Signal(ProgramSignal),
-    /// The terminal of the run has another size now; nothing for a run without one.
+    /// Changes the size of the terminal of the run. Ignored without a terminal.
     Resize(TerminalSize),
-    /// Which languages there are; answered by `Languages`.
+    /// Lists the languages. The daemon answers with `Languages`.
     Languages,
-    /// How the daemon is; answered by `Status`.
+    /// Returns the status of the daemon. The daemon answers with `Status`.
     Status,
-    /// Prove that this host can do what is promised; answered by `Checked` for each item and `CheckDone`.
+    /// Checks whether this host provides everything that the sandbox needs. The daemon answers with `Checked` for each
+    /// item, then `CheckDone`.
     Check,
 }
 
-/// A program to compile where its language needs it, and to run.
+/// Program to compile, if its language is compiled, and to run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecuteRequest {
-    /// A language's name or alias, to the letter.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_LANGUAGE_NAME>")]
+    /// Name or alias of a language. Upper and lower case are the same.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_LANGUAGE_NAME>")]
     pub language: String,
-    /// The source files, the main one first. A file without a path gets the language's own name for it.
+    /// Source files, the main file first. A main file without a path gets the language's default name.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_FILES>")]
     pub files: Vec<SourceFile>,
-    /// The runs, one after the other, each in a sandbox of its own. At least one.
+    /// Runs, in sequence, each in its own sandbox. At least one.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
     pub runs: Vec<RunRequest>,
-    /// What each run may use.
+    /// Limits of each run.
     pub limits: LimitsRequest,
-    /// By what a forwarding peer tells its clients apart. Used to be fair between them and for nothing else.
-    #[serde(deserialize_with = "bounded::optional_text::<_, MAX_CLIENT_TAG>")]
+    /// Identifier of the peer's client, if the peer forwards requests for several. The daemon schedules fairly between
+    /// clients and uses the identifier for nothing else.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_CLIENT_TAG>")]
     pub client: Option<String>,
 }
 
-/// One source file.
+/// Source file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
-    /// Relative to the work directory, with `/` between components.
-    #[serde(deserialize_with = "bounded::optional_text::<_, MAX_PATH>")]
+    /// Path relative to the work directory, with `/` between components.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_PATH>")]
     pub path: Option<String>,
-    /// What is in it; NUL is refused in the main file.
+    /// Content. The main file must not contain NUL.
     #[serde(deserialize_with = "bounded::bytes::<_, MAX_FRAME>")]
     pub content: Bytes,
 }
 
-/// One run of the program.
+/// Run of the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRequest {
-    /// What the program reads.
+    /// Standard input of the program.
     pub stdin: Stdin,
-    /// The program's arguments, after its own name.
+    /// Arguments of the program, without its own name.
     #[serde(deserialize_with = "bounded::arguments")]
     pub args: Vec<String>,
-    /// The run has a terminal of this size in place of three pipes. All that it writes is stdout then, and
-    /// [`Request::EndOfInput`] is what Ctrl+D is on a keyboard.
+    /// Size of the terminal; `None` for three pipes instead of a terminal. With a terminal all output is stdout, and
+    /// [`Request::EndOfInput`] has the effect of Ctrl+D.
     pub terminal: Option<TerminalSize>,
 }
 
-/// How large a terminal is. There is none without columns or rows.
+/// Size of a terminal. Neither side can be zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalSize {
-    /// Characters of a line.
+    /// Characters per line.
     pub columns: NonZeroU16,
     /// Lines.
     pub rows: NonZeroU16,
 }
 
 impl Default for TerminalSize {
-    /// What terminals are when nobody says otherwise.
+    /// Returns 80 columns and 24 rows.
     fn default() -> Self {
         Self { columns: NonZeroU16::MIN.saturating_add(79), rows: NonZeroU16::MIN.saturating_add(23) }
     }
 }
 
-/// The signals that a client may send to its program.
+/// Signal that a client can send to its program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProgramSignal {
-    /// SIGINT, what Ctrl+C is on a keyboard.
+    /// SIGINT, as sent by Ctrl+C.
     Interrupt,
     /// SIGTERM.
     Terminate,
@@ -114,16 +116,17 @@ pub enum ProgramSignal {
     User2,
 }
 
-/// Where a run's stdin comes from.
+/// Source of the stdin of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stdin {
     /// These bytes, then end of file.
     Bytes(#[serde(deserialize_with = "bounded::bytes::<_, MAX_FRAME>")] Bytes),
-    /// [`Request::Input`] frames, until [`Request::EndOfInput`].
+    /// [`Request::Input`] frames until [`Request::EndOfInput`].
     Live,
 }
 
 impl Default for Stdin {
+    /// Returns empty input.
     fn default() -> Self {
         Self::Bytes(Bytes::new())
     }

@@ -1,4 +1,4 @@
-//! How the daemon is.
+//! Status of the daemon.
 
 use std::time::Duration;
 
@@ -7,86 +7,86 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::bounds::{MAX_ITEMS, MAX_TEXT};
 
-/// How the daemon is, as `executor status` shows it and `/metrics` counts it.
+/// Status of the daemon, as shown by `executor status` and exported at `/metrics`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerStatus {
-    /// Its version.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Version of the daemon.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub version: String,
-    /// Since it started.
+    /// Time since the daemon started.
     pub uptime: Duration,
-    /// It finishes what runs and takes nothing new.
+    /// Whether the daemon is shutting down: it finishes running executions and accepts no new ones.
     pub draining: bool,
-    /// Executions that may run at one time.
+    /// Number of executions that can run at one time.
     pub slots: u32,
-    /// Executions that run now.
+    /// Number of executions that are running.
     pub running: u32,
-    /// Executions that wait now.
+    /// Number of executions in the queue.
     pub queued: u32,
-    /// Executions that may wait.
+    /// Number of executions that fit in the queue.
     pub queue_capacity: u32,
-    /// How limits on memory, processes and CPU are enforced: `cgroup v2`, `cgroup v1` or `none`.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Mechanism that enforces the limits of memory, processes and CPU: `cgroup v2`, `cgroup v1` or `none`.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub cgroups: String,
-    /// What this host cannot do, a sentence each; empty on a host in order.
-    #[serde(deserialize_with = "bounded::texts::<_, MAX_ITEMS, MAX_TEXT>")]
+    /// Features that this host lacks, one sentence each; empty on a fully supported host.
+    #[serde(deserialize_with = "bounded::strings::<_, MAX_ITEMS, MAX_TEXT>")]
     pub degraded: Vec<String>,
-    /// User ids that no execution has.
+    /// Number of user ids that are not in use.
     pub free_uids: u32,
-    /// User ids that are kept back because it was not proven that nothing of them is left.
+    /// Number of quarantined user ids: the daemon could not confirm that none of their processes is left.
     pub quarantined_uids: u32,
-    /// Executions so far, by language and how they ended.
+    /// Executions since the daemon started, by language and result.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub executions: Vec<ExecutionCount>,
-    /// How long each step took so far.
+    /// Duration of each step since the daemon started.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub steps: Vec<StepTimes>,
-    /// What is prepared for programs that may come.
+    /// Pre-warmed sandboxes, by language and stage.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub warm: Vec<WarmCount>,
 }
 
-/// What is prepared for a stage of a language, and how often that was of use.
+/// Pre-warmed sandboxes for one stage of a language, and how often they were used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WarmCount {
-    /// The language's name.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name of the language.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub language: String,
     /// `compile` or `run`.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub stage: String,
-    /// Sandboxes that wait now.
+    /// Number of warm sandboxes in the pool.
     pub ready: u32,
-    /// How often one was taken.
+    /// Number of stages that took one from the pool.
     pub hits: u64,
-    /// How often there was none that fitted.
+    /// Number of stages for which none fitted.
     pub misses: u64,
 }
 
-/// How many executions of a language ended in one way.
+/// Number of executions of a language with the same result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecutionCount {
-    /// The language's name.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name of the language.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub language: String,
-    /// `ok`, `nonzero`, `signal`, `timeout`, `memory`, `output_limit`, `compile_error`, `cancelled`,
-    /// `rejected` or `failed`.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// A [`crate::StatusName`], `rejected` or `failed`.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub result: String,
-    /// So many.
+    /// Number of executions.
     pub count: u64,
 }
 
-/// A histogram of one step's duration.
+/// Histogram of the duration of one step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StepTimes {
-    /// The step: `queue`, `launch`, `compile`, `run`, `cleanup` or `total`; or `prepare`, for a sandbox that was made ahead.
-    #[serde(deserialize_with = "bounded::text::<_, MAX_TEXT>")]
+    /// Name of the step: `queue`, `launch`, `compile`, `run`, `cleanup` or `total`, or `prepare` for a pre-warmed
+    /// sandbox.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub step: String,
-    /// How many took at most [`StepTimes::BOUNDS`] `[i]`; the last counts the rest. Not cumulative.
+    /// Number of steps that took at most [`StepTimes::BOUNDS`] `[i]`; the last bucket counts the rest. Not cumulative.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub buckets: Vec<u64>,
-    /// All together.
+    /// Sum of all durations.
     pub total: Duration,
 }
 

@@ -1,6 +1,6 @@
-//! A forged length costs us no more memory than a frame may.
+//! A forged length allocates no more memory than a frame can hold.
 //!
-//! One test, alone in its binary: it measures the allocations of the whole process.
+//! The only test in its binary, because it measures the allocations of the whole process.
 
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 #[global_allocator]
 static ALLOCATIONS: PeakAlloc = PeakAlloc;
 
-/// One buffer as long as a frame, and the lists that were announced within their bounds.
+/// One buffer as long as a frame, and lists within their bounds.
 const ALLOWED: usize = MAX_FRAME + 4 * 1024 * 1024;
 
 #[test]
@@ -27,7 +27,7 @@ fn a_forged_length_allocates_no_more_than_a_frame() {
     for (name, event) in samples::events() {
         most = most.max(forge_everywhere::<Event>(name, &encode(&event).unwrap()));
     }
-    // If no forged length was ever taken for a length, the test would prove nothing.
+    // If no forged length were ever used as a length, the test would prove nothing.
     assert!(most >= MAX_FRAME / 2, "the most that was allocated is {most} bytes");
 }
 
@@ -41,7 +41,7 @@ fn forge_everywhere<T: DeserializeOwned>(name: &str, message: &[u8]) -> usize {
             let mut forged = message.to_vec();
             forged[at..at + 8].copy_from_slice(&length.to_le_bytes());
             most = most.max(cost::<T>(name, &forged));
-            // The same in a frame that goes on for a while: what is announced begins to arrive.
+            // The same in a longer frame, in which some of the forged length arrives.
             forged.resize(forged.len() + 4096, 0);
             most = most.max(cost::<T>(name, &forged));
         }

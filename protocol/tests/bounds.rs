@@ -1,4 +1,4 @@
-//! Every bound holds exactly: what reaches it is taken, what goes one beyond is refused.
+//! Every bound is exact: a message that reaches it is accepted, one that exceeds it by one is rejected.
 
 #![forbid(unsafe_code)]
 
@@ -18,12 +18,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio_util::codec::{Decoder, Encoder};
 
-/// `message` made with `max` is taken, made with one more it is refused.
+/// Checks that `message(max)` is accepted and `message(max + 1)` is rejected.
 fn check<T: Serialize + DeserializeOwned>(what: &str, max: usize, message: impl Fn(usize) -> T) {
-    let taken = decode::<T>(&encode(&message(max)).expect("fits in a frame"));
-    assert!(taken.is_ok(), "{what}: {max} must be taken, but: {:?}", taken.err());
-    let refused = decode::<T>(&encode(&message(max + 1)).expect("fits in a frame"));
-    assert!(matches!(refused, Err(CodecError::Malformed(_))), "{what}: {} must be refused", max + 1);
+    let accepted = decode::<T>(&encode(&message(max)).expect("fits in a frame"));
+    assert!(accepted.is_ok(), "{what}: {max} must be accepted, but: {:?}", accepted.err());
+    let rejected = decode::<T>(&encode(&message(max + 1)).expect("fits in a frame"));
+    assert!(matches!(rejected, Err(CodecError::Malformed(_))), "{what}: {} must be rejected", max + 1);
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn a_request_stays_within_its_bounds() {
     check("a path", MAX_PATH, |n| execute(|request| request.files = vec![file(Some(text(n)), 1)]));
     check("a language's name", MAX_LANGUAGE_NAME, |n| execute(|request| request.language = text(n)));
     check("a client's tag", MAX_CLIENT_TAG, |n| execute(|request| request.client = Some(text(n))));
-    check("a piece of input", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
+    check("an input chunk", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
 }
 
 #[test]
@@ -54,17 +54,17 @@ fn a_terminal_has_columns_and_rows() {
 
 #[test]
 fn an_event_stays_within_its_bounds() {
-    check("a piece of output", MAX_OUTPUT_CHUNK, |n| Event::Output {
+    check("an output chunk", MAX_OUTPUT_CHUNK, |n| Event::Output {
         stream: StreamName::Stdout,
         bytes: Bytes::from(vec![0; n]),
     });
-    check("a sentence", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
+    check("a message", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
     check("a failure", MAX_TEXT, |n| Event::Failed { id: None, message: text(n) });
     check("languages", MAX_ITEMS, |n| Event::Languages(vec![language(|_| {}); n]));
     check("aliases", MAX_ITEMS, |n| language(|language| language.aliases = vec![String::new(); n]));
     check("an alias", MAX_TEXT, |n| language(|language| language.aliases = vec![text(n)]));
     check("an extension", MAX_TEXT, |n| language(|language| language.extensions = vec![text(n)]));
-    check("what is degraded", MAX_TEXT, |n| {
+    check("a degraded feature", MAX_TEXT, |n| {
         let (_, event) =
             samples::events().into_iter().find(|(name, _)| *name == "event.status").expect("a sample");
         let Event::Status(mut status) = event else { unreachable!("the sample is a status") };
@@ -109,18 +109,18 @@ fn the_largest_frame_passes_and_one_byte_more_does_not() {
     let mut daemon: Frames<Request, Event> = Frames::hello().after_hello();
     assert!(daemon.decode(&mut wire).unwrap() == Some(largest));
 
-    let refused = frames().encode(filling(MAX_FRAME + 1), &mut BytesMut::new());
-    assert!(matches!(refused, Err(CodecError::TooLong(_))), "{refused:?}");
+    let rejected = frames().encode(filling(MAX_FRAME + 1), &mut BytesMut::new());
+    assert!(matches!(rejected, Err(CodecError::TooLong(_))), "{rejected:?}");
 }
 
 #[test]
-fn a_frame_that_announces_too_much_is_refused_at_its_length() {
-    check_announced::<Request>(Frames::hello().after_hello(), MAX_FRAME);
-    check_announced::<Hello>(Frames::hello(), MAX_HELLO_FRAME);
+fn a_frame_that_is_too_long_is_rejected_at_its_length() {
+    check_length::<Request>(Frames::hello().after_hello(), MAX_FRAME);
+    check_length::<Hello>(Frames::hello(), MAX_HELLO_FRAME);
 }
 
-/// A length alone, nothing of the frame: waited for up to `max`, refused beyond.
-fn check_announced<In: DeserializeOwned>(mut frames: Frames<In, In>, max: usize) {
+/// Checks that, of a length without its frame, up to `max` is waited for, and more is rejected.
+fn check_length<In: DeserializeOwned>(mut frames: Frames<In, In>, max: usize) {
     let announced =
         |length: usize| BytesMut::from(&u32::try_from(length).expect("32 bits").to_be_bytes()[..]);
     for too_much in [max + 1, u32::MAX as usize] {
@@ -130,10 +130,10 @@ fn check_announced<In: DeserializeOwned>(mut frames: Frames<In, In>, max: usize)
 }
 
 #[test]
-fn numbers_that_mean_nothing_are_refused() {
+fn invalid_numbers_are_rejected() {
     let hello = encode(&Hello::CURRENT).unwrap();
     assert!(decode::<Hello>(&hello[..9]).is_err());
-    // `Option` knows 0 and 1, `Request` seven variants, text is UTF-8, a second has so many nanoseconds.
+    // `Option` knows 0 and 1, `Request` has nine variants, text is UTF-8, and a second has a billion nanoseconds.
     let request = encode(&Request::Execute(Box::new(samples::smallest_request()))).unwrap();
     for at in 28..request.len() {
         let mut changed = request.clone();

@@ -1,4 +1,4 @@
-//! The client against whatever may listen on the socket.
+//! The client against everything that can listen on its socket.
 
 #![forbid(unsafe_code)]
 
@@ -16,7 +16,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::codec::{Encoder, Framed};
 
 #[tokio::test]
-async fn hello_then_questions_and_answers() {
+async fn requests_and_events_follow_the_hello() {
     let (_directory, client) = against(|stream| async {
         let mut frames = greet(stream).await;
         assert_eq!(frames.next().await.unwrap().unwrap(), Request::Status);
@@ -47,7 +47,7 @@ async fn an_event_in_the_same_packet_as_the_hello_is_not_lost() {
 }
 
 #[tokio::test]
-async fn nobody_listens() {
+async fn a_missing_socket_is_reported() {
     let directory = tempfile::tempdir().unwrap();
     let error = Client::connect(&directory.path().join("none.sock")).await.unwrap_err();
     assert!(matches!(&error, ClientError::Connect { .. }), "{error}");
@@ -55,7 +55,7 @@ async fn nobody_listens() {
 }
 
 #[tokio::test]
-async fn something_else_listens() {
+async fn a_listener_that_is_not_executord_is_recognized() {
     check_greeting(b"\0\0\0\x0aexecutoR\x01\0", |error| matches!(error, ClientError::NotExecutord)).await;
     check_greeting(b"\0\0\0\x04abcd", |error| matches!(error, ClientError::NotExecutord)).await;
     check_greeting(b"SSH-2.0-OpenSSH_9.2\r\n", |error| matches!(error, ClientError::NotExecutord)).await;
@@ -64,25 +64,25 @@ async fn something_else_listens() {
 }
 
 #[tokio::test]
-async fn another_version_listens() {
+async fn another_version_is_reported() {
     let theirs = VERSION + 1;
     let greeting = [b"\0\0\0\x0a", &MAGIC[..], &theirs.to_le_bytes()].concat();
     check_greeting(
         &greeting,
-        |error| matches!(error, ClientError::Version { theirs: told } if *told == theirs),
+        |error| matches!(error, ClientError::Version { theirs: reported } if *reported == theirs),
     )
     .await;
 }
 
 #[tokio::test]
-async fn it_hangs_up() {
+async fn a_daemon_that_closes_the_connection_is_reported() {
     check_greeting(b"", |error| matches!(error, ClientError::Closed)).await;
     let (_directory, client) = against(|stream| async { drop(stream) }).await;
     assert!(matches!(client.unwrap_err(), ClientError::Closed));
 }
 
 #[tokio::test]
-async fn it_hangs_up_in_the_middle_of_an_event() {
+async fn a_daemon_that_closes_the_connection_within_an_event_is_reported() {
     let (_directory, client) = against(|stream| async {
         let frames = greet(stream).await;
         let mut stream = frames.into_inner();
@@ -93,9 +93,9 @@ async fn it_hangs_up_in_the_middle_of_an_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_never_answers() {
+async fn a_daemon_that_never_answers_is_reported() {
     let (_directory, client) = against(|mut stream| async move {
-        // Reads what comes and says nothing until the client gives up.
+        // Reads everything and writes nothing until the client gives up.
         stream.read_to_end(&mut Vec::new()).await.unwrap();
     })
     .await;
@@ -103,7 +103,7 @@ async fn it_never_answers() {
 }
 
 #[tokio::test]
-async fn hanging_up_is_seen_by_the_daemon() {
+async fn the_daemon_notices_a_client_that_disconnects() {
     let (seen, hung_up) = tokio::sync::oneshot::channel();
     let (_directory, client) = against(|stream| async {
         let mut frames = greet(stream).await;
@@ -115,7 +115,7 @@ async fn hanging_up_is_seen_by_the_daemon() {
     hung_up.await.unwrap();
 }
 
-/// What [`Client::connect`] says to a listener that reads our hello, sends `greeting` and hangs up.
+/// Checks the result of [`Client::connect`] with a listener that reads the hello, sends `greeting` and closes.
 async fn check_greeting(greeting: &[u8], expected: impl Fn(&ClientError) -> bool) {
     let bytes = greeting.to_vec();
     let (_directory, client) = against(|mut stream| async move {
@@ -123,11 +123,11 @@ async fn check_greeting(greeting: &[u8], expected: impl Fn(&ClientError) -> bool
         stream.write_all(&bytes).await.expect("room in the socket");
     })
     .await;
-    let error = client.expect_err("that is no greeting of ours");
+    let error = client.expect_err("the greeting is not that of executord");
     assert!(expected(&error), "{:?}: {error:?}", String::from_utf8_lossy(greeting));
 }
 
-/// A client that connects to a listener which treats its first connection with `daemon`.
+/// Returns a client of a listener that serves its first connection with `daemon`.
 async fn against<F>(
     daemon: impl FnOnce(UnixStream) -> F + Send + 'static,
 ) -> (TempDir, Result<Client, ClientError>)

@@ -1,7 +1,7 @@
-//! The bytes of every message, as they were when this version of the protocol was fixed.
+//! The bytes of every message, as fixed by this version of the protocol.
 //!
-//! A difference means that an older client and a newer daemon no longer understand each other: raise
-//! `protocol::VERSION`, then write the table anew with `UPDATE_GOLDEN=1 cargo test -p protocol --test golden`.
+//! A difference means that an older client and a newer daemon are incompatible: raise `protocol::VERSION`, then update
+//! the table with `UPDATE_GOLDEN=1 cargo test -p protocol --test golden`.
 
 #![forbid(unsafe_code)]
 
@@ -31,7 +31,7 @@ fn every_message_has_the_bytes_it_always_had() {
     for (then, now) in then.lines().zip(now.lines()) {
         assert_eq!(
             then, now,
-            "the bytes of a message changed; if that is meant, raise VERSION and run: {HOW}"
+            "the bytes of a message changed; if that is intended, raise VERSION and run: {HOW}"
         );
     }
     assert_eq!(then.lines().count(), now.lines().count(), "a message was added or removed; run: {HOW}");
@@ -48,7 +48,7 @@ fn every_golden_message_decodes_to_what_it_was() {
     assert_eq!(decode::<Hello>(&bytes(&Hello::CURRENT)).unwrap(), Hello::CURRENT);
 }
 
-/// Who adds a variant is led here: the first tag that no sample has must be one that the decoder does not know.
+/// Fails if a variant was added without a sample: the first tag without a sample must be unknown to the decoder.
 #[test]
 fn no_variant_is_missing_from_the_table() {
     let requests: Vec<_> = samples::requests().iter().map(|(_, request)| bytes(request)).collect();

@@ -1,4 +1,4 @@
-//! Bytes of a stranger as a frame with an event: refused or understood, and what is understood has one meaning.
+//! Decodes untrusted bytes as an event: they are rejected, or they survive encoding and decoding.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -9,7 +9,7 @@ use protocol::codec::{decode, encode};
 
 fuzz_target!(|frame: &[u8]| {
     if let Ok(message) = decode::<Event>(frame) {
-        let again = encode(&message).expect("what came in a frame fits in one");
-        assert_eq!(decode::<Event>(&again).expect("our own bytes are understood"), message);
+        let again = encode(&message).expect("a decoded message fits in a frame");
+        assert_eq!(decode::<Event>(&again).expect("encoded bytes are valid"), message);
     }
 });

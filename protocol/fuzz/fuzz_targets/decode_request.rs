@@ -1,4 +1,4 @@
-//! Bytes of a stranger as a frame with a request: refused or understood, and what is understood has one meaning.
+//! Decodes untrusted bytes as a request: they are rejected, or they survive encoding and decoding.
 
 #![no_main]
 #![forbid(unsafe_code)]
@@ -9,7 +9,7 @@ use protocol::codec::{decode, encode};
 
 fuzz_target!(|frame: &[u8]| {
     if let Ok(message) = decode::<Request>(frame) {
-        let again = encode(&message).expect("what came in a frame fits in one");
-        assert_eq!(decode::<Request>(&again).expect("our own bytes are understood"), message);
+        let again = encode(&message).expect("a decoded message fits in a frame");
+        assert_eq!(decode::<Request>(&again).expect("encoded bytes are valid"), message);
     }
 });
