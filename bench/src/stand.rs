@@ -148,7 +148,7 @@ impl Stand {
         build_nothing(&nothing.join(NOTHING))?;
 
         let mut missing = Vec::new();
-        let cache = |on: bool| format!("[cache]\nenabled = {on}\n");
+        let cache = |on: bool| format!("[build_cache]\nenabled = {on}\n");
         let knows_cache = is_known(&cache(true))?;
         // Kept results would make every way but theirs look better than it is.
         let no_cache = if knows_cache { cache(false) } else { String::new() };

@@ -101,7 +101,7 @@ async fn a_configuration_is_checked_without_starting_anything() {
         ("[limits.run]\nmemory = \"5 apples\"", &["line 4", "apples"]),
         ("slots = \"many\"", &["line 3", "slots = \"many\""]),
         ("slots = ", &["line 3"]),
-        ("uids = { first = 5, last = 9 }", &["uids: 5 to 9", "above 1000"]),
+        ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000", "5 to 9"]),
         (
             "uids = { first = 70000, last = 70002 }\nslots = 4",
             &["uids: 70000 to 70002", "fewer than can be in use"],

@@ -162,8 +162,11 @@ async fn nothing_waits_after_the_daemon() {
 
 #[tokio::test]
 async fn what_was_compiled_is_used_again_by_who_sent_it_and_by_nobody_else() {
-    let settings =
-        Settings { slots: 2, more: "cache = { enabled = true, max = 2 }".to_owned(), ..Settings::default() };
+    let settings = Settings {
+        slots: 2,
+        more: "build_cache = { enabled = true, max = 2 }".to_owned(),
+        ..Settings::default()
+    };
     let daemons = Daemons::start(&settings).await.expect("both daemons come up");
     let program = |word: &str| {
         format!("#include <cstdio>\nint main(int, char** a) {{ std::printf(\"{word} %s\", a[1]); }}")

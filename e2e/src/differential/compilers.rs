@@ -159,7 +159,10 @@ pub fn plain() -> String {
     renamed("gxx")
         .replace("    \"{launcher}/compile\",\n", "")
         .replace("requires = [\"{launcher}/compile\"]\n", "")
-        .replace("[compile.warm]\ncommand = [\"{launcher}/compile\", \"--wait\"]\nmain = \"main.cpp\"\n", "")
+        .replace(
+            "[compile.warm]\ncommand = [\"{launcher}/compile\", \"--wait\"]\nmain_file = \"main.cpp\"\n",
+            "",
+        )
 }
 
 /// C++ that cannot be compiled by `g++` alone.

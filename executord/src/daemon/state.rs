@@ -67,7 +67,7 @@ impl Daemon {
         Ok(Self {
             executor: Executor {
                 pool: Arc::clone(&pool),
-                build_cache: BuildCache::new(config.cache),
+                build_cache: BuildCache::new(config.build_cache),
                 planner,
                 grace: config.grace.0,
                 metrics: Metrics::default(),

@@ -100,7 +100,7 @@ impl<'a> StageSpec<'a> {
             return false;
         }
         let main = self.sources.first().map(|source| source.path.as_str());
-        let needed = self.command.warm.as_ref().and_then(|warm| warm.main.as_deref());
+        let needed = self.command.warm.as_ref().and_then(|warm| warm.main_file.as_deref());
         main.is_none() || needed.is_none() || main == needed
     }
 }

@@ -7,6 +7,10 @@ use serde::Deserialize;
 
 use crate::admission::limits::LimitSettings;
 
+/// Keys that were renamed: old and new path.
+pub(super) const RENAMED_KEYS: [(&str, &str); 2] =
+    [("compile.warm.main", "compile.warm.main_file"), ("run.warm.main", "run.warm.main_file")];
+
 /// A language file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,7 +70,7 @@ pub(crate) struct Warm {
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
     /// The only main file that it can run, or `None` if it can run any.
-    pub(crate) main: Option<String>,
+    pub(crate) main_file: Option<String>,
     /// How it is started as a zygote. Also `None` where the administrator did not enable zygotes.
     pub(crate) zygote: Option<Zygote>,
 }

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use protocol::renamed_keys::ConfigKeys;
 use protocol::{Editor, Limits};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
-use crate::languages::format::{Command, LanguageFile, Warm};
+use crate::languages::format::{Command, LanguageFile, RENAMED_KEYS, Warm};
 use crate::languages::host::{resolve_program, why_missing};
 use crate::languages::registry::{DuplicateName, Registry};
 use crate::languages::toolchain::{NOT_PROBED, StageCommand, Toolchain};
@@ -55,6 +56,8 @@ pub(crate) fn sandbox_probe(config: &Config) -> Result<Toolchain, LanguageError>
 
 fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
     let error = |message: &dyn ToString| LanguageError::new(path, message.to_string());
+    let keys: ConfigKeys = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
+    keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     check(&file).map_err(|message| error(&message))?;
     let launcher = path.with_extension("");
@@ -160,6 +163,10 @@ mod tests {
             (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
             (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
             (file("t", "").replace("[\"sh\"]", "[]"), "a command is empty"),
+            (
+                format!("{}[run.warm]\ncommand = [\"sh\"]\nmain = \"main.t\"\n", file("t", "")),
+                "`run.warm.main` was renamed to `run.warm.main_file`",
+            ),
         ] {
             let error = load_files(&[("t.toml", &text)]).unwrap_err();
             assert!(error.contains("t.toml") && error.contains(message), "{message:?} is not in {error:?}");

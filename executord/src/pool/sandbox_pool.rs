@@ -73,7 +73,7 @@ impl SandboxPool {
             identities,
             planner,
             settings,
-            max_memory: settings.bytes(host_memory()),
+            max_memory: settings.memory_bytes(host_memory()),
         }
     }
 
@@ -256,7 +256,7 @@ impl SandboxPool {
             activity,
             last_release: contents.last_release,
             has_slot: !contents.free.is_empty() || !self.has_all(&contents),
-            max_sandboxes: self.settings.most() as usize,
+            max_sandboxes: self.settings.capacity() as usize,
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,
             buckets: contents.buckets.iter().map(|(key, bucket)| bucket.snapshot(key)).collect(),
@@ -328,7 +328,7 @@ impl SandboxPool {
     }
 
     const fn has_all(&self, contents: &Contents) -> bool {
-        contents.slots >= self.execution_slots + self.settings.most() as usize
+        contents.slots >= self.execution_slots + self.settings.capacity() as usize
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {

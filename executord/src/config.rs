@@ -1,0 +1,356 @@
+//! The configuration file, `executord.toml`. Defaults are part of the types; unknown keys are errors.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::quantity::Quantity;
+use protocol::renamed_keys::{ConfigKeys, RenamedKey};
+use protocol::{ByteCount, Limits};
+use serde::Deserialize;
+
+use crate::admission::limits::LimitSettings;
+
+/// Path of the configuration file if `--config` does not name another.
+const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
+
+/// Keys that were renamed: old and new path.
+const RENAMED_KEYS: [(&str, &str); 1] = [("cache", "build_cache")];
+
+/// Maximum number of pre-warmed sandboxes, and of cached builds. A process of root holds each of them.
+const MAX_HELD: u32 = 256;
+
+/// The whole configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Directory of the socket and of the daemon's own files. It is created if it does not exist.
+    pub(crate) runtime_directory: PathBuf,
+    /// Directories of language files. A language in a later directory replaces one of the same name in an earlier one.
+    pub(crate) languages: Vec<PathBuf>,
+    /// The program that builds sandboxes.
+    pub(crate) helper: PathBuf,
+    /// Directories of the host, besides /usr, that every program can read and execute.
+    pub(crate) toolchains: Vec<PathBuf>,
+    /// User that webd runs as. It may connect.
+    pub(crate) webd_user: String,
+    /// Executions at one time, or 0 for the number of cores.
+    pub(crate) slots: u32,
+    /// Executions that may wait for a slot.
+    pub(crate) queue: u32,
+    /// Cores that one execution may use at one time, or 0 for all.
+    pub(crate) cpus: u32,
+    /// Pre-warmed sandboxes.
+    pub(crate) pool: PoolSettings,
+    /// Cached builds, for clients that send the same sources again.
+    pub(crate) build_cache: CacheSettings,
+    /// Name of our cgroups, where systemd does not delegate one.
+    pub(crate) cgroup: String,
+    /// Time between SIGTERM to a program's process group and SIGKILL to all of its processes.
+    pub(crate) grace: Quantity<Duration>,
+    /// Time that running executions may take when the daemon stops.
+    pub(crate) drain: Quantity<Duration>,
+    /// Whether `getent` and `id` know the users of executions by name. ps(1) has room for 32 letters, which is too few
+    /// for these names, and shows the number.
+    pub(crate) userdb: Userdb,
+    pub(crate) socket: Socket,
+    /// User ids of executions.
+    pub(crate) uids: UidRange,
+    pub(crate) limits: LimitSections,
+}
+
+/// Settings of the pool of pre-warmed sandboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct PoolSettings {
+    pub(crate) enabled: bool,
+    /// Sandboxes for each language with a warm command, even if there is no demand.
+    pub(crate) min: u32,
+    /// Sandboxes of all languages together.
+    pub(crate) max: u32,
+    /// Memory of all sandboxes together, by what each was measured to hold. The default is [`DEFAULT_POOL_MEMORY`].
+    pub(crate) memory: Option<Quantity<ByteCount>>,
+    /// Whether sandboxes of languages that support it begin as forks of an interpreter that root started.
+    pub(crate) zygotes: bool,
+}
+
+/// Default memory of the pool: this number of bytes, but at most this fraction (1/n) of the host's memory.
+const DEFAULT_POOL_MEMORY: (u64, u64) = (300 << 20, 8);
+
+impl Default for PoolSettings {
+    fn default() -> Self {
+        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: false }
+    }
+}
+
+impl PoolSettings {
+    /// Returns the maximum number of pre-warmed sandboxes.
+    pub(crate) const fn capacity(&self) -> u32 {
+        if self.enabled { self.max } else { 0 }
+    }
+
+    /// Returns the number of bytes that they may hold on a host with `host_memory` bytes.
+    pub(crate) fn memory_bytes(&self, host_memory: u64) -> u64 {
+        let (bytes, fraction) = DEFAULT_POOL_MEMORY;
+        self.memory.map_or_else(|| bytes.min(host_memory / fraction), |memory| memory.0.bytes())
+    }
+}
+
+/// Settings of the build cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct CacheSettings {
+    pub(crate) enabled: bool,
+    /// Number of builds.
+    pub(crate) max: u32,
+    /// Memory of all builds together, including their sources.
+    pub(crate) memory: Quantity<ByteCount>,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { enabled: false, max: 16, memory: Quantity(ByteCount::mib(128)) }
+    }
+}
+
+/// Whether the users of executions are announced to systemd-userdbd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Userdb {
+    /// If the host runs systemd.
+    Auto,
+    On,
+    Off,
+}
+
+/// The socket that clients connect to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Socket {
+    /// By default `executord.sock` in the runtime directory.
+    pub(crate) path: Option<PathBuf>,
+    /// Group whose members may connect; by default `executor`.
+    pub(crate) group: Option<String>,
+}
+
+/// Range of user ids, and of group ids with the same numbers. Both ends are included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct UidRange {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+/// Limits of executions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LimitSections {
+    /// Defaults for a run. The language and the request may differ.
+    pub(crate) run: LimitSettings,
+    /// Defaults for a compilation. The language may differ.
+    pub(crate) compile: LimitSettings,
+    /// Maxima that neither a language nor a request exceeds.
+    pub(crate) maximum: LimitSettings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            runtime_directory: "/run/executor".into(),
+            languages: vec!["/usr/lib/executor/languages".into(), "/etc/executor/languages".into()],
+            helper: "/usr/lib/executor/executor-sandbox".into(),
+            toolchains: Vec::new(),
+            webd_user: "executor-webd".to_owned(),
+            slots: 0,
+            queue: 64,
+            cpus: 0,
+            pool: PoolSettings::default(),
+            build_cache: CacheSettings::default(),
+            cgroup: "executor".to_owned(),
+            grace: Quantity(Duration::from_millis(500)),
+            drain: Quantity(Duration::from_secs(5)),
+            userdb: Userdb::Auto,
+            socket: Socket::default(),
+            uids: UidRange::default(),
+            limits: LimitSections::default(),
+        }
+    }
+}
+
+impl Default for UidRange {
+    /// Below the range of systemd-nspawn (from 524288), above `DynamicUser=` (up to 65519) and the subordinate ids of
+    /// the first users.
+    fn default() -> Self {
+        Self { first: 458_752, last: 524_287 }
+    }
+}
+
+/// A mistake in the configuration, worded for the administrator.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    Parse { path: PathBuf, error: toml::de::Error },
+    #[error("{}: {key}", path.display())]
+    Renamed { path: PathBuf, key: RenamedKey },
+    #[error("{}: {message}", path.display())]
+    Invalid { path: PathBuf, message: String },
+}
+
+impl Config {
+    /// Reads the file at `path`, or the file at the default path, which may be absent.
+    pub(crate) fn load(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let (path, required) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+        let text = match std::fs::read_to_string(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !required => String::new(),
+            text => text.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?,
+        };
+        let parse_error = |error| ConfigError::Parse { path: path.to_owned(), error };
+        let keys: ConfigKeys = toml::from_str(&text).map_err(parse_error)?;
+        keys.reject_renamed(&RENAMED_KEYS)
+            .map_err(|key| ConfigError::Renamed { path: path.to_owned(), key })?;
+        let config: Self = toml::from_str(&text).map_err(parse_error)?;
+        config.validate().map_err(|message| ConfigError::Invalid { path: path.to_owned(), message })?;
+        Ok(config)
+    }
+
+    /// Checks what the types of the configuration do not.
+    fn validate(&self) -> Result<(), String> {
+        let UidRange { first, last } = self.uids;
+        if first > last || first < 1000 || last >= 4_294_967_294 {
+            return Err(format!("uids: must be a range of ids above 1000, and {first} to {last} is not"));
+        }
+        if self.pool.max > MAX_HELD || self.build_cache.max > MAX_HELD {
+            return Err(format!("pool, build_cache: max must be at most {MAX_HELD}"));
+        }
+        if u64::from(last - first) + 1 < self.max_uids_in_use() {
+            return Err(format!("uids: {first} to {last} are fewer than can be in use at one time"));
+        }
+        let cgroup_is_a_name = !self.cgroup.is_empty()
+            && self.cgroup.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
+            && !self.cgroup.starts_with('.');
+        if !cgroup_is_a_name {
+            return Err("cgroup: must consist of letters, digits, '-', '_' and '.'".to_owned());
+        }
+        let is_relative = |path: &PathBuf| !path.is_absolute();
+        if self.runtime_directory.parent().is_none() || is_relative(&self.runtime_directory) {
+            return Err("runtime_directory: must be an absolute path other than /".to_owned());
+        }
+        if self.languages.iter().chain(&self.toolchains).chain([&self.helper]).any(is_relative) {
+            return Err("languages, toolchains, helper: must be absolute paths".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Returns the number of executions at one time.
+    pub(crate) fn slots(&self) -> u32 {
+        if self.slots == 0 { cores() } else { self.slots }
+    }
+
+    /// Returns the maximum number of users at one time: two for each execution, because the user of one stage is still
+    /// being cleaned up when the next begins, and one for each pre-warmed sandbox.
+    fn max_uids_in_use(&self) -> u64 {
+        2 * u64::from(self.slots()) + u64::from(self.pool.capacity())
+    }
+
+    /// Returns how much CPU one execution may use at one time, in thousandths of a core.
+    pub(crate) fn cpu_millis(&self) -> u32 {
+        let cpus = if self.cpus == 0 { cores() } else { self.cpus };
+        cpus.saturating_mul(1000)
+    }
+
+    pub(crate) fn socket_path(&self) -> PathBuf {
+        self.socket.path.clone().unwrap_or_else(|| self.runtime_directory.join("executord.sock"))
+    }
+
+    pub(crate) fn socket_group(&self) -> &str {
+        self.socket.group.as_deref().unwrap_or("executor")
+    }
+
+    /// Returns the maximum of each limit.
+    pub(crate) fn maxima(&self) -> Limits {
+        self.limits.maximum.over(&Limits::MAXIMA)
+    }
+
+    /// Returns the default limits for a run of a language with these settings.
+    pub(crate) fn run_limits(&self, language: &LimitSettings) -> Limits {
+        language.over(&self.limits.run.over(&Limits::RUN)).at_most(&self.maxima())
+    }
+
+    /// Returns the limits for a compilation of a language with these settings.
+    pub(crate) fn compile_limits(&self, language: &LimitSettings) -> Limits {
+        language.over(&self.limits.compile.over(&Limits::COMPILE)).at_most(&self.maxima())
+    }
+}
+
+/// Returns the memory of this host in bytes, see proc_meminfo(5).
+pub(crate) fn host_memory() -> u64 {
+    let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total =
+        text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok());
+    total.map_or(u64::MAX, |kib: u64| kib.saturating_mul(1024))
+}
+
+fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, ConfigError, LimitSections, LimitSettings, PoolSettings, Socket};
+
+    fn load(text: &str) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("executord.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(Some(&path))
+    }
+
+    #[test]
+    fn an_empty_file_means_the_defaults() {
+        assert_eq!(load("").unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_shipped_file_lists_the_defaults() {
+        // Comments have a space after the `#`, commented keys have none.
+        let shipped = include_str!("../../systemd/etc/executord.toml");
+        let text: Vec<_> = shipped
+            .lines()
+            .filter(|line| !line.starts_with("# "))
+            .map(|line| line.trim_start_matches('#'))
+            .collect();
+        let (shipped, default) = (load(&text.join("\n")).unwrap(), Config::default());
+        let nothing = LimitSettings::default();
+        assert_eq!(shipped.maxima(), default.maxima());
+        assert_eq!(shipped.run_limits(&nothing), default.run_limits(&nothing));
+        assert_eq!(shipped.compile_limits(&nothing), default.compile_limits(&nothing));
+        assert_eq!(shipped.pool.memory_bytes(u64::MAX), default.pool.memory_bytes(u64::MAX));
+        assert_eq!(shipped.socket_path(), default.socket_path());
+        assert_eq!(shipped.socket_group(), default.socket_group());
+        let pool = PoolSettings { memory: None, ..shipped.pool };
+        let (socket, limits) = (Socket::default(), LimitSections::default());
+        assert_eq!(Config { pool, socket, limits, ..shipped }, default);
+    }
+
+    #[test]
+    fn errors_name_the_line_and_what_is_allowed() {
+        for (text, expected) in [
+            ("slots = 2\nslot = 3", &["line 2", "unknown field `slot`", "`queue`"][..]),
+            ("[limits.run]\nmemory = 5", &["line 2", "a quantity with its unit"]),
+            ("[limits.run]\nmemory = \"5 apples\"", &["line 2", "not a byte count such as"]),
+            ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
+            ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000"]),
+            ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),
+            ("pool = { max = 1000 }", &["max must be at most 256"]),
+            ("cgroup = \"a/b\"", &["cgroup:"]),
+            ("helper = \"x\"", &["absolute"]),
+            ("[cache]\nenabled = true", &["`cache` was renamed to `build_cache`"]),
+        ] {
+            let error = load(text).unwrap_err().to_string();
+            for part in expected {
+                assert!(error.contains(part), "{part:?} is not in {error:?}");
+            }
+        }
+    }
+}
