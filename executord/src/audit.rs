@@ -1,5 +1,5 @@
-//! One line in the system log for each execution: who ran what kind of program, how it ended, what it used.
-//! Never what it said.
+//! Audit log: one line in the system log for each execution, with the client, the language, the verdict and the usage.
+//! It never contains anything that the program wrote.
 
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -7,19 +7,19 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use syslog::{Facility, Formatter3164};
 use tracing::warn;
 
-/// Lines that may wait for a slow log before some are dropped.
+/// Lines that may wait for a slow system log. Further lines are logged as lost.
 const BACKLOG: usize = 1024;
-/// Where the system log listens, on a host that has one.
+/// Socket of the system log, if the host has one.
 const LOG_SOCKET: &str = "/dev/log";
 
-/// Writes audit lines, from a thread of its own: syslog(3) may block.
+/// Writes audit lines. A dedicated thread does, because writing to the system log may block.
 #[derive(Debug)]
 pub(crate) struct Audit {
     lines: Option<SyncSender<String>>,
 }
 
 impl Audit {
-    /// Connects, if this host has a system log.
+    /// Starts the thread that writes, if this host has a system log.
     pub(crate) fn connect() -> Self {
         if !Path::new(LOG_SOCKET).exists() {
             return Self { lines: None };
@@ -34,7 +34,7 @@ impl Audit {
         let write_lines = move || {
             let mut log = None;
             for line in receiver {
-                // A log that was restarted needs a new connection; the line is tried once more then.
+                // If the system log was restarted, the line is sent again over a new connection.
                 for _ in 0..2 {
                     if log.is_none() {
                         log = syslog::unix(formatter.clone()).ok();
@@ -49,18 +49,18 @@ impl Audit {
         match std::thread::Builder::new().name("audit".to_owned()).spawn(write_lines) {
             Ok(_) => Self { lines: Some(sender) },
             Err(error) => {
-                warn!(%error, "no audit lines");
+                warn!(%error, "cannot start the audit thread, no audit lines are written");
                 Self { lines: None }
             }
         }
     }
 
-    /// Write a line. Everything in it comes from us; nothing of a program does.
+    /// Writes a line. It must not contain anything that comes from a program.
     pub(crate) fn record(&self, line: String) {
         if let Some(lines) = &self.lines
             && let Err(TrySendError::Full(line)) = lines.try_send(line)
         {
-            warn!(line, "the system log is too slow for this audit line");
+            warn!(line, "audit line lost, the system log is too slow");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What a daemon that was killed left behind, removed at the next start: processes, groups, users' records,
-//! directories. Mounts are not among it: they were in namespaces that ended with their last process.
+//! Removes what a killed daemon left behind, at the next start: processes, cgroups, user records and directories.
+//! Mounts need no removal: they were in mount namespaces that ended with their last process.
 
 use std::fs;
 use std::io;
@@ -18,70 +18,70 @@ use crate::config::{Config, UidRange};
 use crate::identity;
 use crate::server::runtime_dir;
 
-/// How long killed processes may take to be gone.
-const GONE_WITHIN: Duration = Duration::from_secs(5);
+/// Time in which killed processes must be gone.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where the daemon notes which groups are its own, for the janitor of the next start: it may be started from
-/// another place in the hierarchy then.
-const GROUPS_FILE: &str = "cgroups";
+/// File in which the daemon records its cgroups for the janitor of the next start: by then, systemd may have started it
+/// in another cgroup.
+const CGROUPS_FILE: &str = "cgroups";
 
-/// Clean up. Says what was found.
+/// Removes everything that a previous daemon left, and logs it.
 pub(crate) fn clean(config: &Config) -> io::Result<()> {
-    for root in fs::read_to_string(config.runtime_directory.join(GROUPS_FILE)).unwrap_or_default().lines() {
+    for root in fs::read_to_string(config.runtime_directory.join(CGROUPS_FILE)).unwrap_or_default().lines() {
         let root = Path::new(root);
-        // The file is ours alone; a path that points elsewhere would be a mistake of ours, not to be acted on.
+        // Only root can write the file. A path outside the cgroup file system would be a bug, and is not followed.
         if !root.starts_with("/sys/fs/cgroup") {
             continue;
         }
         match kill_and_remove(root)? {
             0 => {}
-            ended => info!(ended, "ended processes left in {}", root.display()),
+            killed => info!(killed, "killed processes left in {}", root.display()),
         }
     }
-    let ended = end_processes(config.uids)?;
-    if ended > 0 {
-        info!(ended, "ended processes left by executions");
+    let killed = kill_processes(config.uids)?;
+    if killed > 0 {
+        info!(killed, "killed processes left by executions");
     }
     identity::remove_stale_records(config.uids)?;
     remove_slot_directories(config)
 }
 
-/// Note which groups are ours.
+/// Records the cgroups that this daemon uses.
 pub(crate) fn record_cgroups(config: &Config, roots: &[PathBuf]) -> io::Result<()> {
     let lines: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
-    fs::write(config.runtime_directory.join(GROUPS_FILE), lines.join("\n"))
+    fs::write(config.runtime_directory.join(CGROUPS_FILE), lines.join("\n"))
 }
 
-/// End every process that has a user id of ours, until there is none.
-fn end_processes(range: UidRange) -> io::Result<usize> {
-    let deadline = Instant::now() + GONE_WITHIN;
-    let mut ended = 0;
+/// Kills all processes of the users of executions, until none is left. Returns how many were killed.
+fn kill_processes(range: UidRange) -> io::Result<usize> {
+    let deadline = Instant::now() + KILL_TIMEOUT;
+    let mut killed = 0;
     loop {
         let processes = processes_of(range)?;
         if processes.is_empty() {
-            return Ok(ended);
+            return Ok(killed);
         }
         if Instant::now() > deadline {
-            return Err(io::Error::other(format!("processes stay although they were killed: {processes:?}")));
+            return Err(io::Error::other(format!("processes still exist after SIGKILL: {processes:?}")));
         }
         for process in processes {
             match kill(Pid::from_raw(process), Signal::SIGKILL) {
-                Ok(()) => ended += 1,
+                Ok(()) => killed += 1,
                 Err(Errno::ESRCH) => {}
-                Err(error) => warn!(%error, process, "end a process left by an execution"),
+                Err(error) => warn!(%error, process, "cannot kill a process left by an execution"),
             }
         }
         sleep(Duration::from_millis(10));
     }
 }
 
-/// Processes whose user is one of ours. Zombies do not count: they are gone but for their parent's wait.
+/// Returns the processes of the users of executions.
 fn processes_of(range: UidRange) -> io::Result<Vec<i32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let entry = entry?;
         let Some(process) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // It may end while it is looked at.
+        // The process may have ended since the directory was read.
         let Ok(metadata) = fs::metadata(entry.path()) else { continue };
         if (range.first..=range.last).contains(&metadata.uid()) {
             found.push(process);
@@ -90,7 +90,7 @@ fn processes_of(range: UidRange) -> io::Result<Vec<i32>> {
     Ok(found)
 }
 
-/// Remove the directories of slots that are no more.
+/// Removes the directories of slots that no longer exist.
 pub(crate) fn remove_slot_directories(config: &Config) -> io::Result<()> {
     let directory = runtime_dir::slots_directory(config);
     let entries = match fs::read_dir(&directory) {
@@ -99,9 +99,9 @@ pub(crate) fn remove_slot_directories(config: &Config) -> io::Result<()> {
     };
     for entry in entries {
         let path = entry?.path();
-        // They are empty, and a supervisor's view of them is its own.
+        // They are empty: a supervisor mounts a file system over its directory in a mount namespace of its own.
         if let Err(error) = fs::remove_dir(&path) {
-            warn!(%error, "remove {}", path.display());
+            warn!(%error, "cannot remove {}", path.display());
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
-//! The root daemon: admit → identity → plan → sandbox → stream → verdict → clean up.
+//! `executord`, the root daemon of Executor.
 //!
-//! `execution/mod.rs` is one execution on one screen. Root decides without acting (`admission`, `plan`, `verdict`
-//! are pure) and acts without deciding (the `sandbox` crate carries a plan out).
+//! An execution passes `server` (the socket), `admission`, `queue`, `pool` (a sandbox, warm or cold) and `execution`
+//! (its stages, up to cleanup). Root decides without acting: `admission`, `plan`, `verdict` and `pool::policy` are pure.
+//! It acts without deciding: the `sandbox` crate carries out a plan.
 
 #![forbid(unsafe_code)]
 
@@ -28,42 +29,40 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::Config;
 
-/// Runs strangers' programs, each as a user of its own in a sandbox of its own.
+/// Runs untrusted programs, each in a sandbox and as a user of its own.
 #[derive(Debug, Parser)]
 #[command(name = "executord", version)]
 struct Arguments {
-    /// The configuration file; where there is none at the default place, the defaults hold.
+    /// Configuration file; the default file, /etc/executor/executord.toml, may be absent
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Say whether the configuration is in order, and do nothing else.
+    /// Check the configuration and the language files, and exit
     #[arg(long)]
     check_config: bool,
 }
 
-/// The whole program.
+/// Runs the daemon, or checks the configuration.
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_from_env("EXECUTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
-    let config = match Config::load(arguments.config.as_deref()) {
-        Ok(config) => config,
-        Err(error) => return complain(&error.to_string()),
-    };
-    if arguments.check_config {
-        return complain_or(
-            languages::load::registry(&config).map(|_| ()).map_err(|error| error.to_string()),
-        );
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => fail(&message),
     }
-    complain_or(daemon::run::run(arguments.config, config).map_err(|error| error.to_string()))
 }
 
-fn complain_or(result: Result<(), String>) -> ExitCode {
-    result.map_or_else(|error| complain(&error), |()| ExitCode::SUCCESS)
+fn run(Arguments { config: path, check_config }: Arguments) -> Result<(), String> {
+    let config = Config::load(path.as_deref()).map_err(|error| error.to_string())?;
+    if check_config {
+        return languages::load::registry(&config).map(|_| ()).map_err(|error| error.to_string());
+    }
+    daemon::run::run(path, config).map_err(|error| error.to_string())
 }
 
-#[expect(clippy::print_stderr, reason = "said before there is a log, to whoever started the daemon")]
-fn complain(words: &str) -> ExitCode {
-    eprintln!("executord: {words}");
+#[expect(clippy::print_stderr, reason = "the user who started the daemon must see why it does not run")]
+fn fail(message: &str) -> ExitCode {
+    eprintln!("executord: {message}");
     ExitCode::FAILURE
 }

@@ -1,4 +1,4 @@
-//! What happened so far, counted.
+//! Counters of executions and of the time that their steps took.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -8,8 +8,7 @@ use protocol::{ExecutionCount, StepTimes};
 
 use crate::languages::toolchain::StageKind;
 
-/// The steps that are timed, in the order of an execution; and how long it takes to prepare a sandbox ahead, which gets a
-/// smaller share of the processors.
+/// Timed steps, in the order of an execution. `Prepare` is the pre-warming of a sandbox, which has a lower CPU weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum TimedStep {
     Prepare,
@@ -21,7 +20,7 @@ pub(crate) enum TimedStep {
     Total,
 }
 
-/// Counters. A lock is held for an addition at a time.
+/// Counters of this process.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     inner: Mutex<Inner>,

@@ -52,7 +52,7 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     janitor::record_cgroups(&config, &controllers.roots()).context("record our cgroups")?;
     // Nothing has come from outside up to here. Creating cgroups at the top of a hierarchy needs more privileges than
     // the daemon needs afterwards.
-    privileges::drop_all_but_kept().map_err(DaemonError::Refused)?;
+    privileges::drop_all_but_retained().map_err(DaemonError::Refused)?;
     for message in &degraded {
         warn!("{message}");
     }
@@ -83,13 +83,19 @@ async fn serve(
     degraded: Vec<String>,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
-    let (orders, work) = mpsc::channel();
+    let (reap_jobs, reap_queue) = mpsc::channel();
     let directory = runtime_dir::slots_directory(config);
-    let slot_factory =
-        SlotFactory::new(config.helper.clone(), directory, controllers, config.pool.zygotes, orders.clone());
+    let slot_factory = SlotFactory::new(
+        config.helper.clone(),
+        directory,
+        controllers,
+        config.pool.zygotes,
+        reap_jobs.clone(),
+    );
     let daemon = Arc::new(Daemon::new(config, slot_factory, degraded)?);
-    let reaper = Reaper::start(orders, work, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
-        .context("start a thread")?;
+    let reaper =
+        Reaper::start(reap_jobs, reap_queue, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
+            .context("start the reaper thread")?;
     let result = serve_until_signaled(config_path, config, &daemon, group).await;
     daemon.pool.close();
     daemon.executor.build_cache.clear();

@@ -1,4 +1,4 @@
-//! The policy for who may connect.
+//! The policy that decides which users may connect.
 
 use std::io;
 
@@ -13,7 +13,7 @@ pub(crate) struct Peer {
     pub(crate) uid: u32,
 }
 
-/// Policy for who may connect: root, webd's user and the members of the socket's group; never a sandboxed program.
+/// Policy that decides which users may connect: root, webd's user and the members of the socket's group; never a sandboxed program.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerPolicy {
     webd_user: String,
