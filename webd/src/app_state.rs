@@ -24,7 +24,7 @@ pub(crate) struct AppState {
 impl AppState {
     /// Creates the state for a configuration.
     pub(crate) fn new(config: Config) -> Self {
-        let budget = Budget::new(config.max_memory_bytes.get());
+        let budget = Budget::new(config.max_memory_length());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
         let dispatcher = Dispatcher::new(config.socket.clone());
         Self { config, metrics: Metrics::default(), budget, dispatcher, files }

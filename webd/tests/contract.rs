@@ -203,8 +203,7 @@ type Case<'a> = (&'a str, &'a str, &'a [&'a str], &'a [u8], u16, &'a str);
 
 #[tokio::test]
 async fn malformed_requests_are_refused() {
-    let mut world =
-        world_with(|config| config.max_body_bytes = 100_000.try_into().unwrap(), |_| hello()).await;
+    let mut world = world_with(|config| config.max_body = ByteCount(100_000), |_| hello()).await;
     let json = &["Content-Type: application/json"][..];
     let long = format!(r#"{{"language":"c","code":"{}"}}"#, "x".repeat(100_000)).into_bytes();
     let cases: [Case; 19] = [
@@ -245,7 +244,7 @@ async fn malformed_requests_are_refused() {
 
 #[tokio::test]
 async fn the_body_may_come_in_chunks_but_not_beyond_its_bound() {
-    let world = world_with(|config| config.max_body_bytes = 1000.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.max_body = ByteCount(1000), |_| hello()).await;
     let head = "POST /api/execute HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
         Transfer-Encoding: chunked\r\n\r\n";
     let (first, second) = HELLO.split_at(10);
@@ -260,7 +259,7 @@ async fn the_body_may_come_in_chunks_but_not_beyond_its_bound() {
 
 #[tokio::test]
 async fn requests_that_hold_too_much_together_are_refused() {
-    let world = world_with(|config| config.max_memory_bytes = 64.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.max_memory = ByteCount(64), |_| hello()).await;
     let answer = world.execute(HELLO).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "overloaded"));
     assert_eq!(answer.header("retry-after"), Some("1"));
@@ -268,7 +267,7 @@ async fn requests_that_hold_too_much_together_are_refused() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let world = world_with(|config| config.timeouts.body_ms = 200.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.timeouts.body = Duration::from_millis(200), |_| hello()).await;
     let head = "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     let answer = support::parse(&world.raw(head.as_bytes()).await);
     assert_eq!((answer.status, answer.code().as_str()), (408, "request_timeout"));
@@ -286,7 +285,7 @@ async fn what_does_not_fit_in_a_frame_is_too_large() {
 async fn an_answer_counts_as_memory_until_it_is_sent() {
     let output = vec![b'x'; 60_000];
     let world = world_with(
-        |config| config.max_memory_bytes = (8 << 20).try_into().unwrap(),
+        |config| config.max_memory = ByteCount::mib(8),
         move |_| {
             let mut events = one_run(b"", Status::Exited(0));
             let pieces = vec![output_piece(&output); 16];

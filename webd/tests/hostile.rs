@@ -133,7 +133,7 @@ async fn ends(stream: &mut TcpStream) {
 
 #[tokio::test]
 async fn heads_that_drip_are_not_waited_for() {
-    let world = world_with(|config| config.timeouts.head_ms = 500.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.timeouts.head = Duration::from_millis(500), |_| hello()).await;
     let mut slow = JoinSet::new();
     for beginning in ["", "G", "GET / HTTP/1.1\r\nHost: x\r\nX-a: "] {
         for _ in 0..20 {
@@ -159,7 +159,7 @@ async fn heads_that_drip_are_not_waited_for() {
 
 #[tokio::test]
 async fn a_connection_does_not_idle_forever() {
-    let world = world_with(|config| config.timeouts.head_ms = 300.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.timeouts.head = Duration::from_millis(300), |_| hello()).await;
     let mut stream = TcpStream::connect(world.address).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     ends(&mut stream).await;
@@ -169,7 +169,7 @@ async fn a_connection_does_not_idle_forever() {
 async fn whoever_does_not_read_is_dropped_and_its_program_ended() {
     for accept in ["text/event-stream", "application/x-ndjson"] {
         let mut world =
-            world_with(|config| config.timeouts.stall_ms = 500.try_into().unwrap(), |_| vec![Step::Flood])
+            world_with(|config| config.timeouts.stall = Duration::from_millis(500), |_| vec![Step::Flood])
                 .await;
         let mut stream = TcpStream::connect(world.address).await.unwrap();
         stream.write_all(execute(&format!("Accept: {accept}\r\n")).as_bytes()).await.unwrap();
@@ -184,7 +184,7 @@ async fn talkative(stall_ms: u64) -> World {
     let output = vec![b'x'; 1 << 20];
     let events = one_run(&[], Status::Exited(0)).into_iter().flat_map(|event| with_output(event, &output));
     let events: Vec<_> = events.collect();
-    world_with(|config| config.timeouts.stall_ms = stall_ms.try_into().unwrap(), move |_| say(events.clone()))
+    world_with(|config| config.timeouts.stall = Duration::from_millis(stall_ms), move |_| say(events.clone()))
         .await
 }
 
@@ -241,7 +241,7 @@ fn with_output(event: Event, output: &[u8]) -> Vec<Event> {
 #[tokio::test]
 async fn a_slow_program_is_not_a_slow_reader() {
     let world = world_with(
-        |config| config.timeouts.stall_ms = 200.try_into().unwrap(),
+        |config| config.timeouts.stall = Duration::from_millis(200),
         |_| {
             let mut steps = say(one_run(b"late", Status::Exited(0)));
             steps.insert(2, Step::Wait(Duration::from_secs(1)));

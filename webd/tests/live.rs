@@ -181,7 +181,7 @@ async fn what_runs_may_end_when_we_are_told_to_stop() {
 #[tokio::test]
 async fn what_runs_on_and_on_is_not_waited_for() {
     let mut world = support::world_with(
-        |config| config.timeouts.stop_ms = 200.try_into().unwrap(),
+        |config| config.timeouts.stop = Duration::from_millis(200),
         |_| vec![Step::Say(started()), Step::WaitForHangUp],
     )
     .await;

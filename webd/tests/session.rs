@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::bounds::MAX_INPUT_CHUNK;
-use protocol::{Event, ProgramSignal, Rejection, Request, Status, Stdin, TerminalSize};
+use protocol::{ByteCount, Event, ProgramSignal, Rejection, Request, Status, Stdin, TerminalSize};
 use serde_json::{Value, json};
 use support::{PATIENCE, Seen, Step, World, hello, one_run, say, started, world, world_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -290,7 +290,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn what_is_no_websocket_is_not_listened_to() {
-    let world = world_with(|config| config.max_body_bytes = 4096.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.max_body = ByteCount(4096), |_| hello()).await;
     let many = |first: u8, rest: u8, number: usize, payload: &[u8]| {
         let mut frames = frame(first, payload);
         frames.extend(frame(rest, payload).repeat(number));
@@ -411,7 +411,7 @@ async fn a_client_that_goes_ends_its_program() {
 #[tokio::test]
 async fn a_client_that_does_not_read_is_still_heard_and_at_last_dropped() {
     let mut world = world_with(
-        |config| config.timeouts.stall_ms = 300.try_into().unwrap(),
+        |config| config.timeouts.stall = Duration::from_millis(300),
         |_| vec![Step::FloodUntilHeard, Step::Flood],
     )
     .await;
@@ -426,8 +426,8 @@ async fn a_client_that_does_not_read_is_still_heard_and_at_last_dropped() {
 #[tokio::test]
 async fn a_session_does_not_last_for_ever() {
     type Bound = fn(&mut webd::Config);
-    let idle: Bound = |config| config.timeouts.session_idle_ms = 50.try_into().unwrap();
-    let total: Bound = |config| config.timeouts.session_ms = 1500.try_into().unwrap();
+    let idle: Bound = |config| config.timeouts.session_idle = Duration::from_millis(50);
+    let total: Bound = |config| config.timeouts.session = Duration::from_millis(1500);
     for (bound, starts) in [(idle, false), (idle, true), (total, false)] {
         let world = world_with(bound, |_| hello()).await;
         let mut talk = Talk::open(&world).await;
@@ -446,7 +446,7 @@ async fn a_session_does_not_last_for_ever() {
 
 #[tokio::test]
 async fn a_client_without_a_sign_of_life_is_gone() {
-    let ping: fn(&mut webd::Config) = |config| config.timeouts.ping_ms = 30.try_into().unwrap();
+    let ping: fn(&mut webd::Config) = |config| config.timeouts.ping = Duration::from_millis(30);
     let mut world = world_with(ping, |_| vec![Step::Say(started()), Step::WaitForHangUp]).await;
     // Whoever reads answers pings without knowing.
     let mut talk = Talk::open(&world).await;
@@ -474,11 +474,11 @@ async fn sessions_count_as_connections_and_as_memory() {
     timeout(PATIENCE, second.read_to_string(&mut came)).await.expect("its turn").unwrap();
     assert!(came.contains("webd_sessions 0"), "{came}");
 
-    let world = world_with(|config| config.max_memory_bytes = 65_535.try_into().unwrap(), |_| hello()).await;
+    let world = world_with(|config| config.max_memory = ByteCount(65_535), |_| hello()).await;
     let refused = world.request("GET", "/api/session", &UPGRADE_ONLY, b"").await;
     assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
     // Room for a session, but neither for an execution nor for a long message.
-    let small: fn(&mut webd::Config) = |config| config.max_memory_bytes = 100_000.try_into().unwrap();
+    let small: fn(&mut webd::Config) = |config| config.max_memory = ByteCount(100_000);
     let world = world_with(small, |_| hello()).await;
     let mut talk = Talk::open(&world).await;
     talk.say(START).await;

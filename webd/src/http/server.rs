@@ -73,7 +73,7 @@ pub(crate) async fn serve(
     tracing::info!(connections = all - slots.available_permits(), "stopping");
     stop.send_replace(true);
     let ended = slots.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
-    if timeout(state.config.timeouts.stop(), ended).await.is_err() {
+    if timeout(state.config.timeouts.stop, ended).await.is_err() {
         tracing::warn!("some requests did not finish within the stop timeout, dropping them");
     }
 }
@@ -122,10 +122,10 @@ fn connection(
         request.extensions_mut().insert(Arc::clone(&guard));
         router.clone().call(request)
     });
-    let stream = WriteTimeout::new(stream, state.config.timeouts.stall());
+    let stream = WriteTimeout::new(stream, state.config.timeouts.stall);
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(state.config.timeouts.head())
+        .header_read_timeout(state.config.timeouts.head)
         .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)

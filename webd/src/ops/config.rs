@@ -1,27 +1,44 @@
-//! What the administrator decides: `/etc/executor/webd.toml` and the command line, the latter above the former.
+//! The configuration: `/etc/executor/webd.toml`, and the command line, which overrides it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hyper::http::{HeaderValue, Uri};
-use serde::Deserialize;
+use protocol::ByteCount;
+use protocol::quantity::{Quantity, Value};
+use protocol::renamed_keys::ConfigKeys;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
 
-/// Where the configuration is looked for unless told otherwise.
+/// Configuration file that is read if the command line names no other.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
+
+/// Keys of earlier versions, and what they are called now.
+const RENAMED_KEYS: [(&str, &str); 9] = [
+    ("max_body_bytes", "max_body"),
+    ("max_memory_bytes", "max_memory"),
+    ("timeouts.head_ms", "timeouts.head"),
+    ("timeouts.body_ms", "timeouts.body"),
+    ("timeouts.stall_ms", "timeouts.stall"),
+    ("timeouts.stop_ms", "timeouts.stop"),
+    ("timeouts.ping_ms", "timeouts.ping"),
+    ("timeouts.session_idle_ms", "timeouts.session_idle"),
+    ("timeouts.session_ms", "timeouts.session"),
+];
 
 /// The command line.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "webd", version, about = "The HTTP front of Executor. Runs without any privilege.")]
+#[command(name = "webd", version, about = "HTTP front of Executor; runs without privileges")]
 pub(crate) struct Options {
-    /// Configuration file; the default one may be absent
+    /// Configuration file; the default file may be missing
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Read the configuration, say whether it is in order, and stop
+    /// Check the configuration and exit
     #[arg(long)]
     pub(crate) check_config: bool,
     /// Address to listen on
@@ -35,52 +52,61 @@ pub(crate) struct Options {
     pub(crate) web: Option<PathBuf>,
 }
 
-/// All that can be decided, with what is decided if nobody does.
+/// The configuration file. [`Default`] has the value of each missing key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to listen.
+    /// Address to listen on.
     pub listen: SocketAddr,
-    /// Where executord listens.
+    /// Socket of executord.
     pub socket: PathBuf,
-    /// Where the built page is.
+    /// Directory of the built page.
     pub web: PathBuf,
-    /// Pages of these origins may use the API from a browser; `"*"` alone means of any.
+    /// Origins whose pages may use the API from a browser; a single `"*"` allows all.
     pub allowed_origins: Vec<Origin>,
-    /// Pages of these origins may show ours within them, with `?embed=1`; `"*"` means any.
+    /// Origins whose pages may embed the page with `?embed=1`; `"*"` allows all.
     pub embed_origins: Vec<Origin>,
-    /// If not empty, requests for other hosts are refused (against DNS rebinding).
+    /// Hosts that are served, unless the list is empty (protects against DNS rebinding).
     pub allowed_hosts: Vec<String>,
-    /// Proxies whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Connections at one time; more wait in the kernel.
+    /// Maximum number of open connections; more wait in the kernel.
     pub max_connections: NonZeroUsize,
-    /// Bytes of a request's body.
-    pub max_body_bytes: NonZeroUsize,
-    /// Bytes that all requests and answers together may hold in memory.
-    pub max_memory_bytes: NonZeroUsize,
-    /// How long to wait for what.
+    /// Maximum length of a request body.
+    #[serde(deserialize_with = "positive")]
+    pub max_body: ByteCount,
+    /// Memory that all requests and answers together may hold.
+    #[serde(deserialize_with = "positive")]
+    pub max_memory: ByteCount,
+    /// Timeouts.
     pub timeouts: Timeouts,
 }
 
-/// How long to wait for what, in milliseconds.
+/// Timeouts.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Timeouts {
-    /// For a request's head; also how long a connection may idle between requests.
-    pub head_ms: NonZeroU64,
-    /// For a request's body.
-    pub body_ms: NonZeroU64,
-    /// For a client that does not take its answer.
-    pub stall_ms: NonZeroU64,
-    /// For what runs when we are told to stop.
-    pub stop_ms: NonZeroU64,
-    /// Between two pings of a session. A client that says nothing for three of them is gone.
-    pub ping_ms: NonZeroU64,
+    /// For a request head, and for the next request on an idle connection.
+    #[serde(deserialize_with = "positive")]
+    pub head: Duration,
+    /// For a request body.
+    #[serde(deserialize_with = "positive")]
+    pub body: Duration,
+    /// For a client that does not read its response.
+    #[serde(deserialize_with = "positive")]
+    pub stall: Duration,
+    /// For running requests when webd is stopped.
+    #[serde(deserialize_with = "positive")]
+    pub stop: Duration,
+    /// Interval between pings of a session. A client that gives no sign of life for three of them is disconnected.
+    #[serde(deserialize_with = "positive")]
+    pub ping: Duration,
     /// For a session without an execution.
-    pub session_idle_ms: NonZeroU64,
-    /// For a session altogether.
-    pub session_ms: NonZeroU64,
+    #[serde(deserialize_with = "positive")]
+    pub session_idle: Duration,
+    /// For a whole session.
+    #[serde(deserialize_with = "positive")]
+    pub session: Duration,
 }
 
 impl Default for Config {
@@ -94,8 +120,8 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: NonZeroUsize::MIN.saturating_add(1023),
-            max_body_bytes: NonZeroUsize::MIN.saturating_add(16 * 1024 * 1024 - 1),
-            max_memory_bytes: NonZeroUsize::MIN.saturating_add(512 * 1024 * 1024 - 1),
+            max_body: ByteCount::mib(16),
+            max_memory: ByteCount::mib(512),
             timeouts: Timeouts::default(),
         }
     }
@@ -103,70 +129,34 @@ impl Default for Config {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        let seconds = |seconds: u64| NonZeroU64::MIN.saturating_add(seconds * 1000 - 1);
         Self {
-            head_ms: seconds(10),
-            body_ms: seconds(30),
-            stall_ms: seconds(20),
-            stop_ms: seconds(25),
-            ping_ms: seconds(15),
-            session_idle_ms: seconds(10 * 60),
-            session_ms: seconds(4 * 60 * 60),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            stall: Duration::from_secs(20),
+            stop: Duration::from_secs(25),
+            ping: Duration::from_secs(15),
+            session_idle: Duration::from_secs(10 * 60),
+            session: Duration::from_secs(4 * 60 * 60),
         }
     }
 }
 
-impl Timeouts {
-    /// For a request's head, and between requests.
-    #[must_use]
-    pub const fn head(&self) -> Duration {
-        Duration::from_millis(self.head_ms.get())
+/// Deserializes a quantity such as `"10s"` or `"16MiB"`, and refuses zero.
+fn positive<'de, D: Deserializer<'de>, T: Value>(deserializer: D) -> Result<T, D::Error> {
+    let Quantity(value) = Quantity::<T>::deserialize(deserializer)?;
+    if value <= T::from_number(0) {
+        return Err(D::Error::custom("must be more than zero"));
     }
-
-    /// For a request's body.
-    #[must_use]
-    pub const fn body(&self) -> Duration {
-        Duration::from_millis(self.body_ms.get())
-    }
-
-    /// For a client that does not take its answer.
-    #[must_use]
-    pub const fn stall(&self) -> Duration {
-        Duration::from_millis(self.stall_ms.get())
-    }
-
-    /// For what runs when we are told to stop.
-    #[must_use]
-    pub const fn stop(&self) -> Duration {
-        Duration::from_millis(self.stop_ms.get())
-    }
-
-    /// Between two pings of a session.
-    #[must_use]
-    pub const fn ping(&self) -> Duration {
-        Duration::from_millis(self.ping_ms.get())
-    }
-
-    /// For a session without an execution.
-    #[must_use]
-    pub const fn session_idle(&self) -> Duration {
-        Duration::from_millis(self.session_idle_ms.get())
-    }
-
-    /// For a session altogether.
-    #[must_use]
-    pub const fn session(&self) -> Duration {
-        Duration::from_millis(self.session_ms.get())
-    }
+    Ok(value)
 }
 
-/// An origin as a browser names it: `https://example.org`, with the port if it is not the usual one.
+/// A web origin: `https://example.org`, with the port unless it is the default of the scheme (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Origin(pub HeaderValue);
 
 impl Origin {
-    /// Any origin whatever.
+    /// Returns whether this is the wildcard `*`.
     #[must_use]
     pub fn is_any(&self) -> bool {
         self.0 == "*"
@@ -183,37 +173,37 @@ impl TryFrom<String> for Origin {
         };
         match (text.parse::<Uri>(), HeaderValue::from_str(&text)) {
             (Ok(uri), Ok(value)) if text == "*" || is_origin(&uri) => Ok(Self(value)),
-            _ => Err(format!("{text:?} is not an origin like https://example.org")),
+            _ => Err(format!("{text:?} is not an origin such as https://example.org")),
         }
     }
 }
 
-/// Why there is no configuration.
+/// Why the configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigError {
-    /// The file is not there, or we may not read it.
-    #[error("read {}: {source}", path.display())]
+    /// The file does not exist or cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
     Read {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// The file says something wrong.
+    /// The file is not valid.
     #[error("{}: {message}", path.display())]
-    Wrong {
-        /// Which file.
+    Invalid {
+        /// The file.
         path: PathBuf,
-        /// What and where.
+        /// The mistake, with its line.
         message: String,
     },
 }
 
 impl Options {
-    /// Read the file and put what the command line says above it.
+    /// Reads the configuration file, and overrides it with the command line.
     ///
     /// # Errors
-    /// If the file cannot be read, or names what there is not.
+    /// If the file cannot be read or is not valid.
     pub(crate) fn configuration(self) -> Result<Config, ConfigError> {
         let mut config = match (&self.config, Path::new(DEFAULT_CONFIG)) {
             (Some(path), _) => Config::read(path)?,
@@ -228,19 +218,33 @@ impl Options {
 }
 
 impl Config {
+    /// Returns [`Config::max_body`] as a length in memory.
+    pub(crate) fn max_body_length(&self) -> usize {
+        usize::try_from(self.max_body.bytes()).unwrap_or(usize::MAX)
+    }
+
+    /// Returns [`Config::max_memory`] as a length in memory.
+    pub(crate) fn max_memory_length(&self) -> usize {
+        usize::try_from(self.max_memory.bytes()).unwrap_or(usize::MAX)
+    }
+
     fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text).map_err(|message| ConfigError::Wrong { path: path.to_owned(), message })
+        Self::parse(&text).map_err(|message| ConfigError::Invalid { path: path.to_owned(), message })
     }
 
     fn parse(text: &str) -> Result<Self, String> {
+        let keys: ConfigKeys = toml::from_str(text).map_err(|error| error.to_string())?;
+        keys.reject_renamed(&RENAMED_KEYS).map_err(|error| {
+            format!("{error}, and takes a string with a unit such as \"10s\" or \"16MiB\"")
+        })?;
         let config: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         if config.allowed_origins.len() > 1 && config.allowed_origins.iter().any(Origin::is_any) {
-            return Err("allowed_origins: \"*\" stands alone or not at all".to_owned());
+            return Err("allowed_origins: \"*\" must be the only entry".to_owned());
         }
-        if config.max_body_bytes > config.max_memory_bytes {
-            return Err("max_body_bytes is more than max_memory_bytes".to_owned());
+        if config.max_body > config.max_memory {
+            return Err("max_body must not be larger than max_memory".to_owned());
         }
         Ok(config)
     }
@@ -251,26 +255,26 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(text: &str, said: &[&str]) {
-        let came = match Config::parse(text) {
-            Ok(_) => "taken".to_owned(),
+    fn check(text: &str, expected: &[&str]) {
+        let result = match Config::parse(text) {
+            Ok(_) => "valid".to_owned(),
             Err(error) => error,
         };
-        for words in said {
-            assert!(came.contains(words), "{came}");
+        for part in expected {
+            assert!(result.contains(part), "{result}");
         }
     }
 
     #[test]
-    fn a_mistake_is_named_with_its_line() {
-        check("", &["taken"]);
+    fn a_mistake_is_reported_with_its_line() {
+        check("", &["valid"]);
         check(
             "listen = '[::]:80'\nallowed_origins = ['https://a.example', 'http://localhost:5173']",
-            &["taken"],
+            &["valid"],
         );
-        check("allowed_origins = ['*']", &["taken"]);
-        check("trusted_proxies = ['10.0.0.0/8', '::1']\n[timeouts]\nbody_ms = 5", &["taken"]);
-        check("allowed_origins = ['*', 'https://a.example']", &["stands alone"]);
+        check("allowed_origins = ['*']", &["valid"]);
+        check("trusted_proxies = ['10.0.0.0/8', '::1']\n[timeouts]\nbody = '5ms'", &["valid"]);
+        check("allowed_origins = ['*', 'https://a.example']", &["must be the only entry"]);
         check(
             "listen = '[::]:80'\nlisten_on = 1",
             &["line 2", "unknown field `listen_on`, expected one of `listen`"],
@@ -280,8 +284,34 @@ mod tests {
         check("allowed_origins = ['https://u@a.example']", &["is not an origin"]);
         check("trusted_proxies = ['10.0.0.0/33']", &["line 1", "neither an address nor a network"]);
         check("max_connections = 0", &["line 1", "nonzero"]);
-        check("max_memory_bytes = 1", &["max_body_bytes is more than"]);
-        check("[timeouts]\nhead_ms = 0", &["line 2"]);
+        check("max_memory = '1B'", &["max_body must not be larger than max_memory"]);
+        check("[timeouts]\nhead = '0s'", &["line 2", "must be more than zero"]);
+        check("[timeouts]\nhead = 10", &["line 2", "a quantity with its unit"]);
+        check("max_body = '16MB'", &["line 1", "is not a byte count such as"]);
         check("listen = 3000", &["line 1"]);
+    }
+
+    #[test]
+    fn an_old_key_is_rejected_with_the_name_of_the_new_one() {
+        for (old, new) in RENAMED_KEYS {
+            let text = format!("{old} = 1");
+            check(&text, &[&format!("`{old}` was renamed to `{new}`, and takes a string with a unit")]);
+        }
+    }
+
+    #[test]
+    fn the_shipped_file_shows_every_key_with_its_default() {
+        let shipped = include_str!("../../../systemd/etc/webd.toml");
+        let uncommented: String = shipped
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let config = Config::parse(&uncommented).unwrap();
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+        let keys: toml::Table = uncommented.parse().unwrap();
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (11, 7));
     }
 }

@@ -52,7 +52,7 @@ pub(crate) async fn execute(
 }
 
 fn body_limits(config: &Config) -> BodyLimits {
-    BodyLimits { length: config.max_body_bytes.get(), time: config.timeouts.body() }
+    BodyLimits { length: config.max_body_length(), time: config.timeouts.body }
 }
 
 /// Waits for the end, and returns everything in one JSON object.

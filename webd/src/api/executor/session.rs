@@ -69,7 +69,7 @@ impl Session {
         client: ClientIdentity,
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
-        let max_message = state.config.max_body_bytes.get();
+        let max_message = state.config.max_body_length();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(0)
@@ -81,14 +81,14 @@ impl Session {
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
         let reader = SessionReader::new(stream, unprocessed, client);
-        let writer = SessionWriter::new(sink, state.config.timeouts.ping(), reader.liveness());
+        let writer = SessionWriter::new(sink, state.config.timeouts.ping, reader.liveness());
         let counted = state.metrics.session();
         Self { state, guard: Arc::clone(guard), reader, writer, _counted: counted }
     }
 
     /// Runs executions until one side ends the session, then closes it.
     pub(crate) async fn run(mut self) {
-        let max_age = self.state.config.timeouts.session();
+        let max_age = self.state.config.timeouts.session;
         let end = tokio::select! {
             end = self.serve_requests() => end,
             () = sleep(max_age) => SessionEnd::Expired,
@@ -113,7 +113,7 @@ impl Session {
     /// Waits for the next request, which may be invalid.
     async fn next_start(&mut self) -> Result<Result<ParsedRequest, ApiError>, SessionEnd> {
         let mut start = pin!(self.reader.next_start());
-        let mut idle = pin!(sleep(self.state.config.timeouts.session_idle()));
+        let mut idle = pin!(sleep(self.state.config.timeouts.session_idle));
         loop {
             tokio::select! {
                 start = &mut start => return start,
