@@ -5,4 +5,6 @@ pub(crate) mod executor;
 pub(crate) mod monitoring;
 pub(crate) mod openapi;
 pub(crate) mod routes;
+#[cfg(test)]
+pub(crate) mod schema_test;
 pub(crate) mod strict_json;

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Status, StreamName, Usage};
+use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Status, Usage};
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::output_collector::{OutputCollector, StageTexts};
 
-/// The whole answer. `T` is the output of a stage. The fields at the top are those of the most important stage: of the
-/// compilation if it did not succeed, else of the first run that did not succeed, else of the first run.
+/// The whole answer. `T` is the output of a stage. The fields at the top are those of the stage that counts
+/// ([`Outcome::deciding_stage`]).
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Answer<'a, T> {
@@ -41,6 +41,7 @@ pub(crate) struct NoOutput {}
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Verdict {
+    #[cfg_attr(test, schemars(schema_with = "crate::api::schema_test::status"))]
     status: &'static str,
     exit_code: Option<i32>,
     signal: Option<i32>,
@@ -126,18 +127,11 @@ impl Answer<'static, NoOutput> {
 
 impl<'a, T> Answer<'a, T> {
     fn new(outcome: &Outcome, limits: Option<&Limits>, stage: impl Fn(&StageReport) -> Stage<'a, T>) -> Self {
-        let failed_compile = outcome.compile.as_ref().filter(|report| !report.status.is_success());
-        let first_failed_run = || outcome.runs.iter().find(|report| !report.status.is_success());
-        let top = match failed_compile.or_else(first_failed_run).or(outcome.runs.first()) {
-            Some(report) => {
-                let mut top = stage(report);
-                if report.stage == StageName::Compile && matches!(report.status, Status::Exited(_)) {
-                    top.verdict.status = "compile_error";
-                }
-                top
-            }
+        let mut top = match outcome.deciding_stage() {
+            Some(report) => stage(report),
             None => stage(&cancelled_before_start()),
         };
+        top.verdict.status = outcome.status_name().as_str();
         Self {
             id: outcome.id,
             top,
@@ -162,17 +156,13 @@ fn cancelled_before_start() -> StageReport {
 impl Verdict {
     /// Creates the verdict of a report. `truncated` says that webd dropped output of the stage.
     pub(crate) fn new(report: &StageReport, truncated: bool) -> Self {
-        let (status, exit_code, signal) = match report.status {
-            Status::Exited(0) => ("ok", Some(0), None),
-            Status::Exited(code) => ("nonzero", Some(code), None),
-            Status::Signaled(signal) => ("signal", None, Some(signal)),
-            Status::TimedOut { .. } => ("timeout", None, None),
-            Status::MemoryExceeded { .. } => ("memory", None, None),
-            Status::OutputExceeded { .. } => ("output_limit", None, None),
-            Status::Cancelled => ("cancelled", None, None),
+        let (exit_code, signal) = match report.status {
+            Status::Exited(code) => (Some(code), None),
+            Status::Signaled(signal) => (None, Some(signal)),
+            _ => (None, None),
         };
         Self {
-            status,
+            status: report.status.name().as_str(),
             exit_code,
             signal,
             signal_name: signal.map(signal_name),
@@ -211,17 +201,13 @@ impl Cause {
                 message: format!("used more than {limit} of memory, which is the limit"),
             }),
             Status::OutputExceeded { stream, limit } => {
-                let stream = match stream {
-                    StreamName::Stdout => "stdout",
-                    StreamName::Stderr => "stderr",
-                };
                 Some(Self {
                     limit: LimitName::Output,
                     allowed: Amount::Bytes(limit.bytes()),
                     // The program was killed at the first byte beyond the limit; how much more it had to write is unknown.
                     used: Amount::Bytes(limit.bytes().saturating_add(1)),
                     unit: Unit::Bytes,
-                    message: format!("wrote more than {limit} to {stream}, which is the limit"),
+                    message: format!("wrote more than {limit} to {}, which is the limit", stream.as_str()),
                 })
             }
             Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => None,
@@ -253,7 +239,7 @@ fn signal_name(signal: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use protocol::ByteCount;
+    use protocol::{ByteCount, StreamName};
     use serde_json::{Value, json};
 
     use super::*;
