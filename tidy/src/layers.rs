@@ -20,7 +20,7 @@ const CRATES: [(&str, &[&str]); 9] = [
     ("cli", &["protocol"]),
     ("e2e", &["protocol"]),
     ("bench", &["e2e", "protocol"]),
-    ("tidy", &[]),
+    ("tidy", &["protocol"]),
 ];
 
 /// Where `unsafe` is allowed.

@@ -8,6 +8,9 @@ use syn::{Attribute, Item, ItemMod, Lit, Meta};
 
 use crate::repository::Repository;
 
+/// The struct whose fields a macro makes of the table of limits.
+const LIMITS: &str = "LimitSettings";
+
 /// A module's path within its crate: `["pool", "policy"]`; the root is empty.
 pub type ModulePath = Vec<String>;
 
@@ -202,6 +205,9 @@ impl Structs {
             let only = if candidates.len() == 1 { candidates.first() } else { None };
             if let Some(inner) = same_file.or(only) {
                 self.add(inner, &format!("{key}."), keys);
+            } else if ty == LIMITS {
+                let limits = protocol::LIMITS.iter().map(|limit| format!("{key}.{}", limit.name));
+                keys.extend(limits.map(|limit| (limit, parent.file.clone())));
             }
         }
     }
