@@ -1,7 +1,7 @@
-# One image for both services of compose.yaml: the daemons, the command line tool and four toolchains.
-# The page is in it if it was built before (make web).
+# One image for both services of compose.yaml: the daemons, the command-line tool and four toolchains.
+# It contains the page if the page was built before (make web).
 
-# Anything Debian-like with Rust and apt.
+# Any Debian-based image with Rust.
 ARG BUILDER=docker.io/library/rust:1-bookworm
 ARG RUNTIME=docker.io/library/debian:12-slim
 
@@ -10,7 +10,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
-# Where the package puts them; see executord/Cargo.toml.
+# The same paths as in the package; see executord/Cargo.toml.
 RUN scripts/languages.sh /image/usr/lib/executor/languages \
     && rm -rf /image/usr/lib/executor/languages/go/cache /image/usr/lib/executor/languages/java/*.jsa \
         /image/usr/lib/executor/languages/cpp/recorded \
@@ -30,7 +30,7 @@ RUN apt-get update \
     && install -d -m 750 -g executor /run/executor
 COPY --from=build /image/ /
 RUN /usr/lib/executor/languages/java/archive && /usr/lib/executor/languages/cpp/record
-# As webd: what faces the network is what runs unless somebody says otherwise.
+# By default the image runs webd, the process without privileges.
 USER executor-webd
 EXPOSE 3000
 CMD ["webd", "--listen", "0.0.0.0:3000"]

@@ -13,7 +13,7 @@ PORT ?= 3000
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
-run: setup build web ## Build, start both daemons, run a program in four languages, print the URL
+run: setup build web ## Build, start both daemons, run a program in each available language, print the URL
 	$(SUDO) scripts/run.sh $(PORT)
 
 stop: ## Stop the daemons that `make run` started

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Assembles the language files, with their launchers built, in OUTDIR: languages.sh OUTDIR
+# Copies the language files into OUTDIR and builds their launchers there: languages.sh OUTDIR
 set -eu
 out=${1:?usage: languages.sh OUTDIR}
 from=$(dirname "$0")/../executord/languages
 mkdir -p "$out"
-# What C++ has compiled beforehand takes half a minute, and is made anew where it is out of date.
+# The precompiled headers of C++ take half a minute to build. They are kept; cpp/build.sh rebuilds outdated ones.
 find "$out" -mindepth 1 -maxdepth 1 ! -name 'cpp*' -exec rm -rf {} +
 install -C -m 644 "$from"/*.toml "$out"
 for build in "$from"/*/build.sh; do

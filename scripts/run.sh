@@ -1,11 +1,11 @@
 #!/bin/sh
-# Starts executord and webd from this checkout's release build, without systemd, and executes a program in each
-# of four languages through HTTP: run.sh PORT. Needs root: executord makes users and sandboxes, and webd is
-# started as a user without any privilege. `make stop` ends both.
+# Starts executord and webd from this checkout's release build, without systemd, and executes the example program of each
+# available language through HTTP: run.sh PORT. Requires root: executord creates users and sandboxes, and webd is started
+# as a user without privileges. `make stop` stops both.
 set -eu
 port=${1:-3000}
 here=$(cd "$(dirname "$0")/.." && pwd)
-# webd's user and the sandboxes must be able to read what they run, wherever the checkout is.
+# webd's user and the users of the sandboxes may not be able to read the checkout, so the files are installed elsewhere.
 installed=/usr/local/lib/executor
 state=/run/executor-dev
 socket=/run/executor/executord.sock
@@ -31,7 +31,7 @@ wait_for() { # wait_for SECONDS WHAT COMMAND...
     until "$@" >/dev/null 2>&1; do
         tenths=$((tenths - 1))
         [ "$tenths" -gt 0 ] || {
-            echo "$what did not come up; its log:" >&2
+            echo "$what did not start; its log:" >&2
             cat "$state"/*.log >&2
             exit 1
         }
@@ -39,7 +39,7 @@ wait_for() { # wait_for SECONDS WHAT COMMAND...
     done
 }
 
-start() { # start NAME COMMAND...: in a session of its own, so that it outlives this shell
+start() { # start NAME COMMAND...: starts it in a session of its own, so that it outlives this shell
     name=$1
     shift
     setsid "$@" >"$state/$name.log" 2>&1 </dev/null &
@@ -54,30 +54,26 @@ wait_for 10 webd curl -fsS "http://127.0.0.1:$port/readyz"
 
 "$installed/executor" --socket "$socket" languages
 echo
-execute() { # execute LANGUAGE CODE
-    printf '%-12s' "$1"
-    printf '%s' "$2" | python3 -c 'import json, sys; print(json.dumps({"language": sys.argv[1], "code": sys.stdin.read()}))' "$1" |
-        curl -fsS "http://127.0.0.1:$port/api/execute" -H 'content-type: application/json' --data-binary @- |
-        python3 -c 'import json, sys
-answer = json.load(sys.stdin)
-print("%-5s %7.1f ms  %s" % (answer["status"], answer["usage"]["wall_ms"], answer["output"].strip()))
-sys.exit(answer["status"] != "ok")'
-}
-execute javascript 'console.log("Hello from", process.release.name, process.version, "as", require("os").userInfo().username)'
-execute python 'import getpass, platform
-print("Hello from Python", platform.python_version(), "as", getpass.getuser())'
-execute cpp '#include <iostream>
-#include <unistd.h>
-int main() { std::cout << "Hello from C++ " << __cplusplus << " as uid " << getuid() << std::endl; }'
-execute java 'public class Hello {
-    public static void main(String[] args) {
-        System.out.println("Hello from Java " + System.getProperty("java.version") + " as " + System.getProperty("user.name"));
-    }
-}'
+# Runs the example program of each language that is available.
+python3 - "http://127.0.0.1:$port" <<'EOF'
+import json, sys
+from urllib.request import Request, urlopen
+
+url, failed = sys.argv[1], False
+for language in json.load(urlopen(url + "/api/languages")):
+    if not language["available"]:
+        continue
+    body = json.dumps({"language": language["name"], "code": language["example"]}).encode()
+    answer = json.load(urlopen(Request(url + "/api/execute", body, {"content-type": "application/json"})))
+    first_line = answer["output"].strip().partition("\n")[0]
+    print("%-12s %-5s %7.1f ms  %s" % (language["name"], answer["status"], answer["usage"]["wall_ms"], first_line))
+    failed |= answer["status"] != "ok"
+sys.exit(failed)
+EOF
 cat <<EOF
 
 page and API   http://127.0.0.1:$port
 socket         $socket (root and members of the group executor; try: $installed/executor run FILE)
 logs           $state/executord.log, $state/webd.log
-end it         make stop
+stop           make stop
 EOF

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what `make bench` compares with, if it is missing, and says what it installs. Needs root.
+# Installs the tools that `make bench` compares Executor with, if they are missing, and prints what it installs. Requires
+# root.
 set -eu
 command -v bwrap >/dev/null 2>&1 || {
     echo "installing bubblewrap"

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Installs what `make test` needs beyond `make run`: cargo-deny, and Chromium for the tests of the page.
+# Installs what `make test` needs in addition to `make run`: cargo-deny, and Chromium for the tests of the page.
 set -eu
 command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-deny" ] || {
-    echo "installing cargo-deny (a minute or two, once)"
-    # It runs for a second; as its makers would have it built, that takes longer than everything else here.
+    echo "installing cargo-deny (takes a minute or two, once)"
+    # cargo-deny runs for a second. Its release profile would take longer to build than everything else here.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked cargo-deny@0.20.2
 }

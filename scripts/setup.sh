@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what building and running need on Debian 12, if it is missing, and says what it installs. Needs root.
-# Rust and Node.js with npm are expected to be there: see the README.
+# Installs what building and running require on Debian 12, if it is missing, and prints what it installs. Requires root.
+# Rust, and Node.js with npm, must be installed already: see the README.
 set -eu
 
 missing=
@@ -23,12 +23,12 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of words
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
 fi
-# With these C++ compiles sooner, and without them as well.
+# Optional: with the plugin headers, C++ programs compile faster.
 if [ ! -e "$(g++ -print-file-name=plugin)/include/gcc-plugin.h" ]; then
     plugins=gcc-$(g++ -dumpversion)-plugin-dev
     echo "installing $plugins"
     { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$plugins"; } ||
-        echo "there is no $plugins: C++ will compile slower"
+        echo "cannot install $plugins: C++ programs compile more slowly without it"
 fi
 
 for command in cargo node npm; do
@@ -38,17 +38,17 @@ for command in cargo node npm; do
     }
 done
 
-# The sandbox shows programs /usr and nothing else, so the compiler must be installed for everybody.
+# Sandboxes see only /usr of the host, so the compiler must be installed for all users.
 if ! command -v tsc >/dev/null 2>&1; then
     echo "installing the TypeScript compiler"
     "$(dirname "$0")/../executord/languages/typescript/install.sh"
 fi
 
 if ! getent group executor >/dev/null; then
-    echo "making the group executor, whose members may ask for executions"
+    echo "creating the group executor, whose members may request executions"
     groupadd --system executor
 fi
 if ! getent passwd executor-webd >/dev/null; then
-    echo "making the user executor-webd, as which webd runs"
+    echo "creating the user executor-webd, which webd runs as"
     useradd --system --no-create-home --shell /usr/sbin/nologin --gid executor executor-webd
 fi

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Ends the daemons that run.sh started. Needs root.
+# Stops the daemons that run.sh started. Requires root.
 set -eu
 state=/run/executor-dev
 for name in webd executord; do
     file=$state/$name.pid
     [ -f "$file" ] || continue
     pid=$(cat "$file")
-    # The number may be somebody else's by now.
+    # The process id may belong to another process by now.
     case $(readlink "/proc/$pid/exe" 2>/dev/null || true) in
     */"$name" | */"$name (deleted)")
         kill "$pid"
@@ -16,13 +16,13 @@ for name in webd executord; do
             sleep 0.1
         done
         [ -d "/proc/$pid" ] && kill -9 "$pid"
-        echo "ended $name"
+        echo "stopped $name"
         ;;
     esac
     rm -f "$file"
 done
-# On cgroup v1 the daemon may not remove its own groups from the top of the hierarchies. Those of a daemon that
-# somebody else started are in use, and stay.
+# With cgroup v1, the daemon is not permitted to remove its cgroups from the top of the hierarchies. Cgroups of another
+# running daemon are in use, so rmdir leaves them.
 if [ -f /run/executor/cgroups ]; then
     while read -r group || [ -n "$group" ]; do
         [ ! -d "$group" ] || rmdir "$group" 2>/dev/null || true

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package: package.sh OUTDIR [REVISION]. Needs cargo-deb, cc and javac. The page is what `make web` built.
+# Builds the Debian package: package.sh OUTDIR [REVISION]. Requires cargo-deb, cc and javac. `make web` builds the page.
 set -eu
 out=${1:?usage: package.sh OUTDIR [REVISION]}
 revision=${2:-1}
@@ -16,7 +16,8 @@ command -v cargo-deb >/dev/null || {
 }
 cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
 
-# What is not a program built by cargo. The whole of it is one asset, and what in it is executable another.
+# Everything that cargo does not build: executable files in `programs`, all others in `files`. Each is one asset of
+# executord/Cargo.toml.
 rm -rf "$stage"
 mkdir -p "$stage/files/share/man/man1" "$stage/files/share/man/man8" "$stage/programs"
 mkdir -p "$stage/files/share/bash-completion/completions" "$stage/files/share/zsh/vendor-completions" \
@@ -26,14 +27,14 @@ install -m 644 executord/languages/*.toml "$stage/files/lib/executor/languages"
 for build in executord/languages/*/build.sh; do
     "$build" "$stage/files/lib/executor/languages"
 done
-# Made beforehand for the Go and the JDK of this host, which are not those of the host where the package goes.
+# Built for the Go, the JDK and the g++ of this host; postinst builds them for those of the target host.
 rm -rf "$stage/files/lib/executor/languages/go/cache" "$stage/files/lib/executor/languages/java"/*.jsa \
     "$stage/files/lib/executor/languages/cpp/recorded"
 if [ -f target/web/index.html ]; then
     mkdir -p "$stage/files/share/executor"
     cp -r target/web "$stage/files/share/executor/web"
 else
-    echo "warning: the page is not built (make web); the package has none" >&2
+    echo "warning: the page is not built, so the package does not contain it; run make web first" >&2
 fi
 for page in docs/man/*.[18]; do
     section=${page##*.}
@@ -48,7 +49,7 @@ complete=$stage/files/share/bash-completion/completions/executor
     rm "$stage/files/$program"
 done
 
-# What we ship says what the programs say: with every comment sign taken off, it is still in order.
+# The shipped configuration files are valid as they are, and with all keys uncommented.
 for daemon in executord webd; do
     sed 's/^#\([[a-z]\)/\1/' "systemd/etc/$daemon.toml" >"$stage/$daemon.toml"
     "$built/$daemon" --check-config --config "systemd/etc/$daemon.toml"
