@@ -1,4 +1,4 @@
-//! The HTTP front of Executor: accepts programs over HTTP, passes them to the daemon, and returns their output in one
+//! The HTTP front end of Executor: accepts programs over HTTP, passes them to the daemon, and returns their output in one
 //! piece or live.
 //!
 //! webd faces the network, so it holds no privileges and refuses to start with any (`ops::privilege`). It runs no

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::StatusName;
+use protocol::quantity::Kind;
+use protocol::{LIMITS, StatusName};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::api::executor::answer::{Answer, Cause, Stage, UsageJson, Verdict};
+use crate::api::executor::answer::{Answer, KillReason, Stage, UsageJson, Verdict};
 use crate::api::executor::event_encoder::LiveEvent;
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
@@ -166,7 +167,7 @@ fn the_description_matches_the_rust_types() {
         ("Answer", of_execution(sent::<Answer<StageTexts>>())),
         ("Stage", of_stage(sent::<Stage<StageTexts>>())),
         ("Verdict", of_stage(sent::<Verdict>())),
-        ("Cause", sent::<Cause>()),
+        ("Cause", sent::<KillReason>()),
         ("Usage", sent::<UsageJson>()),
         ("Limits", sent::<LimitsJson>()),
         ("EventQueued", event("queued")),
@@ -203,6 +204,24 @@ fn the_description_matches_the_rust_types() {
     // These two are the lists of all events and of all frames.
     let compared = types.keys().copied().chain(["Event", "SessionFrame"]).collect();
     assert_eq!(schemas, compared);
+}
+
+#[test]
+fn limits_are_described_as_in_protocol() {
+    let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+    for schema in ["Limits", "LimitsRequest"] {
+        for limit in LIMITS {
+            let unit = match limit.kind {
+                Kind::Duration => " (milliseconds)",
+                Kind::ByteCount => " (bytes)",
+                Kind::Count => "",
+            };
+            let (first, rest) = limit.help.split_at(1);
+            let described =
+                &description["components"]["schemas"][schema]["properties"][limit.json_key]["description"];
+            assert_eq!(*described, format!("{}{rest}{unit}", first.to_uppercase()), "{schema}");
+        }
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ const RENAMED_KEYS: [(&str, &str); 9] = [
 
 /// The command line.
 #[derive(Clone, Debug, clap::Parser)]
-#[command(name = "webd", version, about = "HTTP front of Executor; runs without privileges")]
+#[command(name = "webd", version, about = "HTTP front end of Executor; runs without privileges")]
 pub(crate) struct Options {
     /// Configuration file; the default file may be missing
     #[arg(long, value_name = "FILE")]

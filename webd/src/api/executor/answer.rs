@@ -47,14 +47,14 @@ pub(crate) struct Verdict {
     signal: Option<i32>,
     signal_name: Option<String>,
     truncated: bool,
-    cause: Option<Cause>,
+    cause: Option<KillReason>,
     usage: UsageJson,
 }
 
 /// The limit that a stage exceeded.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Cause {
+pub(crate) struct KillReason {
     limit: LimitName,
     #[cfg_attr(test, schemars(with = "f64"))]
     allowed: Amount,
@@ -167,13 +167,13 @@ impl Verdict {
             signal,
             signal_name: signal.map(signal_name),
             truncated: truncated || report.stdout_truncated || report.stderr_truncated,
-            cause: Cause::of(&report.status),
+            cause: KillReason::of(&report.status),
             usage: UsageJson::new(&report.usage),
         }
     }
 }
 
-impl Cause {
+impl KillReason {
     fn of(status: &Status) -> Option<Self> {
         match status {
             Status::TimedOut { clock, limit, used } => {
