@@ -37,7 +37,10 @@ pub fn svg(rows: &[Row]) -> String {
             y += BETWEEN_LANGUAGES;
         }
         before = Some(of);
-        let colour = COLOURS.iter().find(|(way, _)| *way == row.way).map_or("#888888", |(_, colour)| colour);
+        let colour = COLOURS
+            .iter()
+            .find(|(variant, _)| *variant == row.variant)
+            .map_or("#888888", |(_, colour)| colour);
         let (p50, p99) =
             (row.ratio.min(LONGEST_RATIO), (row.times.p99 / row.times.p50 * row.ratio).min(LONGEST_RATIO));
         let middle = y + BAR / 2.0;
@@ -54,7 +57,7 @@ pub fn svg(rows: &[Row]) -> String {
              <text x=\"{:.1}\" y=\"{:.0}\">{:.1} ms</text>\n",
             LEFT - 8.0,
             y + 12.5,
-            row.way,
+            row.variant,
             p50 * scale,
             LEFT + p50 * scale,
             LEFT + p99.max(p50) * scale,

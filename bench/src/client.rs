@@ -97,8 +97,8 @@ impl Answer {
     /// If the answer refuses.
     pub fn json(&self) -> io::Result<Value> {
         if self.status != 200 {
-            let words = String::from_utf8_lossy(&self.body);
-            return Err(io::Error::other(format!("HTTP {}: {words}", self.status)));
+            let message = String::from_utf8_lossy(&self.body);
+            return Err(io::Error::other(format!("HTTP {}: {message}", self.status)));
         }
         Ok(serde_json::from_slice(&self.body)?)
     }

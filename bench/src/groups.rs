@@ -56,7 +56,7 @@ impl Groups {
     /// The group of one way.
     ///
     /// # Errors
-    /// If it can not be made.
+    /// If it cannot be made.
     pub fn group(&self, name: &str) -> io::Result<Group> {
         let directories: Vec<PathBuf> = self.tops.iter().map(|top| top.join(name)).collect();
         for directory in &directories {

@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use crate::programs::{Language, Program};
 use crate::rounds::{self, Effort};
-use crate::stand::{Pair, Stand, Way, come_to_rest};
 use crate::statistics::{Times, mib};
+use crate::testbed::{DaemonPair, Testbed, Variant, wait_until_idle};
 use e2e::daemons::Settings;
 use e2e::http;
 
@@ -30,8 +30,8 @@ const DEADLINE: Duration = Duration::from_secs(300);
 /// A crowd is all there by then, and who was refused stays away so long.
 const SETTLES: Duration = Duration::from_secs(1);
 /// The clients whose requests wait, and the one who is timed beside them.
-pub(super) const CROWD: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
-pub(super) const NEWCOMER: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
+pub(super) const FLOOD_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
+pub(super) const SINGLE_CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
 
 /// One point of a curve.
 #[derive(Clone, Debug, Serialize)]
@@ -41,7 +41,7 @@ pub struct Point {
     /// How large it is.
     pub size: u64,
     /// The way.
-    pub way: &'static str,
+    pub variant: &'static str,
     /// As long as a client waited.
     pub times: Times,
     /// The most memory in MiB, or what is held at rest where that is what grows.
@@ -52,7 +52,7 @@ pub struct Point {
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn sizes(stand: &mut Stand, effort: Effort) -> io::Result<Vec<Point>> {
+pub fn sizes(testbed: &mut Testbed, effort: Effort) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for size in SIZES {
         let comment = "#".repeat(79) + "\n";
@@ -60,12 +60,14 @@ pub fn sizes(stand: &mut Stand, effort: Effort) -> io::Result<Vec<Point>> {
         let writes = format!("print(\"x\" * {})\n", size - SLACK);
         for (what, text) in [("bytes of source", source), ("bytes of output", writes)] {
             let program = python(what, text)?;
-            let ready = stand.prepare(program, 1)?;
-            for row in rounds::measure(stand, &ready, &[Way::Bare, Way::Warm, Way::Cold], effort)? {
+            let ready = testbed.prepare(program, 1)?;
+            for row in
+                rounds::measure(testbed, &ready, &[Variant::Bare, Variant::Warm, Variant::Cold], effort)?
+            {
                 points.push(Point {
                     what,
                     size: size as u64,
-                    way: row.way,
+                    variant: row.variant,
                     times: row.times,
                     memory: row.peak,
                 });
@@ -88,25 +90,25 @@ pub(super) fn python(name: &str, text: String) -> io::Result<Program> {
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn pools(runtime: &Rc<Runtime>, stand: &Stand, effort: Effort) -> io::Result<Vec<Point>> {
+pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, effort: Effort) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
     for max in POOLS {
-        let group = stand.group(&format!("pool-{max}"))?;
+        let group = testbed.group(&format!("pool-{max}"))?;
         let settings = Settings { pool: max > 0, pool_max: Some(max), ..Settings::default() };
-        let mut pair = Pair::start(runtime, group, &stand.nothing(), settings)?;
+        let mut pair = DaemonPair::start(runtime, group, &testbed.nothing(), settings)?;
         let begun = Instant::now();
         let mut times = Vec::new();
         for round in 0..effort.at_most {
-            if round >= effort.at_least && begun.elapsed() >= effort.lasts {
+            if round >= effort.at_least && begun.elapsed() >= effort.duration {
                 break;
             }
             times.push(pair.execute(Language::Python.name(), &body)?);
         }
-        come_to_rest(&pair.group);
+        wait_until_idle(&pair.group);
         let Some(times) = Times::of(&times[1..]) else { continue };
         let memory = pair.group.memory().map(mib);
-        points.push(Point { what: "pool", size: max.into(), way: Way::Warm.name(), times, memory });
+        points.push(Point { what: "pool", size: max.into(), variant: Variant::Warm.name(), times, memory });
     }
     Ok(points)
 }
@@ -115,13 +117,17 @@ pub fn pools(runtime: &Rc<Runtime>, stand: &Stand, effort: Effort) -> io::Result
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn queues(runtime: &Rc<Runtime>, stand: &Stand, newcomers: u32) -> io::Result<Vec<Point>> {
+pub fn queues(runtime: &Rc<Runtime>, testbed: &Testbed, newcomers: u32) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for queued in QUEUED {
-        let group = stand.group(&format!("queue-{queued}"))?;
-        let pair =
-            Pair::start(runtime, group, &stand.nothing(), Settings { pool: true, ..Settings::default() })?;
-        come_to_rest(&pair.group);
+        let group = testbed.group(&format!("queue-{queued}"))?;
+        let pair = DaemonPair::start(
+            runtime,
+            group,
+            &testbed.nothing(),
+            Settings { pool: true, ..Settings::default() },
+        )?;
+        wait_until_idle(&pair.group);
         pair.group.forget_peak();
         let url = pair.daemons().url("/api/execute");
         let times = runtime.block_on(async {
@@ -132,7 +138,7 @@ pub fn queues(runtime: &Rc<Runtime>, stand: &Stand, newcomers: u32) -> io::Resul
                 let (url, hello) = (url.clone(), hello.clone());
                 crowd.spawn(async move {
                     loop {
-                        if http::post_from(CROWD, &url, &hello, DEADLINE).await.is_err() {
+                        if http::post_from(FLOOD_ADDRESS, &url, &hello, DEADLINE).await.is_err() {
                             tokio::time::sleep(SETTLES).await;
                         }
                     }
@@ -142,7 +148,7 @@ pub fn queues(runtime: &Rc<Runtime>, stand: &Stand, newcomers: u32) -> io::Resul
             let mut times = Vec::new();
             for _ in 0..newcomers {
                 let begun = Instant::now();
-                let answer = http::post_from(NEWCOMER, &url, &hello, DEADLINE).await;
+                let answer = http::post_from(SINGLE_CLIENT_ADDRESS, &url, &hello, DEADLINE).await;
                 let answer = answer.map_err(io::Error::other)?;
                 if answer.json["output"] != "hello world\n" {
                     return Err(io::Error::other(format!("with {queued} that wait: {}", answer.json)));
@@ -154,7 +160,7 @@ pub fn queues(runtime: &Rc<Runtime>, stand: &Stand, newcomers: u32) -> io::Resul
         })?;
         let memory = pair.group.peak().map(mib);
         let Some(times) = Times::of(&times) else { continue };
-        points.push(Point { what: "queued", size: queued.into(), way: "a newcomer", times, memory });
+        points.push(Point { what: "queued", size: queued.into(), variant: "a newcomer", times, memory });
     }
     Ok(points)
 }

@@ -10,16 +10,16 @@ pub mod chart;
 pub mod client;
 pub mod groups;
 pub mod growth;
+pub mod host;
 pub mod load;
 pub mod naive;
 pub mod programs;
 pub mod report;
 pub mod rounds;
 pub mod runner;
-pub mod stand;
 pub mod statistics;
-pub mod surroundings;
 pub mod sustained;
+pub mod testbed;
 
 use std::io;
 

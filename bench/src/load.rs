@@ -5,14 +5,21 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::stand::{Ready, Stand, Way};
 use crate::statistics::Times;
+use crate::testbed::{Ready, Testbed, Variant};
 
 /// Clients at one time.
 pub const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];
 /// The ways that are loaded.
-pub const WAYS: [Way; 7] =
-    [Way::Bare, Way::Warm, Way::Cold, Way::Zygote, Way::Hit, Way::Bubblewrap, Way::Naive];
+pub const VARIANTS: [Variant; 7] = [
+    Variant::Bare,
+    Variant::Warm,
+    Variant::Cold,
+    Variant::Zygote,
+    Variant::Hit,
+    Variant::Bubblewrap,
+    Variant::Naive,
+];
 /// Each way has so many turns, one after the others.
 const TURNS: u32 = 2;
 
@@ -22,7 +29,7 @@ pub struct Throughput {
     /// The language.
     pub language: String,
     /// The way.
-    pub way: &'static str,
+    pub variant: &'static str,
     /// Clients at one time.
     pub clients: usize,
     /// Executions in a second.
@@ -38,32 +45,32 @@ pub struct Throughput {
 /// # Errors
 /// In words, if an execution fails.
 pub fn measure(
-    stand: &mut Stand,
+    testbed: &mut Testbed,
     ready: &Ready,
     clients: usize,
-    lasts: Duration,
+    duration: Duration,
 ) -> io::Result<Vec<Throughput>> {
     let language = ready.program.language;
-    let ways = stand.measurable(&WAYS, language);
-    let mut all: Vec<(Vec<Duration>, Duration)> = ways.iter().map(|_| Default::default()).collect();
+    let variants = testbed.measurable(&VARIANTS, language);
+    let mut all: Vec<(Vec<Duration>, Duration)> = variants.iter().map(|_| Default::default()).collect();
     for _ in 0..TURNS {
-        for (&way, (times, took)) in ways.iter().zip(&mut all) {
-            let wrong = |error| io::Error::other(format!("{language} {}: {error}", way.name()));
+        for (&variant, (times, took)) in variants.iter().zip(&mut all) {
+            let wrong = |error| io::Error::other(format!("{language} {}: {error}", variant.name()));
             // Whoever comes to rest first is not counted.
-            stand.load(way, ready, 1, Duration::ZERO).map_err(wrong)?;
+            testbed.load(variant, ready, 1, Duration::ZERO).map_err(wrong)?;
             let begun = Instant::now();
-            times.extend(stand.load(way, ready, clients, lasts / TURNS).map_err(wrong)?);
+            times.extend(testbed.load(variant, ready, clients, duration / TURNS).map_err(wrong)?);
             *took += begun.elapsed();
         }
     }
     let mut rows: Vec<Throughput> = Vec::new();
-    for (way, (times, took)) in ways.iter().zip(&all) {
+    for (variant, (times, took)) in variants.iter().zip(&all) {
         let Some(summary) = Times::of(times) else { continue };
         let per_second = f64::from(u32::try_from(times.len()).unwrap_or(u32::MAX)) / took.as_secs_f64();
         let base = rows.first().map_or(per_second, |row| row.per_second);
         rows.push(Throughput {
             language: language.to_owned(),
-            way: way.name(),
+            variant: variant.name(),
             clients,
             per_second,
             ratio: per_second / base,

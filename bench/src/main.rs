@@ -10,12 +10,12 @@ use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bench::growth::{self, Point};
+use bench::host::{self, Busy};
 use bench::load::{self, CLIENTS, Throughput};
 use bench::programs::Language;
 use bench::rounds::{self, Effort, Row};
-use bench::stand::{Stand, Way};
-use bench::surroundings::{self, Busy};
 use bench::sustained::{self, Sustained};
+use bench::testbed::{Testbed, Variant};
 use bench::{chart, naive, report, runner, statistics};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
@@ -86,34 +86,34 @@ fn main() -> ExitCode {
 }
 
 fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
-    if let Some(code) = surroundings::own_session()? {
+    if let Some(code) = host::run_in_own_session()? {
         return Ok(ExitCode::from(u8::try_from(code).unwrap_or(2)));
     }
-    let (host, busy, load_before) = (surroundings::describe(), Busy::now(), surroundings::load());
+    let (host, busy, load_before) = (host::describe(), Busy::now(), host::load());
     let run = run_id();
-    tell(&format!("run {run}, load {load_before}\n{host:#}\n"));
+    print_line(&format!("run {run}, load {load_before}\n{host:#}\n"));
     let runtime = Rc::new(tokio::runtime::Builder::new_current_thread().enable_all().build()?);
-    let mut stand = Stand::start(&runtime)?;
-    for (way, words) in &stand.missing {
-        tell(&format!("not measured: {}: {words}", way.name()));
+    let mut testbed = Testbed::start(&runtime)?;
+    for (variant, message) in &testbed.missing {
+        print_line(&format!("not measured: {}: {message}", variant.name()));
     }
     let run = Run { id: run, host, load_before, busy, arguments };
-    run.measure(&runtime, &mut stand)?;
-    tell(&format!(
+    run.measure(&runtime, &mut testbed)?;
+    print_line(&format!(
         "load {}; other processes kept {:.2} cores busy",
-        surroundings::load(),
-        run.others(&stand)
+        host::load(),
+        run.others(&testbed)
     ));
-    for held in run.at_rest(&stand) {
-        tell(&format!("at rest: {held}"));
+    for memory in run.idle_memory(&testbed) {
+        print_line(&format!("at rest: {memory}"));
     }
-    for one in stand.prepared() {
+    for one in testbed.warm_counts() {
         let protocol::WarmCount { language, stage, ready, hits, misses } = one;
-        tell(&format!(
+        print_line(&format!(
             "prepared: {language} {stage}: {ready} wait, {hits} times of use, {misses} times not there"
         ));
     }
-    tell(&format!("written: {}/bench.json, bench.md, bench.svg", arguments.out.display()));
+    print_line(&format!("written: {}/bench.json, bench.md, bench.svg", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,39 +128,42 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Each part is written as soon as it is measured.
-    fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, stand: &mut Stand) -> io::Result<()> {
+    fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, testbed: &mut Testbed) -> io::Result<()> {
         let mut measured = Measured::default();
         for part in Part::value_variants() {
             if self.arguments.only.is_empty() || self.arguments.only.contains(part) {
-                measure(*part, self.arguments, runtime, stand, &mut measured)?;
-                self.write(stand, &measured)?;
+                measure(*part, self.arguments, runtime, testbed, &mut measured)?;
+                self.write(testbed, &measured)?;
             }
         }
         Ok(())
     }
 
-    fn others(&self, stand: &Stand) -> f64 {
-        self.busy.others(stand.cpu() + surroundings::own_cpu())
+    fn others(&self, testbed: &Testbed) -> f64 {
+        self.busy.others(testbed.cpu() + host::own_cpu())
     }
 
-    fn at_rest(&self, stand: &Stand) -> Vec<Value> {
-        let held = stand.at_rest().into_iter();
-        held.map(|(way, bytes)| json!({ "way": way.name(), "mib": bytes.map(statistics::mib) })).collect()
+    fn idle_memory(&self, testbed: &Testbed) -> Vec<Value> {
+        let memory = testbed.idle_memory().into_iter();
+        memory
+            .map(|(variant, bytes)| json!({ "way": variant.name(), "mib": bytes.map(statistics::mib) }))
+            .collect()
     }
 
-    fn write(&self, stand: &Stand, measured: &Measured) -> io::Result<()> {
-        let missing = stand.missing.iter().map(|(way, words)| json!({ "way": way.name(), "why": words }));
+    fn write(&self, testbed: &Testbed, measured: &Measured) -> io::Result<()> {
+        let missing =
+            testbed.missing.iter().map(|(variant, message)| json!({ "way": variant.name(), "why": message }));
         let everything = json!({
             "run": self.id,
             "host": self.host,
             "load": {
                 "before": self.load_before,
-                "after": surroundings::load(),
-                "cores_busy_with_others": self.others(stand),
+                "after": host::load(),
+                "cores_busy_with_others": self.others(testbed),
             },
             "not_measured": missing.collect::<Vec<_>>(),
-            "prepared": stand.prepared(),
-            "at_rest": self.at_rest(stand),
+            "prepared": testbed.warm_counts(),
+            "at_rest": self.idle_memory(testbed),
             "latency": measured.latency,
             "throughput": measured.throughput,
             "sustained": measured.sustained,
@@ -176,7 +179,7 @@ fn measure(
     part: Part,
     arguments: &Arguments,
     runtime: &Rc<tokio::runtime::Runtime>,
-    stand: &mut Stand,
+    testbed: &mut Testbed,
     measured: &mut Measured,
 ) -> io::Result<()> {
     let languages =
@@ -184,45 +187,45 @@ fn measure(
     match part {
         Part::Latency => {
             for program in programs(languages, arguments)? {
-                let ready = stand.prepare(program, 1)?;
-                let rows = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 30))?;
-                tell(&report::rounds(&rows));
+                let ready = testbed.prepare(program, 1)?;
+                let rows = rounds::measure(testbed, &ready, &Variant::ALL, effort(arguments, 30))?;
+                print_line(&report::rounds(&rows));
                 measured.latency.extend(rows);
             }
         }
         Part::Sandbox => {
-            let ready = stand.prepare(stand.nothing_program(), 1)?;
-            measured.sandbox = rounds::measure(stand, &ready, &Way::ALL, effort(arguments, 20))?;
-            tell(&report::rounds(&measured.sandbox));
+            let ready = testbed.prepare(testbed.nothing_program(), 1)?;
+            measured.sandbox = rounds::measure(testbed, &ready, &Variant::ALL, effort(arguments, 20))?;
+            print_line(&report::rounds(&measured.sandbox));
         }
         Part::Throughput => {
-            let lasts = Duration::from_secs(if arguments.quick { 1 } else { 6 });
+            let duration = Duration::from_secs(if arguments.quick { 1 } else { 6 });
             let most = CLIENTS.iter().copied().max().unwrap_or(1);
             let mut hellos: Vec<_> = programs(languages, arguments)?;
             hellos.retain(|program| program.name.starts_with("hello"));
-            hellos.push(stand.nothing_program());
+            hellos.push(testbed.nothing_program());
             for program in hellos {
                 let mut rows = Vec::new();
-                let ready = stand.prepare(program, most)?;
+                let ready = testbed.prepare(program, most)?;
                 for clients in CLIENTS {
-                    rows.extend(load::measure(stand, &ready, clients, lasts)?);
+                    rows.extend(load::measure(testbed, &ready, clients, duration)?);
                 }
-                tell(&report::load(&rows));
+                print_line(&report::load(&rows));
                 measured.throughput.extend(rows);
             }
         }
         Part::Sustained => {
-            let lasts = Duration::from_secs(if arguments.quick { 10 } else { 120 });
-            let found = sustained::measure(stand, lasts)?;
-            tell(&report::sustained(Some(&found)));
+            let duration = Duration::from_secs(if arguments.quick { 10 } else { 120 });
+            let found = sustained::measure(testbed, duration)?;
+            print_line(&report::sustained(Some(&found)));
             measured.sustained = Some(found);
         }
         Part::Growth => {
             let effort = effort(arguments, 10);
-            measured.growth = growth::sizes(stand, effort)?;
-            measured.growth.extend(growth::pools(runtime, stand, effort)?);
-            measured.growth.extend(growth::queues(runtime, stand, effort.at_most.min(10))?);
-            tell(&report::growth(&measured.growth));
+            measured.growth = growth::sizes(testbed, effort)?;
+            measured.growth.extend(growth::pools(runtime, testbed, effort)?);
+            measured.growth.extend(growth::queues(runtime, testbed, effort.at_most.min(10))?);
+            print_line(&report::growth(&measured.growth));
         }
     }
     Ok(())
@@ -240,9 +243,9 @@ fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<ben
 /// Enough rounds for a p99, where they do not take too long.
 fn effort(arguments: &Arguments, seconds: u64) -> Effort {
     match (arguments.rounds, arguments.quick) {
-        (Some(rounds), _) => Effort { at_least: rounds, at_most: rounds, lasts: Duration::ZERO },
-        (None, true) => Effort { at_least: 5, at_most: 10, lasts: Duration::from_secs(3) },
-        (None, false) => Effort { at_least: 30, at_most: 200, lasts: Duration::from_secs(seconds) },
+        (Some(rounds), _) => Effort { at_least: rounds, at_most: rounds, duration: Duration::ZERO },
+        (None, true) => Effort { at_least: 5, at_most: 10, duration: Duration::from_secs(3) },
+        (None, false) => Effort { at_least: 30, at_most: 200, duration: Duration::from_secs(seconds) },
     }
 }
 
@@ -266,7 +269,7 @@ fn run_id() -> String {
     format!("{}-{}", since.as_secs(), std::process::id())
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Who closed our stdout does not want to know.
     let _ = writeln!(io::stdout(), "{line}");
 }

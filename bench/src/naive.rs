@@ -71,7 +71,7 @@ impl Drop for Naive {
 /// Be the server, and say where.
 ///
 /// # Errors
-/// If it can not listen.
+/// If it cannot listen.
 pub fn serve(directory: &Path) -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     writeln!(io::stdout(), "{}", listener.local_addr()?)?;
@@ -79,13 +79,13 @@ pub fn serve(directory: &Path) -> io::Result<()> {
         let (stream, directory) = (stream?, directory.to_owned());
         std::thread::spawn(move || {
             // Who hangs up is gone; what goes wrong with a request is its answer.
-            let _ = converse(stream, &directory);
+            let _ = serve_connection(stream, &directory);
         });
     }
     Ok(())
 }
 
-fn converse(stream: TcpStream, directory: &Path) -> io::Result<()> {
+fn serve_connection(stream: TcpStream, directory: &Path) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     loop {

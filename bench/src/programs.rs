@@ -68,15 +68,15 @@ impl Language {
             files.iter().map(|(name, _)| name.clone()).filter(move |name| name.ends_with(extension))
         };
         let compile = |command: &str, extension| -> io::Result<Vec<String>> {
-            let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
-            words[0] = resolve(&words[0])?;
-            words.extend(sources(extension));
-            Ok(words)
+            let mut arguments: Vec<String> = command.split(' ').map(str::to_owned).collect();
+            arguments[0] = resolve(&arguments[0])?;
+            arguments.extend(sources(extension));
+            Ok(arguments)
         };
-        let run = |words: &[&str]| -> io::Result<Vec<String>> {
-            let mut words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-            words[0] = resolve(&words[0])?;
-            Ok(words)
+        let run = |arguments: &[&str]| -> io::Result<Vec<String>> {
+            let mut arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+            arguments[0] = resolve(&arguments[0])?;
+            Ok(arguments)
         };
         Ok(match self {
             Self::Python => vec![run(&["python3", "main.py"])?],
@@ -92,7 +92,7 @@ impl Language {
     /// Its programs, `hello` first.
     ///
     /// # Errors
-    /// If a file can not be read, or a command is not installed.
+    /// If a file cannot be read, or a command is not installed.
     pub fn programs(self) -> io::Result<Vec<Program>> {
         let directory = directory().join(self.name());
         let mut names: Vec<String> = at(&directory.display().to_string(), fs::read_dir(&directory))?
@@ -133,7 +133,7 @@ impl Program {
     /// As files in a directory, with what it reads beside them; gives the path of that.
     ///
     /// # Errors
-    /// If they can not be written.
+    /// If they cannot be written.
     pub fn write(&self, directory: &Path) -> io::Result<PathBuf> {
         fs::create_dir_all(directory)?;
         for (name, text) in &self.files {

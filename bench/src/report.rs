@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::growth::Point;
-use crate::load::{CLIENTS, Throughput, WAYS};
+use crate::load::{CLIENTS, Throughput, VARIANTS};
 use crate::rounds::Row;
 use crate::sustained::{Sustained, Wait};
 
@@ -24,10 +24,10 @@ pub fn rounds(rows: &[Row]) -> String {
         "peak MiB",
     ]);
     for row in rows {
-        let Row { language, program, way, times, ratio, ratio_p99, cpu, peak } = row;
+        let Row { language, program, variant, times, ratio, ratio_p99, cpu, peak } = row;
         let _ = writeln!(
             text,
-            "| {language} | {program} | {way} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} | {} | {} |",
+            "| {language} | {program} | {variant} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} | {} | {} |",
             times.count,
             times.p50,
             times.p90,
@@ -49,15 +49,16 @@ pub fn load(rows: &[Throughput]) -> String {
     let mut languages: Vec<&str> = rows.iter().map(|row| row.language.as_str()).collect();
     languages.dedup();
     for language in languages {
-        for way in WAYS {
+        for variant in VARIANTS {
             let find = |clients: usize| {
-                rows.iter()
-                    .find(|row| row.language == language && row.way == way.name() && row.clients == clients)
+                rows.iter().find(|row| {
+                    row.language == language && row.variant == variant.name() && row.clients == clients
+                })
             };
             if !CLIENTS.iter().any(|&clients| find(clients).is_some()) {
                 continue;
             }
-            let _ = write!(text, "| {language} | {} |", way.name());
+            let _ = write!(text, "| {language} | {} |", variant.name());
             for clients in CLIENTS {
                 let _ = write!(text, " {} |", number(find(clients).map(|row| row.per_second)));
             }
@@ -72,10 +73,10 @@ pub fn load(rows: &[Throughput]) -> String {
 #[must_use]
 pub fn growth(points: &[Point]) -> String {
     let mut text = table(&["what", "size", "way", "p50 ms", "p90 ms", "p99 ms", "memory MiB"]);
-    for Point { what, size, way, times, memory } in points {
+    for Point { what, size, variant, times, memory } in points {
         let _ = writeln!(
             text,
-            "| {what} | {size} | {way} | {:.2} | {:.2} | {:.2} | {} |",
+            "| {what} | {size} | {variant} | {:.2} | {:.2} | {:.2} | {} |",
             times.p50,
             times.p90,
             times.p99,
@@ -101,10 +102,10 @@ pub fn sustained(found: Option<&Sustained>) -> String {
         "last",
     ]);
     if let Some(Sustained { clients, seconds, per_second, best, ratio, busy, executord, webd, .. }) = found {
-        let held = [executord.first, executord.last, webd.first, webd.last].map(number).join(" | ");
+        let memory = [executord.first, executord.last, webd.first, webd.last].map(number).join(" | ");
         let _ = writeln!(
             text,
-            "| {clients} | {seconds:.1} | {per_second:.2} | {best:.2} | {ratio:.3} | {busy} | {held} |"
+            "| {clients} | {seconds:.1} | {per_second:.2} | {best:.2} | {ratio:.3} | {busy} | {memory} |"
         );
     }
     text.push('\n');

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::stand::{Ready, Sample, Stand, Way};
 use crate::statistics::{Times, mib, millis};
+use crate::testbed::{Ready, Sample, Testbed, Variant};
 
 /// How many rounds.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub struct Effort {
     /// At most so many.
     pub at_most: u32,
     /// In between, no further one begins after so long.
-    pub lasts: Duration,
+    pub duration: Duration,
 }
 
 /// What came of one way.
@@ -27,7 +27,7 @@ pub struct Row {
     /// The program.
     pub program: String,
     /// The way.
-    pub way: &'static str,
+    pub variant: &'static str,
     /// As long as the client waited, in milliseconds.
     pub times: Times,
     /// p50, divided by that of the first way.
@@ -44,43 +44,53 @@ pub struct Row {
 ///
 /// # Errors
 /// In words, if an execution fails or does not write what the first way's does.
-pub fn measure(stand: &mut Stand, ready: &Ready, ways: &[Way], effort: Effort) -> io::Result<Vec<Row>> {
-    let ways = stand.measurable(ways, ready.program.language);
-    let mut samples: Vec<Vec<Sample>> = ways.iter().map(|_| Vec::new()).collect();
+pub fn measure(
+    testbed: &mut Testbed,
+    ready: &Ready,
+    variants: &[Variant],
+    effort: Effort,
+) -> io::Result<Vec<Row>> {
+    let variants = testbed.measurable(variants, ready.program.language);
+    let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
     // Once for the caches, of files, of results, and of what is prepared.
     let mut expected = None;
-    for &way in &ways {
-        let output = execute(stand, way, ready, expected.as_deref())?.output;
+    for &variant in &variants {
+        let output = execute(testbed, variant, ready, expected.as_deref())?.output;
         expected.get_or_insert(output);
     }
     let begun = Instant::now();
     for round in 0..effort.at_most {
-        if round >= effort.at_least && begun.elapsed() >= effort.lasts {
+        if round >= effort.at_least && begun.elapsed() >= effort.duration {
             break;
         }
-        for turn in 0..ways.len() {
-            let place = (turn + round as usize) % ways.len();
-            samples[place].push(execute(stand, ways[place], ready, expected.as_deref())?);
+        for turn in 0..variants.len() {
+            let client_of = (turn + round as usize) % variants.len();
+            samples[client_of].push(execute(testbed, variants[client_of], ready, expected.as_deref())?);
         }
     }
-    Ok(rows(ready, &ways, &samples))
+    Ok(rows(ready, &variants, &samples))
 }
 
-fn execute(stand: &mut Stand, way: Way, ready: &Ready, expected: Option<&str>) -> io::Result<Sample> {
-    let wrong = |words: String| {
+fn execute(
+    testbed: &mut Testbed,
+    variant: Variant,
+    ready: &Ready,
+    expected: Option<&str>,
+) -> io::Result<Sample> {
+    let wrong = |message: String| {
         let Ready { program, .. } = ready;
-        io::Error::other(format!("{} {} {}: {words}", program.language, program.name, way.name()))
+        io::Error::other(format!("{} {} {}: {message}", program.language, program.name, variant.name()))
     };
-    let sample = stand.execute(way, ready).map_err(|error| wrong(error.to_string()))?;
+    let sample = testbed.execute(variant, ready).map_err(|error| wrong(error.to_string()))?;
     match expected {
         Some(expected) if expected != sample.output => Err(wrong("it writes something else".to_owned())),
         _ => Ok(sample),
     }
 }
 
-fn rows(ready: &Ready, ways: &[Way], samples: &[Vec<Sample>]) -> Vec<Row> {
+fn rows(ready: &Ready, variants: &[Variant], samples: &[Vec<Sample>]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for (way, samples) in ways.iter().zip(samples) {
+    for (variant, samples) in variants.iter().zip(samples) {
         let times: Vec<Duration> = samples.iter().map(|sample| sample.took).collect();
         let Some(times) = Times::of(&times) else { continue };
         let base = rows.first().map_or(times, |row| row.times);
@@ -88,7 +98,7 @@ fn rows(ready: &Ready, ways: &[Way], samples: &[Vec<Sample>]) -> Vec<Row> {
         rows.push(Row {
             language: ready.program.language.to_owned(),
             program: ready.program.name.clone(),
-            way: way.name(),
+            variant: variant.name(),
             times,
             ratio: times.p50 / base.p50,
             ratio_p99: times.p99 / base.p99,

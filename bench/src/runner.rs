@@ -17,7 +17,7 @@ pub const ARGUMENT: &str = "run-errands";
 
 /// What to start.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Errand {
+pub struct Task {
     /// One after the other.
     pub commands: Vec<Vec<String>>,
     /// Where; in each of them at one time.
@@ -25,12 +25,12 @@ pub struct Errand {
     /// What the last command reads.
     pub stdin: Option<PathBuf>,
     /// Again and again for so long; once if left out.
-    pub lasts: Option<Duration>,
+    pub duration: Option<Duration>,
 }
 
 /// What came of it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Done {
+pub struct TaskResult {
     /// How long each time took.
     pub times: Vec<Duration>,
     /// What the last command wrote to stdout, the last time.
@@ -43,8 +43,8 @@ pub struct Done {
 #[derive(Debug)]
 pub struct Runner {
     child: Child,
-    errands: ChildStdin,
-    done: BufReader<ChildStdout>,
+    tasks: ChildStdin,
+    result: BufReader<ChildStdout>,
 }
 
 impl Runner {
@@ -61,25 +61,25 @@ impl Runner {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let (Some(errands), Some(done)) = (child.stdin.take(), child.stdout.take()) else {
+        let (Some(tasks), Some(result)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         group.take(child.id())?;
-        Ok(Self { child, errands, done: BufReader::new(done) })
+        Ok(Self { child, tasks, result: BufReader::new(result) })
     }
 
     /// Have something done.
     ///
     /// # Errors
     /// In words, if a command fails.
-    pub fn run(&mut self, errand: &Errand) -> io::Result<Done> {
-        writeln!(self.errands, "{}", serde_json::to_string(errand)?)?;
+    pub fn run(&mut self, task: &Task) -> io::Result<TaskResult> {
+        writeln!(self.tasks, "{}", serde_json::to_string(task)?)?;
         let mut line = String::new();
-        self.done.read_line(&mut line)?;
-        let done: Done = serde_json::from_str(&line)?;
-        match &done.wrong {
-            Some(words) => Err(io::Error::other(words.clone())),
-            None => Ok(done),
+        self.result.read_line(&mut line)?;
+        let result: TaskResult = serde_json::from_str(&line)?;
+        match &result.wrong {
+            Some(message) => Err(io::Error::other(message.clone())),
+            None => Ok(result),
         }
     }
 }
@@ -97,22 +97,22 @@ impl Drop for Runner {
 /// If whoever gives errands is gone.
 pub fn serve() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
-        let errand: Errand = serde_json::from_str(&line?)?;
-        let workers: Vec<_> = errand
+        let task: Task = serde_json::from_str(&line?)?;
+        let workers: Vec<_> = task
             .directories
             .iter()
             .cloned()
             .map(|directory| {
-                let errand = errand.clone();
-                std::thread::spawn(move || work(&errand, &directory))
+                let task = task.clone();
+                std::thread::spawn(move || work(&task, &directory))
             })
             .collect();
-        let mut all = Done::default();
+        let mut all = TaskResult::default();
         for worker in workers {
             match worker.join().map_err(|_| io::Error::other("a runner panicked"))? {
-                Ok(done) => {
-                    all.times.extend(done.times);
-                    all.output = done.output;
+                Ok(result) => {
+                    all.times.extend(result.times);
+                    all.output = result.output;
                 }
                 Err(error) => all.wrong = Some(error.to_string()),
             }
@@ -122,17 +122,17 @@ pub fn serve() -> io::Result<()> {
     Ok(())
 }
 
-fn work(errand: &Errand, directory: &Path) -> io::Result<Done> {
-    let until = Instant::now() + errand.lasts.unwrap_or_default();
-    let mut done = Done::default();
+fn work(task: &Task, directory: &Path) -> io::Result<TaskResult> {
+    let until = Instant::now() + task.duration.unwrap_or_default();
+    let mut result = TaskResult::default();
     loop {
         let begun = Instant::now();
-        for command in &errand.commands {
-            done.output = start(command, directory, errand.stdin.as_deref())?;
+        for command in &task.commands {
+            result.output = start(command, directory, task.stdin.as_deref())?;
         }
-        done.times.push(begun.elapsed());
+        result.times.push(begun.elapsed());
         if Instant::now() >= until {
-            return Ok(done);
+            return Ok(result);
         }
     }
 }

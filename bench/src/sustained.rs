@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::client::Client;
-use crate::growth::{CROWD, NEWCOMER, python};
+use crate::growth::{FLOOD_ADDRESS, SINGLE_CLIENT_ADDRESS, python};
 use crate::programs::Language;
-use crate::stand::{Pair, Stand, hammer};
 use crate::statistics::{Times, mib};
+use crate::testbed::{DaemonPair, Testbed, run_clients};
 use e2e::inventory::resident_bytes;
 
 /// Half of them ask from one address, each of the others from one of its own.
@@ -43,16 +43,16 @@ pub struct Sustained {
     /// Answers that a client shall come back later, as it did.
     pub busy: usize,
     /// What executord holds.
-    pub executord: Held,
+    pub executord: ResidentMemory,
     /// What webd holds.
-    pub webd: Held,
+    pub webd: ResidentMemory,
     /// How long each kind of client waited.
     pub waits: Vec<Wait>,
 }
 
 /// MiB of a process in RAM, on average.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Held {
+pub struct ResidentMemory {
     /// In the first quarter of the time.
     pub first: Option<f64>,
     /// In the last.
@@ -78,45 +78,46 @@ pub struct Wait {
 ///
 /// # Errors
 /// In words, if an execution fails.
-pub fn measure(stand: &mut Stand, lasts: Duration) -> io::Result<Sustained> {
+pub fn measure(testbed: &mut Testbed, duration: Duration) -> io::Result<Sustained> {
     let program = python("hello", "print(\"hello world\")\n".to_owned())?;
-    let pair = stand.warm();
+    let pair = testbed.warm();
     let (server, body) = (pair.address(), program.body().to_string());
-    let rest = || pair.be_ready(Language::Python.name());
+    let rest = || pair.wait_until_ready(Language::Python.name());
 
     rest();
-    let alone = ask(server, &body, &[NEWCOMER], lasts / PART)?;
+    let alone = ask(server, &body, &[SINGLE_CLIENT_ADDRESS], duration / PART)?;
     rest();
     let beside = thread::scope(|scope| {
-        let flood = scope.spawn(|| ask(server, &body, &flood(), lasts / PART + SETTLES));
+        let flood = scope.spawn(|| ask(server, &body, &flood(), duration / PART + SETTLES));
         sleep(SETTLES);
-        let beside = ask(server, &body, &[NEWCOMER], lasts / PART);
+        let beside = ask(server, &body, &[SINGLE_CLIENT_ADDRESS], duration / PART);
         join(flood)?;
         beside
     })?;
     let best = peak(pair, &body)?;
     rest();
     let begun = Instant::now();
-    let (all, [executord, webd]) = watched(pair, lasts, || {
+    let (all, [executord, webd]) = watched(pair, duration, || {
         let each = (1..=FLOOD).map(|number| Ipv4Addr::new(127, 0, 4, number));
-        ask(server, &body, &flood().into_iter().chain(each).collect::<Vec<_>>(), lasts)
+        ask(server, &body, &flood().into_iter().chain(each).collect::<Vec<_>>(), duration)
     })?;
     let took = begun.elapsed();
 
     let per_second = rate(times(&all).len(), took);
-    let (crowd, others): (Vec<_>, Vec<_>) = all.iter().cloned().partition(|asked| asked.from == CROWD);
+    let (crowd, others): (Vec<_>, Vec<_>) =
+        all.iter().cloned().partition(|result| result.from == FLOOD_ADDRESS);
     let mut waits: Vec<Wait> = Vec::new();
-    for (who, asked) in [
+    for (who, result) in [
         ("one, alone", &alone),
         ("one, beside the flood", &beside),
         ("all", &all),
         ("those at one address", &crowd),
         ("those at one each", &others),
     ] {
-        let Some(times) = Times::of(&times(asked)) else { continue };
+        let Some(times) = Times::of(&times(result)) else { continue };
         let base = waits.first().map_or(times, |wait| wait.times);
         let (ratio, ratio_p99) = (times.p50 / base.p50, times.p99 / base.p99);
-        waits.push(Wait { who, clients: asked.len(), times, ratio, ratio_p99 });
+        waits.push(Wait { who, clients: result.len(), times, ratio, ratio_p99 });
     }
     Ok(Sustained {
         clients: all.len(),
@@ -124,19 +125,19 @@ pub fn measure(stand: &mut Stand, lasts: Duration) -> io::Result<Sustained> {
         per_second,
         best,
         ratio: per_second / best,
-        busy: all.iter().map(|asked| asked.busy).sum(),
+        busy: all.iter().map(|result| result.busy).sum(),
         executord,
         webd,
         waits,
     })
 }
 
-fn peak(pair: &Pair, body: &str) -> io::Result<f64> {
+fn peak(pair: &DaemonPair, body: &str) -> io::Result<f64> {
     let mut best: f64 = 0.0;
     for clients in PEAK_CLIENTS {
-        pair.be_ready(Language::Python.name());
+        pair.wait_until_ready(Language::Python.name());
         let begun = Instant::now();
-        let times = hammer(pair.address(), body, clients, PEAK_LASTS)?;
+        let times = run_clients(pair.address(), body, clients, PEAK_LASTS)?;
         best = best.max(rate(times.len(), begun.elapsed()));
     }
     Ok(best)
@@ -148,24 +149,29 @@ fn rate(executions: usize, took: Duration) -> f64 {
 }
 
 fn flood() -> Vec<Ipv4Addr> {
-    vec![CROWD; FLOOD.into()]
+    vec![FLOOD_ADDRESS; FLOOD.into()]
 }
 
 /// What one client was answered.
 #[derive(Clone, Debug)]
-struct Asked {
+struct ClientResult {
     from: Ipv4Addr,
     times: Vec<Duration>,
     busy: usize,
 }
 
-fn times(all: &[Asked]) -> Vec<Duration> {
-    all.iter().flat_map(|asked| asked.times.iter().copied()).collect()
+fn times(all: &[ClientResult]) -> Vec<Duration> {
+    all.iter().flat_map(|result| result.times.iter().copied()).collect()
 }
 
 /// A client at each of these addresses asks again and again, until the time is over.
-fn ask(server: SocketAddr, body: &str, from: &[Ipv4Addr], lasts: Duration) -> io::Result<Vec<Asked>> {
-    let until = Instant::now() + lasts;
+fn ask(
+    server: SocketAddr,
+    body: &str,
+    from: &[Ipv4Addr],
+    duration: Duration,
+) -> io::Result<Vec<ClientResult>> {
+    let until = Instant::now() + duration;
     thread::scope(|scope| {
         let start = |&from| scope.spawn(move || ask_from(server, body, from, until));
         let clients: Vec<_> = from.iter().map(start).collect();
@@ -173,15 +179,15 @@ fn ask(server: SocketAddr, body: &str, from: &[Ipv4Addr], lasts: Duration) -> io
     })
 }
 
-fn ask_from(server: SocketAddr, body: &str, from: Ipv4Addr, until: Instant) -> io::Result<Asked> {
+fn ask_from(server: SocketAddr, body: &str, from: Ipv4Addr, until: Instant) -> io::Result<ClientResult> {
     let mut client = Client::at(server, from);
-    let mut asked = Asked { from, times: Vec::new(), busy: 0 };
+    let mut result = ClientResult { from, times: Vec::new(), busy: 0 };
     while Instant::now() < until {
         let begun = Instant::now();
         let answer = loop {
             let answer = client.ask(body)?;
             let Some(pause) = answer.retry_after.filter(|_| answer.status == 429) else { break answer };
-            asked.busy += 1;
+            result.busy += 1;
             sleep(pause);
         };
         let took = begun.elapsed();
@@ -189,19 +195,19 @@ fn ask_from(server: SocketAddr, body: &str, from: Ipv4Addr, until: Instant) -> i
         if json["output"] != "hello world\n" {
             return Err(io::Error::other(format!("the program was not executed: {json}")));
         }
-        asked.times.push(took);
+        result.times.push(took);
     }
-    Ok(asked)
+    Ok(result)
 }
 
 /// Do something that takes so long, and look what executord and webd hold meanwhile.
 fn watched<T>(
-    pair: &Pair,
-    lasts: Duration,
+    pair: &DaemonPair,
+    duration: Duration,
     work: impl FnOnce() -> io::Result<T>,
-) -> io::Result<(T, [Held; 2])> {
+) -> io::Result<(T, [ResidentMemory; 2])> {
     let pids = [pair.daemons().executord_pid(), pair.daemons().webd_pid()];
-    let (until, over) = (Instant::now() + lasts, &AtomicBool::new(false));
+    let (until, over) = (Instant::now() + duration, &AtomicBool::new(false));
     thread::scope(|scope| {
         let watch = scope.spawn(move || {
             let mut seen: [Vec<f64>; 2] = Default::default();
@@ -213,14 +219,14 @@ fn watched<T>(
             }
             Ok(seen)
         });
-        let done = work();
+        let result = work();
         over.store(true, Ordering::Relaxed);
         let seen = join(watch)?;
-        Ok((done?, seen.map(|seen| Held::of(&seen))))
+        Ok((result?, seen.map(|seen| ResidentMemory::of(&seen))))
     })
 }
 
-impl Held {
+impl ResidentMemory {
     fn of(seen: &[f64]) -> Self {
         let quarter = seen.len().div_ceil(4);
         Self { first: mean(&seen[..quarter]), last: mean(&seen[seen.len() - quarter..]) }
@@ -243,8 +249,8 @@ mod tests {
     #[test]
     fn a_quarter_is_one_of_what_was_seen() {
         let check = |seen: &[f64], first, last| {
-            let held = Held::of(seen);
-            assert_eq!((held.first, held.last), (first, last), "{seen:?}");
+            let memory = ResidentMemory::of(seen);
+            assert_eq!((memory.first, memory.last), (first, last), "{seen:?}");
         };
         check(&[], None, None);
         check(&[3.0], Some(3.0), Some(3.0));

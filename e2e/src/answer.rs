@@ -16,7 +16,7 @@ pub fn contradictions(expected: &Value, actual: &Value) -> Vec<String> {
         .iter()
         .flat_map(|(name, expected)| {
             let below = contradictions(expected, &actual[name]);
-            below.into_iter().map(move |words| format!("{name}: {words}"))
+            below.into_iter().map(move |message| format!("{name}: {message}"))
         })
         .collect()
 }

@@ -31,7 +31,7 @@ const LAST_LINES: usize = 30;
 const WEBD_USER: &str = "nobody";
 const WEBD_GROUP: &str = "nogroup";
 /// User ids of one test's executions, at most. Far from those of a real installation.
-const UIDS_OF_A_TEST: u32 = 256;
+const UIDS_PER_TEST: u32 = 256;
 const FIRST_UID: u32 = 0x6000_0000;
 
 /// What differs from one test to the next.
@@ -67,7 +67,7 @@ impl Default for Settings {
         Self {
             slots: 4,
             queue: 64,
-            uids: UIDS_OF_A_TEST,
+            uids: UIDS_PER_TEST,
             userdb: "off",
             pool: false,
             zygotes: false,
@@ -84,7 +84,7 @@ impl Settings {
     /// For tests of programs, which hold with sandboxes that are prepared ahead as they do without: `EXECUTOR_POOL` in the
     /// environment says which are meant: `on`, `zygotes` for those that begin as copies too, or else none.
     #[must_use]
-    pub fn warm_or_cold() -> Self {
+    pub fn from_environment() -> Self {
         let pool = std::env::var("EXECUTOR_POOL").unwrap_or_default();
         let zygotes = pool == "zygotes";
         Self { pool: zygotes || pool == "on", zygotes, ..Self::default() }
@@ -119,7 +119,7 @@ impl Daemons {
             .prefix("executor-e2e-")
             .permissions(Permissions::from_mode(0o711))
             .tempdir()?;
-        let uids = uids_of_a_test(settings.uids);
+        let uids = test_uids(settings.uids);
         let cgroup = format!("executor-e2e-{}", uids.start());
         let languages = directory.path().join("languages");
         install_languages(&languages)?;
@@ -154,7 +154,7 @@ impl Daemons {
     /// An address of webd.
     ///
     /// # Panics
-    /// If `path` can not stand in an address.
+    /// If `path` cannot stand in an address.
     #[must_use]
     pub fn url(&self, path: &str) -> Uri {
         format!("http://{}{path}", self.address).parse().expect("a path")
@@ -203,7 +203,7 @@ impl Daemons {
     /// # Panics
     /// If it is not.
     pub async fn execute(&self, body: &Value) -> Value {
-        let answer = self.post(body).await.unwrap_or_else(|error| self.give_up(&error.to_string()));
+        let answer = self.post(body).await.unwrap_or_else(|error| self.fail(&error.to_string()));
         assert_eq!(answer.status, 200, "{body} was answered with {}\n{}", answer.json, self.logs());
         answer.json
     }
@@ -215,7 +215,7 @@ impl Daemons {
     pub async fn status(&self) -> ServerStatus {
         match ask_status(&self.socket()).await {
             Ok(status) => status,
-            Err(error) => self.give_up(&error.to_string()),
+            Err(error) => self.fail(&error.to_string()),
         }
     }
 
@@ -242,7 +242,7 @@ impl Daemons {
     /// `kill -9` executord, as if it had crashed, and reap it.
     ///
     /// # Errors
-    /// If it can not be reaped.
+    /// If it cannot be reaped.
     pub fn kill_executord(&mut self) -> io::Result<ExitStatus> {
         self.executord.child.kill()?;
         self.executord.child.wait()
@@ -251,7 +251,7 @@ impl Daemons {
     /// `kill -9` webd, as if it had crashed, and reap it.
     ///
     /// # Errors
-    /// If it can not be reaped.
+    /// If it cannot be reaped.
     pub fn kill_webd(&mut self) -> io::Result<ExitStatus> {
         self.webd.child.kill()?;
         self.webd.child.wait()
@@ -271,7 +271,7 @@ impl Daemons {
     ///
     /// # Errors
     /// If there is no such process.
-    pub fn begin_executord(&mut self) -> io::Result<()> {
+    pub fn spawn_executord(&mut self) -> io::Result<()> {
         self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
         Ok(())
     }
@@ -315,7 +315,7 @@ impl Daemons {
 
     /// The end of what both have written to stderr.
     #[must_use]
-    pub fn last_words(&self) -> String {
+    pub fn log_tail(&self) -> String {
         let end = |log: String| {
             let lines: Vec<_> = log.lines().collect();
             lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
@@ -328,7 +328,7 @@ impl Daemons {
             if ask_status(&self.socket()).await.is_ok() {
                 return Ok(());
             }
-            self.executord.still_runs()?;
+            self.executord.check_running()?;
             tokio::time::sleep(PAUSE).await;
         }
         Err(io::Error::other(format!("executord does not answer\n{}", self.logs())))
@@ -340,20 +340,20 @@ impl Daemons {
             if matches!(http::get(&url, DEADLINE).await, Ok(Answer { status: 200, .. })) {
                 return Ok(());
             }
-            self.webd.still_runs()?;
+            self.webd.check_running()?;
             tokio::time::sleep(PAUSE).await;
         }
         Err(io::Error::other(format!("webd does not answer\n{}", self.logs())))
     }
 
     #[expect(clippy::panic, reason = "what it says is for the reader of a failed test")]
-    fn give_up(&self, why: &str) -> ! {
+    fn fail(&self, why: &str) -> ! {
         panic!("{why}\n{}", self.logs())
     }
 }
 
 impl Drop for Daemons {
-    /// executord leaves its topmost groups to its next start, for a group can not always be made again; a test has no
+    /// executord leaves its topmost groups to its next start, for a group cannot always be made again; a test has no
     /// next start. What is not empty stays, and is found by [`crate::inventory::cgroups`].
     fn drop(&mut self) {
         self.webd.end();
@@ -421,7 +421,7 @@ impl Daemon {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    fn still_runs(&mut self) -> io::Result<()> {
+    fn check_running(&mut self) -> io::Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) => {
@@ -571,8 +571,8 @@ fn succeed(command: &mut Command) -> io::Result<()> {
     if output.status.success() {
         return Ok(());
     }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(io::Error::other(format!("{command:?}: {words}")))
+    let message = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{command:?}: {message}")))
 }
 
 /// On another host, a shell prepares that and then becomes executord: what is started keeps its pid.
@@ -630,11 +630,11 @@ pub async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientE
 }
 
 /// Tests of one process follow each other, processes differ in their pid.
-fn uids_of_a_test(count: u32) -> RangeInclusive<u32> {
+fn test_uids(count: u32) -> RangeInclusive<u32> {
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let test = TESTS.fetch_add(1, Ordering::Relaxed) % 64;
-    let first = FIRST_UID + (std::process::id() % 0x8000 * 64 + test) * UIDS_OF_A_TEST;
-    first..=first + count.clamp(1, UIDS_OF_A_TEST) - 1
+    let first = FIRST_UID + (std::process::id() % 0x8000 * 64 + test) * UIDS_PER_TEST;
+    first..=first + count.clamp(1, UIDS_PER_TEST) - 1
 }
 
 /// Nobody listens there in this moment. Between this and webd's own bind somebody could; then webd says so.

@@ -16,7 +16,7 @@ use programs::Program;
 
 /// What a program did, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deed {
+pub struct ProgramResult {
     /// `exit 0`, `signal 6`, `compile_error`.
     pub end: String,
     /// What it wrote.
@@ -25,11 +25,11 @@ pub struct Deed {
     pub stderr: String,
 }
 
-impl Deed {
+impl ProgramResult {
     /// From the answer of `POST /api/execute`.
     #[must_use]
     pub fn answered(answer: &Value) -> Self {
-        let text = |name: &str| without_chance(answer[name].as_str().unwrap_or_default());
+        let text = |name: &str| without_random_parts(answer[name].as_str().unwrap_or_default());
         let end = match (answer["status"].as_str(), answer["exit_code"].as_i64(), answer["signal"].as_i64()) {
             (Some("compile_error"), ..) => "compile_error".to_owned(),
             (_, _, Some(signal)) => format!("signal {signal}"),
@@ -48,16 +48,17 @@ impl Deed {
             differences.push(format!("ended with {}, then with {}", self.end, other.end));
         }
         for (name, one, other) in streams {
-            let (one, other) = (program.without_what_differs(one), program.without_what_differs(other));
+            let (one, other) =
+                (program.without_expected_differences(one), program.without_expected_differences(other));
             let difference = corpus::difference(&one, &other, &[]);
-            differences.extend(difference.map(|words| format!("{name}: {words}")));
+            differences.extend(difference.map(|message| format!("{name}: {message}")));
         }
         differences
     }
 }
 
 /// Each run has a user of its own, whose name is random, and a layout of its memory, which is random too.
-fn without_chance(text: &str) -> String {
+fn without_random_parts(text: &str) -> String {
     static NAME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("exec_[0-9a-f-]{32,36}").expect("a correct expression"));
     static ADDRESS: LazyLock<Regex> =

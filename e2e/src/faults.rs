@@ -2,8 +2,8 @@
 //! other fault as a case of its own ([`cases`]). docs/reliability.md says what is promised after each.
 
 pub mod cases;
-pub mod dice;
 pub mod host;
 pub mod kills;
-pub mod left;
 pub mod programs;
+pub mod random;
+pub mod remaining;

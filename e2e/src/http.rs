@@ -90,8 +90,8 @@ pub async fn post_unread(
     body: &Value,
     deadline: Duration,
 ) -> Result<u16, HttpError> {
-    let conversation = converse(Method::POST, address, Bytes::from(body.to_string()), Some(from));
-    Ok(within(deadline, conversation).await?.0.status.as_u16())
+    let response = round_trip(Method::POST, address, Bytes::from(body.to_string()), Some(from));
+    Ok(within(deadline, response).await?.0.status.as_u16())
 }
 
 /// `GET` a JSON answer.
@@ -107,7 +107,7 @@ pub async fn get(address: &Uri, deadline: Duration) -> Result<Answer, HttpError>
 /// # Errors
 /// [`HttpError`] if none comes back before the deadline, whatever the HTTP status.
 pub async fn get_text(address: &Uri, deadline: Duration) -> Result<String, HttpError> {
-    let (_, body) = within(deadline, converse(Method::GET, address, Bytes::new(), None)).await?;
+    let (_, body) = within(deadline, round_trip(Method::GET, address, Bytes::new(), None)).await?;
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
@@ -133,7 +133,7 @@ async fn exchange(
     body: Bytes,
     from: Option<Ipv4Addr>,
 ) -> Result<Answer, HttpError> {
-    let (head, body) = converse(method, address, body, from).await?;
+    let (head, body) = round_trip(method, address, body, from).await?;
     let status = head.status.as_u16();
     let json = serde_json::from_slice(&body).map_err(|error| {
         let excerpt = String::from_utf8_lossy(&body).chars().take(200).collect();
@@ -143,7 +143,7 @@ async fn exchange(
     Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), json })
 }
 
-async fn converse(
+async fn round_trip(
     method: Method,
     address: &Uri,
     body: Bytes,
@@ -166,7 +166,7 @@ async fn converse(
         .body(Full::new(body))
         .map_err(|_| malformed())?;
 
-    let conversation = async {
+    let response = async {
         let answer = requests.send_request(request).await?;
         let (head, body) = answer.into_parts();
         Ok((head, Limited::new(body, MAX_ANSWER).collect().await.map_err(HttpError::Body)?.to_bytes()))
@@ -177,7 +177,7 @@ async fn converse(
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        answered = conversation => answered,
+        answered = response => answered,
         never = drive => match never {},
     }
 }

@@ -24,7 +24,7 @@ pub struct Process {
 /// Processes with a real, effective, saved or file system uid in `uids`, zombies included.
 ///
 /// # Errors
-/// If `/proc` can not be read.
+/// If `/proc` cannot be read.
 pub fn processes(uids: &RangeInclusive<u32>) -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -45,7 +45,7 @@ pub fn processes(uids: &RangeInclusive<u32>) -> io::Result<Vec<Process>> {
 /// Processes whose parent is `pid`.
 ///
 /// # Errors
-/// If `/proc` can not be read.
+/// If `/proc` cannot be read.
 pub fn children(pid: u32) -> io::Result<Vec<u32>> {
     let all = parents()?.into_iter();
     Ok(all.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
@@ -83,7 +83,7 @@ pub fn state(pid: u32) -> Option<char> {
 /// Processes whose parent is `pid`, and theirs.
 ///
 /// # Errors
-/// If `/proc` can not be read.
+/// If `/proc` cannot be read.
 pub fn descendants(pid: u32) -> io::Result<BTreeSet<u32>> {
     let parents = parents()?;
     let mut family = BTreeSet::from([pid]);
@@ -144,7 +144,7 @@ pub fn files(ids: &RangeInclusive<u32>) -> BTreeSet<PathBuf> {
 /// System V shared memory, semaphores and message queues of users in `uids`, a line each.
 ///
 /// # Errors
-/// If `/proc/sysvipc` can not be read.
+/// If `/proc/sysvipc` cannot be read.
 pub fn sysv_ipc(uids: &RangeInclusive<u32>) -> io::Result<Vec<String>> {
     let mut left = Vec::new();
     for (kind, owner) in [("shm", 7), ("sem", 4), ("msg", 7)] {

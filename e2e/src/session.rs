@@ -59,7 +59,7 @@ impl Session {
     ///
     /// # Errors
     /// If the connection broke.
-    pub async fn say(&mut self, frame: &Value) -> Result<(), SessionError> {
+    pub async fn send(&mut self, frame: &Value) -> Result<(), SessionError> {
         if frame["type"] == "start" {
             self.stdout.clear();
             self.stderr.clear();
@@ -70,9 +70,9 @@ impl Session {
     /// Type this.
     ///
     /// # Errors
-    /// As [`Session::say`].
+    /// As [`Session::send`].
     pub async fn type_in(&mut self, text: &str) -> Result<(), SessionError> {
-        self.say(&json!({"type": "stdin", "data": text})).await
+        self.send(&json!({"type": "stdin", "data": text})).await
     }
 
     /// The next event.
@@ -111,9 +111,9 @@ impl Session {
             }
             let event = self.event().await?;
             if matches!(event["type"].as_str(), Some("finished" | "error")) {
-                let told =
+                let received =
                     json!({"event": event, "stdout": self.stdout, "stderr": self.stderr, "waited_for": text});
-                return Err(SessionError::TooEarly(told));
+                return Err(SessionError::TooEarly(received));
             }
         }
     }

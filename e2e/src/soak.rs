@@ -1,8 +1,8 @@
 //! Friendly and hostile programs together at several times capacity: every request is answered, with its own output,
-//! the daemons stay as large as they are ([`watch`]), and nobody suffers from a hostile neighbour ([`neighbours`]).
+//! the daemons stay as large as they are ([`growth`]), and nobody suffers from a hostile neighbour ([`neighbours`]).
 
+pub mod growth;
 pub mod neighbours;
-pub mod watch;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,12 +13,12 @@ use hyper::Uri;
 use tokio::task::JoinSet;
 
 use crate::daemons::{Daemons, Settings};
-use crate::faults::dice::Dice;
 use crate::faults::kills::{LIMITS, offered};
-use crate::faults::left::Before;
 use crate::faults::programs::{Allowed, Got, Program};
+use crate::faults::random::SeededRandom;
+use crate::faults::remaining::Before;
 use crate::http;
-use watch::Watch;
+use growth::Watch;
 
 /// Clients, each with an address of its own, and the requests that each has on its way at one time.
 const CLIENTS: u8 = 12;
@@ -38,7 +38,7 @@ pub struct Soaked {
     /// What clients got, by program.
     pub got: BTreeMap<(&'static str, Got), u32>,
     /// How the daemons fared.
-    pub watched: Vec<watch::Quantity>,
+    pub watched: Vec<growth::Quantity>,
     /// What was not as promised, in words.
     pub wrong: Vec<String>,
 }
@@ -64,12 +64,12 @@ pub async fn start() -> io::Result<(Daemons, Before)> {
 /// Send programs for so long.
 ///
 /// # Errors
-/// If the daemons can not be looked at.
+/// If the daemons cannot be looked at.
 pub async fn soak(
     daemons: &Daemons,
     before: &Before,
     lasts: Duration,
-    dice: &mut Dice,
+    random: &mut SeededRandom,
 ) -> io::Result<Soaked> {
     let languages = offered(daemons).await?;
     let until = Instant::now() + lasts;
@@ -77,37 +77,49 @@ pub async fn soak(
     for client in 0..CLIENTS {
         for _ in 0..AT_ONCE {
             let address = Ipv4Addr::new(127, 0, 1, client + 1);
-            clients.spawn(send(address, daemons.url("/api/execute"), languages.clone(), dice.split(), until));
+            clients.spawn(send(
+                address,
+                daemons.url("/api/execute"),
+                languages.clone(),
+                random.split(),
+                until,
+            ));
         }
     }
     let mut watch = Watch::default();
     while Instant::now() < until {
         watch.look(daemons)?;
-        tokio::time::sleep(watch::EVERY).await;
+        tokio::time::sleep(growth::EVERY).await;
     }
     let mut soaked = Soaked::default();
     while let Some(results) = clients.join_next().await {
         for (name, result) in results.map_err(io::Error::other)? {
             match result {
                 Ok(got) => *soaked.got.entry((name, got)).or_default() += 1,
-                Err(words) => soaked.wrong.push(words),
+                Err(message) => soaked.wrong.push(message),
             }
         }
     }
     soaked.watched = watch.quantities();
-    soaked.wrong.extend(soaked.watched.iter().filter_map(watch::Quantity::grew));
-    if let Err(words) = before.nothing_left(daemons).await {
-        soaked.wrong.push(words);
+    soaked.wrong.extend(soaked.watched.iter().filter_map(growth::Quantity::grew));
+    if let Err(message) = before.nothing_left(daemons).await {
+        soaked.wrong.push(message);
     }
     Ok(soaked)
 }
 
 type Results = Vec<(&'static str, Result<Got, String>)>;
 
-async fn send(from: Ipv4Addr, url: Uri, languages: Vec<String>, mut dice: Dice, until: Instant) -> Results {
+async fn send(
+    from: Ipv4Addr,
+    url: Uri,
+    languages: Vec<String>,
+    mut random: SeededRandom,
+    until: Instant,
+) -> Results {
     let mut results = Vec::new();
     while Instant::now() < until {
-        let program = Program::any(&mut dice, &languages, HOSTILE_ONE_IN);
+        let program = Program::any(&mut random, &languages, HOSTILE_ONE_IN);
         let answer = http::post_from(from, &url, &program.body, ANSWERED_WITHIN).await;
         let got = program.judge(&answer, Allowed::default());
         if got != Ok(Got::Answer) {

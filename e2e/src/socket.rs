@@ -31,7 +31,7 @@ pub fn live_program(language: &str, code: impl Into<String>) -> ExecuteRequest {
 
 /// What was told of an execution so far.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Received {
     /// Its places in the queue.
     pub positions: Vec<u32>,
     /// What it is called, once it has a slot.
@@ -50,7 +50,7 @@ pub struct Told {
     pub last: Option<Event>,
 }
 
-impl Told {
+impl Received {
     /// How a stage ended.
     #[must_use]
     pub fn status(&self, stage: StageName) -> Option<&Status> {
@@ -75,7 +75,7 @@ impl Told {
 pub struct Execution {
     client: Client,
     /// What was told so far.
-    pub told: Told,
+    pub received: Received,
 }
 
 impl Execution {
@@ -93,7 +93,7 @@ impl Execution {
     /// As [`Execution::begin`].
     pub async fn begin_on(mut client: Client, request: ExecuteRequest) -> Result<Self, ClientError> {
         client.execute(request).await?;
-        Ok(Self { client, told: Told::default() })
+        Ok(Self { client, received: Received::default() })
     }
 
     /// Say something in between.
@@ -108,31 +108,31 @@ impl Execution {
     ///
     /// # Errors
     /// [`ClientError`] if the connection ends before, or the execution does: [`ClientError::Unexpected`].
-    pub async fn until(&mut self, enough: impl Fn(&Told) -> bool) -> Result<&Told, ClientError> {
-        while !enough(&self.told) {
-            if self.told.last.is_some() {
-                eprintln!("too late: {:?}", self.told);
+    pub async fn until(&mut self, enough: impl Fn(&Received) -> bool) -> Result<&Received, ClientError> {
+        while !enough(&self.received) {
+            if self.received.last.is_some() {
+                eprintln!("too late: {:?}", self.received);
                 return Err(ClientError::Unexpected);
             }
             let event = timeout(DEADLINE, self.client.event()).await;
-            self.told.note(event.map_err(|_| ClientError::Timeout(DEADLINE))??);
+            self.received.note(event.map_err(|_| ClientError::Timeout(DEADLINE))??);
         }
-        Ok(&self.told)
+        Ok(&self.received)
     }
 
     /// Listen until the program has written all of this to stdout.
     ///
     /// # Errors
     /// As [`Execution::until`].
-    pub async fn until_written(&mut self, text: &str) -> Result<&Told, ClientError> {
-        self.until(|told| told.stdout.ends_with(text.as_bytes())).await
+    pub async fn until_written(&mut self, text: &str) -> Result<&Received, ClientError> {
+        self.until(|received| received.stdout.ends_with(text.as_bytes())).await
     }
 
     /// Listen to the end.
     ///
     /// # Errors
     /// As [`Execution::until`].
-    pub async fn end(self) -> Result<Told, ClientError> {
+    pub async fn end(self) -> Result<Received, ClientError> {
         Ok(self.end_and_keep().await?.0)
     }
 
@@ -140,8 +140,8 @@ impl Execution {
     ///
     /// # Errors
     /// As [`Execution::until`].
-    pub async fn end_and_keep(mut self) -> Result<(Told, Client), ClientError> {
-        self.until(|told| told.last.is_some()).await?;
-        Ok((self.told, self.client))
+    pub async fn end_and_keep(mut self) -> Result<(Received, Client), ClientError> {
+        self.until(|received| received.last.is_some()).await?;
+        Ok((self.received, self.client))
     }
 }

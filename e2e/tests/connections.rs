@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use e2e::daemons::{DEADLINE, Daemons, Settings, binary, eventually};
 use e2e::inventory;
-use e2e::socket::{Execution, Told, live_program, program};
+use e2e::socket::{Execution, Received, live_program, program};
 use protocol::bounds::{MAX_FRAME, MAX_INPUT_CHUNK};
 use protocol::codec::{MAGIC, VERSION, encode};
 use protocol::{
@@ -66,7 +66,7 @@ async fn begin(daemons: &Daemons, request: ExecuteRequest) -> Execution {
 /// Ask and wait for the place in the queue.
 async fn queue(daemons: &Daemons, request: ExecuteRequest) -> Execution {
     let mut execution = begin(daemons, request).await;
-    execution.until(|told| !told.positions.is_empty()).await.expect("it is told its place");
+    execution.until(|received| !received.positions.is_empty()).await.expect("it is told its place");
     execution
 }
 
@@ -77,7 +77,7 @@ async fn run_until(daemons: &Daemons, request: ExecuteRequest, written: &str) ->
     execution
 }
 
-async fn end(execution: Execution) -> Told {
+async fn end(execution: Execution) -> Received {
     execution.end().await.expect("it ends")
 }
 
@@ -85,8 +85,8 @@ fn line(text: &str) -> Request {
     Request::Input(format!("{text}\n").into())
 }
 
-fn outcome(told: Told) -> Outcome {
-    match told.last {
+fn outcome(received: Received) -> Outcome {
+    match received.last {
         Some(Event::Finished(outcome)) => outcome,
         other => unreachable!("{other:?}"),
     }
@@ -108,8 +108,8 @@ async fn assert_idle(daemons: &Daemons, after: &str) {
     );
     assert_eq!(daemons.status().await.quarantined_uids, 0, "{after}");
     for _ in 0..daemons.status().await.slots {
-        let told = end(begin(daemons, program("bash", "echo $((6 * 7))")).await).await;
-        assert_eq!(told.stdout, b"42\n", "{after}");
+        let received = end(begin(daemons, program("bash", "echo $((6 * 7))")).await).await;
+        assert_eq!(received.stdout, b"42\n", "{after}");
     }
 }
 
@@ -120,23 +120,25 @@ async fn who_waits_is_told_where_and_who_finds_no_room_is_told_when() {
     let mut first = queue(&daemons, live_program("bash", WAITS)).await;
     let mut second = queue(&daemons, live_program("bash", WAITS)).await;
     let third = queue(&daemons, live_program("bash", WAITS)).await;
-    let positions = [&first, &second, &third].map(|waiting| waiting.told.positions.clone());
+    let positions = [&first, &second, &third].map(|waiting| waiting.received.positions.clone());
     assert_eq!(positions, [[0], [1], [2]]);
     let status = daemons.status().await;
     assert_eq!((status.running, status.queued, status.queue_capacity), (1, 3, 3));
 
-    let told = end(begin(&daemons, program("bash", "true")).await).await;
-    let Some(Event::Rejected(Rejection::Busy { retry_after })) = told.last else { unreachable!("{told:?}") };
+    let received = end(begin(&daemons, program("bash", "true")).await).await;
+    let Some(Event::Rejected(Rejection::Busy { retry_after })) = received.last else {
+        unreachable!("{received:?}")
+    };
     assert!(retry_after >= Duration::from_secs(1), "{retry_after:?}");
 
     running.send(line("one")).await.expect("it is heard");
     assert_eq!(end(running).await.stdout, b"ready\none\n");
     first.until_written("ready\n").await.expect("it is its turn");
-    second.until(|told| told.positions == [1, 0]).await.expect("it is told");
+    second.until(|received| received.positions == [1, 0]).await.expect("it is told");
     // Who leaves makes room for those behind.
     drop(second);
     let mut third = third;
-    third.until(|told| told.positions.last() == Some(&0)).await.expect("it is told");
+    third.until(|received| received.positions.last() == Some(&0)).await.expect("it is told");
     first.send(line("two")).await.expect("it is heard");
     third.until_written("ready\n").await.expect("it is its turn");
     third.send(line("three")).await.expect("it is heard");
@@ -171,14 +173,14 @@ async fn one_who_floods_does_not_keep_another_waiting() {
     for _ in 0..6 {
         flood.push(queue(&daemons, by("flood", now())).await);
     }
-    let told = end(begin(&daemons, by("flood", now())).await).await;
-    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+    let received = end(begin(&daemons, by("flood", now())).await).await;
+    assert!(matches!(received.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{received:?}");
 
     // The other one gets the place of the flood's last, and the second turn.
     let quiet = queue(&daemons, by("quiet", now())).await;
-    assert_eq!(quiet.told.positions, [1]);
-    let told = end(flood.pop().expect("six of them")).await;
-    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+    assert_eq!(quiet.received.positions, [1]);
+    let received = end(flood.pop().expect("six of them")).await;
+    assert!(matches!(received.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{received:?}");
 
     running.send(line("go")).await.expect("it is heard");
     end(running).await;
@@ -200,9 +202,9 @@ async fn an_execution_can_be_cancelled_at_any_time() {
     let mut running = run_until(&daemons, program("bash", "echo running; sleep 600"), "running\n").await;
     let mut queued = queue(&daemons, program("bash", "echo never")).await;
     queued.send(Request::Cancel).await.expect("it is heard");
-    let told = end(queued).await;
-    assert_eq!((told.begun.len(), told.stdout.len()), (0, 0));
-    let Outcome { compile, runs, .. } = outcome(told);
+    let received = end(queued).await;
+    assert_eq!((received.begun.len(), received.stdout.len()), (0, 0));
+    let Outcome { compile, runs, .. } = outcome(received);
     assert_eq!((compile, runs), (None, Vec::new()));
 
     running.send(Request::Cancel).await.expect("it is heard");
@@ -228,16 +230,16 @@ async fn an_execution_can_be_cancelled_at_any_time() {
     assert_eq!(statuses, [Status::Exited(0), Status::Cancelled]);
 
     // Twice, and once too late, is not worse than once.
-    let mut deaf = run_until(
+    let mut backpressured = run_until(
         &daemons,
         program("bash", "trap '' TERM; echo deaf; while :; do sleep 600; done"),
         "deaf\n",
     )
     .await;
-    deaf.send(Request::Cancel).await.expect("it is heard");
-    deaf.send(Request::Cancel).await.expect("it is heard");
-    let (told, mut client) = deaf.end_and_keep().await.expect("it ends");
-    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Cancelled));
+    backpressured.send(Request::Cancel).await.expect("it is heard");
+    backpressured.send(Request::Cancel).await.expect("it is heard");
+    let (received, mut client) = backpressured.end_and_keep().await.expect("it ends");
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Cancelled));
     client.send(Request::Cancel).await.expect("it is heard");
     client.send(Request::Status).await.expect("it is heard");
     assert!(matches!(client.event().await, Ok(Event::Status(_))));
@@ -247,12 +249,12 @@ async fn an_execution_can_be_cancelled_at_any_time() {
 #[tokio::test]
 async fn cancelling_is_heard_behind_input_that_nobody_takes() {
     let daemons = start(1, 4).await;
-    let mut deaf = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
-    deaf.send(Request::Input(vec![b'x'; MAX_INPUT_CHUNK].into())).await.expect("it is heard");
+    let mut backpressured = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
+    backpressured.send(Request::Input(vec![b'x'; MAX_INPUT_CHUNK].into())).await.expect("it is heard");
     for request in [line("and more"), Request::EndOfInput, Request::Cancel] {
-        deaf.send(request).await.expect("it is heard");
+        backpressured.send(request).await.expect("it is heard");
     }
-    assert_eq!(end(deaf).await.status(StageName::Run(0)), Some(&Status::Cancelled));
+    assert_eq!(end(backpressured).await.status(StageName::Run(0)), Some(&Status::Cancelled));
 
     // What is said in the queue waits for the program, and a cancel behind it does not wait.
     let running = run_until(&daemons, program("bash", "echo running; sleep 600"), "running\n").await;
@@ -298,14 +300,14 @@ async fn hanging_up_ends_an_execution_at_any_time() {
     assert_idle(&daemons, "hung up at once").await;
 
     // While it is given more than it takes, so that nothing more is heard from us.
-    let mut deaf = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
+    let mut backpressured = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
     let chunk = Request::Input(vec![0; MAX_INPUT_CHUNK].into());
     let mut sent = 0;
-    while timeout(Duration::from_millis(500), deaf.send(chunk.clone())).await.is_ok() {
+    while timeout(Duration::from_millis(500), backpressured.send(chunk.clone())).await.is_ok() {
         sent += 1;
         assert!(sent < 32, "the daemon takes input without end");
     }
-    drop(deaf);
+    drop(backpressured);
     assert_idle(&daemons, "hung up while it takes no input").await;
 
     // Through HTTP it is the same.
@@ -331,14 +333,18 @@ async fn input_reaches_a_program_as_it_comes() {
     }
     execution.until_written("got in three pieces\ngot and more\n").await.expect("it answers");
     execution.send(Request::EndOfInput).await.expect("it is heard");
-    let told = end(execution).await;
-    assert!(told.stdout.ends_with(b"got no end\nend\n"), "{:?}", String::from_utf8_lossy(&told.stdout));
-    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+    let received = end(execution).await;
+    assert!(
+        received.stdout.ends_with(b"got no end\nend\n"),
+        "{:?}",
+        String::from_utf8_lossy(&received.stdout)
+    );
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Exited(0)));
 
     // What comes while it is compiled waits for the program.
     let mut execution =
         begin(&daemons, live_program("staged", "[ $1 = compile ] || { echo start; cat; }")).await;
-    execution.until(|told| told.id.is_some()).await.expect("it begins");
+    execution.until(|received| received.id.is_some()).await.expect("it begins");
     for request in [line("early"), line("bird"), Request::EndOfInput] {
         execution.send(request).await.expect("it is heard");
     }
@@ -413,9 +419,9 @@ async fn a_slow_reader_slows_the_program_and_not_the_daemon() {
     // Nobody else waits for it.
     assert_eq!(end(begin(&daemons, program("bash", "echo other")).await).await.stdout, b"other\n");
     // And nothing is lost.
-    let told = end(slow).await;
-    assert_eq!(told.stdout, vec![b'x'; total]);
-    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+    let received = end(slow).await;
+    assert_eq!(received.stdout, vec![b'x'; total]);
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Exited(0)));
 
     // One that never reads and hangs up.
     let slow = begin(&daemons, program("python", code)).await;
@@ -440,12 +446,12 @@ async fn executions_follow_each_other_on_a_connection() {
         if number % 5 == 4 {
             execution.send(line("")).await.expect("it is heard");
         }
-        let (told, kept) = execution.end_and_keep().await.expect("it ends");
-        match told.last {
+        let (received, kept) = execution.end_and_keep().await.expect("it ends");
+        match received.last {
             Some(Event::Rejected(rejection)) => {
                 assert_eq!((rejection, number % 5), (Rejection::UnknownLanguage, 3))
             }
-            Some(Event::Finished(_)) => assert_eq!(told.stdout, format!("{number}\n").as_bytes()),
+            Some(Event::Finished(_)) => assert_eq!(received.stdout, format!("{number}\n").as_bytes()),
             other => unreachable!("{other:?}"),
         }
         client = kept;
@@ -598,7 +604,7 @@ async fn only_root_webd_and_the_group_may_ask() {
     let daemons = start(1, 4).await;
     let client = daemons.directory().join("executor");
     fs::copy(binary("executor").expect("it is built"), &client).expect("there is room");
-    let words = |output: &Output| {
+    let message = |output: &Output| {
         String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
     };
     let ask = |user: &str, group: &str| ask_as(user, group, &client, &daemons.socket());
@@ -606,13 +612,13 @@ async fn only_root_webd_and_the_group_may_ask() {
 
     for (user, group) in [("root", "root"), ("daemon", "nogroup"), ("nobody", "nogroup")] {
         let output = ask(user, group);
-        assert!(output.status.success(), "{user}: {}", words(&output));
+        assert!(output.status.success(), "{user}: {}", message(&output));
     }
     // Others do not even get through to the socket.
     for (user, group) in [("daemon", "daemon"), ("65533", "65533"), (&of_the_range, &of_the_range)] {
         let output = ask(user, group);
         assert!(!output.status.success(), "{user}");
-        assert!(words(&output).contains("you may not connect"), "{user}: {}", words(&output));
+        assert!(message(&output).contains("you may not connect"), "{user}: {}", message(&output));
     }
     // Were it open to all, they would be refused in words.
     fs::set_permissions(daemons.runtime_directory(), Permissions::from_mode(0o755)).expect("it is ours");
@@ -628,12 +634,12 @@ async fn only_root_webd_and_the_group_may_ask() {
     ] {
         let output = ask(user, group);
         assert!(!output.status.success(), "{user}");
-        assert!(words(&output).contains(said), "{user}: {}", words(&output));
+        assert!(message(&output).contains(said), "{user}: {}", message(&output));
     }
     // What they are told is all they are told: the connection is over.
     assert!(ask("nobody", "nogroup").status.success());
-    let told = end(begin(&daemons, program("bash", "id -u")).await).await;
-    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Exited(0)));
+    let received = end(begin(&daemons, program("bash", "id -u")).await).await;
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Exited(0)));
     assert!(matches!(
         Client::connect(&daemons.directory().join("nothing")).await,
         Err(ClientError::Connect { .. })

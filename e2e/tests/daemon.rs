@@ -41,8 +41,8 @@ async fn wait_for_line(daemons: &Daemons) -> Execution {
     execution
 }
 
-async fn say(execution: &mut Execution, words: &str) {
-    execution.send(Request::Input(format!("{words}\n").into())).await.expect("it is heard");
+async fn write_line(execution: &mut Execution, message: &str) {
+    execution.send(Request::Input(format!("{message}\n").into())).await.expect("it is heard");
 }
 
 fn processes(daemons: &Daemons) -> Vec<inventory::Process> {
@@ -74,7 +74,7 @@ async fn executord(arguments: &[&Path]) -> Output {
     unreachable!("it does not end: {}", String::from_utf8_lossy(&output.stderr))
 }
 
-fn words(output: &Output) -> String {
+fn message(output: &Output) -> String {
     String::from_utf8_lossy(&[&output.stdout[..], &output.stderr].concat()).into_owned()
 }
 
@@ -90,7 +90,7 @@ async fn a_configuration_is_checked_without_starting_anything() {
     for good in ["", "slots = 3\n[limits.run]\nmemory = \"64MiB\"\n"] {
         fs::write(&path, format!("{here}{good}")).expect("it is ours");
         let output = check().await;
-        assert_eq!((output.status.code(), words(&output)), (Some(0), String::new()), "{good:?}");
+        assert_eq!((output.status.code(), message(&output)), (Some(0), String::new()), "{good:?}");
     }
     for (bad, said) in [
         (
@@ -111,7 +111,7 @@ async fn a_configuration_is_checked_without_starting_anything() {
         let output = check().await;
         assert_eq!(output.status.code(), Some(1), "{bad:?}");
         for part in said {
-            assert!(words(&output).contains(part), "{bad:?}: {part:?} is not in {}", words(&output));
+            assert!(message(&output).contains(part), "{bad:?}: {part:?} is not in {}", message(&output));
         }
     }
     // A language file is a part of the configuration.
@@ -121,12 +121,12 @@ async fn a_configuration_is_checked_without_starting_anything() {
     let output = check().await;
     assert_eq!(output.status.code(), Some(1));
     for part in ["odd.toml", "line 2", "unknown field `colour`", "`file_name`"] {
-        assert!(words(&output).contains(part), "{part:?} is not in {}", words(&output));
+        assert!(message(&output).contains(part), "{part:?} is not in {}", message(&output));
     }
     fs::remove_file(&path).expect("it is ours");
     let output = check().await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(words(&output).contains("executord.toml: No such file"), "{}", words(&output));
+    assert!(message(&output).contains("executord.toml: No such file"), "{}", message(&output));
     assert!(!directory.path().join("run").exists());
 }
 
@@ -162,7 +162,7 @@ async fn languages_and_limits_are_read_again_on_sighup() {
         assert_eq!(daemons.status().await.running, 1);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    say(&mut running, "went on").await;
+    write_line(&mut running, "went on").await;
     assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nwent on\n");
     assert!(eventually(|| has_language(&daemons, "another")).await, "{}", daemons.logs());
     let hello = json!({ "language": "another", "code": "echo hello" });
@@ -219,25 +219,25 @@ async fn who_is_told_to_stop_lets_programs_finish_for_a_while() {
     assert!(eventually(|| async { daemons.status().await.running == 2 }).await);
     let mut queued =
         Execution::begin(&daemons.socket(), program("bash", "echo never")).await.expect("executord listens");
-    queued.until(|told| told.positions == [0]).await.expect("it waits");
+    queued.until(|received| received.positions == [0]).await.expect("it waits");
     let mut idle = Client::connect(&daemons.socket()).await.expect("executord listens");
 
     daemons.signal_executord(Signal::SIGTERM);
     assert!(eventually(|| async { !daemons.socket().exists() }).await, "the socket stays");
     assert!(Client::connect(&daemons.socket()).await.is_err());
     // Who waits is sent away, and who is connected is told.
-    let told = queued.end().await.expect("an answer");
-    assert!(matches!(told.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{told:?}");
+    let received = queued.end().await.expect("an answer");
+    assert!(matches!(received.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{received:?}");
     idle.send(Request::Status).await.expect("it is heard");
     let Ok(Event::Status(status)) = idle.event().await else { unreachable!("no status") };
     assert!(status.draining);
-    let told = Execution::begin_on(idle, program("bash", "true")).await.expect("it is heard").end().await;
-    assert!(matches!(told.expect("an answer").last, Some(Event::Rejected(Rejection::Busy { .. }))));
+    let received = Execution::begin_on(idle, program("bash", "true")).await.expect("it is heard").end().await;
+    assert!(matches!(received.expect("an answer").last, Some(Event::Rejected(Rejection::Busy { .. }))));
 
-    say(&mut running, "in time").await;
-    let told = running.end().await.expect("an answer");
+    write_line(&mut running, "in time").await;
+    let received = running.end().await.expect("an answer");
     assert_eq!(
-        (&*told.stdout, told.status(StageName::Run(0))),
+        (&*received.stdout, received.status(StageName::Run(0))),
         (&b"ready\nin time\n"[..], Some(&Status::Exited(0)))
     );
     let answer = posted.await.expect("no panic").expect("an answer");
@@ -260,8 +260,8 @@ async fn who_is_told_to_stop_ends_what_takes_longer() {
     running.until_written("deaf\n").await.expect("it runs");
     assert!(eventually(|| async { processes(&daemons).len() == 6 }).await, "{:?}", processes(&daemons));
     daemons.signal_executord(Signal::SIGTERM);
-    let told = running.end().await.expect("an answer");
-    assert_eq!(told.status(StageName::Run(0)), Some(&Status::Cancelled));
+    let received = running.end().await.expect("an answer");
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Cancelled));
     let answer = posted.await.expect("no panic").expect("an answer");
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("cancelled")), "{}", answer.json);
     assert_eq!(answer.json["output"], "deaf\n");
@@ -279,8 +279,8 @@ async fn a_second_one_in_the_same_place_is_refused_and_harms_nobody() {
     let output = executord(&[Path::new("--config"), &daemons.configuration()]).await;
     assert_eq!(output.status.code(), Some(1));
     let said = format!("another executord is running in {}", daemons.runtime_directory().display());
-    assert!(words(&output).contains(&said), "{}", words(&output));
-    say(&mut running, "unharmed").await;
+    assert!(message(&output).contains(&said), "{}", message(&output));
+    write_line(&mut running, "unharmed").await;
     assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nunharmed\n");
     assert_works(&daemons).await;
 }
@@ -353,7 +353,7 @@ async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
     let status = daemons.status().await;
     assert_eq!(status.cgroups, "none");
     assert!(
-        status.degraded.iter().any(|words| words.contains("no cgroup can be used")),
+        status.degraded.iter().any(|message| message.contains("no cgroup can be used")),
         "{:?}",
         status.degraded
     );
@@ -365,7 +365,7 @@ async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
         limits[name] = value;
         limits
     };
-    let found_out = |words: &str| json!({ "status": "ok", "stdout": words });
+    let found_out = |message: &str| json!({ "status": "ok", "stdout": message });
     let cause = |limit: &str| json!({ "status": "timeout", "cause": { "limit": limit } });
     for (language, code, limits, expected) in [
         ("python", "print('hello')", json!({}), found_out("hello\n")),
@@ -483,8 +483,8 @@ impl Attempt {
         for group in inventory::cgroups("executor-e2e-attempt").iter().rev() {
             fs::remove_dir(group).expect("nothing is left in it");
         }
-        assert_eq!(output.status.code(), Some(1), "{}", words(&output));
-        words(&output)
+        assert_eq!(output.status.code(), Some(1), "{}", message(&output));
+        message(&output)
     }
 }
 
@@ -519,7 +519,7 @@ async fn the_host_knows_a_user_while_it_lives_and_no_longer() {
     assert_eq!(names(), BTreeSet::new(), "after the languages were asked for their versions");
 
     let mut running = wait_for_line(&daemons).await;
-    let name = format!("exec_{}", running.told.id.expect("it began"));
+    let name = format!("exec_{}", running.received.id.expect("it began"));
     let uid = processes(&daemons).first().expect("it runs").uid;
     let files =
         [format!("{name}.user"), format!("{uid}.user"), format!("{name}.group"), format!("{uid}.group")];
@@ -536,7 +536,7 @@ async fn the_host_knows_a_user_while_it_lives_and_no_longer() {
         let mode = fs::metadata(records.join(file)).expect("it is there").mode() & 0o777;
         assert_eq!(mode, 0o644, "everybody may read {file}");
     }
-    say(&mut running, "go").await;
+    write_line(&mut running, "go").await;
     running.end().await.expect("it ends");
     assert!(eventually(async || names().is_empty()).await, "{:?}", names());
 
@@ -653,7 +653,7 @@ async fn a_socket_that_is_removed_comes_back() -> io::Result<()> {
         "{}",
         daemons.logs()
     );
-    say(&mut running, "undisturbed").await;
+    write_line(&mut running, "undisturbed").await;
     assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nundisturbed\n");
     assert_works(&daemons).await;
     Ok(())

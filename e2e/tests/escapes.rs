@@ -136,7 +136,7 @@ async fn javascript_can_not_stay() {
 
 #[tokio::test]
 async fn java_can_not_stay() {
-    // A JVM can not fork, nor rename itself; it starts others.
+    // A JVM cannot fork, nor rename itself; it starts others.
     let whole = |code| {
         format!(
             "import java.lang.ProcessBuilder.Redirect;\n\
@@ -182,7 +182,9 @@ async fn check(language: &str, escapes: [Escape; 5]) {
     for escape in escapes {
         let (daemons, language) = (Arc::clone(&daemons), language.to_owned());
         attempts.spawn(async move {
-            attempt(&daemons, &language, &escape).await.map_err(|words| format!("{}: {words}", escape.name))
+            attempt(&daemons, &language, &escape)
+                .await
+                .map_err(|message| format!("{}: {message}", escape.name))
         });
     }
     let outcomes = attempts.join_all().await;
@@ -200,9 +202,11 @@ async fn attempt(daemons: &Daemons, language: &str, escape: &Escape) -> Result<(
     let mut execution =
         Execution::begin(&daemons.socket(), request).await.map_err(|error| error.to_string())?;
     // It says who it is before it does anything.
-    let told =
-        execution.until(|told| told.stdout.ends_with(b"\n")).await.map_err(|error| error.to_string())?;
-    let said = String::from_utf8_lossy(&told.stdout).into_owned();
+    let received = execution
+        .until(|received| received.stdout.ends_with(b"\n"))
+        .await
+        .map_err(|error| error.to_string())?;
+    let said = String::from_utf8_lossy(&received.stdout).into_owned();
     let uid: u32 = said.trim().parse().map_err(|_| format!("said {said:?}"))?;
     if !daemons.uids.contains(&uid) {
         return Err(format!("is {uid}"));
@@ -219,20 +223,20 @@ async fn attempt(daemons: &Daemons, language: &str, escape: &Escape) -> Result<(
         let line = Request::Input("\n".into());
         execution.send(line).await.map_err(|error| error.to_string())?;
     }
-    let told = execution.end().await.map_err(|error| error.to_string())?;
+    let received = execution.end().await.map_err(|error| error.to_string())?;
 
     let left = all();
     if !left.is_empty() {
         return Err(format!("left behind: {left:?}"));
     }
-    let status = told.status(StageName::Run(0));
+    let status = received.status(StageName::Run(0));
     let as_expected = match status {
         Some(Status::TimedOut { clock, .. }) => escape.is_main && *clock == Clock::Wall,
         Some(Status::Exited(0)) => !escape.is_main,
         _ => false,
     };
-    if !as_expected || told.stdout != said.as_bytes() {
-        return Err(format!("{status:?}, {:?}", String::from_utf8_lossy(&told.stdout)));
+    if !as_expected || received.stdout != said.as_bytes() {
+        return Err(format!("{status:?}, {:?}", String::from_utf8_lossy(&received.stdout)));
     }
     Ok(())
 }

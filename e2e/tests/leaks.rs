@@ -28,7 +28,7 @@ struct Inventory {
     files: BTreeSet<PathBuf>,
     ipc: Vec<String>,
     running: u32,
-    withheld: u32,
+    quarantined: u32,
 }
 
 async fn take(daemons: &Daemons) -> Inventory {
@@ -41,7 +41,7 @@ async fn take(daemons: &Daemons) -> Inventory {
         files: inventory::files(&daemons.uids),
         ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is there"),
         running: status.running,
-        withheld: status.quarantined_uids,
+        quarantined: status.quarantined_uids,
     }
 }
 
@@ -54,7 +54,7 @@ impl Inventory {
             files: BTreeSet::new(),
             ipc: Vec::new(),
             running: 0,
-            withheld: 0,
+            quarantined: 0,
         }
     }
 }

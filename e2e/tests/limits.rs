@@ -65,7 +65,7 @@ fn incomplete(cause: &Value) -> Option<String> {
     let (allowed, used) = (cause["allowed"].as_f64(), cause["used"].as_f64());
     let complete = allowed.is_some()
         && used >= allowed
-        && cause["message"].as_str().is_some_and(|words| words.contains("allowed"));
+        && cause["message"].as_str().is_some_and(|message| message.contains("allowed"));
     (!complete).then(|| format!("incomplete: {cause}"))
 }
 
@@ -286,8 +286,8 @@ async fn output_is_kept_to_the_byte() {
             assert_eq!(contradictions(&expected, &answer), Vec::<String>::new(), "{written}, {limit} bytes");
             if over {
                 assert_eq!(incomplete(&answer["cause"]), None);
-                let words = answer["cause"]["message"].as_str().expect("words");
-                assert!(words.contains(written), "{words}");
+                let message = answer["cause"]["message"].as_str().expect("words");
+                assert!(message.contains(written), "{message}");
             }
         }
     }
@@ -400,14 +400,14 @@ async fn what_is_asked_beyond_the_maxima_is_lowered_and_told() {
     for name in &names {
         let answer = daemons.post(&ask(json!({ *name: 0 }))).await.expect("an answer");
         assert_eq!((answer.status, &answer.json["code"]), (400, &json!("invalid_request")), "{name}");
-        let words = answer.json["error"].as_str().expect("words");
-        assert!(words.contains(name.as_str()) && words.contains("at least 1"), "{words}");
+        let message = answer.json["error"].as_str().expect("words");
+        assert!(message.contains(name.as_str()) && message.contains("at least 1"), "{message}");
         // The least that can be asked for is too little for some, and never our fault.
         let answer = daemons.post(&ask(json!({ *name: 1 }))).await.expect("an answer");
         assert!([200, 400].contains(&answer.status), "{name}: {}", answer.json);
         if answer.status == 400 {
-            let words = answer.json["error"].as_str().expect("words");
-            assert!(words.contains("at least"), "{words}");
+            let message = answer.json["error"].as_str().expect("words");
+            assert!(message.contains("at least"), "{message}");
         }
     }
 }
@@ -453,9 +453,12 @@ async fn less_than_a_program_needs_is_refused_in_words_or_shown_to_be_too_little
     ] {
         let mut request = program("python", "print(1)");
         request.limits = limits;
-        let told = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-        match told.expect("an answer").last {
-            Some(Event::Rejected(Rejection::Invalid(words))) => assert!(words.ends_with(least), "{words}"),
+        let received =
+            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
+        match received.expect("an answer").last {
+            Some(Event::Rejected(Rejection::Invalid(message))) => {
+                assert!(message.ends_with(least), "{message}")
+            }
             other => unreachable!("{least}: {other:?}"),
         }
     }

@@ -13,7 +13,7 @@ use protocol::{ClientError, Event, ExecuteRequest, Rejection, RunRequest, Source
 use serde_json::{Value, json};
 
 async fn start() -> Daemons {
-    Daemons::start(&Settings::warm_or_cold()).await.expect("both daemons come up")
+    Daemons::start(&Settings::from_environment()).await.expect("both daemons come up")
 }
 
 /// A language whose toolchain nobody has.
@@ -45,8 +45,8 @@ async fn refused(daemons: &Daemons, request: &Value) -> Option<(String, String)>
 
 /// What the socket says to the same request.
 async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
-    let told = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-    match told.expect("an answer").last {
+    let received = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
+    match received.expect("an answer").last {
         Some(Event::Rejected(rejection)) => rejection,
         other => unreachable!("{other:?}"),
     }
@@ -55,7 +55,7 @@ async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
 #[tokio::test]
 async fn a_language_goes_by_its_names_and_no_others() {
     let settings =
-        Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::warm_or_cold() };
+        Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::from_environment() };
     let daemons = Daemons::start(&settings).await.expect("both daemons come up");
     for name in ["cobol", "", " ", "python ", "pyth\u{f6}n", "py\u{0}", "../python", "python.toml"]
         .map(str::to_owned)
@@ -269,8 +269,9 @@ async fn what_makes_no_sense_is_refused_in_words() {
         ExecuteRequest { files: vec![file; files], runs: vec![run; runs], ..program("python", "") }
     };
     for request in [many(MAX_FILES + 1, 1, 0), many(1, MAX_RUNS + 1, 0), many(1, 1, MAX_ARGS + 1)] {
-        let told = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-        assert!(matches!(told, Err(ClientError::Closed)), "{told:?}");
+        let received =
+            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
+        assert!(matches!(received, Err(ClientError::Closed)), "{received:?}");
     }
     for (request, words) in [
         (many(0, 1, 0), "there is no source file"),
@@ -654,16 +655,17 @@ async fn runs_share_a_compilation_and_nothing_else() {
             .clone()
             .map(|number| RunRequest { args: args(number), ..RunRequest::default() })
             .collect();
-        let told = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-        let told = told.expect("an answer");
+        let received =
+            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
+        let received = received.expect("an answer");
         let compiled = (language == "cpp").then_some(StageName::Compile);
         let stages: Vec<_> = compiled.into_iter().chain(numbers.clone().map(StageName::Run)).collect();
-        assert_eq!(told.begun, stages, "compiled once, then each run in its turn");
+        assert_eq!(received.begun, stages, "compiled once, then each run in its turn");
         let all: String = numbers.clone().map(|number| said(number, "")).collect();
-        assert_eq!(String::from_utf8_lossy(&told.stdout), all);
+        assert_eq!(String::from_utf8_lossy(&received.stdout), all);
         for number in numbers {
             let code = i32::try_from(number).expect("small");
-            assert_eq!(told.status(StageName::Run(number)), Some(&Status::Exited(code)));
+            assert_eq!(received.status(StageName::Run(number)), Some(&Status::Exited(code)));
         }
     }
 }

@@ -30,11 +30,11 @@ async fn run(daemons: &Daemons, language: &str, code: &str, tty: bool) -> Sessio
 async fn begin(session: &mut Session, language: &str, code: &str, tty: bool) {
     let limits = json!({"wall_ms": LONG, "cpu_ms": LONG});
     let start = json!({"type": "start", "language": language, "code": code, "tty": tty, "limits": limits});
-    session.say(&start).await.expect("it is heard");
+    session.send(&start).await.expect("it is heard");
 }
 
-async fn say(session: &mut Session, frame: Value) {
-    session.say(&frame).await.expect("it is heard");
+async fn send(session: &mut Session, frame: Value) {
+    session.send(&frame).await.expect("it is heard");
 }
 
 async fn type_in(session: &mut Session, text: &str) {
@@ -61,7 +61,7 @@ async fn end(session: &mut Session) -> Value {
 }
 
 async fn signal(session: &mut Session, name: &str) {
-    say(session, json!({"type": "signal", "signal": name})).await;
+    send(session, json!({"type": "signal", "signal": name})).await;
 }
 
 async fn assert_nothing_runs(daemons: &Daemons) {
@@ -78,8 +78,8 @@ async fn a_program_with_pipes_is_talked_to() {
     let mut session = run(&daemons, "python", code, false).await;
     until(&mut session, "name?\n").await;
     type_in(&mut session, "you\nand").await;
-    say(&mut session, json!({"type": "stdin", "data": "IGFsbA==", "encoding": "base64"})).await;
-    say(&mut session, json!({"type": "end_of_input"})).await;
+    send(&mut session, json!({"type": "stdin", "data": "IGFsbA==", "encoding": "base64"})).await;
+    send(&mut session, json!({"type": "end_of_input"})).await;
     assert_eq!(end(&mut session).await["status"], "ok");
     assert_eq!((&*session.stdout, &*session.stderr), ("AND ALL\n", "hi you\n"));
 
@@ -88,9 +88,9 @@ async fn a_program_with_pipes_is_talked_to() {
                 while :; do sleep 0.05; done";
     begin(&mut session, "bash", code, false).await;
     until(&mut session, "ready\n").await;
-    for (name, told) in [("USR1", "one\n"), ("USR2", "two\n"), ("INT", "int\n")] {
+    for (name, received) in [("USR1", "one\n"), ("USR2", "two\n"), ("INT", "int\n")] {
         signal(&mut session, name).await;
-        until(&mut session, told).await;
+        until(&mut session, received).await;
     }
     assert_eq!(end(&mut session).await["exit_code"], 3);
 
@@ -143,12 +143,12 @@ async fn cancelling_is_heard_at_once() {
     let mut session = run(&daemons, "bash", "echo deaf; sleep 600", false).await;
     until(&mut session, "deaf\n").await;
     type_in(&mut session, &"x".repeat(1 << 20)).await;
-    say(&mut session, json!({"type": "cancel"})).await;
+    send(&mut session, json!({"type": "cancel"})).await;
     assert_eq!(end(&mut session).await["status"], "cancelled");
     for tty in [false, true] {
         begin(&mut session, "python", "import os\nwhile True: os.write(1, b'x' * 4096)", tty).await;
         until(&mut session, "x").await;
-        say(&mut session, json!({"type": "cancel"})).await;
+        send(&mut session, json!({"type": "cancel"})).await;
         let status = end(&mut session).await["status"].clone();
         // It may have written all that it may before it was stopped.
         assert!(["cancelled", "output_limit"].contains(&status.as_str().unwrap_or_default()), "{status}");
@@ -157,7 +157,7 @@ async fn cancelling_is_heard_at_once() {
     begin(&mut session, "bash", "echo deaf; exec sleep 600", true).await;
     until(&mut session, "deaf\r\n").await;
     type_in(&mut session, &"line\n".repeat(100_000)).await;
-    say(&mut session, json!({"type": "cancel"})).await;
+    send(&mut session, json!({"type": "cancel"})).await;
     assert_eq!(end(&mut session).await["status"], "cancelled");
     drop(session);
     assert_nothing_runs(&daemons).await;
@@ -181,7 +181,7 @@ async fn a_program_has_a_terminal() {
     let mut session = open(&daemons).await;
     let start =
         json!({"type": "start", "language": "python", "code": code, "tty": true, "columns": 100, "rows": 30});
-    say(&mut session, start).await;
+    send(&mut session, start).await;
     let first = until(&mut session, "name? ").await;
     assert_eq!(
         first,
@@ -194,7 +194,7 @@ async fn a_program_has_a_terminal() {
     interrupt_until(&mut session, "interrupted\r\nand again? ").await;
     type_in(&mut session, "\x04").await;
     until(&mut session, "end of input\r\n").await;
-    say(&mut session, json!({"type": "resize", "columns": 132, "rows": 43})).await;
+    send(&mut session, json!({"type": "resize", "columns": 132, "rows": 43})).await;
     until(&mut session, "now (132, 43)\r\n").await;
     let last = end(&mut session).await;
     assert_eq!((&last["status"], &*session.stdout, &*session.stderr), (&json!("ok"), "done\r\n", ""));
@@ -220,7 +220,7 @@ async fn an_interpreter_is_talked_to() {
         until(&mut session, "KeyboardInterrupt\r\n").await;
         until(&mut session, ">>> ").await;
     }
-    say(&mut session, json!({"type": "end_of_input"})).await;
+    send(&mut session, json!({"type": "end_of_input"})).await;
     assert_eq!(end(&mut session).await["status"], "ok");
 
     // A shell with jobs: Ctrl+C is for the one in the foreground, Ctrl+Z stops it. The job is no dash: that starts what it
@@ -261,14 +261,14 @@ async fn a_terminal_is_there_for_those_who_ask() {
     for (stdin, came) in [("", "''"), ("a\nb\n", "'a\\nb\\n'"), ("half", "'half'")] {
         let code = "import sys, termios\nprint(repr(sys.stdin.read()))";
         let start = json!({"type": "start", "language": "python", "code": code, "tty": true, "stdin": stdin});
-        say(&mut session, start).await;
+        send(&mut session, start).await;
         assert_eq!(end(&mut session).await["status"], "ok", "{stdin:?}");
         assert!(session.stdout.ends_with(&format!("{came}\r\n")), "{:?}", session.stdout);
     }
     // Its output has the bounds of any other.
     let start = json!({"type": "start", "language": "python", "code": "while True: print('x' * 99)", "tty": true,
         "limits": {"output_bytes": 10_000}});
-    say(&mut session, start).await;
+    send(&mut session, start).await;
     let last = end(&mut session).await;
     assert_eq!((&last["status"], session.stdout.len()), (&json!("output_limit"), 10_000));
     // Who stays behind with it does not keep it.

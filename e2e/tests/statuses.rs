@@ -178,7 +178,7 @@ fn compile_error(code: &'static str) -> Case {
 }
 
 async fn check(language: &str, cases: &[Case], waiting: &str) {
-    let daemons = Daemons::start(&Settings::warm_or_cold()).await.expect("both daemons come up");
+    let daemons = Daemons::start(&Settings::from_environment()).await.expect("both daemons come up");
     let mut wrong = Vec::new();
     for Case { name, code, limits, expected } in cases {
         let answer = daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;

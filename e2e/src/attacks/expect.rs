@@ -43,7 +43,7 @@ pub enum Bound {
 
 /// What was seen of an execution.
 #[derive(Clone, Debug, Default)]
-pub struct Seen {
+pub struct Observation {
     /// In the probes' words.
     pub status: String,
     /// If it ended by itself.
@@ -71,22 +71,22 @@ pub struct Seen {
 impl Expect {
     /// What is not as expected of one execution.
     #[must_use]
-    pub fn check(&self, seen: &Seen) -> Vec<String> {
+    pub fn check(&self, observation: &Observation) -> Vec<String> {
         let mut failures = Vec::new();
         let mut fail = |words: String| failures.push(words);
         for word in &self.stdout_contains {
-            if !seen.stdout.contains(word) {
-                fail(format!("stdout lacks {word:?}: {}", excerpt(&seen.stdout)));
+            if !observation.stdout.contains(word) {
+                fail(format!("stdout lacks {word:?}: {}", excerpt(&observation.stdout)));
             }
         }
         if !self.stdout_contains_any.is_empty()
-            && !self.stdout_contains_any.iter().any(|word| seen.stdout.contains(word))
+            && !self.stdout_contains_any.iter().any(|word| observation.stdout.contains(word))
         {
             fail(format!("stdout lacks any of {:?}", self.stdout_contains_any));
         }
         for (name, text, words) in [
-            ("stdout", &seen.stdout, &self.stdout_not_contains),
-            ("stderr", &seen.stderr, &self.stderr_not_contains),
+            ("stdout", &observation.stdout, &self.stdout_not_contains),
+            ("stderr", &observation.stderr, &self.stderr_not_contains),
         ] {
             for line in words.iter().filter_map(|word| text.lines().find(|line| line.contains(&**word))) {
                 fail(format!("{name} has {}", excerpt(line)));
@@ -94,25 +94,25 @@ impl Expect {
         }
         let is_in =
             |wanted: &Option<Vec<i64>>, found| wanted.as_ref().is_none_or(|wanted| found_in(wanted, found));
-        if self.status_in.as_ref().is_some_and(|wanted| !wanted.contains(&seen.status)) {
-            fail(format!("status {} {}", seen.status, excerpt(&seen.stderr)));
+        if self.status_in.as_ref().is_some_and(|wanted| !wanted.contains(&observation.status)) {
+            fail(format!("status {} {}", observation.status, excerpt(&observation.stderr)));
         }
-        if self.status_not_in.contains(&seen.status) {
-            fail(format!("status {} is forbidden {}", seen.status, excerpt(&seen.stderr)));
+        if self.status_not_in.contains(&observation.status) {
+            fail(format!("status {} is forbidden {}", observation.status, excerpt(&observation.stderr)));
         }
-        if !is_in(&self.exit_code_in, seen.exit_code) {
-            fail(format!("exit code {:?}", seen.exit_code));
+        if !is_in(&self.exit_code_in, observation.exit_code) {
+            fail(format!("exit code {:?}", observation.exit_code));
         }
-        if !is_in(&self.signal_in, seen.signal) {
-            fail(format!("signal {:?}", seen.signal));
+        if !is_in(&self.signal_in, observation.signal) {
+            fail(format!("signal {:?}", observation.signal));
         }
-        if self.max_wall_ms.is_some_and(|most| seen.wall_ms > most * GENEROSITY) {
-            fail(format!("took {:.0} ms", seen.wall_ms));
+        if self.max_wall_ms.is_some_and(|most| observation.wall_ms > most * GENEROSITY) {
+            fail(format!("took {:.0} ms", observation.wall_ms));
         }
         for (name, bound, found, limit) in [
-            ("stdout", &self.max_stdout_bytes, bytes(&seen.stdout), seen.output_limit),
-            ("stderr", &self.max_stderr_bytes, bytes(&seen.stderr), seen.output_limit),
-            ("memory", &self.max_memory_bytes, seen.memory_bytes, seen.memory_limit),
+            ("stdout", &self.max_stdout_bytes, bytes(&observation.stdout), observation.output_limit),
+            ("stderr", &self.max_stderr_bytes, bytes(&observation.stderr), observation.output_limit),
+            ("memory", &self.max_memory_bytes, observation.memory_bytes, observation.memory_limit),
         ] {
             match bound.as_ref().map(|bound| bound.value(limit)) {
                 Some(Some(most)) if found > most => fail(format!("{name}: {found} bytes, {most} allowed")),
@@ -121,12 +121,12 @@ impl Expect {
             }
         }
         if let Some(prefix) = &self.args_echo
-            && let Err(words) = echoes(&seen.stdout, prefix, &seen.args)
+            && let Err(words) = echoes(&observation.stdout, prefix, &observation.args)
         {
             fail(words);
         }
         for property in &self.response {
-            if let Err(words) = response_is(property, &seen.body) {
+            if let Err(words) = response_is(property, &observation.body) {
                 fail(words);
             }
         }
@@ -135,12 +135,12 @@ impl Expect {
 
     /// What is not as expected of several executions together.
     #[must_use]
-    pub fn check_together(&self, all: &[Seen], parallel: bool) -> Option<String> {
+    pub fn check_together(&self, all: &[Observation], parallel: bool) -> Option<String> {
         let pattern = if parallel { &self.distinct_across_parallel_runs } else { &self.distinct_across_runs };
         let pattern = pattern.as_ref()?;
         let Ok(regex) = Regex::new(pattern) else { return Some(format!("no pattern: {pattern}")) };
-        let group = |seen: &Seen| -> Option<String> {
-            Some(regex.captures(&seen.stdout)?.get(1)?.as_str().to_owned())
+        let group = |observation: &Observation| -> Option<String> {
+            Some(regex.captures(&observation.stdout)?.get(1)?.as_str().to_owned())
         };
         let mut found: Vec<_> = all.iter().filter_map(group).collect();
         found.sort_unstable();
@@ -225,7 +225,7 @@ fn evaluate(text: &str, limit: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Expect, Seen, evaluate};
+    use super::{Expect, Observation, evaluate};
     use serde_json::json;
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn each_rule_finds_what_breaks_it() {
         fn check(expect: serde_json::Value, passes: bool) {
-            let seen = Seen {
+            let observation = Observation {
                 status: "ok".into(),
                 exit_code: Some(0),
                 stdout: "BLOCKED:EPERM\nARGS=[\"a\"]\nUID=7".into(),
@@ -251,10 +251,10 @@ mod tests {
                 memory_limit: 40.0,
                 args: vec!["a".into()],
                 body: b"{}".into(),
-                ..Seen::default()
+                ..Observation::default()
             };
             let expect: Expect = serde_json::from_value(expect).unwrap();
-            assert_eq!(expect.check(&seen).is_empty(), passes, "{expect:?}");
+            assert_eq!(expect.check(&observation).is_empty(), passes, "{expect:?}");
         }
         for (expect, passes) in [
             (json!({"stdout_contains": ["BLOCKED"]}), true),
@@ -287,11 +287,11 @@ mod tests {
 
     #[test]
     fn runs_are_compared_by_what_the_pattern_finds() {
-        let seen = |text: &str| Seen { stdout: text.into(), ..Seen::default() };
+        let observation = |text: &str| Observation { stdout: text.into(), ..Observation::default() };
         let expect = Expect { distinct_across_runs: Some("UID=(\\d+)".into()), ..Expect::default() };
-        assert_eq!(expect.check_together(&[seen("UID=1"), seen("UID=2")], false), None);
-        assert!(expect.check_together(&[seen("UID=1"), seen("UID=1")], false).is_some());
-        assert!(expect.check_together(&[seen("UID=1"), seen("nothing")], false).is_some());
-        assert_eq!(expect.check_together(&[seen("UID=1"), seen("UID=1")], true), None);
+        assert_eq!(expect.check_together(&[observation("UID=1"), observation("UID=2")], false), None);
+        assert!(expect.check_together(&[observation("UID=1"), observation("UID=1")], false).is_some());
+        assert!(expect.check_together(&[observation("UID=1"), observation("nothing")], false).is_some());
+        assert_eq!(expect.check_together(&[observation("UID=1"), observation("UID=1")], true), None);
     }
 }

@@ -11,7 +11,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::statvfs;
 
-use super::scenery::Scenery;
+use super::fixtures::Fixtures;
 use super::target::Target;
 use crate::inventory;
 
@@ -94,7 +94,7 @@ impl Host {
         asked: &[String],
         language: &str,
         target: &Target,
-        scenery: &Scenery,
+        fixtures: &Fixtures,
     ) -> Vec<String> {
         let mut failures = Vec::new();
         for phrase in asked {
@@ -103,18 +103,18 @@ impl Host {
                 "next run ok" => target.greet(language).await,
                 "no OOM kill outside the run" => self.no_kill_outside(target),
                 "core_pattern pipe handler not started" => self.handler_not_started(),
-                _ => self.settled(phrase, target, scenery).await,
+                _ => self.settled(phrase, target, fixtures).await,
             };
             failures.extend(answer.err());
         }
         failures
     }
 
-    async fn settled(&self, phrase: &str, target: &Target, scenery: &Scenery) -> Result<(), String> {
+    async fn settled(&self, phrase: &str, target: &Target, fixtures: &Fixtures) -> Result<(), String> {
         let began = Instant::now();
         loop {
             let waiting = target.waiting().await?;
-            let answer = self.is_as_before(phrase, target, scenery, waiting);
+            let answer = self.is_as_before(phrase, target, fixtures, waiting);
             if answer.is_ok() || began.elapsed() > SETTLED_WITHIN {
                 return answer;
             }
@@ -127,7 +127,7 @@ impl Host {
         &self,
         phrase: &str,
         target: &Target,
-        scenery: &Scenery,
+        fixtures: &Fixtures,
         waiting: usize,
     ) -> Result<(), String> {
         let wrong = |error: io::Error| format!("{phrase}: {error}");
@@ -191,8 +191,8 @@ impl Host {
                 let grown = peaks.iter().zip(self.memory).any(|(peak, before)| *peak > before + DAEMON_BYTES);
                 if grown { format!("peaks {peaks:?}, {:?} before", self.memory) } else { String::new() }
             }
-            _ if phrase.starts_with("canary listener") => return scenery.was_not_reached(),
-            _ if phrase.starts_with("canary") => return scenery.is_unchanged(),
+            _ if phrase.starts_with("canary listener") => return fixtures.canary_not_reached(),
+            _ if phrase.starts_with("canary") => return fixtures.is_unchanged(),
             _ => "this runner does not know how to check it".to_owned(),
         };
         if left.is_empty() { Ok(()) } else { Err(format!("{phrase}: {left}")) }

@@ -5,13 +5,13 @@
 //! came back, and by what is to be seen on the host afterwards.
 
 pub mod expect;
-pub mod front;
+pub mod fixtures;
 pub mod host;
+pub mod http_attacks;
 pub mod own;
 pub mod own_wire;
 pub mod probe;
-pub mod raw;
-pub mod scenery;
-pub mod socket;
+pub mod raw_http;
+pub mod socket_attacks;
 pub mod target;
 pub mod verdict;

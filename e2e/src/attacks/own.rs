@@ -40,7 +40,7 @@ pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
     programs
         .map(|path| {
             let text = fs::read_to_string(path)?;
-            parse(path, &text).map_err(|words| io::Error::other(format!("{}: {words}", path.display())))
+            parse(path, &text).map_err(|message| io::Error::other(format!("{}: {message}", path.display())))
         })
         .collect()
 }
@@ -116,7 +116,7 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
 }
 
 fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
-    let words = || value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
+    let message = || value.split(',').map(|word| word.trim().to_owned()).collect::<Vec<_>>();
     let numbers = || value.split(',').map(|word| word.trim().parse::<i64>()).collect::<Result<Vec<_>, _>>();
     let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
     let expect = &mut probe.expect;
@@ -131,8 +131,8 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
         "stdout-lacks" => expect.stdout_not_contains.push(value.to_owned()),
         "stderr-lacks" => expect.stderr_not_contains.push(value.to_owned()),
         "status" => {
-            expect.status_in = Some(words());
-            expect.status_not_in.retain(|status| !words().contains(status));
+            expect.status_in = Some(message());
+            expect.status_not_in.retain(|status| !message().contains(status));
         }
         "exit" => expect.exit_code_in = Some(numbers().map_err(|error| wrong(&error))?),
         "signal" => expect.signal_in = Some(numbers().map_err(|error| wrong(&error))?),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 use protocol::{Event, Request, codec};
 
-use super::front::Sink;
+use super::http_attacks::Sink;
 use super::target::{SECRET, Target};
 use crate::inventory;
 use crate::socket::{Execution, program};
@@ -40,7 +40,7 @@ pub async fn run(target: &mut Target, sink: &mut Sink<'_>) {
             "own-sock-descriptors" => send_descriptors(target).await,
             "own-sock-daemons-proc" => daemons_proc(target),
             "own-sock-cancel-others" => cancel_others(target).await,
-            "own-sock-hang-up" => hang_up(target).await,
+            "own-sock-hang-up" => disconnect(target).await,
             _ => out_of_turn(target).await,
         };
         let mut failures: Vec<_> = answer.err().into_iter().collect();
@@ -146,47 +146,57 @@ fn daemons_proc(target: &Target) -> Result<(), String> {
 
 /// Cancelling on one connection means nothing on another.
 async fn cancel_others(target: &Target) -> Result<(), String> {
-    let in_words = |error: protocol::ClientError| error.to_string();
+    let to_message = |error: protocol::ClientError| error.to_string();
     let mut theirs = Execution::begin(&target.socket, program("bash", "echo up; sleep 1; echo done"))
         .await
-        .map_err(in_words)?;
-    theirs.until_written("up\n").await.map_err(in_words)?;
-    let mut ours = protocol::Client::connect(&target.socket).await.map_err(in_words)?;
+        .map_err(to_message)?;
+    theirs.until_written("up\n").await.map_err(to_message)?;
+    let mut ours = protocol::Client::connect(&target.socket).await.map_err(to_message)?;
     for _ in 0..100 {
-        ours.send(Request::Cancel).await.map_err(in_words)?;
-        ours.send(Request::Input("forged".into())).await.map_err(in_words)?;
+        ours.send(Request::Cancel).await.map_err(to_message)?;
+        ours.send(Request::Input("forged".into())).await.map_err(to_message)?;
     }
-    let told = theirs.end().await.map_err(in_words)?;
-    if told.stdout == b"up\ndone\n" { Ok(()) } else { Err(format!("the other execution: {:?}", told.last)) }
+    let received = theirs.end().await.map_err(to_message)?;
+    if received.stdout == b"up\ndone\n" {
+        Ok(())
+    } else {
+        Err(format!("the other execution: {:?}", received.last))
+    }
 }
 
 /// Whoever hangs up takes its own program along, and nobody else's.
-async fn hang_up(target: &Target) -> Result<(), String> {
-    let in_words = |error: protocol::ClientError| error.to_string();
+async fn disconnect(target: &Target) -> Result<(), String> {
+    let to_message = |error: protocol::ClientError| error.to_string();
     let begin = async || {
         let code = "trap '' TERM HUP INT; echo up; for i in 1 2 3; do sleep 0.5; done; echo done";
         let mut execution =
-            Execution::begin(&target.socket, program("bash", code)).await.map_err(in_words)?;
-        execution.until_written("up\n").await.map_err(in_words)?;
+            Execution::begin(&target.socket, program("bash", code)).await.map_err(to_message)?;
+        execution.until_written("up\n").await.map_err(to_message)?;
         Ok::<_, String>(execution)
     };
     let (stays, goes) = (begin().await?, begin().await?);
     drop(goes);
-    let told = stays.end().await.map_err(in_words)?;
-    if told.stdout == b"up\ndone\n" { Ok(()) } else { Err(format!("the one that stayed: {:?}", told.last)) }
+    let received = stays.end().await.map_err(to_message)?;
+    if received.stdout == b"up\ndone\n" {
+        Ok(())
+    } else {
+        Err(format!("the one that stayed: {:?}", received.last))
+    }
 }
 
 /// A second request before the first is answered ends the connection and the program, or waits.
 async fn out_of_turn(target: &Target) -> Result<(), String> {
-    let in_words = |error: protocol::ClientError| error.to_string();
+    let to_message = |error: protocol::ClientError| error.to_string();
     let mut first =
-        Execution::begin(&target.socket, program("bash", "echo up; sleep 1")).await.map_err(in_words)?;
-    first.until_written("up\n").await.map_err(in_words)?;
+        Execution::begin(&target.socket, program("bash", "echo up; sleep 1")).await.map_err(to_message)?;
+    first.until_written("up\n").await.map_err(to_message)?;
     let second = program("bash", "echo second");
-    first.send(Request::Execute(Box::new(second))).await.map_err(in_words)?;
+    first.send(Request::Execute(Box::new(second))).await.map_err(to_message)?;
     match first.end().await {
         Err(_) => Ok(()),
-        Ok(told) if matches!(told.last, Some(Event::Finished(_))) && told.stdout == b"up\n" => Ok(()),
-        Ok(told) => Err(format!("{:?}", told.last)),
+        Ok(received) if matches!(received.last, Some(Event::Finished(_))) && received.stdout == b"up\n" => {
+            Ok(())
+        }
+        Ok(received) => Err(format!("{:?}", received.last)),
     }
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::expect::{Expect, Seen};
+use super::expect::{Expect, Observation};
+use super::fixtures::Fixtures;
 use super::host::Host;
-use super::raw;
-use super::scenery::Scenery;
+use super::raw_http;
 use super::target::{Target, status_of};
 use super::verdict::{Level, Verdict};
 use crate::session::{Session, SessionError};
@@ -82,22 +82,22 @@ pub fn directory() -> PathBuf {
 /// If there are none, or one that is not understood.
 pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
     let path = directory.join("probes.json");
-    let in_words = |error: String| io::Error::other(format!("{}: {error}", path.display()));
-    let text = std::fs::read(&path).map_err(|error| in_words(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| in_words(error.to_string()))
+    let to_message = |error: String| io::Error::other(format!("{}: {error}", path.display()));
+    let text = std::fs::read(&path).map_err(|error| to_message(error.to_string()))?;
+    serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))
 }
 
 /// How often a probe is sent if only the host's own numbers were not as before.
 const ATTEMPTS: u32 = 3;
 
 /// Send a probe as often as it says, and look at everything that it asks to be looked at.
-pub async fn run(probe: &Probe, target: &Target, scenery: &Scenery, disposable: bool) -> Verdict {
+pub async fn run(probe: &Probe, target: &Target, fixtures: &Fixtures, disposable: bool) -> Verdict {
     let began = Instant::now();
     let mut failures = Vec::new();
     for _ in 0..ATTEMPTS {
-        failures = attack(probe, target, scenery, disposable).await.unwrap_or_else(|words| vec![words]);
+        failures = attack(probe, target, fixtures, disposable).await.unwrap_or_else(|message| vec![message]);
         // What else goes on on this host changes these as well, but hardly ever three times.
-        if failures.is_empty() || !failures.iter().all(|words| words.starts_with("host ")) {
+        if failures.is_empty() || !failures.iter().all(|message| message.starts_with("host ")) {
             break;
         }
     }
@@ -108,38 +108,38 @@ pub async fn run(probe: &Probe, target: &Target, scenery: &Scenery, disposable: 
 async fn attack(
     probe: &Probe,
     target: &Target,
-    scenery: &Scenery,
+    fixtures: &Fixtures,
     disposable: bool,
 ) -> Result<Vec<String>, String> {
-    probe.pre.iter().try_for_each(|asked| scenery.has(asked))?;
+    probe.pre.iter().try_for_each(|asked| fixtures.has(asked))?;
     let watch_cores = disposable && probe.expect.after.iter().any(|asked| asked.contains("core"));
     let mut host =
         Host::observe(target, watch_cores).map_err(|error| format!("look at the host: {error}"))?;
     let watchers = probe.during.iter().map(|asked| Watcher::start(asked)).collect::<Result<Vec<_>, _>>()?;
-    let body = body(probe, target, scenery)?;
+    let body = body(probe, target, fixtures)?;
     let mut failures = Vec::new();
     let mut all = Vec::new();
     if let Some(count) = probe.parallel {
         let runs = (0..count).map(|_| execute(probe, target, &body));
-        for seen in futures_util::future::join_all(runs).await {
-            all.push(seen?);
+        for observation in futures_util::future::join_all(runs).await {
+            all.push(observation?);
         }
     } else {
         for _ in 0..probe.runs.unwrap_or(1) {
             all.push(execute(probe, target, &body).await?);
         }
     }
-    for seen in &all {
-        failures.extend(probe.expect.check(seen));
+    for observation in &all {
+        failures.extend(probe.expect.check(observation));
     }
     failures.extend(probe.expect.check_together(&all, probe.parallel.is_some()));
     failures.extend(watchers.into_iter().filter_map(|watcher| watcher.finish().err()));
-    failures.extend(host.check(&probe.expect.after, &probe.language, target, scenery).await);
+    failures.extend(host.check(&probe.expect.after, &probe.language, target, fixtures).await);
     Ok(failures)
 }
 
-fn body(probe: &Probe, target: &Target, scenery: &Scenery) -> Result<Value, String> {
-    let code = scenery.fill_in(&probe.code, target)?;
+fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, String> {
+    let code = fixtures.fill_in(&probe.code, target)?;
     let stdin = match (&probe.stdin, &probe.stdin_gen) {
         (Some(text), _) => text.clone(),
         (None, Some(Repeated { repeat, count })) => repeat.repeat(*count),
@@ -172,18 +172,19 @@ fn body(probe: &Probe, target: &Target, scenery: &Scenery) -> Result<Value, Stri
     Ok(body)
 }
 
-async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Seen, String> {
+async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Observation, String> {
     let began = Instant::now();
     if probe.tty {
         return execute_in_terminal(probe, target, body, began).await;
     }
-    let answer = raw::execute(target.address, body).await.map_err(|error| format!("no answer: {error}"))?;
+    let answer =
+        raw_http::execute(target.address, body).await.map_err(|error| format!("no answer: {error}"))?;
     let json = answer.json().unwrap_or_default();
     let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |group: &str, name: &str| {
         json.get(group).and_then(|group| group.get(name)?.as_f64()).unwrap_or_default()
     };
-    Ok(Seen {
+    Ok(Observation {
         status: status_of(answer.status, &json),
         exit_code: json.get("exit_code").and_then(Value::as_i64),
         signal: json.get("signal").and_then(Value::as_i64),
@@ -203,17 +204,17 @@ async fn execute_in_terminal(
     target: &Target,
     body: &Value,
     began: Instant,
-) -> Result<Seen, String> {
+) -> Result<Observation, String> {
     let mut start = body.clone();
     (start["type"], start["tty"]) = (json!("start"), json!(true));
-    let conversation = async {
+    let exchange_with_server = async {
         let mut session = Session::open(target.address).await?;
-        session.say(&start).await?;
+        session.send(&start).await?;
         let last = session.end().await?;
         Ok::<_, SessionError>((session, last))
     };
-    let (session, last) = conversation.await.map_err(|error| format!("no answer: {error}"))?;
-    Ok(Seen {
+    let (session, last) = exchange_with_server.await.map_err(|error| format!("no answer: {error}"))?;
+    Ok(Observation {
         status: status_of(if last["type"] == "finished" { 200 } else { 500 }, &last),
         exit_code: last["exit_code"].as_i64(),
         signal: last["signal"].as_i64(),

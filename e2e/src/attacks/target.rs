@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::raw;
+use super::raw_http;
 use crate::daemons::{Daemons, Settings, ask_status};
 use crate::inventory::{self, Process};
 
@@ -39,7 +39,7 @@ impl Target {
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn start() -> io::Result<Self> {
-        let daemons = Daemons::start(&Settings::warm_or_cold()).await?;
+        let daemons = Daemons::start(&Settings::from_environment()).await?;
         let authority = daemons.url("/").authority().map(ToString::to_string).unwrap_or_default();
         Ok(Self {
             address: authority.parse().map_err(io::Error::other)?,
@@ -108,7 +108,7 @@ impl Target {
     pub async fn greet(&self, language: &str) -> Result<(), String> {
         const WITHIN: Duration = Duration::from_secs(10);
         let body = json!({"language": language, "code": greeting(language)});
-        let answer = tokio::time::timeout(WITHIN, raw::execute(self.address, &body)).await;
+        let answer = tokio::time::timeout(WITHIN, raw_http::execute(self.address, &body)).await;
         let answer = answer.map_err(|_| "the next run: no answer in 10 s")?;
         let answer = answer.map_err(|error| format!("the next run: {error}"))?;
         let output = answer.json().and_then(|json| Some(json.get("output")?.as_str()?.to_owned()));

@@ -11,11 +11,11 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use e2e::attacks::fixtures::Fixtures;
 use e2e::attacks::probe::{self, Probe};
-use e2e::attacks::scenery::Scenery;
 use e2e::attacks::target::{SECRET, Target};
 use e2e::attacks::verdict::{Verdict, table};
-use e2e::attacks::{front, own, own_wire, socket};
+use e2e::attacks::{http_attacks, own, own_wire, socket_attacks};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Cases that take longer than ten seconds, or thousands of connections.
@@ -113,43 +113,43 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
         (Some(url), Some(socket)) => Target::running(url, socket, arguments.uids.clone(), &arguments.cgroup)?,
         _ => Target::start().await?,
     };
-    let scenery = Scenery::new()?;
+    let fixtures = Fixtures::new()?;
     let reasons = reasons();
     let mut verdicts = Vec::new();
-    let mut left_out = Vec::new();
+    let mut excluded = Vec::new();
     let began = Instant::now();
     let mut note = |mut verdict: Verdict| {
         verdict.reason = reasons.get(&verdict.id).cloned();
-        tell(&verdict.line());
+        print_line(&verdict.line());
         verdicts.push(verdict);
     };
     for program in &probes {
         let slow = program.expect.max_wall_ms.is_some_and(|most| most > 30_000.0);
         if slow && arguments.skip_slow {
-            left_out.push(program.id.clone());
+            excluded.push(program.id.clone());
             continue;
         }
-        note(probe::run(program, &target, &scenery, arguments.disposable_host).await);
+        note(probe::run(program, &target, &fixtures, arguments.disposable_host).await);
     }
     let wanted = |id: &str, class: &str| arguments.wants(id, class);
     let patience = if arguments.skip_slow { SLOW } else { Duration::MAX };
-    let mut sink = front::Sink { note: &mut note, left_out: &mut left_out, wanted: &wanted, patience };
+    let mut sink = http_attacks::Sink { note: &mut note, excluded: &mut excluded, wanted: &wanted, patience };
     if !arguments.own {
         let cases = probe::directory().join("protocol.json");
-        front::run(&cases, &target, &mut sink).await?;
-        socket::run(&cases, &mut target, arguments.seed, &mut sink).await?;
+        http_attacks::run(&cases, &target, &mut sink).await?;
+        socket_attacks::run(&cases, &mut target, arguments.seed, &mut sink).await?;
     }
-    front::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
+    http_attacks::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
     own_wire::run(&mut target, &mut sink).await;
 
-    if !left_out.is_empty() {
-        tell(&format!(
+    if !excluded.is_empty() {
+        print_line(&format!(
             "\nleft out, by --skip-slow or for what they do to daemons of others: {}",
-            left_out.join(", ")
+            excluded.join(", ")
         ));
     }
-    tell(&table(&verdicts));
-    tell(&format!("in {} s", began.elapsed().as_secs()));
+    print_line(&table(&verdicts));
+    print_line(&format!("in {} s", began.elapsed().as_secs()));
     Ok(!verdicts.iter().any(Verdict::is_failed))
 }
 
@@ -183,7 +183,7 @@ fn reasons() -> BTreeMap<String, String> {
         .collect()
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     let mut out = io::stdout().lock();
     // Whoever hung up does not want to know.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

@@ -87,7 +87,8 @@ fn chosen(arguments: &Arguments) -> std::io::Result<Vec<Program>> {
 }
 
 async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Result<bool> {
-    let started = if arguments.start { Some(Daemons::start(&Settings::warm_or_cold()).await?) } else { None };
+    let started =
+        if arguments.start { Some(Daemons::start(&Settings::from_environment()).await?) } else { None };
     let url = started.as_ref().map_or(arguments.url.clone(), |daemons| daemons.url("/api/execute"));
     let waiting = Arc::new(Mutex::new(programs.into_iter()));
     let (done, mut results) = mpsc::channel(16);
@@ -113,7 +114,7 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Res
             Verdict::Same => *passed += 1,
             Verdict::Different(differences) => {
                 *failed += 1;
-                tell(&format!("{}\n    {}", program.id, differences.join("\n    ")));
+                print_line(&format!("{}\n    {}", program.id, differences.join("\n    ")));
             }
             Verdict::LacksFlags => {
                 without_flags.push(format!("{} ({})", program.id, program.compile_flags.join(" ")))
@@ -121,15 +122,15 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Res
         }
     }
     if !without_flags.is_empty() {
-        tell(&format!("not compared, for want of compiler flags: {}", without_flags.join(", ")));
+        print_line(&format!("not compared, for want of compiler flags: {}", without_flags.join(", ")));
     }
     let (mut passed, mut failed) = (0, 0);
     for (language, (ok, not)) in &summary {
-        tell(&format!("{language:12} {ok} passed, {not} failed"));
+        print_line(&format!("{language:12} {ok} passed, {not} failed"));
         passed += ok;
         failed += not;
     }
-    tell(&format!("{passed} passed, {failed} failed"));
+    print_line(&format!("{passed} passed, {failed} failed"));
     Ok(failed == 0)
 }
 
@@ -142,7 +143,7 @@ enum Verdict {
 }
 
 async fn send(url: &Uri, program: &Program) -> Verdict {
-    let different = |words: String| Verdict::Different(vec![words]);
+    let different = |message: String| Verdict::Different(vec![message]);
     let body = program.request();
     for _ in 0..RETRIES {
         let answer = match http::post(url, &body, DEADLINE).await {
@@ -165,7 +166,7 @@ async fn send(url: &Uri, program: &Program) -> Verdict {
     different(format!("still too busy after {RETRIES} attempts"))
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Who closed our stdout does not want to know.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

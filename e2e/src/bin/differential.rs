@@ -10,7 +10,7 @@ use clap::Parser;
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
 use e2e::differential::programs::{self, Program};
-use e2e::differential::{Deed, bare, compilers, pool};
+use e2e::differential::{ProgramResult, bare, compilers, pool};
 
 /// The languages that have launchers, and the stages that have one.
 const LANGUAGES: [(&str, &[&str]); 5] = [
@@ -71,19 +71,19 @@ fn main() -> ExitCode {
 /// The ways to compile C++.
 async fn compare_compilers(arguments: &Arguments) -> io::Result<bool> {
     let corpus = corpus::load().unwrap_or_else(|error| {
-        tell(&format!("there is no corpus of real programs: {error}"));
+        print_line(&format!("there is no corpus of real programs: {error}"));
         Vec::new()
     });
     let mut programs = compilers::all_programs(corpus)?;
     programs.retain(|program| arguments.id.as_ref().is_none_or(|id| program.id.contains(id)));
     let found = compilers::compare(&programs).await?;
     for difference in &found.differences {
-        tell(difference);
+        print_line(difference);
     }
     for id in &found.by_chance {
-        tell(&format!("{id} does not do the same twice"));
+        print_line(&format!("{id} does not do the same twice"));
     }
-    tell(&format!(
+    print_line(&format!(
         "{} programs, of which g++ refuses {}; without g++ were compiled {:?}; {} differ",
         found.compared,
         found.compared - found.accepted,
@@ -98,7 +98,7 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
         return compare_compilers(arguments).await;
     }
     let programs = chosen(arguments)?;
-    let mut told = BTreeMap::new();
+    let mut received = BTreeMap::new();
     let mut first = Vec::new();
     for program in &programs {
         first.push(if program.has_bare() { Some(bare::run(program)?) } else { None });
@@ -107,27 +107,27 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
         let daemons = Daemons::start(&Settings { pool: prepared, zygotes, ..Settings::default() }).await?;
         let all = programs.iter().zip(&mut first);
         for (program, first) in all.filter(|(program, _)| !zygotes || COPIED.contains(&&*program.language)) {
-            let deed = execute(&daemons, program, prepared).await?;
+            let result = execute(&daemons, program, prepared).await?;
             if arguments.verbose {
-                tell(&format!("{} {kind}: {deed:#?}", program.id));
+                print_line(&format!("{} {kind}: {result:#?}", program.id));
             }
             let Some(first) = first else {
-                *first = Some(deed);
+                *first = Some(result);
                 continue;
             };
-            let differences = first.differences(&deed, program);
+            let differences = first.differences(&result, program);
             if !differences.is_empty() {
-                tell(&format!("{} {kind}\n    {}", program.id, differences.join("\n    ")));
-                told.insert(program.id.as_str(), ());
+                print_line(&format!("{} {kind}\n    {}", program.id, differences.join("\n    ")));
+                received.insert(program.id.as_str(), ());
             }
         }
     }
-    tell(&format!("{} programs, {} can tell", programs.len(), told.len()));
-    Ok(told.is_empty())
+    print_line(&format!("{} programs, {} can tell", programs.len(), received.len()));
+    Ok(received.is_empty())
 }
 
 /// Run it, and make sure of how: where one was prepared for it, it must have been taken.
-async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<Deed> {
+async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<ProgramResult> {
     let stages =
         LANGUAGES.iter().find(|(name, _)| *name == program.language).map_or(&[][..], |(_, stages)| stages);
     let fits = matches!(program.files[0].0.as_str(), "main.py" | "main.js" | "main.ts" | "main.cpp")
@@ -137,10 +137,10 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
     } else {
         pool::Counts::default()
     };
-    let deed = Deed::answered(&daemons.execute(&program.request()).await);
+    let result = ProgramResult::answered(&daemons.execute(&program.request()).await);
     if prepared && fits {
         let after = pool::counted(daemons, &program.language, stages).await?;
-        let compiled = |stage: &&&str| deed.end != "compile_error" || **stage == "compile";
+        let compiled = |stage: &&&str| result.end != "compile_error" || **stage == "compile";
         let ran = stages.iter().filter(compiled).count() as u64;
         if (after.hits - before.hits, after.misses - before.misses) != (ran, 0) {
             return Err(io::Error::other(format!(
@@ -149,7 +149,7 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
             )));
         }
     }
-    Ok(deed)
+    Ok(result)
 }
 
 fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
@@ -167,7 +167,7 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
     Ok(programs)
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Who closed our stdout does not want to know.
     let _ = writeln!(io::stdout(), "{line}");
 }

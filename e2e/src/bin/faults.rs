@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use e2e::faults::dice::Dice;
+use e2e::faults::random::SeededRandom;
 use e2e::faults::{cases, kills};
 
 /// Set for the process that sees mounts of its own.
@@ -35,43 +35,46 @@ fn main() -> ExitCode {
         return in_private();
     }
     let seed = arguments.seed.unwrap_or_else(now);
-    tell(&format!("seed {seed}"));
+    print_line(&format!("seed {seed}"));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
-    match runtime.block_on(run(&arguments, &mut Dice::new(seed))) {
+    match runtime.block_on(run(&arguments, &mut SeededRandom::new(seed))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => complain(&error.to_string()),
     }
 }
 
-async fn run(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bool> {
+async fn run(arguments: &Arguments, random: &mut SeededRandom) -> std::io::Result<bool> {
     let mut fine = true;
     for name in cases::NAMES {
         if arguments.case.as_ref().is_some_and(|only| only != name) {
             continue;
         }
-        match cases::run(name, dice).await {
-            Ok(words) if words.starts_with("NOT RUN") => tell(&format!("{name:26} {words}")),
-            Ok(words) => tell(&format!("{name:26} as promised: {words}")),
-            Err(words) => {
+        match cases::run(name, random).await {
+            Ok(message) if message.starts_with("NOT RUN") => print_line(&format!("{name:26} {message}")),
+            Ok(message) => print_line(&format!("{name:26} as promised: {message}")),
+            Err(message) => {
                 fine = false;
-                tell(&format!("{name:26} WRONG: {words}"));
+                print_line(&format!("{name:26} WRONG: {message}"));
             }
         }
     }
     if arguments.case.is_some() {
         return Ok(fine);
     }
-    Ok(fine & run_kills(arguments, dice).await?)
+    Ok(fine & run_kills(arguments, random).await?)
 }
 
-async fn run_kills(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bool> {
-    let tallies = kills::run(arguments.rounds, dice, tell).await?;
+async fn run_kills(arguments: &Arguments, random: &mut SeededRandom) -> std::io::Result<bool> {
+    let tallies = kills::run(arguments.rounds, random, print_line).await?;
     let mut fine = true;
-    tell(&format!("{:22} rounds  answers killed  cut  errors                      wrong", "kill -9 of"));
+    print_line(&format!(
+        "{:22} rounds  answers killed  cut  errors                      wrong",
+        "kill -9 of"
+    ));
     for (victim, tally) in &tallies {
         fine &= tally.wrong.is_empty();
         let (mut counts, mut errors) = ([0; 3], Vec::new());
@@ -84,7 +87,7 @@ async fn run_kills(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bo
             }
         }
         let [answers, killed, cut] = counts;
-        tell(&format!(
+        print_line(&format!(
             "{victim:22} {:6} {answers:8} {killed:6} {cut:4}  {:26} {:5}",
             tally.rounds,
             errors.join(", "),
@@ -114,12 +117,12 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Who closed our stdout does not want to know.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(words: &str) -> ExitCode {
-    eprintln!("{words}");
+fn complain(message: &str) -> ExitCode {
+    eprintln!("{message}");
     ExitCode::from(2)
 }

@@ -8,8 +8,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use e2e::faults::dice::Dice;
 use e2e::faults::programs::Got;
+use e2e::faults::random::SeededRandom;
 use e2e::soak::{self, Soaked, neighbours};
 
 /// Executions of each program beside each neighbour that are timed: one for so many seconds, within these bounds.
@@ -36,27 +36,27 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(now);
-    tell(&format!("seed {seed}"));
+    print_line(&format!("seed {seed}"));
     // Reading a neighbour's flood must not keep the clock of who is timed waiting.
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
     };
-    match runtime.block_on(run(&arguments, &mut Dice::new(seed))) {
+    match runtime.block_on(run(&arguments, &mut SeededRandom::new(seed))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => complain(&error.to_string()),
     }
 }
 
-async fn run(arguments: &Arguments, dice: &mut Dice) -> std::io::Result<bool> {
+async fn run(arguments: &Arguments, random: &mut SeededRandom) -> std::io::Result<bool> {
     let seconds = arguments.seconds;
     let (daemons, before) = soak::start().await?;
-    let soaked = soak::soak(&daemons, &before, Duration::from_secs(seconds), dice).await?;
+    let soaked = soak::soak(&daemons, &before, Duration::from_secs(seconds), random).await?;
     tell_soaked(&soaked);
     let samples = (seconds / SECONDS_A_SAMPLE).clamp(SAMPLES.0, SAMPLES.1);
     let samples = usize::try_from(samples).map_err(std::io::Error::other)?;
-    let all = neighbours::measure(&daemons, samples, dice).await.map_err(std::io::Error::other)?;
+    let all = neighbours::measure(&daemons, samples, random).await.map_err(std::io::Error::other)?;
     let are_near = tell_neighbours(&all);
     Ok(soaked.wrong.is_empty() && (are_near || !arguments.judge_times))
 }
@@ -67,37 +67,37 @@ fn tell_soaked(soaked: &Soaked) {
         let (answered, busy) = programs.entry(name).or_default();
         *(if *got == Got::Answer { answered } else { busy }) += count;
     }
-    tell("program             answered  busy (429)");
+    print_line("program             answered  busy (429)");
     for (name, (answered, busy)) in &programs {
-        tell(&format!("{name:18} {answered:9} {busy:11}"));
+        print_line(&format!("{name:18} {answered:9} {busy:11}"));
     }
     let (answered, busy) = programs.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    tell(&format!("{:18} {answered:9} {busy:11}", "all"));
-    tell("");
-    tell("at the middle of the        first quarter  last quarter  may be more by");
+    print_line(&format!("{:18} {answered:9} {busy:11}", "all"));
+    print_line("");
+    print_line("at the middle of the        first quarter  last quarter  may be more by");
     for quantity in &soaked.watched {
-        let soak::watch::Quantity { name, first, last, may_grow } = quantity;
-        tell(&format!("{name:27} {first:13} {last:13} {may_grow:15}"));
+        let soak::growth::Quantity { name, first, last, may_grow } = quantity;
+        print_line(&format!("{name:27} {first:13} {last:13} {may_grow:15}"));
     }
-    tell("");
-    for words in soaked.wrong.iter().collect::<BTreeSet<_>>() {
-        tell(&format!("WRONG: {words}"));
+    print_line("");
+    for message in soaked.wrong.iter().collect::<BTreeSet<_>>() {
+        print_line(&format!("WRONG: {message}"));
     }
 }
 
 /// A table. Whether all of it is within the factor.
 fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
     let heads = neighbours::TIMED.map(|name| format!("{name:>10} p50     p95  ratio"));
-    tell(&format!("beside          {}", heads.concat()));
+    print_line(&format!("beside          {}", heads.concat()));
     let mut fine = true;
     for beside in all {
         let columns = beside.times.iter().zip(&beside.ratios).map(|((middle, end), ratio)| {
             format!("{:>11} ms {:>4} ms {ratio:>6.2}", middle.as_millis(), end.as_millis())
         });
-        tell(&format!("{:16}{}", beside.neighbour, columns.collect::<String>()));
+        print_line(&format!("{:16}{}", beside.neighbour, columns.collect::<String>()));
         if beside.ratios.iter().any(|ratio| *ratio > neighbours::MAY_BE) {
             fine = false;
-            tell(&format!("FAR: more than {} times beside {}", neighbours::MAY_BE, beside.neighbour));
+            print_line(&format!("FAR: more than {} times beside {}", neighbours::MAY_BE, beside.neighbour));
         }
     }
     fine
@@ -107,12 +107,12 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-fn tell(line: &str) {
+fn print_line(line: &str) {
     // Who closed our stdout does not want to know.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(words: &str) -> ExitCode {
-    eprintln!("{words}");
+fn complain(message: &str) -> ExitCode {
+    eprintln!("{message}");
     ExitCode::from(2)
 }

@@ -14,7 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::programs::Program;
-use super::{Deed, without_chance};
+use super::{ProgramResult, without_random_parts};
 
 /// What we call the user of every run.
 pub const USER: &str = "exec_user";
@@ -51,8 +51,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// Compile it if that is how it is done, and run it.
 ///
 /// # Errors
-/// If the commands can not be started.
-pub fn run(program: &Program) -> io::Result<Deed> {
+/// If the commands cannot be started.
+pub fn run(program: &Program) -> io::Result<ProgramResult> {
     let directory =
         tempfile::Builder::new().prefix("bare-").permissions(Permissions::from_mode(0o755)).tempdir()?;
     let directory = directory.path();
@@ -72,7 +72,7 @@ pub fn run(program: &Program) -> io::Result<Deed> {
     if let Some(compile) = compile {
         let compiled = execute(&compile, directory, "")?;
         if !compiled.status.success() {
-            return Ok(deed(&compiled, "compile_error".to_owned(), directory));
+            return Ok(result(&compiled, "compile_error".to_owned(), directory));
         }
     }
     run.extend(program.args().iter().cloned());
@@ -81,19 +81,19 @@ pub fn run(program: &Program) -> io::Result<Deed> {
         (Some(code), _) => format!("exit {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
     };
-    Ok(deed(&ran, end, directory))
+    Ok(result(&ran, end, directory))
 }
 
-fn deed(output: &Output, end: String, directory: &Path) -> Deed {
+fn result(output: &Output, end: String, directory: &Path) -> ProgramResult {
     // The same directories have other names in a sandbox.
     let text = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes)
             .replace(&format!("{}/box", directory.display()), "/box")
             .replace(&format!("{}/build", directory.display()), "/build")
             .replace(&format!("{}/home", directory.display()), HOME);
-        without_chance(&text)
+        without_random_parts(&text)
     };
-    Deed { end, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    ProgramResult { end, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
 /// What one would type, with the paths that a shell finds.

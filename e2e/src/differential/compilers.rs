@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::json;
 
 use super::programs::{self, Program};
-use super::{Deed, without_chance};
+use super::{ProgramResult, without_random_parts};
 use crate::corpus;
 use crate::daemons::{Daemons, Settings, precompiled_headers};
 
@@ -97,29 +97,33 @@ async fn compare_one(daemons: &Daemons, program: &Program) -> Outcome {
 }
 
 /// What the program did, and what the compiler said.
-type Done = (Deed, String);
+type CompilerResult = (ProgramResult, String);
 
-async fn execute(daemons: &Daemons, program: &Program, language: &str) -> Done {
+async fn execute(daemons: &Daemons, program: &Program, language: &str) -> CompilerResult {
     let mut request = program.request();
     request["language"] = language.into();
     // Some of the corpus compute for long; what is broken may do so for ever.
     request["limits"] = json!({ "cpu_ms": 20_000, "wall_ms": 25_000 });
     let answer = daemons.execute(&request).await;
     let said = ["stdout", "stderr"].map(|name| answer["compile"][name].as_str().unwrap_or_default());
-    (Deed::answered(&answer), without_scratch_names(&said.join("\n")))
+    (ProgramResult::answered(&answer), without_temporary_names(&said.join("\n")))
 }
 
-fn differences((plain, said): &Done, (other, other_said): &Done, program: &Program) -> Vec<String> {
+fn differences(
+    (plain, said): &CompilerResult,
+    (other, other_said): &CompilerResult,
+    program: &Program,
+) -> Vec<String> {
     let mut differences = plain.differences(other, program);
-    let words = corpus::difference(said, other_said, &[]);
-    differences.extend(words.map(|words| format!("compiler: {words}")));
+    let message = corpus::difference(said, other_said, &[]);
+    differences.extend(message.map(|message| format!("compiler: {message}")));
     differences
 }
 
 /// What g++ calls a file that it makes for a moment is random.
-fn without_scratch_names(text: &str) -> String {
+fn without_temporary_names(text: &str) -> String {
     let scratch = regex::Regex::new("/tmp/cc[A-Za-z0-9]{6}").expect("a correct expression");
-    scratch.replace_all(&without_chance(text), "/tmp/cc").into_owned()
+    scratch.replace_all(&without_random_parts(text), "/tmp/cc").into_owned()
 }
 
 /// All programs in C++, our own and those of the corpus, and each of them once more with something wrong in it.

@@ -33,7 +33,7 @@ pub async fn ready(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Re
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(io::Error::other(format!("no sandbox is prepared for {language}\n{}", daemons.last_words())))
+    Err(io::Error::other(format!("no sandbox is prepared for {language}\n{}", daemons.log_tail())))
 }
 
 /// What was counted of these stages of a language.

@@ -81,7 +81,7 @@ impl Program {
 
     /// What it printed, without what is no two times the same.
     #[must_use]
-    pub fn without_what_differs(&self, text: &str) -> String {
+    pub fn without_expected_differences(&self, text: &str) -> String {
         self.case.differs.iter().fold(text.to_owned(), |text, differs| {
             let expression = Regex::new(&differs.pattern).expect("checked when it was read");
             expression.replace_all(&text, "").into_owned()

@@ -13,11 +13,11 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use super::dice::Dice;
 use super::host::{FullFileSystem, Group, Squatter};
 use super::kills::{LIMITS, SLOTS, offered};
-use super::left::{self, Before};
 use super::programs::{Allowed, Got, Program};
+use super::random::SeededRandom;
+use super::remaining::{self, Before};
 use crate::daemons::{DEADLINE, Daemons, Settings, binary};
 use crate::http::{self, Answer, HttpError};
 
@@ -56,23 +56,23 @@ pub const NAMES: [&str; 15] = [
 ///
 /// # Errors
 /// In words, if it does not end as docs/reliability.md promises.
-pub async fn run(name: &str, dice: &mut Dice) -> Outcome {
+pub async fn run(name: &str, random: &mut SeededRandom) -> Outcome {
     match name {
-        "runtime directory full" => runtime_directory_full(dice).await,
-        "/tmp full" => tmp_full(dice).await,
-        "no free user id" => no_free_user(dice).await,
-        "no more open files" => no_more_files(dice).await,
-        "no more processes" => no_more_processes(dice).await,
-        "cgroup not empty" => group_not_empty(dice).await,
-        "cgroup not removable" => group_not_removable(dice).await,
-        "toolchain removed" => toolchain_removed(dice).await,
-        "clock jumps" => clock_jumps(dice).await,
-        "socket removed" => socket_removed(dice).await,
-        "runtime directory removed" => runtime_directory_removed(dice).await,
-        "executord restarted" => executord_restarted(dice).await,
-        "webd restarted" => webd_restarted(dice).await,
-        "client vanishes" => client_vanishes(dice).await,
-        "reload under load" => reload_under_load(dice).await,
+        "runtime directory full" => runtime_directory_full(random).await,
+        "/tmp full" => tmp_full(random).await,
+        "no free user id" => no_free_user(random).await,
+        "no more open files" => no_more_files(random).await,
+        "no more processes" => no_more_processes(random).await,
+        "cgroup not empty" => group_not_empty(random).await,
+        "cgroup not removable" => group_not_removable(random).await,
+        "toolchain removed" => toolchain_removed(random).await,
+        "clock jumps" => clock_jumps(random).await,
+        "socket removed" => socket_removed(random).await,
+        "runtime directory removed" => runtime_directory_removed(random).await,
+        "executord restarted" => executord_restarted(random).await,
+        "webd restarted" => webd_restarted(random).await,
+        "client vanishes" => client_vanishes(random).await,
+        "reload under load" => reload_under_load(random).await,
         other => Err(format!("there is no case {other:?}")),
     }
 }
@@ -88,15 +88,15 @@ impl Host {
         // What happens to a sandbox that waits, the kills show; here each must be that of a program.
         let settings = Settings { slots: SLOTS, pool: false, ..settings };
         let settings = Settings { more: format!("{}\n{LIMITS}", settings.more), ..settings };
-        let daemons = Daemons::start(&settings).await.map_err(words)?;
-        let before = Before::take(SLOTS, false).map_err(words)?;
+        let daemons = Daemons::start(&settings).await.map_err(message)?;
+        let before = Before::take(SLOTS, false).map_err(message)?;
         Ok(Self { daemons, before })
     }
 
     /// Executions in two languages work.
-    async fn works(&self, dice: &mut Dice) -> Result<(), String> {
+    async fn works(&self, random: &mut SeededRandom) -> Result<(), String> {
         for language in ["python", "cpp"] {
-            self.right(&Program::friendly(dice, language)).await?;
+            self.right(&Program::friendly(random, language)).await?;
         }
         Ok(())
     }
@@ -109,8 +109,8 @@ impl Host {
     }
 
     /// An execution is refused in words; the code of it.
-    async fn refused(&self, dice: &mut Dice, language: &str) -> Result<String, String> {
-        let program = Program::friendly(dice, language);
+    async fn refused(&self, random: &mut SeededRandom, language: &str) -> Result<String, String> {
+        let program = Program::friendly(random, language);
         let allowed = Allowed { errors: true, ..Allowed::default() };
         match program.judge(&self.daemons.post(&program.body).await, allowed)? {
             Got::Error(code) => Ok(code),
@@ -119,17 +119,17 @@ impl Host {
     }
 
     /// Wait until everything works and nothing is left.
-    async fn recovers(&self, dice: &mut Dice) -> Outcome {
+    async fn recovers(&self, random: &mut SeededRandom) -> Outcome {
         let begun = Instant::now();
         loop {
-            let state = match self.works(dice).await {
+            let state = match self.works(random).await {
                 Ok(()) => self.before.nothing_left(&self.daemons).await,
                 not => not,
             };
             match state {
                 Ok(()) => return Ok(format!("as before after {:.1} s", begun.elapsed().as_secs_f32())),
-                Err(words) if begun.elapsed() > RECOVERS_WITHIN => {
-                    return Err(format!("{words}\n{}", self.daemons.last_words()));
+                Err(message) if begun.elapsed() > RECOVERS_WITHIN => {
+                    return Err(format!("{message}\n{}", self.daemons.log_tail()));
                 }
                 Err(_) => sleep(LOOK_AGAIN).await,
             }
@@ -138,11 +138,11 @@ impl Host {
 
     /// Kill all supervisors. Who is killed is gone a moment later.
     async fn lose_all_slots(&self) -> Result<(), String> {
-        let all = left::supervisors(&self.daemons).map_err(words)?;
+        let all = remaining::supervisors(&self.daemons).map_err(message)?;
         for supervisor in &all {
-            let _ = left::kill_process(supervisor.pid);
+            let _ = remaining::kill_process(supervisor.pid);
         }
-        let gone = async || !all.iter().any(|supervisor| left::is_alive(supervisor.pid));
+        let gone = async || !all.iter().any(|supervisor| remaining::is_alive(supervisor.pid));
         until("a supervisor lives on", gone).await
     }
 
@@ -181,8 +181,8 @@ impl Host {
 
     /// The supervisors that watch a sandbox.
     fn busy(&self) -> Result<Vec<u32>, String> {
-        let all = left::supervisors(&self.daemons).map_err(words)?;
-        Ok(all.into_iter().map(|one| one.pid).filter(|pid| !left::children(*pid).is_empty()).collect())
+        let all = remaining::supervisors(&self.daemons).map_err(message)?;
+        Ok(all.into_iter().map(|one| one.pid).filter(|pid| !remaining::children(*pid).is_empty()).collect())
     }
 }
 
@@ -199,33 +199,33 @@ async fn until(otherwise: &str, done: impl AsyncFn() -> bool) -> Result<(), Stri
 
 /// What a program of [`Host::begin_long`] must have come to.
 fn ended_well(answer: Result<Result<Answer, HttpError>, tokio::task::JoinError>) -> Result<(), String> {
-    let answer = answer.map_err(words)?.map_err(words)?;
+    let answer = answer.map_err(message)?.map_err(message)?;
     match answer.json["stdout"].as_str() {
         Some("begun\nended\n") => Ok(()),
         _ => Err(format!("what was running: HTTP {} {}", answer.status, answer.json)),
     }
 }
 
-async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
+async fn runtime_directory_full(random: &mut SeededRandom) -> Outcome {
     let mut host = Host::start(Settings::default()).await?;
     host.daemons.signal_executord(Signal::SIGTERM);
-    host.daemons.wait_for_end().await.map_err(words)?;
+    host.daemons.wait_for_end().await.map_err(message)?;
     let directory = host.daemons.runtime_directory();
-    let small = FullFileSystem::mount(&directory, "size=256k,nr_inodes=48,mode=0750").map_err(words)?;
-    host.daemons.restart_executord().await.map_err(words)?;
-    host.before = Before::take(SLOTS, false).map_err(words)?;
+    let small = FullFileSystem::mount(&directory, "size=256k,nr_inodes=48,mode=0750").map_err(message)?;
+    host.daemons.restart_executord().await.map_err(message)?;
+    host.before = Before::take(SLOTS, false).map_err(message)?;
 
-    small.fill().map_err(words)?;
-    host.works(dice).await.map_err(|error| format!("while it is full: {error}"))?;
+    small.fill().map_err(message)?;
+    host.works(random).await.map_err(|error| format!("while it is full: {error}"))?;
     // A lost slot leaves the room that a new one takes.
     host.lose_all_slots().await?;
-    host.works(dice).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
+    host.works(random).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
 
-    // Where not even that is left, what is lost can not be made anew: requests wait.
-    let hidden = left::supervisors(&host.daemons).map_err(words)?;
-    let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(words)?;
+    // Where not even that is left, what is lost cannot be made anew: requests wait.
+    let hidden = remaining::supervisors(&host.daemons).map_err(message)?;
+    let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(message)?;
     host.lose_all_slots().await?;
-    let waiting = Program::friendly(dice, "python");
+    let waiting = Program::friendly(random, "python");
     let answer = host.begin(waiting.body.clone());
     host.says("a lost slot cannot be made anew for now").await?;
     sleep(Duration::from_secs(1)).await;
@@ -235,16 +235,16 @@ async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
     drop(without_room);
     // Their directories were below what was mounted, where executord could not see them to remove them.
     for slot in hidden {
-        fs::remove_dir(directory.join("slots").join(slot.label)).map_err(words)?;
+        fs::remove_dir(directory.join("slots").join(slot.label)).map_err(message)?;
     }
-    small.empty().map_err(words)?;
-    waiting.judge(&answer.await.map_err(words)?, Allowed::default())?;
-    let recovered = host.recovers(dice).await?;
+    small.empty().map_err(message)?;
+    waiting.judge(&answer.await.map_err(message)?, Allowed::default())?;
+    let recovered = host.recovers(random).await?;
 
     // Started while it is full, it says what is wrong or does without.
-    small.fill().map_err(words)?;
-    host.daemons.kill_executord().map_err(words)?;
-    host.daemons.begin_executord().map_err(words)?;
+    small.fill().map_err(message)?;
+    host.daemons.kill_executord().map_err(message)?;
+    host.daemons.spawn_executord().map_err(message)?;
     let ended = timeout(Duration::from_secs(5), host.daemons.wait_for_end()).await;
     let start = if ended.is_ok() {
         host.says("o space left on device").await?;
@@ -252,38 +252,38 @@ async fn runtime_directory_full(dice: &mut Dice) -> Outcome {
     } else {
         "works"
     };
-    small.empty().map_err(words)?;
-    host.daemons.kill_executord().map_err(words)?;
-    host.daemons.restart_executord().await.map_err(words)?;
-    host.recovers(dice).await?;
+    small.empty().map_err(message)?;
+    host.daemons.kill_executord().map_err(message)?;
+    host.daemons.restart_executord().await.map_err(message)?;
+    host.recovers(random).await?;
     let Host { daemons, .. } = host;
     drop(daemons);
     drop(small);
     Ok(format!("executions work, without room for lost slots they wait; {recovered}; a start: {start}"))
 }
 
-async fn tmp_full(dice: &mut Dice) -> Outcome {
-    if binary("executord").map_err(words)?.starts_with("/tmp") {
+async fn tmp_full(random: &mut SeededRandom) -> Outcome {
+    if binary("executord").map_err(message)?.starts_with("/tmp") {
         return Ok("NOT RUN: the binaries are there; set EXECUTOR_BIN_DIR to another place".to_owned());
     }
     let mut host = Host::start(Settings::default()).await?;
-    let full = FullFileSystem::mount(Path::new("/tmp"), "size=64k,nr_inodes=8").map_err(words)?;
-    full.fill().map_err(words)?;
-    host.daemons.kill_executord().map_err(words)?;
-    host.daemons.restart_executord().await.map_err(words)?;
-    host.before = Before::take(SLOTS, false).map_err(words)?;
+    let full = FullFileSystem::mount(Path::new("/tmp"), "size=64k,nr_inodes=8").map_err(message)?;
+    full.fill().map_err(message)?;
+    host.daemons.kill_executord().map_err(message)?;
+    host.daemons.restart_executord().await.map_err(message)?;
+    host.before = Before::take(SLOTS, false).map_err(message)?;
     let mut tried = Vec::new();
-    for language in offered(&host.daemons).await.map_err(words)? {
+    for language in offered(&host.daemons).await.map_err(message)? {
         if Program::exists(&language) {
-            host.right(&Program::friendly(dice, &language)).await?;
+            host.right(&Program::friendly(random, &language)).await?;
             tried.push(language);
         }
     }
-    host.recovers(dice).await?;
+    host.recovers(random).await?;
     Ok(format!("{} languages work", tried.len()))
 }
 
-async fn no_free_user(dice: &mut Dice) -> Outcome {
+async fn no_free_user(random: &mut SeededRandom) -> Outcome {
     if !Squatter::is_possible() {
         return Ok(Squatter::NOT_RUN.to_owned());
     }
@@ -293,28 +293,28 @@ async fn no_free_user(dice: &mut Dice) -> Outcome {
     let mut squatters = Vec::new();
     for _ in 0..uids {
         let (execution, supervisor) = host.begin_long(500).await?;
-        let squatter = Squatter::begin().map_err(words)?;
-        squatter.enter_group_of(supervisor).map_err(words)?;
-        squatter.freeze().map_err(words)?;
+        let squatter = Squatter::begin().map_err(message)?;
+        squatter.enter_group_of(supervisor).map_err(message)?;
+        squatter.freeze().map_err(message)?;
         squatters.push(squatter);
         ended_well(execution.await)?;
     }
-    let withheld = async || host.daemons.status().await.quarantined_uids == uids;
-    until("users are not withheld", withheld).await?;
-    let code = host.refused(dice, "python").await?;
+    let quarantined = async || host.daemons.status().await.quarantined_uids == uids;
+    until("users are not withheld", quarantined).await?;
+    let code = host.refused(random, "python").await?;
     host.says("no free user id").await?;
     let free = host.daemons.status().await.free_uids;
     if free != 0 {
         return Err(format!("{free} users are free"));
     }
     drop(squatters);
-    Ok(format!("500 {code}; {}", host.recovers(dice).await?))
+    Ok(format!("500 {code}; {}", host.recovers(random).await?))
 }
 
-async fn no_more_files(dice: &mut Dice) -> Outcome {
+async fn no_more_files(random: &mut SeededRandom) -> Outcome {
     let settings = Settings { host: Some(format!("ulimit -n {FEW_FILES}")), ..Settings::default() };
     let host = Host::start(settings).await?;
-    host.works(dice).await?;
+    host.works(random).await?;
     let mut flood = Vec::new();
     for _ in 0..FLOOD {
         // Beyond what it takes they wait in the kernel.
@@ -324,7 +324,7 @@ async fn no_more_files(dice: &mut Dice) -> Outcome {
     let (begun, mut codes) = (Instant::now(), Vec::new());
     let allowed = Allowed { errors: true, ..Allowed::default() };
     while begun.elapsed() < FLOOD_LASTS {
-        let program = Program::friendly(dice, "python");
+        let program = Program::friendly(random, "python");
         codes.push(match program.judge(&host.daemons.post(&program.body).await, allowed)? {
             Got::Error(code) => code,
             other => format!("{other:?}"),
@@ -334,75 +334,75 @@ async fn no_more_files(dice: &mut Dice) -> Outcome {
     drop(flood);
     codes.sort_unstable();
     codes.dedup();
-    Ok(format!("{}; {}", codes.join(", "), host.recovers(dice).await?))
+    Ok(format!("{}; {}", codes.join(", "), host.recovers(random).await?))
 }
 
-async fn no_more_processes(dice: &mut Dice) -> Outcome {
+async fn no_more_processes(random: &mut SeededRandom) -> Outcome {
     let Ok(group) = Group::make("pids") else { return Ok(Squatter::NOT_RUN.to_owned()) };
     let settings = Settings {
         host: Some(format!("echo $$ > {}", group.file("cgroup.procs").display())),
         ..Settings::default()
     };
     let host = Host::start(settings).await?;
-    host.works(dice).await?;
-    group.write("pids.max", "1").map_err(words)?;
+    host.works(random).await?;
+    group.write("pids.max", "1").map_err(message)?;
     // Neither can a sandbox be made, nor a slot in place of the one that failed.
-    let codes = [host.refused(dice, "python").await?, host.refused(dice, "cpp").await?];
+    let codes = [host.refused(random, "python").await?, host.refused(random, "cpp").await?];
     host.says("a lost slot cannot be made anew for now").await?;
-    group.write("pids.max", "max").map_err(words)?;
-    let recovered = host.recovers(dice).await?;
+    group.write("pids.max", "max").map_err(message)?;
+    let recovered = host.recovers(random).await?;
     drop(host);
-    group.remove().map_err(words)?;
+    group.remove().map_err(message)?;
     Ok(format!("{}; {recovered}", codes.join(", ")))
 }
 
-async fn group_not_empty(dice: &mut Dice) -> Outcome {
+async fn group_not_empty(random: &mut SeededRandom) -> Outcome {
     if !Squatter::is_possible() {
         return Ok(Squatter::NOT_RUN.to_owned());
     }
     let host = Host::start(Settings::default()).await?;
     let (execution, supervisor) = host.begin_long(500).await?;
-    let mut squatter = Squatter::begin().map_err(words)?;
-    squatter.enter_group_of(supervisor).map_err(words)?;
+    let mut squatter = Squatter::begin().map_err(message)?;
+    squatter.enter_group_of(supervisor).map_err(message)?;
     // The other slot goes on meanwhile.
     sleep(Duration::from_millis(800)).await;
-    host.works(dice).await?;
+    host.works(random).await?;
     ended_well(execution.await)?;
     host.says("processes of the run stay although they were killed").await?;
-    let recovered = host.recovers(dice).await?;
-    if !squatter.has_ended().map_err(words)? {
+    let recovered = host.recovers(random).await?;
+    if !squatter.has_ended().map_err(message)? {
         return Err("what does not belong in the group lives".to_owned());
     }
     Ok(format!("what ran is told as it was; what was in its group is killed; {recovered}"))
 }
 
-async fn group_not_removable(dice: &mut Dice) -> Outcome {
+async fn group_not_removable(random: &mut SeededRandom) -> Outcome {
     if !Squatter::is_possible() {
         return Ok(Squatter::NOT_RUN.to_owned());
     }
     let mut host = Host::start(Settings::default()).await?;
     let (execution, supervisor) = host.begin_long(500).await?;
-    let squatter = Squatter::begin().map_err(words)?;
-    let group = squatter.enter_group_of(supervisor).map_err(words)?;
-    squatter.freeze().map_err(words)?;
+    let squatter = Squatter::begin().map_err(message)?;
+    let group = squatter.enter_group_of(supervisor).map_err(message)?;
+    squatter.freeze().map_err(message)?;
     ended_well(execution.await)?;
     host.says("what a lost slot left stays for now").await?;
-    host.works(dice).await?;
-    let withheld = host.daemons.status().await.quarantined_uids;
-    if withheld != 1 || !group.exists() {
-        return Err(format!("{withheld} users are withheld"));
+    host.works(random).await?;
+    let quarantined = host.daemons.status().await.quarantined_uids;
+    if quarantined != 1 || !group.exists() {
+        return Err(format!("{quarantined} users are withheld"));
     }
     drop(squatter);
     host.before.tolerated_groups.clear();
-    let recovered = host.recovers(dice).await?;
+    let recovered = host.recovers(random).await?;
     if group.exists() {
         return Err(format!("{} stays", group.display()));
     }
     Ok(format!("what ran is told as it was; said so and went on; then {recovered}"))
 }
 
-async fn toolchain_removed(dice: &mut Dice) -> Outcome {
-    let own = FullFileSystem::mount(Path::new("/opt"), "size=1m,mode=0755").map_err(words)?;
+async fn toolchain_removed(random: &mut SeededRandom) -> Outcome {
+    let own = FullFileSystem::mount(Path::new("/opt"), "size=1m,mode=0755").map_err(message)?;
     let tools = Path::new("/opt/tools");
     let program = tools.join("echoes");
     let install = || -> std::io::Result<()> {
@@ -414,7 +414,7 @@ async fn toolchain_removed(dice: &mut Dice) -> Outcome {
         )?;
         fs::set_permissions(&program, Permissions::from_mode(0o755))
     };
-    install().map_err(words)?;
+    install().map_err(message)?;
     let language = format!(
         "name = \"echoes\"\ntitle = \"Echoes\"\nextensions = [\"e\"]\nfile_name = \"main.e\"\nexample = \"\"\n\
          [version]\ncommand = [{program:?}, \"--version\"]\npattern = 'echoes (\\S+)'\n\
@@ -431,8 +431,8 @@ async fn toolchain_removed(dice: &mut Dice) -> Outcome {
     let running = host.begin(body.clone());
     until("nothing runs", async || host.busy().is_ok_and(|busy| !busy.is_empty())).await?;
     sleep(Duration::from_millis(300)).await;
-    fs::remove_file(&program).map_err(words)?;
-    let answer = running.await.map_err(words)?.map_err(words)?;
+    fs::remove_file(&program).map_err(message)?;
+    let answer = running.await.map_err(message)?.map_err(message)?;
     if answer.json["stdout"] != "said" {
         return Err(format!("what was running: {}", answer.json));
     }
@@ -442,10 +442,10 @@ async fn toolchain_removed(dice: &mut Dice) -> Outcome {
         Err(error) => Err(error.to_string()),
     };
     let mut seen = vec![refused("failed").await?];
-    host.works(dice).await?;
-    fs::remove_dir_all(tools).map_err(words)?;
+    host.works(random).await?;
+    fs::remove_dir_all(tools).map_err(message)?;
     seen.push(refused("failed").await?);
-    host.works(dice).await.map_err(|error| format!("other languages without its directory: {error}"))?;
+    host.works(random).await.map_err(|error| format!("other languages without its directory: {error}"))?;
 
     let available = async || {
         let languages = http::get(&host.daemons.url("/api/languages"), DEADLINE).await;
@@ -456,41 +456,41 @@ async fn toolchain_removed(dice: &mut Dice) -> Outcome {
     host.daemons.signal_executord(Signal::SIGHUP);
     until("a reload does not notice", async || !available().await).await?;
     seen.push(refused("language_unavailable").await?);
-    install().map_err(words)?;
+    install().map_err(message)?;
     host.daemons.signal_executord(Signal::SIGHUP);
     until("a reload does not notice that it is back", async || available().await).await?;
-    let answer = host.daemons.post(&body).await.map_err(words)?;
+    let answer = host.daemons.post(&body).await.map_err(message)?;
     if answer.json["stdout"] != "said" {
         return Err(format!("after it is back: {}", answer.json));
     }
-    let recovered = host.recovers(dice).await?;
+    let recovered = host.recovers(random).await?;
     drop(host);
     drop(own);
     Ok(format!("{}; others work; {recovered}", seen.join(", ")))
 }
 
 /// executord sees another time of day, by a library that stands before the C library's; this host's clock is left alone.
-async fn clock_jumps(dice: &mut Dice) -> Outcome {
+async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
     const YEARS: i64 = 10 * 365 * 86_400;
-    let directory = TempDir::with_prefix("executor-faults-").map_err(words)?;
+    let directory = TempDir::with_prefix("executor-faults-").map_err(message)?;
     let (source, library) = (directory.path().join("clock.c"), directory.path().join("clock.so"));
     let offset = directory.path().join("offset");
-    fs::write(&source, include_str!("clock.c")).map_err(words)?;
+    fs::write(&source, include_str!("clock.c")).map_err(message)?;
     let built = std::process::Command::new("cc")
         .args(["-shared", "-fPIC", "-O1", "-o"])
         .args([&library, &source])
         .output()
-        .map_err(words)?;
+        .map_err(message)?;
     if !built.status.success() {
         return Err(String::from_utf8_lossy(&built.stderr).into_owned());
     }
-    let jump = |seconds: i64| fs::write(&offset, seconds.to_ne_bytes()).map_err(words);
+    let jump = |seconds: i64| fs::write(&offset, seconds.to_ne_bytes()).map_err(message);
     jump(0)?;
     let host = format!("export FAULTS_CLOCK={} LD_PRELOAD={}", offset.display(), library.display());
     let host = Host::start(Settings { host: Some(host), ..Settings::default() }).await?;
-    host.works(dice).await?;
+    host.works(random).await?;
     let (long, _) = host.begin_long(2000).await?;
-    let sleeper = Program::hostile(dice, "sleeper");
+    let sleeper = Program::hostile(random, "sleeper");
     let begun = Instant::now();
     let late = host.begin(sleeper.body.clone());
     for seconds in [YEARS, -YEARS, 1, -3600, YEARS] {
@@ -499,14 +499,14 @@ async fn clock_jumps(dice: &mut Dice) -> Outcome {
         // Something for the log, with the time of day.
         host.daemons.signal_executord(Signal::SIGHUP);
     }
-    sleeper.judge(&late.await.map_err(words)?, Allowed::default())?;
+    sleeper.judge(&late.await.map_err(message)?, Allowed::default())?;
     // Its limit is 1.5 s, and half a second to end by itself.
     let took = begun.elapsed();
     ended_well(long.await)?;
     if took > Duration::from_secs(6) {
         return Err(format!("a limit of 1.5 s took {took:?}"));
     }
-    let recovered = host.recovers(dice).await?;
+    let recovered = host.recovers(random).await?;
     let seen: std::collections::BTreeSet<String> = host
         .daemons
         .logs()
@@ -522,66 +522,66 @@ async fn clock_jumps(dice: &mut Dice) -> Outcome {
     Ok(format!("saw the years {}; limits held; {recovered}", seen.join(", ")))
 }
 
-async fn socket_removed(dice: &mut Dice) -> Outcome {
+async fn socket_removed(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(Settings::default()).await?;
     let (execution, _) = host.begin_long(2500).await?;
-    fs::remove_file(host.daemons.socket()).map_err(words)?;
-    let code = host.refused(dice, "python").await?;
+    fs::remove_file(host.daemons.socket()).map_err(message)?;
+    let code = host.refused(random, "python").await?;
     ended_well(execution.await)?;
-    Ok(format!("503 {code}; what runs goes on; made again; {}", host.recovers(dice).await?))
+    Ok(format!("503 {code}; what runs goes on; made again; {}", host.recovers(random).await?))
 }
 
-async fn runtime_directory_removed(dice: &mut Dice) -> Outcome {
+async fn runtime_directory_removed(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(Settings::default()).await?;
     let (execution, _) = host.begin_long(1500).await?;
     // Where a supervisor has mounted something, other names for the directory can be removed all the same.
-    fs::remove_dir_all(host.daemons.runtime_directory()).map_err(words)?;
-    let code = host.refused(dice, "python").await?;
+    fs::remove_dir_all(host.daemons.runtime_directory()).map_err(message)?;
+    let code = host.refused(random, "python").await?;
     ended_well(execution.await)?;
-    until("executions do not work again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
+    until("executions do not work again", async || host.works(&mut random.clone()).await.is_ok()).await?;
     host.lose_all_slots().await?;
-    until("slots are not made again", async || host.works(&mut dice.clone()).await.is_ok()).await?;
+    until("slots are not made again", async || host.works(&mut random.clone()).await.is_ok()).await?;
     Ok(format!("503 {code}; what runs goes on; made again, for slots too"))
 }
 
-async fn executord_restarted(dice: &mut Dice) -> Outcome {
+async fn executord_restarted(random: &mut SeededRandom) -> Outcome {
     let mut host = Host::start(Settings::default()).await?;
     let webd = host.daemons.webd_pid();
     let (execution, _) = host.begin_long(1500).await?;
     host.daemons.signal_executord(Signal::SIGTERM);
     sleep(Duration::from_millis(200)).await;
-    let code = host.refused(dice, "python").await?;
+    let code = host.refused(random, "python").await?;
     ended_well(execution.await)?;
-    let status = host.daemons.wait_for_end().await.map_err(words)?;
+    let status = host.daemons.wait_for_end().await.map_err(message)?;
     if !status.success() {
         return Err(format!("executord ended with {status}"));
     }
-    host.daemons.restart_executord().await.map_err(words)?;
-    let recovered = host.recovers(dice).await?;
+    host.daemons.restart_executord().await.map_err(message)?;
+    let recovered = host.recovers(random).await?;
     if host.daemons.webd_pid() != webd {
         return Err("webd was restarted too".to_owned());
     }
     Ok(format!("what runs ends well; meanwhile {code}; {recovered}"))
 }
 
-async fn webd_restarted(dice: &mut Dice) -> Outcome {
+async fn webd_restarted(random: &mut SeededRandom) -> Outcome {
     let mut host = Host::start(Settings::default()).await?;
     let executord = host.daemons.executord_pid();
     let (execution, _) = host.begin_long(1500).await?;
     let webd = host.daemons.webd_pid();
-    left::send(webd, Signal::SIGTERM);
+    remaining::send(webd, Signal::SIGTERM);
     let ended = ended_well(execution.await);
-    until("webd does not end", async || !left::is_alive(webd)).await?;
-    host.daemons.restart_webd().await.map_err(words)?;
+    until("webd does not end", async || !remaining::is_alive(webd)).await?;
+    host.daemons.restart_webd().await.map_err(message)?;
     ended?;
-    let recovered = host.recovers(dice).await?;
+    let recovered = host.recovers(random).await?;
     if host.daemons.executord_pid() != executord {
         return Err("executord was restarted too".to_owned());
     }
     Ok(format!("what runs ends well; {recovered}"))
 }
 
-async fn client_vanishes(dice: &mut Dice) -> Outcome {
+async fn client_vanishes(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(Settings::default()).await?;
     let address = host.daemons.url("/").authority().map(ToString::to_string).unwrap_or_default();
     let request = |body: &Value, accept: &str| {
@@ -595,7 +595,7 @@ async fn client_vanishes(dice: &mut Dice) -> Outcome {
     let sleeps = json!({ "language": "python", "code": "import time\ntime.sleep(60)" });
     let floods = json!({ "language": "python", "code": "while True: print('x' * 1000)" });
     let compiles = json!({ "language": "cpp", "code": "#include <regex>\n#include <map>\nint main() { std::regex r(\"a\"); }" });
-    let ignores = Program::hostile(dice, "sleeper").body;
+    let ignores = Program::hostile(random, "sleeper").body;
     let (whole, live) = (request(&sleeps, "*/*"), "application/x-ndjson");
     let phases: [(&str, String, u64); 9] = [
         ("connected", String::new(), 50),
@@ -609,34 +609,34 @@ async fn client_vanishes(dice: &mut Dice) -> Outcome {
         ("live", request(&sleeps, live), 500),
     ];
     for (phase, sent, millis) in &phases {
-        let mut connection = TcpStream::connect(&address).await.map_err(words)?;
-        connection.write_all(sent.as_bytes()).await.map_err(words)?;
+        let mut connection = TcpStream::connect(&address).await.map_err(message)?;
+        connection.write_all(sent.as_bytes()).await.map_err(message)?;
         sleep(Duration::from_millis(*millis)).await;
         drop(connection);
         host.before.nothing_left(&host.daemons).await.map_err(|error| format!("{phase}: {error}"))?;
     }
     // By half, and while it waits for its turn.
-    let mut half = TcpStream::connect(&address).await.map_err(words)?;
-    half.write_all(whole.as_bytes()).await.map_err(words)?;
+    let mut half = TcpStream::connect(&address).await.map_err(message)?;
+    half.write_all(whole.as_bytes()).await.map_err(message)?;
     sleep(Duration::from_millis(300)).await;
-    half.shutdown().await.map_err(words)?;
+    half.shutdown().await.map_err(message)?;
     host.before.nothing_left(&host.daemons).await.map_err(|error| format!("half closed: {error}"))?;
     let mut waiting = Vec::new();
     for _ in 0..3 * SLOTS {
-        let mut connection = TcpStream::connect(&address).await.map_err(words)?;
-        connection.write_all(whole.as_bytes()).await.map_err(words)?;
+        let mut connection = TcpStream::connect(&address).await.map_err(message)?;
+        connection.write_all(whole.as_bytes()).await.map_err(message)?;
         waiting.push(connection);
     }
     until("nothing waits", async || host.daemons.status().await.queued == 2 * SLOTS).await?;
     drop(waiting);
     host.before.nothing_left(&host.daemons).await.map_err(|error| format!("queued: {error}"))?;
-    host.recovers(dice).await?;
+    host.recovers(random).await?;
     Ok(format!("nothing is left in {} phases", phases.len() + 2))
 }
 
-async fn reload_under_load(dice: &mut Dice) -> Outcome {
+async fn reload_under_load(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(Settings { queue: 4, ..Settings::default() }).await?;
-    let before = offered(&host.daemons).await.map_err(words)?;
+    let before = offered(&host.daemons).await.map_err(message)?;
     let mut load: Vec<_> = Vec::new();
     let mut longest = Duration::ZERO;
     for round in 0..30 {
@@ -644,7 +644,7 @@ async fn reload_under_load(dice: &mut Dice) -> Outcome {
             host.daemons.signal_executord(Signal::SIGHUP);
         }
         for _ in 0..4 {
-            let program = Program::friendly(dice, "javascript");
+            let program = Program::friendly(random, "javascript");
             load.push((host.begin(program.body.clone()), program));
         }
         let asked = Instant::now();
@@ -654,12 +654,12 @@ async fn reload_under_load(dice: &mut Dice) -> Outcome {
     }
     let mut busy = 0;
     for (answer, program) in load {
-        let got = program.judge(&answer.await.map_err(words)?, Allowed::default())?;
+        let got = program.judge(&answer.await.map_err(message)?, Allowed::default())?;
         busy += u32::from(got != Got::Answer);
     }
-    let recovered = host.recovers(dice).await?;
+    let recovered = host.recovers(random).await?;
     host.says("languages and limits reloaded").await?;
-    let after = offered(&host.daemons).await.map_err(words)?;
+    let after = offered(&host.daemons).await.map_err(message)?;
     if after != before {
         return Err(format!("languages were {before:?} and are {after:?}"));
     }
@@ -669,7 +669,7 @@ async fn reload_under_load(dice: &mut Dice) -> Outcome {
     Ok(format!("languages stay, {busy} of 120 busy, it answers all the while; {recovered}"))
 }
 
-fn words(error: impl std::fmt::Display) -> String {
+fn message(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 

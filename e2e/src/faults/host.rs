@@ -31,7 +31,7 @@ impl FullFileSystem {
     /// Fill it: neither a byte nor a file more.
     ///
     /// # Errors
-    /// If it can not be filled.
+    /// If it cannot be filled.
     pub fn fill(&self) -> io::Result<()> {
         let full = |error: &io::Error| error.kind() == io::ErrorKind::StorageFull;
         for number in 0..MOST_BALLAST {
@@ -140,7 +140,7 @@ fn group_of(pid: u32, controller: &str) -> io::Result<PathBuf> {
     Ok(Path::new("/sys/fs/cgroup").join(controller).join(path.trim_start_matches('/')))
 }
 
-/// A process that is none of executord's and sits in a group of its, until dropped. Frozen, it can not even be killed.
+/// A process that is none of executord's and sits in a group of its, until dropped. Frozen, it cannot even be killed.
 #[derive(Debug)]
 pub struct Squatter {
     child: Child,
@@ -190,7 +190,7 @@ impl Squatter {
     /// Whether somebody killed it.
     ///
     /// # Errors
-    /// If that can not be found out.
+    /// If that cannot be found out.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }

@@ -10,10 +10,10 @@ use std::time::Duration;
 use hyper::Uri;
 use tokio::task::JoinSet;
 
-use super::dice::Dice;
-use super::left::{self, Before};
 pub use super::programs::Got;
 use super::programs::{Allowed, Program};
+use super::random::SeededRandom;
+use super::remaining::{self, Before};
 use crate::daemons::{DEADLINE, Daemons, Settings};
 use crate::http;
 
@@ -93,8 +93,8 @@ pub struct Tally {
 /// If the daemons do not come up, or do not come up again.
 pub async fn run(
     rounds: u32,
-    dice: &mut Dice,
-    mut tell: impl FnMut(&str),
+    random: &mut SeededRandom,
+    mut print_line: impl FnMut(&str),
 ) -> io::Result<BTreeMap<Victim, Tally>> {
     let mut daemons = Daemons::start(&Settings {
         slots: SLOTS,
@@ -110,17 +110,17 @@ pub async fn run(
         let victim = VICTIMS[round as usize % VICTIMS.len()];
         let tally = tallies.entry(victim).or_default();
         let wrong_before = tally.wrong.len();
-        one_round(&mut daemons, victim, &languages, &before, dice, tally).await?;
+        one_round(&mut daemons, victim, &languages, &before, random, tally).await?;
         tally.rounds += 1;
-        for words in &mut tally.wrong[wrong_before..] {
-            *words = format!("round {round}, {victim}: {words}");
-            tell(words);
+        for message in &mut tally.wrong[wrong_before..] {
+            *message = format!("round {round}, {victim}: {message}");
+            print_line(message);
         }
         if tally.wrong.len() > wrong_before {
-            tell(&daemons.last_words());
+            print_line(&daemons.log_tail());
         }
         if round % 20 == 19 {
-            tell(&format!("{} rounds", round + 1));
+            print_line(&format!("{} rounds", round + 1));
         }
     }
     Ok(tallies)
@@ -139,22 +139,22 @@ async fn one_round(
     victim: Victim,
     languages: &[String],
     before: &Before,
-    dice: &mut Dice,
+    random: &mut SeededRandom,
     tally: &mut Tally,
 ) -> io::Result<()> {
-    let mut load = Load::begin(&daemons.url("/api/execute"), languages, victim.allowed(), dice);
-    tokio::time::sleep(dice.time(BEFORE_KILL)).await;
+    let mut load = Load::begin(&daemons.url("/api/execute"), languages, victim.allowed(), random);
+    tokio::time::sleep(random.time(BEFORE_KILL)).await;
     let killed = match victim {
         Victim::Executord => daemons.kill_executord().map(|_| true)?,
         Victim::ExecutordTwice => {
             daemons.kill_executord()?;
-            daemons.begin_executord()?;
-            tokio::time::sleep(dice.time(SECOND_LIFE)).await;
+            daemons.spawn_executord()?;
+            tokio::time::sleep(random.time(SECOND_LIFE)).await;
             daemons.kill_executord().map(|_| true)?
         }
         Victim::Webd => daemons.kill_webd().map(|_| true)?,
-        Victim::Init => kill_when_found(daemons, dice, true).await?,
-        Victim::Supervisor => kill_when_found(daemons, dice, false).await?,
+        Victim::Init => kill_when_found(daemons, random, true).await?,
+        Victim::Supervisor => kill_when_found(daemons, random, false).await?,
     };
     if !killed {
         tally.wrong.push("there was nobody to kill".to_owned());
@@ -167,32 +167,32 @@ async fn one_round(
     }
     // While what was in flight still is: the next executions work at once.
     for language in ["python", "cpp"] {
-        let program = Program::friendly(dice, language);
-        if let Err(words) = program.judge(&daemons.post(&program.body).await, Allowed::default()) {
-            tally.wrong.push(format!("the next execution: {words}"));
+        let program = Program::friendly(random, language);
+        if let Err(message) = program.judge(&daemons.post(&program.body).await, Allowed::default()) {
+            tally.wrong.push(format!("the next execution: {message}"));
         }
     }
     for got in load.results().await {
         match got {
             Ok(got) => *tally.got.entry(got).or_default() += 1,
-            Err(words) => tally.wrong.push(words),
+            Err(message) => tally.wrong.push(message),
         }
     }
-    if let Err(words) = before.nothing_left(daemons).await {
-        tally.wrong.push(words);
+    if let Err(message) = before.nothing_left(daemons).await {
+        tally.wrong.push(message);
     }
     Ok(())
 }
 
 /// Kill a supervisor, or the init that one watches.
-async fn kill_when_found(daemons: &Daemons, dice: &mut Dice, init: bool) -> io::Result<bool> {
+async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: bool) -> io::Result<bool> {
     for _ in 0..LOOKS {
-        let supervisors: Vec<_> = left::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
+        let supervisors: Vec<_> = remaining::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
         let found = match init {
-            true => supervisors.into_iter().flat_map(left::children).collect(),
+            true => supervisors.into_iter().flat_map(remaining::children).collect(),
             false => supervisors,
         };
-        if !found.is_empty() && left::kill_process(*dice.choose(&found)) {
+        if !found.is_empty() && remaining::kill_process(*random.choose(&found)) {
             return Ok(true);
         }
         tokio::time::sleep(LOOK_PAUSE).await;
@@ -207,16 +207,16 @@ struct Load {
 }
 
 impl Load {
-    fn begin(url: &Uri, languages: &[String], allowed: Allowed, dice: &mut Dice) -> Self {
+    fn begin(url: &Uri, languages: &[String], allowed: Allowed, random: &mut SeededRandom) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let mut clients = JoinSet::new();
         for _ in 0..CLIENTS {
-            let (url, languages, over, mut dice) =
-                (url.clone(), languages.to_vec(), Arc::clone(&over), dice.split());
+            let (url, languages, over, mut random) =
+                (url.clone(), languages.to_vec(), Arc::clone(&over), random.split());
             clients.spawn(async move {
                 let mut results = Vec::new();
                 while !over.load(Ordering::Relaxed) {
-                    let program = Program::any(&mut dice, &languages, HOSTILE_ONE_IN);
+                    let program = Program::any(&mut random, &languages, HOSTILE_ONE_IN);
                     let answer = http::post(&url, &program.body, DEADLINE).await;
                     results.push(program.judge(&answer, allowed));
                     if !matches!(results.last(), Some(Ok(Got::Answer))) {

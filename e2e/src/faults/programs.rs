@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::dice::Dice;
+use super::random::SeededRandom;
 use crate::http::{Answer, HttpError};
 
 /// What every such word begins with.
@@ -157,15 +157,15 @@ pub fn hostile_names() -> impl Iterator<Item = &'static str> {
 
 impl Program {
     /// One of the languages of `offered`, or, one time in so many, a hostile one.
-    pub fn any(dice: &mut Dice, offered: &[String], hostile_one_in: usize) -> Self {
-        if dice.below(hostile_one_in) == 0 {
-            let name = dice.choose(&HOSTILE).name;
-            return Self::hostile(dice, name);
+    pub fn any(random: &mut SeededRandom, offered: &[String], hostile_one_in: usize) -> Self {
+        if random.below(hostile_one_in) == 0 {
+            let name = random.choose(&HOSTILE).name;
+            return Self::hostile(random, name);
         }
         let offered: Vec<_> =
             FRIENDLY.iter().filter(|(language, _)| offered.iter().any(|name| name == language)).collect();
-        let (language, code) = dice.choose(&offered);
-        Self::of(dice, language, code)
+        let (language, code) = random.choose(&offered);
+        Self::of(random, language, code)
     }
 
     /// Whether there is a friendly one in this language.
@@ -178,15 +178,15 @@ impl Program {
     ///
     /// # Panics
     /// If there is none.
-    pub fn friendly(dice: &mut Dice, language: &str) -> Self {
+    pub fn friendly(random: &mut SeededRandom, language: &str) -> Self {
         let (language, code) = FRIENDLY.iter().find(|(name, _)| *name == language).expect("a language");
-        Self::of(dice, language, code)
+        Self::of(random, language, code)
     }
 
-    fn of(dice: &mut Dice, language: &'static str, code: &str) -> Self {
-        let words = [word(dice), word(dice)];
+    fn of(random: &mut SeededRandom, language: &'static str, code: &str) -> Self {
+        let words = [word(random), word(random)];
         let [a, b] = &words;
-        let code = code.replace("{a}", a).replace("{nap}", &(100 + dice.below(300)).to_string());
+        let code = code.replace("{a}", a).replace("{nap}", &(100 + random.below(300)).to_string());
         let body = json!({ "language": language, "code": code, "stdin": b });
         let expected = Expected::Output(format!("{a} {b}\n"));
         Self { name: language, body, words, expected }
@@ -196,10 +196,10 @@ impl Program {
     ///
     /// # Panics
     /// If there is none.
-    pub fn hostile(dice: &mut Dice, name: &str) -> Self {
+    pub fn hostile(random: &mut SeededRandom, name: &str) -> Self {
         let Hostile { name, language, code, endings } =
             HOSTILE.iter().find(|hostile| hostile.name == name).expect("a hostile program");
-        let words = [word(dice), word(dice)];
+        let words = [word(random), word(random)];
         // Short, for there are many of them; the sleeper is to be ended by us.
         let limits = json!({ "wall_ms": 1500, "cpu_ms": 1000 });
         let body = json!({ "language": language, "code": code.replace("{a}", &words[0]), "limits": limits });
@@ -263,8 +263,8 @@ fn excerpt(json: &Value) -> String {
     json.to_string().chars().take(600).collect()
 }
 
-fn word(dice: &mut Dice) -> String {
-    format!("{MARK}{:0DIGITS$x}", dice.throw())
+fn word(random: &mut SeededRandom) -> String {
+    format!("{MARK}{:0DIGITS$x}", random.next())
 }
 
 /// The whole words in a text; one that is cut off at the end is a part of one.
@@ -279,7 +279,7 @@ fn words_in(text: &str) -> impl Iterator<Item = &str> {
 mod tests {
     use serde_json::json;
 
-    use super::{Allowed, Answer, Dice, Got, HttpError, Program};
+    use super::{Allowed, Answer, Got, HttpError, Program, SeededRandom};
 
     fn judge(
         program: &Program,
@@ -292,9 +292,9 @@ mod tests {
 
     #[test]
     fn only_ones_own_answer_or_an_error_in_words_may_come_back() {
-        let mut dice = Dice::new(1);
+        let mut random = SeededRandom::new(1);
         let (program, other) =
-            (Program::friendly(&mut dice, "python"), Program::friendly(&mut dice, "python"));
+            (Program::friendly(&mut random, "python"), Program::friendly(&mut random, "python"));
         let [a, b] = &program.words;
         let right = json!({ "status": "ok", "stdout": format!("{a} {b}\n") });
         let foreign = json!({ "status": "ok", "stdout": format!("{a} {}\n", other.words[1]) });

@@ -7,8 +7,8 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use crate::daemons::{DEADLINE, Daemons, eventually};
-use crate::faults::dice::Dice;
 use crate::faults::programs::{Allowed, Got, Program, hostile_names};
+use crate::faults::random::SeededRandom;
 use crate::http;
 
 /// The programs that are timed: an interpreter, a large runtime, and a compiler with what it made.
@@ -37,15 +37,19 @@ pub struct Beside {
 ///
 /// # Errors
 /// In words, if an execution goes wrong.
-pub async fn measure(daemons: &Daemons, samples: usize, dice: &mut Dice) -> Result<Vec<Beside>, String> {
+pub async fn measure(
+    daemons: &Daemons,
+    samples: usize,
+    random: &mut SeededRandom,
+) -> Result<Vec<Beside>, String> {
     let neighbours: Vec<_> = ["friendly", "nobody"].into_iter().chain(hostile_names()).collect();
     let mut times = vec![vec![Vec::new(); TIMED.len()]; neighbours.len()];
     for _ in 0..samples {
         for (neighbour, times) in neighbours.iter().zip(&mut times) {
-            let at_work = begin(daemons, neighbour, dice);
+            let at_work = begin(daemons, neighbour, random);
             sleep(SETTLES).await;
             for (times, language) in times.iter_mut().zip(TIMED) {
-                times.push(time(daemons, language, dice).await?);
+                times.push(time(daemons, language, random).await?);
             }
             end(daemons, at_work).await?;
         }
@@ -64,14 +68,14 @@ pub async fn measure(daemons: &Daemons, samples: usize, dice: &mut Dice) -> Resu
 type AtWork = Option<JoinHandle<Result<(), String>>>;
 
 /// A neighbour that executes its program again and again.
-fn begin(daemons: &Daemons, neighbour: &'static str, dice: &mut Dice) -> AtWork {
-    let (url, mut dice) = (daemons.url("/api/execute"), dice.split());
+fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) -> AtWork {
+    let (url, mut random) = (daemons.url("/api/execute"), random.split());
     (neighbour != "nobody").then(|| {
         tokio::spawn(async move {
             loop {
                 let program = match neighbour {
-                    "friendly" => Program::friendly(&mut dice, "python"),
-                    hostile => Program::hostile(&mut dice, hostile),
+                    "friendly" => Program::friendly(&mut random, "python"),
+                    hostile => Program::hostile(&mut random, hostile),
                 };
                 match http::post_unread(NEIGHBOUR, &url, &program.body, DEADLINE).await {
                     Ok(200) => {}
@@ -96,8 +100,8 @@ async fn end(daemons: &Daemons, at_work: AtWork) -> Result<(), String> {
     Err("the neighbour's program does not end".to_owned())
 }
 
-async fn time(daemons: &Daemons, language: &str, dice: &mut Dice) -> Result<Duration, String> {
-    let program = Program::friendly(dice, language);
+async fn time(daemons: &Daemons, language: &str, random: &mut SeededRandom) -> Result<Duration, String> {
+    let program = Program::friendly(random, language);
     let begun = Instant::now();
     let answer = http::post_from(US, &daemons.url("/api/execute"), &program.body, DEADLINE).await;
     match program.judge(&answer, Allowed::default())? {

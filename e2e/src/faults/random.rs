@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// Throws the same again for the same seed: SplitMix64.
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct SeededRandom(u64);
 
-impl Dice {
+impl SeededRandom {
     /// From a seed.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
@@ -15,11 +15,11 @@ impl Dice {
 
     /// Dice of their own for somebody who throws at the same time as others.
     pub fn split(&mut self) -> Self {
-        Self(self.throw())
+        Self(self.next())
     }
 
     /// Any number.
-    pub fn throw(&mut self) -> u64 {
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl Dice {
     /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         let end = end.max(1) as u64;
-        usize::try_from(self.throw() % end).unwrap_or(0)
+        usize::try_from(self.next() % end).unwrap_or(0)
     }
 
     /// A time up to `most`, to the millisecond.
@@ -50,17 +50,17 @@ impl Dice {
 
 #[cfg(test)]
 mod tests {
-    use super::Dice;
+    use super::SeededRandom;
 
     #[test]
     fn a_seed_repeats_itself() {
-        let throws = |seed| {
-            let mut dice = Dice::new(seed);
-            [dice.throw(), dice.throw(), dice.split().throw()]
+        let numbers = |seed| {
+            let mut random = SeededRandom::new(seed);
+            [random.next(), random.next(), random.split().next()]
         };
-        assert_eq!(throws(7), throws(7));
-        assert_ne!(throws(7), throws(8));
+        assert_eq!(numbers(7), numbers(7));
+        assert_ne!(numbers(7), numbers(8));
         // The first number of the generator's reference implementation for this seed.
-        assert_eq!(Dice::new(1_234_567).throw(), 6_457_827_717_110_365_317);
+        assert_eq!(SeededRandom::new(1_234_567).next(), 6_457_827_717_110_365_317);
     }
 }

@@ -16,7 +16,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
 use super::expect::excerpt;
-use super::raw::{self, Answer, Connection, PATIENCE};
+use super::raw_http::{self, Answer, Connection, PATIENCE};
 use super::target::Target;
 use super::verdict::{Level, Verdict};
 use crate::inventory;
@@ -26,7 +26,7 @@ pub struct Sink<'a> {
     /// Takes a verdict.
     pub note: &'a mut (dyn FnMut(Verdict) + Send),
     /// Takes the name of a case that was left out.
-    pub left_out: &'a mut Vec<String>,
+    pub excluded: &'a mut Vec<String>,
     /// Whether a case of that name and class is wanted.
     pub wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// Cases that take longer are left out.
@@ -40,7 +40,7 @@ impl Sink<'_> {
             return false;
         }
         if length > self.patience {
-            self.left_out.push(id.to_owned());
+            self.excluded.push(id.to_owned());
             return false;
         }
         true
@@ -49,7 +49,7 @@ impl Sink<'_> {
     /// Say that a case is not run, if it was asked for.
     pub fn leave_out(&mut self, id: &str, class: &str) {
         if (self.wanted)(id, class) {
-            self.left_out.push(id.to_owned());
+            self.excluded.push(id.to_owned());
         }
     }
 
@@ -166,10 +166,10 @@ pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Resul
 }
 
 fn load(file: &Path) -> io::Result<Vec<Case>> {
-    let in_words = |error: String| io::Error::other(format!("{}: {error}", file.display()));
-    let text = std::fs::read(file).map_err(|error| in_words(error.to_string()))?;
-    let mut all: Value = serde_json::from_slice(&text).map_err(|error| in_words(error.to_string()))?;
-    serde_json::from_value(all["http"].take()).map_err(|error| in_words(error.to_string()))
+    let to_message = |error: String| io::Error::other(format!("{}: {error}", file.display()));
+    let text = std::fs::read(file).map_err(|error| to_message(error.to_string()))?;
+    let mut all: Value = serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))?;
+    serde_json::from_value(all["http"].take()).map_err(|error| to_message(error.to_string()))
 }
 
 /// What was seen of one request: an answer, or a connection that was closed without.
@@ -265,7 +265,7 @@ fn head_and_body(case: &Case, path: Option<&str>) -> io::Result<Vec<u8>> {
         });
     }
     let method = case.method.as_deref().unwrap_or("POST");
-    Ok(raw::request(method, path.unwrap_or("/api/execute"), &headers, &body))
+    Ok(raw_http::request(method, path.unwrap_or("/api/execute"), &headers, &body))
 }
 
 impl Generated {
@@ -315,8 +315,9 @@ fn gzip_of(bomb: &Generated) -> io::Result<Vec<u8>> {
 fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target: &Target) -> Vec<String> {
     let expect = &case.expect;
     let mut failures = Vec::new();
-    let mut fail =
-        |words: String| failures.push(path.map_or_else(|| words.clone(), |path| format!("{path}: {words}")));
+    let mut fail = |message: String| {
+        failures.push(path.map_or_else(|| message.clone(), |path| format!("{path}: {message}")))
+    };
     if expect.within_ms.is_some_and(|most| took > Duration::from_millis(most) * GENEROSITY) {
         fail(format!("took {} ms", took.as_millis()));
     }
@@ -355,9 +356,9 @@ fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target:
         }
     }
     if let Some(must) = &expect.must
-        && let Err(words) = keeps(must, case, status, &body)
+        && let Err(message) = keeps(must, case, status, &body)
     {
-        fail(words);
+        fail(message);
     }
     if expect.log.is_some() {
         let logs = target.logs();
@@ -431,7 +432,7 @@ async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<S
             // Every second one is answered with what does not fit in anybody's buffers.
             let body = if number.is_multiple_of(2) { &slow.request } else { &large };
             let headers = [("connection".to_owned(), "keep-alive".to_owned())];
-            connection.send(&raw::request("POST", "/api/execute", &headers, body.as_bytes())).await?;
+            connection.send(&raw_http::request("POST", "/api/execute", &headers, body.as_bytes())).await?;
             let mut byte = [0; 1];
             for _ in 0..SLOWLY_FOR {
                 if connection.stream.read(&mut byte).await? == 0 {
@@ -468,7 +469,7 @@ async fn with_another_client(
             closed = &mut all => break closed,
             () = sleep(Duration::from_secs(1)) => match target.greet("bash").await {
                 Ok(()) => served += 1,
-                Err(words) => failures.push(format!("another client meanwhile: {words}")),
+                Err(message) => failures.push(format!("another client meanwhile: {message}")),
             },
         }
     };
@@ -515,7 +516,7 @@ async fn pipeline(bodies: &[String], target: &Target) -> io::Result<Vec<String>>
     let (reader, mut writer) = TcpStream::connect(target.address).await?.into_split();
     let all: Vec<u8> = bodies
         .iter()
-        .flat_map(|body| raw::request("POST", "/api/execute", &headers, body.as_bytes()))
+        .flat_map(|body| raw_http::request("POST", "/api/execute", &headers, body.as_bytes()))
         .collect();
     let sending = tokio::spawn(async move {
         let _ = writer.write_all(&all).await;

@@ -14,7 +14,7 @@ use super::target::{SECRET, Target};
 
 /// All of it, until dropped.
 #[derive(Debug)]
-pub struct Scenery {
+pub struct Fixtures {
     directory: tempfile::TempDir,
     tcp: TcpListener,
     udp: UdpSocket,
@@ -23,7 +23,7 @@ pub struct Scenery {
     before: BTreeMap<PathBuf, u64>,
 }
 
-impl Scenery {
+impl Fixtures {
     /// Set it up.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Scenery {
     ///
     /// # Errors
     /// In words, which one was reached.
-    pub fn was_not_reached(&self) -> Result<(), String> {
+    pub fn canary_not_reached(&self) -> Result<(), String> {
         if self.tcp.accept().is_ok() || self.udp.recv_from(&mut [0; 16]).is_ok() {
             return Err("the listener on the host's loopback was reached".to_owned());
         }

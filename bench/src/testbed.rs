@@ -18,21 +18,21 @@ use crate::client::Client;
 use crate::groups::{Group, Groups};
 use crate::naive::Naive;
 use crate::programs::{self, Language, Program};
-use crate::runner::{Errand, Runner};
+use crate::runner::{Runner, Task};
 use e2e::daemons::{self, Daemons, Settings, binary};
 
 /// A language whose programs are one and the same static binary that does nothing.
 pub const NOTHING: &str = "nothing";
 /// A group is at rest when it has used no CPU for so long, and is waited for no longer than that.
-const AT_REST_AFTER: Duration = Duration::from_millis(8);
-const AT_REST_WITHIN: Duration = Duration::from_secs(5);
+const IDLE_AFTER: Duration = Duration::from_millis(8);
+const IDLE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// More than anything here waits at one time.
 const QUEUE: u32 = 4096;
 
 /// A way to execute a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Way {
+pub enum Variant {
     /// The command.
     Bare,
     /// `POST /api/execute`, with a prepared sandbox waiting.
@@ -51,7 +51,7 @@ pub enum Way {
     Naive,
 }
 
-impl Way {
+impl Variant {
     /// All of them.
     pub const ALL: [Self; 8] = [
         Self::Bare,
@@ -82,24 +82,24 @@ impl Way {
 
 /// All ways, ready. Fields are dropped in this order: groups are removed when they are empty.
 #[derive(Debug)]
-pub struct Stand {
+pub struct Testbed {
     bare: (Runner, Group),
     bubblewrap: (Runner, Group),
     cli: (Runner, Group),
-    warm: Pair,
-    cold: Pair,
-    zygote: Pair,
-    hit: Option<Pair>,
+    warm: DaemonPair,
+    cold: DaemonPair,
+    zygote: DaemonPair,
+    hit: Option<DaemonPair>,
     naive: Option<(Naive, Client, Group)>,
     /// Ways that are not measured, and why.
-    pub missing: Vec<(Way, String)>,
+    pub missing: Vec<(Variant, String)>,
     directory: TempDir,
     groups: Groups,
 }
 
 /// executord and webd in a group.
 #[derive(Debug)]
-pub struct Pair {
+pub struct DaemonPair {
     daemons: Daemons,
     client: Client,
     /// What they cost.
@@ -113,9 +113,9 @@ pub struct Ready {
     /// The program.
     pub program: Program,
     body: String,
-    bare: Errand,
-    bubblewrap: Errand,
-    cli: Errand,
+    bare: Task,
+    bubblewrap: Task,
+    cli: Task,
 }
 
 /// One execution.
@@ -131,7 +131,7 @@ pub struct Sample {
     pub output: String,
 }
 
-impl Stand {
+impl Testbed {
     /// Start everything.
     ///
     /// # Errors
@@ -154,8 +154,8 @@ impl Stand {
         let no_cache = if knows_cache { cache(false) } else { String::new() };
         let settings =
             |pool: bool, more: &str| Settings { pool, more: more.to_owned(), ..Settings::default() };
-        let pair = |name: &str, settings: Settings| -> io::Result<Pair> {
-            let pair = Pair::start(runtime, groups.group(name)?, &nothing, settings);
+        let pair = |name: &str, settings: Settings| -> io::Result<DaemonPair> {
+            let pair = DaemonPair::start(runtime, groups.group(name)?, &nothing, settings);
             at(&format!("start daemons for {name}"), pair)
         };
         let warm = pair("warm", settings(true, &no_cache))?;
@@ -164,7 +164,7 @@ impl Stand {
         let hit = if knows_cache {
             Some(pair("hit", settings(true, &cache(true)))?)
         } else {
-            missing.push((Way::Hit, "this executord keeps no results of compilers".to_owned()));
+            missing.push((Variant::Hit, "this executord keeps no results of compilers".to_owned()));
             None
         };
         let naive_group = groups.group("naive")?;
@@ -174,12 +174,12 @@ impl Stand {
                 Some((naive, client, naive_group))
             }
             Err(error) => {
-                missing.push((Way::Naive, error.to_string()));
+                missing.push((Variant::Naive, error.to_string()));
                 None
             }
         };
         if !Path::new(BUBBLEWRAP).is_file() {
-            missing.push((Way::Bubblewrap, "it is not installed: make setup-bench".to_owned()));
+            missing.push((Variant::Bubblewrap, "it is not installed: make setup-bench".to_owned()));
         }
         let runner = |name: &str| -> io::Result<(Runner, Group)> {
             let group = groups.group(name)?;
@@ -209,14 +209,14 @@ impl Stand {
     /// A group beside those of the ways.
     ///
     /// # Errors
-    /// If it can not be made.
+    /// If it cannot be made.
     pub fn group(&self, name: &str) -> io::Result<Group> {
         self.groups.group(name)
     }
 
     /// The daemons that have sandboxes prepared.
     #[must_use]
-    pub const fn warm(&self) -> &Pair {
+    pub const fn warm(&self) -> &DaemonPair {
         &self.warm
     }
 
@@ -238,26 +238,26 @@ impl Stand {
         }
     }
 
-    /// Those of `ways` that can be measured with programs of this language.
+    /// Those of `variants` that can be measured with programs of this language.
     #[must_use]
-    pub fn measurable(&self, ways: &[Way], language: &str) -> Vec<Way> {
-        let is_missing = |way: Way| self.missing.iter().any(|(missing, _)| *missing == way);
-        let knows = |way: Way| match way {
-            Way::Naive => language != NOTHING,
-            Way::Zygote => can_be_copied(language),
+    pub fn measurable(&self, variants: &[Variant], language: &str) -> Vec<Variant> {
+        let is_missing = |variant: Variant| self.missing.iter().any(|(missing, _)| *missing == variant);
+        let knows = |variant: Variant| match variant {
+            Variant::Naive => language != NOTHING,
+            Variant::Zygote => can_be_copied(language),
             _ => true,
         };
-        ways.iter().copied().filter(|&way| !is_missing(way) && knows(way)).collect()
+        variants.iter().copied().filter(|&variant| !is_missing(variant) && knows(variant)).collect()
     }
 
     /// Put a program where each way finds it, for so many at one time.
     ///
     /// # Errors
-    /// If a file can not be written.
-    pub fn prepare(&self, program: Program, at_one_time: usize) -> io::Result<Ready> {
+    /// If a file cannot be written.
+    pub fn prepare(&self, program: Program, concurrency: usize) -> io::Result<Ready> {
         let mut directories = Vec::new();
         let mut stdin = PathBuf::new();
-        for number in 0..at_one_time {
+        for number in 0..concurrency {
             let directory =
                 self.directory.path().join(format!("{}-{}-{number}", program.language, program.name));
             stdin = program.write(&directory)?;
@@ -266,19 +266,19 @@ impl Stand {
             }
             directories.push(directory);
         }
-        let errand = |commands| Errand {
+        let task = |commands| Task {
             commands,
             directories: directories.clone(),
             stdin: Some(stdin.clone()),
-            lasts: None,
+            duration: None,
         };
         let wrapped = program.commands.iter().map(|command| bubblewrap(command)).collect();
         let cli = self.cli_command(&program)?;
         Ok(Ready {
             body: program.body().to_string(),
-            bare: errand(program.commands.clone()),
-            bubblewrap: errand(wrapped),
-            cli: errand(vec![cli]),
+            bare: task(program.commands.clone()),
+            bubblewrap: task(wrapped),
+            cli: task(vec![cli]),
             program,
         })
     }
@@ -297,119 +297,119 @@ impl Stand {
     /// Execute a program once, when what was before is over.
     ///
     /// # Errors
-    /// In words, if it can not be executed.
-    pub fn execute(&mut self, way: Way, ready: &Ready) -> io::Result<Sample> {
-        self.come_to_rest(way, ready);
-        self.groups_of(way).into_iter().for_each(Group::forget_peak);
-        let before = sum(self.groups_of(way), Group::cpu);
-        let (took, output) = match self.place(way)? {
-            Place::Server(client) => {
+    /// In words, if it cannot be executed.
+    pub fn execute(&mut self, variant: Variant, ready: &Ready) -> io::Result<Sample> {
+        self.wait_until_idle(variant, ready);
+        self.groups_of(variant).into_iter().for_each(Group::forget_peak);
+        let before = sum(self.groups_of(variant), Group::cpu);
+        let (took, output) = match self.client_of(variant)? {
+            Target::Server(client) => {
                 let (took, answer) = client.execute(&ready.body)?;
                 (took, output(&answer)?)
             }
-            Place::Runner(runner) => {
-                let errand = ready.errand(way);
-                let directories = errand.directories[..1].to_vec();
-                let done = runner.run(&Errand { directories, ..errand.clone() })?;
-                (done.times.first().copied().unwrap_or_default(), done.output)
+            Target::Runner(runner) => {
+                let task = ready.task(variant);
+                let directories = task.directories[..1].to_vec();
+                let result = runner.run(&Task { directories, ..task.clone() })?;
+                (result.times.first().copied().unwrap_or_default(), result.output)
             }
         };
-        self.come_to_rest(way, ready);
-        let after = sum(self.groups_of(way), Group::cpu);
+        self.wait_until_idle(variant, ready);
+        let after = sum(self.groups_of(variant), Group::cpu);
         let cpu = before.zip(after).map(|(before, after)| after.saturating_sub(before));
-        Ok(Sample { took, cpu, peak: sum(self.groups_of(way), Group::peak), output })
+        Ok(Sample { took, cpu, peak: sum(self.groups_of(variant), Group::peak), output })
     }
 
     /// Execute a program again and again, so many at one time, and tell how long each took.
     ///
     /// # Errors
-    /// In words, if it can not be executed.
+    /// In words, if it cannot be executed.
     pub fn load(
         &mut self,
-        way: Way,
+        variant: Variant,
         ready: &Ready,
-        at_one_time: usize,
-        lasts: Duration,
+        concurrency: usize,
+        duration: Duration,
     ) -> io::Result<Vec<Duration>> {
-        self.come_to_rest(way, ready);
-        let address = self.address(way);
-        match self.place(way)? {
-            Place::Runner(runner) => {
-                let errand = ready.errand(way);
-                let directories = errand.directories[..at_one_time].to_vec();
-                let done = runner.run(&Errand { directories, lasts: Some(lasts), ..errand.clone() })?;
-                Ok(done.times)
+        self.wait_until_idle(variant, ready);
+        let address = self.address(variant);
+        match self.client_of(variant)? {
+            Target::Runner(runner) => {
+                let task = ready.task(variant);
+                let directories = task.directories[..concurrency].to_vec();
+                let result = runner.run(&Task { directories, duration: Some(duration), ..task.clone() })?;
+                Ok(result.times)
             }
-            Place::Server(_) => {
+            Target::Server(_) => {
                 let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-                hammer(address, &ready.body, at_one_time, lasts)
+                run_clients(address, &ready.body, concurrency, duration)
             }
         }
     }
 
     /// What daemons hold while nothing runs.
     #[must_use]
-    pub fn at_rest(&self) -> Vec<(Way, Option<u64>)> {
+    pub fn idle_memory(&self) -> Vec<(Variant, Option<u64>)> {
         let pairs = [
-            (Way::Warm, Some(&self.warm)),
-            (Way::Cold, Some(&self.cold)),
-            (Way::Zygote, Some(&self.zygote)),
-            (Way::Hit, self.hit.as_ref()),
+            (Variant::Warm, Some(&self.warm)),
+            (Variant::Cold, Some(&self.cold)),
+            (Variant::Zygote, Some(&self.zygote)),
+            (Variant::Hit, self.hit.as_ref()),
         ];
-        let held = pairs.into_iter().filter_map(|(way, pair)| Some((way, pair?.group.memory())));
-        held.chain(self.naive.as_ref().map(|(_, _, group)| (Way::Naive, group.memory()))).collect()
+        let memory = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, pair?.group.memory())));
+        memory.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group.memory()))).collect()
     }
 
     /// What the warm daemons have prepared, and how often that was of use.
     #[must_use]
-    pub fn prepared(&self) -> Vec<WarmCount> {
-        self.warm.prepared()
+    pub fn warm_counts(&self) -> Vec<WarmCount> {
+        self.warm.warm_counts()
     }
 
-    fn come_to_rest(&self, way: Way, ready: &Ready) {
-        match way {
-            Way::Warm | Way::Cli => self.warm.be_ready(ready.program.language),
-            Way::Zygote => self.zygote.be_ready(ready.program.language),
-            Way::Hit => self.hit.iter().for_each(|pair| pair.be_ready(ready.program.language)),
-            _ => self.groups_of(way).into_iter().for_each(come_to_rest),
+    fn wait_until_idle(&self, variant: Variant, ready: &Ready) {
+        match variant {
+            Variant::Warm | Variant::Cli => self.warm.wait_until_ready(ready.program.language),
+            Variant::Zygote => self.zygote.wait_until_ready(ready.program.language),
+            Variant::Hit => self.hit.iter().for_each(|pair| pair.wait_until_ready(ready.program.language)),
+            _ => self.groups_of(variant).into_iter().for_each(wait_until_idle),
         }
     }
 
-    fn groups_of(&self, way: Way) -> Vec<&Group> {
-        match way {
-            Way::Bare => vec![&self.bare.1],
-            Way::Bubblewrap => vec![&self.bubblewrap.1],
-            Way::Cli => vec![&self.cli.1, &self.warm.group],
-            Way::Warm => vec![&self.warm.group],
-            Way::Cold => vec![&self.cold.group],
-            Way::Zygote => vec![&self.zygote.group],
-            Way::Hit => self.hit.iter().map(|pair| &pair.group).collect(),
-            Way::Naive => self.naive.iter().map(|(_, _, group)| group).collect(),
+    fn groups_of(&self, variant: Variant) -> Vec<&Group> {
+        match variant {
+            Variant::Bare => vec![&self.bare.1],
+            Variant::Bubblewrap => vec![&self.bubblewrap.1],
+            Variant::Cli => vec![&self.cli.1, &self.warm.group],
+            Variant::Warm => vec![&self.warm.group],
+            Variant::Cold => vec![&self.cold.group],
+            Variant::Zygote => vec![&self.zygote.group],
+            Variant::Hit => self.hit.iter().map(|pair| &pair.group).collect(),
+            Variant::Naive => self.naive.iter().map(|(_, _, group)| group).collect(),
         }
     }
 
-    fn place(&mut self, way: Way) -> io::Result<Place<'_>> {
-        let place = match way {
-            Way::Bare => Some(Place::Runner(&mut self.bare.0)),
-            Way::Bubblewrap => Some(Place::Runner(&mut self.bubblewrap.0)),
-            Way::Cli => Some(Place::Runner(&mut self.cli.0)),
-            Way::Warm => Some(Place::Server(&mut self.warm.client)),
-            Way::Cold => Some(Place::Server(&mut self.cold.client)),
-            Way::Zygote => Some(Place::Server(&mut self.zygote.client)),
-            Way::Hit => self.hit.as_mut().map(|pair| Place::Server(&mut pair.client)),
-            Way::Naive => self.naive.as_mut().map(|(_, client, _)| Place::Server(client)),
+    fn client_of(&mut self, variant: Variant) -> io::Result<Target<'_>> {
+        let client_of = match variant {
+            Variant::Bare => Some(Target::Runner(&mut self.bare.0)),
+            Variant::Bubblewrap => Some(Target::Runner(&mut self.bubblewrap.0)),
+            Variant::Cli => Some(Target::Runner(&mut self.cli.0)),
+            Variant::Warm => Some(Target::Server(&mut self.warm.client)),
+            Variant::Cold => Some(Target::Server(&mut self.cold.client)),
+            Variant::Zygote => Some(Target::Server(&mut self.zygote.client)),
+            Variant::Hit => self.hit.as_mut().map(|pair| Target::Server(&mut pair.client)),
+            Variant::Naive => self.naive.as_mut().map(|(_, client, _)| Target::Server(client)),
         };
-        place.ok_or_else(|| io::Error::other(format!("{} is not there", way.name())))
+        client_of.ok_or_else(|| io::Error::other(format!("{} is not there", variant.name())))
     }
 
-    fn address(&self, way: Way) -> Option<std::net::SocketAddr> {
-        match way {
-            Way::Warm => Some(self.warm.address()),
-            Way::Cold => Some(self.cold.address()),
-            Way::Zygote => Some(self.zygote.address()),
-            Way::Hit => self.hit.as_ref().map(Pair::address),
-            Way::Naive => self.naive.as_ref().map(|(naive, _, _)| naive.address),
-            Way::Bare | Way::Cli | Way::Bubblewrap => None,
+    fn address(&self, variant: Variant) -> Option<std::net::SocketAddr> {
+        match variant {
+            Variant::Warm => Some(self.warm.address()),
+            Variant::Cold => Some(self.cold.address()),
+            Variant::Zygote => Some(self.zygote.address()),
+            Variant::Hit => self.hit.as_ref().map(DaemonPair::address),
+            Variant::Naive => self.naive.as_ref().map(|(naive, _, _)| naive.address),
+            Variant::Bare | Variant::Cli | Variant::Bubblewrap => None,
         }
     }
 }
@@ -419,22 +419,22 @@ fn can_be_copied(language: &str) -> bool {
     language == Language::Python.name()
 }
 
-enum Place<'a> {
+enum Target<'a> {
     Runner(&'a mut Runner),
     Server(&'a mut Client),
 }
 
 impl Ready {
-    const fn errand(&self, way: Way) -> &Errand {
-        match way {
-            Way::Cli => &self.cli,
-            Way::Bubblewrap => &self.bubblewrap,
+    const fn task(&self, variant: Variant) -> &Task {
+        match variant {
+            Variant::Cli => &self.cli,
+            Variant::Bubblewrap => &self.bubblewrap,
             _ => &self.bare,
         }
     }
 }
 
-impl Pair {
+impl DaemonPair {
     /// Start both in a group, as many slots as there are cores.
     ///
     /// # Errors
@@ -467,20 +467,20 @@ impl Pair {
     }
 
     /// Wait until what was before is over, and what is prepared for a language waits.
-    pub fn be_ready(&self, language: &str) {
-        let give_up = Instant::now() + AT_REST_WITHIN;
-        come_to_rest(&self.group);
-        while !self.prepared().iter().all(|one| one.language != language || one.ready > 0)
+    pub fn wait_until_ready(&self, language: &str) {
+        let give_up = Instant::now() + IDLE_WITHIN;
+        wait_until_idle(&self.group);
+        while !self.warm_counts().iter().all(|one| one.language != language || one.ready > 0)
             && Instant::now() < give_up
         {
-            sleep(AT_REST_AFTER);
-            come_to_rest(&self.group);
+            sleep(IDLE_AFTER);
+            wait_until_idle(&self.group);
         }
     }
 
     /// What is prepared, and how often that was of use.
     #[must_use]
-    pub fn prepared(&self) -> Vec<WarmCount> {
+    pub fn warm_counts(&self) -> Vec<WarmCount> {
         self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.warm)
     }
 
@@ -495,7 +495,7 @@ impl Pair {
     /// # Errors
     /// If there is no answer.
     pub fn execute(&mut self, language: &str, body: &str) -> io::Result<Duration> {
-        self.be_ready(language);
+        self.wait_until_ready(language);
         Ok(self.client.execute(body)?.0)
     }
 }
@@ -510,15 +510,15 @@ fn address(daemons: &Daemons) -> std::net::SocketAddr {
 ///
 /// # Errors
 /// If one is refused.
-pub fn hammer(
+pub fn run_clients(
     server: std::net::SocketAddr,
     body: &str,
-    at_one_time: usize,
-    lasts: Duration,
+    concurrency: usize,
+    duration: Duration,
 ) -> io::Result<Vec<Duration>> {
-    let until = Instant::now() + lasts;
+    let until = Instant::now() + duration;
     std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..at_one_time)
+        let clients: Vec<_> = (0..concurrency)
             .map(|_| {
                 scope.spawn(move || -> io::Result<Vec<Duration>> {
                     let mut client = Client::new(server);
@@ -539,10 +539,10 @@ pub fn hammer(
 }
 
 /// Wait until a group uses no CPU: what was executed is cleaned up, and what is prepared is ready.
-pub fn come_to_rest(group: &Group) {
-    let give_up = Instant::now() + AT_REST_WITHIN;
+pub fn wait_until_idle(group: &Group) {
+    let give_up = Instant::now() + IDLE_WITHIN;
     let (mut used, mut since) = (group.cpu(), Instant::now());
-    while since.elapsed() < AT_REST_AFTER && Instant::now() < give_up {
+    while since.elapsed() < IDLE_AFTER && Instant::now() < give_up {
         sleep(LOOK_EVERY);
         let now = group.cpu();
         if now != used {
@@ -591,8 +591,8 @@ fn bubblewrap(command: &[String]) -> Vec<String> {
         --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
         --ro-bind /etc /etc \
         --proc /proc --dev /dev --tmpfs /tmp --bind . /box --chdir /box --";
-    let mut words = vec![BUBBLEWRAP.to_owned()];
-    words.extend(ARGUMENTS.split_whitespace().map(str::to_owned));
-    words.extend(command.iter().cloned());
-    words
+    let mut arguments = vec![BUBBLEWRAP.to_owned()];
+    arguments.extend(ARGUMENTS.split_whitespace().map(str::to_owned));
+    arguments.extend(command.iter().cloned());
+    arguments
 }

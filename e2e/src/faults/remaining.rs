@@ -41,7 +41,7 @@ impl Before {
     /// Look. `pool`: sandboxes are prepared ahead.
     ///
     /// # Errors
-    /// If `/proc` can not be read.
+    /// If `/proc` cannot be read.
     pub fn take(slots: u32, pool: bool) -> io::Result<Self> {
         let least = slots * SLOTS_OF_AN_EXECUTION;
         let most = if pool { least + MOST_PREPARED } else { least };
@@ -53,7 +53,7 @@ impl Before {
     /// prepared for a program that may come, has a user, a supervisor, an init and its processes.
     ///
     /// # Errors
-    /// If something can not be looked at; it may be going in this moment.
+    /// If something cannot be looked at; it may be going in this moment.
     pub async fn compare(&self, daemons: &Daemons) -> io::Result<Vec<String>> {
         let mut wrong = Vec::new();
         let mut expect = |what: &str, empty: bool, found: &dyn std::fmt::Debug| {
@@ -152,7 +152,7 @@ pub struct SupervisorProcess {
 /// The supervisors of this executord, or of one before it in the same directory.
 ///
 /// # Errors
-/// If `/proc` can not be read.
+/// If `/proc` cannot be read.
 pub fn supervisors(daemons: &Daemons) -> io::Result<Vec<SupervisorProcess>> {
     let slots = daemons.runtime_directory().join("slots");
     let mut found = Vec::new();
@@ -193,10 +193,11 @@ pub fn is_alive(pid: u32) -> bool {
 
 /// The slot that a process is the supervisor or an init of.
 fn slot_of(pid: u32, slots: &Path) -> Option<String> {
-    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let mut words =
-        words.split(|&byte| byte == 0).map(|word| PathBuf::from(String::from_utf8_lossy(word).into_owned()));
-    let (program, directory) = (words.next()?, words.next()?);
+    let message = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let mut message = message
+        .split(|&byte| byte == 0)
+        .map(|word| PathBuf::from(String::from_utf8_lossy(word).into_owned()));
+    let (program, directory) = (message.next()?, message.next()?);
     if !program.ends_with(SUPERVISOR) || directory.parent()? != slots {
         return None;
     }

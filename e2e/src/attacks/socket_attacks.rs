@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
-use super::front::{Growth, Sink};
+use super::http_attacks::{Growth, Sink};
 use super::target::Target;
 use crate::inventory;
 use crate::socket::{Execution, program};
@@ -31,9 +31,9 @@ const GROWTH: u64 = 32 << 20;
 /// # Errors
 /// If there are none.
 pub async fn run(file: &Path, target: &mut Target, seed: u64, sink: &mut Sink<'_>) -> io::Result<()> {
-    let in_words = |error: String| io::Error::other(format!("{}: {error}", file.display()));
-    let text = std::fs::read(file).map_err(|error| in_words(error.to_string()))?;
-    let all: Value = serde_json::from_slice(&text).map_err(|error| in_words(error.to_string()))?;
+    let to_message = |error: String| io::Error::other(format!("{}: {error}", file.display()));
+    let text = std::fs::read(file).map_err(|error| to_message(error.to_string()))?;
+    let all: Value = serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))?;
     for case in all["socket"].as_array().into_iter().flatten() {
         let text = |name: &str| case[name].as_str().unwrap_or_default();
         let many = case["connections"].is_u64() || case["count"].is_u64() || case["fuzz"].is_object();
@@ -55,7 +55,7 @@ async fn attack(id: &str, case: &Value, seed: u64, target: &mut Target) -> Vec<S
     let growth = Growth::begin(target);
     let mut failures = match drive(id, case, seed, target).await {
         Ok(()) => Vec::new(),
-        Err(words) => vec![words],
+        Err(reason) => vec![reason],
     };
     let most = case["expect"]["max_daemon_rss_growth_bytes"].as_u64().unwrap_or(GROWTH);
     if case["inject"].is_null() {
@@ -150,14 +150,14 @@ async fn send_bytes(
 }
 
 async fn connect(target: &Target, greeted: bool) -> Result<UnixStream, String> {
-    let in_words = |error: io::Error| format!("connect: {error}");
-    let mut stream = UnixStream::connect(&target.socket).await.map_err(in_words)?;
+    let to_message = |error: io::Error| format!("connect: {error}");
+    let mut stream = UnixStream::connect(&target.socket).await.map_err(to_message)?;
     if greeted {
         let hello = codec::encode(&Hello::CURRENT).map_err(|error| error.to_string())?;
-        stream.write_all(&framed(&hello)).await.map_err(in_words)?;
+        stream.write_all(&framed(&hello)).await.map_err(to_message)?;
         let mut theirs = vec![0; 4 + hello.len()];
         let read = timeout(PATIENCE, stream.read_exact(&mut theirs)).await;
-        read.map_err(|_| "no hello")?.map_err(in_words)?;
+        read.map_err(|_| "no hello")?.map_err(to_message)?;
     }
     Ok(stream)
 }
@@ -318,7 +318,7 @@ fn cpu_ticks(pid: u32) -> u64 {
     fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum()
 }
 
-async fn execute(target: &Target, request: ExecuteRequest) -> Result<crate::socket::Told, String> {
+async fn execute(target: &Target, request: ExecuteRequest) -> Result<crate::socket::Received, String> {
     let execution = Execution::begin(&target.socket, request).await.map_err(|error| error.to_string())?;
     execution.end().await.map_err(|error| error.to_string())
 }
@@ -337,15 +337,15 @@ async fn huge_limits(target: &Target) -> Result<(), String> {
                 request.limits.output = Some(ByteCount(u64::MAX));
             }
         }
-        let told = execute(target, request).await?;
-        let modest = told.limits.as_ref().is_none_or(|limits| {
+        let received = execute(target, request).await?;
+        let modest = received.limits.as_ref().is_none_or(|limits| {
             limits.wall_time <= Duration::from_secs(3600)
                 && limits.memory.bytes() <= 64 << 30
                 && limits.processes <= 1 << 16
                 && limits.open_files <= 1 << 16
         });
-        if !modest || matches!(told.last, Some(Event::Finished(_))) != runs {
-            return Err(format!("change {change}: {:?} {:?}", told.limits, told.last));
+        if !modest || matches!(received.last, Some(Event::Finished(_))) != runs {
+            return Err(format!("change {change}: {:?} {:?}", received.limits, received.last));
         }
     }
     Ok(())
@@ -362,8 +362,9 @@ async fn file_names(names: &Value, target: &Target) -> Result<(), String> {
             && !name.chars().any(char::is_control)
             && name.split('/').all(|part| !["", ".", ".."].contains(&part));
         // A name that is too long for a frame's field ends the connection; that is a refusal too.
-        let ran =
-            execute(target, request).await.is_ok_and(|told| matches!(told.last, Some(Event::Finished(_))));
+        let ran = execute(target, request)
+            .await
+            .is_ok_and(|received| matches!(received.last, Some(Event::Finished(_))));
         if ran && !safe {
             return Err(format!("a file called {name:?} was taken"));
         }
@@ -377,9 +378,9 @@ async fn file_names(names: &Value, target: &Target) -> Result<(), String> {
 async fn tag_as_path(tag: &str, target: &Target) -> Result<(), String> {
     let before = inventory::cgroups(&target.cgroup);
     let request = ExecuteRequest { client: Some(tag.to_owned()), ..valid() };
-    let told = execute(target, request).await?;
+    let received = execute(target, request).await?;
     let made: Vec<_> = inventory::cgroups(&target.cgroup).difference(&before).cloned().collect();
-    match (told.last, made.is_empty()) {
+    match (received.last, made.is_empty()) {
         (Some(Event::Finished(_)), true) => Ok(()),
         other => Err(format!("{other:?} {made:?}")),
     }

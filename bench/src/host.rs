@@ -22,8 +22,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// A session of our own, which the scheduler puts before others; needs root to be of use.
 ///
 /// # Errors
-/// If this process can not be started again in a session of its own.
-pub fn own_session() -> io::Result<Option<i32>> {
+/// If this process cannot be started again in a session of its own.
+pub fn run_in_own_session() -> io::Result<Option<i32>> {
     const MARK: &str = "EXECUTOR_BENCH_SESSION";
     if std::env::var_os(MARK).is_some() {
         let _ = fs::write("/proc/self/autogroup", "-19");
