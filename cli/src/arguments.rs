@@ -1,4 +1,4 @@
-//! What may be said on the command line.
+//! Command line.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,16 @@ use clap_complete::Shell;
 
 use crate::limits::{self, Limit};
 
-/// Run programs in a sandbox of their own, through executord.
+/// Command line of `executor`.
 #[derive(Debug, Parser)]
-#[command(name = "executor", version, about, propagate_version = true)]
+#[command(
+    name = "executor",
+    version,
+    about = "Run programs in sandboxes, through executord",
+    propagate_version = true
+)]
 pub(crate) struct Arguments {
-    /// Where executord listens
+    /// Socket of executord
     #[arg(long, global = true, env = "EXECUTOR_SOCKET", default_value = protocol::DEFAULT_SOCKET, hide_env_values = true)]
     pub(crate) socket: PathBuf,
     #[command(subcommand)]
@@ -20,58 +25,58 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compile a program where its language needs it, and run it
+    /// Run a program, and compile it first if its language is compiled
     #[command(after_help = after_run_help())]
     Run(RunArguments),
     /// List the languages of this host
     Languages {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Tell how executord is
+    /// Show daemon status
     Status {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Prove that this host can do what is promised; 1 if it can not
+    /// Check whether this host supports everything that the sandbox needs; exit with 1 if not
     Check {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print completions for a shell
+    /// Print shell completions
     Completions {
-        /// Which shell
+        /// Shell to print completions for
         shell: Shell,
     },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct RunArguments {
-    /// The language's name or alias [default: by the file's extension]
+    /// Name or alias of the language [default: by the extension of FILE]
     #[arg(short, long)]
     pub(crate) language: Option<String>,
-    /// What the program reads, `-` for our own stdin [default: -]
+    /// File to use as stdin of the program, `-` for stdin of this command [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,
-    /// Limit of the program, for example cpu=5s; can be repeated. Values above the administrator's maximum are lowered
+    /// Limit of the program, for example cpu=5s; can be repeated. A value above the administrator's maximum is lowered
     /// to it
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     pub(crate) limits: Vec<Limit>,
-    /// One more source file, beside the main one
+    /// Additional source file; can be repeated
     #[arg(long = "file", value_name = "FILE")]
-    pub(crate) more: Vec<PathBuf>,
-    /// Give the program a terminal: prompts appear as they are written, Ctrl+C and Ctrl+D are its own
+    pub(crate) more_files: Vec<PathBuf>,
+    /// Run the program in a terminal: it can show prompts, and handles Ctrl+C and Ctrl+D itself
     #[arg(short, long)]
     pub(crate) tty: bool,
-    /// Print one JSON object in the end, in the words of `POST /api/execute`, instead of the program's output
+    /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,
-    /// The program, `-` to read it from our stdin
+    /// Program to run, `-` to read it from stdin
     pub(crate) file: PathBuf,
-    /// The program's arguments
+    /// Arguments of the program
     #[arg(last = true)]
     pub(crate) args: Vec<String>,
 }
@@ -82,16 +87,16 @@ fn after_run_help() -> String {
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  the program's own, or
-  1      compiling failed
-  2      the request makes no sense, or there is no such language
+  that of the program, or
+  1      compilation failed
+  2      invalid request or unknown language
   75     executord is busy; try again
-  124    the program ran out of time
-  125    executord could not be reached or could not carry it out
-  128+N  signal N ended the program
+  124    time limit exceeded
+  125    executord cannot be reached, or could not execute the request
+  128+N  the program was killed by signal N
   130    cancelled
-  137    the program ran out of memory
-  153    the program wrote too much";
+  137    memory limit exceeded
+  153    output limit exceeded";
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! `executor check`: each thing the host must be able to do, and what to do where it can not.
+//! `executor check`: everything that the host must support, with advice where it does not.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,22 +7,22 @@ use protocol::{CheckResult, Client, Event, Request};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::terminal::Out;
+use crate::output::Output;
 
 pub(crate) async fn check(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut client = Client::connect(socket).await?;
     client.send(Request::Check).await?;
-    let mut out = Out::stdout();
-    let mut checked = Vec::new();
-    let mut good = true;
+    let mut out = Output::stdout();
+    let mut checks = Vec::new();
+    let mut passed = true;
     loop {
         match client.event().await? {
             Event::Checked(result) => {
-                good &= result.passed || result.optional;
+                passed &= result.passed || result.optional;
                 if json {
-                    checked.push(as_json(&result));
+                    checks.push(as_json(&result));
                 } else {
-                    out.write(words(&result, &out).as_bytes()).await?;
+                    out.write(as_text(&result, &out).as_bytes()).await?;
                 }
             }
             Event::CheckDone => break,
@@ -30,31 +30,31 @@ pub(crate) async fn check(socket: &Path, json: bool) -> Result<ExitCode, Failure
         }
     }
     if json {
-        out.line(&format!("{:#}", json!({ "passed": good, "checks": checked }))).await?;
-    } else if good {
-        out.line("This host can do what is promised.").await?;
+        out.line(&format!("{:#}", json!({ "passed": passed, "checks": checks }))).await?;
+    } else if passed {
+        out.line("This host passes all required checks.").await?;
     } else {
-        out.line(&out.bad("This host can not do what is promised.")).await?;
+        out.line(&out.red("This host does not pass all required checks.")).await?;
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn words(result: &CheckResult, out: &Out) -> String {
-    const WIDTH: usize = "no (optional)".len();
-    let answer = match (result.passed, result.optional) {
-        (true, _) => out.good(&format!("{:WIDTH$}", "yes")),
-        (false, true) => format!("{:WIDTH$}", "no (optional)"),
-        (false, false) => out.bad(&format!("{:WIDTH$}", "no")),
+fn as_text(result: &CheckResult, out: &Output) -> String {
+    const WIDTH: usize = "failed (optional)".len();
+    let verdict = match (result.passed, result.optional) {
+        (true, _) => out.green(&format!("{:WIDTH$}", "passed")),
+        (false, true) => format!("{:WIDTH$}", "failed (optional)"),
+        (false, false) => out.red(&format!("{:WIDTH$}", "failed")),
     };
-    let mut words = format!("{answer}  {}", result.name);
+    let mut text = format!("{verdict}  {}", result.name);
     if !result.detail.is_empty() {
-        words += &format!(": {}", result.detail);
+        text += &format!(": {}", result.detail);
     }
-    words.push('\n');
+    text.push('\n');
     if let (false, Some(advice)) = (result.passed, &result.advice) {
-        words += &format!("{:WIDTH$}    to do: {advice}\n", "");
+        text += &format!("{:WIDTH$}    fix: {advice}\n", "");
     }
-    words
+    text
 }
 
 fn as_json(result: &CheckResult) -> serde_json::Value {

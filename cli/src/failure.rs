@@ -1,4 +1,4 @@
-//! Why there is no answer to give, in words with what to do, and the exit status that says it.
+//! Errors of `executor`: a message that says what to do, and an exit status.
 
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
@@ -6,37 +6,30 @@ use std::process::ExitCode;
 
 use protocol::{ClientError, Event, ExecutionId, Rejection};
 
-use crate::terminal::error_label;
+use crate::exit_status;
+use crate::output::error_label;
 
-/// sysexits.h `EX_TEMPFAIL`.
-const BUSY: u8 = 75;
-/// As timeout(1) and docker(1) say that the fault is theirs, not the program's.
-const OURS: u8 = 125;
-const REFUSED: u8 = 2;
-const CANCELLED: u8 = 130;
-/// What a shell shows of a program that SIGPIPE ended.
-const BROKEN_PIPE: u8 = 141;
-
+/// Reason why a command did not succeed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The command line or a file it names.
+    /// The command line is invalid, or a file that it names cannot be read.
     Usage(String),
-    /// Something on our side of the socket.
+    /// An operation of this process failed.
     Local(String),
-    /// Nobody reads our output any more.
+    /// The reader of stdout or stderr closed it.
     BrokenPipe,
-    /// A second Ctrl+C.
+    /// The user pressed Ctrl+C again and does not wait for the result.
     Interrupted,
-    /// No conversation with executord.
+    /// Communication with executord failed.
     Unreachable(ClientError),
-    /// executord refuses.
+    /// executord rejected the request.
     Rejected(Rejection),
-    /// executord could not carry it out.
+    /// executord could not execute the request.
     Failed { id: Option<ExecutionId>, message: String },
 }
 
 impl Failure {
-    /// An event that ends the conversation otherwise than asked for.
+    /// Converts an event that is not the expected answer.
     pub(crate) fn from_unexpected(event: Event) -> Self {
         match event {
             Event::Rejected(rejection) => Self::Rejected(rejection),
@@ -45,65 +38,63 @@ impl Failure {
         }
     }
 
-    /// Say it on stderr.
-    pub(crate) fn tell(self) -> ExitCode {
-        if let Some(words) = self.words() {
-            // With stderr gone there is nobody left to tell.
-            let _ = writeln!(std::io::stderr(), "{} {words}", error_label());
+    /// Prints the message on stderr and returns the exit status.
+    pub(crate) fn report(self) -> ExitCode {
+        if let Some(message) = self.message() {
+            // If stderr is closed, there is nowhere to report the error.
+            let _ = writeln!(std::io::stderr(), "{} {message}", error_label());
         }
         self.exit_code()
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::BrokenPipe => BROKEN_PIPE,
-            Self::Interrupted => CANCELLED,
-            Self::Rejected(Rejection::Busy { .. }) => BUSY,
-            Self::Usage(_) | Self::Rejected(_) => REFUSED,
-            Self::Local(_) | Self::Unreachable(_) | Self::Failed { .. } => OURS,
+            Self::BrokenPipe => exit_status::BROKEN_PIPE,
+            Self::Interrupted => exit_status::CANCELLED,
+            Self::Rejected(rejection) => exit_status::of_rejection(rejection),
+            Self::Usage(_) => exit_status::INVALID_REQUEST,
+            Self::Local(_) | Self::Unreachable(_) | Self::Failed { .. } => exit_status::OWN_FAILURE,
         })
     }
 
-    pub(crate) fn words(&self) -> Option<String> {
+    fn message(&self) -> Option<String> {
         Some(match self {
             Self::BrokenPipe | Self::Interrupted => return None,
-            Self::Usage(words) | Self::Local(words) => words.clone(),
-            Self::Unreachable(ClientError::Connect { path, source }) => unreachable(path, source),
+            Self::Usage(message) | Self::Local(message) => message.clone(),
+            Self::Unreachable(ClientError::Connect { path, source }) => connect_message(path, source),
             Self::Unreachable(error @ ClientError::Version { .. }) => {
                 format!("{error}; restart executord after an upgrade: systemctl restart executord")
             }
-            Self::Unreachable(error) => {
-                format!("{error}; its log says more: journalctl -u executord")
-            }
+            Self::Unreachable(error) => format!("{error}; see its log: journalctl -u executord"),
             Self::Rejected(Rejection::UnknownLanguage) => {
-                "there is no such language here; `executor languages` lists them".into()
+                "unknown language; `executor languages` lists the languages of this host".into()
             }
             Self::Rejected(rejection) => rejection.to_string(),
             Self::Failed { id: Some(id), message } => {
-                format!("{message}\nthe log has the causes: journalctl -u executord --grep {id}")
+                format!("{message}\nsee the log for the causes: journalctl -u executord --grep {id}")
             }
             Self::Failed { id: None, message } => message.clone(),
         })
     }
 }
 
-fn unreachable(socket: &Path, error: &std::io::Error) -> String {
+fn connect_message(socket: &Path, error: &std::io::Error) -> String {
     let socket = socket.display();
     match error.kind() {
         ErrorKind::NotFound => format!(
-            "executord does not run here: there is no socket {socket}\n\
-             start it with `systemctl start executord`, or say where it listens with --socket"
+            "executord is not running: the socket {socket} does not exist\n\
+             start it with `systemctl start executord`, or give its socket with --socket"
         ),
         ErrorKind::ConnectionRefused => format!(
-            "nobody listens on {socket} any more\n\
-             start executord with `systemctl start executord`"
+            "executord is not running: no process listens on {socket}\n\
+             start it with `systemctl start executord`"
         ),
         ErrorKind::PermissionDenied => format!(
             "you may not connect to {socket}\n\
-             it is open to root and the group executor: `usermod -aG executor NAME`, then log in anew"
+             only root and members of the group executor may: `usermod -aG executor NAME`, then log in again"
         ),
         ErrorKind::WouldBlock => {
-            format!("executord has no room for another connection on {socket}; try again")
+            format!("executord has too many connections on {socket}; try again")
         }
         _ => format!("connect to {socket}: {error}"),
     }
@@ -115,7 +106,7 @@ impl From<ClientError> for Failure {
     }
 }
 
-/// Of our own output; what we read has words of its own.
+/// Converts errors of stdout and stderr. Errors of files become [`Failure::Usage`] where they occur.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
         match error.kind() {

@@ -1,4 +1,4 @@
-//! What the program reads: our stdin or a file, live and in bounded pieces.
+//! Input of the program, from stdin or a file, and the control messages of the user.
 
 use std::cell::Cell;
 use std::io::IsTerminal;
@@ -15,34 +15,35 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
-use crate::terminal;
+use crate::raw_mode;
 
-/// Bytes of one piece; a frame may hold more, but small ones keep a conversation lively.
-const PIECE: usize = 64 * 1024;
+/// Bytes of one chunk of input. A frame can hold more, but small chunks keep an interactive program responsive.
+const CHUNK: usize = 64 * 1024;
 
-/// Where the program's input comes from.
+/// Source of the program's input.
 pub(crate) enum Input {
     None,
     Live(Box<dyn AsyncRead + Unpin>),
 }
 
 impl Input {
-    /// `named` by the user, or our stdin where the program itself was not read from it.
-    pub(crate) async fn open(named: Option<&Path>, program_from_stdin: bool) -> Result<Self, Failure> {
-        match named {
+    /// Opens `path`, or stdin unless the program itself is read from it.
+    pub(crate) async fn open(path: Option<&Path>, program_from_stdin: bool) -> Result<Self, Failure> {
+        match path {
             Some(path) if path != Path::new("-") => match tokio::fs::File::open(path).await {
                 Ok(file) => Ok(Self::Live(Box::new(file))),
                 Err(error) => Err(Failure::Usage(format!("open {}: {error}", path.display()))),
             },
-            Some(_) if program_from_stdin => {
-                Err(Failure::Usage("program and input can not both come from stdin".into()))
-            }
+            Some(_) if program_from_stdin => Err(Failure::Usage(
+                "the program and its input cannot both be read from stdin; use --stdin FILE".into(),
+            )),
             _ if program_from_stdin || stdin_is_empty() => Ok(Self::None),
             _ => Ok(Self::Live(Box::new(tokio::io::stdin()))),
         }
     }
 
-    pub(crate) fn announce(&self) -> Stdin {
+    /// Returns the stdin to request for the run.
+    pub(crate) fn stdin_kind(&self) -> Stdin {
         match self {
             Self::None => Stdin::default(),
             Self::Live(_) => Stdin::Live,
@@ -50,66 +51,67 @@ impl Input {
     }
 }
 
-/// What is told to the other half of the conversation.
+/// State of the run and requests of the user, shared by the tasks of one execution.
 #[derive(Default)]
 pub(crate) struct Signals {
-    /// The program runs, input may flow.
-    pub(crate) running: Notify,
-    /// Whether it still does.
+    /// Notified when the run starts: from then on input is sent.
+    pub(crate) run_started: Notify,
+    /// Whether the run is active.
     pub(crate) is_running: Cell<bool>,
-    /// The user wants the program to be interrupted.
+    /// Notified when the user interrupts the program.
     pub(crate) interrupt: Notify,
-    /// The user wants an end.
+    /// Notified when the user cancels the execution.
     pub(crate) cancel: Notify,
 }
 
-/// Send input as it comes, signals and sizes, and `Cancel` when asked to. Never returns: how it ends is told by events.
-pub(crate) async fn speak(
-    to: impl Sink<Request, Error = CodecError>,
+/// Sends input as it arrives, signals, terminal sizes, and a cancellation. Never returns; the events of the daemon end
+/// the execution.
+pub(crate) async fn forward_input(
+    requests: impl Sink<Request, Error = CodecError>,
     input: Input,
     signals: &Signals,
     terminal: Option<TerminalSize>,
 ) {
-    let mut to = std::pin::pin!(to);
-    let mut from = match input {
-        Input::Live(from) => Some(from),
+    let mut requests = std::pin::pin!(requests);
+    let mut input = match input {
+        Input::Live(input) => Some(input),
         Input::None => None,
     };
     let mut resizes = terminal.and_then(|_| signal(SignalKind::window_change()).ok());
-    let mut piece = vec![0; PIECE];
-    let mut is_running = false;
+    let mut chunk = vec![0; CHUNK];
+    let mut has_started = false;
     loop {
         let request = tokio::select! {
             biased;
             () = signals.cancel.notified() => Request::Cancel,
             () = signals.interrupt.notified() => Request::Signal(ProgramSignal::Interrupt),
-            () = signals.running.notified() => {
-                is_running = true;
+            () = signals.run_started.notified() => {
+                has_started = true;
                 continue;
             }
-            () = resized(&mut resizes) => Request::Resize(terminal::size()),
-            length = read(&mut from, &mut piece), if is_running => match length {
+            () = resized(&mut resizes) => Request::Resize(raw_mode::terminal_size()),
+            length = read(&mut input, &mut chunk), if has_started => match length {
                 0 => {
-                    from = None;
+                    input = None;
                     Request::EndOfInput
                 }
-                length => Request::Input(Bytes::copy_from_slice(&piece[..length])),
+                length => Request::Input(Bytes::copy_from_slice(&chunk[..length])),
             },
         };
         if request == Request::Cancel {
-            from = None;
+            input = None;
         }
-        if to.send(request).await.is_err() {
-            // If the daemon hung up, the events say so.
+        if requests.send(request).await.is_err() {
+            // The connection failed; the events report it.
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// Input that can not be read any further is at its end.
-async fn read(from: &mut Option<Box<dyn AsyncRead + Unpin>>, piece: &mut [u8]) -> usize {
-    match from {
-        Some(from) => from.read(piece).await.unwrap_or(0),
+/// Returns the length of the next chunk. A read error counts as end of input; without input this never returns.
+async fn read(input: &mut Option<Box<dyn AsyncRead + Unpin>>, chunk: &mut [u8]) -> usize {
+    match input {
+        Some(input) => input.read(chunk).await.unwrap_or(0),
         None => std::future::pending().await,
     }
 }
@@ -121,7 +123,7 @@ async fn resized(resizes: &mut Option<Signal>) {
     }
 }
 
-/// `/dev/null` and the like: nothing will ever come from there.
+/// Returns whether stdin cannot deliver input: `/dev/null` or another device that is not a terminal, or an empty file.
 fn stdin_is_empty() -> bool {
     let stdin = std::io::stdin();
     if stdin.is_terminal() {

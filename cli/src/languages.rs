@@ -7,12 +7,12 @@ use protocol::{Availability, Client, Event, Language, Request};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::terminal::Out;
+use crate::output::Output;
 
 pub(crate) async fn languages(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut client = Client::connect(socket).await?;
-    let languages = ask(&mut client).await?;
-    let mut out = Out::stdout();
+    let languages = list(&mut client).await?;
+    let mut out = Output::stdout();
     if json {
         let list: Vec<_> = languages.iter().map(as_json).collect();
         out.line(&format!("{:#}", json!(list))).await?;
@@ -22,7 +22,8 @@ pub(crate) async fn languages(socket: &Path, json: bool) -> Result<ExitCode, Fai
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn ask(client: &mut Client) -> Result<Vec<Language>, Failure> {
+/// Returns the languages of the host, including those that are not available.
+pub(crate) async fn list(client: &mut Client) -> Result<Vec<Language>, Failure> {
     client.send(Request::Languages).await?;
     match client.event().await? {
         Event::Languages(languages) => Ok(languages),
@@ -30,7 +31,7 @@ pub(crate) async fn ask(client: &mut Client) -> Result<Vec<Language>, Failure> {
     }
 }
 
-fn table(languages: &[Language], out: &Out) -> String {
+fn table(languages: &[Language], out: &Output) -> String {
     let width = |cell: fn(&Language) -> String, title: &str| {
         languages
             .iter()
@@ -44,7 +45,7 @@ fn table(languages: &[Language], out: &Out) -> String {
     for language in languages {
         let version = match &language.availability {
             Availability::Available { version } => version.clone(),
-            Availability::Unavailable { reason } => out.bad(&format!("not available: {reason}")),
+            Availability::Unavailable { reason } => out.red(&format!("not available: {reason}")),
         };
         table += &format!("{:names$}  {:aliases$}  {version}\n", name(language), self::aliases(language));
     }

@@ -1,19 +1,21 @@
-//! `executor`: run programs through executord from a shell, and ask how it is.
+//! `executor`: runs programs through executord from a shell, and shows its status.
 
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod check;
+mod exit_status;
 mod failure;
 mod input;
 mod languages;
 mod limits;
+mod messages;
+mod output;
 mod program;
+mod raw_mode;
 mod report;
 mod run;
 mod status;
-mod terminal;
-mod words;
 
 use std::process::ExitCode;
 
@@ -21,20 +23,21 @@ use clap::{CommandFactory, Parser};
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
+use crate::output::Output;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::Local(format!("start: {error}")).tell(),
+        Err(error) => return Failure::Local(format!("start the async runtime: {error}")).report(),
     };
-    let result = runtime.block_on(carry_out(arguments));
-    // A read of our stdin may be under way and can not be called back: do not wait for it.
+    let result = runtime.block_on(execute(arguments));
+    // A read from stdin may still be blocked and cannot be cancelled: do not wait for it.
     runtime.shutdown_background();
-    result.unwrap_or_else(|failure| failure.tell())
+    result.unwrap_or_else(|failure| failure.report())
 }
 
-async fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
+async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
     let socket = arguments.socket;
     match arguments.command {
         Command::Run(run) => run::run(&socket, run).await,
@@ -48,6 +51,6 @@ async fn carry_out(arguments: Arguments) -> Result<ExitCode, Failure> {
 async fn completions(shell: clap_complete::Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::command(), "executor", &mut script);
-    terminal::Out::stdout().write(&script).await?;
+    Output::stdout().write(&script).await?;
     Ok(ExitCode::SUCCESS)
 }

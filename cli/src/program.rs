@@ -1,4 +1,4 @@
-//! The program to run: its files, what each is called in the work directory, and its language.
+//! Program to run: its files, their paths in the work directory, and its language.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use crate::failure::Failure;
 use crate::languages;
 
-/// The main file first, then `more`, each named by its place below the main file's directory.
+/// Reads the main file and `more`. Paths are relative to the directory of the main file.
 pub(crate) async fn files(main: &Path, more: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
     let from_stdin = main == Path::new("-");
     let directory = if from_stdin { Path::new("") } else { main.parent().unwrap_or(Path::new("")) };
@@ -19,25 +19,25 @@ pub(crate) async fn files(main: &Path, more: &[PathBuf]) -> Result<Vec<SourceFil
         let content = read(tokio::io::stdin(), "stdin").await?;
         files.push(SourceFile { path: None, content });
     } else {
-        files.push(SourceFile { path: Some(name_below(directory, main)?), content: open(main).await? });
+        files.push(SourceFile { path: Some(path_below(directory, main)?), content: open(main).await? });
     }
     for path in more {
-        files.push(SourceFile { path: Some(name_below(directory, path)?), content: open(path).await? });
+        files.push(SourceFile { path: Some(path_below(directory, path)?), content: open(path).await? });
     }
     Ok(files)
 }
 
-/// The name of the language that has the extension of `main`, as executord knows it.
+/// Returns the name of the language that has the extension of `main`, as executord reports it.
 pub(crate) async fn language_of(client: &mut Client, main: &Path) -> Result<String, Failure> {
     let Some(extension) = main.extension().and_then(|extension| extension.to_str()) else {
-        return Err(Failure::Usage(format!("say in which language {} is, with --language", main.display())));
+        return Err(Failure::Usage(format!("--language is required: {} has no extension", main.display())));
     };
     let extension = extension.to_lowercase();
-    let has_it = |language: &Language| language.extensions.contains(&extension);
-    let known = languages::ask(client).await?;
-    known.into_iter().find(has_it).map(|language| language.name).ok_or_else(|| {
+    let has_extension = |language: &Language| language.extensions.contains(&extension);
+    let known = languages::list(client).await?;
+    known.into_iter().find(has_extension).map(|language| language.name).ok_or_else(|| {
         Failure::Usage(format!(
-            "no language here has files named *.{extension}; say which it is with --language"
+            "--language is required: no language of this host has the extension .{extension}"
         ))
     })
 }
@@ -50,21 +50,22 @@ async fn open(path: &Path) -> Result<Bytes, Failure> {
     }
 }
 
-/// Up to what a frame can hold: a source that is longer can not be sent.
+/// Reads up to the size of a frame: a longer source cannot be sent.
 async fn read(from: impl AsyncRead + Unpin, name: &str) -> Result<Bytes, Failure> {
     let mut content = Vec::new();
-    let one_too_many = u64::try_from(MAX_FRAME).map_or(u64::MAX, |max| max + 1);
-    match from.take(one_too_many).read_to_end(&mut content).await {
+    let limit = u64::try_from(MAX_FRAME).map_or(u64::MAX, |max| max + 1);
+    match from.take(limit).read_to_end(&mut content).await {
         Err(error) => Err(Failure::Usage(format!("read {name}: {error}"))),
         Ok(length) if length > MAX_FRAME => {
-            Err(Failure::Usage(format!("{name} is longer than a request may be ({MAX_FRAME} bytes)")))
+            Err(Failure::Usage(format!("{name} is too long: a request has at most {MAX_FRAME} bytes")))
         }
         Ok(_) => Ok(content.into()),
     }
 }
 
-/// `dir/lib/b.py` beside `dir/a.py` is `lib/b.py`; what lies elsewhere keeps its last name.
-fn name_below(directory: &Path, path: &Path) -> Result<String, Failure> {
+/// Returns the path of a source file below `directory`: `dir/lib/b.py` becomes `lib/b.py` if `directory` is `dir`. Of a
+/// file elsewhere only the file name is kept.
+fn path_below(directory: &Path, path: &Path) -> Result<String, Failure> {
     let below = path.strip_prefix(directory).unwrap_or(path);
     let plain = below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     let name: Option<Vec<&str>> = if plain {
@@ -78,7 +79,7 @@ fn name_below(directory: &Path, path: &Path) -> Result<String, Failure> {
     };
     name.map(|parts| parts.join("/"))
         .filter(|name| !name.is_empty())
-        .ok_or_else(|| Failure::Usage(format!("{} is not a name that can be sent", path.display())))
+        .ok_or_else(|| Failure::Usage(format!("{} is not a valid path of a source file", path.display())))
 }
 
 #[cfg(test)]
@@ -86,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_named_by_their_place_beside_the_main_one() {
+    fn paths_are_relative_to_the_directory_of_the_main_file() {
         check("", "a.py", "a.py");
         check("", "./a.py", "a.py");
         check("dir", "dir/a.py", "a.py");
@@ -95,15 +96,15 @@ mod tests {
         check("dir", "../b.py", "b.py");
         check("/srv", "/srv/lib/b.py", "lib/b.py");
         check("/srv", "/etc/b.py", "b.py");
-        assert!(name_below(Path::new(""), Path::new("..")).is_err());
-        assert!(name_below(Path::new(""), Path::new(".")).is_err());
+        assert!(path_below(Path::new(""), Path::new("..")).is_err());
+        assert!(path_below(Path::new(""), Path::new(".")).is_err());
     }
 
     fn check(directory: &str, path: &str, name: &str) {
         assert_eq!(
-            name_below(Path::new(directory), Path::new(path)).unwrap(),
+            path_below(Path::new(directory), Path::new(path)).unwrap(),
             name,
-            "{path} beside {directory}"
+            "{path} below {directory}"
         );
     }
 }

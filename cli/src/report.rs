@@ -1,21 +1,21 @@
-//! An execution as one JSON object, in the words of `POST /api/execute`.
+//! Result of `executor run --json`: one object with the fields of the answer to `POST /api/execute`.
 
 use std::time::Duration;
 
-use protocol::{Clock, ExecutionId, Limits, Outcome, StageReport, Status, StreamName};
-use serde_json::{Value, json};
+use protocol::{ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, Status, StreamName};
+use serde_json::{Map, Value, json};
 
-use crate::words;
+use crate::messages;
 
-/// What was written, while it is being written.
+/// Output of one stage so far.
 #[derive(Default)]
-pub(crate) struct Written {
+pub(crate) struct CollectedOutput {
     output: Vec<u8>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
-impl Written {
+impl CollectedOutput {
     pub(crate) fn push(&mut self, stream: StreamName, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
         match stream {
@@ -25,31 +25,30 @@ impl Written {
     }
 }
 
-/// The answer's top is the stage that matters: a compilation that did not succeed, else the run.
+/// Returns the result of an execution. The fields at its top level are those of the deciding stage.
 pub(crate) fn finished(
     outcome: &Outcome,
     limits: Option<&Limits>,
-    compiled: &Written,
-    ran: &Written,
+    compile_output: &CollectedOutput,
+    run_output: &CollectedOutput,
 ) -> Value {
-    let compile = outcome.compile.as_ref();
-    let failed_compile = compile.filter(|report| !report.status.is_success());
-    let mut object = match (failed_compile, outcome.runs.first()) {
-        (Some(report), _) => stage(report, compiled),
-        (None, Some(report)) => stage(report, ran),
-        (None, None) => json!({ "status": "cancelled", "output": "", "stdout": "", "stderr": "" }),
+    let stage = |report: &StageReport| match report.stage {
+        StageName::Compile => stage(report, compile_output),
+        StageName::Run(_) => stage(report, run_output),
     };
-    if let Some(StageReport { status: Status::Exited(_), .. }) = failed_compile {
-        object["status"] = "compile_error".into();
-    }
+    let mut object = match outcome.deciding_stage() {
+        Some(report) => stage(report),
+        None => json!({ "output": "", "stdout": "", "stderr": "" }),
+    };
+    object["status"] = outcome.status_name().as_str().into();
     object["id"] = outcome.id.to_string().into();
-    object["limits"] = limits.map(limits_of).into();
-    object["compile"] = compile.map(|report| stage(report, compiled)).into();
-    object["runs"] = outcome.runs.iter().map(|report| stage(report, ran)).collect();
+    object["limits"] = limits.map(limits_as_json).into();
+    object["compile"] = outcome.compile.as_ref().map(stage).into();
+    object["runs"] = outcome.runs.iter().map(stage).collect();
     object
 }
 
-/// As a refused or a failed execution is answered.
+/// Returns the result of a request that was rejected or could not be executed.
 pub(crate) fn error(message: &str, id: Option<ExecutionId>) -> Value {
     match id {
         Some(id) => json!({ "error": message, "id": id.to_string() }),
@@ -57,22 +56,22 @@ pub(crate) fn error(message: &str, id: Option<ExecutionId>) -> Value {
     }
 }
 
-/// With three decimals.
+/// Returns milliseconds with three decimals.
 pub(crate) fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
 }
 
-fn stage(report: &StageReport, written: &Written) -> Value {
+fn stage(report: &StageReport, collected: &CollectedOutput) -> Value {
     let (exit_code, signal) = match report.status {
         Status::Exited(code) => (Some(code), None),
         Status::Signaled(signal) => (None, Some(signal)),
         _ => (None, None),
     };
     json!({
-        "output": text(&written.output),
-        "stdout": text(&written.stdout),
-        "stderr": text(&written.stderr),
-        "status": words::result(&report.status),
+        "output": text(&collected.output),
+        "stdout": text(&collected.stdout),
+        "stderr": text(&collected.stderr),
+        "status": report.status.name().as_str(),
         "exit_code": exit_code,
         "signal": signal,
         "truncated": report.stdout_truncated || report.stderr_truncated,
@@ -85,41 +84,35 @@ fn stage(report: &StageReport, written: &Written) -> Value {
     })
 }
 
+/// Returns the limit that the program exceeded, if it exceeded one.
 fn cause(status: &Status) -> Option<Value> {
-    let message = words::complaint(status);
-    Some(match *status {
-        Status::TimedOut { clock, limit, used } => json!({
-            "limit": match clock { Clock::Cpu => "cpu_time", Clock::Wall => "wall_time" },
-            "allowed": milliseconds(limit), "used": milliseconds(used), "unit": "ms", "message": message,
-        }),
-        Status::MemoryExceeded { limit, used } => json!({
-            "limit": "memory",
-            "allowed": limit.bytes(), "used": used.bytes(), "unit": "bytes", "message": message,
-        }),
-        // It was ended by the first byte too many; what it still had to say is not known.
-        Status::OutputExceeded { limit, .. } => json!({
-            "limit": "output",
-            "allowed": limit.bytes(), "used": limit.bytes().saturating_add(1), "unit": "bytes", "message": message,
-        }),
+    let (allowed, used, unit) = match *status {
+        Status::TimedOut { limit, used, .. } => (json!(milliseconds(limit)), json!(milliseconds(used)), "ms"),
+        Status::MemoryExceeded { limit, used } => (json!(limit.bytes()), json!(used.bytes()), "bytes"),
+        // The first byte above the limit killed the program; how much it would have written is unknown.
+        Status::OutputExceeded { limit, .. } => {
+            (json!(limit.bytes()), json!(limit.bytes().saturating_add(1)), "bytes")
+        }
         Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => return None,
-    })
+    };
+    Some(json!({
+        "limit": status.exceeded_limit(),
+        "allowed": allowed,
+        "used": used,
+        "unit": unit,
+        "message": messages::of_status(status),
+    }))
 }
 
-fn limits_of(limits: &Limits) -> Value {
-    json!({
-        "cpu_ms": milliseconds(limits.cpu_time),
-        "wall_ms": milliseconds(limits.wall_time),
-        "memory_bytes": limits.memory.bytes(),
-        "processes": limits.processes,
-        "output_bytes": limits.output.bytes(),
-        "file_size_bytes": limits.file_size.bytes(),
-        "disk_bytes": limits.disk.bytes(),
-        "files": limits.files,
-        "open_files": limits.open_files,
-    })
+fn limits_as_json(limits: &Limits) -> Value {
+    LIMITS
+        .iter()
+        .map(|limit| (limit.json_key.to_owned(), limit.number(limits).into()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
-/// JSON holds text only: what is none becomes the replacement character.
+/// Converts bytes to a JSON string. Invalid UTF-8 becomes the replacement character.
 fn text(bytes: &[u8]) -> Value {
     Value::from(String::from_utf8_lossy(bytes))
 }

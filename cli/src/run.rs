@@ -7,23 +7,24 @@ use std::process::ExitCode;
 use futures_util::{Stream, StreamExt};
 use protocol::codec::CodecError;
 use protocol::{
-    Client, ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, Status, StreamName,
+    Client, ClientError, Event, ExecuteRequest, Limits, Outcome, RunRequest, StageName, StreamName,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
-use crate::input::{Input, Signals, speak};
-use crate::report::Written;
-use crate::terminal::{Lent, Out};
-use crate::{limits, program, report, terminal, words};
+use crate::input::{Input, Signals, forward_input};
+use crate::output::Output;
+use crate::raw_mode::RawMode;
+use crate::report::CollectedOutput;
+use crate::{exit_status, limits, messages, program, raw_mode, report};
 
 pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
     let from_stdin = arguments.file == Path::new("-");
     if from_stdin && arguments.language.is_none() {
-        return Err(Failure::Usage("say in which language the program on stdin is, with --language".into()));
+        return Err(Failure::Usage("--language is required when reading the program from stdin".into()));
     }
-    let files = program::files(&arguments.file, &arguments.more).await?;
+    let files = program::files(&arguments.file, &arguments.more_files).await?;
     let input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
     let mut client = Client::connect(socket).await?;
@@ -31,77 +32,79 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         Some(language) => language,
         None => program::language_of(&mut client, &arguments.file).await?,
     };
-    let terminal = arguments.tty.then(terminal::size);
+    let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
         language,
         files,
-        runs: vec![RunRequest { stdin: input.announce(), args: arguments.args, terminal }],
+        runs: vec![RunRequest { stdin: input.stdin_kind(), args: arguments.args, terminal }],
         limits: limits::request(&arguments.limits),
         client: None,
     };
-    client.execute(request).await.map_err(too_long)?;
+    client.execute(request).await.map_err(request_failure)?;
 
-    let (to, events) = client.split();
+    let (requests, events) = client.split();
     let signals = Signals::default();
-    let lent = Lent::default();
-    let screen = terminal.is_some().then_some(&lent);
-    // Leaving this function hangs up, and hanging up cancels: nothing goes on behind the user's back.
+    let raw_mode = RawMode::default();
+    let raw_mode = terminal.is_some().then_some(&raw_mode);
+    // Returning closes the connection, which cancels the execution: it never outlives this process.
     tokio::select! {
-        result = listen(events, &signals, screen, arguments.json) => result,
-        () = speak(to, input, &signals, terminal) => Err(Failure::Interrupted),
-        () = interrupts(&signals) => Err(Failure::Interrupted),
-        () = told_to_end(), if screen.is_some() => Err(Failure::Interrupted),
+        result = show_events(events, &signals, raw_mode, arguments.json) => result,
+        () = forward_input(requests, input, &signals, terminal) => Err(Failure::Interrupted),
+        () = handle_interrupts(&signals) => Err(Failure::Interrupted),
+        () = termination(), if raw_mode.is_some() => Err(Failure::Interrupted),
     }
 }
 
-/// Show what happens, up to the end.
-async fn listen(
+/// Prints events up to the last one.
+async fn show_events(
     mut events: impl Stream<Item = Result<Event, CodecError>> + Unpin,
     signals: &Signals,
-    screen: Option<&Lent>,
+    raw_mode: Option<&RawMode>,
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    let (mut stdout, mut stderr) = (Out::stdout(), Out::stderr());
-    let (mut compiled, mut ran) = (Written::default(), Written::default());
+    let (mut stdout, mut stderr) = (Output::stdout(), Output::stderr());
+    let mut collected = json.then(Collected::default);
     let mut stage = StageName::Compile;
-    let mut limits = None;
-    let for_a_person = !json && std::io::stderr().is_terminal();
+    let shows_queue = !json && std::io::stderr().is_terminal();
     loop {
         let event = events.next().await.ok_or(ClientError::Closed)?.map_err(ClientError::from)?;
         match event {
-            Event::Queued { position } if for_a_person => {
-                let line = stderr.faint(&format!("waiting, {position} before this one"));
+            Event::Queued { position } if shows_queue => {
+                let line = stderr.faint(&format!("queued, {position} ahead"));
                 stderr.line(&line).await?;
             }
-            Event::Started { limits: granted, .. } => limits = Some(granted),
+            Event::Queued { .. } => {}
+            Event::Started { limits, .. } => {
+                if let Some(collected) = &mut collected {
+                    collected.limits = Some(*limits);
+                }
+            }
             Event::StageStarted(name) => {
                 stage = name;
                 if matches!(name, StageName::Run(_)) {
-                    screen.inspect(|screen| screen.lend());
+                    raw_mode.inspect(|raw_mode| raw_mode.enable());
                     signals.is_running.set(true);
-                    signals.running.notify_one();
+                    signals.run_started.notify_one();
                 }
             }
-            Event::Output { stream, bytes } if json => match stage {
-                StageName::Compile => compiled.push(stream, &bytes),
-                StageName::Run(_) => ran.push(stream, &bytes),
+            Event::Output { stream, bytes } => match (&mut collected, stage, stream) {
+                (Some(collected), StageName::Compile, _) => collected.compile.push(stream, &bytes),
+                (Some(collected), StageName::Run(_), _) => collected.run.push(stream, &bytes),
+                // The compiler's messages are not output of the program, whichever stream they are on.
+                (None, StageName::Compile, _) => stderr.write(&bytes).await?,
+                (None, StageName::Run(_), StreamName::Stdout) => stdout.write(&bytes).await?,
+                (None, StageName::Run(_), StreamName::Stderr) => stderr.write(&bytes).await?,
             },
-            // What a compiler says is not the program's output, whichever stream it takes.
-            Event::Output { bytes, .. } if stage == StageName::Compile => stderr.write(&bytes).await?,
-            Event::Output { stream: StreamName::Stdout, bytes } => stdout.write(&bytes).await?,
-            Event::Output { stream: StreamName::Stderr, bytes } => stderr.write(&bytes).await?,
-            Event::Finished(outcome) if json => {
-                stdout
-                    .line(&report::finished(&outcome, limits.as_deref(), &compiled, &ran).to_string())
-                    .await?;
-                return Ok(exit_code(&outcome));
+            Event::StageFinished(_) => {
+                raw_mode.inspect(|raw_mode| raw_mode.disable());
+                signals.is_running.set(false);
             }
             Event::Finished(outcome) => {
-                if let Some(complaint) = complaint(&outcome) {
-                    let line = format!("{} {complaint}", stderr.bad("executor:"));
-                    stderr.line(&line).await?;
+                match collected {
+                    Some(collected) => stdout.line(&collected.report(&outcome)).await?,
+                    None => print_message(&outcome, &mut stderr).await?,
                 }
-                return Ok(exit_code(&outcome));
+                return Ok(ExitCode::from(exit_status::of_outcome(&outcome)));
             }
             Event::Rejected(rejection) if json => {
                 stdout.line(&report::error(&rejection.to_string(), None).to_string()).await?;
@@ -111,48 +114,45 @@ async fn listen(
                 stdout.line(&report::error(&message, id).to_string()).await?;
                 return Ok(Failure::Failed { id, message }.exit_code());
             }
-            Event::StageFinished(_) => {
-                screen.inspect(|screen| screen.take_back());
-                signals.is_running.set(false);
-            }
-            Event::Queued { .. } => {}
             other => return Err(Failure::from_unexpected(other)),
         }
     }
 }
 
-fn exit_code(outcome: &Outcome) -> ExitCode {
-    let status = match (&outcome.compile, outcome.runs.last()) {
-        (_, Some(run)) => words::exit_status_of_run(&run.status),
-        (Some(compile), None) if !compile.status.is_success() => words::exit_status_of_compile(compile),
-        _ => words::exit_status_of_run(&Status::Cancelled),
-    };
-    ExitCode::from(status)
+/// What `--json` prints at the end.
+#[derive(Default)]
+struct Collected {
+    limits: Option<Limits>,
+    compile: CollectedOutput,
+    run: CollectedOutput,
 }
 
-fn complaint(outcome: &Outcome) -> Option<String> {
-    match (&outcome.compile, outcome.runs.last()) {
-        (_, Some(run)) => words::complaint(&run.status),
-        (Some(compile), None) => match &compile.status {
-            Status::Exited(0) => words::complaint(&Status::Cancelled),
-            Status::Exited(_) => Some("compiling failed".into()),
-            status => words::complaint(status).map(|words| format!("compiling: {words}")),
-        },
-        (None, None) => words::complaint(&Status::Cancelled),
+impl Collected {
+    fn report(&self, outcome: &Outcome) -> String {
+        report::finished(outcome, self.limits.as_ref(), &self.compile, &self.run).to_string()
     }
 }
 
-/// Ctrl+C is for the program first, as if it ran here. The next asks the daemon for an end, so that its answer is still
-/// shown; the one after that does not wait for it. A program that does not run yet is spared the first.
-async fn interrupts(signals: &Signals) {
-    let mut pressed = 0;
-    while pressed < 3 {
+async fn print_message(outcome: &Outcome, stderr: &mut Output) -> Result<(), Failure> {
+    if let Some(message) = messages::of_outcome(outcome) {
+        let line = format!("{} {message}", stderr.red("executor:"));
+        stderr.line(&line).await?;
+    }
+    Ok(())
+}
+
+/// Handles Ctrl+C. The first one interrupts the program, as if it ran in this shell. The second one cancels the
+/// execution, and its result is still shown. The third one does not wait for the result, and this function returns.
+/// While no program runs, the first one cancels.
+async fn handle_interrupts(signals: &Signals) {
+    let mut count = 0;
+    while count < 3 {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler the kernel's own way of ending us is in place.
+            // Without a handler, SIGINT ends this process.
             std::future::pending::<()>().await;
         }
-        pressed = if signals.is_running.get() { pressed + 1 } else { (pressed + 1).max(2) };
-        match pressed {
+        count = if signals.is_running.get() { count + 1 } else { (count + 1).max(2) };
+        match count {
             1 => signals.interrupt.notify_one(),
             2 => signals.cancel.notify_one(),
             _ => {}
@@ -160,8 +160,8 @@ async fn interrupts(signals: &Signals) {
     }
 }
 
-/// A terminal that is lent must not stay so when we are ended.
-async fn told_to_end() {
+/// Waits for SIGTERM or SIGHUP, so that the terminal is restored before this process ends.
+async fn termination() {
     let (Ok(mut terminate), Ok(mut hang_up)) =
         (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
     else {
@@ -173,7 +173,7 @@ async fn told_to_end() {
     }
 }
 
-fn too_long(error: ClientError) -> Failure {
+fn request_failure(error: ClientError) -> Failure {
     match error {
         ClientError::Codec(error @ CodecError::TooLong(_)) => {
             Failure::Usage(format!("sources and arguments are too long together: {error}"))

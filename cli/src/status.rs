@@ -7,7 +7,7 @@ use protocol::{Client, Event, Request, ServerStatus};
 use serde_json::json;
 
 use crate::failure::Failure;
-use crate::terminal::Out;
+use crate::output::Output;
 
 pub(crate) async fn status(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
     let mut client = Client::connect(socket).await?;
@@ -16,23 +16,23 @@ pub(crate) async fn status(socket: &Path, json: bool) -> Result<ExitCode, Failur
         Event::Status(status) => status,
         other => return Err(Failure::from_unexpected(other)),
     };
-    let mut out = Out::stdout();
+    let mut out = Output::stdout();
     if json {
         out.line(&format!("{:#}", as_json(&status))).await?;
     } else {
-        out.write(words(&status, &out).as_bytes()).await?;
+        out.write(as_text(&status, &out).as_bytes()).await?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn words(status: &ServerStatus, out: &Out) -> String {
-    let state = if status.draining { "finishing what runs, taking nothing new" } else { "taking executions" };
-    let mut words = format!(
+fn as_text(status: &ServerStatus, out: &Output) -> String {
+    let state = if status.draining { "shutting down, accepts no executions" } else { "accepts executions" };
+    let mut text = format!(
         "executord   {}, up {}, {state}\n\
          running     {} of {}\n\
-         waiting     {} of {}\n\
+         queued      {} of {}\n\
          limits by   {}\n\
-         user ids    {} free, {} withheld\n",
+         user ids    {} free, {} quarantined\n",
         status.version,
         uptime(status.uptime.as_secs()),
         status.running,
@@ -43,13 +43,13 @@ fn words(status: &ServerStatus, out: &Out) -> String {
         status.free_uids,
         status.quarantined_uids,
     );
-    for what in &status.degraded {
-        words += &format!("{}    {what}\n", out.bad("degraded"));
+    for feature in &status.degraded {
+        text += &format!("{}    {feature}\n", out.red("degraded"));
     }
     for count in &status.executions {
-        words += &format!("executions  {} {} {}\n", count.count, count.language, count.result);
+        text += &format!("executions  {} {} {}\n", count.count, count.language, count.result);
     }
-    words
+    text
 }
 
 fn uptime(seconds: u64) -> String {
@@ -74,6 +74,7 @@ fn as_json(status: &ServerStatus) -> serde_json::Value {
         "cgroups": status.cgroups,
         "degraded": status.degraded,
         "free_uids": status.free_uids,
+        // The key is older than the term.
         "withheld_uids": status.quarantined_uids,
         "executions": status.executions.iter().map(|count| json!({
             "language": count.language, "result": count.result, "count": count.count,

@@ -2,13 +2,13 @@
 
 #![forbid(unsafe_code)]
 
-mod fake;
+mod fake_daemon;
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use fake::{Fake, Ran, id, report};
+use fake_daemon::{FakeDaemon, Finished, id, report};
 use protocol::{
     Availability, ByteCount, Clock, Editor, Event, Language, Limits, LimitsRequest, Outcome, ProgramSignal,
     Rejection, Request, StageName, Status, Stdin, StreamName,
@@ -16,41 +16,41 @@ use protocol::{
 use serde_json::json;
 
 #[test]
-fn the_exit_status_is_the_programs() {
+fn the_exit_status_is_that_of_the_program() {
     let (limit, used) = (Duration::from_secs(2), Duration::from_millis(2100));
-    let words = |line: &str| format!("executor: {line}\n");
+    let message = |line: &str| format!("executor: {line}\n");
     check(Status::Exited(0), 0, "");
     check(Status::Exited(3), 3, "");
     check(Status::Exited(255), 255, "");
-    check(Status::Signaled(11), 139, &words("ended by signal 11 (segmentation fault)"));
+    check(Status::Signaled(11), 139, &message("killed by signal 11 (segmentation fault)"));
     check(
         Status::TimedOut { clock: Clock::Cpu, limit, used },
         124,
-        &words("out of CPU time: 2 s allowed, 2.1 s used"),
+        &message("CPU time limit exceeded: 2 s allowed, 2.1 s used"),
     );
     check(
         Status::MemoryExceeded { limit: ByteCount::mib(64), used: ByteCount::mib(64) },
         137,
-        &words("out of memory: 64 MiB allowed, 64 MiB used"),
+        &message("memory limit exceeded: 64 MiB allowed, 64 MiB used"),
     );
     check(
         Status::OutputExceeded { stream: StreamName::Stderr, limit: ByteCount::mib(1) },
         153,
-        &words("wrote too much to stderr: 1 MiB allowed"),
+        &message("output limit exceeded: 1 MiB of stderr allowed"),
     );
-    check(Status::Cancelled, 130, &words("cancelled"));
+    check(Status::Cancelled, 130, &message("cancelled"));
 }
 
 fn check(status: Status, code: i32, stderr: &str) {
-    let fake = Fake::that_ends_with(status.clone());
-    let ran = fake.run_with_stdin(&["run", "-l", "python", "-"], b"pass\n");
+    let daemon = FakeDaemon::that_ends_with(status.clone());
+    let ran = daemon.run_with_stdin(&["run", "-l", "python", "-"], b"pass\n");
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(code), "", stderr), "{status:?}");
 }
 
 #[test]
-fn the_request_says_what_the_command_line_says() {
-    let fake = Fake::new(|mut conversation| async move {
-        let request = conversation.hear_execute().await;
+fn the_request_has_everything_from_the_command_line() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        let request = connection.receive_execute().await;
         assert_eq!(request.language, "python");
         let files: Vec<_> = request
             .files
@@ -67,11 +67,11 @@ fn the_request_says_what_the_command_line_says() {
             ..LimitsRequest::default()
         };
         assert_eq!(request.limits, limits);
-        conversation.finish(Status::Exited(42)).await;
+        connection.finish(Status::Exited(42)).await;
     });
-    fake.file("src/main.py", "import b");
-    fake.file("src/lib/b.py", "x = 1");
-    let ran = fake.run(&[
+    daemon.file("src/main.py", "import b");
+    daemon.file("src/lib/b.py", "x = 1");
+    let ran = daemon.run(&[
         "run",
         "-l",
         "python",
@@ -90,60 +90,58 @@ fn the_request_says_what_the_command_line_says() {
 }
 
 #[test]
-fn the_language_is_found_by_the_extension() {
-    let fake = Fake::new(|mut conversation| async move {
-        assert_eq!(conversation.hear().await, Some(Request::Languages));
-        conversation
-            .say(Event::Languages(vec![language("c", &["c"]), language("cpp", &["cpp", "cc"])]))
-            .await;
-        if conversation.hear_execute_or_end().await.is_some_and(|language| language == "cpp") {
-            conversation.finish(Status::Exited(0)).await;
+fn the_extension_selects_the_language() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        assert_eq!(connection.receive().await, Some(Request::Languages));
+        connection.send(Event::Languages(vec![language("c", &["c"]), language("cpp", &["cpp", "cc"])])).await;
+        if connection.receive_execute_or_end().await.is_some_and(|language| language == "cpp") {
+            connection.finish(Status::Exited(0)).await;
         }
     });
-    fake.file("a.CC", "int main() {}");
-    fake.file("a.xyz", "?");
-    fake.file("Makefile", "?");
-    assert_eq!(fake.run(&["run", "a.CC"]).code, Some(0));
-    let unknown = fake.run(&["run", "a.xyz"]);
+    daemon.file("a.CC", "int main() {}");
+    daemon.file("a.xyz", "?");
+    daemon.file("Makefile", "?");
+    assert_eq!(daemon.run(&["run", "a.CC"]).code, Some(0));
+    let unknown = daemon.run(&["run", "a.xyz"]);
     assert_eq!(unknown.code, Some(2));
     assert_eq!(
         unknown.stderr,
-        "error: no language here has files named *.xyz; say which it is with --language\n"
+        "error: --language is required: no language of this host has the extension .xyz\n"
     );
-    let without = fake.run(&["run", "Makefile"]);
+    let without = daemon.run(&["run", "Makefile"]);
     assert_eq!((without.code, without.stderr.contains("--language")), (Some(2), true), "{}", without.stderr);
 }
 
 #[test]
-fn output_goes_where_the_program_wrote_it() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.say(Event::StageStarted(StageName::Compile)).await;
-        conversation.print(StreamName::Stdout, "a warning\n").await;
-        conversation.start().await;
-        conversation.print(StreamName::Stdout, "out\n").await;
-        conversation.print(StreamName::Stderr, "err\n").await;
-        conversation.print(StreamName::Stdout, "no newline").await;
-        conversation.finish(Status::Exited(0)).await;
+fn output_goes_to_the_stream_that_the_program_used() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.send(Event::StageStarted(StageName::Compile)).await;
+        connection.print(StreamName::Stdout, "a warning\n").await;
+        connection.start().await;
+        connection.print(StreamName::Stdout, "out\n").await;
+        connection.print(StreamName::Stderr, "err\n").await;
+        connection.print(StreamName::Stdout, "no newline").await;
+        connection.finish(Status::Exited(0)).await;
     });
-    let ran = fake.run_with_stdin(&["run", "-l", "cpp", "-"], b"int main() {}");
+    let ran = daemon.run_with_stdin(&["run", "-l", "cpp", "-"], b"int main() {}");
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("out\nno newline", "a warning\nerr\n"));
 }
 
 #[test]
-fn a_failed_compilation_prints_what_the_compiler_said() {
-    let script = |mut conversation: fake::Conversation| async move {
-        conversation.hear_execute().await;
-        conversation.say(Event::StageStarted(StageName::Compile)).await;
-        conversation.print(StreamName::Stderr, "main.cpp:1: expected ';'\n").await;
+fn a_failed_compilation_prints_the_compilers_messages() {
+    let script = |mut connection: fake_daemon::Connection| async move {
+        connection.receive_execute().await;
+        connection.send(Event::StageStarted(StageName::Compile)).await;
+        connection.print(StreamName::Stderr, "main.cpp:1: expected ';'\n").await;
         let compile = Some(report(StageName::Compile, Status::Exited(2)));
-        conversation.say(Event::Finished(Outcome { id: id(), compile, runs: Vec::new() })).await;
+        connection.send(Event::Finished(Outcome { id: id(), compile, runs: Vec::new() })).await;
     };
-    let ran = Fake::new(script).run_with_stdin(&["run", "-l", "cpp", "-"], b"int main() {");
+    let ran = FakeDaemon::new(script).run_with_stdin(&["run", "-l", "cpp", "-"], b"int main() {");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
-    assert_eq!(ran.stderr, "main.cpp:1: expected ';'\nexecutor: compiling failed\n");
+    assert_eq!(ran.stderr, "main.cpp:1: expected ';'\nexecutor: compilation failed\n");
 
-    let ran = Fake::new(script).run_with_stdin(&["run", "--json", "-l", "cpp", "-"], b"int main() {");
+    let ran = FakeDaemon::new(script).run_with_stdin(&["run", "--json", "-l", "cpp", "-"], b"int main() {");
     let json = ran.json();
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(1), ""));
     assert_eq!(json["status"], "compile_error");
@@ -152,42 +150,42 @@ fn a_failed_compilation_prints_what_the_compiler_said() {
 }
 
 #[test]
-fn input_flows_while_the_program_runs() {
-    let fake = Fake::new(|mut conversation| async move {
-        assert_eq!(conversation.hear_execute().await.runs[0].stdin, Stdin::Live);
-        conversation.start().await;
-        let mut heard = 0;
-        while let Some(Request::Input(bytes)) = conversation.hear().await {
+fn input_is_sent_while_the_program_runs() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        assert_eq!(connection.receive_execute().await.runs[0].stdin, Stdin::Live);
+        connection.start().await;
+        let mut received = 0;
+        while let Some(Request::Input(bytes)) = connection.receive().await {
             assert!(bytes.len() <= protocol::bounds::MAX_INPUT_CHUNK);
-            heard += bytes.len();
-            conversation.print(StreamName::Stdout, bytes.slice(..1)).await;
+            received += bytes.len();
+            connection.print(StreamName::Stdout, bytes.slice(..1)).await;
         }
-        conversation.print(StreamName::Stderr, format!("{heard}\n")).await;
-        conversation.finish(Status::Exited(0)).await;
+        connection.print(StreamName::Stderr, format!("{received}\n")).await;
+        connection.finish(Status::Exited(0)).await;
     });
-    fake.file("a.py", "");
+    daemon.file("a.py", "");
     let long = vec![b'x'; 3_000_000];
-    let ran = fake.run_with_stdin(&["run", "-l", "python", "a.py"], &long);
+    let ran = daemon.run_with_stdin(&["run", "-l", "python", "a.py"], &long);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "3000000\n"));
 
-    fake.file("input.txt", "from a file");
-    let ran = fake.run(&["run", "-l", "python", "--stdin", "input.txt", "a.py"]);
+    daemon.file("input.txt", "from a file");
+    let ran = daemon.run(&["run", "-l", "python", "--stdin", "input.txt", "a.py"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), "11\n"));
 }
 
 #[test]
-fn a_conversation_needs_no_end_of_input() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.start().await;
-        conversation.print(StreamName::Stdout, "name?\n").await;
-        let heard = conversation.hear().await;
-        let Some(Request::Input(name)) = heard else { unreachable!("heard {heard:?}") };
-        conversation.print(StreamName::Stdout, name).await;
-        conversation.finish(Status::Exited(0)).await;
+fn an_interactive_program_needs_no_end_of_input() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.start().await;
+        connection.print(StreamName::Stdout, "name?\n").await;
+        let received = connection.receive().await;
+        let Some(Request::Input(name)) = received else { unreachable!("received {received:?}") };
+        connection.print(StreamName::Stdout, name).await;
+        connection.finish(Status::Exited(0)).await;
     });
-    fake.file("a.py", "");
-    let mut child = fake
+    daemon.file("a.py", "");
+    let mut child = daemon
         .command(&["run", "-l", "python", "a.py"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -201,34 +199,34 @@ fn a_conversation_needs_no_end_of_input() {
     std::io::Write::write_all(&mut stdin, b"Ada\n").unwrap();
     stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "name?\nAda\n");
-    // It ends although its stdin is still open.
+    // It exits although its stdin is still open.
     assert_eq!(child.wait().unwrap().code(), Some(0));
     drop(stdin);
 }
 
 #[test]
-fn nothing_to_read_is_said_at_once() {
-    let fake = Fake::new(|mut conversation| async move {
-        assert_eq!(conversation.hear_execute().await.runs[0].stdin, Stdin::default());
-        conversation.finish(Status::Exited(0)).await;
+fn empty_input_is_in_the_request() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        assert_eq!(connection.receive_execute().await.runs[0].stdin, Stdin::default());
+        connection.finish(Status::Exited(0)).await;
     });
-    fake.file("a.py", "");
-    let output = fake.command(&["run", "-l", "python", "a.py"]).stdin(Stdio::null()).output().unwrap();
+    daemon.file("a.py", "");
+    let output = daemon.command(&["run", "-l", "python", "a.py"]).stdin(Stdio::null()).output().unwrap();
     assert_eq!(output.status.code(), Some(0));
 }
 
 #[test]
-fn json_is_one_object() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.start().await;
-        conversation.print(StreamName::Stdout, "a").await;
-        conversation.print(StreamName::Stderr, vec![b'b', 0xff]).await;
-        conversation.print(StreamName::Stdout, "c").await;
+fn the_json_report_is_one_object() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.start().await;
+        connection.print(StreamName::Stdout, "a").await;
+        connection.print(StreamName::Stderr, vec![b'b', 0xff]).await;
+        connection.print(StreamName::Stdout, "c").await;
         let (limit, used) = (Duration::from_secs(1), Duration::from_millis(1004));
-        conversation.finish(Status::TimedOut { clock: Clock::Wall, limit, used }).await;
+        connection.finish(Status::TimedOut { clock: Clock::Wall, limit, used }).await;
     });
-    let ran = fake.run_with_stdin(&["run", "--json", "-l", "python", "-"], b"");
+    let ran = daemon.run_with_stdin(&["run", "--json", "-l", "python", "-"], b"");
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(124), ""));
     let run = json!({
         "output": "ab\u{fffd}c",
@@ -241,7 +239,7 @@ fn json_is_one_object() {
         "usage": { "wall_ms": 21.0, "cpu_ms": 15.25, "memory_bytes": 9 * 1024 * 1024 },
         "cause": {
             "limit": "wall_time", "allowed": 1000.0, "used": 1004.0, "unit": "ms",
-            "message": "out of time: 1 s allowed, 1.004 s used",
+            "message": "wall-clock time limit exceeded: 1 s allowed, 1.004 s used",
         },
     });
     let mut whole = run.clone();
@@ -253,126 +251,130 @@ fn json_is_one_object() {
 }
 
 #[test]
-fn a_refusal_is_told_in_words() {
-    refused(Rejection::UnknownLanguage, 2, "there is no such language here; `executor languages` lists them");
-    refused(
+fn a_rejection_has_a_message_and_an_exit_status() {
+    rejected(
+        Rejection::UnknownLanguage,
+        2,
+        "unknown language; `executor languages` lists the languages of this host",
+    );
+    rejected(
         Rejection::Invalid("a path leaves the work directory".into()),
         2,
         "a path leaves the work directory",
     );
-    refused(Rejection::Busy { retry_after: Duration::from_secs(3) }, 75, "too busy, try again in 3 s");
-    refused(Rejection::Forbidden("only root may ask that".into()), 2, "only root may ask that");
+    rejected(Rejection::Busy { retry_after: Duration::from_secs(3) }, 75, "too busy, try again in 3 s");
+    rejected(Rejection::Forbidden("only root may ask that".into()), 2, "only root may ask that");
     let unavailable = Rejection::LanguageUnavailable { language: "java".into(), reason: "no javac".into() };
-    refused(unavailable, 2, "java is not available: no javac");
+    rejected(unavailable, 2, "java is not available: no javac");
 }
 
-fn refused(rejection: Rejection, code: i32, words: &str) {
-    let told = rejection.to_string();
-    let fake = Fake::new(move |mut conversation| {
+fn rejected(rejection: Rejection, code: i32, message: &str) {
+    let in_json = rejection.to_string();
+    let daemon = FakeDaemon::new(move |mut connection| {
         let rejection = rejection.clone();
         async move {
-            conversation.hear_execute().await;
-            conversation.say(Event::Rejected(rejection)).await;
+            connection.receive_execute().await;
+            connection.send(Event::Rejected(rejection)).await;
         }
     });
-    let ran = fake.run(&["run", "-l", "java", "-"]);
-    assert_eq!((ran.code, ran.stderr), (Some(code), format!("error: {words}\n")));
-    let ran = fake.run(&["run", "--json", "-l", "java", "-"]);
-    assert_eq!((ran.code, ran.json()), (Some(code), json!({ "error": told })));
+    let ran = daemon.run(&["run", "-l", "java", "-"]);
+    assert_eq!((ran.code, ran.stderr), (Some(code), format!("error: {message}\n")));
+    let ran = daemon.run(&["run", "--json", "-l", "java", "-"]);
+    assert_eq!((ran.code, ran.json()), (Some(code), json!({ "error": in_json })));
 }
 
 #[test]
-fn our_own_failure_is_125() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.say(Event::Failed { id: Some(id()), message: "no user is free".into() }).await;
+fn a_failure_of_executor_or_executord_exits_with_125() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.send(Event::Failed { id: Some(id()), message: "no user is free".into() }).await;
     });
-    let ran = fake.run(&["run", "-l", "java", "-"]);
+    let ran = daemon.run(&["run", "-l", "java", "-"]);
     assert_eq!(ran.code, Some(125));
     assert!(ran.stderr.starts_with("error: no user is free\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains(&id().to_string()), "{}", ran.stderr);
 
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
     });
-    let ran = fake.run(&["run", "-l", "java", "-"]);
+    let ran = daemon.run(&["run", "-l", "java", "-"]);
     assert_eq!(ran.code, Some(125));
     assert!(ran.stderr.starts_with("error: executord closed the connection"), "{}", ran.stderr);
 }
 
 #[test]
-fn the_first_interrupt_is_for_the_program() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.start().await;
-        conversation.print(StreamName::Stdout, "running\n").await;
+fn the_first_interrupt_goes_to_the_program() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.start().await;
+        connection.print(StreamName::Stdout, "running\n").await;
         let interrupt = Request::Signal(ProgramSignal::Interrupt);
-        while conversation.hear().await.expect("no hanging up before the end") != interrupt {}
-        conversation.print(StreamName::Stdout, "last words\n").await;
-        conversation.finish(Status::Signaled(2)).await;
+        while connection.receive().await.expect("the client waits for the end") != interrupt {}
+        connection.print(StreamName::Stdout, "goodbye\n").await;
+        connection.finish(Status::Signaled(2)).await;
     });
-    let ran = interrupt(&fake, 1);
-    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), "last words\n"));
+    let ran = interrupt(&daemon, 1);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), "goodbye\n"));
 }
 
 #[test]
-fn the_second_interrupt_asks_for_an_end_and_the_third_does_not_wait() {
+fn the_second_interrupt_cancels_and_the_third_does_not_wait() {
     for ends in [true, false] {
-        let fake = Fake::new(move |mut conversation| async move {
-            conversation.hear_execute().await;
-            conversation.start().await;
-            conversation.print(StreamName::Stdout, "running\n").await;
-            // Deaf to everything but the end, or to that as well, until the client hangs up.
-            while let Some(request) = conversation.hear().await {
+        let daemon = FakeDaemon::new(move |mut connection| async move {
+            connection.receive_execute().await;
+            connection.start().await;
+            connection.print(StreamName::Stdout, "running\n").await;
+            // Ignores everything except a cancellation, or that as well, until the client disconnects.
+            while let Some(request) = connection.receive().await {
                 match request {
                     Request::Signal(ProgramSignal::Interrupt) => {
-                        conversation.print(StreamName::Stdout, "no\n").await;
+                        connection.print(StreamName::Stdout, "no\n").await;
                     }
-                    Request::Cancel if ends => return conversation.finish(Status::Cancelled).await,
-                    Request::Cancel => conversation.print(StreamName::Stdout, "heard\n").await,
+                    Request::Cancel if ends => return connection.finish(Status::Cancelled).await,
+                    Request::Cancel => connection.print(StreamName::Stdout, "received\n").await,
                     _ => {}
                 }
             }
         });
-        let ran = interrupt(&fake, if ends { 2 } else { 3 });
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), if ends { "no\n" } else { "heard\n" }));
+        let ran = interrupt(&daemon, if ends { 2 } else { 3 });
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), if ends { "no\n" } else { "received\n" }));
     }
 }
 
 #[test]
-fn an_interrupt_while_no_program_runs_asks_for_an_end() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.start().await;
-        conversation.say(Event::StageFinished(report(StageName::Run(0), Status::Exited(0)))).await;
-        conversation.print(StreamName::Stdout, "between\n").await;
-        while conversation.hear().await.expect("no hanging up before the end") != Request::Cancel {}
-        conversation.finish(Status::Cancelled).await;
+fn an_interrupt_while_no_program_runs_cancels() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.start().await;
+        connection.send(Event::StageFinished(report(StageName::Run(0), Status::Exited(0)))).await;
+        connection.print(StreamName::Stdout, "between\n").await;
+        while connection.receive().await.expect("the client waits for the end") != Request::Cancel {}
+        connection.finish(Status::Cancelled).await;
     });
-    let ran = interrupt(&fake, 1);
+    let ran = interrupt(&daemon, 1);
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(130), ""));
 }
 
 #[test]
-fn a_terminal_is_asked_for() {
-    let fake = Fake::new(|mut conversation| async move {
-        let request = conversation.hear_execute().await;
-        conversation.start().await;
+fn a_terminal_can_be_requested() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        let request = connection.receive_execute().await;
+        connection.start().await;
         let size =
             format!("{:?}", request.runs[0].terminal.map(|size| (size.columns.get(), size.rows.get())));
-        conversation.print(StreamName::Stdout, size).await;
-        conversation.finish(Status::Exited(0)).await;
+        connection.print(StreamName::Stdout, size).await;
+        connection.finish(Status::Exited(0)).await;
     });
-    fake.file("a.py", "");
-    // Without a terminal of our own it is as large as terminals usually are.
-    assert_eq!(fake.run(&["run", "-t", "-l", "python", "a.py"]).stdout, "Some((80, 24))");
-    assert_eq!(fake.run(&["run", "-l", "python", "a.py"]).stdout, "None");
+    daemon.file("a.py", "");
+    // Without a terminal on stdout or stdin it has the default size.
+    assert_eq!(daemon.run(&["run", "-t", "-l", "python", "a.py"]).stdout, "Some((80, 24))");
+    assert_eq!(daemon.run(&["run", "-l", "python", "a.py"]).stdout, "None");
 }
 
-/// Run a program, and after each line that it prints press Ctrl+C, so many times.
-fn interrupt(fake: &Fake, times: usize) -> Ran {
-    fake.file("a.py", "");
-    let mut child = fake
+/// Runs a program and sends SIGINT after each of the first `times` lines of output.
+fn interrupt(daemon: &FakeDaemon, times: usize) -> Finished {
+    daemon.file("a.py", "");
+    let mut child = daemon
         .command(&["run", "-l", "python", "a.py"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -384,7 +386,7 @@ fn interrupt(fake: &Fake, times: usize) -> Ran {
         text.clear();
         stdout.read_line(&mut text).expect("text");
         let pid = child.id().to_string();
-        // The shell's own: a small Debian has no other.
+        // The shell's builtin: a minimal Debian has no kill(1).
         assert!(
             Command::new("sh").args(["-c", "kill -INT $0", &pid]).status().expect("kill starts").success()
         );
@@ -394,19 +396,19 @@ fn interrupt(fake: &Fake, times: usize) -> Ran {
     }
     stdout.read_to_string(&mut text).expect("text");
     let code = child.wait().expect("executor ends").code();
-    Ran { code, stdout: text, stderr: String::new() }
+    Finished { code, stdout: text, stderr: String::new() }
 }
 
 #[test]
-fn a_reader_who_leaves_ends_it_quietly() {
-    let fake = Fake::new(|mut conversation| async move {
-        conversation.hear_execute().await;
-        conversation.start().await;
-        // Until the client hangs up, which cancels.
-        while conversation.try_print("y\n").await {}
+fn a_closed_stdout_ends_the_command_without_a_message() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        connection.receive_execute().await;
+        connection.start().await;
+        // Until the client disconnects, which cancels the execution.
+        while connection.try_print("y\n").await {}
     });
-    fake.file("a.py", "");
-    let mut child = fake
+    daemon.file("a.py", "");
+    let mut child = daemon
         .command(&["run", "-l", "python", "a.py"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -415,19 +417,19 @@ fn a_reader_who_leaves_ends_it_quietly() {
         .unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let ran = Ran::new(child.wait_with_output().unwrap());
+    let ran = Finished::new(child.wait_with_output().unwrap());
     assert_eq!((line.as_str(), ran.code, ran.stderr.as_str()), ("y\n", Some(141), ""));
 }
 
 #[test]
-fn files_that_are_not_there_are_named() {
-    let fake = Fake::that_ends_with(Status::Exited(0));
-    let ran = fake.run(&["run", "-l", "python", "none.py"]);
+fn a_missing_file_is_named_in_the_error() {
+    let daemon = FakeDaemon::that_ends_with(Status::Exited(0));
+    let ran = daemon.run(&["run", "-l", "python", "none.py"]);
     assert_eq!(ran.code, Some(2));
     assert_eq!(ran.stderr, "error: open none.py: No such file or directory (os error 2)\n");
-    assert_eq!(fake.run(&["run", "-"]).code, Some(2), "the language of stdin is unknown");
-    assert_eq!(fake.run(&["run", "-l", "python", "--stdin", "-", "-"]).code, Some(2));
-    assert_eq!(fake.run(&["run", "--limit", "cpu=much", "a.py"]).code, Some(2));
+    assert_eq!(daemon.run(&["run", "-"]).code, Some(2), "the language of stdin is unknown");
+    assert_eq!(daemon.run(&["run", "-l", "python", "--stdin", "-", "-"]).code, Some(2));
+    assert_eq!(daemon.run(&["run", "--limit", "cpu=much", "a.py"]).code, Some(2));
 }
 
 fn language(name: &str, extensions: &[&str]) -> Language {

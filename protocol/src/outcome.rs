@@ -61,7 +61,7 @@ mod tests {
     use super::{ExecutionId, Outcome, StageName, StageReport, Status, Uuid};
     use crate::stage::Usage;
 
-    fn check(compile: Option<Status>, runs: &[Status], stage: Option<StageName>, name: &str) {
+    fn check(compile: Option<Status>, runs: Vec<Status>, stage: Option<StageName>, name: &str) {
         let report = |stage, status: &Status| StageReport {
             stage,
             status: status.clone(),
@@ -72,7 +72,7 @@ mod tests {
         let outcome = Outcome {
             id: ExecutionId(Uuid::nil()),
             compile: compile.map(|status| report(StageName::Compile, &status)),
-            runs: (0..).zip(runs).map(|(index, status)| report(StageName::Run(index), status)).collect(),
+            runs: (0..).zip(&runs).map(|(index, status)| report(StageName::Run(index), status)).collect(),
         };
         assert_eq!(outcome.deciding_stage().map(|report| report.stage), stage, "{outcome:?}");
         assert_eq!(outcome.status_name().as_str(), name, "{outcome:?}");
@@ -82,14 +82,14 @@ mod tests {
     fn the_first_stage_that_did_not_succeed_decides() {
         let (ok, nonzero, segfault) = (Status::Exited(0), Status::Exited(3), Status::Signaled(11));
         let (compile, run) = (Some(StageName::Compile), |index| Some(StageName::Run(index)));
-        check(None, &[ok.clone()], run(0), "ok");
-        check(None, &[ok.clone(), ok.clone()], run(0), "ok");
-        check(None, &[ok.clone(), nonzero.clone(), segfault.clone()], run(1), "nonzero");
-        check(Some(ok.clone()), &[segfault.clone()], run(0), "signal");
-        check(Some(nonzero), &[], compile, "compile_error");
-        check(Some(segfault), &[], compile, "signal");
-        check(Some(Status::Cancelled), &[], compile, "cancelled");
-        check(Some(ok), &[], None, "cancelled");
-        check(None, &[], None, "cancelled");
+        check(None, vec![ok.clone()], run(0), "ok");
+        check(None, vec![ok.clone(), ok.clone()], run(0), "ok");
+        check(None, vec![ok.clone(), nonzero.clone(), segfault.clone()], run(1), "nonzero");
+        check(Some(ok.clone()), vec![segfault.clone()], run(0), "signal");
+        check(Some(nonzero), vec![], compile, "compile_error");
+        check(Some(segfault), vec![], compile, "signal");
+        check(Some(Status::Cancelled), vec![], compile, "cancelled");
+        check(Some(ok), vec![], None, "cancelled");
+        check(None, vec![], None, "cancelled");
     }
 }

@@ -1,4 +1,4 @@
-//! An executord that says what it is told to, and `executor` against it.
+//! A scripted executord, and `executor` as its client.
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
@@ -20,30 +20,30 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::codec::Framed;
 use uuid::Uuid;
 
-pub struct Conversation(Framed<UnixStream, Frames<Request, Event>>);
+pub struct Connection(Framed<UnixStream, Frames<Request, Event>>);
 
-impl Conversation {
-    pub async fn hear(&mut self) -> Option<Request> {
+impl Connection {
+    pub async fn receive(&mut self) -> Option<Request> {
         self.0.next().await.map(|request| request.expect("a frame"))
     }
 
-    pub async fn hear_execute(&mut self) -> ExecuteRequest {
-        let heard = self.hear().await;
-        let Some(Request::Execute(request)) = heard else { unreachable!("heard {heard:?}") };
+    pub async fn receive_execute(&mut self) -> ExecuteRequest {
+        let received = self.receive().await;
+        let Some(Request::Execute(request)) = received else { unreachable!("received {received:?}") };
         *request
     }
 
-    pub async fn say(&mut self, event: Event) {
-        self.0.send(event).await.expect("the client listens");
+    pub async fn send(&mut self, event: Event) {
+        self.0.send(event).await.expect("the client reads");
     }
 
     pub async fn print(&mut self, stream: StreamName, text: impl Into<Bytes>) {
-        self.say(Event::Output { stream, bytes: text.into() }).await;
+        self.send(Event::Output { stream, bytes: text.into() }).await;
     }
 
-    /// The last words of a run that ended with `status`.
+    /// Sends the outcome of one run with `status`.
     pub async fn finish(&mut self, status: Status) {
-        self.say(Event::Finished(Outcome {
+        self.send(Event::Finished(Outcome {
             id: id(),
             compile: None,
             runs: vec![report(StageName::Run(0), status)],
@@ -51,32 +51,32 @@ impl Conversation {
         .await;
     }
 
-    /// The language asked for, or none if the client left instead.
-    pub async fn hear_execute_or_end(&mut self) -> Option<String> {
-        match self.hear().await {
+    /// Returns the requested language, or `None` if the client disconnects instead.
+    pub async fn receive_execute_or_end(&mut self) -> Option<String> {
+        match self.receive().await {
             Some(Request::Execute(request)) => Some(request.language),
             _ => None,
         }
     }
 
-    /// Whether the client still listens.
+    /// Sends output and returns whether the client is still connected.
     pub async fn try_print(&mut self, text: &'static str) -> bool {
         let bytes = Bytes::from_static(text.as_bytes());
         self.0.send(Event::Output { stream: StreamName::Stdout, bytes }).await.is_ok()
     }
 
     pub async fn start(&mut self) {
-        self.say(Event::StageStarted(StageName::Run(0))).await;
+        self.send(Event::StageStarted(StageName::Run(0))).await;
     }
 }
 
-pub struct Fake {
+pub struct FakeDaemon {
     directory: TempDir,
 }
 
-impl Fake {
-    /// Every connection, after its hello, goes by `script`.
-    pub fn new<F>(script: impl Fn(Conversation) -> F + Send + 'static) -> Self
+impl FakeDaemon {
+    /// Creates a daemon that runs `script` for each connection, after its hello.
+    pub fn new<F>(script: impl Fn(Connection) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()>,
     {
@@ -92,22 +92,22 @@ impl Fake {
                 while let Ok((stream, _)) = listener.accept().await {
                     let mut frames = Framed::new(stream, Frames::hello());
                     frames.next().await.expect("a hello").expect("a hello");
-                    frames.send(Hello::CURRENT).await.expect("the client listens");
-                    script(Conversation(frames.map_codec(Frames::after_hello))).await;
+                    frames.send(Hello::CURRENT).await.expect("the client reads");
+                    script(Connection(frames.map_codec(Frames::after_hello))).await;
                 }
             });
         });
         Self { directory }
     }
 
-    /// One that runs any program: it prints nothing and ends with `status`.
+    /// Creates a daemon that answers each program with `status` and no output.
     pub fn that_ends_with(status: Status) -> Self {
-        Self::new(move |mut conversation| {
+        Self::new(move |mut connection| {
             let status = status.clone();
             async move {
-                conversation.hear_execute().await;
-                conversation.start().await;
-                conversation.finish(status).await;
+                connection.receive_execute().await;
+                connection.start().await;
+                connection.finish(status).await;
             }
         })
     }
@@ -116,7 +116,7 @@ impl Fake {
         self.directory.path()
     }
 
-    /// Write a file beside the socket.
+    /// Writes a file in the directory of the socket.
     pub fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().expect("below the directory")).expect("a writable directory");
@@ -130,11 +130,11 @@ impl Fake {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         self.run_with_stdin(arguments, b"")
     }
 
-    pub fn run_with_stdin(&self, arguments: &[&str], stdin: &[u8]) -> Ran {
+    pub fn run_with_stdin(&self, arguments: &[&str], stdin: &[u8]) -> Finished {
         let mut child = self
             .command(arguments)
             .stdin(Stdio::piped())
@@ -142,19 +142,20 @@ impl Fake {
             .stderr(Stdio::piped())
             .spawn()
             .expect("executor starts");
-        // It may end without having read all, which is its right.
+        // It may end before it has read everything.
         let _ = child.stdin.take().expect("a pipe").write_all(stdin);
-        Ran::new(child.wait_with_output().expect("executor ends"))
+        Finished::new(child.wait_with_output().expect("executor ends"))
     }
 }
 
-pub struct Ran {
+/// Exit status and output of one `executor`.
+pub struct Finished {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ran {
+impl Finished {
     pub fn new(output: Output) -> Self {
         Self {
             code: output.status.code(),

@@ -1,21 +1,21 @@
-//! `executor languages`, `status`, `check`, `completions`, `--help`; and an executord that can not be reached.
+//! `executor languages`, `status`, `check`, `completions` and `--help`; and an executord that cannot be reached.
 
 #![forbid(unsafe_code)]
 
-mod fake;
+mod fake_daemon;
 
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use fake::{Fake, Ran, executor};
+use fake_daemon::{FakeDaemon, Finished, executor};
 use protocol::{
     Availability, ByteCount, CheckResult, Editor, Event, ExecutionCount, Language, Limits, Rejection,
     ServerStatus,
 };
 
 #[test]
-fn help_says_what_there_is() {
+fn help_lists_commands_and_options() {
     for command in ["", "run", "languages", "status", "check", "completions"] {
         let arguments: Vec<&str> = [command, "--help"].into_iter().filter(|word| !word.is_empty()).collect();
         let output =
@@ -34,17 +34,17 @@ fn completions_are_printed() {
 }
 
 #[test]
-fn languages_are_a_table() {
+fn languages_are_printed_as_a_table() {
     let answer = Event::Languages(vec![language("cpp", &["c++"], true), language("java", &[], false)]);
-    let fake = that_answers(vec![answer]);
-    let ran = fake.run(&["languages"]);
+    let daemon = answering(vec![answer]);
+    let ran = daemon.run(&["languages"]);
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("languages", ran.stdout);
-    insta::assert_snapshot!("languages_json", fake.run(&["languages", "--json"]).stdout);
+    insta::assert_snapshot!("languages_json", daemon.run(&["languages", "--json"]).stdout);
 }
 
 #[test]
-fn status_is_a_few_lines() {
+fn status_is_printed_as_lines() {
     let status = ServerStatus {
         version: "0.1.0".into(),
         uptime: Duration::from_secs(7_384),
@@ -61,38 +61,38 @@ fn status_is_a_few_lines() {
         steps: Vec::new(),
         warm: Vec::new(),
     };
-    let fake = that_answers(vec![Event::Status(Box::new(status))]);
-    let ran = fake.run(&["status"]);
+    let daemon = answering(vec![Event::Status(Box::new(status))]);
+    let ran = daemon.run(&["status"]);
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("status", ran.stdout);
-    insta::assert_snapshot!("status_json", fake.run(&["status", "--json"]).stdout);
+    insta::assert_snapshot!("status_json", daemon.run(&["status", "--json"]).stdout);
 }
 
 #[test]
-fn a_check_fails_by_what_is_required() {
+fn a_check_fails_if_a_required_item_fails() {
     let good = checked("namespaces", true, false);
     let bad = checked("user ids", false, false);
     let optional = checked("java", false, true);
 
-    let fake = that_answers(vec![good.clone(), optional.clone(), Event::CheckDone]);
-    let ran = fake.run(&["check"]);
+    let daemon = answering(vec![good.clone(), optional.clone(), Event::CheckDone]);
+    let ran = daemon.run(&["check"]);
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("check_passed", ran.stdout);
 
-    let fake = that_answers(vec![good, bad, optional, Event::CheckDone]);
-    let ran = fake.run(&["check"]);
+    let daemon = answering(vec![good, bad, optional, Event::CheckDone]);
+    let ran = daemon.run(&["check"]);
     assert_eq!(ran.code, Some(1));
     insta::assert_snapshot!("check_failed", ran.stdout);
-    let ran = fake.run(&["check", "--json"]);
+    let ran = daemon.run(&["check", "--json"]);
     assert_eq!((ran.code, &ran.json()["passed"]), (Some(1), &false.into()));
     assert_eq!(ran.json()["checks"][1]["name"], "user ids");
 }
 
 #[test]
-fn a_refusal_is_told_in_words() {
-    let fake = that_answers(vec![Event::Rejected(Rejection::Forbidden("only root may ask that".into()))]);
+fn a_rejection_is_printed() {
+    let daemon = answering(vec![Event::Rejected(Rejection::Forbidden("only root may ask that".into()))]);
     for command in ["languages", "status", "check"] {
-        let ran = fake.run(&[command]);
+        let ran = daemon.run(&[command]);
         assert_eq!(
             (ran.code, ran.stderr.as_str()),
             (Some(2), "error: only root may ask that\n"),
@@ -102,50 +102,53 @@ fn a_refusal_is_told_in_words() {
 }
 
 #[test]
-fn an_executord_that_does_not_run_is_told_with_what_to_do() {
+fn an_executord_that_is_not_running_is_reported_with_advice() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("executord.sock");
-    let told = unreachable(&socket);
-    assert!(told.contains("does not run here") && told.contains("systemctl start executord"), "{told}");
+    let message = unreachable(&socket);
+    assert!(
+        message.contains("executord is not running") && message.contains("systemctl start executord"),
+        "{message}"
+    );
 
     drop(std::os::unix::net::UnixListener::bind(&socket).unwrap());
-    let told = unreachable(&socket);
-    assert!(told.contains("nobody listens"), "{told}");
+    let message = unreachable(&socket);
+    assert!(message.contains("no process listens"), "{message}");
 }
 
 #[test]
-fn an_answer_that_does_not_fit_is_not_believed() {
-    let fake = that_answers(vec![Event::CheckDone]);
-    let ran = fake.run(&["status"]);
+fn an_unexpected_answer_is_reported() {
+    let daemon = answering(vec![Event::CheckDone]);
+    let ran = daemon.run(&["status"]);
     assert_eq!(ran.code, Some(125));
     assert!(ran.stderr.contains("unexpected answer"), "{}", ran.stderr);
 }
 
 #[test]
-fn nothing_is_coloured_in_a_pipe() {
-    let fake = that_answers(vec![checked("user ids", false, false), Event::CheckDone]);
-    let ran = fake.run(&["check"]);
+fn output_to_a_pipe_has_no_colors() {
+    let daemon = answering(vec![checked("user ids", false, false), Event::CheckDone]);
+    let ran = daemon.run(&["check"]);
     assert!(!ran.stdout.contains('\x1b'), "{}", ran.stdout);
 }
 
 fn unreachable(socket: &Path) -> String {
-    let mut told = String::new();
+    let mut message = String::new();
     for arguments in [&["check"][..], &["status"], &["languages"], &["run", "-l", "python", "-"]] {
         let output = executor(socket, arguments).stdin(Stdio::null()).output().expect("executor starts");
-        let ran = Ran::new(output);
+        let ran = Finished::new(output);
         assert_eq!(ran.code, Some(125), "{arguments:?}");
-        told = ran.stderr;
+        message = ran.stderr;
     }
-    told
+    message
 }
 
-fn that_answers(answers: Vec<Event>) -> Fake {
-    Fake::new(move |mut conversation| {
+fn answering(answers: Vec<Event>) -> FakeDaemon {
+    FakeDaemon::new(move |mut connection| {
         let answers = answers.clone();
         async move {
-            conversation.hear().await;
+            connection.receive().await;
             for answer in answers {
-                conversation.say(answer).await;
+                connection.send(answer).await;
             }
         }
     })
@@ -156,8 +159,8 @@ fn checked(name: &str, passed: bool, optional: bool) -> Event {
         name: name.into(),
         passed,
         optional,
-        detail: "what was seen".into(),
-        advice: (!passed).then(|| "what helps".into()),
+        detail: "an observation".into(),
+        advice: (!passed).then(|| "some advice".into()),
     })
 }
 
