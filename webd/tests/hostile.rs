@@ -1,14 +1,14 @@
-//! What is not HTTP, or HTTP in bad faith.
+//! Malformed HTTP, and clients that behave badly on purpose.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod support;
 
 use std::time::Duration;
 
 use protocol::{Event, Rejection, Status};
-use support::{PATIENCE, Seen, Step, World, hello, one_run, say, world, world_with};
+use support::{Observation, Step, TIMEOUT, TestServer, hello, one_run, send_all, server_with, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -21,18 +21,18 @@ fn execute(more: &str) -> String {
     format!("{head}\r\n{more}Content-Length: {}\r\n\r\n{BODY}", BODY.len())
 }
 
-/// Bytes come in; this status goes out and the connection ends. 0 is an end without an answer.
-async fn check(world: &World, bytes: &str, statuses: &[u16]) {
-    let came = world.raw(bytes.as_bytes()).await;
-    let status = if came.is_empty() { 0 } else { support::parse(&came).status };
+/// Sends bytes, and checks the status of the response before the connection ends; 0 is an end without a response.
+async fn check(server: &TestServer, bytes: &str, statuses: &[u16]) {
+    let received = server.raw(bytes.as_bytes()).await;
+    let status = if received.is_empty() { 0 } else { support::parse(&received).status };
     assert!(statuses.contains(&status), "{status} {:?}", &bytes[..bytes.len().min(200)]);
-    let answers = String::from_utf8_lossy(&came).matches("HTTP/1.1 ").count();
-    assert!(answers <= 1, "what follows a refused request is no request: {bytes:?}");
+    let answers = String::from_utf8_lossy(&received).matches("HTTP/1.1 ").count();
+    assert!(answers <= 1, "bytes after a refused request are not a request: {bytes:?}");
 }
 
 #[tokio::test]
-async fn requests_that_mean_two_things_are_refused_and_end_the_connection() {
-    let mut world = world(|_| hello()).await;
+async fn ambiguous_requests_are_refused_and_close_the_connection() {
+    let mut server = start_server(|_| hello()).await;
     let post = "POST /api/execute HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
     let next = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
     let chunked = "Transfer-Encoding: chunked\r\n";
@@ -55,43 +55,43 @@ async fn requests_that_mean_two_things_are_refused_and_end_the_connection() {
         (format!("{post}X\0: a\r\n"), String::new()),
         ("POST /api/execute HTTP/1.1\r\nContent-Length: 2\r\n".to_owned(), "{}".to_owned()),
     ] {
-        check(&world, &format!("{head}\r\n{body}"), &[400]).await;
+        check(&server, &format!("{head}\r\n{body}"), &[400]).await;
     }
-    check(&world, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 400, 505]).await;
-    check(&world, "GET / HTTP/3.0\r\n\r\n", &[0, 400, 505]).await;
-    check(&world, "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03", &[0, 400]).await;
+    check(&server, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 400, 505]).await;
+    check(&server, "GET / HTTP/3.0\r\n\r\n", &[0, 400, 505]).await;
+    check(&server, "\x16\x03\x01\x02\0\x01\0\x01\u{fc}\x03\x03", &[0, 400]).await;
     check(
-        &world,
+        &server,
         "POST /api/execute HTTP/1.1\nHost: x\nConnection: close\nContent-Length: 2\n\n{}",
         &[400, 415],
     )
     .await;
-    assert!(world.seen.try_recv().is_err(), "the daemon was asked nothing");
+    assert!(server.observations.try_recv().is_err(), "no request reached the daemon");
 }
 
 #[tokio::test]
-async fn heads_are_bounded() {
-    let world = world(|_| hello()).await;
+async fn request_heads_are_limited() {
+    let server = start_server(|_| hello()).await;
     let headers = |count: usize| (0..count).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
     let get =
         |headers: String| format!("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
-    check(&world, &get(headers(50)), &[200]).await;
-    check(&world, &get(headers(100)), &[431]).await;
-    check(&world, &get(headers(20_000)), &[431]).await;
-    check(&world, &get(format!("x: {}\r\n", "y".repeat(1_000_000))), &[431]).await;
+    check(&server, &get(headers(50)), &[200]).await;
+    check(&server, &get(headers(100)), &[431]).await;
+    check(&server, &get(headers(20_000)), &[431]).await;
+    check(&server, &get(format!("x: {}\r\n", "y".repeat(1_000_000))), &[431]).await;
     let path = "a".repeat(1_000_000);
-    check(&world, &format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), &[414, 431]).await;
+    check(&server, &format!("GET /{path} HTTP/1.1\r\nHost: x\r\n\r\n"), &[414, 431]).await;
 }
 
 #[tokio::test]
-async fn paths_stay_inside() {
+async fn paths_stay_inside_the_page_directory() {
     let page = |config: &mut webd::Config| {
         std::fs::create_dir(&config.web).unwrap();
         std::fs::write(config.web.join("a.txt"), "a").unwrap();
         std::fs::write(config.web.with_file_name("secret"), "secret").unwrap();
     };
-    let world = world_with(page, |_| hello()).await;
-    assert_eq!(world.get("/a.txt").await.text(), "a");
+    let server = server_with(page, |_| hello()).await;
+    assert_eq!(server.get("/a.txt").await.text(), "a");
     for path in [
         "/../secret",
         "/../../../../../../etc/passwd",
@@ -109,7 +109,7 @@ async fn paths_stay_inside() {
         "/%ff",
         "/%0d%0aX-Injected:%201",
     ] {
-        let answer = world.get(path).await;
+        let answer = server.get(path).await;
         assert!([400, 404].contains(&answer.status), "{path}: {}", answer.status);
         assert!(!answer.text().contains("secret") && !answer.text().contains("root:"), "{path}");
         assert_eq!(answer.header("x-injected"), None);
@@ -117,27 +117,27 @@ async fn paths_stay_inside() {
 }
 
 #[tokio::test]
-async fn a_body_is_asked_for_before_it_is_sent() {
-    let world = world(|_| hello()).await;
-    let came = world.raw(execute("Expect: 100-continue\r\nConnection: close\r\n").as_bytes()).await;
-    let came = String::from_utf8(came).unwrap();
-    assert!(came.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{came}");
+async fn expect_100_continue_is_answered() {
+    let server = start_server(|_| hello()).await;
+    let received = server.raw(execute("Expect: 100-continue\r\nConnection: close\r\n").as_bytes()).await;
+    let received = String::from_utf8(received).unwrap();
+    assert!(received.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"), "{received}");
 }
 
-/// Read until the server ends the connection, one way or the other.
+/// Reads until the server closes or resets the connection.
 async fn ends(stream: &mut TcpStream) {
     let mut scratch = [0; 1024];
     let read = async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} };
-    timeout(PATIENCE, read).await.expect("the server ends the connection");
+    timeout(TIMEOUT, read).await.expect("the server closes the connection");
 }
 
 #[tokio::test]
-async fn heads_that_drip_are_not_waited_for() {
-    let world = world_with(|config| config.timeouts.head = Duration::from_millis(500), |_| hello()).await;
+async fn slow_request_heads_time_out() {
+    let server = server_with(|config| config.timeouts.head = Duration::from_millis(500), |_| hello()).await;
     let mut slow = JoinSet::new();
     for beginning in ["", "G", "GET / HTTP/1.1\r\nHost: x\r\nX-a: "] {
         for _ in 0..20 {
-            let mut stream = TcpStream::connect(world.address).await.unwrap();
+            let mut stream = TcpStream::connect(server.address).await.unwrap();
             slow.spawn(async move {
                 stream.write_all(beginning.as_bytes()).await.unwrap();
                 for _ in 0..200 {
@@ -149,53 +149,56 @@ async fn heads_that_drip_are_not_waited_for() {
                         return;
                     }
                 }
-                panic!("a slow head was waited for");
+                panic!("a slow request head did not time out");
             });
         }
     }
-    assert_eq!(world.execute(BODY).await.status, 200);
-    timeout(PATIENCE, slow.join_all()).await.unwrap();
+    assert_eq!(server.execute(BODY).await.status, 200);
+    timeout(TIMEOUT, slow.join_all()).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_connection_does_not_idle_forever() {
-    let world = world_with(|config| config.timeouts.head = Duration::from_millis(300), |_| hello()).await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+async fn idle_connections_time_out() {
+    let server = server_with(|config| config.timeouts.head = Duration::from_millis(300), |_| hello()).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     ends(&mut stream).await;
 }
 
 #[tokio::test]
-async fn whoever_does_not_read_is_dropped_and_its_program_ended() {
+async fn a_client_that_does_not_read_is_disconnected_and_its_program_cancelled() {
     for accept in ["text/event-stream", "application/x-ndjson"] {
-        let mut world =
-            world_with(|config| config.timeouts.stall = Duration::from_millis(500), |_| vec![Step::Flood])
+        let mut server =
+            server_with(|config| config.timeouts.stall = Duration::from_millis(500), |_| vec![Step::Flood])
                 .await;
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(execute(&format!("Accept: {accept}\r\n")).as_bytes()).await.unwrap();
-        assert!(matches!(world.saw().await, Seen::Asked(_)));
-        assert_eq!(world.saw().await, Seen::HungUp, "{accept}");
+        assert!(matches!(server.observe().await, Observation::Request(_)));
+        assert_eq!(server.observe().await, Observation::Disconnect, "{accept}");
         ends(&mut stream).await;
     }
 }
 
-/// A program that writes 1 MiB, and who takes its answer must not wait longer than that.
-async fn talkative(stall_ms: u64) -> World {
+/// Starts a server whose program writes 1 MiB, and whose clients must read without a longer pause than this.
+async fn server_with_long_output(stall_ms: u64) -> TestServer {
     let output = vec![b'x'; 1 << 20];
     let events = one_run(&[], Status::Exited(0)).into_iter().flat_map(|event| with_output(event, &output));
     let events: Vec<_> = events.collect();
-    world_with(|config| config.timeouts.stall = Duration::from_millis(stall_ms), move |_| say(events.clone()))
-        .await
+    server_with(
+        |config| config.timeouts.stall = Duration::from_millis(stall_ms),
+        move |_| send_all(events.clone()),
+    )
+    .await
 }
 
 #[tokio::test]
-async fn whoever_reads_a_byte_at_a_time_is_dropped_while_others_are_served() {
-    let world = talkative(1000).await;
+async fn a_client_that_reads_single_bytes_is_disconnected_while_others_are_served() {
+    let server = server_with_long_output(1000).await;
     let mut slow = JoinSet::new();
     for _ in 0..50 {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(1024).unwrap();
-        let mut stream = socket.connect(world.address).await.unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
         stream.write_all(execute("").as_bytes()).await.unwrap();
         slow.spawn(async move {
             while matches!(stream.read(&mut [0; 1]).await, Ok(1)) {
@@ -203,79 +206,79 @@ async fn whoever_reads_a_byte_at_a_time_is_dropped_while_others_are_served() {
             }
         });
     }
-    assert_eq!(world.execute(BODY).await.status, 200);
-    // A slow reader itself learns of its end only after what had arrived before; we know at once.
+    assert_eq!(server.execute(BODY).await.status, 200);
+    // The client notices only after it has read what had arrived; the metrics show it at once.
     let dropped = async {
-        while !world.get("/metrics").await.text().contains("webd_connections 1\n") {
+        while !server.get("/metrics").await.text().contains("webd_connections 1\n") {
             sleep(Duration::from_millis(100)).await;
         }
     };
-    timeout(PATIENCE, dropped).await.expect("slow readers are dropped");
+    timeout(TIMEOUT, dropped).await.expect("slow clients are disconnected");
 }
 
 #[tokio::test]
-async fn whoever_reads_steadily_gets_everything() {
-    let world = talkative(400).await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+async fn a_client_that_reads_steadily_gets_everything() {
+    let server = server_with_long_output(400).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(execute("Connection: close\r\n").as_bytes()).await.unwrap();
-    let (mut came, mut piece) = (Vec::new(), vec![0; 128 * 1024]);
+    let (mut received, mut chunk) = (Vec::new(), vec![0; 128 * 1024]);
     loop {
         sleep(Duration::from_millis(30)).await;
-        match timeout(PATIENCE, stream.read(&mut piece)).await.unwrap().unwrap() {
+        match timeout(TIMEOUT, stream.read(&mut chunk)).await.unwrap().unwrap() {
             0 => break,
-            count => came.extend_from_slice(&piece[..count]),
+            count => received.extend_from_slice(&chunk[..count]),
         }
     }
-    assert_eq!(support::parse(&came).json()["stdout"].as_str().unwrap().len(), 1 << 20);
+    assert_eq!(support::parse(&received).json()["stdout"].as_str().unwrap().len(), 1 << 20);
 }
 
-/// Put `output` before the end of the stage.
+/// Inserts `output` before the end of the stage.
 fn with_output(event: Event, output: &[u8]) -> Vec<Event> {
-    let pieces = output.chunks(65536).map(|piece| support::output(protocol::StreamName::Stdout, piece));
+    let chunks = output.chunks(65536).map(|chunk| support::output(protocol::StreamName::Stdout, chunk));
     match event {
-        Event::StageFinished(_) => pieces.chain([event.clone()]).collect(),
+        Event::StageFinished(_) => chunks.chain([event.clone()]).collect(),
         event => vec![event],
     }
 }
 
 #[tokio::test]
 async fn a_slow_program_is_not_a_slow_reader() {
-    let world = world_with(
+    let server = server_with(
         |config| config.timeouts.stall = Duration::from_millis(200),
         |_| {
-            let mut steps = say(one_run(b"late", Status::Exited(0)));
+            let mut steps = send_all(one_run(b"late", Status::Exited(0)));
             steps.insert(2, Step::Wait(Duration::from_secs(1)));
             steps
         },
     )
     .await;
     for accept in ["application/json", "text/event-stream"] {
-        let answer = world.live(accept, BODY).await;
+        let answer = server.live(accept, BODY).await;
         assert_eq!(answer.status, 200);
         assert!(answer.text().contains("late"));
     }
 }
 
 #[tokio::test]
-async fn half_a_connection_is_none() {
-    let mut world = world(|_| vec![Step::Say(support::started()), Step::WaitForHangUp]).await;
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+async fn a_half_closed_connection_counts_as_closed() {
+    let mut server = start_server(|_| vec![Step::Send(support::started()), Step::WaitForDisconnect]).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(execute("").as_bytes()).await.unwrap();
-    assert!(matches!(world.saw().await, Seen::Asked(_)));
+    assert!(matches!(server.observe().await, Observation::Request(_)));
     stream.shutdown().await.unwrap();
     ends(&mut stream).await;
-    assert_eq!(world.saw().await, Seen::HungUp);
+    assert_eq!(server.observe().await, Observation::Disconnect);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_is_answered_to_the_last_request() {
+async fn every_request_of_a_flood_is_answered() {
     let busy = Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(1) });
-    let world = world_with(
+    let server = server_with(
         |config| config.max_connections = 16.try_into().unwrap(),
-        move |request| if request.args_are_empty() { hello() } else { say(vec![busy.clone()]) },
+        move |request| if request.args_are_empty() { hello() } else { send_all(vec![busy.clone()]) },
     )
     .await;
-    let address = world.address;
+    let address = server.address;
     let mut flood = JoinSet::new();
     for number in 0..400 {
         let body = if number % 2 == 0 { BODY.to_owned() } else { BODY.replace("[]", r#"["x"]"#) };
@@ -287,20 +290,20 @@ async fn a_flood_is_answered_to_the_last_request() {
                 body.len()
             );
             stream.write_all(request.as_bytes()).await.unwrap();
-            let mut came = Vec::new();
-            stream.read_to_end(&mut came).await.unwrap();
-            (number % 2, support::parse(&came).status)
+            let mut received = Vec::new();
+            stream.read_to_end(&mut received).await.unwrap();
+            (number % 2, support::parse(&received).status)
         });
     }
-    let statuses = timeout(PATIENCE * 2, flood.join_all()).await.unwrap();
+    let statuses = timeout(TIMEOUT * 2, flood.join_all()).await.unwrap();
     assert!(statuses.iter().all(|&(odd, status)| status == if odd == 0 { 200 } else { 429 }));
 }
 
-trait Asked {
+trait HasArgs {
     fn args_are_empty(&self) -> bool;
 }
 
-impl Asked for protocol::ExecuteRequest {
+impl HasArgs for protocol::ExecuteRequest {
     fn args_are_empty(&self) -> bool {
         self.runs.iter().all(|run| run.args.is_empty())
     }

@@ -1,38 +1,38 @@
-//! Everything beside executions: languages, health, metrics, the page, headers, other origins and hosts.
+//! All routes except executions: languages, health, metrics and the page; security headers, origins and hosts.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod support;
 
 use std::path::Path;
 
-use support::{World, hello, world, world_with};
+use support::{TestServer, hello, server_with, start_server};
 use webd::Origin;
 
 #[tokio::test]
-async fn languages_are_listed_with_what_an_editor_needs() {
-    let world = world(|_| vec![]).await;
-    insta::assert_json_snapshot!("languages", world.get("/api/languages").await.json());
+async fn languages_are_listed_with_hints_for_editors() {
+    let server = start_server(|_| vec![]).await;
+    insta::assert_json_snapshot!("languages", server.get("/api/languages").await.json());
 }
 
 #[tokio::test]
-async fn health_is_told() {
-    let world = world(|_| vec![]).await;
+async fn health_and_readiness_are_reported() {
+    let server = start_server(|_| vec![]).await;
     for path in ["/healthz", "/readyz"] {
-        let answer = world.get(path).await;
+        let answer = server.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "{path}");
     }
 }
 
 #[tokio::test]
-async fn metrics_are_open_metrics() {
-    let world = world(|_| hello()).await;
-    world.execute(r#"{"code":"","language":"c"}"#).await;
-    world.execute("{").await;
-    world.request("BREW", "/api/execute?secret=1", &[], b"").await;
-    world.get("/nowhere").await;
-    let answer = world.get("/metrics").await;
+async fn metrics_are_in_the_open_metrics_format() {
+    let server = start_server(|_| hello()).await;
+    server.execute(r#"{"code":"","language":"c"}"#).await;
+    server.execute("{").await;
+    server.request("BREW", "/api/execute?secret=1", &[], b"").await;
+    server.get("/nowhere").await;
+    let answer = server.get("/metrics").await;
     assert_eq!(
         answer.header("content-type"),
         Some("application/openmetrics-text; version=1.0.0; charset=utf-8")
@@ -73,15 +73,15 @@ async fn metrics_are_open_metrics() {
 }
 
 #[tokio::test]
-async fn without_a_built_page_there_is_a_word_about_it() {
-    let world = world(|_| vec![]).await;
-    let answer = world.get("/").await;
+async fn without_a_built_page_instructions_are_served() {
+    let server = start_server(|_| vec![]).await;
+    let answer = server.get("/").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
     assert!(answer.text().contains("make web"));
 }
 
-/// A page as the build makes it: a document, and files whose names carry a hash of what is in them.
+/// Writes a page like the build does: a document, and files whose names contain a hash of their content.
 fn build_page(web: &Path) {
     std::fs::create_dir_all(web.join("assets")).unwrap();
     std::fs::write(web.join("index.html"), "<h1>page</h1>").unwrap();
@@ -90,9 +90,9 @@ fn build_page(web: &Path) {
     std::fs::write(web.join("assets/main-1a2b.js.gz"), "gzip").unwrap();
 }
 
-async fn world_with_page(embedders: &[&str]) -> World {
+async fn server_with_page(embedders: &[&str]) -> TestServer {
     let embedders = embedders.iter().map(|origin| Origin::try_from((*origin).to_owned()).unwrap()).collect();
-    world_with(
+    server_with(
         |config| {
             config.embed_origins = embedders;
             build_page(&config.web);
@@ -104,8 +104,8 @@ async fn world_with_page(embedders: &[&str]) -> World {
 
 #[tokio::test]
 async fn the_built_page_is_served() {
-    let world = world_with_page(&[]).await;
-    let page = world.get("/").await;
+    let server = server_with_page(&[]).await;
+    let page = server.get("/").await;
     assert_eq!((page.status, page.text().as_str()), (200, "<h1>page</h1>"));
     assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
@@ -114,18 +114,18 @@ async fn the_built_page_is_served() {
         assert!(policy.split("; ").any(|one| one == directive), "{policy}");
     }
     assert!(page.header("permissions-policy").unwrap().contains("camera=()"));
-    let script = world.get("/assets/main-1a2b.js").await;
+    let script = server.get("/assets/main-1a2b.js").await;
     assert_eq!(script.text(), "plain");
     assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
     assert_eq!(script.header("cache-control"), Some("public, max-age=31536000, immutable"));
-    assert_eq!(world.get("/assets/other.js").await.code(), "not_found");
-    assert_eq!(world.get("/assets").await.status, 404);
-    assert_eq!(world.request("POST", "/", &[], b"").await.status, 404);
+    assert_eq!(server.get("/assets/other.js").await.code(), "not_found");
+    assert_eq!(server.get("/assets").await.status, 404);
+    assert_eq!(server.request("POST", "/", &[], b"").await.status, 404);
 }
 
 #[tokio::test]
-async fn a_file_comes_in_the_best_encoding_that_is_taken() {
-    let world = world_with_page(&[]).await;
+async fn a_file_is_served_in_the_best_accepted_encoding() {
+    let server = server_with_page(&[]).await;
     for (accepted, encoding, content) in [
         ("gzip, deflate, br", Some("br"), "brotli"),
         ("gzip", Some("gzip"), "gzip"),
@@ -133,7 +133,7 @@ async fn a_file_comes_in_the_best_encoding_that_is_taken() {
         ("identity", None, "plain"),
     ] {
         let header = format!("Accept-Encoding: {accepted}");
-        let script = world.request("GET", "/assets/main-1a2b.js", &[&header], b"").await;
+        let script = server.request("GET", "/assets/main-1a2b.js", &[&header], b"").await;
         assert_eq!((script.header("content-encoding"), script.text().as_str()), (encoding, content));
         assert_eq!(script.header("vary"), Some("accept-encoding"));
         assert_eq!(script.header("content-type"), Some("text/javascript; charset=utf-8"));
@@ -141,12 +141,12 @@ async fn a_file_comes_in_the_best_encoding_that_is_taken() {
 }
 
 #[tokio::test]
-async fn what_a_browser_has_is_not_sent_again() {
-    let world = world_with_page(&[]).await;
-    let tag = world.get("/").await.header("etag").unwrap().to_owned();
+async fn a_cached_file_is_not_sent_again() {
+    let server = server_with_page(&[]).await;
+    let tag = server.get("/").await.header("etag").unwrap().to_owned();
     for (known, status) in [(tag.clone(), 304), (format!("W/{tag}"), 304), ("\"other\"".to_owned(), 200)] {
         let header = format!("If-None-Match: {known}");
-        let page = world.request("GET", "/", &[&header], b"").await;
+        let page = server.request("GET", "/", &[&header], b"").await;
         assert_eq!((page.status, page.header("etag")), (status, Some(&*tag)), "{known}");
         assert_eq!(page.text().is_empty(), status == 304);
         assert_eq!(page.header("cache-control"), Some("no-cache"));
@@ -154,18 +154,18 @@ async fn what_a_browser_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn other_sites_show_the_page_only_where_they_are_named() {
-    let says = |page: &support::Answer| page.header("content-security-policy").unwrap().to_owned();
-    let alone = world_with_page(&[]).await;
-    assert!(says(&alone.get("/?embed=1").await).contains("frame-ancestors 'none'"));
-    let world = world_with_page(&["https://blog.example"]).await;
-    assert!(says(&world.get("/?lang=c&embed=1").await).contains("frame-ancestors https://blog.example;"));
-    assert!(says(&world.get("/").await).contains("frame-ancestors 'none'"));
+async fn only_configured_origins_may_embed_the_page() {
+    let policy = |page: &support::Answer| page.header("content-security-policy").unwrap().to_owned();
+    let alone = server_with_page(&[]).await;
+    assert!(policy(&alone.get("/?embed=1").await).contains("frame-ancestors 'none'"));
+    let server = server_with_page(&["https://blog.example"]).await;
+    assert!(policy(&server.get("/?lang=c&embed=1").await).contains("frame-ancestors https://blog.example;"));
+    assert!(policy(&server.get("/").await).contains("frame-ancestors 'none'"));
 }
 
 #[tokio::test]
-async fn every_answer_has_the_headers_that_keep_browsers_safe() {
-    let world = world(|_| hello()).await;
+async fn every_response_has_the_security_headers() {
+    let server = start_server(|_| hello()).await;
     for (method, path) in [
         ("GET", "/"),
         ("GET", "/healthz"),
@@ -173,7 +173,7 @@ async fn every_answer_has_the_headers_that_keep_browsers_safe() {
         ("PUT", "/metrics"),
         ("POST", "/api/execute"),
     ] {
-        let answer = world.request(method, path, &[], b"").await;
+        let answer = server.request(method, path, &[], b"").await;
         for (name, value) in [
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
@@ -192,37 +192,37 @@ const PREFLIGHT: [&str; 2] =
     ["Access-Control-Request-Method: POST", "Access-Control-Request-Headers: content-type"];
 
 #[tokio::test]
-async fn other_origins_are_let_in_by_name_only() {
+async fn only_configured_origins_may_use_the_api() {
     let origin = |text: &str| Origin::try_from(text.to_owned()).unwrap();
     let allowed = vec![origin("https://a.example"), origin("http://localhost:5173")];
-    let world = world_with(|config| config.allowed_origins = allowed, |_| hello()).await;
-    for (from, let_in) in
+    let server = server_with(|config| config.allowed_origins = allowed, |_| hello()).await;
+    for (from, is_allowed) in
         [("https://a.example", true), ("http://localhost:5173", true), ("https://evil.example", false)]
     {
         let header = format!("Origin: {from}");
         let preflight =
-            world.request("OPTIONS", "/api/execute", &[&header, PREFLIGHT[0], PREFLIGHT[1]], b"").await;
+            server.request("OPTIONS", "/api/execute", &[&header, PREFLIGHT[0], PREFLIGHT[1]], b"").await;
         assert_eq!(preflight.status, 200);
-        let error = world.request("POST", "/api/execute", &[&header], b"").await;
+        let error = server.request("POST", "/api/execute", &[&header], b"").await;
         assert_eq!(error.status, 415);
         for answer in [preflight, error] {
-            assert_eq!(answer.header("access-control-allow-origin"), let_in.then_some(from));
+            assert_eq!(answer.header("access-control-allow-origin"), is_allowed.then_some(from));
         }
     }
 }
 
 #[tokio::test]
-async fn no_other_origin_is_let_in_by_default() {
-    let world = world(|_| hello()).await;
+async fn no_other_origin_may_use_the_api_by_default() {
+    let server = start_server(|_| hello()).await;
     let answer =
-        world.request("OPTIONS", "/api/execute", &["Origin: https://a.example", PREFLIGHT[0]], b"").await;
+        server.request("OPTIONS", "/api/execute", &["Origin: https://a.example", PREFLIGHT[0]], b"").await;
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (405, None));
 }
 
 #[tokio::test]
-async fn other_hosts_are_refused_where_ours_are_listed() {
+async fn requests_for_other_hosts_are_refused_if_hosts_are_configured() {
     let hosts = vec!["Example.org".to_owned(), "[::1]".to_owned()];
-    let world = world_with(|config| config.allowed_hosts = hosts, |_| hello()).await;
+    let server = server_with(|config| config.allowed_hosts = hosts, |_| hello()).await;
     for (host, status) in [
         ("example.org", 200),
         ("EXAMPLE.ORG:3000", 200),
@@ -233,7 +233,7 @@ async fn other_hosts_are_refused_where_ours_are_listed() {
         ("", 421),
     ] {
         let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        let answer = support::parse(&world.raw(request.as_bytes()).await);
+        let answer = support::parse(&server.raw(request.as_bytes()).await);
         assert_eq!(answer.status, status, "{host}");
         if status == 421 {
             assert_eq!(answer.code(), "wrong_host");
@@ -242,11 +242,11 @@ async fn other_hosts_are_refused_where_ours_are_listed() {
 }
 
 #[tokio::test]
-async fn trusted_proxies_tell_for_whom_they_ask() {
+async fn a_trusted_proxy_names_its_client() {
     let trusted = vec!["127.0.0.0/8".to_owned().try_into().unwrap()];
-    let mut world = world_with(|config| config.trusted_proxies = trusted, |_| hello()).await;
+    let mut server = server_with(|config| config.trusted_proxies = trusted, |_| hello()).await;
     let headers = ["Content-Type: application/json", "X-Forwarded-For: 9.9.9.9, 192.0.2.7, 127.0.0.9"];
-    world.request("POST", "/api/execute", &headers, br#"{"code":"","language":"c"}"#).await;
-    let support::Seen::Asked(request) = world.saw().await else { panic!() };
+    server.request("POST", "/api/execute", &headers, br#"{"code":"","language":"c"}"#).await;
+    let support::Observation::Request(request) = server.observe().await else { panic!() };
     assert_eq!(request.client.as_deref(), Some("192.0.2.7"));
 }

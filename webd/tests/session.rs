@@ -1,7 +1,7 @@
-//! `GET /api/session`: talking to a program while it runs, and everything that can be said wrong.
+//! `GET /api/session`: control messages to a running program, and invalid messages of every kind.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod support;
 
@@ -13,7 +13,9 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::{ByteCount, Event, ProgramSignal, Rejection, Request, Status, Stdin, TerminalSize};
 use serde_json::{Value, json};
-use support::{PATIENCE, Seen, Step, World, hello, one_run, say, started, world, world_with};
+use support::{
+    Observation, Step, TIMEOUT, TestServer, hello, one_run, send_all, server_with, start_server, started,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -24,22 +26,22 @@ use webd::Origin;
 
 const START: &str = r#"{"type":"start","language":"python","code":"1"}"#;
 
-/// A client that knows what a WebSocket is.
-struct Talk(WebSocketStream<TcpStream>);
+/// A client with a WebSocket.
+struct SessionClient(WebSocketStream<TcpStream>);
 
-impl Talk {
-    async fn open(world: &World) -> Self {
-        let stream = TcpStream::connect(world.address).await.unwrap();
+impl SessionClient {
+    async fn open(server: &TestServer) -> Self {
+        let stream = TcpStream::connect(server.address).await.unwrap();
         let (socket, _) = client_async("ws://localhost/api/session", stream).await.unwrap();
         Self(socket)
     }
 
-    async fn say(&mut self, frame: impl Into<String>) {
+    async fn send(&mut self, frame: impl Into<String>) {
         self.0.send(Message::text(frame.into())).await.unwrap();
     }
 
     async fn message(&mut self) -> Option<Message> {
-        match timeout(PATIENCE, self.0.next()).await.expect("something is said")? {
+        match timeout(TIMEOUT, self.0.next()).await.expect("a message arrives")? {
             Ok(message) => Some(message),
             Err(Error::Io(_) | Error::Protocol(_)) => None,
             Err(error) => panic!("{error}"),
@@ -56,7 +58,7 @@ impl Talk {
         }
     }
 
-    /// Events up to the last of an execution.
+    /// Returns all events of an execution.
     async fn events(&mut self) -> Vec<Value> {
         let mut events = vec![];
         loop {
@@ -67,18 +69,18 @@ impl Talk {
         }
     }
 
-    /// The code with which the server closes, and the error it tells before.
+    /// Returns the close code of the server, and the error event before it.
     async fn end(mut self) -> (Option<Value>, CloseCode) {
-        let mut told = None;
+        let mut error = None;
         loop {
             match self.message().await {
                 Some(Message::Text(text)) => {
-                    told = serde_json::from_str::<Value>(&text)
+                    error = serde_json::from_str::<Value>(&text)
                         .ok()
                         .filter(|event| event["type"] == "error")
-                        .or(told);
+                        .or(error);
                 }
-                Some(Message::Close(Some(frame))) => return (told, frame.code),
+                Some(Message::Close(Some(frame))) => return (error, frame.code),
                 Some(Message::Ping(_)) => {}
                 other => panic!("{other:?} instead of a close"),
             }
@@ -86,36 +88,36 @@ impl Talk {
     }
 }
 
-fn talked_to(number: usize) -> Vec<Step> {
-    let mut steps = vec![Step::Say(started())];
-    steps.extend(vec![Step::Hear; number]);
-    steps.extend(say(one_run(b"hi\n", Status::Exited(0)).into_iter().skip(1).collect()));
+fn interactive(messages: usize) -> Vec<Step> {
+    let mut steps = vec![Step::Send(started())];
+    steps.extend(vec![Step::Receive; messages]);
+    steps.extend(send_all(one_run(b"hi\n", Status::Exited(0)).into_iter().skip(1).collect()));
     steps
 }
 
-async fn heard(world: &mut World) -> Request {
-    match world.saw().await {
-        Seen::Heard(request) => request,
+async fn next_control(server: &mut TestServer) -> Request {
+    match server.observe().await {
+        Observation::Control(request) => request,
         other => panic!("{other:?}"),
     }
 }
 
-async fn asked(world: &mut World) -> protocol::ExecuteRequest {
-    match world.saw().await {
-        Seen::Asked(request) => *request,
+async fn next_request(server: &mut TestServer) -> protocol::ExecuteRequest {
+    match server.observe().await {
+        Observation::Request(request) => *request,
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn a_program_is_talked_to_while_it_runs() {
-    let mut world = world(|_| talked_to(8)).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(
+async fn a_running_program_receives_control_messages() {
+    let mut server = start_server(|_| interactive(8)).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(
         r#"{"type":"start","language":"python","code":"1","args":["a"],"tty":true,"columns":100,"rows":30}"#,
     )
     .await;
-    let request = asked(&mut world).await;
+    let request = next_request(&mut server).await;
     let [run] = &request.runs[..] else { panic!("{request:?}") };
     let size = |columns, rows| TerminalSize {
         columns: NonZeroU16::new(columns).unwrap(),
@@ -135,10 +137,10 @@ async fn a_program_is_talked_to_while_it_runs() {
         (Message::text(r#"{"type":"end_of_input"}"#), Request::EndOfInput),
         (Message::text(r#"{"type":"cancel"}"#), Request::Cancel),
     ] {
-        talk.0.send(frame).await.unwrap();
-        assert_eq!(heard(&mut world).await, expected);
+        session.0.send(frame).await.unwrap();
+        assert_eq!(next_control(&mut server).await, expected);
     }
-    let events = talk.events().await;
+    let events = session.events().await;
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["started", "stage", "output", "stage_finished", "finished"]);
     assert_eq!(events[2], json!({"type": "output", "stream": "stdout", "data": "hi\n"}));
@@ -146,20 +148,20 @@ async fn a_program_is_talked_to_while_it_runs() {
 
 #[tokio::test]
 async fn the_events_are_those_of_a_live_answer() {
-    let world = world(|_| hello()).await;
+    let server = start_server(|_| hello()).await;
     let body = r#"{"language":"python","code":"1"}"#;
-    let live = world.live("application/x-ndjson", body).await.text();
+    let live = server.live("application/x-ndjson", body).await.text();
     let live: Vec<Value> = live.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let mut talk = Talk::open(&world).await;
-    // The connection stays open for one after the other, whatever came of the last.
+    let mut session = SessionClient::open(&server).await;
+    // The session stays open whatever the result of an execution was.
     for frame in [
         START.to_owned(),
         START.replace('}', r#","runs":[{"stdin":"x"},{}],"encoding":"utf8"}"#),
         r#"{"type":"start","code":"1"}"#.to_owned(),
         START.replace('}', r#","stdin":"x"}"#),
     ] {
-        talk.say(frame.clone()).await;
-        let events = talk.events().await;
+        session.send(frame.clone()).await;
+        let events = session.events().await;
         if frame.contains("language") {
             assert_eq!(events, live);
         } else {
@@ -168,74 +170,76 @@ async fn the_events_are_those_of_a_live_answer() {
                 [json!({"type": "error", "error": "`language` is required", "code": "invalid_request"})]
             );
         }
-        // Too late for the last one, and not for the next.
-        talk.say(r#"{"type":"stdin","data":"late"}"#).await;
-        talk.say(r#"{"type":"cancel"}"#).await;
+        // Too late for the last execution, and not meant for the next.
+        session.send(r#"{"type":"stdin","data":"late"}"#).await;
+        session.send(r#"{"type":"cancel"}"#).await;
     }
 }
 
 #[tokio::test]
-async fn what_the_daemon_refuses_leaves_the_session_open() {
+async fn a_rejected_execution_leaves_the_session_open() {
     let endings = [
-        (vec![Step::Say(Event::Rejected(Rejection::UnknownLanguage))], "unsupported_language"),
-        (vec![Step::Say(Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(2) }))], "busy"),
-        (vec![Step::Say(Event::Failed { id: None, message: "lost".to_owned() })], "failed"),
-        (vec![Step::Say(started()), Step::HangUp], "unavailable"),
-        (vec![Step::HangUp], "unavailable"),
+        (vec![Step::Send(Event::Rejected(Rejection::UnknownLanguage))], "unsupported_language"),
+        (vec![Step::Send(Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(2) }))], "busy"),
+        (vec![Step::Send(Event::Failed { id: None, message: "lost".to_owned() })], "failed"),
+        (vec![Step::Send(started()), Step::Disconnect], "unavailable"),
+        (vec![Step::Disconnect], "unavailable"),
     ];
     for (steps, code) in endings {
-        let world = world(move |_| steps.clone()).await;
-        let mut talk = Talk::open(&world).await;
+        let server = start_server(move |_| steps.clone()).await;
+        let mut session = SessionClient::open(&server).await;
         for _ in 0..2 {
-            talk.say(START).await;
-            assert_eq!(talk.events().await.last().unwrap()["code"], code);
+            session.send(START).await;
+            assert_eq!(session.events().await.last().unwrap()["code"], code);
         }
     }
-    let world = world_with(|config| config.socket = "/nowhere".into(), |_| vec![]).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    assert_eq!(talk.events().await[0]["code"], "unavailable");
+    let server = server_with(|config| config.socket = "/nonexistent".into(), |_| vec![]).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    assert_eq!(session.events().await[0]["code"], "unavailable");
 }
 
 #[tokio::test]
-async fn long_input_goes_on_in_pieces() {
-    let mut world = world(|_| vec![Step::Say(started()), Step::Hear, Step::Hear, Step::WaitForHangUp]).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    asked(&mut world).await;
-    talk.0.send(Message::binary(vec![b'x'; MAX_INPUT_CHUNK + 1])).await.unwrap();
+async fn long_input_is_forwarded_in_chunks() {
+    let mut server =
+        start_server(|_| vec![Step::Send(started()), Step::Receive, Step::Receive, Step::WaitForDisconnect])
+            .await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    session.0.send(Message::binary(vec![b'x'; MAX_INPUT_CHUNK + 1])).await.unwrap();
     for length in [MAX_INPUT_CHUNK, 1] {
-        assert_eq!(heard(&mut world).await, Request::Input(vec![b'x'; length].into()));
+        assert_eq!(next_control(&mut server).await, Request::Input(vec![b'x'; length].into()));
     }
 }
 
 #[tokio::test]
-async fn a_frame_that_is_none_ends_the_session() {
-    let running = || vec![Step::Say(started()), Step::WaitForHangUp];
+async fn an_invalid_frame_ends_the_session() {
+    let running = || vec![Step::Send(started()), Step::WaitForDisconnect];
     for frame in ["", "{", "[]", r#"{"type":"run"}"#, r#"{"type":"cancel","x":1}"#, r#"{"type":"resize"}"#] {
         for is_running in [false, true] {
-            let mut world = world(move |_| running()).await;
-            let mut talk = Talk::open(&world).await;
+            let mut server = start_server(move |_| running()).await;
+            let mut session = SessionClient::open(&server).await;
             if is_running {
-                talk.say(START).await;
-                asked(&mut world).await;
+                session.send(START).await;
+                next_request(&mut server).await;
             }
-            talk.say(frame).await;
-            let (error, code) = talk.end().await;
+            session.send(frame).await;
+            let (error, code) = session.end().await;
             assert_eq!((error.unwrap()["code"].as_str(), code), (Some("invalid_request"), CloseCode::Policy));
             if is_running {
-                assert_eq!(world.saw().await, Seen::HungUp, "{frame}");
+                assert_eq!(server.observe().await, Observation::Disconnect, "{frame}");
             }
         }
     }
-    let mut world = world(move |_| running()).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    asked(&mut world).await;
-    talk.say(START).await;
-    let (error, code) = talk.end().await;
+    let mut server = start_server(move |_| running()).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    session.send(START).await;
+    let (error, code) = session.end().await;
     assert!(error.unwrap()["error"].as_str().unwrap().contains("one at a time"));
-    assert_eq!((code, world.saw().await), (CloseCode::Policy, Seen::HungUp));
+    assert_eq!((code, server.observe().await), (CloseCode::Policy, Observation::Disconnect));
 }
 
 fn handshake(headers: &[&str]) -> Vec<u8> {
@@ -254,26 +258,26 @@ const UPGRADE: [&str; 4] = [
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
-/// Send these bytes behind a handshake, and read until the server closes.
-async fn raw(world: &World, bytes: &[u8]) -> Vec<u8> {
+/// Sends bytes after a handshake, and reads until the server closes the connection.
+async fn raw(server: &TestServer, bytes: &[u8]) -> Vec<u8> {
     let exchange = async {
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(&handshake(&UPGRADE)).await.unwrap();
-        // The server may have enough while we still speak.
+        // The server may close the connection while the client is still sending.
         let _ = stream.write_all(bytes).await;
-        let mut came = Vec::new();
-        let _ = stream.read_to_end(&mut came).await;
-        came
+        let mut received = Vec::new();
+        let _ = stream.read_to_end(&mut received).await;
+        received
     };
-    let came = timeout(PATIENCE, exchange).await.expect("the server closes");
-    let head = came.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer") + 4;
-    let words = String::from_utf8(came[..head].to_vec()).unwrap();
-    assert!(words.starts_with("HTTP/1.1 101 "), "{words}");
-    assert!(words.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{words}");
-    came[head..].to_vec()
+    let received = timeout(TIMEOUT, exchange).await.expect("the server closes the connection");
+    let head = received.windows(4).position(|window| window == b"\r\n\r\n").expect("an answer") + 4;
+    let response = String::from_utf8(received[..head].to_vec()).unwrap();
+    assert!(response.starts_with("HTTP/1.1 101 "), "{response}");
+    assert!(response.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{response}");
+    received[head..].to_vec()
 }
 
-/// A masked frame; all its bits are the caller's.
+/// Returns a masked frame with any first byte.
 fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
     match payload.len() {
@@ -289,8 +293,8 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn what_is_no_websocket_is_not_listened_to() {
-    let world = world_with(|config| config.max_body = ByteCount(4096), |_| hello()).await;
+async fn a_violation_of_the_websocket_protocol_closes_the_session() {
+    let server = server_with(|config| config.max_body = ByteCount(4096), |_| hello()).await;
     let many = |first: u8, rest: u8, number: usize, payload: &[u8]| {
         let mut frames = frame(first, payload);
         frames.extend(frame(rest, payload).repeat(number));
@@ -299,38 +303,41 @@ async fn what_is_no_websocket_is_not_listened_to() {
     for (what, bytes, code) in [
         ("an unmasked frame", vec![0x81, 2, b'{', b'}'], 1002_u16),
         ("reserved bits", frame(0xf1, b"{}"), 1002),
-        ("an operation that there is not", frame(0x83, b"{}"), 1002),
-        ("a ping in pieces", frame(0x09, b""), 1002),
+        ("an unknown opcode", frame(0x83, b"{}"), 1002),
+        ("a fragmented ping", frame(0x09, b""), 1002),
         ("a ping that is too long", frame(0x89, &[0; 126]), 1002),
         ("a continuation of nothing", frame(0x80, b"x"), 1002),
-        ("text that is none", frame(0x81, b"\xff"), 1007),
+        ("text that is not UTF-8", frame(0x81, b"\xff"), 1007),
         ("a frame that is too long", frame(0x81, &[b' '; 4097]), 1009),
-        ("one that only says so", [&[0x82, 0xff][..], &[0x7f; 8], &[0; 4]].concat(), 1009),
+        ("a frame that only announces its length", [&[0x82, 0xff][..], &[0x7f; 8], &[0; 4]].concat(), 1009),
         ("a message that is too long", many(0x01, 0x00, 50, &[b' '; 100]), 1009),
     ] {
-        let came = raw(&world, &bytes).await;
+        let received = raw(&server, &bytes).await;
         let expected = code.to_be_bytes();
-        let close = came.windows(4).any(|window| window[0] == 0x88 && window[2..] == expected);
-        assert!(close, "{what}: {came:?}");
-        assert_eq!(came.windows(9).any(|window| window == b"too_large"), code == 1009, "{what}");
+        let close = received.windows(4).any(|window| window[0] == 0x88 && window[2..] == expected);
+        assert!(close, "{what}: {received:?}");
+        assert_eq!(received.windows(9).any(|window| window == b"too_large"), code == 1009, "{what}");
     }
-    // A close is answered by a close.
-    assert_eq!(raw(&world, &frame(0x88, b"\x03\xe8")).await, b"\x88\x02\x03\xe8");
-    // Pings are answered as long as somebody reads.
-    let pongs = raw(&world, &[frame(0x89, b"ping").repeat(3), frame(0x88, b"")].concat()).await;
+    // A close frame is answered with a close frame.
+    assert_eq!(raw(&server, &frame(0x88, b"\x03\xe8")).await, b"\x88\x02\x03\xe8");
+    // Pings are answered.
+    let pongs = raw(&server, &[frame(0x89, b"ping").repeat(3), frame(0x88, b"")].concat()).await;
     assert!(pongs.windows(6).any(|window| window == b"\x8a\x04ping"), "{pongs:?}");
-    // Half a frame, and then nothing.
-    let mut stream = TcpStream::connect(world.address).await.unwrap();
+    // Half a frame, then the end of the connection.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(&handshake(&UPGRADE)).await.unwrap();
     stream.write_all(&[0x81]).await.unwrap();
     stream.shutdown().await.unwrap();
-    let mut came = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut came)).await.expect("the server closes").unwrap();
+    let mut received = Vec::new();
+    timeout(TIMEOUT, stream.read_to_end(&mut received))
+        .await
+        .expect("the server closes the connection")
+        .unwrap();
 }
 
 #[tokio::test]
-async fn a_handshake_is_taken_or_refused() {
-    let world = world(|_| hello()).await;
+async fn invalid_handshakes_are_refused() {
+    let server = start_server(|_| hello()).await;
     let without = |number: usize, other: &'static str| {
         let mut headers = UPGRADE;
         headers[number] = other;
@@ -343,17 +350,17 @@ async fn a_handshake_is_taken_or_refused() {
         (without(3, "Sec-WebSocket-Key: short"), 400, "invalid_request"),
         (without(3, "Accept: */*"), 400, "invalid_request"),
     ] {
-        let answer = world.request("GET", "/api/session", &headers, b"").await;
+        let answer = server.request("GET", "/api/session", &headers, b"").await;
         assert_eq!((answer.status, answer.code().as_str()), (status, code), "{headers:?}");
         assert_eq!(answer.header("sec-websocket-version"), Some("13"));
     }
-    let old = world.raw(b"GET /api/session HTTP/1.0\r\nHost: x\r\n\r\n").await;
+    let old = server.raw(b"GET /api/session HTTP/1.0\r\nHost: x\r\n\r\n").await;
     assert_eq!(support::parse(&old).status, 426);
-    assert_eq!(world.request("POST", "/api/session", &UPGRADE, b"").await.status, 405);
+    assert_eq!(server.request("POST", "/api/session", &UPGRADE, b"").await.status, 405);
 }
 
 #[tokio::test]
-async fn only_our_pages_and_allowed_ones_open_sessions() {
+async fn only_pages_of_this_host_and_of_allowed_origins_open_sessions() {
     let allow = |origins: &[&str]| {
         let origins = origins.iter().map(|&origin| Origin::try_from(origin.to_owned()).unwrap());
         origins.collect::<Vec<_>>()
@@ -377,136 +384,139 @@ async fn only_our_pages_and_allowed_ones_open_sessions() {
         (&["*"], &["null"], 101),
     ] {
         let origins = allow(allowed);
-        let world = world_with(|config| config.allowed_origins = origins, |_| hello()).await;
+        let server = server_with(|config| config.allowed_origins = origins, |_| hello()).await;
         let lines: Vec<_> = origin.iter().map(|origin| format!("Origin: {origin}")).collect();
         let mut headers = UPGRADE.to_vec();
         headers.extend(lines.iter().map(String::as_str));
-        let mut stream = TcpStream::connect(world.address).await.unwrap();
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(&handshake(&headers)).await.unwrap();
-        let mut came = [0; 12];
-        timeout(PATIENCE, stream.read_exact(&mut came)).await.unwrap().unwrap();
-        assert_eq!(came, format!("HTTP/1.1 {status}").as_bytes(), "{allowed:?} {origin:?}");
+        let mut received = [0; 12];
+        timeout(TIMEOUT, stream.read_exact(&mut received)).await.unwrap().unwrap();
+        assert_eq!(received, format!("HTTP/1.1 {status}").as_bytes(), "{allowed:?} {origin:?}");
     }
 }
 
 #[tokio::test]
-async fn a_client_that_goes_ends_its_program() {
-    for way in ["close", "drop", "reset"] {
-        let mut world = world(|_| vec![Step::Say(started()), Step::WaitForHangUp]).await;
-        let mut talk = Talk::open(&world).await;
-        talk.say(START).await;
-        asked(&mut world).await;
-        match way {
-            "close" => talk.0.close(None).await.unwrap(),
-            "drop" => drop(talk),
+async fn a_client_that_disconnects_cancels_its_program() {
+    for kind in ["close", "drop", "reset"] {
+        let mut server = start_server(|_| vec![Step::Send(started()), Step::WaitForDisconnect]).await;
+        let mut session = SessionClient::open(&server).await;
+        session.send(START).await;
+        next_request(&mut server).await;
+        match kind {
+            "close" => session.0.close(None).await.unwrap(),
+            "drop" => drop(session),
             _ => {
-                talk.0.get_ref().set_zero_linger().unwrap();
-                drop(talk);
+                session.0.get_ref().set_zero_linger().unwrap();
+                drop(session);
             }
         }
-        assert_eq!(world.saw().await, Seen::HungUp, "{way}");
+        assert_eq!(server.observe().await, Observation::Disconnect, "{kind}");
     }
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_still_heard_and_at_last_dropped() {
-    let mut world = world_with(
+async fn a_client_that_does_not_read_can_cancel_and_is_disconnected_in_the_end() {
+    let mut server = server_with(
         |config| config.timeouts.stall = Duration::from_millis(300),
-        |_| vec![Step::FloodUntilHeard, Step::Flood],
+        |_| vec![Step::FloodUntilReceived, Step::Flood],
     )
     .await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    asked(&mut world).await;
-    talk.say(r#"{"type":"cancel"}"#).await;
-    assert_eq!(heard(&mut world).await, Request::Cancel);
-    assert_eq!(world.saw().await, Seen::HungUp);
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    session.send(r#"{"type":"cancel"}"#).await;
+    assert_eq!(next_control(&mut server).await, Request::Cancel);
+    assert_eq!(server.observe().await, Observation::Disconnect);
 }
 
 #[tokio::test]
-async fn a_session_does_not_last_for_ever() {
+async fn sessions_have_an_idle_timeout_and_a_maximum_age() {
     type Bound = fn(&mut webd::Config);
     let idle: Bound = |config| config.timeouts.session_idle = Duration::from_millis(50);
     let total: Bound = |config| config.timeouts.session = Duration::from_millis(1500);
     for (bound, starts) in [(idle, false), (idle, true), (total, false)] {
-        let world = world_with(bound, |_| hello()).await;
-        let mut talk = Talk::open(&world).await;
+        let server = server_with(bound, |_| hello()).await;
+        let mut session = SessionClient::open(&server).await;
         if starts {
-            talk.say(START).await;
+            session.send(START).await;
         }
-        assert_eq!(talk.end().await, (None, CloseCode::Normal));
+        assert_eq!(session.end().await, (None, CloseCode::Normal));
     }
-    let mut world = world_with(total, |_| vec![Step::Say(started()), Step::WaitForHangUp]).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    asked(&mut world).await;
-    assert_eq!(talk.end().await, (None, CloseCode::Normal));
-    assert_eq!(world.saw().await, Seen::HungUp);
+    let mut server = server_with(total, |_| vec![Step::Send(started()), Step::WaitForDisconnect]).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    assert_eq!(session.end().await, (None, CloseCode::Normal));
+    assert_eq!(server.observe().await, Observation::Disconnect);
 }
 
 #[tokio::test]
-async fn a_client_without_a_sign_of_life_is_gone() {
+async fn a_client_that_answers_no_pings_is_disconnected() {
     let ping: fn(&mut webd::Config) = |config| config.timeouts.ping = Duration::from_millis(30);
-    let mut world = world_with(ping, |_| vec![Step::Say(started()), Step::WaitForHangUp]).await;
-    // Whoever reads answers pings without knowing.
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    asked(&mut world).await;
+    let mut server = server_with(ping, |_| vec![Step::Send(started()), Step::WaitForDisconnect]).await;
+    // The library answers pings when the client reads.
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
     let mut pings = 0;
     while pings < 10 {
-        pings += usize::from(matches!(talk.message().await, Some(Message::Ping(_))));
+        pings += usize::from(matches!(session.message().await, Some(Message::Ping(_))));
     }
-    // Now nobody reads, and nobody answers.
-    assert_eq!(world.saw().await, Seen::HungUp);
+    // From here on nothing is read, so no ping is answered.
+    assert_eq!(server.observe().await, Observation::Disconnect);
 }
 
 #[tokio::test]
 async fn sessions_count_as_connections_and_as_memory() {
-    let world = world_with(|config| config.max_connections = 1.try_into().unwrap(), |_| hello()).await;
-    let mut talk = Talk::open(&world).await;
-    let mut second = TcpStream::connect(world.address).await.unwrap();
+    let server = server_with(|config| config.max_connections = 1.try_into().unwrap(), |_| hello()).await;
+    let mut session = SessionClient::open(&server).await;
+    let mut second = TcpStream::connect(server.address).await.unwrap();
     second.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
-    talk.say(START).await;
-    talk.events().await;
+    session.send(START).await;
+    session.events().await;
     assert_eq!(second.try_read(&mut [0; 1]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
-    talk.0.close(None).await.unwrap();
-    let mut came = String::new();
-    timeout(PATIENCE, second.read_to_string(&mut came)).await.expect("its turn").unwrap();
-    assert!(came.contains("webd_sessions 0"), "{came}");
+    session.0.close(None).await.unwrap();
+    let mut received = String::new();
+    timeout(TIMEOUT, second.read_to_string(&mut received))
+        .await
+        .expect("the second connection is served")
+        .unwrap();
+    assert!(received.contains("webd_sessions 0"), "{received}");
 
-    let world = world_with(|config| config.max_memory = ByteCount(65_535), |_| hello()).await;
-    let refused = world.request("GET", "/api/session", &UPGRADE_ONLY, b"").await;
+    let server = server_with(|config| config.max_memory = ByteCount(65_535), |_| hello()).await;
+    let refused = server.request("GET", "/api/session", &UPGRADE_ONLY, b"").await;
     assert_eq!((refused.status, refused.code().as_str()), (503, "overloaded"));
-    // Room for a session, but neither for an execution nor for a long message.
+    // Memory for a session, but neither for an execution nor for a long message.
     let small: fn(&mut webd::Config) = |config| config.max_memory = ByteCount(100_000);
-    let world = world_with(small, |_| hello()).await;
-    let mut talk = Talk::open(&world).await;
-    talk.say(START).await;
-    assert_eq!(talk.events().await[0]["code"], "overloaded");
-    talk.0.send(Message::binary(vec![0; 100_000])).await.unwrap();
-    let (error, code) = talk.end().await;
+    let server = server_with(small, |_| hello()).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    assert_eq!(session.events().await[0]["code"], "overloaded");
+    session.0.send(Message::binary(vec![0; 100_000])).await.unwrap();
+    let (error, code) = session.end().await;
     assert_eq!((error.unwrap()["code"].as_str(), code), (Some("overloaded"), CloseCode::Again));
 }
 
-/// As [`UPGRADE`], where the request closes its connection by itself.
+/// Like [`UPGRADE`], for requests that add `Connection: close`.
 const UPGRADE_ONLY: [&str; 4] = ["Connection: Upgrade", UPGRADE[1], UPGRADE[2], UPGRADE[3]];
 
 #[tokio::test]
-async fn a_session_is_told_that_we_stop() {
-    let mut world = world(|_| {
-        let mut steps = say(one_run(b"late", Status::Exited(0)));
-        steps.insert(3, Step::Hear);
+async fn sessions_are_closed_when_the_server_stops() {
+    let mut server = start_server(|_| {
+        let mut steps = send_all(one_run(b"late", Status::Exited(0)));
+        steps.insert(3, Step::Receive);
         steps
     })
     .await;
-    let idle = Talk::open(&world).await;
-    let mut running = Talk::open(&world).await;
-    running.say(START).await;
-    asked(&mut world).await;
-    world.stop.send(()).unwrap();
+    let idle = SessionClient::open(&server).await;
+    let mut running = SessionClient::open(&server).await;
+    running.send(START).await;
+    next_request(&mut server).await;
+    server.stop.send(()).unwrap();
     assert_eq!(idle.end().await, (None, CloseCode::Away));
-    running.say(r#"{"type":"end_of_input"}"#).await;
+    running.send(r#"{"type":"end_of_input"}"#).await;
     assert_eq!(running.events().await.last().unwrap()["status"], "ok");
     assert_eq!(running.end().await, (None, CloseCode::Away));
-    timeout(PATIENCE, world.server).await.unwrap().unwrap();
+    timeout(TIMEOUT, server.server).await.unwrap().unwrap();
 }

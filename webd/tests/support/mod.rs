@@ -1,4 +1,4 @@
-//! A daemon that follows a script, a webd before it, and a client that says exactly the bytes it is given.
+//! A fake daemon that follows a script, a webd in front of it, and a client that sends raw bytes.
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
@@ -23,59 +23,61 @@ use tokio::time::{sleep, timeout};
 use tokio_util::codec::Framed;
 use webd::Config;
 
-/// Nothing here takes that long; what does is broken.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Time after which a test fails.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the daemon does after it was asked to execute.
+/// What the daemon does after it has received a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Say(Event),
+    Send(Event),
     Wait(Duration),
-    /// Until the client hangs up.
-    WaitForHangUp,
-    /// Until the client says something, or hangs up.
-    Hear,
-    /// Write to stdout until the client says something.
-    FloodUntilHeard,
-    /// Write to stdout for as long as somebody reads.
+    /// Wait until the client disconnects.
+    WaitForDisconnect,
+    /// Wait until the client sends a message or disconnects.
+    Receive,
+    /// Send output until the client sends a message.
+    FloodUntilReceived,
+    /// Send output until the client disconnects.
     Flood,
-    HangUp,
+    Disconnect,
 }
 
-/// What the daemon saw.
+/// What the daemon received.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Seen {
-    Asked(Box<ExecuteRequest>),
-    Heard(Request),
-    HungUp,
+pub(crate) enum Observation {
+    Request(Box<ExecuteRequest>),
+    Control(Request),
+    Disconnect,
 }
 
-pub(crate) struct World {
+pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    pub(crate) seen: mpsc::UnboundedReceiver<Seen>,
+    pub(crate) observations: mpsc::UnboundedReceiver<Observation>,
     pub(crate) directory: tempfile::TempDir,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) server: JoinHandle<()>,
 }
 
-/// A webd before a daemon that follows `script` for every execution.
-pub(crate) async fn world(script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static) -> World {
-    world_with(|_| {}, script).await
+/// Starts a webd in front of a daemon that follows `script` for every execution.
+pub(crate) async fn start_server(
+    script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static,
+) -> TestServer {
+    server_with(|_| {}, script).await
 }
 
-pub(crate) async fn world_with(
+pub(crate) async fn server_with(
     configure: impl FnOnce(&mut Config),
     script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static,
-) -> World {
+) -> TestServer {
     let directory = tempfile::tempdir().unwrap();
     let mut config = Config { socket: directory.path().join("executord.sock"), ..Config::default() };
     config.web = directory.path().join("web");
     let daemon = UnixListener::bind(&config.socket).unwrap();
-    let (tell, seen) = mpsc::unbounded_channel();
+    let (observer, observations) = mpsc::unbounded_channel();
     let script: Arc<Script> = Arc::new(script);
     tokio::spawn(async move {
         while let Ok((stream, _)) = daemon.accept().await {
-            tokio::spawn(converse(stream, Arc::clone(&script), tell.clone()));
+            tokio::spawn(follow_script(stream, Arc::clone(&script), observer.clone()));
         }
     });
     configure(&mut config);
@@ -83,17 +85,21 @@ pub(crate) async fn world_with(
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let server = tokio::spawn(webd::serve(listener, config, async move {
-        // A world that is dropped does not stop its server: the runtime does.
+        // Dropping `TestServer` does not stop webd; the runtime does when the test ends.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
     }));
-    World { address, seen, directory, stop, server }
+    TestServer { address, observations, directory, stop, server }
 }
 
 type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;
 
-async fn converse(stream: UnixStream, script: Arc<Script>, tell: mpsc::UnboundedSender<Seen>) -> Option<()> {
+async fn follow_script(
+    stream: UnixStream,
+    script: Arc<Script>,
+    observer: mpsc::UnboundedSender<Observation>,
+) -> Option<()> {
     let mut frames = Framed::new(stream, Frames::hello());
     frames.next().await?.ok()?;
     frames.send(Hello::CURRENT).await.ok()?;
@@ -105,54 +111,54 @@ async fn converse(stream: UnixStream, script: Arc<Script>, tell: mpsc::Unbounded
         _ => return None,
     };
     let steps = script(&request);
-    let _ = tell.send(Seen::Asked(Box::new(request)));
+    let _ = observer.send(Observation::Request(Box::new(request)));
     for step in steps {
         match step {
-            Step::Say(event) => frames.send(event).await.ok()?,
+            Step::Send(event) => frames.send(event).await.ok()?,
             Step::Wait(time) => sleep(time).await,
-            Step::HangUp => return None,
-            Step::WaitForHangUp => {
+            Step::Disconnect => return None,
+            Step::WaitForDisconnect => {
                 if frames.next().await.is_none() {
-                    let _ = tell.send(Seen::HungUp);
+                    let _ = observer.send(Observation::Disconnect);
                     return None;
                 }
             }
-            Step::Hear => match frames.next().await {
-                Some(request) => drop(tell.send(Seen::Heard(request.ok()?))),
+            Step::Receive => match frames.next().await {
+                Some(request) => drop(observer.send(Observation::Control(request.ok()?))),
                 None => {
-                    let _ = tell.send(Seen::HungUp);
+                    let _ = observer.send(Observation::Disconnect);
                     return None;
                 }
             },
-            Step::FloodUntilHeard => {
+            Step::FloodUntilReceived => {
                 let (mut sink, mut stream) = frames.split();
-                let piece = output(StreamName::Stdout, &[b'x'; 65536]);
+                let chunk = output(StreamName::Stdout, &[b'x'; 65536]);
                 let flooding = async {
-                    while sink.send(piece.clone()).await.is_ok() {}
+                    while sink.send(chunk.clone()).await.is_ok() {}
                     std::future::pending::<()>().await;
                 };
                 let request = tokio::select! {
                     () = flooding => return None,
                     request = stream.next() => request?.ok()?,
                 };
-                let _ = tell.send(Seen::Heard(request));
+                let _ = observer.send(Observation::Control(request));
                 frames = sink.reunite(stream).ok()?;
             }
             Step::Flood => {
-                let piece = output(StreamName::Stdout, &[b'x'; 65536]);
-                while frames.send(piece.clone()).await.is_ok() {}
-                let _ = tell.send(Seen::HungUp);
+                let chunk = output(StreamName::Stdout, &[b'x'; 65536]);
+                while frames.send(chunk.clone()).await.is_ok() {}
+                let _ = observer.send(Observation::Disconnect);
                 return None;
             }
         }
     }
-    // The connection may serve another execution: it is the client who ends it.
+    // webd may use the connection for another execution, so webd closes it.
     frames.next().await?.ok()?;
     None
 }
 
-pub(crate) fn say(events: Vec<Event>) -> Vec<Step> {
-    events.into_iter().map(Step::Say).collect()
+pub(crate) fn send_all(events: Vec<Event>) -> Vec<Step> {
+    events.into_iter().map(Step::Send).collect()
 }
 
 pub(crate) fn id() -> ExecutionId {
@@ -190,7 +196,7 @@ pub(crate) fn report(stage: StageName, status: Status) -> StageReport {
     StageReport { stage, status, usage, stdout_truncated: false, stderr_truncated: false }
 }
 
-/// One run that writes `stdout` and ends with `status`.
+/// Returns the events of one run that writes `stdout` and ends with `status`.
 pub(crate) fn one_run(stdout: &[u8], status: Status) -> Vec<Event> {
     let run = report(StageName::Run(0), status);
     vec![
@@ -203,7 +209,7 @@ pub(crate) fn one_run(stdout: &[u8], status: Status) -> Vec<Event> {
 }
 
 pub(crate) fn hello() -> Vec<Step> {
-    say(one_run(b"hi\n", Status::Exited(0)))
+    send_all(one_run(b"hi\n", Status::Exited(0)))
 }
 
 pub(crate) fn languages() -> Vec<Language> {
@@ -260,7 +266,7 @@ pub(crate) fn status() -> ServerStatus {
     }
 }
 
-/// An answer as it came.
+/// A response.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -284,23 +290,23 @@ impl Answer {
 
     pub(crate) fn code(&self) -> String {
         let json = self.json();
-        assert!(json["error"].as_str().is_some_and(|words| !words.is_empty()), "{json}");
+        assert!(json["error"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
         json["code"].as_str().unwrap().to_owned()
     }
 }
 
-impl World {
-    /// Send these bytes, and read until the server closes.
+impl TestServer {
+    /// Sends bytes, and reads until the server closes the connection.
     pub(crate) async fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let exchange = async {
             let mut stream = TcpStream::connect(self.address).await.unwrap();
-            // The server may refuse while we still speak.
+            // The server may refuse the request while the client is still sending.
             let _ = stream.write_all(bytes).await;
-            let mut came = Vec::new();
-            let _ = stream.read_to_end(&mut came).await;
-            came
+            let mut received = Vec::new();
+            let _ = stream.read_to_end(&mut received).await;
+            received
         };
-        timeout(PATIENCE, exchange).await.expect("the server closes")
+        timeout(TIMEOUT, exchange).await.expect("the server closes the connection")
     }
 
     pub(crate) async fn request(&self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
@@ -331,8 +337,8 @@ impl World {
             .await
     }
 
-    pub(crate) async fn saw(&mut self) -> Seen {
-        timeout(PATIENCE, self.seen.recv()).await.expect("the daemon sees something").unwrap()
+    pub(crate) async fn observe(&mut self) -> Observation {
+        timeout(TIMEOUT, self.observations.recv()).await.expect("the daemon receives something").unwrap()
     }
 }
 

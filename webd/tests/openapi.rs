@@ -1,7 +1,7 @@
-//! `/openapi.json` is true: it names every route, and what is really answered fits what it says.
+//! `/openapi.json` describes every route, and real responses match it.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on panics")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
 mod support;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use protocol::{ByteCount, Clock, Event, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Map, Value};
-use support::{Step, hello, id, one_run, output, report, say, started, world, world_with};
+use support::{Step, hello, id, one_run, output, report, send_all, server_with, start_server, started};
 
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
@@ -20,9 +20,9 @@ fn description() -> Value {
 }
 
 #[tokio::test]
-async fn it_names_every_route_and_no_other() {
-    let world = world(|_| hello()).await;
-    let description = world.get("/openapi.json").await.json();
+async fn the_description_lists_exactly_the_routes() {
+    let server = start_server(|_| hello()).await;
+    let description = server.get("/openapi.json").await.json();
     assert_eq!(description["openapi"], "3.1.0");
     let described: BTreeSet<_> = description["paths"]
         .as_object()
@@ -36,14 +36,14 @@ async fn it_names_every_route_and_no_other() {
     assert_eq!(paths, webd::paths().collect());
     assert_eq!(paths.len(), described.len());
     for (path, method) in described {
-        let answer = world.request(&method.to_uppercase(), path, &[], b"").await;
+        let answer = server.request(&method.to_uppercase(), path, &[], b"").await;
         let responses = &description["paths"][path][method]["responses"];
         assert!(responses.get(answer.status.to_string()).is_some(), "{method} {path}: {}", answer.status);
     }
 }
 
 #[test]
-fn its_shape_changes_only_on_purpose() {
+fn the_shape_of_the_description_is_unchanged() {
     let description = description();
     let mut shape = String::new();
     for (path, methods) in description["paths"].as_object().unwrap() {
@@ -72,8 +72,8 @@ fn its_shape_changes_only_on_purpose() {
 }
 
 #[tokio::test]
-async fn answers_fit_it() {
-    let truth = Truth(description());
+async fn answers_match_the_description() {
+    let schemas = Description(description());
     let time =
         |clock| Status::TimedOut { clock, limit: Duration::from_secs(1), used: Duration::from_secs(2) };
     let too_much = ByteCount::mib(1);
@@ -100,79 +100,79 @@ async fn answers_fit_it() {
             events.extend(one_run(b"out", status).into_iter().skip(1).take(3));
         }
         events.push(Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }));
-        let world = world(move |_| say(events.clone())).await;
-        truth.check("Answer", &world.execute(BODY).await.json());
+        let server = start_server(move |_| send_all(events.clone())).await;
+        schemas.check("Answer", &server.execute(BODY).await.json());
         let base64 = BODY.replace('}', r#","encoding":"base64"}"#);
-        truth.check("Answer", &world.execute(base64).await.json());
-        for line in world.live("application/x-ndjson", BODY).await.text().lines() {
-            truth.check("Event", &serde_json::from_str(line).unwrap());
+        schemas.check("Answer", &server.execute(base64).await.json());
+        for line in server.live("application/x-ndjson", BODY).await.text().lines() {
+            schemas.check("Event", &serde_json::from_str(line).unwrap());
         }
     }
-    let world = world(|_| vec![]).await;
-    for language in world.get("/api/languages").await.json().as_array().unwrap() {
-        truth.check("Language", language);
+    let server = start_server(|_| vec![]).await;
+    for language in server.get("/api/languages").await.json().as_array().unwrap() {
+        schemas.check("Language", language);
     }
 }
 
 #[tokio::test]
-async fn errors_fit_it() {
-    let truth = Truth(description());
+async fn errors_match_the_description() {
+    let schemas = Description(description());
     let steps = [
-        say(vec![Event::Rejected(Rejection::UnknownLanguage)]),
-        say(vec![Event::Rejected(Rejection::LanguageUnavailable {
+        send_all(vec![Event::Rejected(Rejection::UnknownLanguage)]),
+        send_all(vec![Event::Rejected(Rejection::LanguageUnavailable {
             language: "c".into(),
             reason: "no".into(),
         })]),
-        say(vec![Event::Rejected(Rejection::Invalid("no".to_owned()))]),
-        say(vec![Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(1) })]),
-        say(vec![Event::Rejected(Rejection::Forbidden("no".to_owned()))]),
-        say(vec![Event::Failed { id: Some(id()), message: "no".to_owned() }]),
-        say(vec![Event::Failed { id: None, message: "no".to_owned() }]),
-        vec![Step::HangUp],
+        send_all(vec![Event::Rejected(Rejection::Invalid("no".to_owned()))]),
+        send_all(vec![Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(1) })]),
+        send_all(vec![Event::Rejected(Rejection::Forbidden("no".to_owned()))]),
+        send_all(vec![Event::Failed { id: Some(id()), message: "no".to_owned() }]),
+        send_all(vec![Event::Failed { id: None, message: "no".to_owned() }]),
+        vec![Step::Disconnect],
     ];
     for steps in steps {
-        let later = [vec![Step::Say(Event::Queued { position: 0 })], steps.clone()].concat();
-        let plain = world(move |_| steps.clone()).await.execute(BODY).await;
-        truth.check("Error", &plain.json());
-        let live = world(move |_| later.clone()).await.live("application/x-ndjson", BODY).await.text();
-        truth.check("EventError", &serde_json::from_str(live.lines().last().unwrap()).unwrap());
+        let later = [vec![Step::Send(Event::Queued { position: 0 })], steps.clone()].concat();
+        let plain = start_server(move |_| steps.clone()).await.execute(BODY).await;
+        schemas.check("Error", &plain.json());
+        let live = start_server(move |_| later.clone()).await.live("application/x-ndjson", BODY).await.text();
+        schemas.check("EventError", &serde_json::from_str(live.lines().last().unwrap()).unwrap());
     }
-    let world = world_with(|config| config.allowed_hosts = vec!["localhost".to_owned()], |_| hello()).await;
+    let server = server_with(|config| config.allowed_hosts = vec!["localhost".to_owned()], |_| hello()).await;
     for (method, path, body) in [
         ("POST", "/api/execute", ""),
         ("GET", "/nowhere", ""),
         ("PUT", "/healthz", ""),
         ("POST", "/api/execute", "{}"),
     ] {
-        truth.check("Error", &world.request(method, path, &[], body.as_bytes()).await.json());
+        schemas.check("Error", &server.request(method, path, &[], body.as_bytes()).await.json());
     }
-    truth.check("Error", &world.execute("{").await.json());
-    truth.check("Error", &world.execute("{}").await.json());
-    let elsewhere = world.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    truth.check("Error", &support::parse(&elsewhere).json());
+    schemas.check("Error", &server.execute("{").await.json());
+    schemas.check("Error", &server.execute("{}").await.json());
+    let elsewhere = server.raw(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    schemas.check("Error", &support::parse(&elsewhere).json());
 }
 
 #[test]
-fn requests_fit_it() {
-    let truth = Truth(description());
+fn requests_match_the_description() {
+    let schemas = Description(description());
     for request in [
         BODY,
         r#"{"language":"c","files":[{"name":"a.c","content":"","encoding":"base64"}],"encoding":"base64",
             "runs":[{"stdin":"","stdin_encoding":"utf8","args":["x"]}],"limits":{"cpu_ms":1,"files":2}}"#,
         r#"{"language":"c","code":"","filename":"a.c","stdin":"x","stdin_encoding":"base64","args":[]}"#,
     ] {
-        truth.check("ExecuteRequest", &serde_json::from_str(request).unwrap());
+        schemas.check("ExecuteRequest", &serde_json::from_str(request).unwrap());
     }
     for wrong in
         [r#"{"code":""}"#, r#"{"code":"","language":"c","timeout":1}"#, r#"{"language":"c","files":[]}"#]
     {
-        assert!(truth.fits("ExecuteRequest", &serde_json::from_str(wrong).unwrap()).is_err(), "{wrong}");
+        assert!(schemas.matches("ExecuteRequest", &serde_json::from_str(wrong).unwrap()).is_err(), "{wrong}");
     }
 }
 
 #[test]
-fn frames_of_a_session_fit_it() {
-    let truth = Truth(description());
+fn session_frames_match_the_description() {
+    let schemas = Description(description());
     for frame in [
         r#"{"type":"start","language":"c","code":""}"#,
         r#"{"type":"start","language":"c","files":[{"content":""}],"runs":[{}],"encoding":"base64","limits":{}}"#,
@@ -185,7 +185,7 @@ fn frames_of_a_session_fit_it() {
         r#"{"type":"resize","columns":1,"rows":65535}"#,
         r#"{"type":"cancel"}"#,
     ] {
-        truth.check("SessionFrame", &serde_json::from_str(frame).unwrap());
+        schemas.check("SessionFrame", &serde_json::from_str(frame).unwrap());
     }
     for wrong in [
         r#"{"type":"run"}"#,
@@ -194,32 +194,31 @@ fn frames_of_a_session_fit_it() {
         r#"{"type":"resize","columns":0,"rows":1}"#,
         r#"{"type":"cancel","now":true}"#,
     ] {
-        assert!(truth.fits("SessionFrame", &serde_json::from_str(wrong).unwrap()).is_err(), "{wrong}");
+        assert!(schemas.matches("SessionFrame", &serde_json::from_str(wrong).unwrap()).is_err(), "{wrong}");
     }
 }
 
-/// As much of JSON Schema as the description uses.
-struct Truth(Value);
+/// A validator for the part of JSON Schema that the description uses.
+struct Description(Value);
 
-impl Truth {
+impl Description {
     #[track_caller]
     fn check(&self, schema: &str, value: &Value) {
-        if let Err(error) = self.fits(schema, value) {
+        if let Err(error) = self.matches(schema, value) {
             panic!("{schema} {error}: {value:#}");
         }
     }
 
-    fn fits(&self, schema: &str, value: &Value) -> Result<(), String> {
+    fn matches(&self, schema: &str, value: &Value) -> Result<(), String> {
         self.valid(&self.0["components"]["schemas"][schema], value)
     }
 
     fn valid(&self, schema: &Value, value: &Value) -> Result<(), String> {
-        let schema = schema.as_object().ok_or("there is no such schema")?;
+        let schema = schema.as_object().ok_or("unknown schema")?;
         for (word, what) in schema {
             match word.as_str() {
-                "$ref" => {
-                    self.fits(what.as_str().unwrap().strip_prefix("#/components/schemas/").unwrap(), value)?
-                }
+                "$ref" => self
+                    .matches(what.as_str().unwrap().strip_prefix("#/components/schemas/").unwrap(), value)?,
                 "type" => is_of(what, value)?,
                 "const" if what != value => return Err(format!("{value} is not {what}")),
                 "enum" if !what.as_array().unwrap().contains(value) => {
@@ -247,17 +246,17 @@ impl Truth {
                     let tried: Vec<_> =
                         what.as_array().unwrap().iter().map(|one| self.valid(one, value)).collect();
                     if tried.iter().filter(|result| result.is_ok()).count() != 1 {
-                        return Err(format!("not one of {tried:?}"));
+                        return Err(format!("matches not exactly one of the alternatives: {tried:?}"));
                     }
                 }
-                "not" if self.valid(what, value).is_ok() => return Err(format!("it fits {what}")),
+                "not" if self.valid(what, value).is_ok() => return Err(format!("it matches {what}")),
                 "items" => {
                     for item in value.as_array().unwrap() {
                         self.valid(what, item)?;
                     }
                 }
                 "properties" => {
-                    for (name, value) in value.as_object().ok_or("is no object")? {
+                    for (name, value) in value.as_object().ok_or("is not an object")? {
                         let property = what.get(name).ok_or_else(|| format!("{name} is not described"))?;
                         self.valid(property, value).map_err(|error| format!("{name}: {error}"))?;
                     }
