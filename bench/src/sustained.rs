@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quarter_is_one_of_what_was_seen() {
+    fn the_first_and_last_quarter_are_averaged() {
         let check = |seen: &[f64], first, last| {
             let memory = ResidentMemory::of(seen);
             assert_eq!((memory.first, memory.last), (first, last), "{seen:?}");

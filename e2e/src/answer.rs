@@ -1,8 +1,8 @@
-//! Looking at answers.
+//! Comparison of responses with what a test expects.
 
 use serde_json::Value;
 
-/// Where `actual` lacks or contradicts something of `expected`; what else it has does not matter.
+/// Returns where `actual` lacks or contradicts a part of `expected`. Additional fields are ignored.
 #[must_use]
 pub fn contradictions(expected: &Value, actual: &Value) -> Vec<String> {
     let Value::Object(fields) = expected else {
@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_expected_is_compared() {
+    fn only_expected_fields_are_compared() {
         let actual = json!({ "status": "ok", "usage": { "cpu_ms": 3.0, "wall_ms": 4.0 } });
         assert!(contradictions(&json!({ "usage": { "cpu_ms": 3.0 } }), &actual).is_empty());
         assert_eq!(

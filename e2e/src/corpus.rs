@@ -1,6 +1,6 @@
-//! Programs that were not written for us, each with its known result.
+//! Real programs with their known results.
 //!
-//! The corpus lies outside of the repository, for its licences' sake: `$EXECUTOR_CORPUS`, or `../shared/corpus` beside
+//! The corpus is outside the repository because of its licenses: `$EXECUTOR_CORPUS`, or `../shared/corpus` next to
 //! the workspace, holds `programs.jsonl`.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,61 +10,61 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A program and what it does.
+/// A program and its expected result.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Program {
-    /// Its name in the corpus.
+    /// Name in the corpus.
     pub id: String,
-    /// The collection it comes from.
+    /// Collection that it comes from.
     pub set: String,
-    /// Its language.
+    /// Language.
     pub language: String,
-    /// Its text.
+    /// Source text.
     pub code: String,
-    /// What the file must be called.
+    /// Required file name.
     pub filename: Option<String>,
-    /// Its arguments.
+    /// Arguments.
     pub args: Vec<String>,
-    /// What it reads.
+    /// Standard input.
     pub stdin: String,
-    /// Its exit code.
+    /// Expected exit code.
     pub expected_exit: Option<i64>,
-    /// What it writes to stdout, or to both if [`Program::stream`] says `combined`.
+    /// Expected stdout, or stdout and stderr together if [`Program::stream`] is `combined`.
     pub expected_stdout: Option<String>,
-    /// What it writes to stderr.
+    /// Expected stderr.
     pub expected_stderr: Option<String>,
-    /// `combined`, or nothing.
+    /// `combined` or empty.
     pub stream: Option<String>,
-    /// What makes two outputs the same, in this order. Where nothing is said, one newline at the end more or less.
+    /// How both outputs are normalized before the comparison, in this order. By default a final newline is ignored.
     pub compare: Option<Vec<Normalisation>>,
-    /// What its compiler must be told, which a request cannot say.
+    /// Compiler flags that the program needs and that a request cannot contain.
     #[serde(default)]
     pub compile_flags: Vec<String>,
-    /// It computes for longer than usual.
+    /// Whether it computes for longer than usual.
     #[serde(default)]
     pub cpu_heavy: bool,
 }
 
-/// What is done to both sides before they are compared.
+/// Normalization of both sides before they are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalisation {
-    /// Leave out white space at both ends; of each line, once there are lines.
+    /// Remove white space at both ends; of each line, if there are lines.
     Strip,
-    /// Compare line by line, however they end.
+    /// Compare line by line, with any line ending.
     Splitlines,
-    /// Upper and lower case are the same.
+    /// Ignore case.
     Lower,
-    /// The order of lines does not matter.
+    /// Ignore the order of lines.
     AnyOrder,
-    /// Leave these out.
+    /// Remove these.
     Remove(Vec<String>),
 }
 
-/// Where the corpus is, and what is in it.
+/// Returns the directory of the corpus and its programs.
 ///
 /// # Errors
-/// If the file is not there, or a line of it is not a program.
+/// If the file is missing or a line is not a program.
 pub fn load() -> io::Result<Vec<Program>> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpus");
     let directory = std::env::var_os("EXECUTOR_CORPUS").map_or(beside, PathBuf::from);
@@ -80,7 +80,7 @@ pub fn load() -> io::Result<Vec<Program>> {
         .collect()
 }
 
-/// About `count` of them, always the same: from each set and language in proportion, at least one of each.
+/// Returns a reproducible sample of about `count` programs: proportional by set and language, at least one of each.
 #[must_use]
 pub fn sample(programs: Vec<Program>, count: usize) -> Vec<Program> {
     let all = programs.len();
@@ -101,7 +101,7 @@ pub fn sample(programs: Vec<Program>, count: usize) -> Vec<Program> {
 }
 
 impl Program {
-    /// As the body of `POST /api/execute`.
+    /// Returns the body of `POST /api/execute`.
     #[must_use]
     pub fn request(&self) -> Value {
         let mut body = json!({
@@ -111,7 +111,7 @@ impl Program {
             "args": self.args,
         });
         if let Some(filename) = &self.filename {
-            // Some are recorded with the directories of their own repository.
+            // Some names contain directories of the original repository.
             body["filename"] = filename.rsplit('/').next().into();
         }
         if self.cpu_heavy {
@@ -120,13 +120,13 @@ impl Program {
         body
     }
 
-    /// It could not be compiled, and does ask for flags that were not given.
+    /// Whether it could not be compiled and needs flags that were not passed.
     #[must_use]
     pub fn lacks_flags(&self, answer: &Value) -> bool {
         !self.compile_flags.is_empty() && answer["status"] == "compile_error"
     }
 
-    /// What is different in an answer from what is known; empty if nothing is.
+    /// Returns the differences between a response and the expected result.
     #[must_use]
     pub fn differences(&self, answer: &Value) -> Vec<String> {
         let mut differences = Vec::new();
@@ -150,7 +150,7 @@ impl Program {
             };
             differences.extend(difference.map(|difference| format!("{name}: {difference}")));
         }
-        // Why it differs is mostly said on stderr, or by the compiler.
+        // stderr and the compiler usually show the reason.
         if !differences.is_empty() {
             differences.push(format!("status {}, cause {}", answer["status"], answer["cause"]["message"]));
             if let Some(stderr) = answer["stderr"].as_str().filter(|stderr| !stderr.is_empty()) {
@@ -161,7 +161,7 @@ impl Program {
     }
 }
 
-/// Where two texts part, if they do after `normalisations`.
+/// Returns where two texts differ after `normalisations`.
 #[must_use]
 pub fn difference(expected: &str, actual: &str, normalisations: &[Normalisation]) -> Option<String> {
     let (expected, actual) = (normalise(expected, normalisations), normalise(actual, normalisations));
@@ -175,7 +175,7 @@ pub fn difference(expected: &str, actual: &str, normalisations: &[Normalisation]
     Some(format!("line {}: {} expected, got {}", common + 1, show(&expected), show(&actual)))
 }
 
-/// Lines; with their ends where those count.
+/// Returns the lines, with their endings where those are compared.
 fn normalise(text: &str, normalisations: &[Normalisation]) -> Vec<String> {
     let mut pieces = vec![text.to_owned()];
     let mut split = false;
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn outputs_are_compared_as_the_corpus_says() {
+    fn outputs_are_compared_by_the_rules_of_the_corpus() {
         let remove = || Normalisation::Remove(vec!["[".into(), "]".into()]);
         check("a\n", "a\n", &[], true);
         check("a\n", "a", &[], false);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn normalisations_are_read_as_the_corpus_writes_them() {
+    fn normalizations_of_the_corpus_are_understood() {
         let read: Vec<Normalisation> =
             serde_json::from_str(r#"["strip", "splitlines", "lower", "any_order", {"remove": ["x"]}]"#)
                 .unwrap();
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sample_has_some_of_everything_and_is_always_the_same() {
+    fn a_sample_covers_every_kind_and_is_reproducible() {
         let program = |set: &str, language: &str, number: usize| Program {
             id: format!("{set}/{language}/{number:03}"),
             set: set.into(),

@@ -1,5 +1,5 @@
-//! The same program started in three ways: by its bare command, in a sandbox made for it when it came, and in one that was
-//! prepared before. It must not be able to tell, and neither must we.
+//! The same program started in three ways: by its bare command, in a cold sandbox, and in a pre-warmed one. The results
+//! must be identical.
 
 pub mod bare;
 pub mod compilers;
@@ -14,19 +14,19 @@ use serde_json::Value;
 use crate::corpus;
 use programs::Program;
 
-/// What a program did, as far as it is compared.
+/// Result of a program, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramResult {
-    /// `exit 0`, `signal 6`, `compile_error`.
+    /// How it ended: `exit 0`, `signal 6`, `compile_error`.
     pub end: String,
-    /// What it wrote.
+    /// Output.
     pub stdout: String,
-    /// What it wrote there.
+    /// Error output.
     pub stderr: String,
 }
 
 impl ProgramResult {
-    /// From the answer of `POST /api/execute`.
+    /// Creates the result from a response of `POST /api/execute`.
     #[must_use]
     pub fn answered(answer: &Value) -> Self {
         let text = |name: &str| without_random_parts(answer[name].as_str().unwrap_or_default());
@@ -39,7 +39,7 @@ impl ProgramResult {
         Self { end, stdout: text("stdout"), stderr: text("stderr") }
     }
 
-    /// In words, where another way to start it ended differently.
+    /// Returns the differences from another result, as messages.
     #[must_use]
     pub fn differences(&self, other: &Self, program: &Program) -> Vec<String> {
         let streams = [("stdout", &self.stdout, &other.stdout), ("stderr", &self.stderr, &other.stderr)];
@@ -57,7 +57,7 @@ impl ProgramResult {
     }
 }
 
-/// Each run has a user of its own, whose name is random, and a layout of its memory, which is random too.
+/// Removes the names of users and the addresses, which are random in each run.
 fn without_random_parts(text: &str) -> String {
     static NAME: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("exec_[0-9a-f-]{32,36}").expect("a correct expression"));

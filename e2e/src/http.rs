@@ -1,4 +1,4 @@
-//! JSON over HTTP/1.1, one connection a request, bounded in time and size.
+//! JSON over HTTP/1.1 with one connection per request, and limits on time and size.
 
 use std::convert::Infallible;
 use std::io;
@@ -14,59 +14,59 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
-/// Bytes of an answer: output of each kind, in JSON where a byte may become six, with room to spare.
+/// Maximum size of a response in bytes: three outputs in JSON, where one byte may become six, and some reserve.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
 
-/// Why there is no answer.
+/// Reason why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
-    /// The address is not one of `http://host[:port]/path`.
-    #[error("{0} is no address of the form http://host:port/path")]
+    /// The address does not have the form `http://host[:port]/path`.
+    #[error("{0} must have the form http://host:port/path")]
     Address(String),
-    /// Nobody listens there.
+    /// Connecting failed.
     #[error("connect to {0}: {1}")]
     Connect(String, std::io::Error),
-    /// The conversation broke.
+    /// The connection broke.
     #[error("talk HTTP: {0}")]
     Http(#[from] hyper::Error),
-    /// The answer is too long, or broke off.
-    #[error("read the answer: {0}")]
+    /// The response is too long or incomplete.
+    #[error("read the response: {0}")]
     Body(Box<dyn std::error::Error + Send + Sync>),
-    /// The answer is not JSON.
-    #[error("the answer (HTTP {status}) is not JSON: {error}: {excerpt:?}")]
+    /// The response is not JSON.
+    #[error("the response (HTTP {status}) is not JSON: {error}: {excerpt:?}")]
     Json {
         /// HTTP status.
         status: u16,
-        /// What is wrong.
+        /// Parser error.
         error: serde_json::Error,
-        /// How it begins.
+        /// Beginning of the body.
         excerpt: String,
     },
-    /// No answer in time.
-    #[error("no answer within {} s", .0.as_secs())]
+    /// No response before the deadline.
+    #[error("no response within {} s", .0.as_secs())]
     Late(Duration),
 }
 
-/// An answer.
+/// A JSON response.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// What `Retry-After` says, if it is there.
+    /// Value of `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// The JSON.
+    /// Body.
     pub json: Value,
 }
 
-/// `POST` a JSON body. Dropping the future hangs up.
+/// Sends a JSON body with `POST`. Dropping the future closes the connection.
 ///
 /// # Errors
-/// [`HttpError`] if no JSON comes back before the deadline, whatever the HTTP status.
+/// [`HttpError`] if no JSON is received before the deadline, whatever the HTTP status.
 pub async fn post(address: &Uri, body: &Value, deadline: Duration) -> Result<Answer, HttpError> {
     within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), None)).await
 }
 
-/// [`post`] from another address of this host, for a server that tells clients apart by it.
+/// Like [`post`], from another address of this host, for a server that distinguishes clients by address.
 ///
 /// # Errors
 /// As [`post`].
@@ -79,11 +79,11 @@ pub async fn post_from(
     within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), Some(from))).await
 }
 
-/// [`post_from`], and do not look into what comes back: its HTTP status. A client on another host would cost this one
-/// nothing.
+/// Like [`post_from`], but returns only the HTTP status and does not parse the body: a client on another host would not
+/// use this host's CPU time either.
 ///
 /// # Errors
-/// As [`post`], but for what the answer says.
+/// As [`post`], except that the body may be anything.
 pub async fn post_unread(
     from: Ipv4Addr,
     address: &Uri,
@@ -94,7 +94,7 @@ pub async fn post_unread(
     Ok(within(deadline, response).await?.0.status.as_u16())
 }
 
-/// `GET` a JSON answer.
+/// Requests JSON with `GET`.
 ///
 /// # Errors
 /// As [`post`].
@@ -102,10 +102,10 @@ pub async fn get(address: &Uri, deadline: Duration) -> Result<Answer, HttpError>
     within(deadline, exchange(Method::GET, address, Bytes::new(), None)).await
 }
 
-/// `GET` text.
+/// Requests text with `GET`.
 ///
 /// # Errors
-/// [`HttpError`] if none comes back before the deadline, whatever the HTTP status.
+/// [`HttpError`] if nothing is received before the deadline, whatever the HTTP status.
 pub async fn get_text(address: &Uri, deadline: Duration) -> Result<String, HttpError> {
     let (_, body) = within(deadline, round_trip(Method::GET, address, Bytes::new(), None)).await?;
     Ok(String::from_utf8_lossy(&body).into_owned())
@@ -172,7 +172,7 @@ async fn round_trip(
         Ok((head, Limited::new(body, MAX_ANSWER).collect().await.map_err(HttpError::Body)?.to_bytes()))
     };
     let drive = async {
-        // What goes wrong with the connection the conversation says as well.
+        // The request reports errors of the connection too.
         let _ = connection.await;
         std::future::pending::<Infallible>().await
     };

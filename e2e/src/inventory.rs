@@ -1,4 +1,4 @@
-//! What is on a host that executions might leave behind, read without touching any of it.
+//! Inventories of a host: what executions might leave behind. Nothing here changes the host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,21 +7,21 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Where a program might leave files.
+/// Directories where a program might leave files.
 pub const WRITABLE: [&str; 4] = ["/tmp", "/var/tmp", "/dev/shm", "/run"];
 
 /// A process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// The first of its user ids that is in the range asked for.
+    /// First of its user ids that is in the requested range.
     pub uid: u32,
-    /// What it is called.
+    /// Name.
     pub name: String,
 }
 
-/// Processes with a real, effective, saved or file system uid in `uids`, zombies included.
+/// Returns processes with a real, effective, saved or file system uid in `uids`, including zombies.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
@@ -29,7 +29,7 @@ pub fn processes(uids: &RangeInclusive<u32>) -> io::Result<Vec<Process>> {
     let mut processes = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // One that is gone by now is not left behind.
+        // A process that has just ended is not left behind.
         let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { continue };
         let of_range = field(&status, "Uid:").and_then(|all| {
             all.split_whitespace().filter_map(|uid| uid.parse().ok()).find(|uid| uids.contains(uid))
@@ -42,7 +42,7 @@ pub fn processes(uids: &RangeInclusive<u32>) -> io::Result<Vec<Process>> {
     Ok(processes)
 }
 
-/// Processes whose parent is `pid`.
+/// Returns the children of `pid`.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
@@ -51,14 +51,14 @@ pub fn children(pid: u32) -> io::Result<Vec<u32>> {
     Ok(all.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
 }
 
-/// Whether a process is in a pid namespace below ours.
+/// Returns whether a process is in a nested pid namespace.
 #[must_use]
 pub fn is_in_a_namespace(pid: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     field(&status, "NSpid:").is_some_and(|numbers| numbers.split_whitespace().count() > 1)
 }
 
-/// Every process and its parent.
+/// Returns every process and its parent.
 fn parents() -> io::Result<Vec<(u32, u32)>> {
     let mut parents = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -73,14 +73,14 @@ fn parents() -> io::Result<Vec<(u32, u32)>> {
     Ok(parents)
 }
 
-/// What a process is doing: the letter that ps(1) shows, like `S` or `T`; `None` if it is gone.
+/// Returns the state of a process as in ps(1), such as `S` or `T`; `None` if it has ended.
 #[must_use]
 pub fn state(pid: u32) -> Option<char> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     field(&status, "State:")?.trim().chars().next()
 }
 
-/// Processes whose parent is `pid`, and theirs.
+/// Returns all descendants of `pid`.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
@@ -103,10 +103,10 @@ pub fn descendants(pid: u32) -> io::Result<BTreeSet<u32>> {
     }
 }
 
-/// Mount points that the process sees, each as often as something is mounted there.
+/// Returns the mount points of a process, once per mount.
 ///
 /// # Errors
-/// If the process is gone.
+/// If the process has ended.
 pub fn mounts(pid: u32) -> io::Result<Vec<String>> {
     let table = fs::read_to_string(format!("/proc/{pid}/mountinfo"))?;
     let mut points: Vec<_> =
@@ -115,7 +115,7 @@ pub fn mounts(pid: u32) -> io::Result<Vec<String>> {
     Ok(points)
 }
 
-/// Control groups below one that is called `name`, and that one, in every hierarchy.
+/// Returns the cgroups named `name` and those below, in every hierarchy.
 #[must_use]
 pub fn cgroups(name: &str) -> BTreeSet<PathBuf> {
     let mut groups = BTreeSet::new();
@@ -127,7 +127,7 @@ pub fn cgroups(name: &str) -> BTreeSet<PathBuf> {
     groups
 }
 
-/// Files and directories below [`WRITABLE`] that belong to a user or group in `ids`.
+/// Returns files and directories below [`WRITABLE`] that belong to a user or group in `ids`.
 #[must_use]
 pub fn files(ids: &RangeInclusive<u32>) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::new();
@@ -141,7 +141,7 @@ pub fn files(ids: &RangeInclusive<u32>) -> BTreeSet<PathBuf> {
     files
 }
 
-/// System V shared memory, semaphores and message queues of users in `uids`, a line each.
+/// Returns System V shared memory, semaphores and message queues of users in `uids`, one line each.
 ///
 /// # Errors
 /// If `/proc/sysvipc` cannot be read.
@@ -165,22 +165,22 @@ pub fn sysv_ipc(uids: &RangeInclusive<u32>) -> io::Result<Vec<String>> {
     Ok(left)
 }
 
-/// Bytes of a process's memory that are in RAM.
+/// Returns the resident memory of a process in bytes.
 ///
 /// # Errors
-/// If the process is gone.
+/// If the process has ended.
 pub fn resident_bytes(pid: u32) -> io::Result<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     field(&status, "VmRSS:")
         .and_then(|size| size.trim().strip_suffix(" kB")?.parse::<u64>().ok())
         .map(|kib| kib * 1024)
-        .ok_or_else(|| io::Error::other("a process without memory"))
+        .ok_or_else(|| io::Error::other("the process has no memory"))
 }
 
-/// How many files a process has open.
+/// Returns the number of open files of a process.
 ///
 /// # Errors
-/// If the process is gone.
+/// If the process has ended.
 pub fn open_files(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
@@ -189,12 +189,12 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name))
 }
 
-/// Each entry below `root` once, following no symbolic links, and into other file systems only if told to.
+/// Visits each entry below `root` once. Follows no symbolic links, and enters other file systems only if requested.
 fn walk(root: &Path, other_file_systems: bool, visit: &mut dyn FnMut(&Path, &fs::Metadata)) {
     let Ok(start) = fs::symlink_metadata(root) else { return };
     let mut waiting = vec![root.to_owned()];
     while let Some(directory) = waiting.pop() {
-        // What vanishes while we look is not left behind.
+        // An entry that disappears during the walk is not left behind.
         let Ok(entries) = fs::read_dir(&directory) else { continue };
         for entry in entries.flatten() {
             let path = entry.path();
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn we_are_in_our_own_inventory() {
+    fn this_process_is_in_the_inventory() {
         let me = std::process::id();
         let uid = nix::unistd::getuid().as_raw();
         assert!(processes(&(uid..=uid)).unwrap().iter().any(|process| process.pid == me));

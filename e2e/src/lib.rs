@@ -1,4 +1,4 @@
-//! What the tests of the whole product share: a small HTTP client, executions over the socket, the corpus of real
+//! Shared code of the end-to-end tests: a small HTTP client, executions over the socket, the corpus of real
 //! programs, the two daemons as processes, and inventories of a host.
 
 #![forbid(unsafe_code)]

@@ -1,5 +1,5 @@
-//! Friendly and hostile programs together at several times capacity: every request is answered, with its own output,
-//! the daemons stay as large as they are ([`growth`]), and nobody suffers from a hostile neighbour ([`neighbours`]).
+//! Friendly and hostile programs together at several times the capacity: every request is answered with its own output,
+//! the daemons do not grow ([`growth`]), and hostile programs do not slow others down ([`neighbours`]).
 
 pub mod growth;
 pub mod neighbours;
@@ -20,33 +20,33 @@ use crate::faults::remaining::Before;
 use crate::http;
 use growth::Watch;
 
-/// Clients, each with an address of its own, and the requests that each has on its way at one time.
+/// Number of clients, each with its own address, and of concurrent requests per client.
 const CLIENTS: u8 = 12;
 const AT_ONCE: u8 = 3;
-/// Requests that may wait; with those that run, less than half of what clients send at one time.
+/// Queue length; with the running requests, less than half of what clients send concurrently.
 const QUEUE: u32 = 12;
-/// One in so many programs is hostile.
+/// One in this many programs is hostile.
 const HOSTILE_ONE_IN: usize = 3;
-/// How long a request may take, its wait included, before it counts as never answered.
+/// Time limit of a request, including its time in the queue; after that it counts as unanswered.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
-/// How long a client that is told to come back later stays away: never as long as it is told, for it is here to press.
+/// Pause of a client after 429. It is shorter than `Retry-After`, to keep up the load.
 const STAYS_AWAY: Duration = Duration::from_millis(300);
 
-/// What came of it.
+/// Result of a soak test.
 #[derive(Clone, Debug, Default)]
 pub struct Soaked {
-    /// What clients got, by program.
+    /// Responses by program.
     pub got: BTreeMap<(&'static str, Got), u32>,
-    /// How the daemons fared.
+    /// Size of the daemons.
     pub watched: Vec<growth::Quantity>,
-    /// What was not as promised, in words.
+    /// Violations, as messages.
     pub wrong: Vec<String>,
 }
 
-/// Daemons to soak, as many slots as cores.
+/// Starts daemons with one slot per core.
 ///
 /// # Errors
-/// If they do not come up.
+/// If they do not start.
 pub async fn start() -> io::Result<(Daemons, Before)> {
     let slots =
         std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
@@ -61,10 +61,10 @@ pub async fn start() -> io::Result<(Daemons, Before)> {
     Ok((daemons, Before::take(slots, true)?))
 }
 
-/// Send programs for so long.
+/// Sends programs for `duration`.
 ///
 /// # Errors
-/// If the daemons cannot be looked at.
+/// If the daemons cannot be inspected.
 pub async fn soak(
     daemons: &Daemons,
     before: &Before,

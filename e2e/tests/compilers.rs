@@ -58,7 +58,7 @@ async fn same(plain: &Daemons, daemons: &Daemons, mut request: Value) -> Value {
 }
 
 #[tokio::test]
-async fn it_is_what_compiles() {
+async fn the_precompiled_headers_are_used() {
     let daemons = start().await;
     let f =
         "#include <vector>\n#include <iostream>\nvoid f() { std::vector v{1, 2}; std::cout << v.size(); }";
@@ -76,7 +76,7 @@ async fn it_is_what_compiles() {
 }
 
 #[tokio::test]
-async fn headers_compiled_beforehand_change_no_program() {
+async fn precompiled_headers_change_no_program() {
     let daemons = start().await;
     for code in [
         // Everything that may stand before and between headers.
@@ -120,7 +120,7 @@ async fn headers_compiled_beforehand_change_no_program() {
 }
 
 #[tokio::test]
-async fn compilers_say_the_same() {
+async fn compiler_messages_are_the_same() {
     let daemons = start().await;
     let main = |code: &str| json!({ "files": [{ "name": "main.cpp", "content": code }] });
     for code in [
@@ -169,7 +169,7 @@ async fn compilers_say_the_same() {
 }
 
 #[tokio::test]
-async fn a_compiler_that_waits_says_and_makes_the_same() {
+async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
     let plain = start().await;
     let settings = Settings {
         pool: true,
@@ -233,7 +233,7 @@ async fn a_compiler_that_waits_says_and_makes_the_same() {
 }
 
 #[tokio::test]
-async fn real_programs_are_the_same() {
+async fn real_programs_are_compiled_the_same_way() {
     let Ok(mut programs) = corpus::load() else {
         eprintln!("NOT RUN: there is no corpus of real programs; set EXECUTOR_CORPUS");
         return;

@@ -114,7 +114,7 @@ async fn assert_idle(daemons: &Daemons, after: &str) {
 }
 
 #[tokio::test]
-async fn who_waits_is_told_where_and_who_finds_no_room_is_told_when() {
+async fn queued_clients_get_a_position_and_rejected_ones_a_retry_time() {
     let daemons = start(1, 3).await;
     let mut running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
     let mut first = queue(&daemons, live_program("bash", WAITS)).await;
@@ -150,7 +150,7 @@ async fn who_waits_is_told_where_and_who_finds_no_room_is_told_when() {
 }
 
 #[tokio::test]
-async fn who_finds_no_room_is_told_by_http_too() {
+async fn a_full_queue_is_reported_over_http() {
     let daemons = start(1, 0).await;
     let running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
     let answer = daemons.post(&json!({ "language": "python", "code": "print(1)" })).await.expect("an answer");
@@ -163,7 +163,7 @@ async fn who_finds_no_room_is_told_by_http_too() {
 }
 
 #[tokio::test]
-async fn one_who_floods_does_not_keep_another_waiting() {
+async fn a_flooding_client_does_not_delay_another() {
     let daemons = start(1, 6).await;
     let by =
         |client: &str, request: ExecuteRequest| ExecuteRequest { client: Some(client.to_owned()), ..request };
@@ -247,7 +247,7 @@ async fn an_execution_can_be_cancelled_at_any_time() {
 }
 
 #[tokio::test]
-async fn cancelling_is_heard_behind_input_that_nobody_takes() {
+async fn cancel_is_read_behind_unread_input() {
     let daemons = start(1, 4).await;
     let mut backpressured = run_until(&daemons, live_program("bash", "echo deaf; sleep 600"), "deaf\n").await;
     backpressured.send(Request::Input(vec![b'x'; MAX_INPUT_CHUNK].into())).await.expect("it is heard");
@@ -271,7 +271,7 @@ async fn cancelling_is_heard_behind_input_that_nobody_takes() {
 }
 
 #[tokio::test]
-async fn hanging_up_ends_an_execution_at_any_time() {
+async fn a_disconnect_ends_an_execution_at_any_time() {
     let daemons = start(1, 4).await;
     let leaves_children = "setsid sleep 600 & trap '' TERM; echo running; while :; do sleep 600; done";
     let running = run_until(&daemons, program("bash", leaves_children), "running\n").await;
@@ -320,7 +320,7 @@ async fn hanging_up_ends_an_execution_at_any_time() {
 }
 
 #[tokio::test]
-async fn input_reaches_a_program_as_it_comes() {
+async fn input_reaches_a_program_immediately() {
     let daemons = start(1, 4).await;
     let echo = "import sys\nprint('ready', flush=True)\nfor line in sys.stdin: print('got', line.strip(), flush=True)\nprint('end')";
     let mut execution = run_until(&daemons, live_program("python", echo), "ready\n").await;
@@ -404,7 +404,7 @@ async fn stalled(daemons: &Daemons) -> u64 {
 }
 
 #[tokio::test]
-async fn a_slow_reader_slows_the_program_and_not_the_daemon() {
+async fn a_slow_client_slows_its_program_and_not_the_daemon() {
     let daemons = start(2, 4).await;
     let total = 4 * 1024 * 1024;
     let code = format!("import os\nfor _ in range({}): os.write(1, b'x' * 65536)", total / 65536);
@@ -431,7 +431,7 @@ async fn a_slow_reader_slows_the_program_and_not_the_daemon() {
 }
 
 #[tokio::test]
-async fn executions_follow_each_other_on_a_connection() {
+async fn a_connection_serves_several_executions() {
     let daemons = start(1, 4).await;
     let mut client = Client::connect(&daemons.socket()).await.expect("executord listens");
     for number in 0..10 {
@@ -498,7 +498,7 @@ async fn until_closed(stream: &mut UnixStream) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn who_speaks_wrongly_is_hung_up_on_and_the_daemon_goes_on() {
+async fn a_malformed_frame_closes_its_connection_only() {
     let daemons = start(2, 4).await;
     let status = encode(&Request::Status).expect("short");
     let execute = encode(&Request::Execute(Box::new(program("bash", "sleep 600")))).expect("short");
@@ -600,7 +600,7 @@ fn ask_as(user: &str, group: &str, client: &Path, socket: &Path) -> Output {
 }
 
 #[tokio::test]
-async fn only_root_webd_and_the_group_may_ask() {
+async fn only_root_webd_and_the_group_may_connect() {
     let daemons = start(1, 4).await;
     let client = daemons.directory().join("executor");
     fs::copy(binary("executor").expect("it is built"), &client).expect("there is room");

@@ -79,7 +79,7 @@ fn message(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn a_configuration_is_checked_without_starting_anything() {
+async fn check_config_starts_nothing() {
     let directory = tempfile::tempdir().expect("there is room");
     let path = directory.path().join("executord.toml");
     let languages = directory.path().join("languages");
@@ -148,7 +148,7 @@ async fn has_language(daemons: &Daemons, name: &str) -> bool {
 }
 
 #[tokio::test]
-async fn languages_and_limits_are_read_again_on_sighup() {
+async fn sighup_reloads_languages_and_limits() {
     let daemons = start(one_slot()).await;
     let file = |name: &str| daemons.languages().join(name).with_extension("toml");
     let refusals = || daemons.logs().matches("nothing was changed").count();
@@ -209,7 +209,7 @@ async fn assert_stopped(daemons: &mut Daemons) {
 }
 
 #[tokio::test]
-async fn who_is_told_to_stop_lets_programs_finish_for_a_while() {
+async fn sigterm_lets_programs_finish_within_the_drain_time() {
     let mut daemons =
         start(Settings { slots: 2, more: "drain = \"60s\"".to_owned(), ..Settings::default() }).await;
     let mut running = wait_for_line(&daemons).await;
@@ -248,7 +248,7 @@ async fn who_is_told_to_stop_lets_programs_finish_for_a_while() {
 }
 
 #[tokio::test]
-async fn who_is_told_to_stop_ends_what_takes_longer() {
+async fn sigterm_ends_programs_after_the_drain_time() {
     let mut daemons =
         start(Settings { slots: 2, more: "drain = \"300ms\"".to_owned(), ..Settings::default() }).await;
     let deaf = "setsid sleep 600 & trap '' TERM; echo deaf; while :; do sleep 600; done";
@@ -273,7 +273,7 @@ async fn who_is_told_to_stop_ends_what_takes_longer() {
 }
 
 #[tokio::test]
-async fn a_second_one_in_the_same_place_is_refused_and_harms_nobody() {
+async fn a_second_daemon_in_the_same_directory_is_refused_and_does_no_harm() {
     let daemons = start(one_slot()).await;
     let mut running = wait_for_line(&daemons).await;
     let output = executord(&[Path::new("--config"), &daemons.configuration()]).await;
@@ -297,7 +297,7 @@ fn busy_supervisor(daemons: &Daemons) -> u32 {
 }
 
 #[tokio::test]
-async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
+async fn a_killed_supervisor_costs_one_execution_and_no_slot() {
     let daemons = start(one_slot()).await;
     let free = daemons.status().await.free_uids;
     for round in 0..3 {
@@ -347,7 +347,7 @@ async fn a_supervisor_that_is_killed_costs_one_execution_and_no_slot() {
 }
 
 #[tokio::test]
-async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
+async fn programs_run_with_limits_on_a_host_without_cgroups() {
     let host = Some("mount -t tmpfs none /sys/fs/cgroup".to_owned());
     let daemons = start(Settings { host, ..Settings::default() }).await;
     let status = daemons.status().await;
@@ -428,7 +428,7 @@ async fn a_host_without_control_groups_still_runs_and_bounds_programs() {
 }
 
 #[tokio::test]
-async fn two_users_for_each_slot_are_enough() {
+async fn two_uids_per_slot_are_enough() {
     let settings = Settings { slots: 2, uids: 4, ..Settings::default() };
     let daemons = start(settings).await;
     assert_eq!(daemons.status().await.free_uids, 4);
@@ -489,7 +489,7 @@ impl Attempt {
 }
 
 #[tokio::test]
-async fn what_is_missing_is_named() {
+async fn missing_requirements_are_reported() {
     for (key, value, said) in [
         ("helper", "\"/nowhere/executor-sandbox\"", &["/nowhere/executor-sandbox", "No such file"][..]),
         ("helper", "\"/etc/passwd\"", &["/etc/passwd", "Permission denied"]),
@@ -506,7 +506,7 @@ async fn what_is_missing_is_named() {
 }
 
 #[tokio::test]
-async fn the_host_knows_a_user_while_it_lives_and_no_longer() {
+async fn a_user_is_known_to_the_host_only_while_it_exists() {
     // A /run of its own, so that this host is not told of users that a test makes up.
     let host = "mkdir -p \"$DIRECTORY/run-of-host\"; mount --bind \"$DIRECTORY/run-of-host\" /run".to_owned();
     let mut daemons =
@@ -565,7 +565,7 @@ fn received(log: &UnixDatagram) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_system_log_has_a_line_for_each_execution_and_nothing_of_the_program() {
+async fn the_system_log_has_one_line_per_execution_and_no_program_data() {
     let directory = tempfile::tempdir().expect("there is room");
     let log = UnixDatagram::bind(directory.path().join("log")).expect("it is ours");
     log.set_nonblocking(true).expect("it is ours");
@@ -644,7 +644,7 @@ async fn the_system_log_has_a_line_for_each_execution_and_nothing_of_the_program
 }
 
 #[tokio::test]
-async fn a_socket_that_is_removed_comes_back() -> io::Result<()> {
+async fn a_removed_socket_is_created_again() -> io::Result<()> {
     let daemons = start(one_slot()).await;
     let mut running = wait_for_line(&daemons).await;
     fs::remove_file(daemons.socket())?;

@@ -35,7 +35,7 @@ fn main_process(name: &'static str, code: String, called: &'static str, state: c
 }
 
 #[tokio::test]
-async fn python_can_not_stay() {
+async fn nothing_of_a_python_program_is_left() {
     let whole = |code| {
         format!(
             "import ctypes, os, signal, sys, time\ndef rename(): ctypes.CDLL(None).prctl(15, b'escapee')\n\
@@ -74,7 +74,7 @@ async fn python_can_not_stay() {
 }
 
 #[tokio::test]
-async fn cpp_can_not_stay() {
+async fn nothing_of_a_cpp_program_is_left() {
     let whole = |code| {
         format!(
             "#include <csignal>\n#include <cstdio>\n#include <sys/prctl.h>\n#include <sys/wait.h>\n#include <unistd.h>\n\
@@ -99,7 +99,7 @@ async fn cpp_can_not_stay() {
 }
 
 #[tokio::test]
-async fn javascript_can_not_stay() {
+async fn nothing_of_a_javascript_program_is_left() {
     let whole = |code| {
         format!(
             "const {{ spawn }} = require('child_process');\nrequire('fs').writeSync(1, process.getuid() + '\\n');\n\
@@ -135,7 +135,7 @@ async fn javascript_can_not_stay() {
 }
 
 #[tokio::test]
-async fn java_can_not_stay() {
+async fn nothing_of_a_java_program_is_left() {
     // A JVM cannot fork, nor rename itself; it starts others.
     let whole = |code| {
         format!(

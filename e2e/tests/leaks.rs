@@ -143,7 +143,7 @@ async fn run_untidy(daemons: &Arc<Daemons>, count: usize) {
 }
 
 #[tokio::test]
-async fn a_killed_executord_leaves_nothing_once_it_is_back() {
+async fn a_killed_executord_leaves_nothing_after_its_restart() {
     let mut daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
     let before = take(&daemons).await;
     let url = daemons.url("/api/execute");

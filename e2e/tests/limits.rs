@@ -82,7 +82,7 @@ async fn assert_nothing_runs(daemons: &Daemons) {
 }
 
 #[tokio::test]
-async fn cpu_time_is_that_of_all_processes_together() {
+async fn cpu_time_is_counted_for_all_processes_together() {
     let limits = json!({ "cpu_ms": 1000, "wall_ms": 60_000 });
     let out_of_time = || ended("timeout", "cpu_time", 1000.0, "ms");
     // The resource limit, which counts each process by itself, would come at two seconds of one of them.
@@ -127,7 +127,7 @@ async fn cpu_time_is_that_of_all_processes_together() {
 }
 
 #[tokio::test]
-async fn time_on_the_clock_is_bounded_whatever_the_program_waits_for() {
+async fn wall_clock_time_is_limited_whatever_the_program_waits_for() {
     let limits = json!({ "wall_ms": 1000 });
     let out_of_time = || ended("timeout", "wall_time", 1000.0, "ms");
     check(&[
@@ -159,7 +159,7 @@ async fn time_on_the_clock_is_bounded_whatever_the_program_waits_for() {
 }
 
 #[tokio::test]
-async fn memory_of_every_kind_is_bounded() {
+async fn memory_of_every_kind_is_limited() {
     let limits = json!({ "memory_bytes": 64 * MIB, "disk_bytes": 200 * MIB, "file_size_bytes": 200 * MIB, "wall_ms": 60_000 });
     let out_of_memory = || ended("memory", "memory", 64 * MIB, "bytes");
     let case = |name, code| python(name, code, limits.clone(), out_of_memory());
@@ -204,7 +204,7 @@ async fn memory_of_every_kind_is_bounded() {
 }
 
 #[tokio::test]
-async fn processes_and_threads_are_counted_and_the_next_one_is_refused() {
+async fn processes_and_threads_beyond_the_limit_are_refused() {
     let limits = json!({ "processes": 10, "wall_ms": 3000, "cpu_ms": 60_000 });
     check(&[
         python(
@@ -257,7 +257,7 @@ async fn processes_and_threads_are_counted_and_the_next_one_is_refused() {
 }
 
 #[tokio::test]
-async fn output_is_kept_to_the_byte() {
+async fn output_is_limited_to_the_byte() {
     let daemons = Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both come up");
     // Every eight bytes are others, so that what is kept is known to be the beginning.
     let all: String = (0..200_000).map(|number| format!("{number:07} ")).collect();
@@ -307,7 +307,7 @@ async fn output_is_kept_to_the_byte() {
 }
 
 #[tokio::test]
-async fn files_are_bounded_in_size_in_number_and_together() {
+async fn files_are_limited_in_size_number_and_total() {
     let files = json!({ "disk_bytes": 4 * MIB, "file_size_bytes": 64 * MIB, "files": 100 });
     check(&[
         cpp(
@@ -369,7 +369,7 @@ async fn files_are_bounded_in_size_in_number_and_together() {
 }
 
 #[tokio::test]
-async fn what_is_asked_beyond_the_maxima_is_lowered_and_told() {
+async fn limits_above_the_maxima_are_lowered_and_reported() {
     let maxima = "[limits.maximum]\ncpu_time = \"7s\"\nwall_time = \"8s\"\nmemory = \"100MiB\"\nprocesses = 30\n\
                   output = \"50KiB\"\nfile_size = \"3MiB\"\ndisk = \"5MiB\"\nfiles = 200\nopen_files = 64";
     let settings = Settings { slots: 1, more: maxima.to_owned(), ..Settings::default() };
@@ -413,7 +413,7 @@ async fn what_is_asked_beyond_the_maxima_is_lowered_and_told() {
 }
 
 #[tokio::test]
-async fn less_than_a_program_needs_is_refused_in_words_or_shown_to_be_too_little() {
+async fn limits_below_what_a_program_needs_are_rejected_or_reported() {
     let daemons = Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both come up");
     let zero = |limits: LimitsRequest, least: &'static str| (limits, least);
     for (limits, least) in [
@@ -499,7 +499,7 @@ async fn less_than_a_program_needs_is_refused_in_words_or_shown_to_be_too_little
 }
 
 #[tokio::test]
-async fn compilations_are_bounded_like_programs() {
+async fn compilations_are_limited_like_programs() {
     let more =
         "[limits.compile]\ncpu_time = \"2s\"\nmemory = \"150MiB\"\noutput = \"10KiB\"\ndisk = \"3MiB\"";
     let settings = Settings { slots: 1, more: more.to_owned(), ..Settings::default() };

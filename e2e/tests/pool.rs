@@ -38,7 +38,7 @@ fn python(code: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_prepared_serves_one_program_and_is_gone() {
+async fn a_pre_warmed_sandbox_serves_one_program_and_is_destroyed() {
     let daemons = start(None).await;
     let code =
         "import os; print(os.getuid()); open('/tmp/left', 'x'); open('/box/left', 'x'); print(os.listdir())";
@@ -65,7 +65,7 @@ async fn what_is_prepared_serves_one_program_and_is_gone() {
 }
 
 #[tokio::test]
-async fn limits_that_come_with_the_program_hold_where_something_waited() {
+async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
     let daemons = start(None).await;
     let hold = "x = bytearray(200 << 20); print(len(x))";
     let spin = "while True: pass";
@@ -101,7 +101,7 @@ async fn limits_that_come_with_the_program_hold_where_something_waited() {
 }
 
 #[tokio::test]
-async fn what_waits_and_is_killed_costs_no_execution() {
+async fn a_killed_pre_warmed_sandbox_costs_no_execution() {
     let daemons = start(None).await;
     for _ in 0..3 {
         wait_until_ready(&daemons, "python").await;
@@ -123,7 +123,7 @@ async fn what_waits_and_is_killed_costs_no_execution() {
 }
 
 #[tokio::test]
-async fn more_programs_than_are_prepared_are_served_all_the_same() {
+async fn more_programs_than_pre_warmed_sandboxes_are_served() {
     let daemons = start(Some(3)).await;
     // There is room for few; what was asked for is among them.
     daemons.execute(&python("")).await;
@@ -146,7 +146,7 @@ async fn more_programs_than_are_prepared_are_served_all_the_same() {
 }
 
 #[tokio::test]
-async fn nothing_waits_after_the_daemon() {
+async fn no_pre_warmed_sandbox_outlives_the_daemon() {
     let mut daemons = start(None).await;
     wait_until_ready(&daemons, "python").await;
     let cgroup = daemons.cgroup.clone();
@@ -161,7 +161,7 @@ async fn nothing_waits_after_the_daemon() {
 }
 
 #[tokio::test]
-async fn what_was_compiled_is_used_again_by_who_sent_it_and_by_nobody_else() {
+async fn a_build_is_reused_by_its_client_only() {
     let settings = Settings {
         slots: 2,
         more: "build_cache = { enabled = true, max = 2 }".to_owned(),

@@ -53,7 +53,7 @@ async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
 }
 
 #[tokio::test]
-async fn a_language_goes_by_its_names_and_no_others() {
+async fn a_language_has_its_names_and_no_others() {
     let settings =
         Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::from_environment() };
     let daemons = Daemons::start(&settings).await.expect("both daemons come up");
@@ -105,7 +105,7 @@ async fn a_language_goes_by_its_names_and_no_others() {
 }
 
 #[tokio::test]
-async fn file_names_stay_inside() {
+async fn file_names_stay_in_the_work_directory() {
     let daemons = start().await;
     let long = "x".repeat(255);
     let deep = ["d"; 16].join("/");
@@ -183,7 +183,7 @@ async fn file_names_stay_inside() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_in_words() {
+async fn invalid_requests_are_rejected_with_a_message() {
     let daemons = start().await;
     let file = |name: &str, content: &str| json!({ "name": name, "content": content });
     let main = || file("main.py", "print(1)");
@@ -306,7 +306,7 @@ async fn available(daemons: &Daemons, programs: Vec<InLanguage>) -> Vec<InLangua
 }
 
 #[tokio::test]
-async fn files_lie_where_the_program_runs_and_it_can_write_there() {
+async fn files_are_in_the_writable_work_directory() {
     let daemons = start().await;
     let programs = vec![
         InLanguage {
@@ -390,7 +390,7 @@ async fn files_lie_where_the_program_runs_and_it_can_write_there() {
 }
 
 #[tokio::test]
-async fn arguments_are_passed_to_the_letter() {
+async fn arguments_are_passed_unchanged() {
     let daemons = start().await;
     let args = [
         "@x",
@@ -452,7 +452,7 @@ async fn arguments_are_passed_to_the_letter() {
 }
 
 #[tokio::test]
-async fn a_program_may_have_a_name_and_several_files() {
+async fn a_program_can_have_a_file_name_and_several_files() {
     let daemons = start().await;
     let main = |name: &str| {
         format!(

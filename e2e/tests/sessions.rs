@@ -71,7 +71,7 @@ async fn assert_nothing_runs(daemons: &Daemons) {
 }
 
 #[tokio::test]
-async fn a_program_with_pipes_is_talked_to() {
+async fn a_program_with_pipes_is_interactive() {
     let daemons = start().await;
     let code = "import os, sys\nassert not os.isatty(0)\nprint('name?', flush=True)\nname = input()\n\
                 print('hi', name, file=sys.stderr)\nprint(sys.stdin.read().upper())";
@@ -138,7 +138,7 @@ fn in_groups() -> String {
 }
 
 #[tokio::test]
-async fn cancelling_is_heard_at_once() {
+async fn cancel_takes_effect_at_once() {
     let daemons = start().await;
     let mut session = run(&daemons, "bash", "echo deaf; sleep 600", false).await;
     until(&mut session, "deaf\n").await;
@@ -202,7 +202,7 @@ async fn a_program_has_a_terminal() {
 }
 
 #[tokio::test]
-async fn an_interpreter_is_talked_to() {
+async fn an_interpreter_is_interactive_on_a_terminal() {
     let daemons = start().await;
     let mut session = run(&daemons, "python", "import code\ncode.interact(banner='ready')", true).await;
     until(&mut session, ">>> ").await;
@@ -244,7 +244,7 @@ async fn an_interpreter_is_talked_to() {
 }
 
 #[tokio::test]
-async fn a_terminal_is_there_for_those_who_ask() {
+async fn only_a_session_with_tty_has_a_terminal() {
     let daemons = start().await;
     // Nothing of it without it.
     let look = "import os\nfor path in ('/dev/tty', '/dev/pts', '/dev/ptmx'): print(os.path.lexists(path))\n\

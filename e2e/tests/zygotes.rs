@@ -57,7 +57,7 @@ open("/tmp/left", "x")
 "#;
 
 #[tokio::test]
-async fn a_copy_is_a_user_of_its_own_with_no_privilege_and_knows_nothing_of_the_last() {
+async fn a_fork_has_its_own_user_no_privilege_and_no_data_of_the_last_program() {
     let daemons = start().await;
     let mut users = BTreeSet::new();
     let mut chosen_at_random = BTreeSet::new();
@@ -73,7 +73,7 @@ async fn a_copy_is_a_user_of_its_own_with_no_privilege_and_knows_nothing_of_the_
 }
 
 #[tokio::test]
-async fn a_zygote_that_somebody_ends_costs_no_execution_and_none_stays_when_the_daemon_ends() {
+async fn a_killed_zygote_costs_no_execution_and_none_outlives_the_daemon() {
     let daemons = start().await;
     python(&daemons, "print(1)").await;
     for _ in 0..3 {
@@ -90,7 +90,7 @@ async fn a_zygote_that_somebody_ends_costs_no_execution_and_none_stays_when_the_
 }
 
 #[tokio::test]
-async fn what_a_zygote_cannot_do_is_done_without() {
+async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
     let launcher = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o755))
         .tempdir()

@@ -1,16 +1,16 @@
-//! What a probe expects of an execution, and whether it was so: the rules of `check.py`, one by one.
+//! What a probe expects of an execution, and the comparison: the rules of the collection's `check.py`.
 
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// How much longer than a probe says it may take: this host may have other things to do.
+/// Factor for the time limits of probes, because this host may have other load.
 const GENEROSITY: f64 = 1.5;
 
-/// The `expect` of a probe. A key that is not known is an error: nothing goes unchecked.
+/// The `expect` of a probe. An unknown key is an error, so that everything is checked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[expect(missing_docs, reason = "probes/README.md says what each is")]
+#[expect(missing_docs, reason = "documented in probes/README.md")]
 pub struct Expect {
     pub stdout_contains: Vec<String>,
     pub stdout_contains_any: Vec<String>,
@@ -31,45 +31,45 @@ pub struct Expect {
     pub after: Vec<String>,
 }
 
-/// A number, or an expression over `limit`.
+/// A number or an expression over `limit`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub enum Bound {
-    /// So much.
+    /// Fixed number.
     Number(f64),
-    /// So much of the limit that held.
+    /// Expression over the effective limit.
     Expression(String),
 }
 
-/// What was seen of an execution.
+/// Observed result of an execution.
 #[derive(Clone, Debug, Default)]
 pub struct Observation {
-    /// In the probes' words.
+    /// Status, in the terms of the probes.
     pub status: String,
-    /// If it ended by itself.
+    /// Exit code, if it ended by itself.
     pub exit_code: Option<i64>,
-    /// If a signal ended it that was not ours.
+    /// Signal that ended it, unless executord sent it.
     pub signal: Option<i64>,
-    /// What it wrote.
+    /// Output.
     pub stdout: String,
-    /// What it or the compiler complained.
+    /// Error output of the program or the compiler.
     pub stderr: String,
-    /// From the request to the answer.
+    /// Time from the request to the response.
     pub wall_ms: f64,
-    /// What the answer says it used.
+    /// Reported memory usage.
     pub memory_bytes: f64,
-    /// Limits that held.
+    /// Effective limit.
     pub output_limit: f64,
-    /// Limits that held.
+    /// Effective limit.
     pub memory_limit: f64,
-    /// The arguments that were sent.
+    /// Arguments of the request.
     pub args: Vec<String>,
-    /// The answer's body as it came.
+    /// Body of the response.
     pub body: Vec<u8>,
 }
 
 impl Expect {
-    /// What is not as expected of one execution.
+    /// Returns the violations of one execution.
     #[must_use]
     pub fn check(&self, observation: &Observation) -> Vec<String> {
         let mut failures = Vec::new();
@@ -116,7 +116,7 @@ impl Expect {
         ] {
             match bound.as_ref().map(|bound| bound.value(limit)) {
                 Some(Some(most)) if found > most => fail(format!("{name}: {found} bytes, {most} allowed")),
-                Some(None) => fail(format!("{name}: the bound {bound:?} is not understood")),
+                Some(None) => fail(format!("{name}: invalid bound {bound:?}")),
                 _ => {}
             }
         }
@@ -133,7 +133,7 @@ impl Expect {
         failures
     }
 
-    /// What is not as expected of several executions together.
+    /// Returns the violation of several executions together.
     #[must_use]
     pub fn check_together(&self, all: &[Observation], parallel: bool) -> Option<String> {
         let pattern = if parallel { &self.distinct_across_parallel_runs } else { &self.distinct_across_runs };
@@ -163,7 +163,7 @@ fn bytes(text: &str) -> f64 {
     text.len() as f64
 }
 
-/// The beginning of it, on one line.
+/// Returns the beginning of a text, on one line.
 #[must_use]
 pub fn excerpt(text: &str) -> String {
     format!("{:?}", text.chars().take(160).collect::<String>())
@@ -187,7 +187,7 @@ fn response_is(property: &str, body: &[u8]) -> Result<(), String> {
             let text = String::from_utf8_lossy(body);
             text.contains("\\u001b") || text.contains("\\u001B")
         }
-        _ => return Err(format!("this runner does not know the property {property:?}")),
+        _ => return Err(format!("unknown property {property:?}")),
     };
     if holds { Ok(()) } else { Err(format!("the answer: not so: {property}")) }
 }
@@ -201,7 +201,7 @@ impl Bound {
     }
 }
 
-/// `limit*1.1`, `limit+4096`: a term and what is done to it, from left to right.
+/// Evaluates `limit*1.1` or `limit+4096` from left to right.
 fn evaluate(text: &str, limit: f64) -> Option<f64> {
     let text = text.replace(' ', "");
     let number = |word: &str| if word == "limit" { Some(limit) } else { word.parse().ok() };
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn each_rule_finds_what_breaks_it() {
+    fn each_rule_detects_its_violation() {
         fn check(expect: serde_json::Value, passes: bool) {
             let observation = Observation {
                 status: "ok".into(),
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_compared_by_what_the_pattern_finds() {
+    fn runs_are_compared_by_the_matches_of_the_pattern() {
         let observation = |text: &str| Observation { stdout: text.into(), ..Observation::default() };
         let expect = Expect { distinct_across_runs: Some("UID=(\\d+)".into()), ..Expect::default() };
         assert_eq!(expect.check_together(&[observation("UID=1"), observation("UID=2")], false), None);

@@ -1,4 +1,4 @@
-//! What a case finds on the host: files, directories and listeners that nobody may ever reach.
+//! Files, directories and listeners on the host that no program may reach.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use super::target::{SECRET, Target};
 
-/// All of it, until dropped.
+/// All fixtures, removed when dropped.
 #[derive(Debug)]
 pub struct Fixtures {
     directory: tempfile::TempDir,
@@ -24,10 +24,10 @@ pub struct Fixtures {
 }
 
 impl Fixtures {
-    /// Set it up.
+    /// Creates the fixtures.
     ///
     /// # Errors
-    /// What the file system or the network say.
+    /// If the file system or the network fails.
     pub fn new() -> io::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("executor-canary-")
@@ -53,10 +53,10 @@ impl Fixtures {
         Ok(Self { directory, tcp, udp, abstracts, abstract_name, before })
     }
 
-    /// A probe's text with the names and numbers of this host in it.
+    /// Replaces the placeholders in a probe's text with names and numbers of this host.
     ///
     /// # Errors
-    /// If one is asked for that there is not.
+    /// If a placeholder is unknown.
     pub fn fill_in(&self, text: &str, target: &Target) -> Result<String, String> {
         let path = |name: &str| self.directory.path().join(name).display().to_string();
         let port = self.tcp.local_addr().map_or(0, |address| address.port());
@@ -74,19 +74,19 @@ impl Fixtures {
         ] {
             filled = filled.replace(&format!("${{{name}}}"), &value);
         }
-        // A template literal or a shell's variable looks the same; placeholders are in capitals.
+        // Template literals and shell variables look the same; placeholders are in capitals.
         match filled.split("${").skip(1).filter_map(|rest| rest.split_once('}')).find(|(name, _)| {
             name.contains('_') && name.chars().all(|letter| letter.is_ascii_uppercase() || letter == '_')
         }) {
-            Some((name, _)) => Err(format!("this runner does not know the placeholder {name}")),
+            Some((name, _)) => Err(format!("unknown placeholder {name}")),
             None => Ok(filled),
         }
     }
 
-    /// Whether a case may count on what it asks for.
+    /// Verifies that a precondition of a case holds.
     ///
     /// # Errors
-    /// If it asks for something that this is not.
+    /// If the fixtures do not provide it.
     pub fn has(&self, asked: &str) -> Result<(), String> {
         const KNOWN: [&str; 6] = [
             "canary file ${CANARY_FILE} (root, 0600",
@@ -99,23 +99,23 @@ impl Fixtures {
         let more = ["canary listener", "listener on 127.0.0.1:${CANARY_PORT}", "cache dir ${CACHE_DIR}"];
         match KNOWN.iter().chain(&more).any(|known| asked.starts_with(known)) {
             true => Ok(()),
-            false => Err(format!("this runner cannot set up {asked:?}")),
+            false => Err(format!("unknown precondition {asked:?}")),
         }
     }
 
-    /// Files and directories are as they were.
+    /// Verifies that files and directories are unchanged.
     ///
     /// # Errors
-    /// In words, which one is not.
+    /// A message if they are not.
     pub fn is_unchanged(&self) -> Result<(), String> {
         let now = hashes(self.directory.path()).map_err(|error| format!("canary files: {error}"))?;
         if now == self.before { Ok(()) } else { Err("canary files or directories changed".to_owned()) }
     }
 
-    /// Nobody connected to any listener, nor sent to it.
+    /// Verifies that no listener was reached.
     ///
     /// # Errors
-    /// In words, which one was reached.
+    /// A message that names the listener.
     pub fn canary_not_reached(&self) -> Result<(), String> {
         if self.tcp.accept().is_ok() || self.udp.recv_from(&mut [0; 16]).is_ok() {
             return Err("the listener on the host's loopback was reached".to_owned());
@@ -147,7 +147,7 @@ fn hashes(directory: &Path) -> io::Result<BTreeMap<PathBuf, u64>> {
     Ok(all)
 }
 
-/// An address of this host that is not loopback's, where it has one. Connecting a UDP socket sends nothing.
+/// Returns an address of this host other than loopback, if any. Connecting a UDP socket sends nothing.
 fn address_of_this_host() -> String {
     let ask = || -> io::Result<String> {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
@@ -157,7 +157,7 @@ fn address_of_this_host() -> String {
     ask().unwrap_or_else(|_| Ipv4Addr::LOCALHOST.to_string())
 }
 
-/// The host's name.
+/// Returns the host name.
 #[must_use]
 pub fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()

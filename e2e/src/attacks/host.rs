@@ -1,4 +1,4 @@
-//! What an attack might leave on the host, or take from it: looked at before, and again afterwards.
+//! What an attack might leave on the host or take from it: recorded before the attack and compared afterwards.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,18 +15,18 @@ use super::fixtures::Fixtures;
 use super::target::Target;
 use crate::inventory;
 
-/// How long a host may take to be as it was: memory is given back and groups vanish in their own time.
+/// Time for the host to return to its state: memory and cgroups are released with a delay.
 const SETTLED_WITHIN: Duration = Duration::from_secs(12);
 const PAUSE: Duration = Duration::from_millis(20);
-/// What the host's own life may change meanwhile.
+/// Tolerance for changes by other processes of the host.
 const PROCESSES: usize = 10;
 const DISK_BYTES: u64 = 16 << 20;
 const INODES: u64 = 1000;
-/// What a daemon's memory may grow by.
+/// Allowed growth of a daemon's memory.
 const DAEMON_BYTES: u64 = 64 << 20;
-/// What our control groups may keep of what programs used.
+/// Allowed growth of the memory charged to the cgroups.
 const GROUP_BYTES: u64 = 16 << 20;
-/// Where no new name may appear.
+/// Directories where no new name may appear.
 const WATCHED: [&str; 14] = [
     "/",
     "/boot",
@@ -43,10 +43,10 @@ const WATCHED: [&str; 14] = [
     "/usr/local/bin",
     "/var",
 ];
-/// Where kernels and handlers put cores.
+/// Directories for core dumps.
 const CORES: [&str; 5] = ["/", "/tmp", "/var/crash", "/var/lib/systemd/coredump", "/cores"];
 
-/// The host before a case.
+/// State of the host before a case.
 #[derive(Debug)]
 pub struct Host {
     processes: usize,
@@ -63,13 +63,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// Take note of everything that [`Host::check`] compares.
+    /// Records everything that [`Host::check`] compares.
     ///
     /// # Errors
-    /// If something of it cannot be read.
+    /// If a part of it cannot be read.
     pub fn observe(target: &Target, disposable: bool) -> io::Result<Self> {
         for pid in target.pids {
-            // VmHWM starts again from what is used now; proc_pid_clear_refs(5).
+            // Resets VmHWM to the current usage; proc_pid_clear_refs(5).
             let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
         }
         let family = inventory::descendants(target.pids[0])?;
@@ -88,7 +88,7 @@ impl Host {
         })
     }
 
-    /// Look again, for each thing that is asked about.
+    /// Returns the violations of the requested checks.
     pub async fn check(
         &mut self,
         asked: &[String],
@@ -122,7 +122,7 @@ impl Host {
         }
     }
 
-    /// `waiting` sandboxes are prepared for programs that may come.
+    /// `waiting` is the number of pre-warmed sandboxes.
     fn is_as_before(
         &self,
         phrase: &str,
@@ -137,14 +137,14 @@ impl Host {
                 let users: BTreeSet<_> = left.iter().map(|process| process.uid).collect();
                 let family = inventory::descendants(target.pids[0]).map_err(wrong)?;
                 let more: Vec<_> = family.difference(&self.family).collect();
-                // Each that waits has a user and an init, below the process that watches it, which may have a zygote too.
+                // Each pre-warmed sandbox has a user and an init, below its supervisor, which may also have a zygote.
                 let supervisors = inventory::children(target.pids[0]).map_err(wrong)?;
                 let below =
                     supervisors.into_iter().flat_map(|pid| inventory::children(pid).unwrap_or_default());
                 let inits = below.filter(|&pid| inventory::is_in_a_namespace(pid));
                 let too_many = users.len() > waiting || inits.count() > waiting;
                 let mounts = mounts(target).map_err(wrong)?;
-                // Others may mount and unmount meanwhile; what counts is what is there in addition.
+                // Other processes may mount and unmount meanwhile; only additional mounts count.
                 let no_more = mounts.iter().zip(&self.mounts).all(|(now, before)| now.1 <= before.1);
                 match (too_many, no_more) {
                     (false, true) => String::new(),
@@ -182,7 +182,7 @@ impl Host {
             "host memory returns to baseline" => {
                 let now = group_memory(target);
                 match now > self.groups + GROUP_BYTES {
-                    true => format!("our groups hold {now} bytes, {} before", self.groups),
+                    true => format!("the cgroups hold {now} bytes, {} before", self.groups),
                     false => String::new(),
                 }
             }
@@ -193,15 +193,15 @@ impl Host {
             }
             _ if phrase.starts_with("canary listener") => return fixtures.canary_not_reached(),
             _ if phrase.starts_with("canary") => return fixtures.is_unchanged(),
-            _ => "this runner does not know how to check it".to_owned(),
+            _ => "unknown check".to_owned(),
         };
         if left.is_empty() { Ok(()) } else { Err(format!("{phrase}: {left}")) }
     }
 
-    /// By the kernel's log: it killed nobody but programs of ours, and never for want of the host's memory.
+    /// Verifies in the kernel log that the OOM killer killed only sandboxed programs, and only because of their cgroup limits.
     fn no_kill_outside(&mut self, target: &Target) -> Result<(), String> {
         let Some(log) = &mut self.kernel_log else {
-            return Err("the kernel's log cannot be read".to_owned());
+            return Err("cannot read the kernel log".to_owned());
         };
         let mut record = [0; 8192];
         while let Ok(length @ 1..) = log.read(&mut record) {
@@ -223,7 +223,7 @@ impl Host {
 
     fn handler_not_started(&self) -> Result<(), String> {
         match &self.marker {
-            // Only where somebody said that the host's own handler may be replaced for a moment.
+            // Only with --disposable-host, because it replaces the host's own handler.
             None => Ok(()),
             Some(marker) if marker.was_started() => Err("the host's core handler was started".to_owned()),
             Some(_) => Ok(()),
@@ -240,7 +240,7 @@ fn count_processes() -> usize {
     fs::read_dir("/proc").map_or(0, |entries| entries.flatten().filter(is_pid).count())
 }
 
-/// How much is mounted where executord, webd and this process are.
+/// Returns the number of mounts in the namespaces of executord, webd and this process.
 fn mounts(target: &Target) -> io::Result<Vec<(u32, usize)>> {
     let all = target.pids.into_iter().chain([std::process::id()]);
     all.map(|pid| Ok((pid, inventory::mounts(pid)?.len()))).collect()
@@ -274,14 +274,14 @@ fn cores() -> BTreeSet<PathBuf> {
     CORES.iter().flat_map(|directory| entries(directory)).filter(is_core).collect()
 }
 
-/// The most memory that a process used.
+/// Returns the peak memory usage of a process.
 pub(super) fn peak_bytes(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
     kib.and_then(|kib| kib.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
-/// Memory that our control groups are charged for, cached files aside.
+/// Returns the memory charged to the cgroups, without page cache.
 fn group_memory(target: &Target) -> u64 {
     let mut sum = 0;
     for group in inventory::cgroups(&target.cgroup) {
@@ -294,14 +294,14 @@ fn group_memory(target: &Target) -> u64 {
             names.iter().find_map(find).unwrap_or(0)
         };
         if is_leaf {
-            // rss on version 1 and anon on version 2; shmem is called the same.
+            // `rss` in cgroup v1 is `anon` in v2; `shmem` has the same name.
             sum += value(["rss", "anon"]) + value(["shmem", "shmem"]);
         }
     }
     sum
 }
 
-/// Keys of our users, by their count.
+/// Returns the number of keys of sandbox users.
 fn keys_of(target: &Target) -> io::Result<String> {
     let table = fs::read_to_string("/proc/key-users")?;
     let ours = |line: &&str| {
@@ -312,7 +312,7 @@ fn keys_of(target: &Target) -> io::Result<String> {
     Ok(table.lines().filter(ours).collect::<Vec<_>>().join("; "))
 }
 
-/// The host's POSIX message queues: mounted where only one thread sees them, for as long as it lives.
+/// Returns the host's POSIX message queues, mounted in a namespace that lasts as long as one thread.
 fn message_queues() -> io::Result<BTreeSet<PathBuf>> {
     let look = || -> io::Result<BTreeSet<PathBuf>> {
         let directory = tempfile::tempdir()?;
@@ -325,7 +325,7 @@ fn message_queues() -> io::Result<BTreeSet<PathBuf>> {
     };
     std::thread::spawn(look)
         .join()
-        .map_err(|_| io::Error::other("the thread that looked ended in a panic"))?
+        .map_err(|_| io::Error::other("the thread that lists message queues panicked"))?
 }
 
 fn kernel_log() -> Option<File> {
@@ -334,7 +334,7 @@ fn kernel_log() -> Option<File> {
     Some(log)
 }
 
-/// A core handler of ours in place of the host's, until dropped. It leaves a file.
+/// Core dump handler that creates a file. Replaces the host's handler until dropped.
 #[derive(Debug)]
 struct CoreMarker {
     directory: tempfile::TempDir,
@@ -362,7 +362,7 @@ impl CoreMarker {
 impl Drop for CoreMarker {
     fn drop(&mut self) {
         if let Err(error) = fs::write(CORE_PATTERN, &self.before) {
-            eprintln!("{CORE_PATTERN} was {:?} and could not be set back: {error}", self.before.trim());
+            eprintln!("{CORE_PATTERN} was {:?} and could not be restored: {error}", self.before.trim());
         }
     }
 }

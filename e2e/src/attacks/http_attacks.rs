@@ -1,4 +1,4 @@
-//! Raw HTTP against webd: the `http` cases of `protocol.json`, and our own of the same form in
+//! Raw HTTP against webd: the `http` cases of `protocol.json`, and those of the same format in
 //! `e2e/attacks/wire.json`.
 
 use std::io::{self, Write};
@@ -21,20 +21,20 @@ use super::target::Target;
 use super::verdict::{Level, Verdict};
 use crate::inventory;
 
-/// Where verdicts go, and which cases are wanted.
+/// Selection of cases, and the receiver of verdicts.
 pub struct Sink<'a> {
-    /// Takes a verdict.
+    /// Receives each verdict.
     pub note: &'a mut (dyn FnMut(Verdict) + Send),
-    /// Takes the name of a case that was left out.
+    /// Receives the names of skipped cases.
     pub excluded: &'a mut Vec<String>,
-    /// Whether a case of that name and class is wanted.
+    /// Whether a case of this name and class is selected.
     pub wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
-    /// Cases that take longer are left out.
+    /// Cases that take longer are skipped.
     pub patience: Duration,
 }
 
 impl Sink<'_> {
-    /// Whether to run a case that may take so long.
+    /// Returns whether to run a case that may take this long.
     pub fn takes(&mut self, id: &str, class: &str, length: Duration) -> bool {
         if !(self.wanted)(id, class) {
             return false;
@@ -46,25 +46,25 @@ impl Sink<'_> {
         true
     }
 
-    /// Say that a case is not run, if it was asked for.
+    /// Records that a selected case is not run.
     pub fn leave_out(&mut self, id: &str, class: &str) {
         if (self.wanted)(id, class) {
             self.excluded.push(id.to_owned());
         }
     }
 
-    /// Take the end of a case.
+    /// Records the end of a case.
     pub fn end(&mut self, id: &str, began: Instant, failures: Vec<String>) {
         let (id, took) = (id.to_owned(), began.elapsed());
         (self.note)(Verdict { id, level: Level::Must, failures, took, reason: None });
     }
 }
 
-/// How often a deadline of a case may pass before it counts: this host may have other things to do.
+/// Factor for the deadlines of cases, because this host may have other load.
 const GENEROSITY: u32 = 2;
-/// What a case takes that waits for deadlines or opens thousands of connections.
+/// Duration of a case that waits for deadlines or opens thousands of connections.
 const LONG: Duration = Duration::from_secs(30);
-/// What a daemon's memory may grow by in a flood.
+/// Allowed growth of a daemon's memory in a flood.
 const GROWTH: u64 = 64 << 20;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -147,10 +147,10 @@ struct SlowRead {
     read_bytes_per_s: u32,
 }
 
-/// Run the cases of a file.
+/// Runs the cases of a file.
 ///
 /// # Errors
-/// If there are none, or one that is not understood.
+/// If there are none, or one is invalid.
 pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Result<()> {
     for case in load(file)? {
         let slow = case.slow.is_some() || case.slow_read.is_some() || case.parallel.is_some();
@@ -172,7 +172,7 @@ fn load(file: &Path) -> io::Result<Vec<Case>> {
     serde_json::from_value(all["http"].take()).map_err(|error| to_message(error.to_string()))
 }
 
-/// What was seen of one request: an answer, or a connection that was closed without.
+/// Result of one request: a response, or a connection that was closed without one.
 type Reply = io::Result<Option<Answer>>;
 
 async fn attack(case: &Case, target: &Target) -> Vec<String> {
@@ -217,7 +217,7 @@ async fn drive(case: &Case, target: &Target) -> io::Result<Vec<String>> {
     Ok(failures)
 }
 
-/// Send what a case says, and hear the answer, which may come before all is sent.
+/// Sends the bytes of a case and reads the response, which may come before everything is sent.
 async fn exchange(case: &Case, path: Option<&str>, target: &Target) -> Reply {
     let stream = TcpStream::connect(target.address).await?;
     let (reader, mut writer) = stream.into_split();
@@ -225,7 +225,7 @@ async fn exchange(case: &Case, path: Option<&str>, target: &Target) -> Reply {
     let body = case.body_gen.clone();
     let chunked = case.chunked;
     let sending = tokio::spawn(async move {
-        // The other side may hang up in the middle of it; what it said before is what counts.
+        // The server may close the connection during this; the response before that counts.
         if writer.write_all(&bytes).await.is_ok()
             && let Some(body) = body
         {
@@ -274,7 +274,7 @@ impl Generated {
     }
 }
 
-/// Never all of it at once.
+/// The body is generated in parts, and never held completely.
 async fn stream_body(
     writer: &mut (impl AsyncWriteExt + Unpin),
     body: &Generated,
@@ -300,7 +300,7 @@ async fn stream_body(
     if chunked { writer.write_all(b"0\r\n\r\n").await } else { Ok(()) }
 }
 
-/// Members one after the other are one file: gzip(1).
+/// Concatenated members are one file: gzip(1).
 fn gzip_of(bomb: &Generated) -> io::Result<Vec<u8>> {
     const MEMBER: usize = 16 << 20;
     let mut gzip = Command::new("gzip").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
@@ -323,7 +323,7 @@ fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target:
     }
     let status = match reply {
         Ok(answer) => answer.as_ref().map(|answer| answer.status),
-        // A connection that is cut while a body is still on its way is closed.
+        // A connection that is cut while the body is sent counts as closed.
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => None,
         Err(error) => {
             fail(format!("no answer: {error}"));
@@ -364,7 +364,7 @@ fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target:
         let logs = target.logs();
         let raw = logs.chars().any(|letter| letter.is_control() && letter != '\n');
         if raw || logs.lines().any(|line| line.starts_with("FAKE")) {
-            fail("what a client sent stands raw in the log".to_owned());
+            fail("the log contains unescaped client data".to_owned());
         }
     }
     failures
@@ -377,7 +377,7 @@ fn refused_as_result(body: &str) -> bool {
         && !json["stdout"].as_str().unwrap_or_default().contains("BEFORE")
 }
 
-/// The sentences of `must` that are about one answer.
+/// Verifies the sentences of `must` that are about one response.
 fn keeps(must: &str, case: &Case, status: Option<u16>, body: &str) -> Result<(), String> {
     let ran = status == Some(200);
     if must.starts_with("never run one value after validating the other") {
@@ -391,10 +391,10 @@ fn keeps(must: &str, case: &Case, status: Option<u16>, body: &str) -> Result<(),
             false => Ok(()),
         };
     }
-    Err(format!("this runner does not know {must:?}"))
+    Err(format!("unknown requirement {must:?}"))
 }
 
-/// Many connections that send a byte now and then.
+/// Opens many connections that send a byte now and then.
 async fn drip(slow: &Slow, expect: &Expect, target: &Target) -> Vec<String> {
     let most = Duration::from_millis(expect.closed_within_ms.unwrap_or(60_000));
     let one = async || -> bool {
@@ -416,11 +416,11 @@ async fn drip(slow: &Slow, expect: &Expect, target: &Target) -> Vec<String> {
     with_another_client(all, expect, target).await
 }
 
-/// How many bytes are read slowly, and how many may then follow at once.
+/// Bytes that are read slowly, and bytes that may then follow at once.
 const SLOWLY_FOR: u32 = 30;
 const SMALL: u32 = 16 << 10;
 
-/// Many connections that take an answer a byte at a time.
+/// Opens many connections that read a response byte by byte.
 async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<String> {
     let most = Duration::from_millis(expect.closed_within_ms.unwrap_or(60_000));
     let large = json!({"language": "python", "code": "print('x' * 1000000)"}).to_string();
@@ -429,7 +429,7 @@ async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<S
             let socket = TcpSocket::new_v4()?;
             socket.set_recv_buffer_size(slow.rcvbuf)?;
             let mut connection = Connection::over(socket.connect(target.address).await?);
-            // Every second one is answered with what does not fit in anybody's buffers.
+            // Every second response is larger than all buffers.
             let body = if number.is_multiple_of(2) { &slow.request } else { &large };
             let headers = [("connection".to_owned(), "keep-alive".to_owned())];
             connection.send(&raw_http::request("POST", "/api/execute", &headers, body.as_bytes())).await?;
@@ -440,7 +440,7 @@ async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<S
                 }
                 sleep(Duration::from_secs(1) / slow.read_bytes_per_s.max(1)).await;
             }
-            // A small answer, which lies here as a whole; of a large one this is little.
+            // A small response is complete in the buffers by now; a large one is not.
             for _ in 0..SMALL {
                 if connection.stream.read(&mut byte).await? == 0 {
                     return Ok(());
@@ -448,14 +448,14 @@ async fn read_slowly(slow: &SlowRead, expect: &Expect, target: &Target) -> Vec<S
             }
             std::future::pending().await
         };
-        // A connection that broke off is closed.
+        // A reset connection counts as closed.
         timeout(most, read()).await.is_ok()
     };
     let all = join_all((0..slow.connections).map(one));
     with_another_client(all, expect, target).await
 }
 
-/// All must end in time, while another client is served.
+/// Verifies that all connections end in time and that another client is served.
 async fn with_another_client(
     all: impl Future<Output = Vec<bool>>,
     expect: &Expect,
@@ -484,7 +484,7 @@ async fn with_another_client(
     failures
 }
 
-/// As many requests at once as the case says; whoever is not answered by a program is told to come again.
+/// Sends concurrent requests; each must get the output of its program or 429.
 async fn flood(case: &Case, count: usize, target: &Target) -> Vec<String> {
     let request = match head_and_body(case, None) {
         Ok(request) => request,
@@ -541,7 +541,7 @@ async fn pipeline(bodies: &[String], target: &Target) -> io::Result<Vec<String>>
     }
     sending.abort();
     if answers == 0 && failures.is_empty() {
-        failures.push("no answer at all".to_owned());
+        failures.push("no response".to_owned());
     }
     Ok(failures)
 }
@@ -559,17 +559,17 @@ async fn half_close(case: &Case, target: &Target) -> io::Result<Vec<String>> {
             return Ok(Vec::new());
         }
         if began.elapsed() > Duration::from_secs(2) * GENEROSITY {
-            return Ok(vec!["neither answered nor cancelled".to_owned()]);
+            return Ok(vec!["neither responded nor cancelled".to_owned()]);
         }
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// What both daemons' memory grows by.
+/// Monitor of both daemons' memory.
 pub struct Growth([(u32, u64); 2]);
 
 impl Growth {
-    /// Take note of what they use now.
+    /// Records their current usage.
     #[must_use]
     pub fn begin(target: &Target) -> Self {
         Self(target.pids.map(|pid| {
@@ -578,10 +578,10 @@ impl Growth {
         }))
     }
 
-    /// Compare with the most they used since.
+    /// Compares it with their peak usage since.
     ///
     /// # Errors
-    /// In words, if that is more than `most` above.
+    /// A message, if a daemon grew by more than `most`.
     pub fn end(&self, most: u64) -> Result<(), String> {
         for (pid, before) in self.0 {
             let peak = super::host::peak_bytes(pid);

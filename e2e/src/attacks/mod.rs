@@ -1,8 +1,8 @@
-//! Attacks on the whole product, and whether they were refused.
+//! Attacks on the whole product.
 //!
 //! A case comes from one of four places: programs that attack (`probes.json`), raw HTTP and socket cases
-//! (`protocol.json`), and our own programs and cases in `e2e/attacks` and `own_wire`. All are judged alike: by what
-//! came back, and by what is to be seen on the host afterwards.
+//! (`protocol.json`), and the programs and cases of this repository in `e2e/attacks` and `own_wire`. All are judged
+//! by the response and by the state of the host afterwards.
 
 pub mod expect;
 pub mod fixtures;

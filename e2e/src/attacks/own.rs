@@ -1,5 +1,5 @@
-//! Our own programs that attack: a file each in `e2e/attacks`, with a head that says what it tries and what must
-//! stop it. What a head may say is in `e2e/attacks/README.md`.
+//! Attack programs of this repository: one file each in `e2e/attacks`, with a header that states the attempt and the
+//! countermeasure. The header format is in `e2e/attacks/README.md`.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use super::expect::Expect;
 use super::probe::Probe;
 use super::verdict::Level;
 
-/// What is looked at on the host after each of our programs.
+/// Checks of the host after each program.
 const ALWAYS: [&str; 7] = [
     "daemon alive",
     "no process of the run left",
@@ -22,16 +22,16 @@ const ALWAYS: [&str; 7] = [
     "next run ok",
 ];
 
-/// Where they are.
+/// Returns their directory.
 #[must_use]
 pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")
 }
 
-/// All of them, in the order of their names.
+/// Returns all programs, sorted by name.
 ///
 /// # Errors
-/// If one has no head, or a head that is not understood.
+/// If one has no header, or an invalid one.
 pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
     let mut paths: Vec<_> =
         fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
@@ -57,12 +57,12 @@ fn language_of(path: &Path) -> Option<&'static str> {
     })
 }
 
-/// A file of ours.
+/// Parses one file.
 fn parse(path: &Path, text: &str) -> Result<Probe, String> {
-    let language = language_of(path).ok_or("of no language")?;
+    let language = language_of(path).ok_or("unknown language")?;
     let comment = if ["python", "bash"].contains(&language) { "# " } else { "// " };
     let mut probe = Probe {
-        id: path.file_stem().and_then(|stem| stem.to_str()).ok_or("of no name")?.to_owned(),
+        id: path.file_stem().and_then(|stem| stem.to_str()).ok_or("no file name")?.to_owned(),
         language: language.to_owned(),
         class: String::new(),
         level: Level::Must,
@@ -97,9 +97,9 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
     if let Some(missing) =
         ["tries", "threat", "stopped-by"].iter().find(|key| !said.iter().any(|said| said == *key))
     {
-        return Err(format!("its head does not say {missing}"));
+        return Err(format!("its header lacks {missing}"));
     }
-    // The whole file is the program, head and all, up to the first of its other files.
+    // The whole file is the program, including the header, up to its first additional file.
     let separator = format!("{comment}=== ");
     let separator = format!("\n{separator}");
     let mut parts = text.split(&*separator);
@@ -121,7 +121,7 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
     let wrong = |error: &dyn std::fmt::Display| format!("{key}: {error}");
     let expect = &mut probe.expect;
     match key {
-        // For readers.
+        // Documentation only.
         "tries" | "stopped-by" => {}
         "threat" => probe.class = value.to_owned(),
         "level" => {
@@ -155,7 +155,7 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
                 probe.limits_hint.insert(name.to_owned(), number.into());
             }
         }
-        _ => return Err(format!("no head says {key}")),
+        _ => return Err(format!("unknown header line {key}")),
     }
     Ok(())
 }
@@ -166,13 +166,13 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn all_of_ours_have_a_head() {
+    fn all_attacks_have_a_header() {
         let programs = load(&directory()).unwrap();
         assert!(!programs.is_empty());
     }
 
     #[test]
-    fn a_head_says_what_is_tried_and_what_must_stop_it() {
+    fn a_header_states_the_attempt_and_the_countermeasure() {
         let text = "# tries: to be root\n# threat: a/privilege\n# stopped-by: no capability\n# status: ok, nonzero\n\
                     # limits: wall_ms=3000\n\nprint(1)\n# === other.py\nx = 1\n";
         let probe = parse(Path::new("a/be-root.py"), text).unwrap();

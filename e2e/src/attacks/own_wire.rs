@@ -1,4 +1,5 @@
-//! Our own attacks that are no programs: by local users who can see the socket, and by one who took webd over.
+//! Attacks of this repository that are not programs: by local users who see the socket, and by an attacker in control of
+//! webd.
 
 use std::io::{IoSlice, Write};
 use std::os::fd::AsRawFd;
@@ -16,10 +17,10 @@ use super::target::{SECRET, Target};
 use crate::inventory;
 use crate::socket::{Execution, program};
 
-/// A user and a group that nobody else is.
+/// An unused uid and gid.
 const STRANGER: u32 = 0x7abc_def0;
 
-/// Run them.
+/// Runs the attacks.
 pub async fn run(target: &mut Target, sink: &mut Sink<'_>) {
     for (id, class) in [
         ("own-sock-stranger", "c/who-may-ask"),
@@ -50,12 +51,12 @@ pub async fn run(target: &mut Target, sink: &mut Sink<'_>) {
     }
 }
 
-/// The group that may use the socket.
+/// Returns the group that may use the socket.
 fn group_of(target: &Target) -> u32 {
     target.socket.metadata().map_or(STRANGER, |metadata| metadata.gid())
 }
 
-/// As another user: the file system keeps it out, or the daemon says that it may not ask.
+/// Connects as another user: the file system or the daemon must refuse it.
 fn knock(target: &Target, uid: u32, gid: u32) -> Result<(), String> {
     const SCRIPT: &str = r"
 import socket, sys
@@ -98,11 +99,11 @@ print(data)
     {
         Ok(())
     } else {
-        Err(format!("user {uid} of group {gid} was told {said:.300}"))
+        Err(format!("user {uid} of group {gid} received {said:.300}"))
     }
 }
 
-/// Descriptors beside the bytes must not stay with the daemon.
+/// Passed file descriptors must not stay open in the daemon.
 async fn send_descriptors(target: &Target) -> Result<(), String> {
     let before = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
     let null = std::fs::File::open("/dev/null").map_err(|error| error.to_string())?;
@@ -121,30 +122,30 @@ async fn send_descriptors(target: &Target) -> Result<(), String> {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     let now = inventory::open_files(target.pids[0]).map_err(|error| error.to_string())?;
-    // Its side of the twenty connections is all there may be.
+    // The daemon may have only its ends of the twenty connections open.
     if now > before + 40 { Err(format!("{before} files before, {now} now")) } else { Ok(()) }
 }
 
-/// What a local user sees of the daemons in /proc.
+/// Reads what a local user can see of the daemons in /proc.
 fn daemons_proc(target: &Target) -> Result<(), String> {
     for pid in target.pids {
         let command_line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         if command_line.contains(SECRET.1) {
-            return Err(format!("a secret in the arguments of {pid}"));
+            return Err(format!("the arguments of {pid} contain a secret"));
         }
         for name in ["environ", "maps", "mem", "fd/0", "root/etc/shadow", "cwd/executord.toml"] {
             let path = format!("/proc/{pid}/{name}");
             let read = Command::new("head").args(["-c", "100", &path]).uid(STRANGER).gid(STRANGER).output();
             let read = read.map_err(|error| format!("head: {error}"))?;
             if read.status.success() && !read.stdout.is_empty() {
-                return Err(format!("{path} can be read by anybody"));
+                return Err(format!("{path} is readable by all users"));
             }
         }
     }
     Ok(())
 }
 
-/// Cancelling on one connection means nothing on another.
+/// Cancel on one connection must not affect another.
 async fn cancel_others(target: &Target) -> Result<(), String> {
     let to_message = |error: protocol::ClientError| error.to_string();
     let mut theirs = Execution::begin(&target.socket, program("bash", "echo up; sleep 1; echo done"))
@@ -164,7 +165,7 @@ async fn cancel_others(target: &Target) -> Result<(), String> {
     }
 }
 
-/// Whoever hangs up takes its own program along, and nobody else's.
+/// A disconnect must end its own program only.
 async fn disconnect(target: &Target) -> Result<(), String> {
     let to_message = |error: protocol::ClientError| error.to_string();
     let begin = async || {
@@ -180,11 +181,11 @@ async fn disconnect(target: &Target) -> Result<(), String> {
     if received.stdout == b"up\ndone\n" {
         Ok(())
     } else {
-        Err(format!("the one that stayed: {:?}", received.last))
+        Err(format!("the remaining connection: {:?}", received.last))
     }
 }
 
-/// A second request before the first is answered ends the connection and the program, or waits.
+/// A second request before the end of the first must wait, or end the connection and the program.
 async fn out_of_turn(target: &Target) -> Result<(), String> {
     let to_message = |error: protocol::ClientError| error.to_string();
     let mut first =

@@ -1,4 +1,4 @@
-//! Programs that attack: the probes of `probes.json`, sent as anybody would send them.
+//! Attack programs: the probes of `probes.json`, sent as ordinary requests.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
@@ -18,10 +18,10 @@ use super::target::{Target, status_of};
 use super::verdict::{Level, Verdict};
 use crate::session::{Session, SessionError};
 
-/// A program that attacks. A key that is not known is an error: nothing goes undone.
+/// An attack program. An unknown key is an error, so that nothing is skipped.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "probes/README.md says what each is")]
+#[expect(missing_docs, reason = "documented in probes/README.md")]
 pub struct Probe {
     pub id: String,
     pub language: String,
@@ -49,37 +49,37 @@ pub struct Probe {
     #[serde(default)]
     pub note: Option<String>,
     pub expect: Expect,
-    /// Files beside the program. Only our own probes have some.
+    /// Additional files. Only probes of this repository have some.
     #[serde(skip)]
     pub files: Vec<(String, String)>,
-    /// What the program's file is called. Only our own probes say.
+    /// Name of the main file. Only probes of this repository set it.
     #[serde(skip)]
     pub filename: Option<String>,
-    /// Whether it has a terminal, in a session. Only our own probes have one.
+    /// Whether it runs in a session with a terminal. Only probes of this repository do.
     #[serde(skip)]
     pub tty: bool,
 }
 
-/// A text, many times.
+/// A text, repeated.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the two say it all")]
+#[expect(missing_docs, reason = "the names are sufficient")]
 pub struct Repeated {
     pub repeat: String,
     pub count: usize,
 }
 
-/// Where the probes are: `$EXECUTOR_PROBES`, or beside the checkout.
+/// Returns the directory of the probes: `$EXECUTOR_PROBES`, or one next to the checkout.
 #[must_use]
 pub fn directory() -> PathBuf {
     std::env::var_os("EXECUTOR_PROBES")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/probes"), PathBuf::from)
 }
 
-/// All probes of a directory.
+/// Returns all probes of a directory.
 ///
 /// # Errors
-/// If there are none, or one that is not understood.
+/// If there are none, or one is invalid.
 pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
     let path = directory.join("probes.json");
     let to_message = |error: String| io::Error::other(format!("{}: {error}", path.display()));
@@ -87,16 +87,16 @@ pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
     serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))
 }
 
-/// How often a probe is sent if only the host's own numbers were not as before.
+/// Attempts of a probe for which only numbers of the host differ.
 const ATTEMPTS: u32 = 3;
 
-/// Send a probe as often as it says, and look at everything that it asks to be looked at.
+/// Runs a probe with its repetitions and all its checks.
 pub async fn run(probe: &Probe, target: &Target, fixtures: &Fixtures, disposable: bool) -> Verdict {
     let began = Instant::now();
     let mut failures = Vec::new();
     for _ in 0..ATTEMPTS {
         failures = attack(probe, target, fixtures, disposable).await.unwrap_or_else(|message| vec![message]);
-        // What else goes on on this host changes these as well, but hardly ever three times.
+        // Other processes of the host change these numbers as well, but rarely three times in a row.
         if failures.is_empty() || !failures.iter().all(|message| message.starts_with("host ")) {
             break;
         }
@@ -114,7 +114,7 @@ async fn attack(
     probe.pre.iter().try_for_each(|asked| fixtures.has(asked))?;
     let watch_cores = disposable && probe.expect.after.iter().any(|asked| asked.contains("core"));
     let mut host =
-        Host::observe(target, watch_cores).map_err(|error| format!("look at the host: {error}"))?;
+        Host::observe(target, watch_cores).map_err(|error| format!("inspect the host: {error}"))?;
     let watchers = probe.during.iter().map(|asked| Watcher::start(asked)).collect::<Result<Vec<_>, _>>()?;
     let body = body(probe, target, fixtures)?;
     let mut failures = Vec::new();
@@ -154,7 +154,7 @@ fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, St
     } else {
         let main = match &probe.filename {
             Some(name) => json!({"name": name, "content": code}),
-            None => return Err("a program with several files says what its own file is called".to_owned()),
+            None => return Err("a program with several files needs a file name".to_owned()),
         };
         let others = probe.files.iter().map(|(name, content)| json!({"name": name, "content": content}));
         body["files"] = std::iter::once(main).chain(others).collect();
@@ -229,18 +229,18 @@ async fn execute_in_terminal(
     })
 }
 
-/// A thread that looks at something again and again while a program runs.
+/// A thread that checks something repeatedly while a program runs.
 struct Watcher {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Option<String>>,
 }
 
-/// What is looked at: what is wrong, if anything is.
+/// A repeated check; returns a violation.
 type Look = Box<dyn FnMut() -> Option<String> + Send>;
 
 impl Watcher {
     fn start(asked: &str) -> Result<Self, String> {
-        let mut look = look_at(asked).ok_or_else(|| format!("this runner cannot watch {asked:?}"))?;
+        let mut look = look_at(asked).ok_or_else(|| format!("unknown repeated check {asked:?}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
@@ -260,7 +260,7 @@ impl Watcher {
         match self.thread.join() {
             Ok(None) => Ok(()),
             Ok(Some(wrong)) => Err(wrong),
-            Err(_) => Err("what watched it ended in a panic".to_owned()),
+            Err(_) => Err("the watching thread panicked".to_owned()),
         }
     }
 }
@@ -276,11 +276,11 @@ fn look_at(asked: &str) -> Option<Look> {
     let (most, before): (u64, u64) = (mib.parse::<u64>().ok()? << 20, kernel_memory());
     Some(Box::new(move || {
         let grown = kernel_memory().saturating_sub(before);
-        (grown > most).then(|| format!("memory of the kernel that no group counts grew by {grown} bytes"))
+        (grown > most).then(|| format!("unaccounted kernel memory grew by {grown} bytes"))
     }))
 }
 
-/// Slabs that cannot be given back, and what waits in TCP's queues.
+/// Returns unreclaimable slabs and the TCP queues, in bytes.
 fn kernel_memory() -> u64 {
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
     let slab = read("/proc/meminfo")

@@ -1,4 +1,4 @@
-//! HTTP/1.1 by hand, so that anything can be sent and every byte of an answer be seen.
+//! Minimal HTTP/1.1 client that can send any bytes and returns every byte of a response.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,75 +9,75 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// Bytes of an answer, at most.
+/// Maximum size of a response in bytes.
 const MAX_ANSWER: usize = 64 << 20;
-/// How long anything here may take unless somebody says otherwise.
+/// Default timeout.
 pub const PATIENCE: Duration = Duration::from_secs(150);
 
-/// An answer.
+/// A response.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// Names in lower case.
+    /// Headers, with names in lower case.
     pub headers: Vec<(String, String)>,
-    /// As it came, after chunks were put together.
+    /// Body, with chunks joined.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The JSON in it.
+    /// Parses the body as JSON.
     #[must_use]
     pub fn json(&self) -> Option<Value> {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// A header's value.
+    /// Returns the value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
     }
 }
 
-/// A connection, with what was read and not yet used.
+/// A connection with its read buffer.
 #[derive(Debug)]
 pub struct Connection<Stream = TcpStream> {
-    /// To write to.
+    /// Stream for writing.
     pub stream: Stream,
     unread: Vec<u8>,
 }
 
 impl Connection {
-    /// Connect.
+    /// Connects.
     ///
     /// # Errors
-    /// What connect(2) says.
+    /// As connect(2).
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         Ok(Self::over(TcpStream::connect(address).await?))
     }
 }
 
 impl<Stream: AsyncWrite + Unpin> Connection<Stream> {
-    /// Send bytes.
+    /// Sends bytes.
     ///
     /// # Errors
-    /// What write(2) says: the other side may have hung up.
+    /// As write(2); the server may have closed the connection.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         within(PATIENCE, self.stream.write_all(bytes)).await
     }
 }
 
 impl<Stream: AsyncRead + Unpin> Connection<Stream> {
-    /// Over a stream that is there already.
+    /// Uses an open stream.
     #[must_use]
     pub const fn over(stream: Stream) -> Self {
         Self { stream, unread: Vec::new() }
     }
 
-    /// The next answer, or `None` if the connection was closed instead.
+    /// Returns the next response, or `None` if the connection was closed.
     ///
     /// # Errors
-    /// If what comes is no answer, or nothing comes for too long.
+    /// If the response is invalid, or nothing is received before the timeout.
     pub async fn answer(&mut self, patience: Duration) -> io::Result<Option<Answer>> {
         within(patience, self.read_answer()).await
     }
@@ -110,7 +110,7 @@ impl<Stream: AsyncRead + Unpin> Connection<Stream> {
         }
     }
 
-    /// Whether the other side hangs up, sooner or later in time; what it says before is dropped.
+    /// Returns whether the server closes the connection in time; earlier data is dropped.
     pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
         let closed = async {
             while self.more().await.unwrap_or(false) {
@@ -168,7 +168,7 @@ impl<Stream: AsyncRead + Unpin> Connection<Stream> {
 
     async fn more(&mut self) -> io::Result<bool> {
         if self.unread.len() > MAX_ANSWER {
-            return Err(io::Error::other("the answer does not end"));
+            return Err(io::Error::other("the response does not end"));
         }
         self.unread.reserve(64 << 10);
         Ok(self.stream.read_buf(&mut self.unread).await? > 0)
@@ -176,14 +176,14 @@ impl<Stream: AsyncRead + Unpin> Connection<Stream> {
 }
 
 fn cut(what: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} of an answer is cut off"))
+    io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} of a response is cut off"))
 }
 
 async fn within<T>(patience: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(patience, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-/// A request with a body, as anybody would send it.
+/// Returns an ordinary request with a body.
 #[must_use]
 pub fn request(method: &str, path: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {path} HTTP/1.1\r\n");
@@ -207,10 +207,10 @@ pub fn request(method: &str, path: &str, headers: &[(String, String)], body: &[u
     bytes
 }
 
-/// `POST /api/execute`; sent again after a while if the server is busy.
+/// Sends `POST /api/execute`, and repeats it while the server is busy.
 ///
 /// # Errors
-/// If no answer comes.
+/// If there is no response.
 pub async fn execute(address: SocketAddr, body: &Value) -> io::Result<Answer> {
     const ATTEMPTS: u32 = 20;
     let request = request("POST", "/api/execute", &[], body.to_string().as_bytes());

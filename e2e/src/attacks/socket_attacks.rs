@@ -20,13 +20,13 @@ use super::target::Target;
 use crate::inventory;
 use crate::socket::{Execution, program};
 
-/// What is not in a case's own words.
+/// Values that the cases do not define.
 const PATIENCE: Duration = Duration::from_secs(60);
 const GENEROSITY: u32 = 2;
 const LONG: Duration = Duration::from_secs(30);
 const GROWTH: u64 = 32 << 20;
 
-/// Run the cases of a file.
+/// Runs the cases of a file.
 ///
 /// # Errors
 /// If there are none.
@@ -37,7 +37,7 @@ pub async fn run(file: &Path, target: &mut Target, seed: u64, sink: &mut Sink<'_
     for case in all["socket"].as_array().into_iter().flatten() {
         let text = |name: &str| case[name].as_str().unwrap_or_default();
         let many = case["connections"].is_u64() || case["count"].is_u64() || case["fuzz"].is_object();
-        // A daemon that was not started for it is not ours to end.
+        // Only a daemon that this program started may be killed.
         if case["inject"].is_string() && target.daemons.is_none() {
             sink.leave_out(text("id"), text("class"));
             continue;
@@ -92,13 +92,13 @@ async fn drive(id: &str, case: &Value, seed: u64, target: &mut Target) -> Result
             u32::try_from(MAX_FRAME + 1).map_err(|error| error.to_string())?.to_be_bytes().to_vec()
         }
         (_, _, Some(_)) => framed(&crafted(id)?),
-        _ => return Err("this runner does not know how to do that".to_owned()),
+        _ => return Err("unknown action".to_owned()),
     };
     let most = case["expect"]["closed_within_ms"].as_u64();
     let most = most.map_or(Duration::from_secs(2), Duration::from_millis) * GENEROSITY;
     let drip = case["drip_ms"].as_u64().map(Duration::from_millis);
     let close = text("then") == Some("close");
-    // As the first thing that is said, and again after a proper hello.
+    // As the first frame, and again after a valid hello.
     let both = [false, true].map(|greeted| send_bytes(target, &bytes, greeted, drip, close, most));
     let other =
         async { if case["expect"]["while"].is_array() { target.greet("bash").await } else { Ok(()) } };
@@ -106,7 +106,7 @@ async fn drive(id: &str, case: &Value, seed: u64, target: &mut Target) -> Result
     both.into_iter().chain([other]).collect()
 }
 
-/// Send them; the daemon must hang up or say that something is wrong.
+/// Sends bytes; the daemon must close the connection or respond with an error.
 async fn send_bytes(
     target: &Target,
     bytes: &[u8],
@@ -130,7 +130,7 @@ async fn send_bytes(
                 Ok(())
             }
         };
-        // Who hung up already has answered.
+        // A closed connection is a response too.
         drop(sent);
         if close {
             let _ = writer.shutdown().await;
@@ -181,7 +181,7 @@ fn encoded(request: &Request) -> Result<Vec<u8>, String> {
     codec::encode(request).map_err(|error| error.to_string())
 }
 
-/// Messages that are none, as the cases describe them in words. Integers are little-endian and of fixed width.
+/// Returns the malformed messages that the cases describe. Integers are little-endian with fixed width.
 fn crafted(id: &str) -> Result<Vec<u8>, String> {
     let number = u64::to_le_bytes;
     let text = |text: &str| [&number(text.len() as u64), text.as_bytes()].concat();
@@ -205,7 +205,7 @@ fn crafted(id: &str) -> Result<Vec<u8>, String> {
         "sock-bincode-enum-tag" => [&[255, 0, 0, 0], &valid[4..]].concat(),
         "sock-bincode-bad-utf8" => [&execute[..], &number(2), &[0xff, 0xfe]].concat(),
         "sock-bincode-bad-bool" => {
-            // The option before the main file's name.
+            // The `Option` before the name of the main file.
             let at = 4 + 8 + "python".len() + 8;
             let mut bytes = valid;
             bytes[at] = 2;
@@ -213,7 +213,7 @@ fn crafted(id: &str) -> Result<Vec<u8>, String> {
         }
         "sock-bincode-trailing" => [&valid[..], &[0]].concat(),
         "sock-bincode-varint-overlong" => [&execute[..], &[0xfd, 0, 0, 0, 1, 0, 0, 0, 0]].concat(),
-        _ => return Err("this runner does not know that frame".to_owned()),
+        _ => return Err("unknown frame".to_owned()),
     })
 }
 
@@ -248,7 +248,7 @@ async fn shutdown_write(target: &Target) -> Result<(), String> {
     stream.shutdown().await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
     let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
-    read.map_err(|_| "neither answered nor cancelled")?.map_err(|error| error.to_string())?;
+    read.map_err(|_| "neither responded nor cancelled")?.map_err(|error| error.to_string())?;
     nothing_runs(target, Duration::from_secs(2)).await
 }
 
@@ -266,7 +266,7 @@ async fn nothing_runs(target: &Target, most: Duration) -> Result<(), String> {
     }
 }
 
-/// Many requests in a row, none of whose answers is read. They wait, or the connection ends; memory does not grow.
+/// Sends many requests and reads no response. They must wait or the connection must end; memory must not grow.
 async fn many_frames(count: u64, target: &Target) -> Result<(), String> {
     let mut stream = connect(target, true).await?;
     let request = framed(&encoded(&Request::Execute(Box::new(valid())))?);
@@ -277,7 +277,7 @@ async fn many_frames(count: u64, target: &Target) -> Result<(), String> {
             }
         }
     };
-    // Back-pressure is fine; then there is nothing more to see.
+    // Backpressure is correct; then the case ends here.
     let _ = timeout(Duration::from_secs(5), sending).await;
     drop(stream);
     nothing_runs(target, Duration::from_secs(5)).await
@@ -288,7 +288,7 @@ async fn many_connections(count: u64, target: &Target) -> Result<(), String> {
     for _ in 0..count {
         match timeout(Duration::from_secs(2), UnixStream::connect(&target.socket)).await {
             Ok(Ok(stream)) => open.push(stream),
-            // The queue of those that wait to be taken is full.
+            // The listen backlog is full.
             Ok(Err(_)) | Err(_) => break,
         }
     }
@@ -297,10 +297,10 @@ async fn many_connections(count: u64, target: &Target) -> Result<(), String> {
     let spent = cpu_ticks(target.pids[0]).saturating_sub(cpu);
     let files = inventory::open_files(target.pids[0]).unwrap_or(0);
     drop(open);
-    // Whoever is silent has five seconds for its hello.
+    // A silent client has five seconds for its hello.
     for _ in 0..200 {
         if target.greet("bash").await.is_ok() {
-            // A hundredth of a second each.
+            // One tick is 10 ms.
             return if spent > 80 {
                 Err(format!("{spent} ticks in a second, {files} files"))
             } else {
@@ -309,7 +309,7 @@ async fn many_connections(count: u64, target: &Target) -> Result<(), String> {
         }
         sleep(Duration::from_millis(50)).await;
     }
-    Err(format!("nobody is served after {count} connections"))
+    Err(format!("no client is served after {count} connections"))
 }
 
 fn cpu_ticks(pid: u32) -> u64 {
@@ -361,15 +361,15 @@ async fn file_names(names: &Value, target: &Target) -> Result<(), String> {
             && !name.starts_with(['/', '-', '@'])
             && !name.chars().any(char::is_control)
             && name.split('/').all(|part| !["", ".", ".."].contains(&part));
-        // A name that is too long for a frame's field ends the connection; that is a refusal too.
+        // A name that exceeds the frame's field closes the connection, which is a rejection too.
         let ran = execute(target, request)
             .await
             .is_ok_and(|received| matches!(received.last, Some(Event::Finished(_))));
         if ran && !safe {
-            return Err(format!("a file called {name:?} was taken"));
+            return Err(format!("the file name {name:?} was accepted"));
         }
         if safe && !ran {
-            return Err(format!("a file called {name:?} was refused"));
+            return Err(format!("the file name {name:?} was rejected"));
         }
     }
     Ok(())
@@ -412,12 +412,12 @@ async fn end_during_runs(target: &mut Target) -> Result<(), String> {
     if !status.success() || took > Duration::from_secs(5) * GENEROSITY {
         return Err(format!("{status} after {took:?}"));
     }
-    // Each was told that it was cancelled, or at least that the connection is over.
+    // Each client received `Cancelled`, or its connection was closed.
     drop(answers);
     Ok(())
 }
 
-/// Random numbers that are the same for the same seed: xorshift64*.
+/// Reproducible random numbers: xorshift64*.
 struct Random(u64);
 
 impl Random {
@@ -442,7 +442,7 @@ async fn fuzz(how: &Value, seed: u64, target: &Target) -> Result<(), String> {
     let longest = usize::try_from(how["max_len"].as_u64().unwrap_or(4096)).unwrap_or(4096);
     let seed = if seed == 0 { how["seed"].as_u64().unwrap_or(1) } else { seed };
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-    // Of a language that there is not: what is decoded well is refused, and no program runs.
+    // With an unknown language, a valid mutation is rejected and runs no program.
     let base = encoded(&Request::Execute(Box::new(program("no such language", "print(1)"))))?;
     let mutate = how["mutate"].is_string();
     let mut stream = None;
@@ -472,7 +472,7 @@ async fn fuzz(how: &Value, seed: u64, target: &Target) -> Result<(), String> {
         if open.write_all(&framed(&message)).await.is_err() {
             continue;
         }
-        // Hung up, or an answer; what is neither (input that nobody waits for) is answered by nothing.
+        // Closed, or a response; unexpected input gets neither.
         let mut answer = [0; 4096];
         match timeout(Duration::from_millis(20), open.read(&mut answer)).await {
             Ok(Ok(1..)) | Err(_) => stream = Some(open),

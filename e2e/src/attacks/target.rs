@@ -1,4 +1,4 @@
-//! What is attacked: two daemons of our own, or some that run already.
+//! Target of the attacks: daemons started for them, or running ones.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,28 +13,28 @@ use super::raw_http;
 use crate::daemons::{Daemons, Settings, ask_status};
 use crate::inventory::{self, Process};
 
-/// The variable in executord's environment that no program may ever see, and its value.
+/// A variable in executord's environment that no program may see, and its value.
 pub const SECRET: (&str, &str) = ("EXECUTORD_CANARY_SECRET", "CANARY-SECRET");
 
-/// Both daemons, and what is known of them.
+/// Both daemons and their properties.
 #[derive(Debug)]
 pub struct Target {
-    /// Where webd listens.
+    /// Address of webd.
     pub address: SocketAddr,
-    /// Where executord listens.
+    /// Socket of executord.
     pub socket: PathBuf,
-    /// Users of executions.
+    /// Uid range of executions.
     pub uids: RangeInclusive<u32>,
-    /// What executord's control groups are called.
+    /// Name of executord's cgroups.
     pub cgroup: String,
     /// Process ids of executord and webd.
     pub pids: [u32; 2],
-    /// Ours, if they are.
+    /// The daemons, if they were started for the attacks.
     pub daemons: Option<Daemons>,
 }
 
 impl Target {
-    /// Start daemons with the usual settings.
+    /// Starts daemons with default settings.
     ///
     /// # Errors
     /// As [`Daemons::start`].
@@ -51,10 +51,10 @@ impl Target {
         })
     }
 
-    /// Daemons that run already: where webd listens (`host:port`) and where executord does.
+    /// Returns running daemons by the address of webd (`host:port`) and the socket of executord.
     ///
     /// # Errors
-    /// If one of them is not to be found.
+    /// If one of them is not found.
     pub fn running(
         authority: &str,
         socket: &Path,
@@ -66,10 +66,10 @@ impl Target {
         Ok(Self { address, socket: socket.to_owned(), uids, cgroup: cgroup.to_owned(), pids, daemons: None })
     }
 
-    /// Whether both daemons live.
+    /// Verifies that both daemons run.
     ///
     /// # Errors
-    /// In words, which one does not.
+    /// A message that names the one that does not.
     pub fn is_alive(&self) -> Result<(), String> {
         for (pid, name) in self.pids.into_iter().zip(["executord", "webd"]) {
             let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -80,31 +80,31 @@ impl Target {
         Ok(())
     }
 
-    /// How many sandboxes are prepared and wait.
+    /// Returns the number of pre-warmed sandboxes.
     ///
     /// # Errors
-    /// In words, if executord does not say.
+    /// A message, if executord does not respond.
     pub async fn waiting(&self) -> Result<usize, String> {
         let status = ask_status(&self.socket).await.map_err(|error| format!("ask executord: {error}"))?;
         Ok(status.warm.iter().map(|count| count.ready as usize).sum())
     }
 
-    /// The processes of programs, if there are more than wait for one.
+    /// Returns the processes of programs, if there are more than those of `waiting` pre-warmed sandboxes.
     ///
     /// # Errors
-    /// In words, if nobody can tell.
+    /// A message, if they cannot be counted.
     pub async fn programs(&self) -> Result<Vec<Process>, String> {
         let processes = inventory::processes(&self.uids).map_err(|error| format!("read /proc: {error}"))?;
         let users: BTreeSet<_> = processes.iter().map(|process| process.uid).collect();
-        // Behind a daemon that has ended nothing waits.
+        // A daemon that has ended has no pre-warmed sandboxes.
         let waiting = self.waiting().await.unwrap_or(0);
         Ok(if users.len() <= waiting { Vec::new() } else { processes })
     }
 
-    /// A small program in a language must work, and in time.
+    /// Verifies that a small program works, and in time.
     ///
     /// # Errors
-    /// In words, what came instead.
+    /// A message with the response.
     pub async fn greet(&self, language: &str) -> Result<(), String> {
         const WITHIN: Duration = Duration::from_secs(10);
         let body = json!({"language": language, "code": greeting(language)});
@@ -118,7 +118,7 @@ impl Target {
         Err(format!("the next run: HTTP {} {:.200}", answer.status, String::from_utf8_lossy(&answer.body)))
     }
 
-    /// What both daemons logged, if they are ours.
+    /// Returns the logs of both daemons, if they were started for the attacks.
     #[must_use]
     pub fn logs(&self) -> String {
         self.daemons.as_ref().map(Daemons::logs).unwrap_or_default()
@@ -133,7 +133,7 @@ fn process_called(name: &str) -> io::Result<u32> {
             return Ok(pid);
         }
     }
-    Err(io::Error::other(format!("no process is called {name}")))
+    Err(io::Error::other(format!("no process has the name {name}")))
 }
 
 fn greeting(language: &str) -> &'static str {
@@ -146,7 +146,7 @@ fn greeting(language: &str) -> &'static str {
     }
 }
 
-/// Programs' statuses in the probes' words.
+/// Returns a program's status in the terms of the probes.
 #[must_use]
 pub fn status_of(http: u16, json: &Value) -> String {
     match http {

@@ -1,4 +1,4 @@
-//! What became of a case, and all of them in a table.
+//! Result of a case, and the table of all results.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// How much a case matters.
+/// Importance of a case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Part of what is promised.
+    /// A promise of the threat model.
     Must,
     /// A second line of defence.
     Should,
-    /// A known channel that is left; told, never failed.
+    /// A known channel that remains; reported, but never a failure.
     Info,
 }
 
@@ -28,35 +28,35 @@ impl Level {
     }
 }
 
-/// What became of a case.
+/// Result of a case.
 #[derive(Clone, Debug)]
 pub struct Verdict {
-    /// What the case is called.
+    /// Name of the case.
     pub id: String,
-    /// How much it matters.
+    /// Importance.
     pub level: Level,
-    /// What was not as it should be.
+    /// Violations.
     pub failures: Vec<String>,
-    /// From the first byte to the last check.
+    /// Time from the first byte to the last check.
     pub took: Duration,
-    /// Why a failure is accepted: what the threat model says of it.
+    /// Reason why the threat model accepts a failure.
     pub reason: Option<String>,
 }
 
 impl Verdict {
-    /// Everything was as it should be.
+    /// Returns whether there are no violations.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         self.failures.is_empty()
     }
 
-    /// Something was not, and nobody accepted that.
+    /// Returns whether there are violations that are not accepted.
     #[must_use]
     pub fn is_failed(&self) -> bool {
         !self.is_passed() && self.reason.is_none() && self.level != Level::Info
     }
 
-    /// One line, and one more for each failure.
+    /// Returns one line, and one more per violation.
     #[must_use]
     pub fn line(&self) -> String {
         let word = match (self.is_passed(), self.is_failed()) {
@@ -76,7 +76,7 @@ impl Verdict {
     }
 }
 
-/// All of them: a table by level, and the closing line.
+/// Returns a table by level, and the closing line.
 #[must_use]
 pub fn table(verdicts: &[Verdict]) -> String {
     let mut rows: BTreeMap<Level, [usize; 4]> = BTreeMap::new();
@@ -102,7 +102,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn what_is_known_does_not_fail() {
+    fn known_failures_do_not_fail() {
         let verdict = |level, failures: &[&str], reason: Option<&str>| Verdict {
             id: "x".to_owned(),
             level,

@@ -1,4 +1,4 @@
-//! Attack the product, and see whether anything gives.
+//! Attacks the product and reports what succeeds.
 
 #![forbid(unsafe_code)]
 
@@ -18,42 +18,42 @@ use e2e::attacks::verdict::{Verdict, table};
 use e2e::attacks::{http_attacks, own, own_wire, socket_attacks};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Cases that take longer than ten seconds, or thousands of connections.
+/// Cases that take longer than ten seconds or need thousands of connections.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// Attack executord and webd with programs and with what is no program, and say what gave; 1 if anything did that
-/// must not, 2 if there was nothing to attack with
+/// Attack executord and webd with programs and malformed requests. Exits with 1 if an attack succeeded, and with 2 if
+/// there was no attack to run
 #[derive(Parser)]
 #[command(name = "attacks")]
 struct Arguments {
-    /// Attack a webd that runs already, instead of daemons started for it
+    /// Attack a running webd instead of starting daemons
     #[arg(long, value_name = "HOST:PORT", requires = "socket")]
     url: Option<String>,
-    /// The socket of the executord behind it
+    /// Socket of the executord behind it
     #[arg(long, requires = "url")]
     socket: Option<PathBuf>,
-    /// The users of its executions, FIRST-LAST
+    /// Its uid range, FIRST-LAST
     #[arg(long, default_value = "458752-524287", value_parser = uid_range)]
     uids: RangeInclusive<u32>,
-    /// What its control groups are called
+    /// Name of its cgroups
     #[arg(long, default_value = "executor")]
     cgroup: String,
-    /// Only our own attacks, which are part of the repository
+    /// Run only the attacks of this repository
     #[arg(long)]
     own: bool,
-    /// Only cases with this in their id
+    /// Run only cases whose id contains this text
     #[arg(long)]
     only: Option<String>,
-    /// Only cases of this class
+    /// Run only cases of this class
     #[arg(long)]
     class: Option<String>,
-    /// Leave out what takes long, and say what that is
+    /// Skip slow cases and list them
     #[arg(long)]
     skip_slow: bool,
-    /// What generated attacks begin with; 0 for what each case says itself
+    /// Seed of generated attacks; 0 for the seed of each case
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Nobody else uses this host: its core handler may be replaced for a moment
+    /// The host is used by nothing else: its core dump handler may be replaced for a moment
     #[arg(long)]
     disposable_host: bool,
 }
@@ -61,7 +61,7 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     if std::env::var_os(SECRET.0).is_none() {
-        // What the daemons inherit, programs must not see.
+        // Programs must not see a variable that the daemons inherit.
         let error = match std::env::current_exe() {
             Ok(me) => Command::new(me).args(std::env::args_os().skip(1)).env(SECRET.0, SECRET.1).exec(),
             Err(error) => error,
@@ -79,13 +79,13 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whoever stops it wants no daemons left behind: they end when they are dropped.
+/// Handles signals, so that the daemons are dropped and therefore stopped.
 async fn until_told_to_stop(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         done = work => done,
-        _ = terminate.recv() => Err(io::Error::other("told to stop")),
-        _ = interrupt.recv() => Err(io::Error::other("told to stop")),
+        _ = terminate.recv() => Err(io::Error::other("received a signal")),
+        _ = interrupt.recv() => Err(io::Error::other("received a signal")),
     }
 }
 
@@ -144,7 +144,7 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
 
     if !excluded.is_empty() {
         print_line(&format!(
-            "\nleft out, by --skip-slow or for what they do to daemons of others: {}",
+            "\nskipped because of --skip-slow, or because the daemons were not started by this program: {}",
             excluded.join(", ")
         ));
     }
@@ -169,7 +169,7 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Probe>> {
     Ok(probes)
 }
 
-/// Why a failure is accepted, by the case's name: the table of the threat model.
+/// Returns the reason for each accepted failure, from the table of the threat model.
 fn reasons() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/threat-model.md");
     let text = std::fs::read_to_string(path).unwrap_or_default();
@@ -185,6 +185,6 @@ fn reasons() -> BTreeMap<String, String> {
 
 fn print_line(line: &str) {
     let mut out = io::stdout().lock();
-    // Whoever hung up does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

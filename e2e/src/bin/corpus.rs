@@ -1,4 +1,4 @@
-//! Send the corpus through a running webd and compare what comes back.
+//! Sends the corpus through a running webd and compares the responses.
 
 #![forbid(unsafe_code)]
 
@@ -15,31 +15,31 @@ use e2e::http;
 use hyper::Uri;
 use tokio::sync::mpsc;
 
-/// Longer than any program may take, and than it may wait for its turn.
+/// Longer than the longest execution and its time in the queue.
 const DEADLINE: Duration = Duration::from_secs(180);
 const RETRIES: u32 = 20;
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Send the corpus of known programs through a running webd and compare what comes back; 1 if anything differs
+/// Send the corpus of real programs through a running webd and compare the responses. Exits with 1 on a difference
 #[derive(Parser)]
 #[command(name = "corpus")]
 struct Arguments {
-    /// Where programs are executed
+    /// Address of the API
     #[arg(long, default_value = "http://127.0.0.1:3000/api/execute")]
     url: Uri,
-    /// Start executord and webd for it, instead of --url; needs root
+    /// Start executord and webd instead of using --url; needs root
     #[arg(long, conflicts_with = "url")]
     start: bool,
-    /// Programs at one time
+    /// Number of concurrent programs
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..))]
     concurrency: u16,
-    /// Only about so many, always the same, some of each set and language
+    /// Run a reproducible sample of about this many programs, some of each set and language
     #[arg(long)]
     sample: Option<usize>,
-    /// Only this language
+    /// Run only this language
     #[arg(long)]
     language: Option<String>,
-    /// Only programs with this in their id
+    /// Run only programs whose id contains this text
     #[arg(long)]
     id: Option<String>,
 }
@@ -49,12 +49,14 @@ fn main() -> ExitCode {
     let programs = match chosen(&arguments) {
         Ok(programs) => programs,
         Err(error) => {
-            eprintln!("there is no corpus: {error}\nset EXECUTOR_CORPUS to the directory of programs.jsonl");
+            eprintln!(
+                "cannot read the corpus: {error}\nset EXECUTOR_CORPUS to the directory of programs.jsonl"
+            );
             return ExitCode::from(2);
         }
     };
     if programs.is_empty() {
-        eprintln!("no program of the corpus fits --language and --id");
+        eprintln!("no program of the corpus matches --language and --id");
         return ExitCode::from(2);
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -95,7 +97,7 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Res
     for _ in 0..arguments.concurrency {
         let (waiting, done, url) = (waiting.clone(), done.clone(), url.clone());
         tokio::spawn(async move {
-            // Locked for the taking only.
+            // Locked only while taking one.
             while let Some(program) = waiting.lock().ok().and_then(|mut waiting| waiting.next()) {
                 let verdict = send(&url, &program).await;
                 if done.send((program, verdict)).await.is_err() {
@@ -122,7 +124,7 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Res
         }
     }
     if !without_flags.is_empty() {
-        print_line(&format!("not compared, for want of compiler flags: {}", without_flags.join(", ")));
+        print_line(&format!("not compared, because they need compiler flags: {}", without_flags.join(", ")));
     }
     let (mut passed, mut failed) = (0, 0);
     for (language, (ok, not)) in &summary {
@@ -134,10 +136,10 @@ async fn send_all(arguments: &Arguments, programs: Vec<Program>) -> std::io::Res
     Ok(failed == 0)
 }
 
-/// How a program went.
+/// Result of one program.
 enum Verdict {
     Same,
-    /// In words, where. An answer that does not come is a difference.
+    /// It differs, with a description. A missing response is a difference.
     Different(Vec<String>),
     LacksFlags,
 }
@@ -167,6 +169,6 @@ async fn send(url: &Uri, program: &Program) -> Verdict {
 }
 
 fn print_line(line: &str) {
-    // Who closed our stdout does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(std::io::stdout(), "{line}");
 }

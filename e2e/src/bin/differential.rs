@@ -1,4 +1,4 @@
-//! Start programs by their bare command, in a sandbox made for them and in a prepared one, and compare what they do.
+//! Runs programs by their bare command, in a cold sandbox and in a pre-warmed one, and compares the results.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use e2e::daemons::{Daemons, Settings};
 use e2e::differential::programs::{self, Program};
 use e2e::differential::{ProgramResult, bare, compilers, pool};
 
-/// The languages that have launchers, and the stages that have one.
+/// Languages with launchers, and the stages that have one.
 const LANGUAGES: [(&str, &[&str]); 5] = [
     ("python", &["run"]),
     ("javascript", &["run"]),
@@ -21,10 +21,10 @@ const LANGUAGES: [(&str, &[&str]); 5] = [
     ("cpp", &["compile"]),
 ];
 
-/// The languages whose sandboxes can begin as copies.
+/// Languages whose sandboxes can be forked from a zygote.
 const COPIED: [&str; 1] = ["python"];
 
-/// How sandboxes come about: whether they are prepared, and whether they begin as copies.
+/// Kinds of sandboxes: name, whether pre-warmed, whether forked from a zygote.
 const KINDS: [(&str, bool, bool); 4] = [
     ("cold", false, false),
     ("prepared", true, false),
@@ -32,25 +32,25 @@ const KINDS: [(&str, bool, bool); 4] = [
     ("prepared copy", true, true),
 ];
 
-/// Start programs by their bare command, in a sandbox made for them and in a prepared one; 1 if one of them can tell.
+/// Run programs by their bare command, in a cold sandbox and in a pre-warmed one. Exits with 1 if a result differs.
 /// Needs root
 #[derive(Parser)]
 #[command(name = "differential")]
 struct Arguments {
-    /// Only this language
+    /// Run only this language
     #[arg(long)]
     language: Option<String>,
-    /// Only programs with this in their id
+    /// Run only programs whose id contains this text
     #[arg(long)]
     id: Option<String>,
-    /// Also about so many of the corpus, always the same
+    /// Also run a reproducible sample of about this many programs of the corpus
     #[arg(long)]
     sample: Option<usize>,
-    /// Compare how C++ is compiled instead: by g++ alone and with each kind of precompiled headers, our own programs and
-    /// all of the corpus
+    /// Compare C++ compilations instead: g++ alone against each kind of precompiled headers, with the programs of this
+    /// repository and of the corpus
     #[arg(long, conflicts_with_all = ["language", "sample"])]
     compilers: bool,
-    /// Print what each program did
+    /// Print the result of each program
     #[arg(long)]
     verbose: bool,
 }
@@ -68,10 +68,10 @@ fn main() -> ExitCode {
     }
 }
 
-/// The ways to compile C++.
+/// Compares the ways to compile C++.
 async fn compare_compilers(arguments: &Arguments) -> io::Result<bool> {
     let corpus = corpus::load().unwrap_or_else(|error| {
-        print_line(&format!("there is no corpus of real programs: {error}"));
+        print_line(&format!("cannot read the corpus of real programs: {error}"));
         Vec::new()
     });
     let mut programs = compilers::all_programs(corpus)?;
@@ -81,10 +81,10 @@ async fn compare_compilers(arguments: &Arguments) -> io::Result<bool> {
         print_line(difference);
     }
     for id in &found.by_chance {
-        print_line(&format!("{id} does not do the same twice"));
+        print_line(&format!("{id} differs between two identical runs"));
     }
     print_line(&format!(
-        "{} programs, of which g++ refuses {}; without g++ were compiled {:?}; {} differ",
+        "{} programs, {} rejected by g++; compiled without g++: {:?}; {} differ",
         found.compared,
         found.compared - found.accepted,
         found.sooner,
@@ -126,7 +126,7 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
     Ok(received.is_empty())
 }
 
-/// Run it, and make sure of how: where one was prepared for it, it must have been taken.
+/// Runs a program and verifies that it got the expected kind of sandbox.
 async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Result<ProgramResult> {
     let stages =
         LANGUAGES.iter().find(|(name, _)| *name == program.language).map_or(&[][..], |(_, stages)| stages);
@@ -144,7 +144,7 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
         let ran = stages.iter().filter(compiled).count() as u64;
         if (after.hits - before.hits, after.misses - before.misses) != (ran, 0) {
             return Err(io::Error::other(format!(
-                "{} got no prepared sandbox: {before:?}, {after:?}",
+                "{} got no pre-warmed sandbox: {before:?}, {after:?}",
                 program.id
             )));
         }
@@ -168,6 +168,6 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
 }
 
 fn print_line(line: &str) {
-    // Who closed our stdout does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! Make faults happen to real daemons under load, and look what becomes of them.
+//! Injects faults into real daemons under load and verifies that they recover.
 
 #![forbid(unsafe_code)]
 
@@ -11,20 +11,20 @@ use clap::Parser;
 use e2e::faults::random::SeededRandom;
 use e2e::faults::{cases, kills};
 
-/// Set for the process that sees mounts of its own.
+/// Set in the process that has its own mount namespace.
 const PRIVATE: &str = "EXECUTOR_FAULTS_PRIVATE";
 
-/// Make faults happen to real daemons under load; 1 if something is not as docs/reliability.md promises. Needs root
+/// Inject faults into real daemons under load. Exits with 1 if a promise of docs/reliability.md is broken. Needs root
 #[derive(Parser)]
 #[command(name = "faults")]
 struct Arguments {
-    /// How often something is killed
+    /// Number of kills
     #[arg(long, default_value_t = 200)]
     rounds: u32,
-    /// Only the case of this name
+    /// Run only the case of this name
     #[arg(long)]
     case: Option<String>,
-    /// What random choices come from; left out: the time
+    /// Seed of random choices; default: the current time
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -97,7 +97,7 @@ async fn run_kills(arguments: &Arguments, random: &mut SeededRandom) -> std::io:
     Ok(fine)
 }
 
-/// Once more, in a mount namespace where full file systems may be mounted over `/tmp` and are seen by nobody else.
+/// Runs this program again in its own mount namespace, where it may mount full file systems over `/tmp`.
 fn in_private() -> ExitCode {
     let me = match std::env::current_exe() {
         Ok(me) => me,
@@ -118,7 +118,7 @@ fn now() -> u64 {
 }
 
 fn print_line(line: &str) {
-    // Who closed our stdout does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

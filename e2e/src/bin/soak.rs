@@ -1,4 +1,4 @@
-//! Soak real daemons in friendly and hostile programs, and time friendly ones beside each hostile one.
+//! Runs friendly and hostile programs against real daemons, and times friendly ones next to each hostile one.
 
 #![forbid(unsafe_code)]
 
@@ -12,23 +12,23 @@ use e2e::faults::programs::Got;
 use e2e::faults::random::SeededRandom;
 use e2e::soak::{self, Soaked, neighbours};
 
-/// Executions of each program beside each neighbour that are timed: one for so many seconds, within these bounds.
+/// Timed executions of each program per neighbour: one per this many seconds, within these bounds.
 const SECONDS_A_SAMPLE: u64 = 10;
 const SAMPLES: (u64, u64) = (5, 25);
 
-/// Friendly and hostile programs together at several times capacity; 1 if something is not as docs/reliability.md
-/// promises. Needs root
+/// Run friendly and hostile programs together at several times the capacity. Exits with 1 if a promise of
+/// docs/reliability.md is broken. Needs root
 #[derive(Parser)]
 #[command(name = "soak")]
 struct Arguments {
-    /// How long programs are sent; timing them beside each other comes on top
+    /// How long to send programs; timing them next to each other takes additional time
     #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u64).range(10..))]
     seconds: u64,
-    /// What random choices come from; left out: the time
+    /// Seed of random choices; default: the current time
     #[arg(long)]
     seed: Option<u64>,
-    /// Also 1 if a friendly program takes too many times longer beside a hostile one; too few are timed in a short
-    /// soak, and too much else happens where tests run, to say that there
+    /// Also exit with 1 if a hostile program slows a friendly one down too much. A short soak test has too few samples
+    /// for this, and other load on a test machine falsifies them
     #[arg(long)]
     judge_times: bool,
 }
@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let seed = arguments.seed.unwrap_or_else(now);
     print_line(&format!("seed {seed}"));
-    // Reading a neighbour's flood must not keep the clock of who is timed waiting.
+    // Several threads: reading a neighbour's flood must not delay the client that is timed.
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return complain(&error.to_string()),
@@ -74,7 +74,7 @@ fn tell_soaked(soaked: &Soaked) {
     let (answered, busy) = programs.values().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     print_line(&format!("{:18} {answered:9} {busy:11}", "all"));
     print_line("");
-    print_line("at the middle of the        first quarter  last quarter  may be more by");
+    print_line("median over the             first quarter  last quarter  allowed growth");
     for quantity in &soaked.watched {
         let soak::growth::Quantity { name, first, last, may_grow } = quantity;
         print_line(&format!("{name:27} {first:13} {last:13} {may_grow:15}"));
@@ -85,7 +85,7 @@ fn tell_soaked(soaked: &Soaked) {
     }
 }
 
-/// A table. Whether all of it is within the factor.
+/// Prints a table. Returns whether all ratios are within the limit.
 fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
     let heads = neighbours::TIMED.map(|name| format!("{name:>10} p50     p95  ratio"));
     print_line(&format!("beside          {}", heads.concat()));
@@ -97,7 +97,11 @@ fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
         print_line(&format!("{:16}{}", beside.neighbour, columns.collect::<String>()));
         if beside.ratios.iter().any(|ratio| *ratio > neighbours::MAY_BE) {
             fine = false;
-            print_line(&format!("FAR: more than {} times beside {}", neighbours::MAY_BE, beside.neighbour));
+            print_line(&format!(
+                "FAR: more than {} times slower next to {}",
+                neighbours::MAY_BE,
+                beside.neighbour
+            ));
         }
     }
     fine
@@ -108,7 +112,7 @@ fn now() -> u64 {
 }
 
 fn print_line(line: &str) {
-    // Who closed our stdout does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

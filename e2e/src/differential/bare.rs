@@ -1,4 +1,4 @@
-//! The plain command, as a user without privileges in a directory of its own.
+//! The bare command, run by an unprivileged user in its own directory.
 
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
@@ -16,13 +16,13 @@ use nix::unistd::Pid;
 use super::programs::Program;
 use super::{ProgramResult, without_random_parts};
 
-/// What we call the user of every run.
+/// Name that replaces the user name of every run.
 pub const USER: &str = "exec_user";
-/// Where its home is.
+/// Its home directory.
 const HOME: &str = "/home/exec";
-/// Nobody's.
+/// A uid that no user has.
 const UID: u32 = 0x5fff_fff0;
-/// Those of executord/languages/typescript/compile: what a program is translated to depends on them.
+/// Options of executord/languages/typescript/compile, on which the compiled program depends.
 const TSC_OPTIONS: [&str; 21] = [
     "--ignoreConfig",
     "--rootDir",
@@ -48,7 +48,7 @@ const TSC_OPTIONS: [&str; 21] = [
 ];
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Compile it if that is how it is done, and run it.
+/// Compiles the program if its language is compiled, and runs it.
 ///
 /// # Errors
 /// If the commands cannot be started.
@@ -85,7 +85,7 @@ pub fn run(program: &Program) -> io::Result<ProgramResult> {
 }
 
 fn result(output: &Output, end: String, directory: &Path) -> ProgramResult {
-    // The same directories have other names in a sandbox.
+    // These directories have other names in a sandbox.
     let text = |bytes: &[u8]| {
         let text = String::from_utf8_lossy(bytes)
             .replace(&format!("{}/box", directory.display()), "/box")
@@ -96,7 +96,7 @@ fn result(output: &Output, end: String, directory: &Path) -> ProgramResult {
     ProgramResult { end, stdout: text(&output.stdout), stderr: text(&output.stderr) }
 }
 
-/// What one would type, with the paths that a shell finds.
+/// Returns the commands as a user would type them, with the paths that a shell finds.
 fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<String>) {
     let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let main = program.files[0].0.as_str();
@@ -145,9 +145,9 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
     command
         .args([format!("--reuid={UID}"), format!("--regid={UID}")])
         .args(["--clear-groups", "--no-new-privs", "--"])
-        // The stack that a sandbox gives, so that recursion ends where it does there.
+        // The stack limit of a sandbox, so that recursion ends at the same depth.
         .args(["prlimit", "--stack=67108864", "--core=0", "--"])
-        // What a shell starts in the background ignores some, and whoever started us may ignore others.
+        // Background jobs of a shell ignore some signals, and other parents may ignore more.
         .args(["env", "--default-signal"])
         .args(words)
         .current_dir(directory.join("box"))
@@ -165,7 +165,7 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
     if let Some(mut pipe) = child.stdin.take() {
         let stdin = stdin.to_owned();
         thread::spawn(move || {
-            // Not every program reads.
+            // Not every program reads stdin.
             let _ = pipe.write_all(stdin.as_bytes());
         });
     }

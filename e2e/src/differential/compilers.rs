@@ -1,5 +1,5 @@
-//! The same C++ compiled in three ways: by g++ alone, with precompiled headers, and with those in which templates are
-//! instantiated already. Programs must do the same, and compilers say the same to the letter.
+//! C++ compiled in three ways: by g++ alone, with precompiled headers, and with precompiled headers that contain
+//! instantiated templates. The results of the programs and the messages of the compilers must be identical.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,29 +12,29 @@ use super::{ProgramResult, without_random_parts};
 use crate::corpus;
 use crate::daemons::{Daemons, Settings, precompiled_headers};
 
-/// How headers are compiled beforehand: the options of `cpp/record`.
+/// Kinds of precompiled headers: the options of `cpp/record`.
 const WAYS: [&str; 2] = ["--plain", "--instantiate"];
-/// Programs at one time.
+/// Number of concurrent programs.
 const AT_ONE_TIME: usize = 2;
-/// What is asked to compile, where nothing may be left to g++.
+/// Language names of the compilers that must not fall back to g++.
 const NOBODY: &str = "g++-that-nobody-has";
 
-/// What came of it.
+/// Result of the comparison.
 #[derive(Debug, Default)]
 pub struct Comparison {
-    /// Programs and broken programs.
+    /// Programs, with and without errors.
     pub compared: usize,
-    /// How many of them g++ accepted, by its exit code.
+    /// How many of them g++ accepted.
     pub accepted: usize,
-    /// How many were compiled without g++, for each way.
+    /// How many were compiled without g++, per kind.
     pub sooner: BTreeMap<&'static str, usize>,
-    /// Those that do not even do the same twice when g++ compiles them.
+    /// Programs whose results differ between two compilations by g++.
     pub by_chance: Vec<String>,
-    /// What differs.
+    /// Differences.
     pub differences: Vec<String>,
 }
 
-/// Compile and run all programs in all ways.
+/// Compiles and runs all programs in all ways.
 ///
 /// # Errors
 /// If the daemons cannot be started.
@@ -61,7 +61,7 @@ pub async fn compare(programs: &[Program]) -> io::Result<Comparison> {
     Ok(all)
 }
 
-/// The languages in which each way may leave a program to g++, and may not.
+/// Returns the language files in which each kind may fall back to g++, and may not.
 const NAMES: [[&str; 2]; 2] = [["gxx-plain", "gxx-plain-only"], ["gxx-instantiate", "gxx-instantiate-only"]];
 
 #[derive(Default)]
@@ -96,13 +96,13 @@ async fn compare_one(daemons: &Daemons, program: &Program) -> Outcome {
     outcome
 }
 
-/// What the program did, and what the compiler said.
+/// Result of the program, and the messages of the compiler.
 type CompilerResult = (ProgramResult, String);
 
 async fn execute(daemons: &Daemons, program: &Program, language: &str) -> CompilerResult {
     let mut request = program.request();
     request["language"] = language.into();
-    // Some of the corpus compute for long; what is broken may do so for ever.
+    // Some programs of the corpus compute for long, and a broken one may never end.
     request["limits"] = json!({ "cpu_ms": 20_000, "wall_ms": 25_000 });
     let answer = daemons.execute(&request).await;
     let said = ["stdout", "stderr"].map(|name| answer["compile"][name].as_str().unwrap_or_default());
@@ -120,16 +120,16 @@ fn differences(
     differences
 }
 
-/// What g++ calls a file that it makes for a moment is random.
+/// g++ gives its temporary files random names.
 fn without_temporary_names(text: &str) -> String {
     let scratch = regex::Regex::new("/tmp/cc[A-Za-z0-9]{6}").expect("a correct expression");
     scratch.replace_all(&without_random_parts(text), "/tmp/cc").into_owned()
 }
 
-/// All programs in C++, our own and those of the corpus, and each of them once more with something wrong in it.
+/// Returns all C++ programs of this repository and of the corpus, and each of them also with an error.
 ///
 /// # Errors
-/// If our own cannot be read.
+/// If those of this repository cannot be read.
 pub fn all_programs(corpus: Vec<corpus::Program>) -> io::Result<Vec<Program>> {
     let mut all = programs::own()?;
     all.extend(programs::of_corpus(corpus, &["cpp"]));
@@ -139,7 +139,7 @@ pub fn all_programs(corpus: Vec<corpus::Program>) -> io::Result<Vec<Program>> {
     Ok(all)
 }
 
-/// A program that g++ has something to say of: in turn each of the ways in which people err.
+/// Returns a program with an error or a warning; kinds of typical errors take turns.
 fn broken(program: &Program, number: usize) -> Program {
     let text = &program.files[0].1;
     let inside = text.find("main(").and_then(|main| Some(main + text[main..].find('{')? + 1));
@@ -157,7 +157,7 @@ fn broken(program: &Program, number: usize) -> Program {
     program.with_main(format!("{} with a wrong {kind}", program.id), text)
 }
 
-/// C++ as `g++` alone compiles it.
+/// Language file for C++ that `g++` alone compiles.
 #[must_use]
 pub fn plain() -> String {
     renamed("gxx")
@@ -169,7 +169,7 @@ pub fn plain() -> String {
         )
 }
 
-/// C++ that cannot be compiled by `g++` alone.
+/// Language file for C++ without a fallback to `g++`.
 #[must_use]
 pub fn never_plain(name: &str) -> String {
     renamed(name).replace("    \"g++\", ", &format!("    \"{NOBODY}\", "))
@@ -186,13 +186,13 @@ mod tests {
     use super::{NOBODY, all_programs, never_plain, plain};
 
     #[test]
-    fn the_language_file_is_written_as_is_expected_here() {
+    fn the_language_file_has_the_expected_form() {
         assert!(!plain().contains("launcher}"), "{}", plain());
         assert!(never_plain("x").contains(NOBODY));
     }
 
     #[test]
-    fn each_of_our_own_is_also_there_with_something_wrong() {
+    fn each_program_is_also_sent_with_an_error() {
         let programs = all_programs(Vec::new()).unwrap();
         let (whole, broken) = programs.split_at(programs.len() / 2);
         assert!(whole.len() > 20, "{}", whole.len());

@@ -1,4 +1,4 @@
-//! Whether a prepared sandbox is there, and whether it was taken: what the daemon's metrics say.
+//! Pool hits and misses, from the daemon's metrics.
 
 use std::io;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use crate::http;
 const PAUSE: Duration = Duration::from_millis(20);
 const ATTEMPTS: u32 = 6_000;
 
-/// Counts of one language at one moment.
+/// Counts of one language.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Stages that found a prepared sandbox.
+    /// Stages that got a pre-warmed sandbox.
     pub hits: u64,
-    /// Stages that did not.
+    /// Stages that got a cold one.
     pub misses: u64,
 }
 
-/// Wait until a sandbox is prepared for each of these stages, and say what was counted up to now.
+/// Waits for a pre-warmed sandbox for each of these stages, and returns the counts.
 ///
 /// # Errors
-/// If that does not come to be.
+/// If there is none in time.
 pub async fn ready(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Result<Counts> {
     for _ in 0..ATTEMPTS {
         let metrics = metrics(daemons).await?;
@@ -33,13 +33,13 @@ pub async fn ready(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Re
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(io::Error::other(format!("no sandbox is prepared for {language}\n{}", daemons.log_tail())))
+    Err(io::Error::other(format!("no pre-warmed sandbox for {language}\n{}", daemons.log_tail())))
 }
 
-/// What was counted of these stages of a language.
+/// Returns the counts of these stages of a language.
 ///
 /// # Errors
-/// If nobody says.
+/// If the metrics cannot be read.
 pub async fn counted(daemons: &Daemons, language: &str, stages: &[&str]) -> io::Result<Counts> {
     Ok(counts(&metrics(daemons).await?, language, stages))
 }
@@ -59,7 +59,7 @@ fn counts(metrics: &str, language: &str, stages: &[&str]) -> Counts {
     Counts { hits: taken("hit"), misses: taken("miss") }
 }
 
-/// The sum of all lines of a metric with these labels.
+/// Returns the sum of all samples of a metric with these labels.
 fn value(metrics: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
     metrics
         .lines()
@@ -74,7 +74,7 @@ mod tests {
     use super::{Counts, counts, value};
 
     #[test]
-    fn metrics_are_summed_over_what_is_not_asked_for() {
+    fn metrics_are_summed_over_other_labels() {
         let metrics = "# HELP x\nexecutor_prepared_taken_total{language=\"java\",stage=\"run\",result=\"hit\"} 2\n\
                        executor_prepared_taken_total{language=\"java\",stage=\"compile\",result=\"hit\"} 3\n\
                        executor_prepared_taken_total{language=\"java\",stage=\"run\",result=\"miss\"} 1\n\

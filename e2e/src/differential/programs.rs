@@ -1,6 +1,6 @@
-//! Programs that would notice: `e2e/differential/LANGUAGE/NAME.EXTENSION` or, with several files, a directory `NAME`.
+//! Programs that notice differences: `e2e/differential/LANGUAGE/NAME.EXTENSION` or, with several files, a folder `NAME`.
 //!
-//! Beside one, `NAME.json` (in a directory `case.json`) says what else belongs to it.
+//! `NAME.json` next to the file, or `case.json` in the folder, holds its settings.
 
 use std::fs;
 use std::io;
@@ -12,27 +12,27 @@ use serde_json::{Value, json};
 
 use crate::corpus;
 
-/// A program and how it is started.
+/// A program and its settings.
 #[derive(Debug)]
 pub struct Program {
     /// `python/argv`.
     pub id: String,
-    /// Its language.
+    /// Language.
     pub language: String,
-    /// Names and texts, the main file first.
+    /// Names and contents, the main file first.
     pub files: Vec<(String, String)>,
     case: Case,
 }
 
-/// What belongs to a program beside its files.
+/// Settings of a program.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Case {
     args: Vec<String>,
     stdin: String,
-    /// Expressions for what is no two times the same, and why that is not for us to change.
+    /// Regular expressions for output that differs between runs, each with a reason.
     differs: Vec<Differs>,
-    /// Why there is nothing to compare the bare command with, if so.
+    /// Reason why the bare command is not compared, if so.
     not_bare: Option<String>,
 }
 
@@ -40,30 +40,30 @@ struct Case {
 #[serde(deny_unknown_fields)]
 struct Differs {
     pattern: String,
-    #[expect(dead_code, reason = "for who reads the file")]
+    #[expect(dead_code, reason = "documents the file")]
     why: String,
 }
 
 impl Program {
-    /// Its arguments.
+    /// Returns the arguments.
     #[must_use]
     pub fn args(&self) -> &[String] {
         &self.case.args
     }
 
-    /// What it reads.
+    /// Returns the standard input.
     #[must_use]
     pub fn stdin(&self) -> &str {
         &self.case.stdin
     }
 
-    /// Whether the bare command is to do the same.
+    /// Returns whether the bare command is compared.
     #[must_use]
     pub fn has_bare(&self) -> bool {
         self.case.not_bare.is_none()
     }
 
-    /// As the body of `POST /api/execute`.
+    /// Returns the body of `POST /api/execute`.
     #[must_use]
     pub fn request(&self) -> Value {
         let files: Vec<Value> =
@@ -71,7 +71,7 @@ impl Program {
         json!({ "language": self.language, "files": files, "stdin": self.case.stdin, "args": self.case.args })
     }
 
-    /// The same with another text of the main file.
+    /// Returns the same program with another main file.
     #[must_use]
     pub fn with_main(&self, id: String, text: String) -> Self {
         let mut files = self.files.clone();
@@ -79,20 +79,20 @@ impl Program {
         Self { id, language: self.language.clone(), files, case: self.case.clone() }
     }
 
-    /// What it printed, without what is no two times the same.
+    /// Removes what differs between runs from its output.
     #[must_use]
     pub fn without_expected_differences(&self, text: &str) -> String {
         self.case.differs.iter().fold(text.to_owned(), |text, differs| {
-            let expression = Regex::new(&differs.pattern).expect("checked when it was read");
+            let expression = Regex::new(&differs.pattern).expect("checked by `read`");
             expression.replace_all(&text, "").into_owned()
         })
     }
 }
 
-/// All of our own.
+/// Returns all programs of this repository.
 ///
 /// # Errors
-/// If one cannot be read, or what is said of it is wrong.
+/// If one cannot be read, or its settings are invalid.
 pub fn own() -> io::Result<Vec<Program>> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("differential");
     let mut programs = Vec::new();
@@ -110,8 +110,8 @@ pub fn own() -> io::Result<Vec<Program>> {
     Ok(programs)
 }
 
-/// Those of the corpus in these languages, of which we know what they print but not whether they can tell. Their bare
-/// commands were run by whoever recorded that.
+/// Returns a sample of the corpus in these languages. Their bare commands are not run: the corpus has their recorded
+/// results.
 #[must_use]
 pub fn of_corpus(programs: Vec<corpus::Program>, languages: &[&str]) -> Vec<Program> {
     programs
@@ -198,7 +198,7 @@ mod tests {
     use super::own;
 
     #[test]
-    fn every_program_can_be_read_and_has_a_main_file() {
+    fn every_program_is_readable_and_has_a_main_file() {
         let programs = own().unwrap();
         assert!(programs.len() > 60, "{}", programs.len());
         for program in programs {

@@ -680,7 +680,7 @@ mod tests {
     /// Time limits, retries and deadlines go by the clock that nobody can set. Only logs and certificates look at the
     /// time of day, and they ask for it themselves.
     #[test]
-    fn no_code_of_the_daemons_asks_for_the_time_of_day() {
+    fn the_daemons_never_read_the_time_of_day() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut waiting: Vec<PathBuf> =
             ["executord/src", "executord/sandbox/src", "protocol/src", "webd/src"]

@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn only_ones_own_answer_or_an_error_in_words_may_come_back() {
+    fn only_the_own_output_or_an_error_message_is_accepted() {
         let mut random = SeededRandom::new(1);
         let (program, other) =
             (Program::friendly(&mut random, "python"), Program::friendly(&mut random, "python"));

@@ -53,7 +53,7 @@ mod tests {
     use super::SeededRandom;
 
     #[test]
-    fn a_seed_repeats_itself() {
+    fn a_seed_determines_the_numbers() {
         let numbers = |seed| {
             let mut random = SeededRandom::new(seed);
             [random.next(), random.next(), random.split().next()]

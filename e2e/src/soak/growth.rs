@@ -103,7 +103,7 @@ mod tests {
     use super::{MAY_GROW, Watch};
 
     #[test]
-    fn only_what_grows_beyond_its_bound_is_told() {
+    fn only_growth_beyond_its_bound_is_reported() {
         let grown = |by: u64| {
             let seen = (0..8).map(|look| [if look < 6 { 100 } else { 100 + by }; MAY_GROW.len()]).collect();
             Watch { seen }.quantities().iter().filter(|quantity| quantity.grew().is_some()).count()
