@@ -30,8 +30,8 @@ pub(crate) fn status(_: &mut SchemaGenerator) -> Schema {
 struct Shape {
     types: BTreeSet<String>,
     values: BTreeSet<String>,
-    items: Option<Box<Shape>>,
-    fields: BTreeMap<String, Shape>,
+    items: Option<Box<Self>>,
+    fields: BTreeMap<String, Self>,
     required: BTreeSet<String>,
 }
 

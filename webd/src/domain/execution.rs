@@ -93,10 +93,13 @@ pub(crate) enum Control {
 }
 
 /// The receiving half of an [`Execution`]. It has no stream after the last event.
-pub(crate) struct EventReceiver(Option<Pin<Box<dyn Stream<Item = Result<Event, CodecError>> + Send>>>);
+pub(crate) struct EventReceiver(Option<EventStream>);
 
 /// The sending half of an [`Execution`]. It has no sink after the last event.
-pub(crate) struct ControlSender(Option<Pin<Box<dyn Sink<Request, Error = CodecError> + Send>>>);
+pub(crate) struct ControlSender(Option<RequestSink>);
+
+type EventStream = Pin<Box<dyn Stream<Item = Result<Event, CodecError>> + Send>>;
+type RequestSink = Pin<Box<dyn Sink<Request, Error = CodecError> + Send>>;
 
 impl Execution {
     /// Wraps a connection on which a request was sent. `first` is an event that was read already.
@@ -127,9 +130,8 @@ impl Execution {
     pub(crate) fn split(self) -> (EventReceiver, ControlSender) {
         let first = stream::iter(self.first.map(Ok));
         let (requests, events) = self.client.map(Client::split).unzip();
-        let events =
-            events.map(|events| Box::pin(first.chain(events)) as Pin<Box<dyn Stream<Item = _> + Send>>);
-        let requests = requests.map(|requests| Box::pin(requests) as Pin<Box<dyn Sink<_, Error = _> + Send>>);
+        let events = events.map(|events| Box::pin(first.chain(events)) as EventStream);
+        let requests = requests.map(|requests| Box::pin(requests) as RequestSink);
         (EventReceiver(events), ControlSender(requests))
     }
 }

@@ -55,7 +55,7 @@ pub(crate) enum LiveEvent<'a> {
         #[serde(flatten)]
         verdict: Verdict,
     },
-    Finished(Answer<'a, NoOutput>),
+    Finished(&'a Answer<'a, NoOutput>),
     Error(ErrorBody),
 }
 
@@ -170,7 +170,7 @@ impl EventEncoder {
 
     fn finished(&self, lines: &mut Vec<u8>, outcome: &Outcome) {
         let answer = Answer::without_output(outcome, self.limits.as_deref());
-        self.write(lines, &LiveEvent::Finished(answer));
+        self.write(lines, &LiveEvent::Finished(&answer));
     }
 
     fn write_output(&self, lines: &mut Vec<u8>, stream: OutputStream, data: String) {
