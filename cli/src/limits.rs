@@ -116,18 +116,6 @@ mod tests {
         assert_eq!(error("memory=1K"), "memory must be at least 4 MiB");
     }
 
-    #[test]
-    fn the_manual_page_names_each_limit() {
-        let page = include_str!("../../docs/man/executor.1");
-        let (_, rest) = page.split_once(".\\\" limits\n").unwrap();
-        let (list, _) = rest.split_once(".\\\" /limits\n").unwrap();
-        let is_name = |word: &&str| {
-            word.starts_with(|character: char| character.is_ascii_lowercase()) && *word != "and"
-        };
-        let names: Vec<_> = list.split_whitespace().filter(is_name).collect();
-        assert_eq!(names, LIMITS.iter().map(|limit| limit.cli_name).collect::<Vec<_>>());
-    }
-
     fn check(text: &str, set: fn(&mut LimitsRequest)) {
         let mut expected = LimitsRequest::default();
         set(&mut expected);

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use fake_daemon::{FakeDaemon, Finished, executor};
 use protocol::{
-    Availability, ByteCount, CheckResult, Editor, Event, ExecutionCount, Language, Limits, Rejection,
-    ServerStatus,
+    Availability, CheckResult, Editor, Event, ExecutionCount, Language, Limits, Rejection, ServerStatus,
 };
 
 #[test]
@@ -165,17 +164,6 @@ fn checked(name: &str, passed: bool, optional: bool) -> Event {
 }
 
 fn language(name: &str, aliases: &[&str], available: bool) -> Language {
-    let limits = Limits {
-        cpu_time: Duration::from_secs(10),
-        wall_time: Duration::from_secs(20),
-        memory: ByteCount::mib(512),
-        processes: 64,
-        output: ByteCount::mib(1),
-        file_size: ByteCount::mib(16),
-        disk: ByteCount::mib(64),
-        files: 4096,
-        open_files: 256,
-    };
     Language {
         name: name.into(),
         title: name.into(),
@@ -187,7 +175,7 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         } else {
             Availability::Unavailable { reason: "no compiler".into() }
         },
-        limits,
+        limits: Limits::RUN,
         compile_limits: None,
         editor: Editor::default(),
         example: String::new(),

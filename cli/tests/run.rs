@@ -433,17 +433,6 @@ fn a_missing_file_is_named_in_the_error() {
 }
 
 fn language(name: &str, extensions: &[&str]) -> Language {
-    let limits = Limits {
-        cpu_time: Duration::from_secs(10),
-        wall_time: Duration::from_secs(20),
-        memory: ByteCount::mib(512),
-        processes: 64,
-        output: ByteCount::mib(1),
-        file_size: ByteCount::mib(16),
-        disk: ByteCount::mib(64),
-        files: 4096,
-        open_files: 256,
-    };
     Language {
         name: name.into(),
         title: name.into(),
@@ -451,7 +440,7 @@ fn language(name: &str, extensions: &[&str]) -> Language {
         extensions: extensions.iter().map(ToString::to_string).collect(),
         file_name: format!("main.{}", extensions[0]),
         availability: Availability::Available { version: "1".into() },
-        limits,
+        limits: Limits::RUN,
         compile_limits: None,
         editor: Editor::default(),
         example: String::new(),

@@ -41,15 +41,9 @@ self_test = { files = [{ name = "main.sh", content = "true" }], stdout = "" }
 const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
 /// Longer than any of these tests: what ends within one was not ended by its limit.
 const LONG: LimitsRequest = LimitsRequest {
-    cpu_time: None,
     wall_time: Some(Duration::from_secs(110)),
-    memory: None,
-    processes: None,
     output: Some(ByteCount::mib(4)),
-    file_size: None,
-    disk: None,
-    files: None,
-    open_files: None,
+    ..LimitsRequest::NONE
 };
 
 async fn start(slots: u32, queue: u32) -> Daemons {

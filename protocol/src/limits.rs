@@ -126,6 +126,15 @@ macro_rules! define {
         }
 
         impl LimitsRequest {
+            /// Request for the defaults.
+            pub const NONE: Self = Self { $($name: None,)* };
+
+            /// Creates a request for exactly these limits.
+            #[must_use]
+            pub const fn exactly(limits: &Limits) -> Self {
+                Self { $($name: Some(limits.$name),)* }
+            }
+
             /// Returns the requested limits, and `defaults` where none was requested.
             #[must_use]
             pub fn or(&self, defaults: &Limits) -> Limits {

@@ -13,9 +13,10 @@ use proptest::option;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::Index;
 use protocol::codec::{Frames, decode, encode};
+use protocol::each_limit;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Hello, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
+    Hello, LIMITS, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
     ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
     Usage, WarmCount,
 };
@@ -167,41 +168,38 @@ fn stdin() -> impl Strategy<Value = Stdin> {
     prop_oneof![bytes().prop_map(Stdin::Bytes), Just(Stdin::Live)]
 }
 
-fn limits_request() -> impl Strategy<Value = LimitsRequest> {
-    (
-        (option::of(duration()), option::of(duration()), option::of(byte_count()), any::<Option<u32>>()),
-        (option::of(byte_count()), option::of(byte_count()), option::of(byte_count())),
-        any::<(Option<u32>, Option<u32>)>(),
-    )
-        .prop_map(
-            |((cpu_time, wall_time, memory, processes), (output, file_size, disk), (files, open_files))| {
-                LimitsRequest {
-                    cpu_time,
-                    wall_time,
-                    memory,
-                    processes,
-                    output,
-                    file_size,
-                    disk,
-                    files,
-                    open_files,
-                }
-            },
-        )
+/// Makes a value of a limit from two random numbers, by the name of its type.
+macro_rules! value {
+    (Duration, $numbers:expr) => {
+        Duration::new($numbers.0, $numbers.1 % 1_000_000_000)
+    };
+    (ByteCount, $numbers:expr) => {
+        ByteCount($numbers.0)
+    };
+    (u32, $numbers:expr) => {
+        $numbers.1
+    };
 }
 
-fn limits() -> impl Strategy<Value = Limits> {
-    (
-        (duration(), duration(), byte_count(), any::<u32>()),
-        (byte_count(), byte_count(), byte_count()),
-        any::<(u32, u32)>(),
-    )
-        .prop_map(
-            |((cpu_time, wall_time, memory, processes), (output, file_size, disk), (files, open_files))| {
-                Limits { cpu_time, wall_time, memory, processes, output, file_size, disk, files, open_files }
-            },
-        )
+macro_rules! define_strategies {
+    ($($name:ident: $type:ident { $($rest:tt)* })*) => {
+        fn limits_request() -> impl Strategy<Value = LimitsRequest> {
+            vec(option::of(any::<(u64, u32)>()), LIMITS.len()).prop_map(|numbers| {
+                let mut numbers = numbers.into_iter();
+                LimitsRequest { $($name: numbers.next().flatten().map(|numbers| value!($type, numbers)),)* }
+            })
+        }
+
+        fn limits() -> impl Strategy<Value = Limits> {
+            vec(any::<(u64, u32)>(), LIMITS.len()).prop_map(|numbers| {
+                let mut numbers = numbers.into_iter();
+                Limits { $($name: numbers.next().map_or(Limits::RUN.$name, |numbers| value!($type, numbers)),)* }
+            })
+        }
+    };
 }
+
+each_limit!(define_strategies);
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![

@@ -1,61 +1,53 @@
-//! The documentation and the configuration file say what the table of limits says.
+//! The lists of limits that are not code: in the documentation, the configuration file and the manual page. They are
+//! generated from the table in `protocol/src/limits.rs`.
 
 #![forbid(unsafe_code)]
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use protocol::quantity::Kind;
-use protocol::{LIMITS, Limits, LimitsRequest};
+use protocol::{LIMITS, LimitInfo, Limits};
 
 const HOW: &str = "UPDATE_DOCS=1 cargo test -p protocol --test limits";
-const START: &str = "<!-- limits -->\n";
-const END: &str = "<!-- /limits -->";
 
 #[test]
 fn the_documentation_has_the_table_of_limits() {
-    let path = repository().join("docs/api.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(START).unwrap();
-    let (documented, after) = rest.split_once(END).unwrap();
-    let table = table();
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(&path, format!("{before}{START}{table}{END}{after}")).unwrap();
-        return;
-    }
-    assert_eq!(documented, table, "the table in docs/api.md differs from protocol/src/limits.rs; run: {HOW}");
+    check("docs/api.md", "<!-- limits -->\n", "<!-- /limits -->", &table());
 }
 
 #[test]
 fn the_configuration_file_shows_the_defaults() {
-    let path = repository().join("systemd/etc/executord.toml");
-    let text = std::fs::read_to_string(&path).unwrap();
     for (section, defaults) in
         [("run", Limits::RUN), ("compile", Limits::COMPILE), ("maximum", Limits::MAXIMA)]
     {
-        let (_, lines) = text.split_once(&format!("#[limits.{section}]\n")).unwrap();
-        let mut shown = LimitsRequest::default();
-        for (limit, line) in LIMITS.iter().zip(lines.lines()) {
-            let value = line.strip_prefix(&format!("#{} = ", limit.name));
-            let value =
-                value.unwrap_or_else(|| panic!("limits.{section}: {} is missing at {line:?}", limit.name));
-            assert_eq!(value.starts_with('"'), limit.kind != Kind::Count, "limits.{section}: {line}");
-            limit.request(&mut shown, value.trim_matches('"')).unwrap();
-        }
-        // A limit that the file does not show would have its minimum, which is not a default.
-        assert_eq!(shown.or(&Limits::MINIMA), defaults, "limits.{section} in {}", path.display());
+        let lines: String = LIMITS.iter().map(|limit| setting(limit, &defaults)).collect();
+        check("systemd/etc/executord.toml", &format!("#[limits.{section}]\n"), "\n", &lines);
     }
 }
 
 #[test]
-fn the_page_about_languages_names_each_limit() {
-    let text = std::fs::read_to_string(repository().join("docs/languages.md")).unwrap();
-    for limit in LIMITS {
-        assert!(
-            text.contains(&format!("`{}`", limit.name)),
-            "docs/languages.md does not name {}",
-            limit.name
-        );
+fn the_manual_page_names_each_limit() {
+    let names: Vec<_> = LIMITS.iter().map(|limit| format!(".BR {} ", limit.cli_name)).collect();
+    check("docs/man/executor.1", ".\\\" limits\n", ".\\\" /limits", &format!("{}.\n", names.join(",\n")));
+}
+
+/// Checks that a file has `expected` after `start` and before the next `end` at the start of a line. Writes it with
+/// UPDATE_DOCS.
+fn check(file: &str, start: &str, end: &str, expected: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+    let text = std::fs::read_to_string(&path).expect("a file of the repository");
+    let before = text.find(start).expect("the start of the list") + start.len();
+    let length = text[before..]
+        .split_inclusive('\n')
+        .take_while(|line| !line.starts_with(end))
+        .map(str::len)
+        .sum::<usize>();
+    let (before, rest) = text.split_at(before);
+    let (found, after) = rest.split_at(length);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{before}{expected}{after}")).expect("a writable file");
+    } else {
+        assert_eq!(found, expected, "{file} differs from protocol/src/limits.rs; run: {HOW}");
     }
 }
 
@@ -68,15 +60,15 @@ fn table() -> String {
         let [run, compile, minimum, maximum] = [Limits::RUN, Limits::COMPILE, Limits::MINIMA, Limits::MAXIMA]
             .map(|limits| limit.written(&limits));
         let (help, name, json, cli) = (limit.help, limit.name, limit.json_key, limit.cli_name);
-        writeln!(
-            table,
-            "| {help} | `{json}` | `{name}` | `{cli}` | {run} | {compile} | {minimum} | {maximum} |"
-        )
-        .expect("a string takes everything");
+        table += &format!(
+            "| {help} | `{json}` | `{name}` | `{cli}` | {run} | {compile} | {minimum} | {maximum} |\n"
+        );
     }
     table
 }
 
-fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+/// Returns the commented line of a limit in a configuration file.
+fn setting(limit: &LimitInfo, limits: &Limits) -> String {
+    let quote = if limit.kind == Kind::Count { "" } else { "\"" };
+    format!("#{} = {quote}{}{quote}\n", limit.name, limit.written(limits))
 }

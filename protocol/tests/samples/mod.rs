@@ -138,13 +138,10 @@ pub fn fullest_request() -> ExecuteRequest {
         limits: LimitsRequest {
             cpu_time: Some(Duration::from_secs(5)),
             wall_time: Some(Duration::new(10, 500_000_000)),
-            memory: Some(ByteCount::mib(256)),
             processes: Some(64),
-            output: Some(ByteCount::mib(1)),
             file_size: Some(ByteCount::mib(16)),
-            disk: Some(ByteCount::mib(64)),
             files: Some(1024),
-            open_files: Some(256),
+            ..LimitsRequest::exactly(&Limits::RUN)
         },
         client: Some("203.0.113.7".into()),
     }
@@ -152,15 +149,11 @@ pub fn fullest_request() -> ExecuteRequest {
 
 pub fn limits() -> Limits {
     Limits {
-        cpu_time: Duration::from_secs(10),
         wall_time: Duration::from_secs(20),
         memory: ByteCount::mib(512),
         processes: 64,
-        output: ByteCount::mib(1),
         file_size: ByteCount::mib(16),
-        disk: ByteCount::mib(64),
-        files: 4096,
-        open_files: 256,
+        ..Limits::RUN
     }
 }
 

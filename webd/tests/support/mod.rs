@@ -166,17 +166,7 @@ pub(crate) fn id() -> ExecutionId {
 }
 
 pub(crate) fn limits() -> Limits {
-    Limits {
-        cpu_time: Duration::from_secs(10),
-        wall_time: Duration::from_secs(15),
-        memory: ByteCount::mib(256),
-        processes: 40,
-        output: ByteCount::mib(1),
-        file_size: ByteCount::mib(16),
-        disk: ByteCount::mib(64),
-        files: 1000,
-        open_files: 256,
-    }
+    Limits { file_size: ByteCount::mib(16), files: 1000, ..Limits::RUN }
 }
 
 pub(crate) fn started() -> Event {
