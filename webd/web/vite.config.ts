@@ -4,8 +4,17 @@ import { compressed } from "./build/compressed.ts";
 import { contentPolicy } from "./build/content-policy.ts";
 import { withoutDiffEditors } from "./build/without-diff.ts";
 
-// Where the API is, if not where the page comes from: https://executor.example.org
+// Origin of the API if it is not the page's own origin: https://executor.example.org
 const api = process.env["EXECUTOR_API"] ?? "";
+
+const BROWSER = {
+  globalSetup: "tests/browser/installation.ts",
+  // Test files share the machine: each starts its own daemons and browser.
+  fileParallelism: false,
+  testTimeout: 180_000,
+  hookTimeout: 180_000,
+  expect: { poll: { timeout: 60_000 } },
+};
 
 export default defineConfig({
   base: "./",
@@ -19,7 +28,7 @@ export default defineConfig({
     outDir: "../../target/web",
     emptyOutDir: true,
     target: ["chrome111", "firefox114", "safari16.4"],
-    // Everything is a file of its own: data: addresses would need room in the policy.
+    // No data: URLs: the content security policy would have to allow them.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 4000,
@@ -36,16 +45,11 @@ export default defineConfig({
       { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
       {
         extends: true,
-        test: {
-          name: "browser",
-          include: ["tests/browser/**/*.test.ts"],
-          globalSetup: "tests/browser/installed.ts",
-          // One pair of daemons and one browser, one test after the other.
-          fileParallelism: false,
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          expect: { poll: { timeout: 60_000 } },
-        },
+        test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...BROWSER },
+      },
+      {
+        extends: true,
+        test: { name: "screenshots", include: ["tests/screenshots/**/*.test.ts"], ...BROWSER },
       },
     ],
   },

@@ -4,10 +4,10 @@ import { promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Plugin } from "vite";
 
-/** What does not shrink is served as it is. */
-const WORTH_IT = /\.(html|js|css|svg|ttf|txt|json|webmanifest)$/;
+/** File types that are worth compressing. */
+const COMPRESSIBLE = /\.(html|js|css|svg|ttf|txt|json|webmanifest)$/;
 
-/** Puts a `.br` and a `.gz` beside every built file, as small as they get. */
+/** Compresses each built file to a `.br` and a `.gz` file at the highest level. */
 export function compressed(): Plugin {
   let directory = "";
   return {
@@ -19,7 +19,9 @@ export function compressed(): Plugin {
     async closeBundle() {
       const files = await readdir(directory, { recursive: true });
       await Promise.all(
-        files.filter((file) => WORTH_IT.test(file)).map((file) => compress(join(directory, file))),
+        files
+          .filter((file) => COMPRESSIBLE.test(file))
+          .map((file) => compress(join(directory, file))),
       );
     },
   };

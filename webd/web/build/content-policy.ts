@@ -1,8 +1,8 @@
 import type { Plugin } from "vite";
 
 /**
- * The policy that webd sends as a header, written into the page as well: a static host may send no headers.
- * What only a header can say is left out, and the API's own origin is let in.
+ * Adds webd's content security policy to the page as a `<meta>` element: a static host may not send the header.
+ * Directives that only work in the header are left out, and the API's origin is allowed.
  */
 export function contentPolicy(policy: string, api: string): Plugin {
   return {

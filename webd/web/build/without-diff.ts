@@ -4,8 +4,8 @@ const DIFF_EDITORS = /\/(?:diffEditorWidget|multiDiffEditorWidget)\.js$/;
 const EMPTY = "\0no-diff-editor";
 
 /**
- * Monaco's entry point names its two editors for differences among what it can make, so no bundler can leave them
- * out. Nothing here makes one: classes without anything stand in their place, and 90 kB less are loaded.
+ * Replaces Monaco's two diff editors with empty classes. Monaco's entry point references them, so a bundler cannot
+ * remove them, but the page does not use them. This saves 90 kB.
  */
 export function withoutDiffEditors(): Plugin {
   return {

@@ -1,11 +1,11 @@
 import { render } from "preact";
-import { adoptStyles } from "./editor/strict-styles";
+import { useConstructedStyles } from "./editor/strict-styles";
 import "./style/page.css";
 import { App } from "./ui/App";
-import { begin, openShared } from "./workbench/opening";
+import { openLinkedProgram, start } from "./workbench/startup";
 
-adoptStyles();
+useConstructedStyles();
 const root = document.getElementById("app");
 if (root) render(<App />, root);
-void begin();
-addEventListener("hashchange", () => void openShared());
+void start();
+addEventListener("hashchange", () => void openLinkedProgram());

@@ -1,4 +1,4 @@
-/** Where the API is: beside the page, unless the page was built for a server elsewhere. */
+/** Returns the URL of an API path: on the page's own origin, unless the page was built for another server. */
 export function apiUrl(path: string): URL {
   return new URL(path, __EXECUTOR_API__ === "" ? location.origin : __EXECUTOR_API__);
 }

@@ -5,13 +5,13 @@ export function fromBase64(text: string): Uint8Array {
   return bytes;
 }
 
-/** Bytes a call takes as arguments at once. */
-const PIECE = 0x8000;
+/** Bytes per call of `fromCharCode`: the number of arguments of a call is limited. */
+const CHUNK = 0x8000;
 
 export function toBase64(bytes: Uint8Array): string {
   let binary = "";
-  for (let at = 0; at < bytes.length; at += PIECE) {
-    binary += String.fromCharCode(...bytes.subarray(at, at + PIECE));
+  for (let at = 0; at < bytes.length; at += CHUNK) {
+    binary += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
   }
   return btoa(binary);
 }

@@ -1,29 +1,40 @@
-import { overPost } from "./post";
-import { overSession } from "./session";
-import { Unreachable, type Line, type Listener, type Order, type TransportName } from "./transport";
+import { executeByPost } from "./post";
+import { executeInSession } from "./session";
+import {
+  TransportUnavailable,
+  type Connection,
+  type EventListener,
+  type ExecutionRequest,
+} from "./transport";
 
-const WAYS: [TransportName, (order: Order, listener: Listener) => Promise<Line>][] = [
-  ["session", overSession],
-  ["stream", (order, listener) => overPost("stream", order, listener)],
-  ["plain", (order, listener) => overPost("plain", order, listener)],
+type Execute = (request: ExecutionRequest, onEvent: EventListener) => Promise<Connection>;
+
+/** In order of preference. */
+const TRANSPORTS: Execute[] = [
+  executeInSession,
+  (request, onEvent) => executeByPost("stream", request, onEvent),
+  (request, onEvent) => executeByPost("plain", request, onEvent),
 ];
-/** What a proxy forbids it forbids again, so closed ways are not tried again for so long. */
-const REMEMBERED_MS = 5 * 60_000;
+/** Time for which unavailable transports are not tried again: a proxy that blocks them keeps doing so. */
+const FALLBACK_MS = 5 * 60_000;
 
-let known = { first: 0, since: 0 };
+let fallback = { index: 0, since: 0 };
 
-/** Execute in the best way there is. When it throws `Unreachable`, nothing was executed. */
-export async function execute(order: Order, listener: Listener): Promise<Line> {
-  const first = Date.now() - known.since < REMEMBERED_MS ? known.first : 0;
-  for (const [index, [, way]] of WAYS.entries()) {
+/** Executes on the best available transport. If it throws `TransportUnavailable`, nothing was executed. */
+export async function execute(
+  request: ExecutionRequest,
+  onEvent: EventListener,
+): Promise<Connection> {
+  const first = Date.now() - fallback.since < FALLBACK_MS ? fallback.index : 0;
+  for (const [index, transport] of TRANSPORTS.entries()) {
     if (index < first) continue;
     try {
-      const line = await way(order, listener);
-      if (index !== first) known = { first: index, since: Date.now() };
-      return line;
+      const connection = await transport(request, onEvent);
+      if (index !== first) fallback = { index, since: Date.now() };
+      return connection;
     } catch (error) {
-      if (!(error instanceof Unreachable)) throw error;
+      if (!(error instanceof TransportUnavailable)) throw error;
     }
   }
-  throw new Unreachable("plain");
+  throw new TransportUnavailable("plain");
 }

@@ -1,5 +1,5 @@
-import type { Line } from "./transport";
-import type { Signal, TerminalSize } from "./types";
+import type { Signal, TerminalSize } from "./messages";
+import type { Connection } from "./transport";
 
 /** Message to a running program. */
 export type InputMessage =
@@ -20,14 +20,14 @@ const MESSAGE_COST = 64;
 export class InputQueue {
   private waiting: InputMessage[] = [];
   private waitingBytes = 0;
-  private line: Line | null = null;
+  private connection: Connection | null = null;
   private closed = false;
 
   /** Sends a message, or keeps it until the queue is opened. Returns false if the message is dropped. */
   push(message: InputMessage): boolean {
     if (this.closed) return false;
-    if (this.line) {
-      send(this.line, message);
+    if (this.connection) {
+      send(this.connection, message);
       return true;
     }
     // Only the latest size matters.
@@ -39,17 +39,17 @@ export class InputQueue {
   }
 
   /** Sends all waiting messages in order. Later messages are sent immediately. */
-  open(line: Line): void {
+  open(connection: Connection): void {
     if (this.closed) return;
-    this.line = line;
-    for (const message of this.waiting) send(line, message);
+    this.connection = connection;
+    for (const message of this.waiting) send(connection, message);
     this.clear();
   }
 
   /** Drops all waiting and future messages: the execution has ended. */
   close(): void {
     this.closed = true;
-    this.line = null;
+    this.connection = null;
     this.clear();
   }
 
@@ -71,19 +71,19 @@ function cost(message: InputMessage): number {
   return MESSAGE_COST + (typeof data === "string" ? 3 * data.length : data.length);
 }
 
-function send(line: Line, message: InputMessage): void {
+function send(connection: Connection, message: InputMessage): void {
   switch (message.type) {
     case "input":
-      line.send(message.data);
+      connection.sendInput(message.data);
       break;
     case "end_of_input":
-      line.endInput();
+      connection.endInput();
       break;
     case "signal":
-      line.signal(message.signal);
+      connection.sendSignal(message.signal);
       break;
     case "resize":
-      line.resize(message.size);
+      connection.resize(message.size);
       break;
   }
 }

@@ -1,94 +1,103 @@
 import { apiUrl } from "./address";
+import type { Answer, ApiError, ServerEvent } from "./messages";
 import { ndjson } from "./ndjson";
 import { replay } from "./replay";
-import { Unreachable, type Line, type Listener, type Order } from "./transport";
-import type { ApiError, PlainAnswer, ServerEvent } from "./types";
+import {
+  TransportUnavailable,
+  type Connection,
+  type EventListener,
+  type ExecutionRequest,
+} from "./transport";
 
 const ACCEPT = { stream: "application/x-ndjson", plain: "application/json" } as const;
 
-/** Execute by `POST`, with the answer as it comes or in one piece. */
-export async function overPost(
+/** Executes by `POST`, with a streamed or a complete answer. */
+export async function executeByPost(
   transport: keyof typeof ACCEPT,
-  order: Order,
-  listener: Listener,
-): Promise<Line> {
-  const { hangUp } = order;
+  request: ExecutionRequest,
+  onEvent: EventListener,
+): Promise<Connection> {
+  const { abort } = request;
   try {
-    const response = await post(order, ACCEPT[transport]);
-    const tell = await begin(response);
-    listener({ type: "reached", transport });
-    void Promise.resolve(tell(listener)).catch(() =>
-      listener({ type: hangUp.signal.aborted ? "stopped" : "lost" }),
+    const response = await post(request, ACCEPT[transport]);
+    const deliver = await readStart(response);
+    onEvent({ type: "connected", transport });
+    void Promise.resolve(deliver(onEvent)).catch(() =>
+      onEvent({ type: abort.signal.aborted ? "stopped" : "disconnected" }),
     );
   } catch {
-    if (!hangUp.signal.aborted) throw new Unreachable(transport);
-    listener({ type: "stopped" });
+    if (!abort.signal.aborted) throw new TransportUnavailable(transport);
+    onEvent({ type: "stopped" });
   }
-  const nothing = () => undefined;
+  const ignore = () => undefined;
   return {
-    send: nothing,
-    endInput: nothing,
-    signal: nothing,
-    resize: nothing,
-    cancel: () => hangUp.abort(),
+    sendInput: ignore,
+    endInput: ignore,
+    sendSignal: ignore,
+    resize: ignore,
+    cancel: () => abort.abort(),
   };
 }
 
-/** Without a session a program reads what was written before it started, and then the end of its input. */
-function post({ request, hangUp }: Order, accept: string): Promise<Response> {
+/** The program reads the request's stdin and then the end of input; a missing stdin is empty. */
+function post({ body, abort }: ExecutionRequest, accept: string): Promise<Response> {
   return fetch(apiUrl("/api/execute"), {
     method: "POST",
     headers: { "content-type": "application/json", accept },
-    body: JSON.stringify(request),
-    signal: hangUp.signal,
+    body: JSON.stringify(body),
+    signal: abort.signal,
   });
 }
 
-/** Tells a listener everything, to the end. */
-type Story = (listener: Listener) => void | Promise<void>;
+/** Passes all events of an answer to a listener. */
+type Deliver = (onEvent: EventListener) => void | Promise<void>;
 
-/** What is told, from the first of it on: a way on which nothing arrives is no way. */
-async function begin(response: Response): Promise<Story> {
+/**
+ * Reads the start of an answer. It waits for the first event: a transport on which nothing arrives counts as
+ * unavailable.
+ */
+async function readStart(response: Response): Promise<Deliver> {
   if (!response.ok) {
-    const error = await refusal(response);
-    return (listener) => {
-      listener({ type: "error", ...error });
+    const error = await readError(response);
+    return (onEvent) => {
+      onEvent({ type: "error", ...error });
     };
   }
-  // Whatever was asked for, a server or a proxy may answer in one piece.
+  // A server or a proxy may send a complete answer although a stream was requested.
   if (response.body === null || !response.headers.get("content-type")?.includes("ndjson")) {
-    const answer = (await response.json()) as PlainAnswer;
-    return (listener) => {
-      replay(answer, listener);
+    const answer = (await response.json()) as Answer;
+    return (onEvent) => {
+      replay(answer, onEvent);
     };
   }
   const events = ndjson(response.body);
   const first = await events.next();
   if (first.done) throw new Error("the stream is empty");
-  return (listener) => watch(first.value as ServerEvent, events, listener);
+  return (onEvent) => forward(first.value as ServerEvent, events, onEvent);
 }
 
-async function watch(
+async function forward(
   first: ServerEvent,
   events: AsyncIterable<unknown>,
-  listener: Listener,
+  onEvent: EventListener,
 ): Promise<void> {
   let last = first;
-  listener(first);
+  onEvent(first);
   for await (const event of events) {
     last = event as ServerEvent;
-    listener(last);
+    onEvent(last);
   }
-  if (last.type !== "finished" && last.type !== "error") throw new Error("the stream broke off");
+  if (last.type !== "finished" && last.type !== "error")
+    throw new Error("the stream ended before the execution");
 }
 
-/** Errors are JSON, unless something between us and the server made them. */
-async function refusal(response: Response): Promise<ApiError> {
+/** Reads the error of an answer. Errors of webd are JSON; those of a proxy may be anything. */
+async function readError(response: Response): Promise<ApiError> {
   try {
     return (await response.json()) as ApiError;
   } catch {
-    const words = `the server answered ${response.status} ${response.statusText}`.trim();
-    const gone = response.status === 502 || response.status === 504;
-    return { error: words, code: gone ? "unavailable" : "http" };
+    const error = `the server returned ${response.status} ${response.statusText}`.trim();
+    const unavailable = response.status === 502 || response.status === 504;
+    return { error, code: unavailable ? "unavailable" : "http" };
   }
 }

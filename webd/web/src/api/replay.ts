@@ -1,22 +1,22 @@
-import type { Listener } from "./transport";
-import type { PlainAnswer, StageKind } from "./types";
+import type { Answer, StageKind } from "./messages";
+import type { EventListener } from "./transport";
 
-/** An answer in one piece, told as if it had been watched. */
-export function replay(answer: PlainAnswer, listener: Listener): void {
-  if (answer.limits) listener({ type: "started", id: answer.id, limits: answer.limits });
-  const stages: [StageKind, PlainAnswer["runs"]][] = [
+/** Emits a complete answer as the events of a live execution. */
+export function replay(answer: Answer, onEvent: EventListener): void {
+  if (answer.limits) onEvent({ type: "started", id: answer.id, limits: answer.limits });
+  const stages: [StageKind, Answer["runs"]][] = [
     ["compile", answer.compile ? [answer.compile] : []],
     ["run", answer.runs],
   ];
   for (const [stage, results] of stages) {
     results.forEach((result, run) => {
-      listener({ type: "stage", stage, run });
+      onEvent({ type: "stage", stage, run });
       if (result.stdout_base64)
-        listener({ type: "output", stream: "stdout", data: result.stdout_base64 });
+        onEvent({ type: "output", stream: "stdout", data: result.stdout_base64 });
       if (result.stderr_base64)
-        listener({ type: "output", stream: "stderr", data: result.stderr_base64 });
-      listener({ ...result, type: "stage_finished", stage, run });
+        onEvent({ type: "output", stream: "stderr", data: result.stderr_base64 });
+      onEvent({ ...result, type: "stage_finished", stage, run });
     });
   }
-  listener({ ...answer, type: "finished" });
+  onEvent({ ...answer, type: "finished" });
 }

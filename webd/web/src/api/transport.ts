@@ -1,40 +1,41 @@
-import type { ExecuteRequest, ServerEvent, Signal, TerminalSize } from "./types";
+import type { ApiError, ExecuteRequest, ServerEvent, Signal, TerminalSize } from "./messages";
 
-/** Ways to reach the server, the best first. */
+/** Ways to send an execution to the server, in order of preference. */
 export type TransportName = "session" | "stream" | "plain";
 
-/** What becomes of an execution, as the page sees it. The last one is `finished`, `error`, `lost` or `stopped`. */
-export type RunEvent =
-  | ServerEvent
-  /** The server has it, and this is how we talk. */
-  | { type: "reached"; transport: TransportName }
+/** Event of an execution. The last one is `finished`, `error`, `disconnected` or `stopped`. */
+export type ExecutionEvent =
+  | Exclude<ServerEvent, { type: "error" }>
+  | ({ type: "error" } & ApiError)
+  /** The server accepted the request on this transport. */
+  | { type: "connected"; transport: TransportName }
   /** The connection ended before the program did. */
-  | { type: "lost" }
-  /** We hung up, and the server ended the program. */
+  | { type: "disconnected" }
+  /** The page closed the connection, and the server stopped the program. */
   | { type: "stopped" };
 
-export type Listener = (event: RunEvent) => void;
+export type EventListener = (event: ExecutionEvent) => void;
 
-export interface Order {
-  request: ExecuteRequest;
-  /** Gives up, also while the server has not answered yet. */
-  hangUp: AbortController;
-  /** The program gets a terminal of this size. */
+export interface ExecutionRequest {
+  body: ExecuteRequest;
+  /** Closes the connection, also while it is being opened. */
+  abort: AbortController;
+  /** Size of the program's terminal; without it the program has pipes. */
   terminal?: TerminalSize;
 }
 
-/** What can be said to a program that runs. Without a session, only `cancel` does anything. */
-export interface Line {
-  send(data: string | Uint8Array): void;
+/** Connection to a running program. On transports other than `session`, all methods but `cancel` have no effect. */
+export interface Connection {
+  sendInput(data: string | Uint8Array): void;
   endInput(): void;
-  signal(signal: Signal): void;
+  sendSignal(signal: Signal): void;
   resize(size: TerminalSize): void;
   cancel(): void;
 }
 
-/** This way is closed, and nothing was executed: try the next. */
-export class Unreachable extends Error {
+/** The transport cannot be used, and nothing was executed: the next transport can be tried. */
+export class TransportUnavailable extends Error {
   constructor(readonly transport: TransportName) {
-    super(`no ${transport}`);
+    super(`transport ${transport} is unavailable`);
   }
 }

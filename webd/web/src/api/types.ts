@@ -1,124 +1,354 @@
-/** What the server says and takes, as docs/api.md has it. */
+/**
+ * Types of the API's messages. Generated from webd/src/api/openapi.json by `npm run types`; do not edit.
+ */
 
-export interface Limits {
-  cpu_ms: number;
-  wall_ms: number;
-  memory_bytes: number;
-  processes: number;
-  output_bytes: number;
-  file_size_bytes: number;
-  disk_bytes: number;
-  files: number;
-  open_files: number;
-}
-
-export interface Language {
-  name: string;
-  title: string;
-  aliases: string[];
-  extensions: string[];
-  file_name: string;
-  available: boolean;
-  version?: string;
-  reason?: string;
-  limits: Limits;
-  compile_limits: Limits | null;
-  editor: { mode: string; line_comment: string; indent: number };
-  example: string;
-}
-
-export interface SourceFile {
-  name: string;
-  content: string;
-}
-
-export interface RunInput {
-  stdin: string;
-  args?: string[];
-}
-
-export interface ExecuteRequest {
-  language: string;
-  files: SourceFile[];
-  encoding: "base64";
-  args?: string[];
-  stdin?: string;
-  runs?: RunInput[];
-}
-
-/** A terminal that the program gets instead of pipes. */
-export interface TerminalSize {
-  columns: number;
-  rows: number;
-}
-
-export type Stream = "stdout" | "stderr";
-export type StageKind = "compile" | "run";
-
-export type Status =
-  | "ok"
-  | "nonzero"
-  | "signal"
-  | "timeout"
-  | "memory"
-  | "output_limit"
-  | "cancelled"
-  | "compile_error";
-
-export interface Cause {
-  limit: "cpu_time" | "wall_time" | "memory" | "output";
-  allowed: number;
-  used: number;
-  unit: "ms" | "bytes";
-  message: string;
-}
-
-export interface Usage {
-  wall_ms: number;
-  cpu_ms: number;
-  memory_bytes: number;
-}
-
-export interface StageResult {
-  status: Status;
-  exit_code: number | null;
-  signal: number | null;
-  signal_name: string | null;
-  truncated: boolean;
-  cause: Cause | null;
-  usage: Usage;
-}
-
-export interface Finished extends StageResult {
-  id: string;
-  limits: Limits | null;
-}
-
-export interface ApiError {
-  error: string;
-  code: string;
-  id?: string;
-  retry_after?: number;
-}
-
-export type ServerEvent =
-  | { type: "queued"; position: number }
-  | { type: "started"; id: string; limits: Limits }
-  | { type: "stage"; stage: StageKind; run?: number }
-  | { type: "output"; stream: Stream; data: string }
-  | ({ type: "stage_finished"; stage: StageKind; run?: number } & StageResult)
-  | ({ type: "finished" } & Finished)
-  | ({ type: "error" } & ApiError);
-
-interface PlainStage extends StageResult {
-  stdout_base64: string;
-  stderr_base64: string;
-}
-
-/** The answer in one piece. */
-export interface PlainAnswer extends Finished {
-  compile: PlainStage | null;
-  runs: PlainStage[];
-}
-
-export type Signal = "INT" | "TERM" | "QUIT" | "HUP" | "KILL" | "USR1" | "USR2";
+export type paths = Record<string, never>;
+export type webhooks = Record<string, never>;
+export type components = {
+  schemas: {
+    ExecuteRequest: {
+      language: string;
+      code?: string;
+      filename?: string;
+      files?: components["schemas"]["File"][];
+      stdin?: string;
+      /** @enum {string} */
+      stdin_encoding?: "utf8" | "base64";
+      args?: string[];
+      limits?: components["schemas"]["LimitsRequest"];
+      runs?: components["schemas"]["RunRequest"][];
+      /** @enum {string} */
+      encoding?: "utf8" | "base64";
+    } & (unknown | unknown);
+    File: {
+      name?: string;
+      content: string;
+      /** @enum {string} */
+      encoding?: "utf8" | "base64";
+    };
+    RunRequest: {
+      stdin?: string;
+      /** @enum {string} */
+      stdin_encoding?: "utf8" | "base64";
+      args?: string[];
+    };
+    LimitsRequest: {
+      cpu_ms?: number;
+      wall_ms?: number;
+      memory_bytes?: number;
+      processes?: number;
+      output_bytes?: number;
+      file_size_bytes?: number;
+      disk_bytes?: number;
+      files?: number;
+      open_files?: number;
+    };
+    Answer: {
+      /** Format: uuid */
+      id: string;
+      output: string;
+      stdout: string;
+      stderr: string;
+      output_base64?: string;
+      stdout_base64?: string;
+      stderr_base64?: string;
+      /** @enum {string} */
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "compile_error";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+      limits: components["schemas"]["Limits"] | null;
+      compile: components["schemas"]["Stage"] | null;
+      runs: components["schemas"]["Stage"][];
+    };
+    Stage: {
+      output: string;
+      stdout: string;
+      stderr: string;
+      output_base64?: string;
+      stdout_base64?: string;
+      stderr_base64?: string;
+      /** @enum {string} */
+      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+    };
+    Verdict: {
+      /** @enum {string} */
+      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+    };
+    Cause: {
+      /** @enum {string} */
+      limit: "cpu_time" | "wall_time" | "memory" | "output";
+      allowed: number;
+      used: number;
+      /** @enum {string} */
+      unit: "ms" | "bytes";
+      message: string;
+    };
+    Usage: {
+      wall_ms: number;
+      cpu_ms: number;
+      memory_bytes: number;
+    };
+    Limits: {
+      cpu_ms: number;
+      wall_ms: number;
+      memory_bytes: number;
+      processes: number;
+      output_bytes: number;
+      file_size_bytes: number;
+      disk_bytes: number;
+      files: number;
+      open_files: number;
+    };
+    Event:
+      | components["schemas"]["EventQueued"]
+      | components["schemas"]["EventStarted"]
+      | components["schemas"]["EventStage"]
+      | components["schemas"]["EventOutput"]
+      | components["schemas"]["EventStageFinished"]
+      | components["schemas"]["EventFinished"]
+      | components["schemas"]["EventError"];
+    EventQueued: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "queued";
+      position: number;
+    };
+    EventStarted: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "started";
+      /** Format: uuid */
+      id: string;
+      limits: components["schemas"]["Limits"];
+    };
+    EventStage: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "stage";
+      /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
+    };
+    EventOutput: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "output";
+      /** @enum {string} */
+      stream: "stdout" | "stderr";
+      data: string;
+    };
+    EventStageFinished: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "stage_finished";
+      /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
+      /** @enum {string} */
+      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+    };
+    EventFinished: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "finished";
+      /** Format: uuid */
+      id: string;
+      /** @enum {string} */
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "compile_error";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+      limits: components["schemas"]["Limits"] | null;
+      compile: components["schemas"]["Verdict"] | null;
+      runs: components["schemas"]["Verdict"][];
+    };
+    EventError: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "error";
+      error: string;
+      code: components["schemas"]["ErrorCode"];
+      /** Format: uuid */
+      id?: string;
+      retry_after?: number;
+    };
+    SessionFrame:
+      | components["schemas"]["SessionStart"]
+      | components["schemas"]["SessionStdin"]
+      | components["schemas"]["SessionEndOfInput"]
+      | components["schemas"]["SessionSignal"]
+      | components["schemas"]["SessionResize"]
+      | components["schemas"]["SessionCancel"];
+    SessionStart: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "start";
+      language: string;
+      code?: string;
+      filename?: string;
+      files?: components["schemas"]["File"][];
+      stdin?: string;
+      /** @enum {string} */
+      stdin_encoding?: "utf8" | "base64";
+      args?: string[];
+      limits?: components["schemas"]["LimitsRequest"];
+      runs?: components["schemas"]["RunRequest"][];
+      /** @enum {string} */
+      encoding?: "utf8" | "base64";
+      tty?: boolean;
+      columns?: number;
+      rows?: number;
+    } & (unknown | unknown);
+    SessionStdin: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "stdin";
+      data: string;
+      /** @enum {string} */
+      encoding?: "utf8" | "base64";
+    };
+    SessionEndOfInput: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "end_of_input";
+    };
+    SessionSignal: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "signal";
+      /** @enum {string} */
+      signal: "INT" | "TERM" | "QUIT" | "HUP" | "KILL" | "USR1" | "USR2";
+    };
+    SessionResize: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "resize";
+      columns: number;
+      rows: number;
+    };
+    SessionCancel: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "cancel";
+    };
+    Language: {
+      name: string;
+      title: string;
+      aliases: string[];
+      extensions: string[];
+      file_name: string;
+      available: boolean;
+      version?: string;
+      reason?: string;
+      limits: components["schemas"]["Limits"];
+      compile_limits: components["schemas"]["Limits"] | null;
+      editor: components["schemas"]["Editor"];
+      example: string;
+    };
+    Editor: {
+      mode: string;
+      line_comment: string;
+      indent: number;
+    };
+    /** @enum {string} */
+    ErrorCode:
+      | "invalid_json"
+      | "invalid_request"
+      | "unsupported_language"
+      | "language_unavailable"
+      | "not_found"
+      | "method_not_allowed"
+      | "request_timeout"
+      | "too_large"
+      | "unsupported_media_type"
+      | "wrong_host"
+      | "busy"
+      | "overloaded"
+      | "unavailable"
+      | "forbidden"
+      | "forbidden_origin"
+      | "upgrade_required"
+      | "failed";
+    Error: {
+      error: string;
+      code: components["schemas"]["ErrorCode"];
+      /** Format: uuid */
+      id?: string;
+      retry_after?: number;
+    };
+  };
+  responses: never;
+  parameters: never;
+  requestBodies: never;
+  headers: never;
+  pathItems: never;
+};
+export type $defs = Record<string, never>;
+export type operations = Record<string, never>;

@@ -1,6 +1,5 @@
-import type { Problem } from "../run/problems";
+import type { Problem } from "../execution/problems";
 
-/** A file that is open. */
 export interface OpenFile {
   name: string;
   content: string;
@@ -9,17 +8,17 @@ export interface OpenFile {
 export type EditorTheme = "light" | "dark" | "contrast";
 
 export interface EditorEvents {
-  changed: (name: string, content: string) => void;
-  run: () => void;
+  onChange: (name: string, content: string) => void;
+  onRun: () => void;
 }
 
-/** Where programs are written: a plain text field at first and on small screens, Monaco otherwise. */
+/** Code editor: a plain text field on small screens and until Monaco is loaded, Monaco otherwise. */
 export interface Editor {
-  /** All files of the program; what is open is kept if it has not changed. */
+  /** Shows the files of a program. Files whose content is unchanged keep their editing state. */
   open(files: OpenFile[], active: string, mode: string, indent: number): void;
-  mark(problems: Problem[]): void;
+  showProblems(problems: Problem[]): void;
   goTo(line: number, column: number): void;
   focus(): void;
-  dress(theme: EditorTheme): void;
+  setTheme(theme: EditorTheme): void;
   dispose(): void;
 }

@@ -1,4 +1,4 @@
-/** What the editor can do beyond typing. Each is a file of Monaco's; what needs a language service is left out. */
+/** Features of Monaco that the editor uses. Features that need a language service are left out. */
 import "monaco-editor/features/bracketMatching/register";
 import "monaco-editor/features/caretOperations/register";
 import "monaco-editor/features/clipboard/register";

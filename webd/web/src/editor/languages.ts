@@ -1,4 +1,4 @@
-/** What Monaco colours. A language of the server without an entry here is shown as plain text. */
+/** Languages with syntax highlighting. Other languages of the server are shown as plain text. */
 import "monaco-editor/languages/definitions/cpp/register";
 import "monaco-editor/languages/definitions/csharp/register";
 import "monaco-editor/languages/definitions/go/register";

@@ -1,6 +1,6 @@
 import { KeyCode, KeyMod, MarkerSeverity, Uri, editor } from "monaco-editor/editor";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
-import type { Problem } from "../run/problems";
+import type { Problem } from "../execution/problems";
 import type { Editor, EditorEvents, OpenFile } from "./editor";
 import "./features";
 import "./languages";
@@ -11,7 +11,7 @@ const OWNER = "executor";
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 defineThemes();
 
-/** Monaco, without any language service. */
+/** Creates a Monaco editor without language services. */
 export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor {
   const widget = editor.create(parent, {
     model: null,
@@ -37,27 +37,27 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     tabFocusMode: false,
     renderFinalNewline: "on",
     folding: false,
-    // Text that turns other text round, or hides it, is shown for what it is.
+    // Makes bidirectional overrides and hidden characters visible.
     renderControlCharacters: true,
-    // Each of these would start the worker for every program.
+    // Each of these would start the worker for all programs.
     links: false,
     colorDecorators: false,
     defaultColorDecorators: "never",
     scrollbar: { verticalScrollbarSize: 10, horizontalScrollbarSize: 10, useShadows: false },
   });
-  widget.addCommand(KeyMod.CtrlCmd | KeyCode.Enter, events.run);
-  leaveByEscape(widget);
+  widget.addCommand(KeyMod.CtrlCmd | KeyCode.Enter, events.onRun);
+  leaveWithEscape(widget);
   const models = new Map<string, editor.ITextModel>();
 
   function modelOf({ name, content }: OpenFile, mode: string): editor.ITextModel {
-    const known = models.get(name);
-    if (known) return known;
+    const existing = models.get(name);
+    if (existing) return existing;
     const model = editor.createModel(
       content,
       mode,
       Uri.from({ scheme: "program", path: `/${name}` }),
     );
-    model.onDidChangeContent(() => events.changed(name, model.getValue()));
+    model.onDidChangeContent(() => events.onChange(name, model.getValue()));
     models.set(name, model);
     return model;
   }
@@ -80,15 +80,17 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
       }
       const model = models.get(active) ?? null;
       if (widget.getModel() !== model) widget.setModel(model);
-      widget.updateOptions({ ariaLabel: `Code of ${active}. Escape, then Tab leaves the editor.` });
+      widget.updateOptions({
+        ariaLabel: `Code editor for ${active}. To leave it, press Escape, then Tab.`,
+      });
     },
-    mark(problems) {
+    showProblems(problems) {
       for (const [name, model] of models) {
-        const own = problems.filter((problem) => problem.file === name);
+        const fileProblems = problems.filter((problem) => problem.file === name);
         editor.setModelMarkers(
           model,
           OWNER,
-          own.map((problem) => marker(model, problem)),
+          fileProblems.map((problem) => marker(model, problem)),
         );
       }
     },
@@ -98,7 +100,7 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
       widget.focus();
     },
     focus: () => widget.focus(),
-    dress: (theme) => editor.setTheme(MONACO_THEMES[theme]),
+    setTheme: (theme) => editor.setTheme(MONACO_THEMES[theme]),
     dispose() {
       widget.dispose();
       for (const name of [...models.keys()]) close(name);
@@ -106,18 +108,18 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
   };
 }
 
-/** The word at the place, or the whole line if there is none. */
+/** Returns a marker for the word at the location, or for the whole line if there is none. */
 function marker(model: editor.ITextModel, problem: Problem): editor.IMarkerData {
   const line = Math.min(problem.line, model.getLineCount());
   const word = model.getWordAtPosition({ lineNumber: line, column: problem.column });
-  const whole = {
+  const wholeLine = {
     startColumn: model.getLineFirstNonWhitespaceColumn(line) || 1,
     endColumn: model.getLineMaxColumn(line),
   };
   const columns =
     word && problem.column > 1
       ? { startColumn: word.startColumn, endColumn: word.endColumn }
-      : whole;
+      : wholeLine;
   return {
     ...columns,
     startLineNumber: line,
@@ -127,8 +129,8 @@ function marker(model: editor.ITextModel, problem: Problem): editor.IMarkerData 
   };
 }
 
-/** Tab indents; after Escape it leaves, for those who have no mouse. */
-function leaveByEscape(widget: editor.IStandaloneCodeEditor): void {
+/** Makes Tab leave the editor after Escape, for keyboard users. Otherwise Tab indents. */
+function leaveWithEscape(widget: editor.IStandaloneCodeEditor): void {
   const tabLeaves = (leaves: boolean) => widget.updateOptions({ tabFocusMode: leaves });
   widget.onKeyDown((event) => {
     if (event.keyCode === KeyCode.Escape) tabLeaves(true);

@@ -1,6 +1,6 @@
 import type { Editor, EditorEvents } from "./editor";
 
-/** A text field: there at once, and right for touch screens and their keyboards. */
+/** Creates a text field: it needs no loading, and works with touch screens and their keyboards. */
 export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
   const field = document.createElement("textarea");
   field.className = "plain-editor";
@@ -12,19 +12,19 @@ export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
   parent.append(field);
   let name = "";
   let indent = 4;
-  /** Escape lets the next Tab leave the field, for those who have no mouse. */
+  /** After Escape the next Tab leaves the field, for keyboard users. */
   let leaving = false;
 
-  field.addEventListener("input", () => events.changed(name, field.value));
+  field.addEventListener("input", () => events.onChange(name, field.value));
   field.addEventListener("blur", () => (leaving = false));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       event.preventDefault();
-      events.run();
+      events.onRun();
     } else if (event.key === "Tab" && !event.shiftKey && !leaving) {
       event.preventDefault();
       field.setRangeText(" ".repeat(indent), field.selectionStart, field.selectionEnd, "end");
-      events.changed(name, field.value);
+      events.onChange(name, field.value);
     } else {
       leaving = event.key === "Escape" || (leaving && event.key === "Tab");
     }
@@ -32,13 +32,16 @@ export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
 
   return {
     open(files, active, _mode, width) {
-      const file = files.find((one) => one.name === active);
+      const file = files.find((candidate) => candidate.name === active);
       name = active;
       indent = width;
-      field.setAttribute("aria-label", `Code of ${active}. Escape, then Tab leaves the field.`);
+      field.setAttribute(
+        "aria-label",
+        `Code editor for ${active}. To leave it, press Escape, then Tab.`,
+      );
       if (file && file.content !== field.value) field.value = file.content;
     },
-    mark: () => undefined,
+    showProblems: () => undefined,
     goTo(line, column) {
       const before = field.value.split("\n").slice(0, line - 1);
       const start = before.reduce((sum, text) => sum + text.length + 1, 0) + column - 1;
@@ -48,7 +51,7 @@ export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
       field.scrollTop = Math.max(0, (line - 4) * height);
     },
     focus: () => field.focus(),
-    dress: () => undefined,
+    setTheme: () => undefined,
     dispose: () => field.remove(),
   };
 }

@@ -1,20 +1,20 @@
 /**
- * Monaco and xterm write style sheets into `<style>` elements, which the page's policy forbids, as it would allow
- * strangers' text to do the same. What they write goes into constructed style sheets instead, which only script can
- * make; the elements stay empty.
+ * Redirects style sheets from `<style>` elements to constructed style sheets. Monaco and xterm.js create such elements,
+ * but the page's content security policy forbids them: injected text could contain them too. Constructed style sheets
+ * can only be created by scripts.
  */
-export function adoptStyles(): void {
-  /* eslint-disable @typescript-eslint/no-deprecated -- some of its tag names are, not the method */
+export function useConstructedStyles(): void {
+  /* eslint-disable @typescript-eslint/no-deprecated -- only some tag names are deprecated */
   const create = document.createElement.bind(document);
   document.createElement = (name: string, options?: ElementCreationOptions): HTMLElement => {
-    const made = create(name, options);
-    if (made instanceof HTMLStyleElement) adopt(made);
-    return made;
+    const element = create(name, options);
+    if (element instanceof HTMLStyleElement) redirect(element);
+    return element;
   };
   /* eslint-enable @typescript-eslint/no-deprecated */
 }
 
-function adopt(style: HTMLStyleElement): void {
+function redirect(style: HTMLStyleElement): void {
   const sheet = new CSSStyleSheet();
   document.adoptedStyleSheets.push(sheet);
   let text = "";
@@ -26,7 +26,7 @@ function adopt(style: HTMLStyleElement): void {
     },
   };
   const remove = () => {
-    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet);
+    document.adoptedStyleSheets = document.adoptedStyleSheets.filter((other) => other !== sheet);
     HTMLStyleElement.prototype.remove.call(style);
   };
   Object.defineProperties(style, {

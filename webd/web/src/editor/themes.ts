@@ -7,7 +7,7 @@ export const MONACO_THEMES: Record<EditorTheme, string> = {
   contrast: "hc-black",
 };
 
-/** Monaco's own colours for code, on our paper. */
+/** Defines themes with the page's background colors. */
 export function defineThemes(): void {
   editor.defineTheme("executor-light", {
     base: "vs",

@@ -6,62 +6,59 @@ import {
   type Color,
   type ParseToken,
 } from "ansi-sequence-parser";
-import { onlyColours } from "./visible";
+import { keepOnlyColors } from "./plain-text";
 
-/** Text of one look. */
+/** Text of one style. */
 export interface Segment {
   text: string;
   classes: string[];
-  /** Colours beyond the sixteen that the theme defines. */
-  colour?: string;
+  /** CSS colors other than the sixteen that the theme defines. */
+  color?: string;
   background?: string;
 }
 
-/** The look at the end of a text, as the sequence that would bring it about: what the next text begins with. */
-export type Carried = string;
+/** Style at the end of a text, as the escape sequence that sets it. The next text starts with this style. */
+export type Style = string;
 
 const palette = createColorPalette();
-/** Stands behind a text to learn which look it ends with. */
+/** Appended to a text to find out in which style it ends. */
 const END = "\n";
 
-export function segmentsOf(
-  text: string,
-  carried: Carried,
-): { segments: Segment[]; carried: Carried } {
-  const tokens = createAnsiSequenceParser().parse(carried + onlyColours(text) + END);
+export function segmentsOf(text: string, style: Style): { segments: Segment[]; style: Style } {
+  const tokens = createAnsiSequenceParser().parse(style + keepOnlyColors(text) + END);
   const last = tokens.at(-1) as ParseToken;
   last.value = last.value.slice(0, -END.length);
   return {
     segments: tokens.filter((token) => token.value !== "").map(segment),
-    carried: sequenceFor(last),
+    style: sequenceFor(last),
   };
 }
 
 function segment({ value, foreground, background, decorations }: ParseToken): Segment {
-  const made: Segment = { text: value, classes: [...decorations].map((name) => `sgr-${name}`) };
+  const result: Segment = { text: value, classes: [...decorations].map((name) => `sgr-${name}`) };
   const reversed = decorations.has("reverse");
-  paint(reversed ? background : foreground, "fg", made);
-  paint(reversed ? foreground : background, "bg", made);
-  return made;
+  paint(reversed ? background : foreground, "fg", result);
+  paint(reversed ? foreground : background, "bg", result);
+  return result;
 }
 
-function paint(colour: Color | null, ground: "fg" | "bg", segment: Segment): void {
-  if (colour === null) return;
-  if (colour.type === "named") {
-    segment.classes.push(`${ground}-${colour.name}`);
+function paint(color: Color | null, ground: "fg" | "bg", segment: Segment): void {
+  if (color === null) return;
+  if (color.type === "named") {
+    segment.classes.push(`${ground}-${color.name}`);
     return;
   }
-  if (colour.type === "table" && !inTable(colour.index)) return;
-  const css = palette.value(colour);
-  if (ground === "fg") segment.colour = css;
+  if (color.type === "table" && !isTableIndex(color.index)) return;
+  const css = palette.value(color);
+  if (ground === "fg") segment.color = css;
   else segment.background = css;
 }
 
-function inTable(index: number): boolean {
+function isTableIndex(index: number): boolean {
   return Number.isInteger(index) && index >= 0 && index < 256;
 }
 
-function sequenceFor({ foreground, background, decorations }: ParseToken): Carried {
+function sequenceFor({ foreground, background, decorations }: ParseToken): Style {
   const codes = Object.entries(decorationNames)
     .filter(([, name]) => decorations.has(name))
     .map(([code]) => code);
@@ -71,9 +68,9 @@ function sequenceFor({ foreground, background, decorations }: ParseToken): Carri
   return codes.length === 0 ? "" : `\u001b[${codes.join(";")}m`;
 }
 
-function codeOf(colour: Color, normal: number, bright: number, extended: number): string {
-  if (colour.type === "rgb") return [extended, 2, ...colour.rgb].join(";");
-  if (colour.type === "table") return [extended, 5, colour.index].join(";");
-  const index = namedColors.indexOf(colour.name);
+function codeOf(color: Color, normal: number, bright: number, extended: number): string {
+  if (color.type === "rgb") return [extended, 2, ...color.rgb].join(";");
+  if (color.type === "table") return [extended, 5, color.index].join(";");
+  const index = namedColors.indexOf(color.name);
   return String(index < 8 ? normal + index : bright + index - 8);
 }

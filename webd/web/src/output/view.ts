@@ -1,33 +1,34 @@
-import { locate, type Location } from "../run/problems";
+import { locate, type Location } from "../execution/problems";
 import { Lines, type Line, type Source } from "./lines";
-import { segmentsOf, type Carried, type Segment } from "./segments";
-import { MARKS, signOf } from "./visible";
+import { INVISIBLE, symbolFor } from "./plain-text";
+import { segmentsOf, type Segment, type Style } from "./segments";
 
-/** Lines made in one frame: a few milliseconds' work. */
-const LINES_A_FRAME = 400;
+/** Lines that are rendered in one frame: a few milliseconds of work. */
+const LINES_PER_FRAME = 400;
 
 export interface ViewOptions {
-  /** The files whose places can be gone to. */
+  /** Names of the program's files: locations in them become links. */
   files: () => string[];
-  family: () => string;
+  /** Editor mode of the program's language. */
+  mode: () => string;
   goTo: (location: Location) => void;
-  /** Told when what is shown is not all there is. */
-  onCapped: (dropped: number) => void;
+  /** Called with the number of lines that are no longer shown. */
+  onDropped: (dropped: number) => void;
 }
 
 /**
- * The output as elements: the last lines of it, a bounded number a frame. Text becomes text nodes; nothing that a
- * program prints is ever parsed as HTML.
+ * Renders the last lines of the output, a bounded number per frame. Text becomes text nodes; nothing that a program
+ * prints is parsed as HTML.
  */
 export class OutputView {
   private lines = new Lines();
-  private decoders = freshDecoders();
-  /** The number of the first line that is an element, and the elements from there on. */
-  private firstShown = 0;
+  private decoders = newDecoders();
+  /** Number of the first line that is rendered, and the elements from there on. */
+  private firstRendered = 0;
   private readonly rows: HTMLElement[] = [];
-  /** The look with which the next line begins, and the last one began: that one may be made again. */
-  private carried = noLook();
-  private carriedBefore = noLook();
+  /** Style at the start of the next line, and of the last one, which may be rendered again. */
+  private style = defaultStyles();
+  private previousStyle = defaultStyles();
   private frame = 0;
   private following = true;
 
@@ -43,18 +44,18 @@ export class OutputView {
 
   clear(): void {
     this.lines = new Lines();
-    this.carried = noLook();
-    this.carriedBefore = noLook();
-    this.decoders = freshDecoders();
-    this.firstShown = 0;
+    this.style = defaultStyles();
+    this.previousStyle = defaultStyles();
+    this.decoders = newDecoders();
+    this.firstRendered = 0;
     this.rows.length = 0;
     this.element.replaceChildren();
     this.following = true;
-    this.options.onCapped(0);
+    this.options.onDropped(0);
   }
 
-  append(stream: Source, bytes: Uint8Array): void {
-    this.lines.push(stream, this.decoders[stream].decode(bytes, { stream: true }));
+  append(source: Source, bytes: Uint8Array): void {
+    this.lines.push(source, this.decoders[source].decode(bytes, { stream: true }));
     this.schedule();
   }
 
@@ -65,53 +66,53 @@ export class OutputView {
   private render(): void {
     this.frame = 0;
     const { lines } = this;
-    this.forget(lines.dropped);
-    const end = lines.dropped + lines.kept.length;
+    this.removeBefore(lines.dropped);
+    const end = lines.dropped + lines.recent.length;
     let next = Math.max(
-      Math.min(lines.changedFrom, this.firstShown + this.rows.length),
+      Math.min(lines.changedFrom, this.firstRendered + this.rows.length),
       lines.dropped,
     );
-    const stop = Math.min(end, next + LINES_A_FRAME);
-    const made = document.createDocumentFragment();
+    const stop = Math.min(end, next + LINES_PER_FRAME);
+    const added = document.createDocumentFragment();
     for (; next < stop; next++) {
-      const old = this.rows[next - this.firstShown];
-      if (old) this.carried = { ...this.carriedBefore };
-      else this.carriedBefore = { ...this.carried };
-      const row = this.row(lines.kept[next - lines.dropped] as Line);
+      const old = this.rows[next - this.firstRendered];
+      if (old) this.style = { ...this.previousStyle };
+      else this.previousStyle = { ...this.style };
+      const row = this.row(lines.recent[next - lines.dropped] as Line);
       if (old) old.replaceWith(row);
-      else made.append(row);
-      this.rows[next - this.firstShown] = row;
+      else added.append(row);
+      this.rows[next - this.firstRendered] = row;
     }
-    this.element.append(made);
+    this.element.append(added);
     lines.changedFrom = stop < end ? stop : end - 1;
-    this.options.onCapped(lines.dropped);
+    this.options.onDropped(lines.dropped);
     if (this.following) this.scroller.scrollTop = this.scroller.scrollHeight;
     if (stop < end) this.schedule();
   }
 
-  /** Remove the elements of lines before this one. */
-  private forget(first: number): void {
-    const old = this.rows.splice(0, Math.max(0, first - this.firstShown));
+  /** Removes the elements of the lines before `first`. */
+  private removeBefore(first: number): void {
+    const old = this.rows.splice(0, Math.max(0, first - this.firstRendered));
     for (const row of old) row.remove();
-    this.firstShown = Math.max(first, this.firstShown);
+    this.firstRendered = Math.max(first, this.firstRendered);
   }
 
   private row(line: Line): HTMLElement {
     const row = document.createElement("div");
     row.className = "line";
-    const plain: string[] = [];
-    const looks = line.pieces.flatMap(({ stream, text }) => {
-      const { segments, carried } = segmentsOf(text, this.carried[stream]);
-      this.carried[stream] = carried;
+    const texts: string[] = [];
+    const segmentsOfLine = line.spans.flatMap(({ source, text }) => {
+      const { segments, style } = segmentsOf(text, this.style[source]);
+      this.style[source] = style;
       return segments.map((segment) => {
-        plain.push(segment.text);
-        return { ...segment, classes: [stream, ...segment.classes] };
+        texts.push(segment.text);
+        return { ...segment, classes: [source, ...segment.classes] };
       });
     });
-    const place = locate(plain.join(""), this.options.family(), this.options.files());
+    const location = locate(texts.join(""), this.options.mode(), this.options.files());
     let at = 0;
-    for (const segment of looks) {
-      row.append(...this.parts(segment, at, place));
+    for (const segment of segmentsOfLine) {
+      row.append(...this.parts(segment, at, location));
       at += segment.text.length;
     }
     if (line.omitted > 0) {
@@ -122,15 +123,15 @@ export class OutputView {
     return row;
   }
 
-  /** A segment, divided where a place in a file begins and ends. */
+  /** Returns the nodes of a segment; the part that belongs to a source location is a link. */
   private parts(
     segment: Segment,
     at: number,
-    place: (Location & { start: number; end: number }) | null,
+    location: (Location & { start: number; end: number }) | null,
   ): Node[] {
-    if (!place) return [styled(segment, segment.text)];
-    const from = Math.min(Math.max(place.start - at, 0), segment.text.length);
-    const to = Math.min(Math.max(place.end - at, 0), segment.text.length);
+    if (!location) return [styled(segment, segment.text)];
+    const from = Math.min(Math.max(location.start - at, 0), segment.text.length);
+    const to = Math.min(Math.max(location.end - at, 0), segment.text.length);
     const nodes: Node[] = [];
     if (from > 0) nodes.push(styled(segment, segment.text.slice(0, from)));
     if (to > from) {
@@ -139,7 +140,7 @@ export class OutputView {
       link.append(styled(segment, segment.text.slice(from, to)));
       link.addEventListener("click", (event) => {
         event.preventDefault();
-        this.options.goTo(place);
+        this.options.goTo(location);
       });
       nodes.push(link);
     }
@@ -148,28 +149,28 @@ export class OutputView {
   }
 }
 
-function styled({ classes, colour, background }: Segment, text: string): Node {
+function styled({ classes, color, background }: Segment, text: string): Node {
   const span = element("span", classes);
-  if (colour !== undefined) span.style.color = colour;
+  if (color !== undefined) span.style.color = color;
   if (background !== undefined) span.style.backgroundColor = background;
-  text.split(MARKS).forEach((part, index) => {
+  text.split(INVISIBLE).forEach((part, index) => {
     if (part === "") return;
-    span.append(index % 2 === 0 ? part : element("span", ["mark"], signOf(part)));
+    span.append(index % 2 === 0 ? part : element("span", ["mark"], symbolFor(part)));
   });
   return span;
 }
 
 function element(tag: string, classes: string[], text = ""): HTMLElement {
-  const made = document.createElement(tag);
-  made.className = classes.join(" ");
-  made.textContent = text;
-  return made;
+  const node = document.createElement(tag);
+  node.className = classes.join(" ");
+  node.textContent = text;
+  return node;
 }
 
-function noLook(): Record<Source, Carried> {
+function defaultStyles(): Record<Source, Style> {
   return { stdout: "", stderr: "", typed: "" };
 }
 
-function freshDecoders(): Record<Source, TextDecoder> {
+function newDecoders(): Record<Source, TextDecoder> {
   return { stdout: new TextDecoder(), stderr: new TextDecoder(), typed: new TextDecoder() };
 }

@@ -1,4 +1,4 @@
-/** Words as a shell would split them: blanks separate, quotes and backslashes keep together. */
+/** Splits a line into arguments as a shell does: at blanks that are neither quoted nor escaped. */
 export function splitArguments(text: string): string[] {
   const words: string[] = [];
   let word: string | null = null;

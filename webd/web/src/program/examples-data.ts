@@ -1,16 +1,16 @@
-/** The files under `examples/LANGUAGE/NUMBER-NAME/`, with what `example.json` says about them. */
-import type { Example } from "./examples";
-import type { Case } from "./program";
+/** Examples from `examples/LANGUAGE/NUMBER-NAME/`. Each directory has an `example.json` and the files it lists. */
+import type { Example, Test } from "./program";
 
-interface Description {
+/** Content of `example.json`. */
+interface Manifest {
   title: string;
-  about: string;
-  /** The main file first. */
+  description: string;
+  /** The first file is the main file. */
   files: string[];
   args?: string;
   stdin?: string;
   terminal?: boolean;
-  cases?: Case[];
+  tests?: Test[];
 }
 
 const FILES = import.meta.glob<string>("../../examples/*/*/*", {
@@ -18,28 +18,28 @@ const FILES = import.meta.glob<string>("../../examples/*/*/*", {
   import: "default",
   eager: true,
 });
-const DESCRIPTION = "/example.json";
+const MANIFEST = "/example.json";
 
 export const EXAMPLES: Record<string, Example[]> = {};
 
 for (const path of Object.keys(FILES).sort()) {
-  if (!path.endsWith(DESCRIPTION)) continue;
-  const directory = path.slice(0, -DESCRIPTION.length);
+  if (!path.endsWith(MANIFEST)) continue;
+  const directory = path.slice(0, -MANIFEST.length);
   const language = directory.split("/").at(-2) ?? "";
-  const described = JSON.parse(FILES[path] ?? "") as Description;
+  const manifest = JSON.parse(FILES[path] ?? "") as Manifest;
   (EXAMPLES[language] ??= []).push({
-    title: described.title,
-    about: described.about,
+    title: manifest.title,
+    description: manifest.description,
     program: {
       language,
-      files: described.files.map((name) => ({
+      files: manifest.files.map((name) => ({
         name,
         content: FILES[`${directory}/${name}`] ?? "",
       })),
-      args: described.args ?? "",
-      stdin: described.stdin ?? "",
-      terminal: described.terminal ?? false,
-      cases: described.cases ?? [],
+      args: manifest.args ?? "",
+      stdin: manifest.stdin ?? "",
+      terminal: manifest.terminal ?? false,
+      tests: manifest.tests ?? [],
     },
   });
 }

@@ -1,19 +1,13 @@
-import type { Language } from "../api/types";
-import { newProgram, type Program } from "./program";
+import type { Language } from "../api/messages";
+import { newProgram, type Example, type Program } from "./program";
 
-export interface Example {
-  title: string;
-  about: string;
-  program: Program;
-}
-
-/** Of one language, in the order in which they are shown: our own, or else the one that the server has. */
+/** Returns the examples of a language: those of the page, or else the one of the server. */
 export async function examplesOf(language: Language): Promise<Example[]> {
   const { EXAMPLES } = await import("./examples-data");
-  const own = EXAMPLES[language.name] ?? [];
-  if (own.length > 0) return own;
-  const about = `A small program in ${language.title}`;
-  return [{ title: "First steps", about, program: newProgram(language, language.example) }];
+  const examples = EXAMPLES[language.name] ?? [];
+  if (examples.length > 0) return examples;
+  const program = newProgram(language, language.example);
+  return [{ title: "First steps", description: `A small ${language.title} program`, program }];
 }
 
 export async function firstProgram(language: Language): Promise<Program> {

@@ -1,21 +1,36 @@
-import type { ExecuteRequest, Language, SourceFile } from "../api/types";
+import type { ExecuteRequest, Language } from "../api/messages";
 import { splitArguments } from "./arguments";
 
-/** One input of a program, and what it ought to print. */
-export interface Case {
+export interface SourceFile {
+  /** Path relative to the work directory. */
+  name: string;
+  content: string;
+}
+
+/** Input of a program, and the output that it should print. */
+export interface Test {
   stdin: string;
   expected: string;
 }
 
-/** What is in the editor and around it: all that is saved, shared and sent. */
+/** Limit of the server for runs in one request. */
+export const MAX_TESTS = 64;
+
+/** Program with its input and tests: everything that is saved, shared and sent. */
 export interface Program {
   language: string;
-  /** The main file first. */
+  /** The first file is the main file. */
   files: SourceFile[];
   args: string;
   stdin: string;
   terminal: boolean;
-  cases: Case[];
+  tests: Test[];
+}
+
+export interface Example {
+  title: string;
+  description: string;
+  program: Program;
 }
 
 export function newProgram(language: Language, content: string): Program {
@@ -25,49 +40,49 @@ export function newProgram(language: Language, content: string): Program {
     args: "",
     stdin: "",
     terminal: false,
-    cases: [],
+    tests: [],
   };
 }
 
-/** What to send to run it once. Without prepared input, and where typing reaches it, the input is open. */
+/** Returns the request that runs a program once. If its input is empty, the program reads what the user types. */
 export function runRequest(program: Program): ExecuteRequest {
-  const request = base(program);
+  const request = baseRequest(program);
   const args = splitArguments(program.args);
   if (args.length > 0) request.args = args;
   if (program.stdin !== "") request.stdin = program.stdin;
   return request;
 }
 
-/** What to send to try all its cases after one compilation. */
-export function casesRequest(program: Program): ExecuteRequest {
+/** Returns the request that compiles a program once and runs it for each test. */
+export function testsRequest(program: Program): ExecuteRequest {
   const args = splitArguments(program.args);
-  return { ...base(program), runs: program.cases.map(({ stdin }) => ({ stdin, args })) };
+  return { ...baseRequest(program), runs: program.tests.map(({ stdin }) => ({ stdin, args })) };
 }
 
-function base({ language, files }: Program): ExecuteRequest {
+function baseRequest({ language, files }: Program): ExecuteRequest {
   return { language, files, encoding: "base64" };
 }
 
-/** A name for one more file, like those there are. */
-export function freeName(program: Program, language: Language): string {
+/** Returns a name for a new file. */
+export function unusedFileName(program: Program, language: Language): string {
   const extension = language.extensions[0] ?? "txt";
-  const taken = new Set(program.files.map((file) => file.name));
+  const used = new Set(program.files.map((file) => file.name));
   for (let number = program.files.length + 1; ; number++) {
     const name = `file${number}.${extension}`;
-    if (!taken.has(name)) return name;
+    if (!used.has(name)) return name;
   }
 }
 
-/** Why a file can not have this name, or null if it can. */
-export function wrongName(name: string, others: string[]): string | null {
-  if (name === "") return "A file needs a name.";
+/** Returns why a file cannot have this name, or null if it can. */
+export function fileNameError(name: string, otherNames: string[]): string | null {
+  if (name === "") return "Enter a file name.";
   if (
     name.startsWith("/") ||
     name.split("/").some((part) => part === "" || part === "." || part === "..")
   )
-    return "The name must stay inside the program's own directory.";
-  if (/[\u0000-\u001f\u007f]/.test(name)) return "The name has control characters in it.";
-  if (new TextEncoder().encode(name).length > 255) return "The name is too long.";
-  if (others.includes(name)) return "Another file has this name.";
+    return "The file must be in the program's directory.";
+  if (/[\u0000-\u001f\u007f]/.test(name)) return "The file name contains control characters.";
+  if (new TextEncoder().encode(name).length > 255) return "The file name is too long.";
+  if (otherNames.includes(name)) return "Another file has this name.";
   return null;
 }

@@ -1,24 +1,24 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
-import type { TerminalSize } from "../api/types";
+import type { TerminalSize } from "../api/messages";
 import type { EditorTheme } from "../editor/editor";
 
-/** How much the colours that programs choose must differ from the paper. */
+/** Minimum contrast ratio (WCAG) between the colors of a program and the background. */
 const CONTRAST: Record<EditorTheme, number> = { light: 4.5, dark: 4.5, contrast: 7 };
 
 export interface TerminalEvents {
-  typed: (data: string) => void;
-  resized: (size: TerminalSize) => void;
+  onData: (data: string) => void;
+  onResize: (size: TerminalSize) => void;
 }
 
-/** A terminal for one program after the other. */
+/** Terminal that is reused from run to run. */
 export interface TerminalView {
   readonly size: TerminalSize;
   write(bytes: Uint8Array): void;
   reset(): void;
   focus(): void;
-  dress(theme: EditorTheme): void;
+  setTheme(theme: EditorTheme): void;
 }
 
 export function openTerminal(parent: HTMLElement, events: TerminalEvents): TerminalView {
@@ -31,17 +31,17 @@ export function openTerminal(parent: HTMLElement, events: TerminalEvents): Termi
     cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     theme: themeOf(parent),
     minimumContrastRatio: CONTRAST.light,
-    // Links in what a program prints lead nowhere.
+    // Hyperlinks in program output are untrusted and do nothing.
     linkHandler: { activate: () => undefined },
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
   terminal.open(parent);
   fit.fit();
-  terminal.onData(events.typed);
-  terminal.onResize(({ cols, rows }) => events.resized({ columns: cols, rows }));
+  terminal.onData(events.onData);
+  terminal.onResize(({ cols, rows }) => events.onResize({ columns: cols, rows }));
   new ResizeObserver(() => fit.fit()).observe(parent);
-  // Shift+Escape leaves the terminal, where Tab and Escape belong to the program.
+  // Shift+Escape leaves the terminal: Tab and Escape are sent to the program.
   terminal.attachCustomKeyEventHandler((event) => {
     if (event.key !== "Escape" || !event.shiftKey) return true;
     if (event.type === "keydown") terminal.blur();
@@ -55,38 +55,38 @@ export function openTerminal(parent: HTMLElement, events: TerminalEvents): Termi
     write: (bytes) => terminal.write(bytes),
     reset: () => terminal.reset(),
     focus: () => terminal.focus(),
-    dress(theme) {
+    setTheme(theme) {
       terminal.options.theme = themeOf(parent);
       terminal.options.minimumContrastRatio = CONTRAST[theme];
     },
   };
 }
 
-/** The page's colours, as its style sheet has them. */
+/** Returns the colors of the page's style sheet. */
 function themeOf(element: HTMLElement): ITheme {
   const style = getComputedStyle(element);
-  const colour = (name: string) => style.getPropertyValue(`--${name}`).trim();
+  const color = (name: string) => style.getPropertyValue(`--${name}`).trim();
   return {
-    background: colour("paper"),
-    foreground: colour("ink"),
-    cursor: colour("accent"),
-    cursorAccent: colour("paper"),
-    selectionBackground: colour("selection"),
-    black: colour("ansi-black"),
-    red: colour("ansi-red"),
-    green: colour("ansi-green"),
-    yellow: colour("ansi-yellow"),
-    blue: colour("ansi-blue"),
-    magenta: colour("ansi-magenta"),
-    cyan: colour("ansi-cyan"),
-    white: colour("ansi-white"),
-    brightBlack: colour("ansi-brightBlack"),
-    brightRed: colour("ansi-brightRed"),
-    brightGreen: colour("ansi-brightGreen"),
-    brightYellow: colour("ansi-brightYellow"),
-    brightBlue: colour("ansi-brightBlue"),
-    brightMagenta: colour("ansi-brightMagenta"),
-    brightCyan: colour("ansi-brightCyan"),
-    brightWhite: colour("ansi-brightWhite"),
+    background: color("paper"),
+    foreground: color("ink"),
+    cursor: color("accent"),
+    cursorAccent: color("paper"),
+    selectionBackground: color("selection"),
+    black: color("ansi-black"),
+    red: color("ansi-red"),
+    green: color("ansi-green"),
+    yellow: color("ansi-yellow"),
+    blue: color("ansi-blue"),
+    magenta: color("ansi-magenta"),
+    cyan: color("ansi-cyan"),
+    white: color("ansi-white"),
+    brightBlack: color("ansi-brightBlack"),
+    brightRed: color("ansi-brightRed"),
+    brightGreen: color("ansi-brightGreen"),
+    brightYellow: color("ansi-brightYellow"),
+    brightBlue: color("ansi-brightBlue"),
+    brightMagenta: color("ansi-brightMagenta"),
+    brightCyan: color("ansi-brightCyan"),
+    brightWhite: color("ansi-brightWhite"),
   };
 }

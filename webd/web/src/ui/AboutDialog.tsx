@@ -1,38 +1,38 @@
 import { useEffect, useState } from "preact/hooks";
 import { fetchPrivacy } from "../api/server";
-import type { Limits } from "../api/types";
-import { bytes, time } from "../run/quantity";
+import type { Limits } from "../api/messages";
+import { formatBytes, formatDuration } from "../execution/format";
 import { language, languages } from "../workbench/state";
 import { Dialog } from "./Dialog";
 
-const KEYS: [string, string][] = [
-  ["Ctrl+Enter, ⌘+Enter", "Run"],
-  ["Shift+Escape", "Stop; in the terminal: leave it"],
-  ["Ctrl+C", "Interrupt, in the output"],
+const SHORTCUTS: [string, string][] = [
+  ["Ctrl+Enter, ⌘+Enter", "Run the program"],
+  ["Shift+Escape", "Stop the program and leave the terminal"],
+  ["Ctrl+C in the output", "Interrupt the program"],
   ["Escape, then Tab", "Leave the editor"],
 ];
 
 export function AboutDialog({ onClose }: { onClose: () => void }) {
   const [privacy, setPrivacy] = useState("");
   useEffect(
-    () => void fetchPrivacy().then(setPrivacy, () => setPrivacy("The server does not answer.")),
+    () => void fetchPrivacy().then(setPrivacy, () => setPrivacy("The server is not responding.")),
     [],
   );
-  const chosen = language.value;
-  const here = languages.value.filter(({ available }) => available);
+  const current = language.value;
+  const installed = languages.value.filter(({ available }) => available);
   const missing = languages.value.filter(({ available }) => !available);
   return (
-    <Dialog title="Limits, versions, privacy, keys" onClose={onClose}>
-      {chosen && (
+    <Dialog title="Limits, versions, privacy, shortcuts" onClose={onClose}>
+      {current && (
         <section>
-          <h3>What a program in {chosen.title} may use</h3>
-          <LimitsTable run={chosen.limits} compile={chosen.compile_limits} />
+          <h3>Limits for {current.title}</h3>
+          <LimitsTable run={current.limits} compile={current.compile_limits} />
         </section>
       )}
       <section>
         <h3>Versions</h3>
         <dl class="versions">
-          {here.map(({ name, title, version }) => (
+          {installed.map(({ name, title, version }) => (
             <div key={name}>
               <dt>{title}</dt>
               <dd>{version}</dd>
@@ -41,7 +41,7 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
         </dl>
         {missing.length > 0 && (
           <details class="missing">
-            <summary>Not on this server: {missing.map(({ title }) => title).join(", ")}</summary>
+            <summary>Not installed: {missing.map(({ title }) => title).join(", ")}</summary>
             <dl class="versions">
               {missing.map(({ name, title, reason }) => (
                 <div key={name}>
@@ -58,12 +58,12 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
         <p>{privacy}</p>
       </section>
       <section>
-        <h3>Keys</h3>
+        <h3>Keyboard shortcuts</h3>
         <dl class="keys">
-          {KEYS.map(([keys, what]) => (
+          {SHORTCUTS.map(([keys, action]) => (
             <div key={keys}>
               <dt>{keys}</dt>
-              <dd>{what}</dd>
+              <dd>{action}</dd>
             </div>
           ))}
         </dl>
@@ -73,12 +73,12 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
 }
 
 const ROWS: [string, (limits: Limits) => string][] = [
-  ["Processor time", (limits) => time(limits.cpu_ms)],
-  ["Time on the clock", (limits) => time(limits.wall_ms)],
-  ["Memory", (limits) => bytes(limits.memory_bytes)],
-  ["Output, of each stream", (limits) => bytes(limits.output_bytes)],
+  ["CPU time", (limits) => formatDuration(limits.cpu_ms)],
+  ["Wall-clock time", (limits) => formatDuration(limits.wall_ms)],
+  ["Memory", (limits) => formatBytes(limits.memory_bytes)],
+  ["Output per stream", (limits) => formatBytes(limits.output_bytes)],
   ["Processes", (limits) => String(limits.processes)],
-  ["Files, together", (limits) => bytes(limits.disk_bytes)],
+  ["Disk space", (limits) => formatBytes(limits.disk_bytes)],
 ];
 
 function LimitsTable({ run, compile }: { run: Limits; compile: Limits | null }) {

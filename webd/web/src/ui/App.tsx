@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
-import { announcement } from "../workbench/announce";
-import { runProgram, stop } from "../workbench/running";
+import { stop } from "../workbench/execution";
+import { liveRegionText } from "../workbench/live-region";
+import { runProgram } from "../workbench/run-program";
 import { split } from "../workbench/settings";
 import { EditorPane } from "./EditorPane";
 import { FileTabs } from "./FileTabs";
@@ -32,14 +33,14 @@ export function App() {
         <ResultPane />
       </main>
       {!EMBEDDED && <Footer />}
-      <div class="unseen" role="status" aria-live="polite">
-        {announcement}
+      <div class="visually-hidden" role="status" aria-live="polite">
+        {liveRegionText}
       </div>
     </div>
   );
 }
 
-/** Wherever the focus is; the editors and the terminal take what is theirs first. */
+/** Shortcuts of the whole page. The editor and the terminal handle their keys first. */
 function shortcuts(event: KeyboardEvent) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) {
     event.preventDefault();

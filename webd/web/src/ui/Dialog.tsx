@@ -17,7 +17,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       aria-label={title}
       onClose={onClose}
       onClick={(event) => {
-        // The backdrop is the dialog itself; what is in it is in its own box.
+        // A click on the backdrop targets the dialog itself; its content is in a box.
         if (event.target === event.currentTarget) event.currentTarget.close();
       }}
     >

@@ -3,16 +3,16 @@ import { useEffect, useRef } from "preact/hooks";
 import type { Editor } from "../editor/editor";
 import { plainEditor } from "../editor/plain";
 import { changeFile } from "../workbench/editing";
-import { runProgram } from "../workbench/running";
-import { shownTheme } from "../workbench/settings";
+import { registerEditor } from "../workbench/layout";
+import { runProgram } from "../workbench/run-program";
+import { effectiveTheme } from "../workbench/settings";
 import { activeFile, language, problems, program } from "../workbench/state";
-import { setGoTo } from "../workbench/places";
 
-/** Monaco does not support touch screens, and needs room. */
-const ROOMY = "(min-width: 700px) and (pointer: fine)";
-const EVENTS = { changed: changeFile, run: () => void runProgram() };
+/** Screens for Monaco: it does not support touch screens and needs space. */
+const LARGE_SCREEN = "(min-width: 700px) and (pointer: fine)";
+const EVENTS = { onChange: changeFile, onRun: () => void runProgram() };
 
-/** A text field at once; Monaco in its place as soon as it is there. */
+/** Shows a text field immediately, and replaces it with Monaco when that is loaded. */
 export function EditorPane() {
   const pane = useRef<HTMLDivElement>(null);
   useEffect(() => {
@@ -20,9 +20,9 @@ export function EditorPane() {
     if (!parent) return;
     const editor = signal<Editor>(plainEditor(parent, EVENTS));
     const stopShowing = effect(() => show(editor.value));
-    const stopMarking = effect(() => editor.value.mark(problems.value));
-    const stopDressing = effect(() => editor.value.dress(shownTheme.value));
-    setGoTo(({ file, line, column }) => {
+    const stopMarking = effect(() => editor.value.showProblems(problems.value));
+    const stopTheming = effect(() => editor.value.setTheme(effectiveTheme.value));
+    registerEditor(({ file, line, column }) => {
       activeFile.value = file;
       editor.value.goTo(line, column);
     });
@@ -30,7 +30,7 @@ export function EditorPane() {
     return () => {
       stopShowing();
       stopMarking();
-      stopDressing();
+      stopTheming();
       editor.value.dispose();
     };
   }, []);
@@ -38,14 +38,14 @@ export function EditorPane() {
 }
 
 function show(editor: Editor): void {
-  const now = program.value;
-  if (!now) return;
+  const current = program.value;
+  if (!current) return;
   const { mode, indent } = language.value?.editor ?? { mode: "plaintext", indent: 4 };
-  editor.open(now.files, activeFile.value, mode, indent);
+  editor.open(current.files, activeFile.value, mode, indent);
 }
 
 async function loadMonaco(parent: HTMLElement, editor: { value: Editor }): Promise<void> {
-  if (!matchMedia(ROOMY).matches) return;
+  if (!matchMedia(LARGE_SCREEN).matches) return;
   const { monacoEditor } = await import("../editor/monaco");
   const focused = parent.contains(document.activeElement);
   editor.value.dispose();

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
-import { examplesOf, type Example } from "../program/examples";
+import { examplesOf } from "../program/examples";
+import type { Example } from "../program/program";
 import { openExample } from "../workbench/editing";
 import { language } from "../workbench/state";
 import { Menu } from "./Menu";
@@ -12,19 +13,19 @@ export function ExamplesMenu() {
   );
 }
 
-function ExampleList({ choose }: { choose: (then: () => void) => void }) {
+function ExampleList({ choose }: { choose: (action: () => void) => void }) {
   const [examples, setExamples] = useState<Example[]>([]);
-  const chosen = language.value;
+  const current = language.value;
   useEffect(() => {
-    if (chosen) void examplesOf(chosen).then(setExamples);
-  }, [chosen]);
+    if (current) void examplesOf(current).then(setExamples);
+  }, [current]);
   return (
     <ul class="examples">
       {examples.map((example) => (
         <li key={example.title}>
           <button type="button" onClick={() => choose(() => openExample(example.program))}>
             <strong>{example.title}</strong>
-            <span>{example.about}</span>
+            <span>{example.description}</span>
           </button>
         </li>
       ))}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { wrongName } from "../program/program";
+import { fileNameError } from "../program/program";
 import { addFile, removeFile, renameFile } from "../workbench/editing";
 import { activeFile, notice, program } from "../workbench/state";
 import { Icon } from "./Icon";
@@ -40,7 +40,7 @@ export function FileTabs() {
           );
         })}
       </div>
-      <button type="button" class="quiet small" aria-label="Add a file" onClick={addFile}>
+      <button type="button" class="quiet small" aria-label="Add file" onClick={addFile}>
         <Icon name="plus" />
       </button>
     </div>
@@ -48,22 +48,22 @@ export function FileTabs() {
 }
 
 function NameField({ name, onDone }: { name: string; onDone: () => void }) {
-  const keep = (next: string) => {
+  const rename = (next: string) => {
     const others =
-      program.value?.files.map((file) => file.name).filter((one) => one !== name) ?? [];
-    const wrong = wrongName(next, others);
-    if (wrong) notice.value = wrong;
+      program.value?.files.map((file) => file.name).filter((other) => other !== name) ?? [];
+    const error = fileNameError(next, others);
+    if (error) notice.value = error;
     else if (next !== name) renameFile(name, next);
     onDone();
   };
   return (
     <input
       class="tab-field"
-      aria-label={`New name of ${name}`}
+      aria-label={`New name for ${name}`}
       defaultValue={name}
       size={Math.max(8, name.length)}
       ref={(field) => field?.focus()}
-      onBlur={(event) => keep(event.currentTarget.value.trim())}
+      onBlur={(event) => rename(event.currentTarget.value.trim())}
       onKeyDown={(event) => {
         if (event.key === "Enter") event.currentTarget.blur();
         if (event.key === "Escape") {

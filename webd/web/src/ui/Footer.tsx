@@ -1,15 +1,15 @@
-import { bytes, time } from "../run/quantity";
+import { formatBytes, formatDuration } from "../execution/format";
 import { language } from "../workbench/state";
 
-/** What a run may use, and where else to look. */
+/** Limits of a run. */
 export function Footer() {
   const limits = language.value?.limits;
   return (
     <footer class="foot">
       {limits && (
         <span>
-          A run may use {time(limits.cpu_ms)} of processor, {time(limits.wall_ms)} on the clock,{" "}
-          {bytes(limits.memory_bytes)} of memory.
+          Limits per run: {formatDuration(limits.cpu_ms)} CPU time, {formatDuration(limits.wall_ms)}{" "}
+          wall-clock time, {formatBytes(limits.memory_bytes)} memory.
         </span>
       )}
     </footer>

@@ -1,9 +1,10 @@
 import { useState } from "preact/hooks";
-import { switchLanguage, reset } from "../workbench/editing";
 import { downloadProgram } from "../workbench/downloads";
-import { runProgram, stop } from "../workbench/running";
+import { startOver, switchLanguage } from "../workbench/editing";
+import { stop } from "../workbench/execution";
+import { runProgram } from "../workbench/run-program";
 import { THEMES, setTheme, theme, type Theme } from "../workbench/settings";
-import { busy, languages, program, running } from "../workbench/state";
+import { busy, execution, languages, program } from "../workbench/state";
 import { AboutDialog } from "./AboutDialog";
 import { ExamplesMenu } from "./ExamplesMenu";
 import { Icon } from "./Icon";
@@ -11,7 +12,7 @@ import { Menu } from "./Menu";
 import { ShareDialog } from "./ShareDialog";
 
 const THEME_NAMES: Record<Theme, string> = {
-  system: "As the system",
+  system: "System",
   light: "Light",
   dark: "Dark",
   contrast: "High contrast",
@@ -37,13 +38,13 @@ export function Header({ embedded }: { embedded: boolean }) {
           {(choose) => (
             <>
               <button type="button" onClick={() => choose(downloadProgram)}>
-                Download the program
+                Download program
               </button>
-              <button type="button" onClick={() => choose(() => void reset())}>
+              <button type="button" onClick={() => choose(() => void startOver())}>
                 Start over
               </button>
               <button type="button" onClick={() => choose(() => setDialog("about"))}>
-                Limits, versions, privacy, keys
+                Limits, versions, privacy, shortcuts
               </button>
               <ThemeSwitch />
             </>
@@ -60,7 +61,7 @@ export function Header({ embedded }: { embedded: boolean }) {
 function LanguagePicker() {
   return (
     <label class="picker">
-      <span class="unseen">Language</span>
+      <span class="visually-hidden">Language</span>
       <select
         value={program.value?.language ?? ""}
         disabled={busy.value}
@@ -68,7 +69,7 @@ function LanguagePicker() {
       >
         {languages.value.map(({ name, title, version, available }) => (
           <option key={name} value={name} disabled={!available}>
-            {available ? `${title} ${version ?? ""}` : `${title} – not on this server`}
+            {available ? `${title} ${version ?? ""}` : `${title} – not installed`}
           </option>
         ))}
       </select>
@@ -91,7 +92,7 @@ function RunButton() {
       </button>
     );
   }
-  const stopping = running.value?.state.stopping ?? false;
+  const stopping = execution.value?.state.stopping ?? false;
   return (
     <button type="button" class="primary stop" title="Shift+Escape" onClick={stop}>
       <Icon name="stop" />
@@ -103,7 +104,7 @@ function RunButton() {
 function ThemeSwitch() {
   return (
     <fieldset class="choice">
-      <legend>Colours</legend>
+      <legend>Theme</legend>
       {THEMES.map((name) => (
         <label key={name}>
           <input

@@ -1,4 +1,4 @@
-/** Drawn in 16 × 16, with the colour of the text around it. */
+/** Icons on a grid of 16 by 16, in the color of the surrounding text. */
 const PATHS = {
   run: "M5 3.2v9.6c0 .5.6.8 1 .5l6.8-4.8a.6.6 0 0 0 0-1L6 2.7a.6.6 0 0 0-1 .5Z",
   stop: "M4.5 3.5h7a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-7a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1Z",

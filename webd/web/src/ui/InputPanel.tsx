@@ -1,21 +1,23 @@
-import { change } from "../workbench/editing";
+import { changeProgram } from "../workbench/editing";
 import { program } from "../workbench/state";
 
-/** What the program gets: input, arguments, and whether it has a terminal. */
+/** Input and arguments of the program, and whether it runs in a terminal. */
 export function InputPanel() {
-  const now = program.value;
+  const current = program.value;
   return (
     <div class="input-panel">
       <label class="field grow">
         <span>
           Input{" "}
-          <small>{now?.terminal ? "typed into the terminal" : "empty: type while it runs"}</small>
+          <small>
+            {current?.terminal ? "sent to the terminal" : "if empty, type while the program runs"}
+          </small>
         </span>
         <textarea
           rows={3}
           spellcheck={false}
-          value={now?.stdin ?? ""}
-          onInput={(event) => change({ stdin: event.currentTarget.value })}
+          value={current?.stdin ?? ""}
+          onInput={(event) => changeProgram({ stdin: event.currentTarget.value })}
         />
       </label>
       <div class="field-column">
@@ -23,15 +25,15 @@ export function InputPanel() {
           <span>Arguments</span>
           <input
             spellcheck={false}
-            value={now?.args ?? ""}
-            onInput={(event) => change({ args: event.currentTarget.value })}
+            value={current?.args ?? ""}
+            onInput={(event) => changeProgram({ args: event.currentTarget.value })}
           />
         </label>
         <label class="check">
           <input
             type="checkbox"
-            checked={now?.terminal ?? false}
-            onChange={(event) => change({ terminal: event.currentTarget.checked })}
+            checked={current?.terminal ?? false}
+            onChange={(event) => changeProgram({ terminal: event.currentTarget.checked })}
           />
           Run in a terminal
         </label>

@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
-import { endInput, sendSignal, typeLine } from "../workbench/running";
+import { endInput, sendLine, sendSignal } from "../workbench/run-program";
 
-/** A line for the program that is waiting for one. */
+/** Sends lines of input to the running program. */
 export function LiveInput() {
   const field = useRef<HTMLInputElement>(null);
   return (
@@ -10,14 +10,14 @@ export function LiveInput() {
       onSubmit={(event) => {
         event.preventDefault();
         if (!field.current) return;
-        typeLine(field.current.value);
+        sendLine(field.current.value);
         field.current.value = "";
       }}
     >
       <input
         ref={field}
-        aria-label="A line for the program"
-        placeholder="Type for the program, Enter sends"
+        aria-label="Input line"
+        placeholder="Type input and press Enter"
         spellcheck={false}
         autocomplete="off"
         onKeyDown={(event) => {
@@ -30,12 +30,7 @@ export function LiveInput() {
         }}
       />
       <button type="submit">Send</button>
-      <button
-        type="button"
-        class="quiet"
-        title="Ctrl+D: there is no more to read"
-        onClick={endInput}
-      >
+      <button type="button" class="quiet" title="Close stdin (Ctrl+D)" onClick={endInput}>
         End of input
       </button>
     </form>

@@ -5,32 +5,32 @@ import { Icon, type IconName } from "./Icon";
 interface MenuProps {
   label: string;
   icon: IconName;
-  /** Each choice in it is made through `choose`, which closes the panel first. */
-  children: (choose: (then: () => void) => void) => ComponentChildren;
+  /** Items call `choose`, which closes the panel and then runs the action. */
+  children: (choose: (action: () => void) => void) => ComponentChildren;
 }
 
-/** A button that opens a panel: closed by Escape, by a click elsewhere, or by leaving it. */
+/** Button that opens a panel. Escape, a click outside, or moving the focus out closes the panel. */
 export function Menu({ label, icon, children }: MenuProps) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
   const close = () => setOpen(false);
-  const choose = (then: () => void) => {
+  const choose = (action: () => void) => {
     close();
     button.current?.focus();
-    then();
+    action();
   };
 
   useEffect(() => {
     if (!open) return;
-    const elsewhere = (event: Event) => {
+    const closeIfOutside = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) close();
     };
-    document.addEventListener("pointerdown", elsewhere);
-    document.addEventListener("focusin", elsewhere);
+    document.addEventListener("pointerdown", closeIfOutside);
+    document.addEventListener("focusin", closeIfOutside);
     return () => {
-      document.removeEventListener("pointerdown", elsewhere);
-      document.removeEventListener("focusin", elsewhere);
+      document.removeEventListener("pointerdown", closeIfOutside);
+      document.removeEventListener("focusin", closeIfOutside);
     };
   }, [open]);
 

@@ -1,33 +1,33 @@
 import { useEffect } from "preact/hooks";
-import { bringBack } from "../workbench/editing";
-import { notice, server, setAside } from "../workbench/state";
+import { restoreProgram } from "../workbench/editing";
+import { notice, replacedProgram, server } from "../workbench/state";
 
-/** A word about what was just done goes away by itself. */
-const SHOWN_MS = 6000;
+/** Time after which a notice disappears. */
+const NOTICE_MS = 6000;
 
 export function Notices() {
-  const words = notice.value;
+  const message = notice.value;
   useEffect(() => {
-    if (words === "") return;
-    const timer = setTimeout(() => (notice.value = ""), SHOWN_MS);
+    if (message === "") return;
+    const timer = setTimeout(() => (notice.value = ""), NOTICE_MS);
     return () => clearTimeout(timer);
-  }, [words]);
+  }, [message]);
   return (
     <div class="notices">
-      {server.value === "gone" && (
+      {server.value === "offline" && (
         <p class="notice bad">
-          The server does not answer. Your program is safe in this browser; looking for the server…
+          The server is not responding. Your program is saved in this browser. Reconnecting…
         </p>
       )}
-      {words !== "" && <p class="notice">{words}</p>}
-      {setAside.value && (
+      {message !== "" && <p class="notice">{message}</p>}
+      {replacedProgram.value && (
         <p class="notice">
-          This program came with the link.{" "}
-          <button type="button" class="link" onClick={bringBack}>
-            Bring mine back
+          This program was opened from a link.{" "}
+          <button type="button" class="link" onClick={restoreProgram}>
+            Restore my program
           </button>{" "}
-          <button type="button" class="link" onClick={() => (setAside.value = null)}>
-            Keep this one
+          <button type="button" class="link" onClick={() => (replacedProgram.value = null)}>
+            Keep this program
           </button>
         </p>
       )}

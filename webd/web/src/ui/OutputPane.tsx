@@ -4,11 +4,10 @@ import { OutputView } from "../output/view";
 import { captureKeys } from "../terminal/key-capture";
 import type { TerminalView } from "../terminal/terminal";
 import { downloadOutput } from "../workbench/downloads";
-import { goTo } from "../workbench/places";
-import { resizeTerminal, sendSignal, type } from "../workbench/running";
-import { setScreen } from "../workbench/screen";
-import { shownTheme } from "../workbench/settings";
-import { busy, language, linesDropped, program, running } from "../workbench/state";
+import { goTo, registerOutput } from "../workbench/layout";
+import { resizeTerminal, sendInput, sendSignal } from "../workbench/run-program";
+import { effectiveTheme } from "../workbench/settings";
+import { busy, droppedLines, execution, language, program } from "../workbench/state";
 import { LiveInput } from "./LiveInput";
 import { Phases } from "./Phases";
 import { Summary } from "./Summary";
@@ -26,25 +25,27 @@ export function OutputPane() {
   useEffect(() => {
     if (!log.current || !scroller.current || !terminalBox.current || !keyField.current) return;
     const box = terminalBox.current;
-    const keys = captureKeys(keyField.current, type);
+    const keys = captureKeys(keyField.current, sendInput);
     const view = new OutputView(log.current, scroller.current, {
       files: () => program.value?.files.map((file) => file.name) ?? [],
-      family: () => language.value?.editor.mode ?? "",
+      mode: () => language.value?.editor.mode ?? "",
       goTo,
-      onCapped: (dropped) => (linesDropped.value = dropped),
+      onDropped: (dropped) => (droppedLines.value = dropped),
     });
     let terminal: Promise<TerminalView> | null = null;
     const loadTerminal = () => {
       terminal ??= import("../terminal/terminal")
-        .then(({ openTerminal }) => openTerminal(box, { typed: type, resized: resizeTerminal }))
+        .then(({ openTerminal }) =>
+          openTerminal(box, { onData: sendInput, onResize: resizeTerminal }),
+        )
         .catch((error: unknown) => {
-          // A later run tries again.
+          // The next run tries again.
           terminal = null;
           throw error;
         });
       return terminal;
     };
-    setScreen({
+    registerOutput({
       showLines() {
         view.clear();
         terminalShown.value = false;
@@ -64,17 +65,17 @@ export function OutputPane() {
     const stopPreloading = effect(() => {
       if (terminalWanted.value) void import("../terminal/terminal").catch(() => undefined);
     });
-    const stopDressing = effect(() => {
-      const theme = shownTheme.value;
+    const stopTheming = effect(() => {
+      const theme = effectiveTheme.value;
       void terminal?.then(
-        (opened) => opened.dress(theme),
+        (opened) => opened.setTheme(theme),
         () => undefined,
       );
     });
     return () => {
       stopPreloading();
-      stopDressing();
-      setScreen(null);
+      stopTheming();
+      registerOutput(null);
     };
   }, []);
 
@@ -89,25 +90,25 @@ export function OutputPane() {
         tabIndex={0}
         onKeyDown={interrupt}
       >
-        {linesDropped.value > 0 && (
-          <p class="capped">
-            {linesDropped.value.toLocaleString("en")} earlier lines are not shown.{" "}
+        {droppedLines.value > 0 && (
+          <p class="dropped">
+            {droppedLines.value.toLocaleString("en")} earlier lines are not shown.{" "}
             <button type="button" class="link" onClick={() => downloadOutput()}>
-              Download all of it
+              Download all output
             </button>
           </p>
         )}
-        {running.value === null && (
+        {execution.value === null && (
           <p class="hint empty">
-            Press <kbd>Run</kbd> or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. What the program prints
-            appears here as it prints it.
+            Press <kbd>Run</kbd> or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The output appears here while
+            the program runs.
           </p>
         )}
         <div class="log" ref={log} dir="ltr" />
       </div>
       <div class="terminal-box" ref={terminalBox}>
         <textarea
-          class="unseen"
+          class="visually-hidden"
           ref={keyField}
           hidden
           aria-label="Terminal input"
@@ -116,7 +117,7 @@ export function OutputPane() {
           autocapitalize="off"
         />
       </div>
-      {running.value?.inputOpen && running.value.state.stages.at(-1)?.kind === "run" && (
+      {execution.value?.inputOpen && execution.value.state.stages.at(-1)?.kind === "run" && (
         <LiveInput />
       )}
       <Summary />
@@ -124,7 +125,7 @@ export function OutputPane() {
   );
 }
 
-/** As in a terminal, unless there is something to copy. */
+/** Ctrl+C interrupts the program as in a terminal, unless text is selected for copying. */
 function interrupt(event: KeyboardEvent) {
   if (event.key.toLowerCase() !== "c" || !event.ctrlKey || !busy.value) return;
   const selection = getSelection();

@@ -1,30 +1,31 @@
-import { time } from "../run/quantity";
-import type { Stage } from "../run/state";
-import { program, running } from "../workbench/state";
+import { formatDuration } from "../execution/format";
+import type { Stage } from "../execution/state";
+import { execution, program } from "../workbench/state";
 
-/** Waiting, compiling, running: where it is now, and how long the ones before took. */
+/** Phases of the execution: queue, compilation and run, with the durations of those that have finished. */
 export function Phases() {
-  const now = running.value;
-  if (!now) return null;
-  const { position, stages, ending } = now.state;
-  const cases = now.what === "cases" ? (program.value?.cases.length ?? 0) : 0;
+  const current = execution.value;
+  if (!current) return null;
+  const { queuePosition, stages, ending } = current.state;
+  const tests = current.kind === "tests" ? (program.value?.tests.length ?? 0) : 0;
   return (
     <ol class="phases" aria-label="Phases">
-      {position !== null && (
+      {queuePosition !== null && (
         <li class="now">
-          {position === 0 ? "Next in the queue" : `Queued, ${position} before this one`}
+          {queuePosition === 0 ? "Next in the queue" : `Queued, ${queuePosition} ahead`}
         </li>
       )}
-      {position === null && stages.length === 0 && !ending && <li class="now">Starting</li>}
+      {queuePosition === null && stages.length === 0 && !ending && <li class="now">Starting</li>}
       {stages
         .filter(
-          ({ kind }, index) => cases === 0 || kind === "compile" || index === stages.length - 1,
+          // There may be dozens of tests, so only the last one is shown.
+          ({ kind }, index) => tests === 0 || kind === "compile" || index === stages.length - 1,
         )
         .map((stage) => (
           <li key={stage.kind} class={stage.result ? "done" : ending ? "" : "now"}>
-            {name(stage, cases)}
-            {stage.result && !(cases > 0 && stage.kind === "run") && (
-              <small>{time(stage.result.usage.wall_ms)}</small>
+            {label(stage, tests)}
+            {stage.result && !(tests > 0 && stage.kind === "run") && (
+              <small>{formatDuration(stage.result.usage.wall_ms)}</small>
             )}
           </li>
         ))}
@@ -32,9 +33,8 @@ export function Phases() {
   );
 }
 
-/** Of several cases only the last is named: there may be dozens. */
-function name({ kind, run, result }: Stage, cases: number): string {
+function label({ kind, run, result }: Stage, tests: number): string {
   if (kind === "compile") return result ? "Compiled" : "Compiling";
-  const word = result ? "Ran" : "Running";
-  return cases > 0 ? `${word} ${run + 1} of ${cases}` : word;
+  const verb = result ? "Ran" : "Running";
+  return tests > 0 ? `${verb} test ${run + 1} of ${tests}` : verb;
 }

@@ -1,20 +1,20 @@
 import { useEffect, useRef } from "preact/hooks";
-import { bytes } from "../run/quantity";
+import { formatBytes } from "../execution/format";
 import { downloadOutput } from "../workbench/downloads";
-import { busy, caseRows, outputSize, program, resultTab } from "../workbench/state";
-import { CasesPane } from "./CasesPane";
+import { busy, outputSize, program, resultTab, testResults } from "../workbench/state";
 import { Icon } from "./Icon";
 import { OutputPane } from "./OutputPane";
+import { TestsPane } from "./TestsPane";
 import { useVisibility } from "./visibility";
 
-/** Where the result is below the program (frame.css), and out of sight when the program starts. */
+/** Screens on which the result is below the program, and out of sight when the program starts; see frame.css. */
 const STACKED = "(max-width: 860px)";
 
-/** What came of it: the output of the program, and the verdicts on its cases. */
+/** Output and tests, each in its own tab. */
 export function ResultPane() {
   const pane = useRef<HTMLElement>(null);
   const output = useVisibility<HTMLDivElement>(() => resultTab.value === "output");
-  const cases = useVisibility<HTMLDivElement>(() => resultTab.value === "cases");
+  const tests = useVisibility<HTMLDivElement>(() => resultTab.value === "tests");
   const runs = busy.value;
   useEffect(() => {
     if (runs && matchMedia(STACKED).matches) pane.current?.scrollIntoView();
@@ -23,30 +23,30 @@ export function ResultPane() {
     <section ref={pane} class="result" aria-label="Result" aria-busy={busy.value}>
       <div class="tabs" role="group" aria-label="Result">
         <Tab name="output" label="Output" />
-        <Tab name="cases" label={`Tests${counts()}`} />
+        <Tab name="tests" label={`Tests${testCounts()}`} />
         <DownloadButton />
       </div>
-      {/* Both stay: output goes on while the other is looked at. */}
+      {/* Both stay rendered: output continues to arrive while the other tab is open. */}
       <div class="result-body" ref={output}>
         <OutputPane />
       </div>
-      <div class="result-body" ref={cases}>
-        <CasesPane />
+      <div class="result-body" ref={tests}>
+        <TestsPane />
       </div>
     </section>
   );
 }
 
-function counts(): string {
-  const all = program.value?.cases.length ?? 0;
+function testCounts(): string {
+  const all = program.value?.tests.length ?? 0;
   if (all === 0) return "";
-  const passed = caseRows.value.filter(
-    (row) => row !== null && row !== "running" && row.verdict.tone === "good",
+  const passed = testResults.value.filter(
+    (result) => result !== null && result !== "running" && result.verdict.tone === "good",
   );
   return passed.length === 0 ? ` ${all}` : ` ${passed.length}/${all}`;
 }
 
-function Tab({ name, label }: { name: "output" | "cases"; label: string }) {
+function Tab({ name, label }: { name: "output" | "tests"; label: string }) {
   const active = resultTab.value === name;
   return (
     <span class={active ? "tab active" : "tab"}>
@@ -64,17 +64,17 @@ function Tab({ name, label }: { name: "output" | "cases"; label: string }) {
 
 function DownloadButton() {
   if (outputSize.value === 0 || resultTab.value !== "output") return null;
-  const size = bytes(outputSize.value);
+  const label = `Download the output, ${formatBytes(outputSize.value)}`;
   return (
     <button
       type="button"
       class="quiet small aside"
-      title={`Download the output, ${size}`}
-      aria-label={`Download the output, ${size}`}
+      title={label}
+      aria-label={label}
       onClick={() => downloadOutput()}
     >
       <Icon name="download" />
-      {size}
+      {formatBytes(outputSize.value)}
     </button>
   );
 }

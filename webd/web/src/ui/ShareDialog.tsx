@@ -3,8 +3,8 @@ import { toFragment } from "../program/share";
 import { program } from "../workbench/state";
 import { Dialog } from "./Dialog";
 
-/** Longer addresses are cut by some programs that pass them on. */
-const LONG = 8000;
+/** Some applications truncate longer links. */
+const LONG_LINK = 8000;
 
 export function ShareDialog({ onClose }: { onClose: () => void }) {
   const [link, setLink] = useState<string | null>(null);
@@ -17,24 +17,25 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
   }, []);
   return (
     <Dialog title="Share" onClose={onClose}>
-      <p>The whole program is in the link itself. Nothing is stored on the server.</p>
+      <p>The link contains the whole program. Nothing is stored on the server.</p>
       {link !== null && <Links link={link} />}
     </Dialog>
   );
 }
 
 function Links({ link }: { link: string }) {
-  const frame = `<iframe src="${link.replace("#", "?embed=1#")}" width="100%" height="480" title="A program to run"></iframe>`;
+  const frame = `<iframe src="${link.replace("#", "?embed=1#")}" width="100%" height="480" title="Executor"></iframe>`;
   return (
     <>
       <Copyable label="Link" text={link} />
-      {link.length > LONG && (
+      {link.length > LONG_LINK && (
         <p class="hint">
-          The link has {link.length.toLocaleString("en")} characters; some programs cut such links.
+          The link has {link.length.toLocaleString("en")} characters. Some applications truncate
+          long links.
         </p>
       )}
-      <Copyable label="To show it in another page" text={frame} />
-      <p class="hint">The other page's site must be allowed by this server to show it.</p>
+      <Copyable label="HTML to embed the program" text={frame} />
+      <p class="hint">The server must be configured to allow the site that embeds it.</p>
     </>
   );
 }

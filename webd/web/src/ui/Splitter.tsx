@@ -2,14 +2,14 @@ import { setSplit, split } from "../workbench/settings";
 
 const STEP = 3;
 
-/** Between the editor and the result: drag it, or move it with the arrow keys. */
+/** Border between the editor and the result. It can be dragged, or moved with the arrow keys. */
 export function Splitter() {
   return (
     <div
       class="splitter"
       role="separator"
       aria-orientation="vertical"
-      aria-label="Width of the editor"
+      aria-label="Editor width"
       aria-valuenow={split.value}
       aria-valuemin={24}
       aria-valuemax={78}

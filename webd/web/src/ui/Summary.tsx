@@ -1,20 +1,22 @@
-import type { Usage } from "../api/types";
-import { bytes, time } from "../run/quantity";
-import type { RunState } from "../run/state";
-import { verdict, type Verdict } from "../run/verdict";
-import { runProgram, stop } from "../workbench/running";
-import { tryCases } from "../workbench/trying";
-import { caseRows, retryIn, running } from "../workbench/state";
+import type { ErrorCode, Usage } from "../api/messages";
+import { formatBytes, formatDuration } from "../execution/format";
+import type { ExecutionState } from "../execution/state";
+import { verdict, type Verdict } from "../execution/verdict";
+import { stop } from "../workbench/execution";
+import { runProgram } from "../workbench/run-program";
+import { runTests } from "../workbench/run-tests";
+import { execution, retryCountdown, testResults } from "../workbench/state";
 import { Icon } from "./Icon";
 
-/** How it ended, in words and figures. */
+/** Result of the execution, its resource usage, and the buttons to run it again. */
 export function Summary() {
-  const now = running.value;
-  if (!now?.state.ending) return null;
-  const again = now.what === "cases" ? tryCases : runProgram;
-  const last = now.state.stages.at(-1);
-  const tried = now.what === "cases" && now.state.ending.how === "finished" && last?.kind === "run";
-  const { tone, title, detail } = tried ? passed() : words(now.state);
+  const current = execution.value;
+  if (!current?.state.ending) return null;
+  const runAgain = current.kind === "tests" ? runTests : runProgram;
+  const last = current.state.stages.at(-1);
+  const tested =
+    current.kind === "tests" && current.state.ending.kind === "finished" && last?.kind === "run";
+  const { tone, title, detail } = tested ? passedTests() : result(current.state);
   return (
     <div class={`summary ${tone}`}>
       <p class="verdict">
@@ -22,24 +24,24 @@ export function Summary() {
         <strong>{title}</strong>
         {detail !== "" && <span>{detail}</span>}
       </p>
-      {last?.result && !tried && (
+      {last?.result && !tested && (
         <Figures usage={last.result.usage} truncated={last.result.truncated} />
       )}
-      {retryIn.value !== null ? (
+      {retryCountdown.value !== null ? (
         <p class="again">
-          Trying again in {retryIn.value} s.{" "}
-          <button type="button" class="link" onClick={() => void again()}>
-            Try now
+          Retrying in {retryCountdown.value} s.{" "}
+          <button type="button" class="link" onClick={() => void runAgain()}>
+            Retry now
           </button>{" "}
           <button type="button" class="link" onClick={stop}>
-            Do not
+            Cancel
           </button>
         </p>
       ) : (
-        now.state.ending.how !== "finished" && (
+        current.state.ending.kind !== "finished" && (
           <p class="again">
-            <button type="button" class="link" onClick={() => void again()}>
-              Run it again
+            <button type="button" class="link" onClick={() => void runAgain()}>
+              Run again
             </button>
           </p>
         )
@@ -48,61 +50,64 @@ export function Summary() {
   );
 }
 
-/** Of cases that were all tried, how many did what was expected. */
-function passed(): Verdict {
-  const rows = caseRows.value.filter((row) => row !== null && row !== "running");
-  const good = rows.filter((row) => row.verdict.tone === "good").length;
-  const tone = good === rows.length ? "good" : "bad";
-  return { tone, title: `${good} of ${rows.length} passed`, detail: "" };
+function passedTests(): Verdict {
+  const results = testResults.value.filter((result) => result !== null && result !== "running");
+  const passed = results.filter(({ verdict: { tone } }) => tone === "good").length;
+  const tone = passed === results.length ? "good" : "bad";
+  return { tone, title: `${passed} of ${results.length} tests passed`, detail: "" };
 }
 
-function words({ ending, stages }: RunState): Verdict {
-  switch (ending?.how) {
-    case "refused":
-      return { tone: "warning", title: refusal(ending.error.code), detail: ending.error.error };
-    case "lost":
+function result({ ending, stages }: ExecutionState): Verdict {
+  switch (ending?.kind) {
+    case "rejected":
+      return { tone: "warning", title: rejection(ending.error.code), detail: ending.error.error };
+    case "disconnected":
       return {
         tone: "bad",
-        title: "The connection to the server broke",
-        detail: "the server ends programs that nobody watches any more",
+        title: "Connection to the server lost",
+        detail: "the server stops a program when its client disconnects",
       };
     case "unreachable":
-      return { tone: "bad", title: "The server does not answer", detail: "nothing was run" };
+      return {
+        tone: "bad",
+        title: "The server is not responding",
+        detail: "the program was not run",
+      };
     case "stopped":
       return { tone: "neutral", title: "Stopped by you", detail: "" };
     default: {
       const last = stages.at(-1);
       if (last?.result) return verdict(last.kind, last.result);
-      return { tone: "neutral", title: "Stopped by you", detail: "before it began" };
+      return { tone: "neutral", title: "Stopped by you", detail: "before the program started" };
     }
   }
 }
 
-function refusal(code: string): string {
-  if (code === "busy" || code === "overloaded") return "The server is full";
-  if (code === "unavailable" || code === "forbidden") return "The server can not run programs now";
-  if (code === "failed") return "The server failed";
-  return "The server refused this";
+function rejection(code: ErrorCode): string {
+  if (code === "busy" || code === "overloaded") return "The server is busy";
+  if (code === "unavailable" || code === "forbidden") return "The server cannot run programs now";
+  if (code === "failed") return "Internal server error";
+  return "The server rejected the request";
 }
 
 function Figures({ usage, truncated }: { usage: Usage; truncated: boolean }) {
   return (
     <dl class="figures">
       <div>
-        <dt>Clock</dt>
-        <dd>{time(usage.wall_ms)}</dd>
+        <dt>Wall clock</dt>
+        <dd>{formatDuration(usage.wall_ms)}</dd>
       </div>
       <div>
-        <dt>Processor</dt>
-        <dd>{time(usage.cpu_ms)}</dd>
+        <dt>CPU</dt>
+        <dd>{formatDuration(usage.cpu_ms)}</dd>
       </div>
       {usage.memory_bytes > 0 && (
         <div>
           <dt>Memory</dt>
-          <dd>{bytes(usage.memory_bytes)}</dd>
+          <dd>{formatBytes(usage.memory_bytes)}</dd>
         </div>
       )}
-      {truncated && <div class="cut">Output was cut</div>}
+      {truncated && <div class="truncated">Output truncated</div>}
     </dl>
   );
 }

@@ -1,10 +1,10 @@
-/** Files for the disk of whoever looks at the page. */
-import type { Stream } from "../api/types";
+/** Downloads of the program and its output. */
+import type { Stream } from "../api/messages";
 import { tar } from "../program/tar";
-import { keptOutput } from "./running";
+import { programOutput } from "./run-program";
 import { program } from "./state";
 
-/** One file as it is; several in an archive. */
+/** Downloads a single file as it is, and several files as a tar archive. */
 export function downloadProgram(): void {
   const files = program.value?.files ?? [];
   const [first] = files;
@@ -14,9 +14,9 @@ export function downloadProgram(): void {
   else save(new Blob([new Uint8Array(tar(files))], { type: "application/x-tar" }), "program.tar");
 }
 
-/** Every byte that was kept, of one stream or of both as they came. */
+/** Downloads the complete output of one stream, or of both in order of arrival. */
 export function downloadOutput(stream?: Stream): void {
-  save(new Blob([new Uint8Array(keptOutput().bytes(stream))]), `${stream ?? "output"}.txt`);
+  save(new Blob([new Uint8Array(programOutput().bytes(stream))]), `${stream ?? "output"}.txt`);
 }
 
 function save(blob: Blob, name: string): void {

@@ -1,88 +1,98 @@
-/** Changes of the program: each is kept in this browser. */
-import { draft, forgetDraft, saveDraft } from "../program/drafts";
+/** Changes to the program. Each change is saved as a draft in this browser. */
+import { deleteDraft, loadDraft, saveDraft } from "../program/drafts";
 import { firstProgram } from "../program/examples";
-import { freeName, type Case, type Program } from "../program/program";
+import { unusedFileName, type Program, type Test } from "../program/program";
 import { isShared } from "../program/share";
-import { activeFile, caseRows, language, languages, problems, program, setAside } from "./state";
+import {
+  activeFile,
+  language,
+  languages,
+  problems,
+  program,
+  replacedProgram,
+  testResults,
+} from "./state";
 
-/** Put a program into the editor. It is kept from its first change on. */
-export function open(next: Program): void {
+/** Opens a program in the editor. It is saved as a draft once the user changes it. */
+export function openProgram(next: Program): void {
   program.value = next;
   activeFile.value = next.files[0]?.name ?? "";
   problems.value = [];
-  caseRows.value = [];
+  testResults.value = [];
 }
 
-export function change(part: Partial<Program>): void {
+export function changeProgram(changes: Partial<Program>): void {
   if (!program.value) return;
-  program.value = { ...program.value, ...part };
+  program.value = { ...program.value, ...changes };
   saveDraft(program.value);
-  leaveLink();
+  removeLink();
 }
 
-/** What was changed is no longer what the link says, and a reload must not bring that back. */
-function leaveLink(): void {
+/** Removes a shared program from the page's URL: a reload would discard the user's changes. */
+function removeLink(): void {
   if (isShared(location.hash)) history.replaceState(null, "", location.pathname + location.search);
 }
 
 export function changeFile(name: string, content: string): void {
   const files = program.value?.files ?? [];
-  const file = files.find((one) => one.name === name);
-  if (!file || file.content === content) return;
-  change({ files: files.map((one) => (one === file ? { name, content } : one)) });
+  const changed = files.find((file) => file.name === name);
+  if (!changed || changed.content === content) return;
+  changeProgram({ files: files.map((file) => (file === changed ? { name, content } : file)) });
 }
 
 export function addFile(): void {
   if (!program.value || !language.value) return;
-  const name = freeName(program.value, language.value);
-  change({ files: [...program.value.files, { name, content: "" }] });
+  const name = unusedFileName(program.value, language.value);
+  changeProgram({ files: [...program.value.files, { name, content: "" }] });
   activeFile.value = name;
 }
 
 export function removeFile(name: string): void {
   const files = program.value?.files ?? [];
   if (files.length < 2) return;
-  change({ files: files.filter((file) => file.name !== name) });
+  changeProgram({ files: files.filter((file) => file.name !== name) });
   if (activeFile.value === name) activeFile.value = program.value?.files[0]?.name ?? "";
 }
 
 export function renameFile(from: string, to: string): void {
   const files = program.value?.files ?? [];
-  change({ files: files.map((file) => (file.name === from ? { ...file, name: to } : file)) });
+  changeProgram({
+    files: files.map((file) => (file.name === from ? { ...file, name: to } : file)),
+  });
   if (activeFile.value === from) activeFile.value = to;
 }
 
-export function changeCases(cases: Case[]): void {
-  change({ cases });
-  caseRows.value = cases.map(() => null);
+export function changeTests(tests: Test[]): void {
+  changeProgram({ tests });
+  testResults.value = tests.map(() => null);
 }
 
-/** To the last program in that language, or to a first one. */
+/** Opens the draft of a language, or else its first example. */
 export async function switchLanguage(name: string): Promise<void> {
-  const next = languages.value.find((one) => one.name === name);
+  const next = languages.value.find((candidate) => candidate.name === name);
   if (!next) return;
-  open(draft(name) ?? (await firstProgram(next)));
+  openProgram(loadDraft(name) ?? (await firstProgram(next)));
   if (program.value) saveDraft(program.value);
-  leaveLink();
+  removeLink();
 }
 
-/** Back to the first program of the language. */
-export async function reset(): Promise<void> {
+/** Replaces the draft of the current language with its first example. */
+export async function startOver(): Promise<void> {
   if (!language.value) return;
-  forgetDraft(language.value.name);
-  open(await firstProgram(language.value));
-  leaveLink();
+  deleteDraft(language.value.name);
+  openProgram(await firstProgram(language.value));
+  removeLink();
 }
 
 export function openExample(example: Program): void {
-  open(example);
+  openProgram(example);
   saveDraft(example);
-  leaveLink();
+  removeLink();
 }
 
-/** The program that was there before the one that came with the link. */
-export function bringBack(): void {
-  if (setAside.value) open(setAside.value);
-  setAside.value = null;
-  leaveLink();
+/** Restores the draft that a program from a link replaced. */
+export function restoreProgram(): void {
+  if (replacedProgram.value) openProgram(replacedProgram.value);
+  replacedProgram.value = null;
+  removeLink();
 }

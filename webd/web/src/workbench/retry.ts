@@ -1,21 +1,21 @@
-/** A server that is full is asked again when it said that it would be worth it. */
-import { retryIn } from "./state";
+/** Retries an execution that a busy server rejected, after the time that the server returned. */
+import { retryCountdown } from "./state";
 
 let timer: ReturnType<typeof setInterval> | null = null;
 
-export function retryLater(seconds: number, again: () => Promise<void>): void {
-  forgetRetry();
-  retryIn.value = Math.ceil(seconds);
+export function retryLater(seconds: number, retry: () => Promise<void>): void {
+  cancelRetry();
+  retryCountdown.value = Math.ceil(seconds);
   timer = setInterval(() => {
-    retryIn.value = (retryIn.value ?? 1) - 1;
-    if (retryIn.value > 0) return;
-    forgetRetry();
-    void again();
+    retryCountdown.value = (retryCountdown.value ?? 1) - 1;
+    if (retryCountdown.value > 0) return;
+    cancelRetry();
+    void retry();
   }, 1000);
 }
 
-export function forgetRetry(): void {
+export function cancelRetry(): void {
   if (timer !== null) clearInterval(timer);
   timer = null;
-  retryIn.value = null;
+  retryCountdown.value = null;
 }

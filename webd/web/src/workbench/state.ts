@@ -1,55 +1,56 @@
-/** What the page knows, as signals: components read them, the modules beside this one change them. */
+/** State of the page as signals. Components read them; the modules of the workbench change them. */
 import { computed, signal } from "@preact/signals";
-import type { Language } from "../api/types";
+import type { Language, Usage } from "../api/messages";
+import type { Problem } from "../execution/problems";
+import type { ExecutionState } from "../execution/state";
+import type { Verdict } from "../execution/verdict";
 import type { Program } from "../program/program";
-import type { CaseVerdict } from "../run/cases";
-import type { Problem } from "../run/problems";
-import type { RunState } from "../run/state";
-import type { Usage } from "../api/types";
 
 export const languages = signal<Language[]>([]);
 export const program = signal<Program | null>(null);
 export const activeFile = signal("");
 export const problems = signal<Problem[]>([]);
 
-/** What is running, or ran last: the program itself, or its cases. */
-export interface Running {
-  what: "program" | "cases";
-  state: RunState;
-  /** The program has a terminal. */
+export interface Execution {
+  kind: "program" | "tests";
+  state: ExecutionState;
+  /** The program has a terminal instead of pipes. */
   terminal: boolean;
-  /** What is typed reaches the program. */
+  /** Lines that the user types reach the program. */
   inputOpen: boolean;
 }
-export const running = signal<Running | null>(null);
-export const busy = computed(() => running.value !== null && running.value.state.ending === null);
+/** The current execution, or the last one. */
+export const execution = signal<Execution | null>(null);
+export const busy = computed(
+  () => execution.value !== null && execution.value.state.ending === null,
+);
 
-export interface CaseRow {
-  verdict: CaseVerdict;
+export interface TestResult {
+  verdict: Verdict;
   usage: Usage;
-  printed: string;
+  output: string;
 }
-/** Beside the program's cases: what became of each in the last run. */
-export const caseRows = signal<(CaseRow | "running" | null)[]>([]);
+/** Result of each test of the program, in the same order; null if the test was not run. */
+export const testResults = signal<(TestResult | "running" | null)[]>([]);
 
-/** What the compiler printed before the cases were tried. */
-export const compilerSaid = signal("");
+/** Output of the compiler when the tests were run last. */
+export const compilerOutput = signal("");
 
-export const resultTab = signal<"output" | "cases">("output");
+export const resultTab = signal<"output" | "tests">("output");
 /** Bytes of output that can be downloaded. */
 export const outputSize = signal(0);
-/** Lines that are not shown any more. */
-export const linesDropped = signal(0);
+/** Number of output lines that are no longer shown. */
+export const droppedLines = signal(0);
 
-export const server = signal<"asking" | "there" | "gone">("asking");
-/** Seconds until a refused execution is asked for again; null if none is. */
-export const retryIn = signal<number | null>(null);
+export const server = signal<"connecting" | "online" | "offline">("connecting");
+/** Seconds until a rejected execution is retried; null if none is. */
+export const retryCountdown = signal<number | null>(null);
 
-/** What a program that came with the link has pushed aside. */
-export const setAside = signal<Program | null>(null);
-/** A short word about what was just done. */
+/** Draft that a program from a link replaced in the editor. */
+export const replacedProgram = signal<Program | null>(null);
+/** Short message that disappears after some seconds. */
 export const notice = signal("");
 
 export const language = computed(
-  () => languages.value.find((one) => one.name === program.value?.language) ?? null,
+  () => languages.value.find(({ name }) => name === program.value?.language) ?? null,
 );

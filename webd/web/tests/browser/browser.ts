@@ -4,8 +4,8 @@ import { chromium, type Browser, type BrowserContextOptions, type Page } from "p
 
 const SCREENSHOTS = resolve(import.meta.dirname, "../../../../target/screenshots");
 
-/** Debian's Chromium, as root and without its own conversations with the world. */
-export function openBrowser(): Promise<Browser> {
+/** Launches Debian's Chromium as root, without network requests of its own. */
+export function launchBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
     args: [
@@ -20,46 +20,48 @@ export function openBrowser(): Promise<Browser> {
   });
 }
 
-/** Everything that these tests start is here. */
-const OURS = new Set(["127.0.0.1", "localhost"]);
+/** Hosts of the servers that the tests start. */
+const LOCAL_HOSTS = new Set(["127.0.0.1", "localhost"]);
 
-/** A page that keeps account of what it must never do. */
-export interface Watched {
+/** Page that records what it must not do. */
+export interface MonitoredPage {
   page: Page;
-  /** Violations of the content policy, errors nobody caught, and requests to other servers. */
-  offences: string[];
+  /** Violations of the content security policy, uncaught errors, and requests to other servers. */
+  violations: string[];
   close: () => Promise<void>;
 }
 
-export async function openPage(
+export async function openMonitoredPage(
   browser: Browser,
   options: BrowserContextOptions = {},
-): Promise<Watched> {
+): Promise<MonitoredPage> {
   const context = await browser.newContext({
     viewport: { width: 1280, height: 800 },
     permissions: ["clipboard-read", "clipboard-write"],
     ...options,
   });
-  // A busy machine is no reason to fail: these are for what never comes.
+  // Long enough for a busy machine: this only catches what never happens.
   context.setDefaultTimeout(90_000);
   const page = await context.newPage();
-  const offences: string[] = [];
-  await page.exposeFunction("offend", (words: string) => offences.push(words));
+  const violations: string[] = [];
+  await page.exposeFunction("reportViolation", (message: string) => violations.push(message));
   await page.addInitScript(() => {
     addEventListener("securitypolicyviolation", (event) => {
-      const offend = (globalThis as unknown as { offend: (words: string) => void }).offend;
-      offend(
+      const { reportViolation } = globalThis as unknown as {
+        reportViolation: (message: string) => void;
+      };
+      reportViolation(
         `policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`,
       );
     });
   });
-  page.on("pageerror", (error) => offences.push(`error: ${error.message}`));
+  page.on("pageerror", (error) => violations.push(`error: ${error.message}`));
   page.on("request", (request) => {
     const { hostname, protocol } = new URL(request.url());
-    if (protocol.startsWith("http") && !OURS.has(hostname))
-      offences.push(`request: ${request.url()}`);
+    if (protocol.startsWith("http") && !LOCAL_HOSTS.has(hostname))
+      violations.push(`request: ${request.url()}`);
   });
-  return { page, offences, close: () => context.close() };
+  return { page, violations, close: () => context.close() };
 }
 
 export async function screenshot(page: Page, name: string): Promise<void> {

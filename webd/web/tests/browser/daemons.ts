@@ -12,10 +12,10 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inject } from "vitest";
-import { BINARIES } from "./installed";
+import { BINARIES } from "./installation";
 
-/** Whom webd runs as. */
-const USER = [
+/** setpriv(1) options: webd runs as an unprivileged user. */
+const UNPRIVILEGED = [
   "--reuid=nobody",
   "--regid=nogroup",
   "--clear-groups",
@@ -23,22 +23,22 @@ const USER = [
   "--bounding-set=-all",
   "--no-new-privs",
 ];
-/** User ids of one pair of daemons, far from those of a real installation and of other tests. */
+/** Number of uids for each pair of daemons. They do not overlap with an installation or with other tests. */
 const UIDS = 256;
 const FIRST_UID = 0x60000000 + ((process.pid % 0x8000) * 64 + 40) * UIDS;
-/** How long a daemon may take to come up or to end. */
-const PATIENCE_MS = 30_000;
+/** Time for a daemon to start or to stop. */
+const TIMEOUT_MS = 30_000;
 
 export interface Settings {
   slots: number;
   queue: number;
-  /** More lines of webd's configuration. */
+  /** Additional lines for webd.toml. */
   webd?: string;
 }
 
-let started = 0;
+let startedPairs = 0;
 
-/** executord and webd in a directory of their own, on a port of their own; ended by pid. */
+/** A pair of daemons with its own directory, port, uids and cgroup. */
 export class Daemons {
   private executord: ChildProcess | null = null;
   private webd: ChildProcess | null = null;
@@ -53,7 +53,7 @@ export class Daemons {
     const directory = mkdtempSync(join(tmpdir(), "executor-page-"));
     chmodSync(directory, 0o711);
     const installed = inject("installed");
-    const first = FIRST_UID + started++ * UIDS;
+    const first = FIRST_UID + startedPairs++ * UIDS;
     const cgroup = `executor-page-${first}`;
     const configuration = [
       `runtime_directory = "${directory}/run"`,
@@ -88,46 +88,46 @@ export class Daemons {
   }
 
   async startWebd(): Promise<void> {
-    const own = (name: string) => join(this.directory, name);
+    const path = (name: string) => join(this.directory, name);
     const installed = inject("installed");
     const webd = [
       join(installed, "webd"),
       "--config",
-      own("webd.toml"),
+      path("webd.toml"),
       "--listen",
       `127.0.0.1:${this.port}`,
       "--socket",
-      own("run/executord.sock"),
+      path("run/executord.sock"),
       "--web",
       join(installed, "web"),
     ];
-    this.webd = this.spawn("webd", "setpriv", [...USER, "--", ...webd]);
+    this.webd = this.spawn("webd", "setpriv", [...UNPRIVILEGED, "--", ...webd]);
     await this.untilReady();
   }
 
   async stopWebd(): Promise<void> {
-    await end(this.webd);
+    await stop(this.webd);
     this.webd = null;
   }
 
-  /** As if it had crashed. */
+  /** Kills webd with SIGKILL, as in a crash. */
   async killWebd(): Promise<void> {
     const { webd } = this;
     if (!webd) return;
-    const gone = new Promise((done) => webd.once("exit", done));
+    const exited = new Promise((done) => webd.once("exit", done));
     webd.kill("SIGKILL");
-    await gone;
+    await exited;
     this.webd = null;
   }
 
   async stop(): Promise<void> {
-    await end(this.webd);
-    await end(this.executord);
+    await stop(this.webd);
+    await stop(this.executord);
     for (const group of groups(this.cgroup)) {
       try {
         rmdirSync(group);
       } catch {
-        // What is not empty is not ours to remove.
+        // A cgroup with processes is left alone.
       }
     }
     rmSync(this.directory, { recursive: true, force: true });
@@ -142,24 +142,24 @@ export class Daemons {
       .join("\n");
   }
 
-  private spawn(name: string, command: string, words: string[]): ChildProcess {
+  private spawn(name: string, command: string, args: string[]): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), "a");
-    return spawn(command, words, {
+    return spawn(command, args, {
       stdio: ["ignore", log, log],
       env: { ...process.env, NO_COLOR: "1" },
     });
   }
 
   private async untilReady(): Promise<void> {
-    for (const until = Date.now() + PATIENCE_MS; Date.now() < until;) {
-      const answer = await fetch(`${this.origin}/readyz`).catch(() => null);
-      if (answer?.ok) return;
+    for (const until = Date.now() + TIMEOUT_MS; Date.now() < until;) {
+      const response = await fetch(`${this.origin}/readyz`).catch(() => null);
+      if (response?.ok) return;
       for (const daemon of [this.executord, this.webd]) {
-        if (daemon && daemon.exitCode !== null) throw new Error(`a daemon ended\n${this.log()}`);
+        if (daemon && daemon.exitCode !== null) throw new Error(`a daemon exited\n${this.log()}`);
       }
       await pause(50);
     }
-    throw new Error(`the daemons do not answer\n${this.log()}`);
+    throw new Error(`the daemons are not ready\n${this.log()}`);
   }
 }
 
@@ -167,14 +167,14 @@ export function pause(milliseconds: number): Promise<void> {
   return new Promise((done) => setTimeout(done, milliseconds));
 }
 
-/** SIGTERM, and SIGKILL if that does not help. */
-async function end(daemon: ChildProcess | null): Promise<void> {
+/** Stops a daemon with SIGTERM, or with SIGKILL if that takes too long. */
+async function stop(daemon: ChildProcess | null): Promise<void> {
   if (!daemon || daemon.exitCode !== null || daemon.signalCode !== null) return;
-  const gone = new Promise((done) => daemon.once("exit", done));
+  const exited = new Promise((done) => daemon.once("exit", done));
   daemon.kill("SIGTERM");
-  if ((await Promise.race([gone, pause(PATIENCE_MS).then(() => "late")])) === "late")
+  if ((await Promise.race([exited, pause(TIMEOUT_MS).then(() => "timeout")])) === "timeout")
     daemon.kill("SIGKILL");
-  await gone;
+  await exited;
 }
 
 function groups(name: string): string[] {
@@ -186,7 +186,7 @@ function groups(name: string): string[] {
   return found.split("\n").filter((path) => path !== "");
 }
 
-/** Nobody listens there in this moment. */
+/** Returns a TCP port that is currently unused. */
 function freePort(): Promise<number> {
   return new Promise((done) => {
     const server = createServer();

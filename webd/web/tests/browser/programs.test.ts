@@ -1,191 +1,204 @@
-/** Programs: several files, cases, examples, links, what is kept. */
+/** Programs: files, tests, examples, links and drafts. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { EXAMPLES } from "../../src/program/examples-data";
-import { casesRequest, runRequest } from "../../src/program/program";
-import { choose, ended, printed, ready, run, world, write } from "./world";
+import { testsRequest, runRequest } from "../../src/program/program";
+import {
+  selectLanguage,
+  verdictText,
+  shownOutput,
+  ready,
+  run,
+  testEnvironment,
+  setCode,
+} from "./environment";
 
-const here = world({ slots: 4, queue: 64 });
+const env = testEnvironment({ slots: 4, queue: 64 });
 
-test("a program of several files", async () => {
-  const tab = await here.visit();
-  await choose(tab, "python");
-  await write(tab, "from helper import twice\nprint(twice(21))\n");
-  await tab.getByRole("button", { name: "Add a file" }).click();
-  await tab.getByRole("button", { name: "file2.py", exact: true }).click();
-  const name = tab.getByLabel("New name of file2.py");
+test("a program can have several files", async () => {
+  const page = await env.openPage();
+  await selectLanguage(page, "python");
+  await setCode(page, "from helper import twice\nprint(twice(21))\n");
+  await page.getByRole("button", { name: "Add file" }).click();
+  await page.getByRole("button", { name: "file2.py", exact: true }).click();
+  const name = page.getByLabel("New name for file2.py");
   await name.fill("helper.py");
   await name.press("Enter");
-  await write(tab, "def twice(n):\n    return 2 * n\n");
-  expect(await run(tab)).toContain("Finished");
-  expect(await printed(tab)).toBe("42");
+  await setCode(page, "def twice(n):\n    return 2 * n\n");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("42");
 
-  await tab.getByRole("button", { name: "Remove helper.py" }).click();
-  expect(await run(tab)).toContain("Exited with code 1");
+  await page.getByRole("button", { name: "Remove helper.py" }).click();
+  expect(await run(page)).toContain("Exited with code 1");
 });
 
 test("arguments and input reach the program", async () => {
-  const tab = await here.visit("/?lang=py");
-  await write(tab, "import sys\nprint(sys.argv[1:], repr(sys.stdin.read()))\n");
-  await tab.getByLabel("Arguments").fill("a 'b c'");
-  await tab.getByLabel(/^Input/).fill("x\ny");
-  expect(await run(tab)).toContain("Finished");
-  expect(await printed(tab)).toBe("['a', 'b c'] 'x\\ny'");
+  const page = await env.openPage("/?lang=py");
+  await setCode(page, "import sys\nprint(sys.argv[1:], repr(sys.stdin.read()))\n");
+  await page.getByLabel("Arguments").fill("a 'b c'");
+  await page.getByLabel(/^Input/).fill("x\ny");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("['a', 'b c'] 'x\\ny'");
 });
 
-test("cases are tried together, and each has its verdict", async () => {
-  const tab = await here.visit("/?lang=cpp");
-  await write(
-    tab,
+test("all tests run together, and each has a result", async () => {
+  const page = await env.openPage("/?lang=cpp");
+  await setCode(
+    page,
     "#include <iostream>\n#include <cstdlib>\nint main() { int n; std::cin >> n; if (n == 3) std::abort(); std::cout << n * n; }\n",
   );
-  await tab.getByRole("button", { name: /^Tests/ }).click();
+  await page.getByRole("button", { name: /^Tests/ }).click();
   for (const [index, [input, expected]] of [
     ["4", "16"],
     ["5", "24"],
     ["3", "9"],
   ].entries()) {
-    await tab.getByRole("button", { name: "Add a case" }).click();
-    await tab.getByLabel(`Input of case ${index + 1}`).fill(input ?? "");
-    await tab.getByLabel(`Expected output of case ${index + 1}`).fill(expected ?? "");
+    await page.getByRole("button", { name: "Add test" }).click();
+    await page.getByLabel(`Input of test ${index + 1}`).fill(input ?? "");
+    await page.getByLabel(`Expected output of test ${index + 1}`).fill(expected ?? "");
   }
-  await tab.getByRole("button", { name: "Try all" }).click();
-  await ended(tab);
-  const verdicts = await tab.locator(".case-verdict strong").allInnerTexts();
-  expect(verdicts).toEqual(["Passed", "Wrong output", "Ended by SIGABRT"]);
-  await tab.locator(".case-verdict details summary").first().click();
-  expect(await tab.locator(".case-verdict .printed").first().innerText()).toBe("25");
-  expect(await tab.getByRole("button", { name: "Tests 1/3" }).count()).toBe(1);
+  await page.getByRole("button", { name: "Run all tests" }).click();
+  await verdictText(page);
+  const verdicts = await page.locator(".test-verdict strong").allInnerTexts();
+  expect(verdicts).toEqual(["Passed", "Wrong output", "Terminated by SIGABRT"]);
+  await page.locator(".test-verdict details summary").first().click();
+  expect(await page.locator(".test-verdict .printed").first().innerText()).toBe("25");
+  expect(await page.getByRole("button", { name: "Tests 1/3" }).count()).toBe(1);
 });
 
-test("the compiler's words stand with the cases when nothing compiles", async () => {
-  const tab = await here.visit("/?lang=cpp");
-  await write(tab, "int main() { return x; }\n");
-  await tab.getByRole("button", { name: /^Tests/ }).click();
-  await tab.getByRole("button", { name: "Add a case" }).click();
-  await tab.getByRole("button", { name: "Try all" }).click();
-  expect(await ended(tab)).toContain("Did not compile");
-  expect(await tab.locator(".cases-body > .printed").innerText()).toContain("main.cpp:1:21: error");
+test("compiler errors are shown with the tests", async () => {
+  const page = await env.openPage("/?lang=cpp");
+  await setCode(page, "int main() { return x; }\n");
+  await page.getByRole("button", { name: /^Tests/ }).click();
+  await page.getByRole("button", { name: "Add test" }).click();
+  await page.getByRole("button", { name: "Run all tests" }).click();
+  expect(await verdictText(page)).toContain("Compilation failed");
+  expect(await page.locator(".tests-body > .printed").innerText()).toContain(
+    "main.cpp:1:21: error",
+  );
 });
 
-test("a link brings the program to somebody else", async () => {
-  const tab = await here.visit("/?lang=javascript");
-  await write(tab, 'console.log("über", 6 * 7);\n');
-  await tab.getByRole("button", { name: "Share" }).click();
-  const link = await tab.getByLabel("Link", { exact: true }).inputValue();
+test("a link opens the program in another browser", async () => {
+  const page = await env.openPage("/?lang=javascript");
+  await setCode(page, 'console.log("über", 6 * 7);\n');
+  await page.getByRole("button", { name: "Share" }).click();
+  const link = await page.getByLabel("Link", { exact: true }).inputValue();
   expect(link).toContain("#p1.");
-  await tab.getByRole("button", { name: "Copy: Link" }).click();
-  expect(await tab.evaluate(() => navigator.clipboard.readText())).toBe(link);
+  await page.getByRole("button", { name: "Copy: Link" }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(link);
 
-  const other = await here.visit(link.slice(here.daemons.origin.length));
+  const other = await env.openPage(link.slice(env.daemons.origin.length));
   expect(await other.getByLabel("Language").inputValue()).toBe("javascript");
   expect(await run(other)).toContain("Finished");
-  expect(await printed(other)).toBe("über 42");
+  expect(await shownOutput(other)).toBe("über 42");
 });
 
-test("a link does not take away what somebody had", async () => {
-  const tab = await here.visit("/?lang=python");
-  await write(tab, "print('theirs')\n");
-  await tab.getByRole("button", { name: "Share" }).click();
-  const link = await tab.getByLabel("Link", { exact: true }).inputValue();
-  await tab.getByRole("button", { name: "Close" }).click();
-  await write(tab, "print('mine')\n");
-  await tab.goto("about:blank");
-  await tab.goto(link);
-  await ready(tab);
-  await run(tab);
-  expect(await printed(tab)).toBe("theirs");
-  await tab.getByRole("button", { name: "Bring mine back" }).click();
-  await run(tab);
-  expect(await printed(tab)).toBe("mine");
+test("a link does not discard the user's own program", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "print('theirs')\n");
+  await page.getByRole("button", { name: "Share" }).click();
+  const link = await page.getByLabel("Link", { exact: true }).inputValue();
+  await page.getByRole("button", { name: "Close" }).click();
+  await setCode(page, "print('mine')\n");
+  await page.goto("about:blank");
+  await page.goto(link);
+  await ready(page);
+  await run(page);
+  expect(await shownOutput(page)).toBe("theirs");
+  await page.getByRole("button", { name: "Restore my program" }).click();
+  await run(page);
+  expect(await shownOutput(page)).toBe("mine");
 });
 
-test("a broken link is said to be broken", async () => {
-  const tab = await here.visit("/#p1.broken");
-  expect(await tab.locator(".notice").innerText()).toContain("The link is broken");
+test("an invalid link is reported", async () => {
+  const page = await env.openPage("/#p1.broken");
+  expect(await page.locator(".notice").innerText()).toContain("The link is invalid");
 });
 
-test("a reload keeps everything, for each language", async () => {
-  const tab = await here.visit("/");
-  await choose(tab, "cpp");
-  await write(tab, "int main() { return 7; }\n");
-  await choose(tab, "python");
-  await write(tab, "print('kept')\n");
-  await tab.getByLabel("Arguments").fill("1 2");
-  await tab.reload();
-  await ready(tab);
-  expect(await tab.getByLabel("Language").inputValue()).toBe("python");
-  expect(await tab.getByLabel("Arguments").inputValue()).toBe("1 2");
-  await run(tab);
-  expect(await printed(tab)).toBe("kept");
-  await choose(tab, "cpp");
-  expect(await run(tab)).toContain("Exited with code 7");
+test("a reload keeps the draft of each language", async () => {
+  const page = await env.openPage("/");
+  await selectLanguage(page, "cpp");
+  await setCode(page, "int main() { return 7; }\n");
+  await selectLanguage(page, "python");
+  await setCode(page, "print('kept')\n");
+  await page.getByLabel("Arguments").fill("1 2");
+  await page.reload();
+  await ready(page);
+  expect(await page.getByLabel("Language").inputValue()).toBe("python");
+  expect(await page.getByLabel("Arguments").inputValue()).toBe("1 2");
+  await run(page);
+  expect(await shownOutput(page)).toBe("kept");
+  await selectLanguage(page, "cpp");
+  expect(await run(page)).toContain("Exited with code 7");
 
-  await tab.getByRole("button", { name: "More" }).click();
-  await tab.getByRole("button", { name: "Start over" }).click();
-  expect(await run(tab)).toContain("Finished");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Start over" }).click();
+  expect(await run(page)).toContain("Finished");
 });
 
-test("the program can be taken away", async () => {
-  const tab = await here.visit("/?lang=python");
-  await write(tab, "print(1)\n");
-  const download = tab.waitForEvent("download");
-  await tab.getByRole("button", { name: "More" }).click();
-  await tab.getByRole("button", { name: "Download the program" }).click();
+test("the program can be downloaded", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "print(1)\n");
+  const download = page.waitForEvent("download");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Download program" }).click();
   const file = await download;
   expect(file.suggestedFilename()).toBe("main.py");
   expect(readFileSync(await file.path(), "utf8").trim()).toBe("print(1)");
 });
 
-test("an example is opened from the menu", async () => {
-  const tab = await here.visit("/?lang=python");
-  await tab.getByRole("button", { name: "Examples" }).click();
-  await tab.getByRole("button", { name: /^Several files/ }).click();
-  expect(await tab.locator(".source .tab-name").allInnerTexts()).toEqual(["main.py", "shapes.py"]);
-  expect(await run(tab)).toContain("Finished");
-  expect(await printed(tab)).toContain("Square(side=2)");
+test("an example can be opened from the menu", async () => {
+  const page = await env.openPage("/?lang=python");
+  await page.getByRole("button", { name: "Examples" }).click();
+  await page.getByRole("button", { name: /^Several files/ }).click();
+  expect(await page.locator(".source .tab-name").allInnerTexts()).toEqual(["main.py", "shapes.py"]);
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toContain("Square(side=2)");
 });
 
-/** How examples end that do not simply end. */
-const ENDS: Record<string, string> = {
-  "An error, and where it is": "nonzero",
-  "An error that nobody caught": "nonzero",
+/** Status of the examples that do not end with `ok`. */
+const STATUSES: Record<string, string> = {
   "An exception": "nonzero",
-  "What the compiler refuses": "compile_error",
-  "What the compiler says": "compile_error",
-  "How a program dies": "signal",
-  "A loop without end": "timeout",
+  "An uncaught exception": "nonzero",
+  "A type error": "compile_error",
+  "A compiler error": "compile_error",
+  "A crash": "signal",
+  "An endless loop": "timeout",
 };
-/** What is typed into those that ask. */
-const TYPED = "Ada\n36\n50\n25\n12\n6\n3\n1\n0\n";
+/** Input for interactive examples. */
+const INPUT = "Ada\n36\n50\n25\n12\n6\n3\n1\n0\n";
 
-test("every example does what it is there to show", async () => {
+test("every example ends as it should", async () => {
   const examples = Object.values(EXAMPLES).flat();
   expect(examples.length).toBeGreaterThan(25);
   const execute = async (body: object) => {
-    const answer = await fetch(`${here.daemons.origin}/api/execute`, {
+    const response = await fetch(`${env.daemons.origin}/api/execute`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify(body),
     });
-    return (await answer.json()) as { status: string; output: string; runs: { output: string }[] };
+    return (await response.json()) as {
+      status: string;
+      output: string;
+      runs: { output: string }[];
+    };
   };
-  const ends = examples.map(async ({ title, program }) => {
+  const failures = examples.map(async ({ title, program }) => {
     const request = runRequest(program);
-    const slow = title === "A loop without end" ? { limits: { cpu_ms: 200 } } : {};
+    const slow = title === "An endless loop" ? { limits: { cpu_ms: 200 } } : {};
     const { status, output } = await execute({
-      stdin: program.cases[0]?.stdin ?? TYPED,
+      stdin: program.tests[0]?.stdin ?? INPUT,
       ...request,
       ...slow,
     });
-    const expected = ENDS[title] ?? "ok";
+    const expected = STATUSES[title] ?? "ok";
     return status === expected ? [] : [`${program.language} “${title}”: ${status}\n${output}`];
   });
-  expect((await Promise.all(ends)).flat()).toEqual([]);
+  expect((await Promise.all(failures)).flat()).toEqual([]);
 
-  const tried = examples.filter(({ program }) => program.cases.length > 0);
-  for (const { title, program } of tried) {
-    const { runs } = await execute(casesRequest(program));
-    expect(runs.length, title).toBe(program.cases.length);
+  const tested = examples.filter(({ program }) => program.tests.length > 0);
+  for (const { title, program } of tested) {
+    const { runs } = await execute(testsRequest(program));
+    expect(runs.length, title).toBe(program.tests.length);
   }
 });

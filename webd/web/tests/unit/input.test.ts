@@ -1,19 +1,19 @@
 import { expect, test } from "vitest";
 import { InputQueue, MAX_QUEUED_BYTES, type InputMessage } from "../../src/api/input-queue";
-import type { Line } from "../../src/api/transport";
+import type { Connection } from "../../src/api/transport";
 import { keySequence, type Key } from "../../src/terminal/key-capture";
 
 /** A connection that records what is sent. */
-function recorder(): { line: Line; sent: string[] } {
+function recorder(): { connection: Connection; sent: string[] } {
   const sent: string[] = [];
-  const line: Line = {
-    send: (data) => sent.push(typeof data === "string" ? data : `bytes ${data.join(" ")}`),
+  const connection: Connection = {
+    sendInput: (data) => sent.push(typeof data === "string" ? data : `bytes ${data.join(" ")}`),
     endInput: () => sent.push("end of input"),
-    signal: (signal) => sent.push(`signal ${signal}`),
+    sendSignal: (signal) => sent.push(`signal ${signal}`),
     resize: ({ columns, rows }) => sent.push(`resize ${columns}x${rows}`),
     cancel: () => sent.push("cancel"),
   };
-  return { line, sent };
+  return { connection, sent };
 }
 
 const input = (data: string | Uint8Array): InputMessage => ({ type: "input", data });
@@ -22,37 +22,37 @@ const INTERRUPT: InputMessage = { type: "signal", signal: "INT" };
 const resize = (columns: number): InputMessage => ({ type: "resize", size: { columns, rows: 24 } });
 
 test("messages before the connection opens are sent in order when it does", () => {
-  const { line, sent } = recorder();
+  const { connection, sent } = recorder();
   const queue = new InputQueue();
   for (const message of [input("a\n"), input(new Uint8Array([255])), INTERRUPT, input("b"), END]) {
     expect(queue.push(message)).toBe(true);
   }
   expect(sent).toEqual([]);
-  queue.open(line);
+  queue.open(connection);
   expect(sent).toEqual(["a\n", "bytes 255", "signal INT", "b", "end of input"]);
 });
 
 test("an open queue sends each message immediately and once", () => {
-  const { line, sent } = recorder();
+  const { connection, sent } = recorder();
   const queue = new InputQueue();
   queue.push(input("before"));
-  queue.open(line);
-  queue.open(line);
+  queue.open(connection);
+  queue.open(connection);
   queue.push(input("after"));
   queue.push(INTERRUPT);
   expect(sent).toEqual(["before", "after", "signal INT"]);
 });
 
 test("only the latest terminal size waits", () => {
-  const { line, sent } = recorder();
+  const { connection, sent } = recorder();
   const queue = new InputQueue();
   for (const message of [resize(80), input("x"), resize(100), resize(120)]) queue.push(message);
-  queue.open(line);
+  queue.open(connection);
   expect(sent).toEqual(["x", "resize 120x24"]);
 });
 
 test("a waiting queue is bounded, and an open one is not", () => {
-  const { line, sent } = recorder();
+  const { connection, sent } = recorder();
   const queue = new InputQueue();
   expect(queue.push(input("x".repeat(MAX_QUEUED_BYTES)))).toBe(false);
   expect(queue.push(input("ü".repeat(MAX_QUEUED_BYTES / 3)))).toBe(false);
@@ -61,17 +61,17 @@ test("a waiting queue is bounded, and an open one is not", () => {
   expect(accepted).toBeGreaterThan(10_000);
   expect(accepted).toBeLessThan(MAX_QUEUED_BYTES / 64);
   for (let columns = 1; columns < 1000; columns++) queue.push(resize(columns));
-  queue.open(line);
+  queue.open(connection);
   expect(sent.length).toBe(accepted);
   expect(queue.push(input("x".repeat(2 * MAX_QUEUED_BYTES)))).toBe(true);
 });
 
 test("a closed queue sends nothing", () => {
-  const { line, sent } = recorder();
+  const { connection, sent } = recorder();
   const queue = new InputQueue();
   queue.push(input("x"));
   queue.close();
-  queue.open(line);
+  queue.open(connection);
   expect(queue.push(input("y"))).toBe(false);
   expect(sent).toEqual([]);
 });

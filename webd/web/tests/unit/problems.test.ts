@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
-import { findProblems, locate } from "../../src/run/problems";
+import { findProblems, locate } from "../../src/execution/problems";
 
-function check(mode: string, files: string[], output: string, found: string[]) {
-  const said = findProblems(output, mode, files).map(
+function check(mode: string, files: string[], output: string, expected: string[]) {
+  const found = findProblems(output, mode, files).map(
     ({ file, line, column, severity, message }) =>
       `${file}:${line}:${column} ${severity} ${message}`,
   );
-  expect(said).toEqual(found);
+  expect(found).toEqual(expected);
 }
 
-test("compilers and interpreters are understood", () => {
+test("messages of compilers and interpreters are recognized", () => {
   check(
     "cpp",
     ["main.cpp"],
@@ -142,27 +142,29 @@ note: run with \`RUST_BACKTRACE=1\` environment variable to display a backtrace`
   ]);
 });
 
-test("files that are not the program's are left alone", () => {
+test("locations in other files are ignored", () => {
   check("cpp", ["main.cpp"], "/usr/include/c++/12/bits/stl.h:9:3: error: no match", []);
   expect(locate("/usr/include/stdio.h:3:1: error: x", "c", ["main.c"])).toBeNull();
 });
 
-test("a place in a line of output begins and ends where it is said", () => {
-  const place = (mode: string, file: string, text: string) => {
+test("a location in a line of output has a start and an end", () => {
+  const locationText = (mode: string, file: string, text: string) => {
     const found = locate(text, mode, [file]);
     return found && text.slice(found.start, found.end);
   };
-  expect(place("cpp", "main.cpp", "main.cpp:3:11: error: no")).toBe("main.cpp:3:11");
-  expect(place("java", "Main.java", "\tat Main.f(Main.java:2)")).toBe("Main.java:2");
-  expect(place("python", "main.py", '  File "/box/main.py", line 4, in f')).toBe(
+  expect(locationText("cpp", "main.cpp", "main.cpp:3:11: error: no")).toBe("main.cpp:3:11");
+  expect(locationText("java", "Main.java", "\tat Main.f(Main.java:2)")).toBe("Main.java:2");
+  expect(locationText("python", "main.py", '  File "/box/main.py", line 4, in f')).toBe(
     '/box/main.py", line 4',
   );
-  expect(place("typescript", "main.ts", "main.ts(1,7): error TS2322: no")).toBe("main.ts(1,7)");
-  expect(place("shell", "main.sh", "main.sh: line 2: x: not found")).toBe("main.sh: line 2");
-  expect(place("cpp", "main.cpp", "nothing here")).toBeNull();
+  expect(locationText("typescript", "main.ts", "main.ts(1,7): error TS2322: no")).toBe(
+    "main.ts(1,7)",
+  );
+  expect(locationText("shell", "main.sh", "main.sh: line 2: x: not found")).toBe("main.sh: line 2");
+  expect(locationText("cpp", "main.cpp", "nothing here")).toBeNull();
 });
 
-test("long hostile lines take no time", () => {
+test("long hostile lines are searched in bounded time", () => {
   const began = performance.now();
   for (const line of ["a".repeat(1_000_000), " at ".repeat(250_000), ":1:1:".repeat(200_000)]) {
     for (const mode of ["cpp", "java", "python", "javascript", "perl", "php", "other"]) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { splitArguments } from "../../src/program/arguments";
-import { checkProgram } from "../../src/program/check";
-import { wrongName, type Program } from "../../src/program/program";
+import { parseProgram } from "../../src/program/parse";
+import { fileNameError, type Program } from "../../src/program/program";
 import { fromFragment, isShared, toFragment } from "../../src/program/share";
 import { tar } from "../../src/program/tar";
 
@@ -14,37 +14,37 @@ const PROGRAM: Program = {
   args: "a 'b c'",
   stdin: "1\n",
   terminal: true,
-  cases: [{ stdin: "1", expected: "2" }],
+  tests: [{ stdin: "1", expected: "2" }],
 };
 
-test("a link holds the whole program", async () => {
+test("a link contains the whole program", async () => {
   const fragment = await toFragment(PROGRAM);
   expect(fragment).toMatch(/^#p1\.[\w-]+$/);
   expect(isShared(fragment)).toBe(true);
   expect(await fromFragment(fragment)).toEqual(PROGRAM);
 });
 
-test("a link that is none, or broken, opens nothing", async () => {
+test("an invalid link opens no program", async () => {
   const fragment = await toFragment(PROGRAM);
   for (const bad of ["", "#", "#other", "#p1.", "#p1.%%%", fragment.slice(0, -9), "#p2.abc"]) {
     expect(await fromFragment(bad), bad).toBeNull();
   }
 });
 
-test("a link that would fill the memory is not unpacked", async () => {
+test("a link that decompresses to too much data is rejected", async () => {
   const bomb = { ...PROGRAM, stdin: "0".repeat(17 * 1024 * 1024) };
   expect(await fromFragment(await toFragment(bomb))).toBeNull();
 });
 
-test("only programs are programs", () => {
-  expect(checkProgram(PROGRAM)).toEqual(PROGRAM);
-  expect(checkProgram({ language: "c", files: [{ name: "a.c", content: "x" }] })).toEqual({
+test("values that are not programs are rejected", () => {
+  expect(parseProgram(PROGRAM)).toEqual(PROGRAM);
+  expect(parseProgram({ language: "c", files: [{ name: "a.c", content: "x" }] })).toEqual({
     language: "c",
     files: [{ name: "a.c", content: "x" }],
     args: "",
     stdin: "",
     terminal: false,
-    cases: [],
+    tests: [],
   });
   for (const other of [
     null,
@@ -56,13 +56,19 @@ test("only programs are programs", () => {
     { language: "c", files: [] },
     { language: "c", files: [1] },
     { language: "c", files: [{ name: 1, content: "" }] },
+    { language: "c", files: [{ name: "a", content: "" }], tests: [{}] },
     { language: "c", files: [{ name: "a", content: "" }], cases: [{}] },
   ]) {
-    expect(checkProgram(other)).toBeNull();
+    expect(parseProgram(other)).toBeNull();
   }
 });
 
-test("arguments are split as a shell would", () => {
+test("links and drafts of earlier versions call the tests cases", () => {
+  const { tests, ...rest } = PROGRAM;
+  expect(parseProgram({ ...rest, cases: tests })).toEqual(PROGRAM);
+});
+
+test("arguments are split as in a shell", () => {
   for (const [text, words] of [
     ["", []],
     ["  a  b ", ["a", "b"]],
@@ -79,14 +85,15 @@ test("arguments are split as a shell would", () => {
   }
 });
 
-test("names stay inside", () => {
-  for (const good of ["a.py", "dir/a.py", "..a", "ü.txt"]) expect(wrongName(good, [])).toBeNull();
+test("file names cannot leave the program's directory", () => {
+  for (const good of ["a.py", "dir/a.py", "..a", "ü.txt"])
+    expect(fileNameError(good, [])).toBeNull();
   for (const bad of ["", "/a", "a/../b", "..", "a//b", "a\nb", "x".repeat(256), "taken"]) {
-    expect(wrongName(bad, ["taken"]), bad).not.toBeNull();
+    expect(fileNameError(bad, ["taken"]), bad).not.toBeNull();
   }
 });
 
-test("an archive is one that tar reads", () => {
+test("an archive has the format of tar", () => {
   const bytes = tar([{ name: "a.txt", content: "hello" }]);
   const text = new TextDecoder("latin1").decode(bytes);
   expect(bytes.length).toBe(4 * 512);

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
 int main(void) {
-    puts("Counting for ever. Press Stop, or wait for the limit.");
+    puts("Counting forever. Press Stop, or wait for the limit.");
     fflush(stdout);
     for (volatile unsigned long count = 0;; count++) {
     }

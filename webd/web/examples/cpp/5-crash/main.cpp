@@ -9,6 +9,6 @@ int main() {
     Node last{2, nullptr};
     Node first{1, &last};
     for (volatile Node* node = &first;; node = node->next) {
-        std::cout << node->value << std::endl;  // The third one is not there.
+        std::cout << node->value << std::endl;  // The third node does not exist.
     }
 }

@@ -1,7 +1,7 @@
 #include <iostream>
 #include <utility>
 
-// Look at the tab “Tests” beside “Output”.
+// The “Tests” tab runs this program with several inputs.
 int main() {
     long a, b;
     std::cin >> a >> b;

@@ -1,4 +1,4 @@
-// Type a number and press Enter; “End of input” ends it.
+// Type numbers, each followed by Enter. “End of input” prints the sum.
 import { createInterface } from "node:readline";
 
 let sum = 0;
@@ -8,4 +8,4 @@ for await (const line of createInterface({ input: process.stdin })) {
   if (Number.isNaN(number)) console.error(`“${line}” is not a number`);
   else console.log(`${(sum += number)} so far`);
 }
-console.log(`Together: ${sum}`);
+console.log(`Sum: ${sum}`);

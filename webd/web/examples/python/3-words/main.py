@@ -2,8 +2,8 @@ import sys
 from collections import Counter
 
 # The text comes from the input box below the editor.
-words = sys.stdin.read().lower().split()
-counts = Counter(word.strip(".,;:!?") for word in words)
+text = sys.stdin.read().lower()
+counts = Counter(word.strip(".,;:!?") for word in text.split())
 
 width = max(map(len, counts))
 for word, count in counts.most_common(8):

@@ -3,4 +3,4 @@ def average(numbers):
 
 
 print(average([3, 4, 5]))
-print(average([]))  # Nothing to divide by: the traceback on the right leads here.
+print(average([]))  # Division by zero: the traceback links to this line.

@@ -1,5 +1,5 @@
-# Look at the tab “Tests” beside “Output”: three inputs, and what is expected of each.
-# The last one fails: leap years of full centuries are not handled yet.
+# The “Tests” tab runs this program with three inputs and compares the outputs.
+# The last test fails: leap years of full centuries are not handled yet.
 year = int(input())
 
 if year % 4 == 0:

@@ -1,4 +1,4 @@
-/** The page on a host that only has files, before an API on another; and within a page of somebody else. */
+/** The page on a static host with an API on another server, and embedded in another site. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { printed, ready, run, world, write } from "./world";
+import { shownOutput, ready, run, testEnvironment, setCode } from "./environment";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -16,14 +16,12 @@ const TYPES: Record<string, string> = {
 };
 
 let files = "";
-/** A host of files that sends no headers of its own, and another that shows our page within its own. */
+/** Static host without additional headers. Its page /blog embeds the page under test. */
 const host = createServer((request, response) => {
   const path = new URL(request.url ?? "/", "http://host").pathname;
   if (path === "/blog") {
     response.setHeader("content-type", "text/html");
-    response.end(
-      `<iframe src="${here.daemons.origin}/?embed=1" width="900" height="600"></iframe>`,
-    );
+    response.end(`<iframe src="${env.daemons.origin}/?embed=1" width="900" height="600"></iframe>`);
     return;
   }
   try {
@@ -41,7 +39,7 @@ const origin = await new Promise<string>((listening) => {
     listening(`http://127.0.0.1:${(host.address() as AddressInfo).port}`);
   });
 });
-const here = world({
+const env = testEnvironment({
   slots: 2,
   queue: 4,
   webd: `allowed_origins = ["${origin}"]\nembed_origins = ["${origin}"]`,
@@ -51,7 +49,7 @@ beforeAll(() => {
   files = mkdtempSync(join(tmpdir(), "executor-static-"));
   execFileSync("npx", ["vite", "build", "--outDir", files, "--logLevel", "error"], {
     cwd: resolve(import.meta.dirname, "../.."),
-    env: { ...process.env, EXECUTOR_API: here.daemons.origin, NODE_ENV: "production" },
+    env: { ...process.env, EXECUTOR_API: env.daemons.origin, NODE_ENV: "production" },
   });
 });
 afterAll(() => {
@@ -64,28 +62,28 @@ function close(server: Server): void {
   server.close();
 }
 
-test("a static host serves the page, and another server runs its programs", async () => {
-  const tab = await here.blank();
-  await tab.goto(`${origin}/?lang=python`);
-  await ready(tab);
-  await write(tab, "print('far away')\n");
-  expect(await run(tab)).toContain("Finished");
-  expect(await printed(tab)).toBe("far away");
-  // The policy is in the page itself, where a host sends none.
-  const policy = await tab
+test("a static host serves the page, and another server runs the programs", async () => {
+  const page = await env.openBlankPage();
+  await page.goto(`${origin}/?lang=python`);
+  await ready(page);
+  await setCode(page, "print('far away')\n");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("far away");
+  // The page contains the content security policy: a static host may not send it.
+  const policy = await page
     .locator("meta[http-equiv=Content-Security-Policy]")
     .getAttribute("content");
-  expect(policy).toContain(`connect-src 'self' ${here.daemons.origin}`);
+  expect(policy).toContain(`connect-src 'self' ${env.daemons.origin}`);
 });
 
-test("a site that is named may show the page, and others may not", async () => {
-  const tab = await here.blank();
-  await tab.goto(`${origin}/blog`);
-  const frame = tab.frameLocator("iframe");
+test("only sites that the configuration allows can embed the page", async () => {
+  const page = await env.openBlankPage();
+  await page.goto(`${origin}/blog`);
+  const frame = page.frameLocator("iframe");
   await frame.locator(".run:not([disabled])").click();
   await frame.locator(".summary", { hasText: "Finished" }).waitFor();
 
-  const other = await here.blank();
+  const other = await env.openBlankPage();
   const refused = new Promise<string>((done) => {
     other.on(
       "console",

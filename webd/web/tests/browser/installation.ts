@@ -1,4 +1,4 @@
-/** What all daemons of a run of these tests share: the page, webd and the languages, put together once. */
+/** Installs the page, webd and the languages once for all daemons of a test run. */
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -21,16 +21,16 @@ declare module "vitest" {
 
 const CHECKOUT = resolve(import.meta.dirname, "../../../..");
 const PAGE = join(CHECKOUT, "target/web");
-/** Where cargo puts a build for tests. */
+/** Directory of the debug build. */
 export const BINARIES = process.env["EXECUTOR_BIN_DIR"] ?? join(CHECKOUT, "target/debug");
 
-/** What is built for a language beside its file. Go's takes minutes, and programs run without it. */
+/** Languages whose launchers are built. That of Go takes minutes, and its programs run without it. */
 const LAUNCHERS = ["java", "javascript", "python", "typescript"];
 
 export default function install(project: TestProject): () => void {
   const directory = mkdtempSync(join(tmpdir(), "executor-page-"));
   chmodSync(directory, 0o711);
-  // A build in the meantime must not change what is tested; and where the checkout is closed to nobody, copies are not.
+  // Copies: a build during the tests must not change them, and user nobody may have no access to the checkout.
   copyFileSync(join(BINARIES, "webd"), join(directory, "webd"));
   execFileSync("cp", ["-r", PAGE, join(directory, "web")]);
   execFileSync("chmod", ["-R", "a+rX", join(directory, "web")]);
@@ -51,11 +51,11 @@ function installLanguages(to: string): void {
   symlinkSync(precompiledHeaders(from), join(to, "cpp"));
 }
 
-/** The launcher of C++: half a gigabyte, kept where the tests of the daemons keep it, and made anew when out of date. */
+/** Returns the launcher of C++ (half a gigabyte). It is cached together with the daemons' tests, and rebuilt if it is stale. */
 function precompiledHeaders(from: string): string {
-  const kept = join(CHECKOUT, "target/e2e-cpp");
-  mkdirSync(kept, { recursive: true });
-  execFileSync("install", ["-Cm644", join(from, "cpp.toml"), kept]);
-  execFileSync("flock", [join(kept, "lock"), "sh", join(from, "cpp/build.sh"), kept]);
-  return join(kept, "cpp");
+  const cache = join(CHECKOUT, "target/e2e-cpp");
+  mkdirSync(cache, { recursive: true });
+  execFileSync("install", ["-Cm644", join(from, "cpp.toml"), cache]);
+  execFileSync("flock", [join(cache, "lock"), "sh", join(from, "cpp/build.sh"), cache]);
+  return join(cache, "cpp");
 }

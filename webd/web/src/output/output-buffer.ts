@@ -1,16 +1,16 @@
-import type { Stream } from "../api/types";
+import type { Stream } from "../api/messages";
 
-/** Every byte that arrived, in the order of its arrival. The server bounds how many that can be. */
-export class KeptOutput {
+/** Complete output of an execution, in order of arrival. The server's output limit bounds its size. */
+export class OutputBuffer {
   private readonly chunks: { stream: Stream; bytes: Uint8Array }[] = [];
   size = 0;
 
-  add(stream: Stream, bytes: Uint8Array): void {
+  append(stream: Stream, bytes: Uint8Array): void {
     this.chunks.push({ stream, bytes });
     this.size += bytes.length;
   }
 
-  /** Of one stream, or of both as they came. */
+  /** Returns the bytes of one stream, or of both in order of arrival. */
   bytes(stream?: Stream): Uint8Array {
     const chosen = this.chunks.filter((chunk) => stream === undefined || chunk.stream === stream);
     const all = new Uint8Array(chosen.reduce((sum, { bytes }) => sum + bytes.length, 0));

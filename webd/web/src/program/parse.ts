@@ -1,32 +1,33 @@
 import type { Program } from "./program";
 
-/** A program from outside, a link or this browser's storage: what is not one is null. */
-export function checkProgram(value: unknown): Program | null {
+/** Validates a program from a link or from browser storage. Returns null if the value is not a program. */
+export function parseProgram(value: unknown): Program | null {
   if (!isRecord(value) || typeof value["language"] !== "string") return null;
   const files = list(value["files"], (file) =>
     typeof file["name"] === "string" && typeof file["content"] === "string"
       ? { name: file["name"], content: file["content"] }
       : null,
   );
-  const cases = list(value["cases"] ?? [], (one) =>
-    typeof one["stdin"] === "string" && typeof one["expected"] === "string"
-      ? { stdin: one["stdin"], expected: one["expected"] }
+  // Links and drafts of earlier versions call the tests `cases`.
+  const tests = list(value["tests"] ?? value["cases"] ?? [], (test) =>
+    typeof test["stdin"] === "string" && typeof test["expected"] === "string"
+      ? { stdin: test["stdin"], expected: test["expected"] }
       : null,
   );
-  if (files === null || files.length === 0 || cases === null) return null;
+  if (files === null || files.length === 0 || tests === null) return null;
   return {
     language: value["language"],
     files,
-    cases,
+    tests,
     args: text(value["args"]),
     stdin: text(value["stdin"]),
     terminal: value["terminal"] === true,
   };
 }
 
-function list<T>(value: unknown, read: (item: Record<string, unknown>) => T | null): T[] | null {
+function list<T>(value: unknown, parse: (item: Record<string, unknown>) => T | null): T[] | null {
   if (!Array.isArray(value)) return null;
-  const items = value.map((item: unknown) => (isRecord(item) ? read(item) : null));
+  const items = value.map((item: unknown) => (isRecord(item) ? parse(item) : null));
   return items.every((item) => item !== null) ? items : null;
 }
 

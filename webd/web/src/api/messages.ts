@@ -1,0 +1,25 @@
+/** Names for the API's messages. Their types are generated from webd's OpenAPI description. */
+import type { components } from "./types";
+
+type Schemas = components["schemas"];
+
+export type ExecuteRequest = Schemas["ExecuteRequest"];
+export type Answer = Schemas["Answer"];
+export type Language = Schemas["Language"];
+export type Limits = Schemas["Limits"];
+export type Usage = Schemas["Usage"];
+/** Result of one stage, without its output. */
+export type StageResult = Schemas["Verdict"];
+
+export type ServerEvent = Schemas["Event"];
+export type FinishedEvent = Schemas["EventFinished"];
+export type StageKind = Schemas["EventStage"]["stage"];
+export type Stream = Schemas["EventOutput"]["stream"];
+
+export type SessionFrame = Schemas["SessionFrame"];
+export type Signal = Schemas["SessionSignal"]["signal"];
+export type TerminalSize = Pick<Schemas["SessionResize"], "columns" | "rows">;
+
+/** Error of the API, or with the code `http` one that a proxy answered instead. */
+export type ApiError = Omit<Schemas["Error"], "code"> & { code: ErrorCode };
+export type ErrorCode = Schemas["ErrorCode"] | "http";

@@ -1,0 +1,25 @@
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+
+/** Formats a number of bytes: `1536` as `1.5 KiB`. */
+export function formatBytes(count: number): string {
+  let unit = 0;
+  let value = count;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${round(value)} ${UNITS[unit] as string}`;
+}
+
+/** Formats milliseconds: `1500` as `1.5 s`. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${round(milliseconds)} ms`;
+  if (milliseconds < 60_000) return `${round(milliseconds / 1000)} s`;
+  return `${round(milliseconds / 60_000)} min`;
+}
+
+/** Rounds to three significant digits, or to an integer above 100, without trailing zeros. */
+function round(value: number): string {
+  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return String(Number(value.toFixed(digits)));
+}

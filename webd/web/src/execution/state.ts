@@ -1,0 +1,69 @@
+import type { ApiError, FinishedEvent, StageKind, StageResult } from "../api/messages";
+import type { ExecutionEvent, TransportName } from "../api/transport";
+
+export interface Stage {
+  kind: StageKind;
+  run: number;
+  result: StageResult | null;
+}
+
+/** How an execution ended, as opposed to how its program ended. */
+export type Ending =
+  | { kind: "finished"; event: FinishedEvent }
+  /** The server returned an error. */
+  | { kind: "rejected"; error: ApiError }
+  | { kind: "disconnected" }
+  /** Stopped by the user. */
+  | { kind: "stopped" }
+  /** No transport reached the server. */
+  | { kind: "unreachable" };
+
+/** State of one execution as the page knows it. */
+export interface ExecutionState {
+  transport: TransportName | null;
+  /** Number of executions that are ahead in the queue; null outside the queue. */
+  queuePosition: number | null;
+  stages: Stage[];
+  stopping: boolean;
+  ending: Ending | null;
+}
+
+export const INITIAL_STATE: ExecutionState = {
+  transport: null,
+  queuePosition: null,
+  stages: [],
+  stopping: false,
+  ending: null,
+};
+
+/** Returns the state after an event. Output is collected elsewhere. */
+export function applyEvent(state: ExecutionState, event: ExecutionEvent): ExecutionState {
+  switch (event.type) {
+    case "connected":
+      return { ...state, transport: event.transport };
+    case "queued":
+      return { ...state, queuePosition: event.position };
+    case "started":
+      return { ...state, queuePosition: null };
+    case "stage": {
+      const stage: Stage = { kind: event.stage, run: event.run ?? 0, result: null };
+      return { ...state, queuePosition: null, stages: [...state.stages, stage] };
+    }
+    case "stage_finished":
+      return { ...state, stages: finishLast(state.stages, event) };
+    case "finished":
+      return { ...state, ending: { kind: "finished", event } };
+    case "error":
+      return { ...state, ending: { kind: "rejected", error: event } };
+    case "disconnected":
+      return { ...state, ending: { kind: "disconnected" } };
+    case "stopped":
+      return { ...state, ending: { kind: "stopped" } };
+    case "output":
+      return state;
+  }
+}
+
+function finishLast(stages: Stage[], result: StageResult): Stage[] {
+  return stages.map((stage, index) => (index === stages.length - 1 ? { ...stage, result } : stage));
+}

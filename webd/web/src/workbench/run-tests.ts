@@ -1,0 +1,48 @@
+/** Runs the program's tests: one request with one compilation and a run for each test. */
+import { fromBase64 } from "../api/base64";
+import type { ExecutionEvent } from "../api/transport";
+import { findProblems } from "../execution/problems";
+import { testVerdict } from "../execution/test-verdict";
+import { OutputBuffer } from "../output/output-buffer";
+import { testsRequest } from "../program/program";
+import { sendRequest, startExecution } from "./execution";
+import { postStatus } from "./live-region";
+import { busy, compilerOutput, language, problems, program, resultTab, testResults } from "./state";
+
+export async function runTests(): Promise<void> {
+  if (busy.value || !program.value || program.value.tests.length === 0) return;
+  const tested = program.value;
+  resultTab.value = "tests";
+  problems.value = [];
+  testResults.value = tested.tests.map(() => null);
+  compilerOutput.value = "";
+  const abort = startExecution({ kind: "tests", terminal: false, inputOpen: false });
+
+  let output = new OutputBuffer();
+  const onEvent = (event: ExecutionEvent) => {
+    if (event.type === "stage") {
+      output = new OutputBuffer();
+      if (event.stage === "run") setResult(event.run ?? 0, "running");
+    } else if (event.type === "output") {
+      output.append(event.stream, fromBase64(event.data));
+    } else if (event.type === "stage_finished" && event.stage === "compile") {
+      const files = tested.files.map((file) => file.name);
+      problems.value = findProblems(output.text(), language.value?.editor.mode ?? "", files);
+      compilerOutput.value = output.text();
+    } else if (event.type === "stage_finished") {
+      const run = event.run ?? 0;
+      const test = tested.tests[run];
+      if (!test) return;
+      const verdict = testVerdict(test, event, output.text("stdout"));
+      setResult(run, { verdict, usage: event.usage, output: output.text() });
+      postStatus(`Test ${run + 1}: ${verdict.title}`);
+    } else if (["finished", "stopped", "disconnected"].includes(event.type)) {
+      testResults.value = testResults.value.map((result) => (result === "running" ? null : result));
+    }
+  };
+  await sendRequest({ body: testsRequest(tested), abort }, onEvent, runTests);
+}
+
+function setResult(index: number, result: (typeof testResults.value)[number]): void {
+  testResults.value = testResults.value.map((old, other) => (other === index ? result : old));
+}

@@ -1,0 +1,51 @@
+/** Start of the page: loads the languages and opens the first program. */
+import type { Language } from "../api/messages";
+import { fetchLanguages } from "../api/server";
+import { lastLanguage, loadDraft } from "../program/drafts";
+import { firstProgram } from "../program/examples";
+import { fromFragment, isShared } from "../program/share";
+import { waitForServer } from "./connectivity";
+import { openProgram } from "./editing";
+import { languages, notice, program, replacedProgram, server } from "./state";
+
+/** Languages for new users, in order of preference. */
+const DEFAULT_LANGUAGES = ["python", "javascript"];
+
+export async function start(): Promise<void> {
+  try {
+    languages.value = await fetchLanguages();
+    server.value = "online";
+  } catch {
+    waitForServer(start);
+    return;
+  }
+  if (!program.value) await openFirstProgram(languages.value);
+}
+
+async function openFirstProgram(available: Language[]): Promise<void> {
+  const find = (name: string | null) =>
+    available.find(
+      (language) => language.name === name || (name !== null && language.aliases.includes(name)),
+    );
+  if (isShared(location.hash)) {
+    if (await openLinkedProgram()) return;
+    notice.value = "The link is invalid: it does not contain a program.";
+  }
+  const requested = new URLSearchParams(location.search).get("lang")?.toLowerCase() ?? null;
+  const language =
+    find(requested) ??
+    find(lastLanguage()) ??
+    DEFAULT_LANGUAGES.map(find).find((candidate) => candidate?.available) ??
+    available.find((candidate) => candidate.available);
+  if (language) openProgram(loadDraft(language.name) ?? (await firstProgram(language)));
+}
+
+/** Opens the program in the page's URL. The user can restore the draft that it replaces. */
+export async function openLinkedProgram(): Promise<boolean> {
+  const linked = await fromFragment(location.hash);
+  if (!linked) return false;
+  const draft = loadDraft(linked.language);
+  replacedProgram.value = draft && JSON.stringify(draft) !== JSON.stringify(linked) ? draft : null;
+  openProgram(linked);
+  return true;
+}
