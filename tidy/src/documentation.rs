@@ -66,8 +66,10 @@ fn language_keys(repository: &Repository) -> io::Result<Vec<Finding>> {
     let keys = structs.keys("LanguageFile")?;
     let text = repository.read(LANGUAGES)?;
     let rows = table(LANGUAGES, &text, "Keys of a language file")?;
+    // The page about languages refers to the generated table of limits.
+    let api = repository.read(API)?;
     let limits: Vec<&str> =
-        markdown::section(&text, "Limits").unwrap_or_default().iter().map(|(_, line)| *line).collect();
+        markdown::section(&api, "Limits").unwrap_or_default().iter().map(|(_, line)| *line).collect();
     let limits = limits.join(" ");
     let rows: BTreeMap<&str, (usize, &str)> = rows
         .iter()
