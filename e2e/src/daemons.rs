@@ -1,4 +1,4 @@
-//! The two daemons as processes: started as in production but in a directory of their own, and ended by pid.
+//! The two daemons as processes: started as in production, but in a separate directory, and ended by pid.
 
 use std::fs::{self, File, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,45 +20,45 @@ use tempfile::TempDir;
 
 use crate::http::{self, Answer, HttpError};
 
-/// How long an execution may take in these tests, waiting for its turn included.
+/// Time limit of an execution in these tests, including its time in the queue.
 pub const DEADLINE: Duration = Duration::from_secs(120);
-/// How often something is looked at before we give up on it, and how long apart.
+/// Attempts before a wait fails, and the pause between them.
 const ATTEMPTS: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(50);
-/// Lines of a log that say what happened last.
+/// Number of lines of [`Daemons::log_tail`].
 const LAST_LINES: usize = 30;
-/// Whom webd runs as.
+/// User and group of webd.
 const WEBD_USER: &str = "nobody";
 const WEBD_GROUP: &str = "nogroup";
-/// User ids of one test's executions, at most. Far from those of a real installation.
+/// Maximum number of uids per test, and the first uid. Far from those of a real installation.
 const UIDS_PER_TEST: u32 = 256;
 const FIRST_UID: u32 = 0x6000_0000;
 
-/// What differs from one test to the next.
+/// Settings of a test.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Executions at one time.
+    /// Maximum number of concurrent executions.
     pub slots: u32,
-    /// Executions that may wait.
+    /// Maximum number of queued executions.
     pub queue: u32,
-    /// User ids that executions get in turn.
+    /// Number of uids.
     pub uids: u32,
-    /// Whether users are made known to systemd: `on` or `off`.
+    /// Whether users are announced to systemd: `on` or `off`.
     pub userdb: &'static str,
-    /// Whether sandboxes are prepared before they are needed.
+    /// Whether there are pre-warmed sandboxes.
     pub pool: bool,
-    /// Whether those that can begin as copies do.
+    /// Whether zygotes are used.
     pub zygotes: bool,
-    /// How many are prepared at most; left out: as many as by default.
+    /// Maximum number of pre-warmed sandboxes; `None` for the default.
     pub pool_max: Option<u32>,
-    /// More lines of executord's configuration.
+    /// Additional lines of executord's configuration.
     pub more: String,
-    /// More languages: the name and the text of a language file each.
+    /// Additional languages: name and text of each language file.
     pub languages: Vec<(&'static str, String)>,
-    /// Directories that are the launchers of some of them.
+    /// Launcher directories of some of them.
     pub launchers: Vec<(&'static str, PathBuf)>,
-    /// What a shell does in a mount namespace of its own before it becomes executord: a host that differs from this
-    /// one. `$DIRECTORY` is [`Daemons::directory`].
+    /// Shell script that runs in a separate mount namespace before executord, to simulate another host. `$DIRECTORY` is
+    /// [`Daemons::directory`].
     pub host: Option<String>,
 }
 
@@ -81,8 +81,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// For tests of programs, which hold with sandboxes that are prepared ahead as they do without: `EXECUTOR_POOL` in the
-    /// environment says which are meant: `on`, `zygotes` for those that begin as copies too, or else none.
+    /// Settings for tests that must pass with every kind of sandbox: the environment variable `EXECUTOR_POOL` is `on` for
+    /// pre-warmed sandboxes, `zygotes` for forked ones, or anything else for cold ones.
     #[must_use]
     pub fn from_environment() -> Self {
         let pool = std::env::var("EXECUTOR_POOL").unwrap_or_default();
@@ -96,9 +96,9 @@ impl Settings {
 pub struct Daemons {
     webd: Daemon,
     executord: Daemon,
-    /// User ids that executions get.
+    /// Uid range of executions.
     pub uids: RangeInclusive<u32>,
-    /// What executord's control groups are called.
+    /// Name of executord's cgroups.
     pub cgroup: String,
     address: SocketAddr,
     host: Option<String>,
@@ -106,15 +106,15 @@ pub struct Daemons {
 }
 
 impl Daemons {
-    /// Start both and wait until both answer.
+    /// Starts both and waits until both respond.
     ///
     /// # Errors
-    /// In words with what the daemons said, if a binary is not there or one does not come up.
+    /// A message with the logs, if a binary is missing or a daemon does not start.
     pub async fn start(settings: &Settings) -> io::Result<Self> {
         if !nix::unistd::getuid().is_root() {
             return Err(io::Error::other("executord needs root, and so do its tests"));
         }
-        // webd, which is nobody, must reach the socket; it may not look around.
+        // webd runs as nobody and must reach the socket, but must not list the directory.
         let directory = tempfile::Builder::new()
             .prefix("executor-e2e-")
             .permissions(Permissions::from_mode(0o711))
@@ -132,7 +132,7 @@ impl Daemons {
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;
         fs::write(directory.path().join("webd.toml"), "")?;
-        // Where the build directory is closed to nobody, a copy is not.
+        // nobody may have no access to the build directory, but has access to this copy.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
 
         let host = settings.host.clone();
@@ -145,73 +145,73 @@ impl Daemons {
         Ok(daemons)
     }
 
-    /// Where webd listens.
+    /// Returns the address of webd.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// An address of webd.
+    /// Returns a URL of webd.
     ///
     /// # Panics
-    /// If `path` cannot stand in an address.
+    /// If `path` is not a valid path.
     #[must_use]
     pub fn url(&self, path: &str) -> Uri {
         format!("http://{}{path}", self.address).parse().expect("a path")
     }
 
-    /// The socket of executord.
+    /// Returns the socket of executord.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
         socket(self.directory.path())
     }
 
-    /// The directory that executord keeps its things in.
+    /// Returns executord's runtime directory.
     #[must_use]
     pub fn runtime_directory(&self) -> PathBuf {
         runtime_directory(self.directory.path())
     }
 
-    /// The file that executord is configured by.
+    /// Returns executord's configuration file.
     #[must_use]
     pub fn configuration(&self) -> PathBuf {
         self.directory.path().join("executord.toml")
     }
 
-    /// The directory of the language files.
+    /// Returns the directory of the language files.
     #[must_use]
     pub fn languages(&self) -> PathBuf {
         self.directory.path().join("languages")
     }
 
-    /// A directory of the test's own, that everybody can reach and nobody but root can write to.
+    /// Returns the test's directory, which every user can enter and only root can write to.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// `POST /api/execute`, once.
+    /// Sends `POST /api/execute` once.
     ///
     /// # Errors
-    /// [`HttpError`] if no JSON comes back.
+    /// [`HttpError`] if no JSON is received.
     pub async fn post(&self, body: &Value) -> Result<Answer, HttpError> {
         http::post(&self.url("/api/execute"), body, DEADLINE).await
     }
 
-    /// `POST /api/execute` that must be answered with 200.
+    /// Sends `POST /api/execute` and returns the body of the response.
     ///
     /// # Panics
-    /// If it is not.
+    /// If the status is not 200.
     pub async fn execute(&self, body: &Value) -> Value {
         let answer = self.post(body).await.unwrap_or_else(|error| self.fail(&error.to_string()));
-        assert_eq!(answer.status, 200, "{body} was answered with {}\n{}", answer.json, self.logs());
+        assert_eq!(answer.status, 200, "{body} got {}\n{}", answer.json, self.logs());
         answer.json
     }
 
-    /// What executord says of itself.
+    /// Returns the status of executord.
     ///
     /// # Panics
-    /// If it says nothing.
+    /// If executord does not respond.
     pub async fn status(&self) -> ServerStatus {
         match ask_status(&self.socket()).await {
             Ok(status) => status,
@@ -219,45 +219,45 @@ impl Daemons {
         }
     }
 
-    /// What executord says of itself, if it says anything.
+    /// Returns the status of executord, if it responds.
     ///
     /// # Errors
-    /// If it does not.
+    /// If it does not respond, or does not end.
     pub async fn try_status(&self) -> Result<ServerStatus, protocol::ClientError> {
         ask_status(&self.socket()).await
     }
 
-    /// executord's pid.
+    /// Returns executord's pid.
     #[must_use]
     pub fn executord_pid(&self) -> u32 {
         self.executord.child.id()
     }
 
-    /// webd's pid.
+    /// Returns webd's pid.
     #[must_use]
     pub fn webd_pid(&self) -> u32 {
         self.webd.child.id()
     }
 
-    /// `kill -9` executord, as if it had crashed, and reap it.
+    /// Kills executord with SIGKILL, as in a crash, and reaps it.
     ///
     /// # Errors
-    /// If it cannot be reaped.
+    /// If it cannot be killed or reaped.
     pub fn kill_executord(&mut self) -> io::Result<ExitStatus> {
         self.executord.child.kill()?;
         self.executord.child.wait()
     }
 
-    /// `kill -9` webd, as if it had crashed, and reap it.
+    /// Kills webd with SIGKILL, as in a crash, and reaps it.
     ///
     /// # Errors
-    /// If it cannot be reaped.
+    /// If it cannot be killed or reaped.
     pub fn kill_webd(&mut self) -> io::Result<ExitStatus> {
         self.webd.child.kill()?;
         self.webd.child.wait()
     }
 
-    /// Start webd again at the same address, and wait until it answers.
+    /// Starts webd again at the same address, and waits until it responds.
     ///
     /// # Errors
     /// As [`Daemons::start`].
@@ -267,27 +267,27 @@ impl Daemons {
         self.wait_for_webd().await
     }
 
-    /// Start executord again in the same directory, and do not wait for it.
+    /// Starts executord again in the same directory, without waiting for it.
     ///
     /// # Errors
-    /// If there is no such process.
+    /// If it cannot be started.
     pub fn spawn_executord(&mut self) -> io::Result<()> {
         self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
         Ok(())
     }
 
-    /// Send executord a signal.
+    /// Sends executord a signal.
     ///
     /// # Panics
-    /// If it is gone.
+    /// If it has ended.
     pub fn signal_executord(&self, signal: Signal) {
         kill(Pid::from_raw(self.executord_pid().cast_signed()), signal).expect("executord runs");
     }
 
-    /// Wait until executord has ended, and tell how.
+    /// Waits until executord has ended, and returns its exit status.
     ///
     /// # Errors
-    /// If it does not.
+    /// If it does not respond, or does not end.
     pub async fn wait_for_end(&mut self) -> io::Result<ExitStatus> {
         for _ in 0..ATTEMPTS {
             if let Some(status) = self.executord.child.try_wait()? {
@@ -298,7 +298,7 @@ impl Daemons {
         Err(io::Error::other(format!("executord does not end\n{}", self.logs())))
     }
 
-    /// Start executord again in the same directory, and wait until it answers.
+    /// Starts executord again in the same directory, and waits until it responds.
     ///
     /// # Errors
     /// As [`Daemons::start`].
@@ -307,13 +307,13 @@ impl Daemons {
         self.wait_for_executord().await
     }
 
-    /// What both have written to stderr so far.
+    /// Returns everything that both have written to stderr.
     #[must_use]
     pub fn logs(&self) -> String {
         format!("--- executord:\n{}\n--- webd:\n{}", self.executord.log(), self.webd.log())
     }
 
-    /// The end of what both have written to stderr.
+    /// Returns the last lines that both have written to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let end = |log: String| {
@@ -331,7 +331,7 @@ impl Daemons {
             self.executord.check_running()?;
             tokio::time::sleep(PAUSE).await;
         }
-        Err(io::Error::other(format!("executord does not answer\n{}", self.logs())))
+        Err(io::Error::other(format!("executord does not respond\n{}", self.logs())))
     }
 
     async fn wait_for_webd(&mut self) -> io::Result<()> {
@@ -343,18 +343,18 @@ impl Daemons {
             self.webd.check_running()?;
             tokio::time::sleep(PAUSE).await;
         }
-        Err(io::Error::other(format!("webd does not answer\n{}", self.logs())))
+        Err(io::Error::other(format!("webd does not respond\n{}", self.logs())))
     }
 
-    #[expect(clippy::panic, reason = "what it says is for the reader of a failed test")]
+    #[expect(clippy::panic, reason = "fails a test with a message")]
     fn fail(&self, why: &str) -> ! {
         panic!("{why}\n{}", self.logs())
     }
 }
 
 impl Drop for Daemons {
-    /// executord leaves its topmost groups to its next start, for a group cannot always be made again; a test has no
-    /// next start. What is not empty stays, and is found by [`crate::inventory::cgroups`].
+    /// executord leaves its top cgroups for its next start, because a cgroup cannot always be created again. A test has
+    /// no next start. Cgroups that are not empty remain, and [`crate::inventory::cgroups`] finds them.
     fn drop(&mut self) {
         self.webd.end();
         self.executord.end();
@@ -364,7 +364,7 @@ impl Drop for Daemons {
     }
 }
 
-/// Look again and again until `done` says so; `false` if it never does.
+/// Waits until `done` returns true. Returns `false` if it never does.
 pub async fn eventually<F: Future<Output = bool>>(done: impl Fn() -> F) -> bool {
     for _ in 0..ATTEMPTS {
         if done().await {
@@ -375,10 +375,10 @@ pub async fn eventually<F: Future<Output = bool>>(done: impl Fn() -> F) -> bool 
     done().await
 }
 
-/// A binary of the product: in `$EXECUTOR_BIN_DIR`, or where cargo put it beside this test.
+/// Returns the path of a binary: in `$EXECUTOR_BIN_DIR`, or in cargo's directory of this test.
 ///
 /// # Errors
-/// If it is in neither.
+/// If it is missing.
 pub fn binary(name: &str) -> io::Result<PathBuf> {
     let directory = match std::env::var_os("EXECUTOR_BIN_DIR") {
         Some(directory) => PathBuf::from(directory),
@@ -395,7 +395,7 @@ pub fn binary(name: &str) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// A process of ours, ended when dropped.
+/// A daemon process, ended when dropped.
 #[derive(Debug)]
 struct Daemon {
     name: &'static str,
@@ -430,13 +430,13 @@ impl Daemon {
         }
     }
 
-    /// SIGTERM, and SIGKILL if that does not help. Whether it ended by itself.
+    /// Sends SIGTERM, and SIGKILL if it does not end in time. Returns whether SIGTERM was sufficient.
     fn end(&mut self) -> bool {
         if !matches!(self.child.try_wait(), Ok(None)) {
             return true;
         }
         let pid = Pid::from_raw(self.child.id().cast_signed());
-        // If it is gone in this moment, the wait below sees it.
+        // If it has just ended, the wait below notices.
         let _ = kill(pid, Signal::SIGTERM);
         for _ in 0..ATTEMPTS {
             if !matches!(self.child.try_wait(), Ok(None)) {
@@ -455,7 +455,7 @@ impl Drop for Daemon {
         if !self.end() {
             eprintln!("{} did not end on SIGTERM:\n{}", self.name, self.log());
         } else if std::thread::panicking() {
-            eprintln!("--- {} said:\n{}", self.name, self.log());
+            eprintln!("--- log of {}:\n{}", self.name, self.log());
         }
     }
 }
@@ -490,10 +490,10 @@ fn configuration(
     ))
 }
 
-/// What is built for a language beside its file. Go's takes minutes, so its programs wait for the library instead.
+/// Languages whose launchers are built. Go's takes minutes, so its programs compile the standard library instead.
 const LAUNCHERS: [&str; 4] = ["java", "javascript", "python", "typescript"];
 
-/// As the product is installed: the language files, and the launchers beside them.
+/// Installs the language files and launchers as the package does.
 fn install_languages(to: &Path) -> io::Result<()> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
     fs::create_dir(to)?;
@@ -508,31 +508,31 @@ fn install_languages(to: &Path) -> io::Result<()> {
     symlink(precompiled_headers(None)?, to.join("cpp"))
 }
 
-/// The launcher of C++: half a gigabyte, which is kept in one place and made anew only where it is out of date. `option`
-/// is what `cpp/record` is told; left out, what the environment says.
+/// Returns the launcher of C++. It has half a gigabyte and is built only if it is out of date. `option` is the option
+/// of `cpp/record`; `None` for that of the environment.
 ///
 /// # Errors
 /// If it cannot be built.
 pub fn precompiled_headers(option: Option<&str>) -> io::Result<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let from = root.join("executord/languages");
-    let kept = root.join("target").join(format!("e2e-cpp{}", option.unwrap_or_default()));
-    fs::create_dir_all(&kept)?;
-    let kept = kept.canonicalize()?;
-    // Until this is dropped no other test makes it.
-    let lock = File::create(kept.join("lock"))?;
+    let cached = root.join("target").join(format!("e2e-cpp{}", option.unwrap_or_default()));
+    fs::create_dir_all(&cached)?;
+    let cached = cached.canonicalize()?;
+    // No other test builds it until this lock is dropped.
+    let lock = File::create(cached.join("lock"))?;
     lock.lock()?;
-    succeed(Command::new("install").arg("-Cm644").arg(from.join("cpp.toml")).arg(&kept))?;
+    succeed(Command::new("install").arg("-Cm644").arg(from.join("cpp.toml")).arg(&cached))?;
     let mut build = Command::new("sh");
-    build.arg(from.join("cpp/build.sh")).arg(&kept);
+    build.arg(from.join("cpp/build.sh")).arg(&cached);
     if let Some(option) = option {
         build.env("EXECUTOR_CPP_RECORD", option);
     }
     succeed(&mut build)?;
-    Ok(kept.join("cpp"))
+    Ok(cached.join("cpp"))
 }
 
-/// The launchers as they are built from the sources as they are now, which takes seconds and is done once.
+/// Returns the launchers, built once from the current sources, which takes seconds.
 fn built_launchers(from: &Path) -> io::Result<PathBuf> {
     let mut sources = Vec::new();
     for language in LAUNCHERS {
@@ -550,7 +550,7 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
     let built = all.join(format!("{:016x}", hasher.finish()));
     if !built.is_dir() {
         fs::create_dir_all(&all)?;
-        // Under a name of its own until all of it is there: another test may be doing the same.
+        // Built under a temporary name, because another test may build the same.
         let building =
             tempfile::Builder::new().permissions(Permissions::from_mode(0o755)).tempdir_in(&all)?;
         for language in LAUNCHERS {
@@ -575,7 +575,7 @@ fn succeed(command: &mut Command) -> io::Result<()> {
     Err(io::Error::other(format!("{command:?}: {message}")))
 }
 
-/// On another host, a shell prepares that and then becomes executord: what is started keeps its pid.
+/// Starts executord. With `host`, a shell runs the script and then executes executord with the same pid.
 fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
     let executord = binary("executord")?;
     let mut command = match host {
@@ -591,7 +591,7 @@ fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
     Daemon::start("executord", directory, command)
 }
 
-/// Without root, capabilities, groups, or a way to any of them.
+/// Returns the command for webd without root, capabilities, groups, or a way to gain them.
 fn webd_command(directory: &Path, address: SocketAddr) -> Command {
     let mut command = Command::new("setpriv");
     command
@@ -616,10 +616,10 @@ fn runtime_directory(directory: &Path) -> PathBuf {
     directory.join("run")
 }
 
-/// What the executord behind a socket says of itself.
+/// Returns the status of the executord behind a socket.
 ///
 /// # Errors
-/// If it says nothing.
+/// If executord does not respond.
 pub async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientError> {
     let mut client = Client::connect(socket).await?;
     client.send(Request::Status).await?;
@@ -629,7 +629,7 @@ pub async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientE
     }
 }
 
-/// Tests of one process follow each other, processes differ in their pid.
+/// Returns a uid range that no concurrent test uses: it depends on the process id and on the number of the test.
 fn test_uids(count: u32) -> RangeInclusive<u32> {
     static TESTS: AtomicU32 = AtomicU32::new(0);
     let test = TESTS.fetch_add(1, Ordering::Relaxed) % 64;
@@ -637,7 +637,7 @@ fn test_uids(count: u32) -> RangeInclusive<u32> {
     first..=first + count.clamp(1, UIDS_PER_TEST) - 1
 }
 
-/// Nobody listens there in this moment. Between this and webd's own bind somebody could; then webd says so.
+/// Returns a free address. If another process binds it before webd, webd reports an error.
 fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -1,5 +1,5 @@
-//! What goes wrong on a server, made to happen: daemons killed at random moments under load ([`kills`]), and every
-//! other fault as a case of its own ([`cases`]). docs/reliability.md says what is promised after each.
+//! Injected faults: daemons killed at random moments under load ([`kills`]), and every other fault as its own case
+//! ([`cases`]). docs/reliability.md documents the behavior after each fault.
 
 pub mod cases;
 pub mod host;

@@ -1,4 +1,4 @@
-//! Executions that are talked to over `GET /api/session`.
+//! Interactive executions over `GET /api/session`.
 
 use std::net::SocketAddr;
 
@@ -11,51 +11,51 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::daemons::DEADLINE;
 
-/// Why a session does not go on.
+/// Reason why a session failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// Nobody listens there.
+    /// Connecting failed.
     #[error("connect: {0}")]
     Connect(std::io::Error),
-    /// The conversation broke.
-    #[error("talk WebSocket: {0}")]
+    /// The connection broke.
+    #[error("WebSocket: {0}")]
     WebSocket(Box<tungstenite::Error>),
-    /// The server closed, and why.
-    #[error("the server closed: {0}")]
+    /// The server closed the session, with its reason.
+    #[error("the server closed the session: {0}")]
     Closed(String),
-    /// What came is no event.
-    #[error("no event: {0}")]
+    /// A message was not an event.
+    #[error("not an event: {0}")]
     NoEvent(String),
-    /// It ended before what was waited for.
-    #[error("it ended too early: {0:#}")]
+    /// The execution ended before the expected output.
+    #[error("the execution ended too early: {0:#}")]
     TooEarly(Value),
-    /// Nothing came in time.
-    #[error("silence for {} s", DEADLINE.as_secs())]
+    /// No event before the deadline.
+    #[error("no event for {} s", DEADLINE.as_secs())]
     Late,
 }
 
-/// A session, and what was told of the execution that runs in it.
+/// A session and the output of its current execution.
 #[derive(Debug)]
 pub struct Session {
     socket: WebSocketStream<TcpStream>,
-    /// What was written to stdout since the last start and not taken yet.
+    /// Unread stdout since the last start.
     pub stdout: String,
-    /// What was written to stderr since the last start.
+    /// stderr since the last start.
     pub stderr: String,
 }
 
 impl Session {
-    /// Open one.
+    /// Opens a session.
     ///
     /// # Errors
-    /// If it is not taken.
+    /// If the server does not accept it.
     pub async fn open(address: SocketAddr) -> Result<Self, SessionError> {
         let stream = TcpStream::connect(address).await.map_err(SessionError::Connect)?;
         let (socket, _) = client_async(format!("ws://{address}/api/session"), stream).await?;
         Ok(Self { socket, stdout: String::new(), stderr: String::new() })
     }
 
-    /// Say something.
+    /// Sends a frame.
     ///
     /// # Errors
     /// If the connection broke.
@@ -67,7 +67,7 @@ impl Session {
         Ok(self.socket.send(Message::text(frame.to_string())).await?)
     }
 
-    /// Type this.
+    /// Sends text to stdin.
     ///
     /// # Errors
     /// As [`Session::send`].
@@ -75,10 +75,10 @@ impl Session {
         self.send(&json!({"type": "stdin", "data": text})).await
     }
 
-    /// The next event.
+    /// Returns the next event.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none in time.
     pub async fn event(&mut self) -> Result<Value, SessionError> {
         loop {
             let next = timeout(DEADLINE, self.socket.next()).await.map_err(|_| SessionError::Late)?;
@@ -100,10 +100,10 @@ impl Session {
         }
     }
 
-    /// Listen until this was written to stdout, and take all up to its end.
+    /// Waits for this text on stdout, and returns everything up to its end.
     ///
     /// # Errors
-    /// If the execution ends before.
+    /// If the execution ends before that.
     pub async fn until_written(&mut self, text: &str) -> Result<String, SessionError> {
         loop {
             if let Some(begin) = self.stdout.find(text) {
@@ -118,10 +118,10 @@ impl Session {
         }
     }
 
-    /// The last event of the execution.
+    /// Waits for the last event of the execution.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is none in time.
     pub async fn end(&mut self) -> Result<Value, SessionError> {
         loop {
             let event = self.event().await?;

@@ -1,4 +1,4 @@
-//! Executions over executord's own socket, as their events tell them.
+//! Executions over executord's socket.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use crate::daemons::DEADLINE;
 
-/// A program in one file that reads nothing.
+/// Returns a request for a program in one file without input.
 #[must_use]
 pub fn program(language: &str, code: impl Into<String>) -> ExecuteRequest {
     ExecuteRequest {
@@ -22,36 +22,36 @@ pub fn program(language: &str, code: impl Into<String>) -> ExecuteRequest {
     }
 }
 
-/// A program in one file that reads what is sent to it while it runs.
+/// Returns a request for a program in one file with live input.
 #[must_use]
 pub fn live_program(language: &str, code: impl Into<String>) -> ExecuteRequest {
     let runs = vec![RunRequest { stdin: Stdin::Live, ..RunRequest::default() }];
     ExecuteRequest { runs, ..program(language, code) }
 }
 
-/// What was told of an execution so far.
+/// Events received of an execution so far.
 #[derive(Debug, Default)]
 pub struct Received {
-    /// Its places in the queue.
+    /// Positions in the queue.
     pub positions: Vec<u32>,
-    /// What it is called, once it has a slot.
+    /// Execution id.
     pub id: Option<ExecutionId>,
-    /// What each run may use.
+    /// Limits of each run.
     pub limits: Option<Limits>,
-    /// The stages that began.
+    /// Started stages.
     pub begun: Vec<StageName>,
-    /// What was written to stdout, in all stages.
+    /// stdout of all stages.
     pub stdout: Vec<u8>,
-    /// What was written to stderr, in all stages.
+    /// stderr of all stages.
     pub stderr: Vec<u8>,
-    /// The stages that ended.
+    /// Reports of finished stages.
     pub stages: Vec<StageReport>,
-    /// The last event of all.
+    /// Last event of the execution.
     pub last: Option<Event>,
 }
 
 impl Received {
-    /// How a stage ended.
+    /// Returns the status of a finished stage.
     #[must_use]
     pub fn status(&self, stage: StageName) -> Option<&Status> {
         self.stages.iter().find(|report| report.stage == stage).map(|report| &report.status)
@@ -70,24 +70,24 @@ impl Received {
     }
 }
 
-/// An execution that was asked for. Dropping it hangs up.
+/// A requested execution. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Execution {
     client: Client,
-    /// What was told so far.
+    /// Events received so far.
     pub received: Received,
 }
 
 impl Execution {
-    /// Connect and ask.
+    /// Connects and sends a request.
     ///
     /// # Errors
-    /// [`ClientError`] if executord does not take the request.
+    /// [`ClientError`] if the request cannot be sent.
     pub async fn begin(socket: &Path, request: ExecuteRequest) -> Result<Self, ClientError> {
         Self::begin_on(Client::connect(socket).await?, request).await
     }
 
-    /// Ask on a connection that is there already.
+    /// Sends a request on an open connection.
     ///
     /// # Errors
     /// As [`Execution::begin`].
@@ -96,15 +96,15 @@ impl Execution {
         Ok(Self { client, received: Received::default() })
     }
 
-    /// Say something in between.
+    /// Sends a control message.
     ///
     /// # Errors
-    /// [`ClientError`] if executord does not take it.
+    /// [`ClientError`] if it cannot be sent.
     pub async fn send(&mut self, request: Request) -> Result<(), ClientError> {
         timeout(DEADLINE, self.client.send(request)).await.map_err(|_| ClientError::Timeout(DEADLINE))?
     }
 
-    /// Listen until what was told is `enough`.
+    /// Receives events until `enough` returns true.
     ///
     /// # Errors
     /// [`ClientError`] if the connection ends before, or the execution does: [`ClientError::Unexpected`].
@@ -120,7 +120,7 @@ impl Execution {
         Ok(&self.received)
     }
 
-    /// Listen until the program has written all of this to stdout.
+    /// Receives events until stdout ends with this text.
     ///
     /// # Errors
     /// As [`Execution::until`].
@@ -128,7 +128,7 @@ impl Execution {
         self.until(|received| received.stdout.ends_with(text.as_bytes())).await
     }
 
-    /// Listen to the end.
+    /// Receives all events.
     ///
     /// # Errors
     /// As [`Execution::until`].
@@ -136,7 +136,7 @@ impl Execution {
         Ok(self.end_and_keep().await?.0)
     }
 
-    /// Listen to the end, and keep the connection for the next one.
+    /// Receives all events, and returns the connection for the next execution.
     ///
     /// # Errors
     /// As [`Execution::until`].

@@ -1,4 +1,4 @@
-//! Every other fault, each made to happen by itself, once in each run.
+//! All faults other than kills, each injected once per run.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -21,19 +21,19 @@ use super::remaining::{self, Before};
 use crate::daemons::{DEADLINE, Daemons, Settings, binary};
 use crate::http::{self, Answer, HttpError};
 
-/// How long it may take until everything works as before, once the fault is over.
+/// Time limit for recovery after the end of a fault.
 const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// Connections of a flood, and how long it lasts.
+/// Number of connections of a flood, and its duration.
 const FLOOD: usize = 200;
 const FLOOD_LASTS: Duration = Duration::from_secs(2);
-/// Open files that executord may have in that case: enough to serve, too few for the flood.
+/// Limit on executord's open files in that case: enough for requests, too few for the flood.
 const FEW_FILES: u32 = 64;
 
-/// What happened, in words; an error is what should not have.
+/// A message about the observed behavior, or about a violation.
 type Outcome = Result<String, String>;
 
-/// What the cases are called, in their order.
+/// Names of the cases, in order.
 pub const NAMES: [&str; 15] = [
     "runtime directory full",
     "/tmp full",
@@ -52,10 +52,10 @@ pub const NAMES: [&str; 15] = [
     "reload under load",
 ];
 
-/// Make one of [`NAMES`] happen.
+/// Runs one of [`NAMES`].
 ///
 /// # Errors
-/// In words, if it does not end as docs/reliability.md promises.
+/// A message, if the behavior differs from docs/reliability.md.
 pub async fn run(name: &str, random: &mut SeededRandom) -> Outcome {
     match name {
         "runtime directory full" => runtime_directory_full(random).await,
@@ -73,11 +73,11 @@ pub async fn run(name: &str, random: &mut SeededRandom) -> Outcome {
         "webd restarted" => webd_restarted(random).await,
         "client vanishes" => client_vanishes(random).await,
         "reload under load" => reload_under_load(random).await,
-        other => Err(format!("there is no case {other:?}")),
+        other => Err(format!("unknown case {other:?}")),
     }
 }
 
-/// The daemons of a case.
+/// Daemons of a case.
 struct Host {
     daemons: Daemons,
     before: Before,
@@ -85,7 +85,7 @@ struct Host {
 
 impl Host {
     async fn start(settings: Settings) -> Result<Self, String> {
-        // What happens to a sandbox that waits, the kills show; here each must be that of a program.
+        // The kills cover pre-warmed sandboxes; here each sandbox must belong to a program.
         let settings = Settings { slots: SLOTS, pool: false, ..settings };
         let settings = Settings { more: format!("{}\n{LIMITS}", settings.more), ..settings };
         let daemons = Daemons::start(&settings).await.map_err(message)?;
@@ -93,7 +93,7 @@ impl Host {
         Ok(Self { daemons, before })
     }
 
-    /// Executions in two languages work.
+    /// Verifies that executions in two languages work.
     async fn works(&self, random: &mut SeededRandom) -> Result<(), String> {
         for language in ["python", "cpp"] {
             self.right(&Program::friendly(random, language)).await?;
@@ -108,7 +108,7 @@ impl Host {
         }
     }
 
-    /// An execution is refused in words; the code of it.
+    /// Verifies that an execution is rejected, and returns the error code.
     async fn refused(&self, random: &mut SeededRandom, language: &str) -> Result<String, String> {
         let program = Program::friendly(random, language);
         let allowed = Allowed { errors: true, ..Allowed::default() };
@@ -118,7 +118,7 @@ impl Host {
         }
     }
 
-    /// Wait until everything works and nothing is left.
+    /// Waits until everything works and nothing is left.
     async fn recovers(&self, random: &mut SeededRandom) -> Outcome {
         let begun = Instant::now();
         loop {
@@ -127,7 +127,7 @@ impl Host {
                 not => not,
             };
             match state {
-                Ok(()) => return Ok(format!("as before after {:.1} s", begun.elapsed().as_secs_f32())),
+                Ok(()) => return Ok(format!("recovered after {:.1} s", begun.elapsed().as_secs_f32())),
                 Err(message) if begun.elapsed() > RECOVERS_WITHIN => {
                     return Err(format!("{message}\n{}", self.daemons.log_tail()));
                 }
@@ -136,50 +136,50 @@ impl Host {
         }
     }
 
-    /// Kill all supervisors. Who is killed is gone a moment later.
+    /// Kills all supervisors and waits for their end.
     async fn lose_all_slots(&self) -> Result<(), String> {
         let all = remaining::supervisors(&self.daemons).map_err(message)?;
         for supervisor in &all {
             let _ = remaining::kill_process(supervisor.pid);
         }
         let gone = async || !all.iter().any(|supervisor| remaining::is_alive(supervisor.pid));
-        until("a supervisor lives on", gone).await
+        until("a supervisor still runs", gone).await
     }
 
-    /// The log says it, soon.
-    async fn says(&self, what: &str) -> Result<(), String> {
-        until(&format!("the log does not say {what:?}"), async || self.daemons.logs().contains(what)).await
+    /// Waits for a message in the log.
+    async fn wait_for_log(&self, what: &str) -> Result<(), String> {
+        until(&format!("the log lacks {what:?}"), async || self.daemons.logs().contains(what)).await
     }
 
-    /// Execute something in the background.
+    /// Starts a request in the background.
     fn begin(&self, body: Value) -> JoinHandle<Result<Answer, HttpError>> {
         let url = self.daemons.url("/api/execute");
         tokio::spawn(async move { http::post(&url, &body, DEADLINE).await })
     }
 
-    /// Execute a program that runs for a while, and wait until it runs. Its supervisor comes along.
+    /// Starts a program that runs for a while, waits until it runs, and returns its supervisor too.
     async fn begin_long(&self, millis: u32) -> Result<(JoinHandle<Result<Answer, HttpError>>, u32), String> {
-        // Who has answered may still clear away, which looks like a program.
+        // An earlier execution may still be cleaned up, which looks like a running program.
         sleep(Duration::from_millis(200)).await;
         let is_settled = async || {
             let running = self.daemons.status().await.running as usize;
             self.busy().is_ok_and(|busy| busy.len() == running)
         };
-        until("sandboxes stay without a program", is_settled).await?;
+        until("sandboxes remain without a program", is_settled).await?;
         let busy = self.busy()?;
         let code =
             format!("import time\nprint('begun', flush=True)\ntime.sleep({millis} / 1000)\nprint('ended')");
         let execution = self.begin(json!({ "language": "python", "code": code }));
         let has_begun = async || self.busy().is_ok_and(|now| now.iter().any(|pid| !busy.contains(pid)));
-        until("a program does not begin", has_begun).await?;
-        // Past its set-up.
+        until("a program does not start", has_begun).await?;
+        // Wait for the end of its setup.
         sleep(Duration::from_millis(200)).await;
         let now = self.busy()?;
         let new = now.into_iter().find(|pid| !busy.contains(pid));
         Ok((execution, new.ok_or("a program ended early")?))
     }
 
-    /// The supervisors that watch a sandbox.
+    /// Returns the supervisors that have a sandbox.
     fn busy(&self) -> Result<Vec<u32>, String> {
         let all = remaining::supervisors(&self.daemons).map_err(message)?;
         Ok(all.into_iter().map(|one| one.pid).filter(|pid| !remaining::children(*pid).is_empty()).collect())
@@ -197,12 +197,12 @@ async fn until(otherwise: &str, done: impl AsyncFn() -> bool) -> Result<(), Stri
     Ok(())
 }
 
-/// What a program of [`Host::begin_long`] must have come to.
+/// Verifies the response for a program of [`Host::begin_long`].
 fn ended_well(answer: Result<Result<Answer, HttpError>, tokio::task::JoinError>) -> Result<(), String> {
     let answer = answer.map_err(message)?.map_err(message)?;
     match answer.json["stdout"].as_str() {
         Some("begun\nended\n") => Ok(()),
-        _ => Err(format!("what was running: HTTP {} {}", answer.status, answer.json)),
+        _ => Err(format!("the running program: HTTP {} {}", answer.status, answer.json)),
     }
 }
 
@@ -217,23 +217,23 @@ async fn runtime_directory_full(random: &mut SeededRandom) -> Outcome {
 
     small.fill().map_err(message)?;
     host.works(random).await.map_err(|error| format!("while it is full: {error}"))?;
-    // A lost slot leaves the room that a new one takes.
+    // A replacement uses the space of the lost slot.
     host.lose_all_slots().await?;
     host.works(random).await.map_err(|error| format!("while it is full, after slots were lost: {error}"))?;
 
-    // Where not even that is left, what is lost cannot be made anew: requests wait.
+    // If not even that space is left, a lost slot cannot be replaced, and requests wait.
     let hidden = remaining::supervisors(&host.daemons).map_err(message)?;
     let without_room = FullFileSystem::mount(&directory.join("slots"), "nr_inodes=1").map_err(message)?;
     host.lose_all_slots().await?;
     let waiting = Program::friendly(random, "python");
     let answer = host.begin(waiting.body.clone());
-    host.says("a lost slot cannot be made anew for now").await?;
+    host.wait_for_log("cannot replace lost slot, will retry").await?;
     sleep(Duration::from_secs(1)).await;
     if answer.is_finished() {
-        return Err("there is a slot, and nowhere to make one".to_owned());
+        return Err("a slot exists without space for one".to_owned());
     }
     drop(without_room);
-    // Their directories were below what was mounted, where executord could not see them to remove them.
+    // The mount hid their directories, so that executord could not remove them.
     for slot in hidden {
         fs::remove_dir(directory.join("slots").join(slot.label)).map_err(message)?;
     }
@@ -241,14 +241,14 @@ async fn runtime_directory_full(random: &mut SeededRandom) -> Outcome {
     waiting.judge(&answer.await.map_err(message)?, Allowed::default())?;
     let recovered = host.recovers(random).await?;
 
-    // Started while it is full, it says what is wrong or does without.
+    // If started while it is full, executord reports the error or works without.
     small.fill().map_err(message)?;
     host.daemons.kill_executord().map_err(message)?;
     host.daemons.spawn_executord().map_err(message)?;
     let ended = timeout(Duration::from_secs(5), host.daemons.wait_for_end()).await;
     let start = if ended.is_ok() {
-        host.says("o space left on device").await?;
-        "refused in words"
+        host.wait_for_log("o space left on device").await?;
+        "refused with a message"
     } else {
         "works"
     };
@@ -259,12 +259,16 @@ async fn runtime_directory_full(random: &mut SeededRandom) -> Outcome {
     let Host { daemons, .. } = host;
     drop(daemons);
     drop(small);
-    Ok(format!("executions work, without room for lost slots they wait; {recovered}; a start: {start}"))
+    Ok(format!(
+        "executions work, and wait if there is no space for lost slots; {recovered}; a start: {start}"
+    ))
 }
 
 async fn tmp_full(random: &mut SeededRandom) -> Outcome {
     if binary("executord").map_err(message)?.starts_with("/tmp") {
-        return Ok("NOT RUN: the binaries are there; set EXECUTOR_BIN_DIR to another place".to_owned());
+        return Ok(
+            "NOT RUN: the binaries are in that directory; set EXECUTOR_BIN_DIR to another one".to_owned()
+        );
     }
     let mut host = Host::start(Settings::default()).await?;
     let full = FullFileSystem::mount(Path::new("/tmp"), "size=64k,nr_inodes=8").map_err(message)?;
@@ -287,7 +291,7 @@ async fn no_free_user(random: &mut SeededRandom) -> Outcome {
     if !Squatter::is_possible() {
         return Ok(Squatter::NOT_RUN.to_owned());
     }
-    // As few as there may be, and each comes to be withheld: something that is not ours sits in its group.
+    // The minimum number of uids, and each becomes quarantined: a foreign process is in its cgroup.
     let uids = 2 * SLOTS;
     let host = Host::start(Settings { uids, ..Settings::default() }).await?;
     let mut squatters = Vec::new();
@@ -300,12 +304,12 @@ async fn no_free_user(random: &mut SeededRandom) -> Outcome {
         ended_well(execution.await)?;
     }
     let quarantined = async || host.daemons.status().await.quarantined_uids == uids;
-    until("users are not withheld", quarantined).await?;
+    until("uids are not quarantined", quarantined).await?;
     let code = host.refused(random, "python").await?;
-    host.says("no free user id").await?;
+    host.wait_for_log("no free user id").await?;
     let free = host.daemons.status().await.free_uids;
     if free != 0 {
-        return Err(format!("{free} users are free"));
+        return Err(format!("{free} uids are free"));
     }
     drop(squatters);
     Ok(format!("500 {code}; {}", host.recovers(random).await?))
@@ -317,7 +321,7 @@ async fn no_more_files(random: &mut SeededRandom) -> Outcome {
     host.works(random).await?;
     let mut flood = Vec::new();
     for _ in 0..FLOOD {
-        // Beyond what it takes they wait in the kernel.
+        // Connections that executord does not accept wait in the kernel.
         let connection = timeout(Duration::from_millis(50), UnixStream::connect(host.daemons.socket())).await;
         flood.push(connection);
     }
@@ -330,7 +334,7 @@ async fn no_more_files(random: &mut SeededRandom) -> Outcome {
             other => format!("{other:?}"),
         });
     }
-    host.says("Too many open files").await?;
+    host.wait_for_log("Too many open files").await?;
     drop(flood);
     codes.sort_unstable();
     codes.dedup();
@@ -346,9 +350,9 @@ async fn no_more_processes(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(settings).await?;
     host.works(random).await?;
     group.write("pids.max", "1").map_err(message)?;
-    // Neither can a sandbox be made, nor a slot in place of the one that failed.
+    // Neither a sandbox nor a replacement for the failed slot can be created.
     let codes = [host.refused(random, "python").await?, host.refused(random, "cpp").await?];
-    host.says("a lost slot cannot be made anew for now").await?;
+    host.wait_for_log("cannot replace lost slot, will retry").await?;
     group.write("pids.max", "max").map_err(message)?;
     let recovered = host.recovers(random).await?;
     drop(host);
@@ -364,16 +368,16 @@ async fn group_not_empty(random: &mut SeededRandom) -> Outcome {
     let (execution, supervisor) = host.begin_long(500).await?;
     let mut squatter = Squatter::begin().map_err(message)?;
     squatter.enter_group_of(supervisor).map_err(message)?;
-    // The other slot goes on meanwhile.
+    // The other slot works meanwhile.
     sleep(Duration::from_millis(800)).await;
     host.works(random).await?;
     ended_well(execution.await)?;
-    host.says("processes of the run stay although they were killed").await?;
+    host.wait_for_log("processes of the run are still there after they were killed").await?;
     let recovered = host.recovers(random).await?;
     if !squatter.has_ended().map_err(message)? {
-        return Err("what does not belong in the group lives".to_owned());
+        return Err("the foreign process in the cgroup was not killed".to_owned());
     }
-    Ok(format!("what ran is told as it was; what was in its group is killed; {recovered}"))
+    Ok(format!("the outcome is correct; the foreign process in the cgroup is killed; {recovered}"))
 }
 
 async fn group_not_removable(random: &mut SeededRandom) -> Outcome {
@@ -386,11 +390,11 @@ async fn group_not_removable(random: &mut SeededRandom) -> Outcome {
     let group = squatter.enter_group_of(supervisor).map_err(message)?;
     squatter.freeze().map_err(message)?;
     ended_well(execution.await)?;
-    host.says("what a lost slot left stays for now").await?;
+    host.wait_for_log("cannot clean up after lost slot, will retry").await?;
     host.works(random).await?;
     let quarantined = host.daemons.status().await.quarantined_uids;
     if quarantined != 1 || !group.exists() {
-        return Err(format!("{quarantined} users are withheld"));
+        return Err(format!("{quarantined} uids are quarantined"));
     }
     drop(squatter);
     host.before.tolerated_groups.clear();
@@ -398,7 +402,7 @@ async fn group_not_removable(random: &mut SeededRandom) -> Outcome {
     if group.exists() {
         return Err(format!("{} stays", group.display()));
     }
-    Ok(format!("what ran is told as it was; said so and went on; then {recovered}"))
+    Ok(format!("the outcome is correct; logged and continued; then {recovered}"))
 }
 
 async fn toolchain_removed(random: &mut SeededRandom) -> Outcome {
@@ -434,7 +438,7 @@ async fn toolchain_removed(random: &mut SeededRandom) -> Outcome {
     fs::remove_file(&program).map_err(message)?;
     let answer = running.await.map_err(message)?.map_err(message)?;
     if answer.json["stdout"] != "said" {
-        return Err(format!("what was running: {}", answer.json));
+        return Err(format!("the running program: {}", answer.json));
     }
     let refused = async |expected: &str| match host.daemons.post(&body).await {
         Ok(Answer { status, json, .. }) if json["code"] == expected => Ok(format!("{status} {expected}")),
@@ -454,7 +458,7 @@ async fn toolchain_removed(random: &mut SeededRandom) -> Outcome {
         all.iter().any(|language| language["name"] == "echoes" && language["available"] == true)
     };
     host.daemons.signal_executord(Signal::SIGHUP);
-    until("a reload does not notice", async || !available().await).await?;
+    until("a reload does not notice the removal", async || !available().await).await?;
     seen.push(refused("language_unavailable").await?);
     install().map_err(message)?;
     host.daemons.signal_executord(Signal::SIGHUP);
@@ -469,7 +473,7 @@ async fn toolchain_removed(random: &mut SeededRandom) -> Outcome {
     Ok(format!("{}; others work; {recovered}", seen.join(", ")))
 }
 
-/// executord sees another time of day, by a library that stands before the C library's; this host's clock is left alone.
+/// executord sees another time of day because of a preloaded library; the host's clock is not changed.
 async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
     const YEARS: i64 = 10 * 365 * 86_400;
     let directory = TempDir::with_prefix("executor-faults-").map_err(message)?;
@@ -496,11 +500,11 @@ async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
     for seconds in [YEARS, -YEARS, 1, -3600, YEARS] {
         sleep(Duration::from_millis(300)).await;
         jump(seconds)?;
-        // Something for the log, with the time of day.
+        // Causes a log line with the time of day.
         host.daemons.signal_executord(Signal::SIGHUP);
     }
     sleeper.judge(&late.await.map_err(message)?, Allowed::default())?;
-    // Its limit is 1.5 s, and half a second to end by itself.
+    // Its limit is 1.5 s, with a grace period of 0.5 s.
     let took = begun.elapsed();
     ended_well(long.await)?;
     if took > Duration::from_secs(6) {
@@ -515,7 +519,7 @@ async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
         .map(str::to_owned)
         .collect();
     if seen.len() < 2 {
-        // Linked statically, it asks the kernel itself.
+        // A statically linked executord calls the kernel directly.
         return Ok("NOT RUN: this executord does not use the C library's clock".to_owned());
     }
     let seen: Vec<_> = seen.into_iter().collect();
@@ -528,20 +532,20 @@ async fn socket_removed(random: &mut SeededRandom) -> Outcome {
     fs::remove_file(host.daemons.socket()).map_err(message)?;
     let code = host.refused(random, "python").await?;
     ended_well(execution.await)?;
-    Ok(format!("503 {code}; what runs goes on; made again; {}", host.recovers(random).await?))
+    Ok(format!("503 {code}; running programs continue; created again; {}", host.recovers(random).await?))
 }
 
 async fn runtime_directory_removed(random: &mut SeededRandom) -> Outcome {
     let host = Host::start(Settings::default()).await?;
     let (execution, _) = host.begin_long(1500).await?;
-    // Where a supervisor has mounted something, other names for the directory can be removed all the same.
+    // The directory can be removed although a supervisor has a mount in it.
     fs::remove_dir_all(host.daemons.runtime_directory()).map_err(message)?;
     let code = host.refused(random, "python").await?;
     ended_well(execution.await)?;
     until("executions do not work again", async || host.works(&mut random.clone()).await.is_ok()).await?;
     host.lose_all_slots().await?;
-    until("slots are not made again", async || host.works(&mut random.clone()).await.is_ok()).await?;
-    Ok(format!("503 {code}; what runs goes on; made again, for slots too"))
+    until("slots are not created again", async || host.works(&mut random.clone()).await.is_ok()).await?;
+    Ok(format!("503 {code}; running programs continue; created again, also for slots"))
 }
 
 async fn executord_restarted(random: &mut SeededRandom) -> Outcome {
@@ -561,7 +565,7 @@ async fn executord_restarted(random: &mut SeededRandom) -> Outcome {
     if host.daemons.webd_pid() != webd {
         return Err("webd was restarted too".to_owned());
     }
-    Ok(format!("what runs ends well; meanwhile {code}; {recovered}"))
+    Ok(format!("running programs finish; meanwhile {code}; {recovered}"))
 }
 
 async fn webd_restarted(random: &mut SeededRandom) -> Outcome {
@@ -578,7 +582,7 @@ async fn webd_restarted(random: &mut SeededRandom) -> Outcome {
     if host.daemons.executord_pid() != executord {
         return Err("executord was restarted too".to_owned());
     }
-    Ok(format!("what runs ends well; {recovered}"))
+    Ok(format!("running programs finish; {recovered}"))
 }
 
 async fn client_vanishes(random: &mut SeededRandom) -> Outcome {
@@ -615,7 +619,7 @@ async fn client_vanishes(random: &mut SeededRandom) -> Outcome {
         drop(connection);
         host.before.nothing_left(&host.daemons).await.map_err(|error| format!("{phase}: {error}"))?;
     }
-    // By half, and while it waits for its turn.
+    // Half-closed, and while the request is queued.
     let mut half = TcpStream::connect(&address).await.map_err(message)?;
     half.write_all(whole.as_bytes()).await.map_err(message)?;
     sleep(Duration::from_millis(300)).await;
@@ -658,15 +662,15 @@ async fn reload_under_load(random: &mut SeededRandom) -> Outcome {
         busy += u32::from(got != Got::Answer);
     }
     let recovered = host.recovers(random).await?;
-    host.says("languages and limits reloaded").await?;
+    host.wait_for_log("languages and limits reloaded").await?;
     let after = offered(&host.daemons).await.map_err(message)?;
     if after != before {
         return Err(format!("languages were {before:?} and are {after:?}"));
     }
     if longest > Duration::from_secs(3) {
-        return Err(format!("no answer for {longest:?} while it reads"));
+        return Err(format!("no response for {longest:?} during a reload"));
     }
-    Ok(format!("languages stay, {busy} of 120 busy, it answers all the while; {recovered}"))
+    Ok(format!("languages unchanged, {busy} of 120 busy, executord responds throughout; {recovered}"))
 }
 
 fn message(error: impl std::fmt::Display) -> String {
@@ -677,8 +681,8 @@ fn message(error: impl std::fmt::Display) -> String {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    /// Time limits, retries and deadlines go by the clock that nobody can set. Only logs and certificates look at the
-    /// time of day, and they ask for it themselves.
+    /// Time limits, retries and deadlines use the monotonic clock. Only logs and certificates use the time of day, and
+    /// their libraries read it.
     #[test]
     fn the_daemons_never_read_the_time_of_day() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");

@@ -1,4 +1,4 @@
-//! What a host can do to daemons: full file systems, control groups with others in them.
+//! Faults of a host: full file systems, and cgroups with foreign processes.
 
 use std::fs;
 use std::io;
@@ -7,28 +7,28 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Files that fill a file system.
+/// Number of files that fill a file system.
 const BALLAST: &str = "ballast-";
-/// No file system of ours holds so many.
+/// More files than any file system of these cases can hold.
 const MOST_BALLAST: usize = 10_000;
 
-/// A small file system of its own, until dropped. Needs a private mount namespace.
+/// A small file system, unmounted when dropped. Needs a private mount namespace.
 #[derive(Debug)]
 pub struct FullFileSystem {
     path: PathBuf,
 }
 
 impl FullFileSystem {
-    /// Mount it.
+    /// Mounts it.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn mount(path: &Path, options: &str) -> io::Result<Self> {
         run(Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(path))?;
         Ok(Self { path: path.to_owned() })
     }
 
-    /// Fill it: neither a byte nor a file more.
+    /// Fills it completely, with bytes and with files.
     ///
     /// # Errors
     /// If it cannot be filled.
@@ -36,7 +36,7 @@ impl FullFileSystem {
         let full = |error: &io::Error| error.kind() == io::ErrorKind::StorageFull;
         for number in 0..MOST_BALLAST {
             let path = self.path.join(format!("{BALLAST}{number}"));
-            // First the bytes, then files without any.
+            // First with bytes, then with empty files.
             match fs::write(&path, [0; 4096])
                 .or_else(|error| if full(&error) { fs::write(&path, []) } else { Err(error) })
             {
@@ -44,13 +44,13 @@ impl FullFileSystem {
                 written => written?,
             }
         }
-        Err(io::Error::other(format!("{} does not get full", self.path.display())))
+        Err(io::Error::other(format!("{} cannot be filled", self.path.display())))
     }
 
-    /// Make room again.
+    /// Frees its space.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn empty(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
@@ -70,17 +70,17 @@ impl Drop for FullFileSystem {
     }
 }
 
-/// A group of a version 1 hierarchy, below our own.
+/// A cgroup of a v1 hierarchy, below that of this process.
 #[derive(Debug)]
 pub struct Group {
     path: PathBuf,
 }
 
 impl Group {
-    /// Make one that nobody else has.
+    /// Creates a cgroup with a unique name.
     ///
     /// # Errors
-    /// If this host has no such hierarchy.
+    /// If the host has no such hierarchy.
     pub fn make(controller: &str) -> io::Result<Self> {
         use std::sync::atomic::{AtomicU32, Ordering};
         static GROUPS: AtomicU32 = AtomicU32::new(0);
@@ -91,32 +91,32 @@ impl Group {
         Ok(Self { path })
     }
 
-    /// The path of a file of it.
+    /// Returns the path of a file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
-    /// Read a file of it.
+    /// Reads a file in it.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn read(&self, name: &str) -> io::Result<String> {
         fs::read_to_string(self.file(name))
     }
 
-    /// Write a file of it.
+    /// Writes a file in it.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn write(&self, name: &str, value: &str) -> io::Result<()> {
         fs::write(self.file(name), value)
     }
 
-    /// Remove it, and those that executord left below it for its next start.
+    /// Removes it, and those that executord left below it for its next start.
     ///
     /// # Errors
-    /// If something is in it.
+    /// If a process is in it.
     pub fn remove(self) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {
             let entry = entry?;
@@ -128,7 +128,7 @@ impl Group {
     }
 }
 
-/// The group of a process in a version 1 hierarchy.
+/// Returns the cgroup of a process in a v1 hierarchy.
 fn group_of(pid: u32, controller: &str) -> io::Result<PathBuf> {
     let text = fs::read_to_string(format!("/proc/{pid}/cgroup"))?;
     let path = text.lines().find_map(|line| {
@@ -136,11 +136,11 @@ fn group_of(pid: u32, controller: &str) -> io::Result<PathBuf> {
         let (controllers, path) = (fields.next()?, fields.next()?);
         controllers.split(',').any(|name| name == controller).then_some(path)
     });
-    let path = path.ok_or_else(|| io::Error::other(format!("no version 1 hierarchy of {controller}")))?;
+    let path = path.ok_or_else(|| io::Error::other(format!("no cgroup v1 hierarchy for {controller}")))?;
     Ok(Path::new("/sys/fs/cgroup").join(controller).join(path.trim_start_matches('/')))
 }
 
-/// A process that is none of executord's and sits in a group of its, until dropped. Frozen, it cannot even be killed.
+/// A foreign process in a cgroup of executord, until dropped. While frozen, it cannot be killed.
 #[derive(Debug)]
 pub struct Squatter {
     child: Child,
@@ -148,49 +148,49 @@ pub struct Squatter {
 }
 
 impl Squatter {
-    /// Why there is none.
-    pub const NOT_RUN: &str = "NOT RUN: needs the hierarchies of cgroup version 1";
+    /// Message if the host lacks the hierarchies.
+    pub const NOT_RUN: &str = "NOT RUN: needs cgroup v1";
 
-    /// Whether this host has the hierarchies for it.
+    /// Returns whether the host has the necessary hierarchies.
     #[must_use]
     pub fn is_possible() -> bool {
         ["pids", "freezer"].into_iter().all(|controller| group_of(std::process::id(), controller).is_ok())
     }
 
-    /// Start it.
+    /// Starts it.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn begin() -> io::Result<Self> {
         let mut command = Command::new("sleep");
         let child = command.arg("600").stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         Ok(Self { child, freezer: Some(Group::make("freezer")?) })
     }
 
-    /// Enter the group that a supervisor is in. Says which that is.
+    /// Enters the cgroup of a supervisor, and returns it.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn enter_group_of(&self, supervisor: u32) -> io::Result<PathBuf> {
         let group = group_of(supervisor, "pids")?;
         fs::write(group.join("cgroup.procs"), self.child.id().to_string())?;
         Ok(group)
     }
 
-    /// Let it neither run nor end.
+    /// Freezes it, so that it neither runs nor ends.
     ///
     /// # Errors
-    /// If that fails.
+    /// If the operation fails.
     pub fn freeze(&self) -> io::Result<()> {
         let Some(freezer) = &self.freezer else { return Ok(()) };
         freezer.write("cgroup.procs", &self.child.id().to_string())?;
         freezer.write("freezer.state", "FROZEN")
     }
 
-    /// Whether somebody killed it.
+    /// Returns whether it was killed.
     ///
     /// # Errors
-    /// If that cannot be found out.
+    /// If its state cannot be read.
     pub fn has_ended(&mut self) -> io::Result<bool> {
         Ok(self.child.try_wait()?.is_some())
     }
@@ -202,7 +202,7 @@ impl Drop for Squatter {
         let _ = freezer.write("freezer.state", "THAWED");
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // A group is free a moment after its last process.
+        // A cgroup can be removed only a moment after the end of its last process.
         for _ in 0..50 {
             if fs::remove_dir(&freezer.path).is_ok() {
                 return;

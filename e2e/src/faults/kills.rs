@@ -17,35 +17,35 @@ use super::remaining::{self, Before};
 use crate::daemons::{DEADLINE, Daemons, Settings};
 use crate::http;
 
-/// Executions at one time, and clients: three times as many.
+/// Number of slots, and of clients: three times as many.
 pub const SLOTS: u32 = 2;
 const CLIENTS: usize = 6;
-/// A compile bomb ends sooner than it would, for there are many of them.
+/// A shorter time limit for compile bombs, because there are many of them.
 pub const LIMITS: &str = "[limits.compile]\ncpu_time = \"3 s\"\nwall_time = \"20 s\"";
-/// How long a round's clients are at work before the kill, at most.
+/// Maximum time between the start of a round and the kill.
 const BEFORE_KILL: Duration = Duration::from_millis(900);
-/// How long a daemon that was just started lives when it is killed again, at most.
+/// Maximum time between the restart of a daemon and its second kill.
 const SECOND_LIFE: Duration = Duration::from_millis(400);
-/// One in so many programs is hostile.
+/// One in this many programs is hostile.
 const HOSTILE_ONE_IN: usize = 5;
-/// How long a client rests after an answer that came at once: a daemon that is gone answers nothing very fast.
+/// Pause of a client after an immediate response: requests to a killed daemon fail very fast.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How often, and how far apart, a victim is looked for that comes and goes.
+/// Attempts to find a short-lived victim, and the pause between them.
 const LOOKS: u32 = 400;
 const LOOK_PAUSE: Duration = Duration::from_millis(5);
 
-/// Who is killed.
+/// Process that is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Victim {
     /// The root daemon.
     Executord,
-    /// The root daemon, and once more while it starts again.
+    /// The root daemon, and again during its restart.
     ExecutordTwice,
     /// The HTTP front.
     Webd,
     /// Pid 1 of a running sandbox.
     Init,
-    /// The process that makes a slot's sandboxes.
+    /// The supervisor, which creates a slot's sandboxes.
     Supervisor,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Victim {
 }
 
 impl Victim {
-    /// What clients may see of it.
+    /// Returns what clients may see of the kill.
     const fn allowed(self) -> Allowed {
         match self {
             Self::Executord | Self::ExecutordTwice => Allowed { errors: true, killed: false, cut: false },
@@ -76,21 +76,21 @@ impl Victim {
     }
 }
 
-/// What came of the rounds of one victim.
+/// Result of the rounds of one victim.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
-    /// Rounds.
+    /// Number of rounds.
     pub rounds: u32,
-    /// What clients got.
+    /// Responses.
     pub got: BTreeMap<Got, u32>,
-    /// What was not as promised, in words.
+    /// Violations, as messages.
     pub wrong: Vec<String>,
 }
 
-/// Kill `rounds` times.
+/// Kills `rounds` times.
 ///
 /// # Errors
-/// If the daemons do not come up, or do not come up again.
+/// If the daemons do not start, or do not start again.
 pub async fn run(
     rounds: u32,
     random: &mut SeededRandom,
@@ -126,7 +126,7 @@ pub async fn run(
     Ok(tallies)
 }
 
-/// Of the languages that programs are written in, those that this host has.
+/// Returns the languages of the programs that are available on this host.
 pub(crate) async fn offered(daemons: &Daemons) -> io::Result<Vec<String>> {
     let answer = http::get(&daemons.url("/api/languages"), DEADLINE).await.map_err(io::Error::other)?;
     let languages = answer.json.as_array().cloned().unwrap_or_default();
@@ -157,7 +157,7 @@ async fn one_round(
         Victim::Supervisor => kill_when_found(daemons, random, false).await?,
     };
     if !killed {
-        tally.wrong.push("there was nobody to kill".to_owned());
+        tally.wrong.push("there was no process to kill".to_owned());
     }
     load.end();
     match victim {
@@ -165,7 +165,7 @@ async fn one_round(
         Victim::Webd => daemons.restart_webd().await?,
         Victim::Init | Victim::Supervisor => {}
     }
-    // While what was in flight still is: the next executions work at once.
+    // The next executions must work at once, while earlier ones still run.
     for language in ["python", "cpp"] {
         let program = Program::friendly(random, language);
         if let Err(message) = program.judge(&daemons.post(&program.body).await, Allowed::default()) {
@@ -184,7 +184,7 @@ async fn one_round(
     Ok(())
 }
 
-/// Kill a supervisor, or the init that one watches.
+/// Kills a supervisor, or the init of its sandbox.
 async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: bool) -> io::Result<bool> {
     for _ in 0..LOOKS {
         let supervisors: Vec<_> = remaining::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
@@ -200,7 +200,7 @@ async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: boo
     Ok(false)
 }
 
-/// Clients that send one program after the other until they are told to stop.
+/// Clients that send one program after the other until `stop`.
 struct Load {
     over: Arc<AtomicBool>,
     clients: JoinSet<Vec<Result<Got, String>>>,
@@ -229,7 +229,7 @@ impl Load {
         Self { over, clients }
     }
 
-    /// Nothing more is sent.
+    /// Stops sending, and waits for the clients.
     fn end(&mut self) {
         self.over.store(true, Ordering::Relaxed);
     }

@@ -1,23 +1,23 @@
-//! Programs that carry a word which nobody else has, in their code and in their input, and repeat it in their output:
-//! whoever gets another's word has got another's answer.
+//! Programs with a unique marker in their code and in their input, which they print. A response with a foreign marker
+//! belongs to another program.
 
 use serde_json::{Value, json};
 
 use super::random::SeededRandom;
 use crate::http::{Answer, HttpError};
 
-/// What every such word begins with.
+/// Prefix of all markers.
 const MARK: &str = "nonce-";
 const DIGITS: usize = 16;
-/// SIGKILL: how a program ends whose sandbox was killed from outside.
+/// SIGKILL: the result of a program whose sandbox was killed from outside.
 const KILLED: u64 = 9;
 
-/// A request, and what its answer must be.
+/// A request and its expected response.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// `python`, or for a hostile one what it tries.
+    /// The language, or what a hostile program attempts.
     pub name: &'static str,
-    /// The body of `POST /api/execute`.
+    /// Body of `POST /api/execute`.
     pub body: Value,
     words: [String; 2],
     expected: Expected,
@@ -25,37 +25,37 @@ pub struct Program {
 
 #[derive(Clone, Debug)]
 enum Expected {
-    /// Status `ok`, and this to the byte.
+    /// Status `ok` and exactly this output.
     Output(String),
-    /// One of these statuses, and nothing on stdout but what it wrote itself.
+    /// One of these statuses, and only its own output.
     Endings(&'static [&'static str]),
 }
 
-/// What came back for a program, if it is something that may come back.
+/// An allowed response.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Got {
-    /// Its own right answer.
+    /// The expected response.
     Answer,
-    /// Its own answer so far: its sandbox was killed.
+    /// The beginning of the expected output: its sandbox was killed.
     Killed,
-    /// An error in words, with this code.
+    /// An error with this code.
     Error(String),
     /// The connection ended.
     Cut,
 }
 
-/// What may come back beside the right answer.
+/// What is allowed in addition to the expected response.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Allowed {
-    /// Somebody kills sandboxes.
+    /// Sandboxes are killed.
     pub killed: bool,
-    /// Somebody kills webd.
+    /// webd is killed.
     pub cut: bool,
-    /// Something of ours fails.
+    /// executord is killed or fails.
     pub errors: bool,
 }
 
-/// A friendly program in a language. `a` and `b` are its two words, `b` comes by stdin.
+/// Returns a friendly program. `a` and `b` are its markers; `b` comes from stdin.
 const FRIENDLY: [(&str, &str); 10] = [
     ("python", "import sys\nb = sys.stdin.read()\nprint('{a}', b)"),
     (
@@ -84,7 +84,7 @@ const FRIENDLY: [(&str, &str); 10] = [
     ),
 ];
 
-/// Each tries to take more than its share, or to stay. They say their word first.
+/// Each attempts to exceed its limits or to remain. They print their marker first.
 const HOSTILE: [Hostile; 9] = [
     Hostile {
         name: "fork bomb",
@@ -150,13 +150,13 @@ struct Hostile {
     endings: &'static [&'static str],
 }
 
-/// What hostile programs are called.
+/// Returns the names of hostile programs.
 pub fn hostile_names() -> impl Iterator<Item = &'static str> {
     HOSTILE.iter().map(|hostile| hostile.name)
 }
 
 impl Program {
-    /// One of the languages of `offered`, or, one time in so many, a hostile one.
+    /// Returns a program in one of the languages of `offered`, or, one time in `HOSTILE_ONE_IN`, a hostile one.
     pub fn any(random: &mut SeededRandom, offered: &[String], hostile_one_in: usize) -> Self {
         if random.below(hostile_one_in) == 0 {
             let name = random.choose(&HOSTILE).name;
@@ -168,13 +168,13 @@ impl Program {
         Self::of(random, language, code)
     }
 
-    /// Whether there is a friendly one in this language.
+    /// Returns whether there is a friendly program in this language.
     #[must_use]
     pub fn exists(language: &str) -> bool {
         FRIENDLY.iter().any(|(name, _)| *name == language)
     }
 
-    /// A friendly one in this language.
+    /// Returns a friendly program in this language.
     ///
     /// # Panics
     /// If there is none.
@@ -192,7 +192,7 @@ impl Program {
         Self { name: language, body, words, expected }
     }
 
-    /// The hostile one of this name.
+    /// Returns the hostile program of this name.
     ///
     /// # Panics
     /// If there is none.
@@ -200,21 +200,21 @@ impl Program {
         let Hostile { name, language, code, endings } =
             HOSTILE.iter().find(|hostile| hostile.name == name).expect("a hostile program");
         let words = [word(random), word(random)];
-        // Short, for there are many of them; the sleeper is to be ended by us.
+        // A short time limit, because there are many of them; it also ends the sleeper.
         let limits = json!({ "wall_ms": 1500, "cpu_ms": 1000 });
         let body = json!({ "language": language, "code": code.replace("{a}", &words[0]), "limits": limits });
         Self { name, body, words, expected: Expected::Endings(endings) }
     }
 
-    /// What came back, in a form that can be counted.
+    /// Returns the kind of response, for counting.
     ///
     /// # Errors
-    /// In words, if it may not come back.
+    /// A message, if the response is not allowed.
     pub fn judge(&self, answer: &Result<Answer, HttpError>, allowed: Allowed) -> Result<Got, String> {
         let wrong = |words: String| Err(format!("{}: {words}", self.name));
         let answer = match answer {
             Ok(answer) => answer,
-            Err(HttpError::Late(_)) => return wrong("no answer at all".to_owned()),
+            Err(HttpError::Late(_)) => return wrong("no response".to_owned()),
             Err(error) if allowed.cut => return cut(error).map_or_else(wrong, Ok),
             Err(error) => return wrong(error.to_string()),
         };
@@ -251,7 +251,7 @@ impl Program {
     }
 }
 
-/// A connection that ended, or was not taken. Anything else is not what a killed webd does.
+/// Returns whether the connection ended or was refused; a killed webd causes nothing else.
 fn cut(error: &HttpError) -> Result<Got, String> {
     match error {
         HttpError::Connect(..) | HttpError::Http(_) | HttpError::Body(_) => Ok(Got::Cut),
@@ -267,7 +267,7 @@ fn word(random: &mut SeededRandom) -> String {
     format!("{MARK}{:0DIGITS$x}", random.next())
 }
 
-/// The whole words in a text; one that is cut off at the end is a part of one.
+/// Returns the markers in a text; a marker at the end may be cut off.
 fn words_in(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices(MARK).filter_map(|(at, _)| {
         let found = text.get(at..at + MARK.len() + DIGITS)?;

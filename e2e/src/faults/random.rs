@@ -1,24 +1,24 @@
-//! Random choices that a seed repeats.
+//! Random choices that are reproducible from a seed.
 
 use std::time::Duration;
 
-/// Throws the same again for the same seed: SplitMix64.
+/// Random number generator with a seed: SplitMix64.
 #[derive(Clone, Debug)]
 pub struct SeededRandom(u64);
 
 impl SeededRandom {
-    /// From a seed.
+    /// Creates a generator.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// Dice of their own for somebody who throws at the same time as others.
+    /// Returns a separate generator for a concurrent task.
     pub fn split(&mut self) -> Self {
         Self(self.next())
     }
 
-    /// Any number.
+    /// Returns the next number.
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -27,21 +27,21 @@ impl SeededRandom {
         mixed ^ (mixed >> 31)
     }
 
-    /// One of `all`.
+    /// Returns one of `all`.
     ///
     /// # Panics
-    /// If there is none.
+    /// If `all` is empty.
     pub fn choose<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
 
-    /// A number below `end`, which is not 0.
+    /// Returns a number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         let end = end.max(1) as u64;
         usize::try_from(self.next() % end).unwrap_or(0)
     }
 
-    /// A time up to `most`, to the millisecond.
+    /// Returns a time below `most`, in whole milliseconds.
     pub fn time(&mut self, most: Duration) -> Duration {
         let most = usize::try_from(most.as_millis()).unwrap_or(usize::MAX);
         Duration::from_millis(self.below(most) as u64)

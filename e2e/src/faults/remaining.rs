@@ -1,4 +1,4 @@
-//! What is there of an executord and its executions when nothing runs, and what should not be.
+//! What remains of an executord and its executions while nothing runs, and what must not remain.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,32 +13,32 @@ use nix::unistd::Pid;
 use crate::daemons::Daemons;
 use crate::inventory;
 
-/// What a supervisor is called.
+/// Process name of a supervisor.
 const SUPERVISOR: &str = "executor-sandbox";
-/// What executord keeps in its directory, beside the slots' directories.
-const KEPT: [&str; 4] = ["cgroups", "executord.lock", "executord.sock", "slots"];
+/// Files that executord keeps in its directory, other than slot directories.
+const EXPECTED_FILES: [&str; 4] = ["cgroups", "executord.lock", "executord.sock", "slots"];
 
-/// Slots that one execution can need: of its compilation, and of a run.
+/// Slot directories per execution: one for its compilation, and one for a run.
 const SLOTS_OF_AN_EXECUTION: u32 = 2;
-/// Sandboxes that executord prepares ahead, at most, where nothing is configured.
+/// Default maximum of pre-warmed sandboxes.
 const MOST_PREPARED: u32 = 8;
 
-/// How long what is left may take to go. What is prepared gets only what others leave of the processors, and while
-/// executord waits for it, which it does for a minute at most, it looks after nothing else of that kind.
+/// Time limit for the cleanup. Pre-warming only uses idle processors; executord waits up to a minute for it, and does
+/// no other work of this kind meanwhile.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(75));
 
-/// What was there before anything was executed.
+/// State before the first execution.
 #[derive(Clone, Debug)]
 pub struct Before {
-    /// At least, and at most.
+    /// Minimum and maximum.
     supervisors: RangeInclusive<usize>,
     mounts: Vec<String>,
-    /// Groups that somebody else made below executord's, each with its reason.
+    /// Foreign cgroups below executord's, each with its reason.
     pub tolerated_groups: Vec<PathBuf>,
 }
 
 impl Before {
-    /// Look. `pool`: sandboxes are prepared ahead.
+    /// Records the state. `pool`: whether there are pre-warmed sandboxes.
     ///
     /// # Errors
     /// If `/proc` cannot be read.
@@ -49,11 +49,11 @@ impl Before {
         Ok(Self { supervisors: least as usize..=most as usize, mounts, tolerated_groups: Vec::new() })
     }
 
-    /// What is there and should not be, or should be and is not, while nothing runs; a sentence each. What waits,
-    /// prepared for a program that may come, has a user, a supervisor, an init and its processes.
+    /// Returns the violations while nothing runs, as messages. A pre-warmed sandbox has a user, a supervisor, an init and
+    /// its processes.
     ///
     /// # Errors
-    /// If something cannot be looked at; it may be going in this moment.
+    /// If something cannot be read; it may be ending at this moment.
     pub async fn compare(&self, daemons: &Daemons) -> io::Result<Vec<String>> {
         let mut wrong = Vec::new();
         let mut expect = |what: &str, empty: bool, found: &dyn std::fmt::Debug| {
@@ -74,7 +74,7 @@ impl Before {
         expect("processes of runs", users.len() <= waiting as usize, &processes);
         let supervisors = supervisors(daemons)?;
         let strays: Vec<_> = supervisors.iter().filter(|one| one.parent != daemons.executord_pid()).collect();
-        expect("supervisors of nobody", strays.is_empty(), &strays);
+        expect("supervisors without a slot", strays.is_empty(), &strays);
         expect("supervisors", self.supervisors.contains(&supervisors.len()), &supervisors);
         let inits: Vec<_> =
             supervisors.iter().flat_map(|one| children(one.pid).into_iter().map(|_| &one.label)).collect();
@@ -82,7 +82,7 @@ impl Before {
 
         let slots: BTreeSet<_> = supervisors.iter().map(|one| one.label.clone()).collect();
         let in_directory = entries(&daemons.runtime_directory())?;
-        let kept: BTreeSet<_> = KEPT.iter().map(|name| (*name).to_owned()).collect();
+        let kept: BTreeSet<_> = EXPECTED_FILES.iter().map(|name| (*name).to_owned()).collect();
         let more: Vec<_> = in_directory.difference(&kept).collect();
         expect("files of executord", more.is_empty(), &more);
         let directories = entries(&daemons.runtime_directory().join("slots"))?;
@@ -99,7 +99,7 @@ impl Before {
         });
         expect("control groups", groups.is_empty(), &groups);
 
-        // Whoever else mounted something may take it off.
+        // Other processes may unmount their mounts.
         let mut more = inventory::mounts(std::process::id())?;
         for mount in &self.mounts {
             if let Some(same) = more.iter().position(|one| one == mount) {
@@ -110,20 +110,20 @@ impl Before {
         let ipc = inventory::sysv_ipc(&daemons.uids)?;
         expect("System V IPC of runs", ipc.is_empty(), &ipc);
         if wrong.is_empty() {
-            // Last, for it takes long where others have many files.
+            // Last, because it takes long on a host with many files.
             let files = inventory::files(&daemons.uids);
             wrong.extend((!files.is_empty()).then(|| format!("files of runs: {files:?}")));
         }
         Ok(wrong)
     }
 
-    /// Wait until nothing is left.
+    /// Waits until nothing is left.
     ///
     /// # Errors
-    /// In words, with what is.
+    /// A message with what is left.
     pub async fn nothing_left(&self, daemons: &Daemons) -> Result<(), String> {
-        // The last look says what is wrong.
-        let mut last = "nothing could be looked at".to_owned();
+        // The last attempt provides the message.
+        let mut last = "the state could not be read".to_owned();
         let pool = self.supervisors.start() != self.supervisors.end();
         let (begun, patience) = (Instant::now(), if pool { PATIENCE.1 } else { PATIENCE.0 });
         while begun.elapsed() < patience {
@@ -141,15 +141,15 @@ impl Before {
 /// A slot's supervisor.
 #[derive(Clone, Debug)]
 pub struct SupervisorProcess {
-    /// Its number.
+    /// Process id.
     pub pid: u32,
-    /// Its parent's.
+    /// Process id of its parent.
     pub parent: u32,
-    /// What its slot is called.
+    /// Name of its slot.
     pub label: String,
 }
 
-/// The supervisors of this executord, or of one before it in the same directory.
+/// Returns the supervisors of this executord, or of an earlier one in the same directory.
 ///
 /// # Errors
 /// If `/proc` cannot be read.
@@ -167,31 +167,31 @@ pub fn supervisors(daemons: &Daemons) -> io::Result<Vec<SupervisorProcess>> {
     Ok(found)
 }
 
-/// The processes that `pid` started and that live.
+/// Returns the running children of `pid`.
 #[must_use]
 pub fn children(pid: u32) -> Vec<u32> {
     let all = processes().unwrap_or_default();
     all.into_iter().filter(|(_, parent)| *parent == pid).map(|(pid, _)| pid).collect()
 }
 
-/// `kill -9`. False if it was gone.
+/// Sends SIGKILL. Returns false if the process had ended.
 #[must_use]
 pub fn kill_process(pid: u32) -> bool {
     kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).is_ok()
 }
 
-/// Send a signal; it may be gone.
+/// Sends a signal to a process that may have ended.
 pub fn send(pid: u32, signal: Signal) {
     let _ = kill(Pid::from_raw(pid.cast_signed()), signal);
 }
 
-/// Whether a process runs; one that is only waited for does not.
+/// Returns whether a process runs; a zombie does not.
 #[must_use]
 pub fn is_alive(pid: u32) -> bool {
     processes().unwrap_or_default().iter().any(|(one, _)| *one == pid)
 }
 
-/// The slot that a process is the supervisor or an init of.
+/// Returns the slot of a supervisor or an init.
 fn slot_of(pid: u32, slots: &Path) -> Option<String> {
     let message = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let mut message = message
@@ -204,13 +204,13 @@ fn slot_of(pid: u32, slots: &Path) -> Option<String> {
     Some(directory.file_name()?.to_str()?.to_owned())
 }
 
-/// Each process and its parent, but for those that have ended and are only waited for.
+/// Returns each process with its parent, without zombies.
 fn processes() -> io::Result<Vec<(u32, u32)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let Some(pid) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
         let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        // After the name, which may hold anything, come the state and the parent.
+        // The name may contain any characters; the state and the parent follow it.
         let mut fields = stat.rsplit(") ").next().unwrap_or("").split(' ');
         let (state, parent) = (fields.next(), fields.next().and_then(|parent| parent.parse().ok()));
         if let (Some(state), Some(parent)) = (state, parent)

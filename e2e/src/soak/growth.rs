@@ -1,4 +1,4 @@
-//! How large the daemons are while they work, at first and at last.
+//! Growth of the daemons during the test.
 
 use std::io;
 use std::path::Path;
@@ -7,12 +7,12 @@ use std::time::Duration;
 use crate::daemons::Daemons;
 use crate::inventory;
 
-/// How often it is looked.
+/// Interval between samples.
 pub const EVERY: Duration = Duration::from_millis(500);
 
-/// How much more there may be of something in the last quarter than in the first, at the middle of each: what is on
-/// its way in one moment and not in another, and slots for up to eight sandboxes that are prepared as they are asked
-/// for, with five groups and some descriptors each. A leak of a buffer, a descriptor or a group a request would be more.
+/// Allowed growth of the median from the first to the last quarter. It allows for requests in progress, and for slots
+/// of up to eight sandboxes that are pre-warmed on demand, with five cgroups and some descriptors each. A leak of a
+/// buffer, a descriptor or a cgroup per request would exceed it.
 const MAY_GROW: [(&str, u64); 8] = [
     ("memory of executord, KiB", 16 * 1024),
     ("memory of webd, KiB", 32 * 1024),
@@ -24,27 +24,27 @@ const MAY_GROW: [(&str, u64); 8] = [
     ("mounts of executord's", 0),
 ];
 
-/// Looks at the daemons.
+/// Samples the daemons.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     seen: Vec<[u64; MAY_GROW.len()]>,
 }
 
-/// How much there was of something, at the middle of the first quarter's looks and of the last one's.
+/// Median of a quantity over the samples of the first and of the last quarter.
 #[derive(Clone, Debug)]
 pub struct Quantity {
-    /// Of what.
+    /// Quantity.
     pub name: &'static str,
-    /// In the first quarter.
+    /// Median over the first quarter.
     pub first: u64,
-    /// In the last.
+    /// Median over the last quarter.
     pub last: u64,
-    /// How much more that may be.
+    /// Allowed growth.
     pub may_grow: u64,
 }
 
 impl Quantity {
-    /// In words, if it is too much.
+    /// Returns a message, if it grew too much.
     #[must_use]
     pub fn grew(&self) -> Option<String> {
         let Self { name, first, last, may_grow } = self;
@@ -53,14 +53,14 @@ impl Quantity {
 }
 
 impl Watch {
-    /// Look once more.
+    /// Takes a sample.
     ///
     /// # Errors
-    /// If a daemon is gone.
+    /// If a daemon has ended.
     pub fn look(&mut self, daemons: &Daemons) -> io::Result<()> {
         let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
         let threads = std::fs::read_dir(format!("/proc/{executord}/task"))?.count();
-        // Others mount things on this host too.
+        // Other processes mount on this host too.
         let mounts = inventory::mounts(executord)?;
         let mounts = mounts.iter().filter(|mount| Path::new(mount).starts_with(daemons.directory()));
         self.seen.push([
@@ -76,7 +76,7 @@ impl Watch {
         Ok(())
     }
 
-    /// What was seen.
+    /// Returns the growth of each quantity.
     #[must_use]
     pub fn quantities(&self) -> Vec<Quantity> {
         let quarter = self.seen.len() / 4;

@@ -1,4 +1,4 @@
-//! How long a friendly program takes alone, beside another friendly one, and beside each hostile one.
+//! Durations of friendly programs: alone, next to another friendly one, and next to each hostile one.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
@@ -11,32 +11,32 @@ use crate::faults::programs::{Allowed, Got, Program, hostile_names};
 use crate::faults::random::SeededRandom;
 use crate::http;
 
-/// The programs that are timed: an interpreter, a large runtime, and a compiler with what it made.
+/// Timed programs: an interpreter, a large runtime, and a compiler with its program.
 pub const TIMED: [&str; 3] = ["python", "javascript", "cpp"];
-/// A friendly program's time at the middle beside a hostile neighbour may be so many times that beside a friendly one.
+/// Maximum ratio of the median duration next to a hostile neighbour to that next to a friendly one.
 pub const MAY_BE: f64 = 4.0;
 
 const US: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 2);
-/// How long a neighbour is at work before the first program is timed.
+/// Time between the start of a neighbour and the first timed program.
 const SETTLES: Duration = Duration::from_millis(300);
 
-/// Times beside one neighbour.
+/// Durations next to one neighbour.
 #[derive(Clone, Debug)]
 pub struct Beside {
-    /// `nobody`, `friendly`, or what the hostile one tries.
+    /// `nobody`, `friendly`, or what the hostile one attempts.
     pub neighbour: &'static str,
-    /// For each of [`TIMED`]: at the middle, and what only one in twenty exceeds.
+    /// For each of [`TIMED`]: the median and the 95th percentile.
     pub times: Vec<(Duration, Duration)>,
-    /// For each of [`TIMED`]: the middle, divided by that beside a friendly neighbour.
+    /// For each of [`TIMED`]: the median, divided by that next to a friendly neighbour.
     pub ratios: Vec<f64>,
 }
 
-/// Time `samples` executions of each program beside each neighbour. All neighbours take turns, so that whatever else
-/// this host does is beside each of them.
+/// Times `samples` executions of each program next to each neighbour. All neighbours take turns, so that other load of
+/// this host affects each of them.
 ///
 /// # Errors
-/// In words, if an execution goes wrong.
+/// A message, if an execution fails.
 pub async fn measure(
     daemons: &Daemons,
     samples: usize,
@@ -67,7 +67,7 @@ pub async fn measure(
 
 type AtWork = Option<JoinHandle<Result<(), String>>>;
 
-/// A neighbour that executes its program again and again.
+/// A neighbour that runs its program repeatedly.
 fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) -> AtWork {
     let (url, mut random) = (daemons.url("/api/execute"), random.split());
     (neighbour != "nobody").then(|| {
@@ -87,7 +87,7 @@ fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) 
     })
 }
 
-/// Hang up on it, and wait until nothing of it runs.
+/// Closes its connection, and waits until its program has ended.
 async fn end(daemons: &Daemons, at_work: AtWork) -> Result<(), String> {
     let Some(at_work) = at_work else { return Ok(()) };
     at_work.abort();
