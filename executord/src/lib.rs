@@ -16,10 +16,12 @@ mod identity;
 mod janitor;
 mod languages;
 mod metrics;
+mod plan;
 mod pool;
 mod privileges;
 mod queue;
 mod server;
+mod streams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -64,6 +64,6 @@ async fn version_of(daemon: &Daemon, toolchain: &Arc<Toolchain>) -> Result<Strin
     let printed = daemon.run_internal(&internal_jobs::version_job(toolchain)).await?;
     let both = format!("{}\n{}", printed.stdout, printed.stderr);
     toolchain.version_in(&both).ok_or_else(|| {
-        format!("its version command ended with {} and printed {:?}", printed.ending, both.trim())
+        format!("its version command ended with {} and printed {:?}", printed.status, both.trim())
     })
 }

@@ -1,9 +1,9 @@
-//! What was compiled lately, for who sends the same again.
+//! The cache of recent builds.
 //!
-//! A build stays where it was made, in the slot of its compilation, and each run sees it as it would have seen it then.
-//! What is asked for must be the same to the byte: sources, compiler, command and limits, and the client who asks. One
-//! client cannot find out, by how fast an answer comes, what another has sent; nor can it give another anything, for
-//! what is kept was made by the compiler in a sandbox from the very sources that are asked for.
+//! A build stays where it was made, in the slot of its compilation, and each run gets a read-only mount of it, as it does
+//! without the cache. The key is everything that the build depends on, byte for byte: sources, compiler, command and limits;
+//! and the client. So the time of an answer tells a client nothing about the programs of others. Nor can one client give
+//! another a build: what is in the cache was made by the compiler, in a sandbox, from the very sources of the key.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -18,15 +18,15 @@ use crate::failure::Failure;
 use crate::pool::slot::Slot;
 use crate::queue::ClientKey;
 
-/// BuildCache that are kept.
+/// The cache of recent builds.
 #[derive(Debug)]
 pub(crate) struct BuildCache {
     settings: CacheSettings,
-    /// The last used last.
+    /// The least recently used first.
     entries: Mutex<VecDeque<Entry>>,
 }
 
-/// What must be the same.
+/// Everything that a build depends on, and its client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BuildKey {
     client: ClientKey,
@@ -35,7 +35,7 @@ pub(crate) struct BuildKey {
     command: Vec<String>,
     environment: Vec<(String, String)>,
     limits: Limits,
-    /// The main one first.
+    /// Paths and contents, the main file first.
     sources: Vec<(String, Bytes)>,
 }
 
@@ -43,21 +43,22 @@ pub(crate) struct BuildKey {
 struct Entry {
     key: BuildKey,
     report: StageReport,
-    /// What it holds, with the sources that it is known by.
+    /// The size of the build and of the sources in the key.
     bytes: u64,
     slot: Arc<tokio::sync::Mutex<Slot>>,
 }
 
-/// A build that was kept.
+/// A build from the cache.
 #[derive(Debug)]
 pub(crate) struct CachedBuild {
+    /// The report of its compilation.
     pub(crate) report: StageReport,
     slot: Arc<tokio::sync::Mutex<Slot>>,
 }
 
 impl CachedBuild {
-    /// It, for one run's sandbox.
-    pub(crate) async fn share(&self) -> Result<OwnedFd, Failure> {
+    /// Returns a mount of the build, for the sandbox of one run.
+    pub(crate) async fn mount(&self) -> Result<OwnedFd, Failure> {
         Ok(self.slot.lock().await.share_build().await?.0)
     }
 }
@@ -67,7 +68,7 @@ impl BuildCache {
         Self { settings, entries: Mutex::new(VecDeque::new()) }
     }
 
-    /// By what the build of a job is known, if it may be kept.
+    /// Returns the key of a job's build, if it may be cached.
     pub(crate) fn key(&self, job: &Job) -> Option<BuildKey> {
         let command = job.toolchain.compile.as_ref().filter(|_| self.settings.enabled)?;
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
@@ -86,21 +87,22 @@ impl BuildCache {
         })
     }
 
-    /// The build of just this, if it is kept.
+    /// Returns the build with this key, and makes it the most recently used.
     pub(crate) fn find(&self, key: &BuildKey) -> Option<CachedBuild> {
         let mut entries = self.lock();
-        let at = entries.iter().position(|build| build.key == *key)?;
-        let build = entries.remove(at)?;
-        let found = CachedBuild { report: build.report.clone(), slot: Arc::clone(&build.slot) };
-        entries.push_back(build);
+        let index = entries.iter().position(|entry| entry.key == *key)?;
+        let entry = entries.remove(index)?;
+        let found = CachedBuild { report: entry.report.clone(), slot: Arc::clone(&entry.slot) };
+        entries.push_back(entry);
         Some(found)
     }
 
-    /// Keep what was built in `slot`, of `bytes`, if there is room for so much. The slot comes back if not.
+    /// Adds the build in `slot`, of `bytes`. The least recently used builds are evicted for it. If it is too large to be
+    /// cached at all, the slot is returned.
     pub(crate) fn put(&self, key: BuildKey, report: StageReport, slot: Slot, bytes: u64) -> Option<Slot> {
         let bytes = bytes + key.sources.iter().map(|(_, content)| content.len() as u64).sum::<u64>();
-        let most = self.settings.memory.0.bytes();
-        if bytes > most || self.settings.max == 0 {
+        let max_bytes = self.settings.memory.0.bytes();
+        if bytes > max_bytes || self.settings.max == 0 {
             return Some(slot);
         }
         let mut slot = slot;
@@ -108,19 +110,20 @@ impl BuildCache {
         let slot = Arc::new(tokio::sync::Mutex::new(slot));
         let mut entries = self.lock();
         let mut evicted = Vec::new();
-        let mut held = bytes + entries.iter().map(|build| build.bytes).sum::<u64>();
-        while held > most || entries.len() >= self.settings.max as usize {
+        let mut total = bytes + entries.iter().map(|entry| entry.bytes).sum::<u64>();
+        while total > max_bytes || entries.len() >= self.settings.max as usize {
             let Some(oldest) = entries.pop_front() else { break };
-            held -= oldest.bytes;
+            total -= oldest.bytes;
             evicted.push(oldest);
         }
         entries.push_back(Entry { key, report, bytes, slot });
         drop(entries);
+        // Ending their slots takes a while, so it is done without the lock.
         drop(evicted);
         None
     }
 
-    /// Forget all, because the languages were read again or the daemon ends.
+    /// Removes all builds: the languages were reloaded, or the daemon stops.
     pub(crate) fn clear(&self) {
         let all = std::mem::take(&mut *self.lock());
         drop(all);

@@ -1,5 +1,5 @@
-//! Programs of our own, run through the same sandbox as everybody's: what a toolchain's version is, and
-//! whether it works.
+//! Jobs of the daemon itself, which run in the same sandbox as those of clients: asking a toolchain for its version, and
+//! testing it.
 
 use std::sync::Arc;
 
@@ -10,23 +10,29 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::admission::job::Job;
-use crate::execution::input;
-use crate::execution::{Connections, Executor};
+use crate::execution::executor::{Connections, Executor};
+use crate::execution::recipe::execute;
 use crate::languages::format::SelfTest;
 use crate::languages::toolchain::Toolchain;
 use crate::queue::{Permit, QueueUpdate, Ticket};
+use crate::streams::input;
 
-/// What a program of ours printed, and how it ended.
+/// Events on their way to the daemon.
+const EVENT_BACKLOG: usize = 16;
+
+/// The output and the status of an internal job.
 #[derive(Debug)]
 pub(crate) struct JobOutput {
+    /// The stdout of the run.
     pub(crate) stdout: String,
+    /// The stderr of the run, and all output of the compilation.
     pub(crate) stderr: String,
     pub(crate) success: bool,
-    /// How it ended, for people.
-    pub(crate) ending: String,
+    /// The status of the last stage, for messages.
+    pub(crate) status: String,
 }
 
-/// Wait for its turn.
+/// Waits for the permit to run. Returns `None` if the daemon stops before that.
 pub(crate) async fn wait_for_permit(mut ticket: Ticket) -> Option<Permit> {
     loop {
         match ticket.next_update().await {
@@ -37,50 +43,49 @@ pub(crate) async fn wait_for_permit(mut ticket: Ticket) -> Option<Permit> {
     }
 }
 
-/// Run a job to its end.
+/// Runs a job, and cleans up after it. The output that it collects is bounded by the job's limits.
 pub(crate) async fn run(executor: &Executor, job: &Job, permit: Permit) -> Result<JobOutput, String> {
-    // No more than this is kept of a program of ours; both outputs are bounded by the job's limits as well.
-    let (events, mut receiver) = mpsc::channel(16);
+    let (events, mut receiver) = mpsc::channel(EVENT_BACKLOG);
     let (_input, input) = input::channel();
     let connections = Connections { events, input, cancel: CancellationToken::new() };
     let collect = async {
-        let (mut stdout, mut stderr, mut building) = (Vec::new(), Vec::new(), false);
+        let (mut stdout, mut stderr, mut compiling) = (Vec::new(), Vec::new(), false);
         while let Some(event) = receiver.recv().await {
             match event {
-                Event::StageStarted(stage) => building = stage == StageName::Compile,
-                Event::Output { stream: StreamName::Stdout, bytes } if !building => stdout.extend(bytes),
+                Event::StageStarted(stage) => compiling = stage == StageName::Compile,
+                Event::Output { stream: StreamName::Stdout, bytes } if !compiling => stdout.extend(bytes),
                 Event::Output { bytes, .. } => stderr.extend(bytes),
                 _ => {}
             }
         }
         (stdout, stderr)
     };
-    let (ended, (stdout, stderr)) = tokio::join!(executor.execute(job, connections), collect);
-    let cleared = executor.clear(ended.rest).await;
+    let (result, (stdout, stderr)) = tokio::join!(execute(executor, job, connections), collect);
+    let cleaned_up = executor.clean_up(result.cleanup).await;
     drop(permit);
-    cleared.map_err(|failure| failure.to_string())?;
-    let outcome = ended.result.map_err(|failure| failure.to_string())?;
+    cleaned_up.map_err(|failure| failure.to_string())?;
+    let outcome = result.outcome.map_err(|failure| failure.to_string())?;
     let last = outcome.runs.last().or(outcome.compile.as_ref());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(JobOutput {
         stdout: text(stdout),
         stderr: text(stderr),
         success: outcome.runs.last().is_some_and(|run| run.status.is_success()),
-        ending: last.map_or_else(|| "nothing ran".to_owned(), |stage| format!("{:?}", stage.status)),
+        status: last.map_or_else(|| "nothing ran".to_owned(), |stage| format!("{:?}", stage.status)),
     })
 }
 
-/// The job that asks a toolchain for its version.
+/// Returns the job that asks a toolchain for its version.
 pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
-    let mut asking = Toolchain::clone(toolchain);
-    asking.compile = None;
-    asking.run.command = asking.version_command.clone();
-    // What waits is none that tells its version.
-    asking.run.warm = None;
-    let limits = asking.run.limits.clone();
+    let mut toolchain = Toolchain::clone(toolchain);
+    toolchain.compile = None;
+    toolchain.run.command = toolchain.version_command.clone();
+    // The interpreter of a pre-warmed sandbox cannot become the version command.
+    toolchain.run.warm = None;
+    let limits = toolchain.run.limits.clone();
     Job {
         id: ExecutionId(Uuid::new_v4()),
-        toolchain: Arc::new(asking),
+        toolchain: Arc::new(toolchain),
         sources: Vec::new(),
         runs: vec![RunRequest::default()],
         limits,
@@ -88,7 +93,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
     }
 }
 
-/// The request that a toolchain's self-test is.
+/// Returns the request that runs a toolchain's self-test.
 pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
     let files = test.files.iter().map(|file| SourceFile {
         path: Some(file.name.clone()),

@@ -1,4 +1,4 @@
-//! From what was seen to what it means: pure.
+//! The verdict: from what was observed of a stage to its status and usage. Pure.
 
 use std::time::Duration;
 
@@ -7,80 +7,81 @@ use protocol::{ByteCount, Clock, Limits, Status, StreamName, Usage};
 use sandbox::ExitReport;
 use sandbox::cgroup::Readings;
 
-/// Why we ended a program. The first one counts.
+/// The reason why the daemon ended a program. The first one counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KillReason {
-    /// Its time on the wall was over.
-    Wall,
-    /// Its CPU time was used up.
-    Cpu,
-    /// The kernel killed a process of it for want of memory.
+    /// The wall-clock time limit.
+    WallTime,
+    /// The CPU time limit, by cgroup accounting.
+    CpuTime,
+    /// The kernel killed a process because the cgroup was out of memory.
     Memory,
-    /// It wrote more than is kept.
+    /// The output limit.
     Output(StreamName),
-    /// The client said so, or is gone, or the daemon is about to stop.
+    /// The client cancelled or disconnected, or the daemon stops.
     Cancelled,
 }
 
-/// What was seen of a stage.
+/// What was observed of a stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
-    /// Why we ended it, if we did.
+    /// Why the daemon ended it, if it did.
     pub(crate) kill_reason: Option<KillReason>,
-    /// How its main process ended; unknown if init was killed with it.
-    pub(crate) end: Option<ExitReport>,
-    /// What its group counted, where there is one.
+    /// How its main process ended. Unknown if init was killed with it.
+    pub(crate) exit: Option<ExitReport>,
+    /// The cgroup's counters, if there is a cgroup.
     pub(crate) readings: Option<Readings>,
-    /// From its start to its end.
+    /// Time from its start to its end.
     pub(crate) wall_time: Duration,
 }
 
-/// How the stage ended, and what it used.
-pub(crate) fn judge(seen: &Observation, limits: &Limits) -> (Status, Usage) {
-    let usage = usage(seen);
-    (status(seen, limits, &usage), usage)
+/// Returns how the stage ended, and what it used.
+pub(crate) fn judge(observation: &Observation, limits: &Limits) -> (Status, Usage) {
+    let usage = usage(observation);
+    (status(observation, limits, &usage), usage)
 }
 
-fn usage(seen: &Observation) -> Usage {
-    let (own_cpu, own_memory) = seen.end.map_or((Duration::ZERO, 0), |end| (end.cpu_time, end.peak_rss));
-    let readings = seen.readings.unwrap_or_default();
+fn usage(observation: &Observation) -> Usage {
+    let exit = observation.exit;
+    let (own_cpu_time, own_memory) = exit.map_or((Duration::ZERO, 0), |exit| (exit.cpu_time, exit.peak_rss));
+    let readings = observation.readings.unwrap_or_default();
     Usage {
-        wall_time: seen.wall_time,
-        // Without a group what the kernel says of the main process is all there is.
-        cpu_time: if readings.cpu_time.is_zero() { own_cpu } else { readings.cpu_time },
+        wall_time: observation.wall_time,
+        // Without a cgroup there is only what wait4(2) returned for the main process.
+        cpu_time: if readings.cpu_time.is_zero() { own_cpu_time } else { readings.cpu_time },
         peak_memory: ByteCount(if readings.peak_memory == 0 { own_memory } else { readings.peak_memory }),
     }
 }
 
-fn status(seen: &Observation, limits: &Limits, usage: &Usage) -> Status {
+fn status(observation: &Observation, limits: &Limits, usage: &Usage) -> Status {
     let memory = Status::MemoryExceeded { limit: limits.memory, used: usage.peak_memory.max(limits.memory) };
-    let cpu = Status::TimedOut { clock: Clock::Cpu, limit: limits.cpu_time, used: usage.cpu_time };
-    match seen.kill_reason {
+    let cpu_time = Status::TimedOut { clock: Clock::Cpu, limit: limits.cpu_time, used: usage.cpu_time };
+    match observation.kill_reason {
         Some(KillReason::Cancelled) => return Status::Cancelled,
         Some(KillReason::Memory) => return memory,
-        Some(KillReason::Cpu) => return cpu,
-        Some(KillReason::Wall) => {
+        Some(KillReason::CpuTime) => return cpu_time,
+        Some(KillReason::WallTime) => {
             return Status::TimedOut { clock: Clock::Wall, limit: limits.wall_time, used: usage.wall_time };
         }
         Some(KillReason::Output(stream)) => return Status::OutputExceeded { stream, limit: limits.output },
         None => {}
     }
-    // A kill alone proves nothing: only the kernel's own count does.
-    if seen.readings.is_some_and(|readings| readings.out_of_memory_kills > 0) {
+    // SIGKILL alone proves nothing: a program may send it to itself. The kernel's counter does.
+    if observation.readings.is_some_and(|readings| readings.out_of_memory_kills > 0) {
         return memory;
     }
-    let Some(end) = seen.end else { return Status::Signaled(SIGKILL) };
-    // Memory too, though no group counts it.
-    if end.kernel_memory_exceeded {
+    let Some(exit) = observation.exit else { return Status::Signaled(SIGKILL) };
+    // Kernel memory that no cgroup accounts for.
+    if exit.kernel_memory_exceeded {
         return memory;
     }
-    if WIFEXITED(end.wait_status) {
-        return Status::Exited(WEXITSTATUS(end.wait_status));
+    if WIFEXITED(exit.wait_status) {
+        return Status::Exited(WEXITSTATUS(exit.wait_status));
     }
-    let signal = WTERMSIG(end.wait_status);
-    // The resource limit, which counts each process by itself, came before our own count.
+    let signal = WTERMSIG(exit.wait_status);
+    // RLIMIT_CPU, the backstop for a single process, came before the check of the cgroup's counter.
     if [SIGXCPU, SIGKILL].contains(&signal) && usage.cpu_time >= limits.cpu_time {
-        return cpu;
+        return cpu_time;
     }
     Status::Signaled(signal)
 }
@@ -95,7 +96,7 @@ mod tests {
     const RUN: Limits = Limits::RUN;
     const CPU: Duration = Duration::from_secs(1);
 
-    fn seen(
+    fn observed(
         kill_reason: Option<KillReason>,
         wait_status: Option<i32>,
         kills: u64,
@@ -103,7 +104,7 @@ mod tests {
     ) -> Observation {
         Observation {
             kill_reason,
-            end: wait_status.map(|wait_status| ExitReport {
+            exit: wait_status.map(|wait_status| ExitReport {
                 wait_status,
                 wall_time: Duration::from_secs(20),
                 cpu_time: CPU,
@@ -116,39 +117,39 @@ mod tests {
     }
 
     #[test]
-    fn what_we_did_comes_first_then_what_the_kernel_did_then_what_the_program_did() {
+    fn the_kill_reason_counts_first_then_the_kernels_counters_then_the_exit_status() {
         let memory = Status::MemoryExceeded { limit: RUN.memory, used: RUN.memory };
         let cpu_used = Duration::from_secs(11);
         let cpu = Status::TimedOut { clock: Clock::Cpu, limit: RUN.cpu_time, used: cpu_used };
         let wall =
             Status::TimedOut { clock: Clock::Wall, limit: RUN.wall_time, used: Duration::from_secs(20) };
         let output = Status::OutputExceeded { stream: StreamName::Stderr, limit: RUN.output };
-        for (seen, expected) in [
-            (seen(None, Some(0), 0, CPU), Status::Exited(0)),
-            (seen(None, Some(7 << 8), 0, CPU), Status::Exited(7)),
-            (seen(None, Some(11), 0, CPU), Status::Signaled(11)),
-            (seen(None, Some(128 | 6), 0, CPU), Status::Signaled(6)),
-            (seen(None, Some(9), 0, CPU), Status::Signaled(9)),
-            (seen(None, Some(9), 1, CPU), memory.clone()),
-            (seen(None, Some(0), 1, CPU), memory.clone()),
-            (seen(None, None, 1, CPU), memory.clone()),
-            (seen(None, None, 0, CPU), Status::Signaled(9)),
-            (seen(None, Some(24), 0, cpu_used), cpu.clone()),
-            (seen(None, Some(24), 0, CPU), Status::Signaled(24)),
-            (seen(Some(KillReason::Cpu), Some(15), 0, cpu_used), cpu),
-            (seen(Some(KillReason::Wall), Some(0), 0, CPU), wall),
-            (seen(Some(KillReason::Memory), Some(9), 1, CPU), memory),
-            (seen(Some(KillReason::Output(StreamName::Stderr)), Some(9), 0, CPU), output),
-            (seen(Some(KillReason::Cancelled), Some(9), 1, CPU), Status::Cancelled),
+        for (observation, expected) in [
+            (observed(None, Some(0), 0, CPU), Status::Exited(0)),
+            (observed(None, Some(7 << 8), 0, CPU), Status::Exited(7)),
+            (observed(None, Some(11), 0, CPU), Status::Signaled(11)),
+            (observed(None, Some(128 | 6), 0, CPU), Status::Signaled(6)),
+            (observed(None, Some(9), 0, CPU), Status::Signaled(9)),
+            (observed(None, Some(9), 1, CPU), memory.clone()),
+            (observed(None, Some(0), 1, CPU), memory.clone()),
+            (observed(None, None, 1, CPU), memory.clone()),
+            (observed(None, None, 0, CPU), Status::Signaled(9)),
+            (observed(None, Some(24), 0, cpu_used), cpu.clone()),
+            (observed(None, Some(24), 0, CPU), Status::Signaled(24)),
+            (observed(Some(KillReason::CpuTime), Some(15), 0, cpu_used), cpu),
+            (observed(Some(KillReason::WallTime), Some(0), 0, CPU), wall),
+            (observed(Some(KillReason::Memory), Some(9), 1, CPU), memory),
+            (observed(Some(KillReason::Output(StreamName::Stderr)), Some(9), 0, CPU), output),
+            (observed(Some(KillReason::Cancelled), Some(9), 1, CPU), Status::Cancelled),
         ] {
-            assert_eq!(judge(&seen, &RUN).0, expected, "{seen:?}");
+            assert_eq!(judge(&observation, &RUN).0, expected, "{observation:?}");
         }
     }
 
     #[test]
-    fn without_a_group_the_main_process_is_what_is_counted() {
-        let alone = Observation { readings: None, ..seen(None, Some(0), 0, CPU) };
-        let (_, usage) = judge(&alone, &RUN);
+    fn without_a_cgroup_the_usage_is_that_of_the_main_process() {
+        let without_cgroup = Observation { readings: None, ..observed(None, Some(0), 0, CPU) };
+        let (_, usage) = judge(&without_cgroup, &RUN);
         assert_eq!((usage.cpu_time, usage.peak_memory), (CPU, ByteCount(5)));
     }
 }

@@ -7,8 +7,8 @@ use sandbox::{Control, Descriptors, Report, read_report};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
-use crate::execution::output::{OutputPipe, pipe_pair, stdin_pipe};
 use crate::failure::{Context, Failure};
+use crate::streams::output::{OutputPipe, pipe_pair, stdin_pipe};
 
 /// The daemon's ends of a sandbox's standard streams, control socket and report pipe.
 #[derive(Debug)]

@@ -6,9 +6,9 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
-use crate::execution::plan::{SandboxSource, StageSpec};
 use crate::failure::{Context, Failure};
 use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::bucket::ASSUMED_MEMORY;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::policy::{self, Action, Activity};

@@ -10,11 +10,11 @@ use sandbox::{Emptied, Init, NamespaceGone, Plan, Report, Start};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
-use crate::execution::terminal::Terminal;
 use crate::failure::{Context, Failure};
 use crate::identity::Identity;
 use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
+use crate::streams::terminal::Terminal;
 
 /// Time for a sandbox with a terminal to be prepared, while its client waits.
 const TERMINAL_TIMEOUT: Duration = Duration::from_secs(10);

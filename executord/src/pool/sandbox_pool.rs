@@ -12,11 +12,13 @@ use tokio::time::timeout;
 use tracing::{debug, warn};
 
 use crate::config::{PoolSettings, host_memory};
-use crate::execution::plan::{Planner, SandboxSource, StageSpec, is_compatible, resources};
 use crate::failure::Failure;
 use crate::identity::IdentityPool;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::plan::compatibility::is_compatible;
+use crate::plan::planner::{Planner, resources};
+use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::bucket::Bucket;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::policy::{Activity, Snapshot};

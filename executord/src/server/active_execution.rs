@@ -15,13 +15,13 @@ use tracing::error;
 use crate::admission::job::Job;
 use crate::daemon::state::Daemon;
 use crate::execution::Connections;
-use crate::execution::input::InputReceiver;
 use crate::metrics::TimedStep;
 use crate::queue::{ClientKey, Permit, QueueUpdate};
 use crate::server::connection_end::ConnectionEnd;
 use crate::server::event_encoder::EventEncoder;
 use crate::server::execution_task::{FAILURE_MESSAGE, execute_and_clean_up};
 use crate::server::peer::Peer;
+use crate::streams::input::InputReceiver;
 
 /// Events that may wait for the client. When there are more, the program blocks on its output.
 const EVENT_BACKLOG: usize = 8;

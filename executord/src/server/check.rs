@@ -85,10 +85,10 @@ async fn self_test(
         Ok(printed) if printed.success && printed.stdout == toolchain.self_test.stdout => {
             result(name, true, "self-test passed", advice)
         }
-        Ok(JobOutput { stdout, stderr, ending, .. }) => result(
+        Ok(JobOutput { stdout, stderr, status, .. }) => result(
             name,
             false,
-            &format!("self-test failed: it ended with {ending} and printed {stdout:?} {stderr:?}"),
+            &format!("self-test failed: it ended with {status} and printed {stdout:?} {stderr:?}"),
             advice,
         ),
         Err(message) => result(name, false, &message, advice),

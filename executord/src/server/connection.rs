@@ -12,7 +12,6 @@ use uuid::Uuid;
 use crate::admission::job::Job;
 use crate::admission::{admit, find_language};
 use crate::daemon::state::Daemon;
-use crate::execution::input;
 use crate::server::active_execution::{ActiveExecution, reject};
 use crate::server::check;
 use crate::server::connection_end::ConnectionEnd;
@@ -20,6 +19,7 @@ use crate::server::event_encoder::EventEncoder;
 use crate::server::handshake::exchange_hello;
 use crate::server::peer::Peer;
 use crate::server::session_reader::SessionReader;
+use crate::streams::input;
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {

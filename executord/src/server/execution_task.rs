@@ -8,7 +8,7 @@ use tracing::error;
 
 use crate::admission::job::Job;
 use crate::daemon::state::Daemon;
-use crate::execution::{Connections, ExecutionResult};
+use crate::execution::{self, Connections, ExecutionResult};
 use crate::queue::Permit;
 use crate::server::peer::Peer;
 
@@ -26,11 +26,12 @@ pub(super) async fn execute_and_clean_up(
     let language = job.toolchain.name.clone();
     let id = job.id;
     let events = connections.events.clone();
-    let ExecutionResult { uids, result, rest } = daemon.executor.execute(&job, connections).await;
+    let ExecutionResult { uids, outcome, cleanup } =
+        execution::execute(&daemon.executor, &job, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     let audit_line = format!("execution={id} uid={uid} peer={} language={language}", peer.uid);
-    let last_event = match result {
+    let last_event = match outcome {
         Ok(outcome) => {
             let verdict = outcome.status_name().as_str();
             daemon.executor.metrics.count(&language, verdict);
@@ -46,7 +47,7 @@ pub(super) async fn execute_and_clean_up(
     };
     permit.start_cleanup();
     let clean_up = async {
-        if let Err(failure) = daemon.executor.clear(rest).await {
+        if let Err(failure) = daemon.executor.clean_up(cleanup).await {
             error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
         }
         drop(permit);

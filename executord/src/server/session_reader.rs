@@ -13,8 +13,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::codec::FramedRead;
 use tokio_util::sync::CancellationToken;
 
-use crate::execution::input::InputSender;
 use crate::server::connection_end::ConnectionEnd;
+use crate::streams::input::InputSender;
 
 /// Time that a connection may be idle between requests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(600);

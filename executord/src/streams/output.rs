@@ -1,4 +1,7 @@
-//! A program's output, from its pipe or terminal to events: bounded, in order, and never faster than the client reads.
+//! A program's output, from its pipe or terminal to events: bounded, in order, and with backpressure.
+//!
+//! Nothing is read while an event waits for the client, so a program that writes faster than the client reads blocks on its
+//! full pipe.
 
 use std::io;
 use std::sync::Arc;
@@ -11,65 +14,66 @@ use protocol::{ByteCount, StreamName};
 use std::os::fd::OwnedFd;
 use tokio::net::unix::pipe;
 
-use crate::execution::terminal::Terminal;
+use crate::streams::terminal::Terminal;
 
-/// One of a program's outputs.
+/// The daemon's end of stdout or stderr.
 #[derive(Debug)]
 pub(crate) struct OutputPipe {
     name: StreamName,
     source: Option<OutputSource>,
-    /// How much more is kept.
-    room: u64,
-    truncated: bool,
+    /// Bytes until the output limit.
+    remaining: u64,
+    is_truncated: bool,
 }
 
-/// Where it comes from.
+/// Where the output comes from.
 #[derive(Debug)]
 enum OutputSource {
     Pipe(pipe::Receiver),
     Terminal(Arc<Terminal>),
 }
 
-/// What was read.
+/// What was read from an output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutputChunk {
-    /// To be told to the client.
+    /// For the client.
     Kept(Bytes),
-    /// The last that is kept, and more was there.
+    /// The last bytes for the client: there were more, beyond the limit.
     Overflow(Bytes),
-    /// Read after the overflow, so that the program does not wait for us.
+    /// Discarded: it was read after the overflow, so that the program does not block while it ends.
     Dropped,
-    /// Nobody can write any more.
+    /// No process has it open for writing any more.
     End,
 }
 
 impl OutputPipe {
-    /// A pipe, and its end for the program. Nothing is kept of it until [`OutputPipe::set_limit`].
+    /// Creates a pipe. Returns the daemon's end, with a limit of 0 until [`OutputPipe::set_limit`], and the program's end.
     pub(crate) fn new(name: StreamName) -> io::Result<(Self, OwnedFd)> {
         let (reader, writer) = pipe_pair()?;
-        // Whoever opens /dev/stdout again may write, and nobody may read.
+        // A program that opens /dev/stdout again may write to it, and not read.
         set_mode(&writer, 0o222)?;
         let source = Some(OutputSource::Pipe(pipe::Receiver::from_owned_fd(reader)?));
-        Ok((Self { name, source, room: 0, truncated: false }, writer))
+        Ok((Self { name, source, remaining: 0, is_truncated: false }, writer))
     }
 
+    /// Sets how much is kept from now on.
     pub(crate) const fn set_limit(&mut self, limit: ByteCount) {
-        self.room = limit.bytes();
+        self.remaining = limit.bytes();
     }
 
-    /// From now on the program writes to its terminal instead.
+    /// Reads from the program's terminal from now on, instead of the pipe.
     pub(crate) fn redirect_to(&mut self, terminal: Arc<Terminal>) {
         self.source = Some(OutputSource::Terminal(terminal));
     }
 
-    /// Nothing will come of it.
+    /// Stops reading.
     pub(crate) fn close(&mut self) {
         self.source = None;
     }
 
-    /// Whether so much more would be kept.
-    pub(crate) const fn has_room_for(&self, bytes: ByteCount) -> bool {
-        self.room >= bytes.bytes()
+    /// Returns whether nothing of `limit` was used up: the program wrote nothing.
+    pub(crate) const fn is_unused(&self, limit: ByteCount) -> bool {
+        self.remaining >= limit.bytes()
     }
 
     pub(crate) const fn name(&self) -> StreamName {
@@ -81,20 +85,20 @@ impl OutputPipe {
     }
 
     pub(crate) const fn is_truncated(&self) -> bool {
-        self.truncated
+        self.is_truncated
     }
 
-    /// Wait until there is something to read, or the end.
+    /// Waits until there is something to read, or the end. Cancel safe.
     pub(crate) async fn readable(&self) {
         match &self.source {
-            // An error shows when it is read.
+            // An error is returned again by the read.
             Some(OutputSource::Pipe(pipe)) => drop(pipe.readable().await),
             Some(OutputSource::Terminal(terminal)) => drop(terminal.readable().await),
             None => std::future::pending().await,
         }
     }
 
-    /// Read what is there, waiting for it. Safe to drop before it is ready.
+    /// Waits for output and reads what is there. Cancel safe.
     pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> OutputChunk {
         let count = loop {
             self.readable().await;
@@ -105,8 +109,8 @@ impl OutputPipe {
             };
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // Nothing but the end can be wrong with either.
-                answer => break answer.unwrap_or(0),
+                // Errors of a pipe or a terminal mean that the other end is gone.
+                read => break read.unwrap_or(0),
             }
         };
         if count == 0 {
@@ -117,35 +121,36 @@ impl OutputPipe {
     }
 
     fn keep(&mut self, bytes: &[u8]) -> OutputChunk {
-        if self.truncated {
+        if self.is_truncated {
             return OutputChunk::Dropped;
         }
-        let kept = bytes.len().min(usize::try_from(self.room).unwrap_or(usize::MAX));
-        self.room -= kept as u64;
+        let kept = bytes.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        self.remaining -= kept as u64;
         let chunk = Bytes::copy_from_slice(&bytes[..kept]);
         if kept < bytes.len() {
-            self.truncated = true;
+            self.is_truncated = true;
             return OutputChunk::Overflow(chunk);
         }
         OutputChunk::Kept(chunk)
     }
 }
 
-/// The program's end of stdin, and ours.
+/// Creates the pipe for stdin. Returns the program's end and the daemon's.
 pub(crate) fn stdin_pipe() -> io::Result<(OwnedFd, pipe::Sender)> {
     let (reader, writer) = pipe_pair()?;
-    // Whoever opens /dev/stdin again may read, and nobody may write.
+    // A program that opens /dev/stdin again may read it, and not write.
     set_mode(&reader, 0o444)?;
     Ok((reader, pipe::Sender::from_owned_fd(writer)?))
 }
 
-/// A pipe whose ends close on exec.
+/// Creates a pipe whose ends, the reader and the writer, are closed on exec.
 pub(crate) fn pipe_pair() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = io::pipe()?;
     Ok((reader.into(), writer.into()))
 }
 
-/// Both ends are one inode; the mode counts when it is opened again by its name in /proc.
+/// Sets the mode of a pipe's inode, which both ends share. It is checked when a process opens the pipe again, through
+/// /proc/self/fd.
 fn set_mode(end: &OwnedFd, mode: mode_t) -> io::Result<()> {
     Ok(fchmod(end, Mode::from_bits_truncate(mode))?)
 }
@@ -156,7 +161,7 @@ mod tests {
     use std::io::Write;
 
     #[tokio::test]
-    async fn the_first_bytes_are_kept_and_the_rest_is_read_all_the_same() {
+    async fn output_beyond_the_limit_is_read_and_discarded() {
         let (mut output, end) = OutputPipe::new(StreamName::Stdout).unwrap();
         output.set_limit(ByteCount(8));
         let mut writer = std::fs::File::from(end);

@@ -1,4 +1,4 @@
-//! What a client says to its program while it runs: input in order and bounded, signals, the terminal's size.
+//! What a client sends to its running program: input, in order and bounded, signals, and the size of the terminal.
 
 use std::sync::Arc;
 
@@ -7,15 +7,16 @@ use protocol::bounds::MAX_UNREAD_INPUT;
 use protocol::{ProgramSignal, TerminalSize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
-/// What a piece of input is counted for beside its bytes, so that many small ones do not pile up either.
+/// Bytes that a chunk counts for in addition to its length, so that many small ones are bounded too.
 const CHUNK_OVERHEAD: usize = 256;
-/// Signals on their way to the program; what does not fit is as lost as a signal that was pending already.
+/// Signals on their way to the program. More are dropped, as the kernel drops a signal that is already pending.
 const SIGNAL_BACKLOG: usize = 16;
 
 /// The client's end.
 #[derive(Debug)]
 pub(crate) struct InputSender {
     chunks: mpsc::UnboundedSender<Chunk>,
+    /// Bytes that may still be sent before the program reads.
     room: Arc<Semaphore>,
     signals: mpsc::Sender<ProgramSignal>,
     size: watch::Sender<Option<TerminalSize>>,
@@ -28,49 +29,49 @@ pub(crate) struct InputReceiver {
     pub(crate) control: ControlMessages,
 }
 
-/// What is said beside it.
+/// The signals and sizes that the client sends.
 #[derive(Debug)]
 pub(crate) struct ControlMessages {
     signals: mpsc::Receiver<ProgramSignal>,
     size: watch::Receiver<Option<TerminalSize>>,
 }
 
-/// One word of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ControlMessage {
     Signal(ProgramSignal),
     Resize(TerminalSize),
 }
 
-/// Input by itself.
+/// The input that the client sends.
 #[derive(Debug)]
 pub(crate) struct InputChunks {
     chunks: mpsc::UnboundedReceiver<Chunk>,
     room: Arc<Semaphore>,
-    /// Of the piece that was handed out last: it counts until the next is asked for.
-    handed_out: Option<OwnedSemaphorePermit>,
+    /// The room of the last chunk. It is free again when the next one is requested, which means that the last was written.
+    being_written: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug)]
 struct Chunk {
+    /// `None` is the end of input.
     bytes: Option<Bytes>,
     room: OwnedSemaphorePermit,
 }
 
-/// A way from a client to its program. What waits in it is bounded by [`MAX_UNREAD_INPUT`].
+/// Creates a channel from a client to its program, which buffers at most [`MAX_UNREAD_INPUT`] bytes of input.
 pub(crate) fn channel() -> (InputSender, InputReceiver) {
     let room = Arc::new(Semaphore::new(MAX_UNREAD_INPUT));
-    let (chunks, taken) = mpsc::unbounded_channel();
-    let (signals, sent) = mpsc::channel(SIGNAL_BACKLOG);
-    let (size, known) = watch::channel(None);
-    let sender = InputSender { chunks, room: Arc::clone(&room), signals, size };
-    let chunks = InputChunks { chunks: taken, room, handed_out: None };
-    (sender, InputReceiver { chunks, control: ControlMessages { signals: sent, size: known } })
+    let (chunk_sender, chunks) = mpsc::unbounded_channel();
+    let (signal_sender, signals) = mpsc::channel(SIGNAL_BACKLOG);
+    let (size_sender, size) = watch::channel(None);
+    let chunks = InputChunks { chunks, room: Arc::clone(&room), being_written: None };
+    let sender = InputSender { chunks: chunk_sender, room, signals: signal_sender, size: size_sender };
+    (sender, InputReceiver { chunks, control: ControlMessages { signals, size } })
 }
 
 impl InputSender {
-    /// Pass a piece on, or with `None` the end of input. Waits while too much is there that nobody took. When nobody
-    /// takes any more it is dropped.
+    /// Sends a chunk, or with `None` the end of input. Waits until there is room for it. If the receiver is gone, the chunk
+    /// is discarded.
     pub(crate) async fn send(&self, bytes: Option<Bytes>) {
         let cost = CHUNK_OVERHEAD + bytes.as_ref().map_or(0, Bytes::len);
         let Ok(cost) = u32::try_from(cost.min(MAX_UNREAD_INPUT)) else { return };
@@ -79,19 +80,19 @@ impl InputSender {
         }
     }
 
-    /// Pass a signal on.
+    /// Sends a signal.
     pub(crate) fn signal(&self, signal: ProgramSignal) {
         let _ = self.signals.try_send(signal);
     }
 
-    /// Tell how large the terminal is now.
+    /// Sends the size of the client's terminal. Only the last one counts.
     pub(crate) fn resize(&self, size: TerminalSize) {
         self.size.send_replace(Some(size));
     }
 }
 
 impl ControlMessages {
-    /// The next word; never if the client says no more. Safe to drop before it is ready.
+    /// Returns the next message, or waits forever if the client sends no more. Cancel safe.
     pub(crate) async fn next(&mut self) -> ControlMessage {
         tokio::select! {
             Some(signal) = self.signals.recv() => ControlMessage::Signal(signal),
@@ -100,7 +101,7 @@ impl ControlMessages {
         }
     }
 
-    /// Another program begins: what was meant for the one before is not for it, but the terminal is as large as it is.
+    /// Prepares for another program: signals for the one before are dropped, and the size of the terminal is returned again.
     pub(crate) fn reset_for_next_program(&mut self) {
         while self.signals.try_recv().is_ok() {}
         if self.size.borrow().is_some() {
@@ -115,18 +116,18 @@ async fn changed(size: &mut watch::Receiver<Option<TerminalSize>>) -> Option<Ter
 }
 
 impl InputChunks {
-    /// The next piece; `None` in it is the end of input, `None` instead of it that the client says no more.
+    /// Returns the next chunk, or `Some(None)` for the end of input. `None` means that the client is gone.
     pub(crate) async fn recv(&mut self) -> Option<Option<Bytes>> {
-        self.handed_out = None;
+        self.being_written = None;
         let Chunk { bytes, room } = self.chunks.recv().await?;
-        self.handed_out = Some(room);
+        self.being_written = Some(room);
         Some(bytes)
     }
 }
 
 impl Drop for InputChunks {
     fn drop(&mut self) {
-        // Whoever waits for room waits for nobody.
+        // A sender that waits for room would wait forever.
         self.room.close();
     }
 }
@@ -139,14 +140,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn as_much_waits_as_may_and_no_more() {
+    async fn unread_input_is_bounded() {
         let (sender, mut receiver) = channel();
         let largest = Bytes::from(vec![0; MAX_INPUT_CHUNK]);
         sender.send(Some(largest.clone())).await;
         let mut second = Box::pin(sender.send(Some(largest.clone())));
-        assert_eq!((&mut second).now_or_never(), None, "two and what they cost are more than may wait");
+        assert_eq!((&mut second).now_or_never(), None, "two chunks and their overhead exceed the bound");
         assert_eq!(receiver.chunks.recv().await, Some(Some(largest.clone())));
-        assert_eq!((&mut second).now_or_never(), None, "what is in hand was not taken yet");
+        assert_eq!((&mut second).now_or_never(), None, "the first chunk is not written yet");
         let mut next = Box::pin(receiver.chunks.recv());
         assert_eq!((&mut next).now_or_never(), None);
         second.await;
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn signals_are_for_the_program_that_runs_and_a_size_is_for_all() {
+    async fn a_signal_reaches_only_the_running_program_and_a_size_reaches_all() {
         let (sender, mut receiver) = channel();
         let size = TerminalSize::default();
         sender.resize(size);
@@ -176,7 +177,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_small_pieces_are_bounded_too() {
+    async fn many_small_chunks_are_bounded() {
         let (sender, receiver) = channel();
         let mut sent = 0;
         while sender.send(Some(Bytes::from_static(b"x"))).now_or_never().is_some() {

@@ -1,0 +1,28 @@
+//! Where the runs of an execution find what was compiled.
+
+use std::os::fd::OwnedFd;
+
+use crate::execution::build_cache::CachedBuild;
+use crate::failure::Failure;
+use crate::pool::slot::Slot;
+
+/// Where the runs find what was compiled.
+pub(super) enum BuildSource<'a> {
+    /// Nothing was: the language is interpreted.
+    None,
+    /// In the slot of this execution's compilation.
+    Slot(&'a Slot),
+    /// In the build cache.
+    Cache(CachedBuild),
+}
+
+impl BuildSource<'_> {
+    /// Returns a mount of the build, for the sandbox of one run.
+    pub(super) async fn mount(&self) -> Result<Option<OwnedFd>, Failure> {
+        match self {
+            Self::None => Ok(None),
+            Self::Slot(slot) => Ok(Some(slot.share_build().await?.0)),
+            Self::Cache(build) => build.mount().await.map(Some),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The deadlines of a running stage.
+
+use std::future::pending;
+
+use tokio::time::{Instant, sleep_until};
+
+/// When the watch acts although nothing happened. `None` is never.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Deadlines {
+    /// The wall-clock time limit.
+    pub(super) wall_time: Option<Instant>,
+    /// The next look at CPU time and out-of-memory kills.
+    pub(super) usage_check: Option<Instant>,
+    /// The end of the grace period: all processes are killed.
+    pub(super) kill: Option<Instant>,
+    /// The time at which killed processes must be gone.
+    pub(super) give_up: Option<Instant>,
+}
+
+impl Deadlines {
+    /// Moves the kill to `at`, unless it is earlier already.
+    pub(super) fn kill_by(&mut self, at: Instant) {
+        self.kill = Some(self.kill.map_or(at, |kill| kill.min(at)));
+    }
+}
+
+/// Waits for a deadline.
+pub(super) async fn passed(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => pending().await,
+    }
+}

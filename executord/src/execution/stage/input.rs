@@ -1,0 +1,37 @@
+//! What a stage needs to run.
+
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use protocol::{Event, Limits, StageName, Stdin};
+use sandbox::Start;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::plan::planner::Planner;
+
+/// The way of events to the client. While it is full the program waits; when the receiver is gone they are discarded.
+pub(crate) type EventSender = mpsc::Sender<Event>;
+
+/// The parts of the execution that all its stages share.
+pub(crate) struct StageContext<'a> {
+    pub(crate) planner: &'a Planner,
+    /// Time from SIGTERM until all processes are killed.
+    pub(crate) grace: Duration,
+    pub(crate) events: &'a EventSender,
+    pub(crate) cancel: &'a CancellationToken,
+}
+
+/// What is particular to a stage.
+pub(crate) struct StageInput<'a> {
+    pub(crate) name: StageName,
+    pub(crate) start: &'a Start,
+    /// The contents of the source files.
+    pub(crate) sources: &'a [&'a [u8]],
+    /// A mount of what the compilation wrote.
+    pub(crate) build: Option<&'a OwnedFd>,
+    pub(crate) limits: &'a Limits,
+    pub(crate) stdin: &'a Stdin,
+    /// When the execution asked for a sandbox.
+    pub(crate) requested: Instant,
+}

@@ -1,0 +1,10 @@
+//! One stage in its sandbox: the program is started, watched, and judged.
+
+mod deadlines;
+mod input;
+mod run;
+mod stdin;
+mod watch;
+
+pub(super) use input::{EventSender, StageContext, StageInput};
+pub(super) use run::{StageOutcome, StageResult, run};

@@ -1,0 +1,122 @@
+//! A stage from its start to its outcome.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use nix::errno::Errno;
+use protocol::{Event, StageName, StageReport, Status, StreamName};
+use sandbox::{SetupError, Start, Step};
+use tracing::warn;
+
+use super::input::{StageContext, StageInput};
+use super::stdin::write_stdin;
+use super::watch::{Ending, Watch};
+use crate::execution::pending_cleanup::PendingCleanup;
+use crate::execution::verdict::{Observation, judge};
+use crate::failure::Failure;
+use crate::languages::toolchain::StageKind;
+use crate::pool::sandbox::Sandbox;
+use crate::streams::input::InputReceiver;
+
+/// What became of a stage.
+pub(crate) enum StageOutcome {
+    /// The program ran, and none of its processes is left.
+    Finished(StageResult),
+    /// The sandbox could not be set up. Its slot is lost: what failed once is not trusted with another program.
+    SetupFailed(SetupError),
+    /// A process that was there before the program was gone when the program came. Nothing of the program has run.
+    NeverStarted,
+}
+
+/// A stage whose program ran.
+pub(crate) struct StageResult {
+    pub(crate) report: StageReport,
+    /// Whether the program wrote nothing.
+    pub(crate) was_silent: bool,
+    /// Time from the request for a sandbox to the program's first instruction.
+    pub(crate) launch_time: Duration,
+    pub(crate) cleanup: PendingCleanup,
+}
+
+/// Runs a stage in a sandbox. An error means that processes of it may be left.
+pub(crate) async fn run(
+    mut sandbox: Sandbox,
+    stage: &StageInput<'_>,
+    context: &StageContext<'_>,
+    input: &mut InputReceiver,
+) -> Result<StageOutcome, Failure> {
+    let predates_program = sandbox.predates_program();
+    sandbox.pipes.stdout.set_limit(stage.limits.output);
+    sandbox.pipes.stderr.set_limit(stage.limits.output);
+    let terminal = sandbox.connect_terminal().await?;
+    let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
+        Err(_) if predates_program => return Ok(StageOutcome::NeverStarted),
+        stdin => stdin?,
+    };
+    match sandbox.launched().await {
+        Err(failure) if predates_program => {
+            warn!(%failure, "cannot launch sandbox from zygote, falling back to a cold one");
+            return Ok(StageOutcome::NeverStarted);
+        }
+        launched => launched?,
+    }
+    let InputReceiver { chunks, control } = input;
+    control.reset_for_next_program();
+    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, chunks);
+    let watch = Watch::new(sandbox, terminal, stage, context);
+    let (sandbox, ending) = watch.until_gone(write_stdin, control).await?;
+    if predates_program && !ending.has_begun() {
+        return Ok(StageOutcome::NeverStarted);
+    }
+    finish(sandbox, ending, stage, context).await
+}
+
+/// Judges a stage whose program is gone.
+async fn finish(
+    sandbox: Sandbox,
+    ending: Ending,
+    stage: &StageInput<'_>,
+    context: &StageContext<'_>,
+) -> Result<StageOutcome, Failure> {
+    let ended = ending.ended.unwrap_or_else(Instant::now);
+    let readings = sandbox.readings()?;
+    // Init measures the wall-clock time best: its report may have waited for us.
+    let since_start = || ending.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
+    let wall_time = ending.exit.map_or_else(since_start, |exit| exit.wall_time);
+    let observation = Observation { kill_reason: ending.kill_reason, exit: ending.exit, readings, wall_time };
+    let (mut status, usage) = judge(&observation, stage.limits);
+    if let (Some(error), None) = (ending.setup_error, ending.kill_reason) {
+        if !is_programs_fault(&error, stage.start) {
+            return Ok(StageOutcome::SetupFailed(error));
+        }
+        let message = Bytes::from(format!("cannot execute the program: {}\n", error.errno.desc()));
+        let _ = context.events.send(Event::Output { stream: StreamName::Stderr, bytes: message }).await;
+        // The exit statuses of a shell: found but not executable, or not found.
+        status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
+    }
+    let (stdout, stderr) = (&sandbox.pipes.stdout, &sandbox.pipes.stderr);
+    Ok(StageOutcome::Finished(StageResult {
+        report: StageReport {
+            stage: stage.name,
+            status,
+            usage,
+            stdout_truncated: stdout.is_truncated(),
+            stderr_truncated: stderr.is_truncated(),
+        },
+        was_silent: stdout.is_unused(stage.limits.output) && stderr.is_unused(stage.limits.output),
+        launch_time: ending.started.unwrap_or(ended).duration_since(stage.requested),
+        cleanup: PendingCleanup {
+            sandbox,
+            stage: if stage.name == StageName::Compile { StageKind::Compile } else { StageKind::Run },
+            gone: ending.gone,
+            ended,
+            grace: context.grace,
+        },
+    }))
+}
+
+/// Returns whether the program is to blame that it cannot be executed: a compiler may write a file that is no program.
+fn is_programs_fault(error: &SetupError, start: &Start) -> bool {
+    error.step == Step::Execute
+        && start.program.command.first().is_some_and(|program| program.starts_with("/build/"))
+}

@@ -1,0 +1,277 @@
+//! Watches a running program until its last process is gone.
+//!
+//! Whatever happens to a program is one arm of the `select!` in [`Watch::until_gone`]. The first event that ends the program
+//! is its [`KillReason`].
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use protocol::bounds::MAX_OUTPUT_CHUNK;
+use protocol::{Event, ProgramSignal, StreamName};
+use sandbox::{ExitReport, NamespaceGone, Report, SetupError};
+use tokio::sync::mpsc;
+use tokio::time::Instant as Clock;
+use tracing::debug;
+
+use super::deadlines::{Deadlines, passed};
+use super::input::{StageContext, StageInput};
+use crate::execution::verdict::KillReason;
+use crate::failure::Failure;
+use crate::pool::sandbox::{KILL_TIMEOUT, Sandbox};
+use crate::streams::input::{ControlMessage, ControlMessages};
+use crate::streams::output::{OutputChunk, OutputPipe};
+use crate::streams::terminal::Terminal;
+
+/// The shortest and the longest time between two looks at CPU time and out-of-memory kills.
+const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+/// How far a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Init sets the sandbox up.
+    Starting,
+    /// The program runs.
+    Running,
+    /// It was told to end, for the recorded reason.
+    Ending,
+    /// Its main process is gone. Init ends the others.
+    Exited,
+}
+
+/// A sandbox whose program is watched.
+pub(super) struct Watch<'a> {
+    sandbox: Sandbox,
+    terminal: Option<Arc<Terminal>>,
+    stage: &'a StageInput<'a>,
+    context: &'a StageContext<'a>,
+    phase: Phase,
+    deadlines: Deadlines,
+    /// The event that the client gets next. Meanwhile no more output is read.
+    pending: Option<Event>,
+    ending: Ending,
+}
+
+/// What was seen of a program, from its start to its end.
+#[derive(Debug, Default)]
+pub(super) struct Ending {
+    /// When the program's first instruction was reported.
+    pub(super) started: Option<Instant>,
+    /// When the end of its main process was reported.
+    pub(super) ended: Option<Instant>,
+    pub(super) exit: Option<ExitReport>,
+    pub(super) setup_error: Option<SetupError>,
+    pub(super) kill_reason: Option<KillReason>,
+    /// Init is gone, and with it every process of the sandbox.
+    pub(super) gone: Option<NamespaceGone>,
+}
+
+impl Ending {
+    /// Returns whether anything of the program has begun.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.started.is_some() || self.kill_reason.is_some()
+    }
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(
+        sandbox: Sandbox,
+        terminal: Option<Arc<Terminal>>,
+        stage: &'a StageInput<'a>,
+        context: &'a StageContext<'a>,
+    ) -> Self {
+        let deadlines =
+            Deadlines { wall_time: Some(Clock::now() + stage.limits.wall_time), ..Deadlines::default() };
+        let (phase, pending, ending) = (Phase::Starting, None, Ending::default());
+        Self { sandbox, terminal, stage, context, phase, deadlines, pending, ending }
+    }
+
+    /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output was
+    /// sent. An error means that processes may be left.
+    pub(super) async fn until_gone(
+        mut self,
+        write_stdin: impl Future<Output = ()>,
+        control: &mut ControlMessages,
+    ) -> Result<(Sandbox, Ending), Failure> {
+        let mut write_stdin = std::pin::pin!(write_stdin);
+        let mut stdin_is_written = false;
+        let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
+        let StageContext { events, cancel, .. } = *self.context;
+        while !self.is_over() {
+            let (deadlines, has_started) = (self.deadlines, self.ending.started.is_some());
+            let (is_alive, may_read) = (self.is_alive(), self.may_read_output());
+            let Sandbox { slot, pipes, .. } = &mut self.sandbox;
+            let reports_open = pipes.reports.is_open;
+            tokio::select! {
+                biased;
+                () = pipes.reports.read(), if reports_open => self.take_reports()?,
+                gone = slot.gone(), if self.ending.gone.is_none() => self.init_is_gone(gone?),
+                () = passed(deadlines.kill) => self.kill()?,
+                () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
+                () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
+                () = passed(deadlines.wall_time), if is_alive => self.terminate(KillReason::WallTime),
+                () = passed(deadlines.usage_check), if is_alive => self.check_usage()?,
+                message = control.next(), if is_alive => self.forward_control(message),
+                permit = events.reserve(), if self.pending.is_some() => self.send_pending(permit),
+                (stream, chunk) = read_either(&mut pipes.stdout, &mut pipes.stderr, &mut buffer), if may_read => {
+                    self.take_output(stream, chunk);
+                }
+                // Only once the program runs: in a sandbox that never started, the input must be left for the next one.
+                () = &mut write_stdin, if has_started && !stdin_is_written => stdin_is_written = true,
+            }
+        }
+        Ok((self.sandbox, self.ending))
+    }
+
+    /// Returns whether no process is left, and nothing more will be read or sent.
+    fn is_over(&self) -> bool {
+        let pipes = &self.sandbox.pipes;
+        let no_process = self.ending.exit.is_some() || (self.ending.gone.is_some() && !pipes.reports.is_open);
+        let no_output = !pipes.stdout.is_open() && !pipes.stderr.is_open();
+        no_process && no_output && self.may_read_output()
+    }
+
+    /// Returns whether the program may still be ended for a reason.
+    fn is_alive(&self) -> bool {
+        matches!(self.phase, Phase::Starting | Phase::Running)
+    }
+
+    /// Returns whether output may be read: one event is sent at a time, and output only after the start.
+    const fn may_read_output(&self) -> bool {
+        let start_is_known = self.ending.started.is_some() || !self.sandbox.pipes.reports.is_open;
+        self.pending.is_none() && start_is_known
+    }
+
+    /// Takes what init reported.
+    fn take_reports(&mut self) -> Result<(), Failure> {
+        while let Some(report) = self.sandbox.pipes.reports.take()? {
+            match report {
+                Report::Prepared => {}
+                Report::Started => self.program_started(),
+                Report::SetupFailed(error) => self.ending.setup_error = Some(error),
+                Report::Exited(exit) => {
+                    self.phase = Phase::Exited;
+                    self.ending.ended = Some(Instant::now());
+                    self.ending.exit = Some(exit);
+                }
+            }
+        }
+        if self.phase == Phase::Exited {
+            // Init ends the other processes by ending itself. If it hangs, it is killed.
+            self.deadlines.kill_by(Clock::now() + self.context.grace);
+        }
+        Ok(())
+    }
+
+    fn program_started(&mut self) {
+        if self.phase == Phase::Starting {
+            self.phase = Phase::Running;
+        }
+        self.ending.started = Some(Instant::now());
+        self.pending = Some(Event::StageStarted(self.stage.name));
+        // The limit is for the program's time, without that of the set-up.
+        self.deadlines.wall_time = Some(Clock::now() + self.stage.limits.wall_time);
+        self.deadlines.usage_check = Some(Clock::now() + CHECK_INTERVAL.0);
+    }
+
+    fn init_is_gone(&mut self, gone: NamespaceGone) {
+        self.phase = Phase::Exited;
+        self.ending.ended.get_or_insert_with(Instant::now);
+        self.ending.gone = Some(gone);
+        (self.deadlines.kill, self.deadlines.give_up) = (None, None);
+    }
+
+    /// Asks the program to end, for a reason that is the first. The grace period begins.
+    fn terminate(&mut self, reason: KillReason) {
+        self.phase = Phase::Ending;
+        self.ending.kill_reason = Some(reason);
+        // Out of memory, the program cannot handle a signal.
+        let is_asked = reason != KillReason::Memory && self.sandbox.pipes.control.terminate().is_ok();
+        let grace = if is_asked { self.context.grace } else { Duration::ZERO };
+        self.deadlines.kill = Some(Clock::now() + grace);
+    }
+
+    /// Kills all processes: the grace period is over.
+    fn kill(&mut self) -> Result<(), Failure> {
+        self.sandbox.kill()?;
+        (self.deadlines.kill, self.deadlines.give_up) = (None, Some(Clock::now() + KILL_TIMEOUT));
+        Ok(())
+    }
+
+    /// Ends the program if its cgroup used too much CPU time or memory. The next check is not before it could have.
+    fn check_usage(&mut self) -> Result<(), Failure> {
+        let mut next = CHECK_INTERVAL.1;
+        if let Some(readings) = self.sandbox.readings()? {
+            let left = self.stage.limits.cpu_time.saturating_sub(readings.cpu_time);
+            next = (left / self.context.planner.cores()).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
+            if readings.out_of_memory_kills > 0 {
+                self.terminate(KillReason::Memory);
+            } else if left.is_zero() {
+                self.terminate(KillReason::CpuTime);
+            }
+        }
+        self.deadlines.usage_check = Some(Clock::now() + next);
+        Ok(())
+    }
+
+    /// Delivers a control message of the client. Before the program runs there is nothing to deliver it to.
+    fn forward_control(&self, message: ControlMessage) {
+        let delivered = match (message, &self.terminal) {
+            (ControlMessage::Signal(signal), _) if self.ending.started.is_some() => {
+                self.sandbox.pipes.control.signal(signal_of(signal))
+            }
+            (ControlMessage::Resize(size), Some(terminal)) => terminal.resize(size),
+            (ControlMessage::Signal(_) | ControlMessage::Resize(_), _) => Ok(()),
+        };
+        if let Err(error) = delivered {
+            debug!(%error, ?message, "cannot deliver control message");
+        }
+    }
+
+    /// Sends the pending event. If the client is gone, it is discarded.
+    fn send_pending(&mut self, permit: Result<mpsc::Permit<'_, Event>, mpsc::error::SendError<()>>) {
+        if let (Ok(permit), Some(event)) = (permit, self.pending.take()) {
+            permit.send(event);
+        }
+    }
+
+    /// Makes output the pending event. Output beyond the limit ends the program.
+    fn take_output(&mut self, stream: StreamName, chunk: OutputChunk) {
+        match chunk {
+            OutputChunk::Kept(bytes) => self.pending = Some(Event::Output { stream, bytes }),
+            OutputChunk::Overflow(bytes) => {
+                self.pending = (!bytes.is_empty()).then_some(Event::Output { stream, bytes });
+                if self.is_alive() {
+                    self.terminate(KillReason::Output(stream));
+                }
+            }
+            OutputChunk::Dropped | OutputChunk::End => {}
+        }
+    }
+}
+
+/// Reads from the output that has something. Neither is preferred, so that neither can hide the other.
+async fn read_either(
+    stdout: &mut OutputPipe,
+    stderr: &mut OutputPipe,
+    buffer: &mut [u8; MAX_OUTPUT_CHUNK],
+) -> (StreamName, OutputChunk) {
+    let name = tokio::select! {
+        () = stdout.readable() => stdout.name(),
+        () = stderr.readable() => stderr.name(),
+    };
+    let pipe = if name == StreamName::Stdout { stdout } else { stderr };
+    (name, pipe.read(buffer).await)
+}
+
+const fn signal_of(signal: ProgramSignal) -> Signal {
+    match signal {
+        ProgramSignal::Interrupt => Signal::SIGINT,
+        ProgramSignal::Terminate => Signal::SIGTERM,
+        ProgramSignal::Quit => Signal::SIGQUIT,
+        ProgramSignal::HangUp => Signal::SIGHUP,
+        ProgramSignal::Kill => Signal::SIGKILL,
+        ProgramSignal::User1 => Signal::SIGUSR1,
+        ProgramSignal::User2 => Signal::SIGUSR2,
+    }
+}

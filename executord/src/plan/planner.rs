@@ -1,0 +1,218 @@
+//! From a stage to the sandbox's plan: pure, but for the question of what exists on the host.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use protocol::Limits;
+use sandbox::cgroup::CgroupLimits;
+use sandbox::{
+    BindMount, BuildDir, DisabledLayers, DiskLimits, Plan, Program, ResourceLimits, SourceEntry, Start, User,
+};
+
+use crate::languages::format::Warm;
+use crate::languages::toolchain::{LAUNCHER, StageKind};
+use crate::plan::command::{environment, expand};
+use crate::plan::stage_spec::{SandboxSource, StageSpec};
+
+/// Stack of a program's main thread, in bytes: enough for deep recursion in C++ and Python, and the same as in isolate.
+const STACK: u64 = 64 * 1024 * 1024;
+
+/// CPU time of a warm command before its program comes, in addition to the program's own.
+const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
+
+/// The paths of the host that every program sees, and whether it may execute files in them: programs and libraries, the
+/// linker's cache, the choices of update-alternatives(1), and the certificates that TLS trusts.
+const COMMON_BINDS: [(&str, bool); 4] =
+    [("/usr", true), ("/etc/alternatives", false), ("/etc/ld.so.cache", false), ("/etc/ssl/certs", false)];
+
+/// The value of TERM. The page and the CLI understand it.
+const TERMINAL_TYPE: &str = "xterm-256color";
+
+/// Makes plans for this host.
+#[derive(Clone, Debug)]
+pub(crate) struct Planner {
+    /// What every sandbox sees.
+    binds: Vec<BindMount>,
+    cpu_millis: u32,
+}
+
+impl Planner {
+    /// Creates a planner for programs that see `toolchains` too, and that may use `cpu_millis` thousandths of a core each.
+    pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32) -> Self {
+        let common = COMMON_BINDS.iter().map(|&(path, executable)| bind(path, path, executable));
+        let own = toolchains.iter().map(|path| bind(path, path, true));
+        Self { binds: common.chain(own).collect(), cpu_millis }
+    }
+
+    /// Returns the plan of a stage's sandbox. Paths for which `exists` returns false are left out: if a toolchain is
+    /// removed while the daemon runs, only programs that need it fail.
+    pub(crate) fn plan(
+        &self,
+        stage: &StageSpec,
+        user: &User,
+        source: SandboxSource,
+        exists: impl Fn(&Path) -> bool,
+    ) -> Plan {
+        let StageSpec { toolchain, command, limits, .. } = *stage;
+        let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
+        let mounts = toolchain.mounts.iter().map(|path| bind(path, path, false));
+        let binds = self.binds.iter().cloned().chain(launcher).chain(mounts);
+        let warm =
+            command.warm.as_ref().filter(|_| source == SandboxSource::Pool && stage.fits_warm_command());
+        Plan {
+            binds: binds.filter(|bind| exists(&bind.source)).collect(),
+            disk: disk(limits),
+            build_dir: match stage.kind {
+                StageKind::Compile => BuildDir::Writable(disk(limits)),
+                StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
+                StageKind::Run => BuildDir::None,
+            },
+            warm_command: warm.map(|warm| warm_command(warm, stage, user)),
+            zygote: warm.is_some_and(|warm| warm.zygote.is_some()),
+            user: user.clone(),
+            terminal: stage
+                .terminal
+                .map(|size| sandbox::TerminalSize { columns: size.columns.get(), rows: size.rows.get() }),
+            disabled_layers: DisabledLayers::NONE,
+        }
+    }
+
+    /// Returns the message that starts a stage's program in its sandbox.
+    pub(crate) fn start(&self, stage: &StageSpec, user: &User) -> Start {
+        let StageSpec { toolchain, command, limits, sources, arguments, .. } = *stage;
+        let entries = sources.iter().map(|source| SourceEntry {
+            path: source.path.as_str().into(),
+            length: source.content.len() as u64,
+        });
+        let terminal_type = stage.terminal.map(|_| ("TERM".to_owned(), TERMINAL_TYPE.to_owned()));
+        Start {
+            disk: disk(limits),
+            sources: entries.collect(),
+            program: Program {
+                command: expand(&command.command, toolchain, limits, sources)
+                    .into_iter()
+                    .chain(arguments.iter().cloned())
+                    .collect(),
+                environment: environment(command, user).into_iter().chain(terminal_type).collect(),
+                resources: resources(limits),
+            },
+        }
+    }
+
+    /// Returns the limits of all processes of a stage together.
+    pub(crate) fn cgroup_limits(&self, limits: &Limits) -> CgroupLimits {
+        CgroupLimits {
+            memory: limits.memory.bytes(),
+            processes: limits.processes,
+            cpu_millis: self.cpu_millis,
+        }
+    }
+
+    /// Returns how many cores a stage can use at one time, at least one.
+    pub(crate) fn cores(&self) -> u32 {
+        self.cpu_millis.div_ceil(1000).max(1)
+    }
+}
+
+/// Returns the limits of each process of a stage.
+pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
+    ResourceLimits {
+        cpu_time: limits.cpu_time,
+        processes: limits.processes,
+        file_size: limits.file_size.bytes(),
+        open_files: limits.open_files,
+        stack: STACK,
+    }
+}
+
+/// Returns the warm command of a stage, as it is executed, or as it is forked from a zygote.
+fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
+    let StageSpec { toolchain, command, limits, .. } = *stage;
+    let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
+    let own = own.iter().map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
+    let mut resources = resources(limits);
+    resources.cpu_time += WARM_UP_CPU_TIME;
+    Program {
+        command: expand(&warm.command, toolchain, limits, &[]),
+        environment: environment(command, user).into_iter().chain(own).collect(),
+        resources,
+    }
+}
+
+fn bind(source: impl Into<PathBuf>, target: impl Into<PathBuf>, executable: bool) -> BindMount {
+    BindMount { source: source.into(), target: target.into(), executable }
+}
+
+fn disk(limits: &Limits) -> DiskLimits {
+    DiskLimits { bytes: limits.disk.bytes(), files: limits.files }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use sandbox::{Plan, Start, User};
+
+    use super::{Planner, SandboxSource, StageSpec};
+    use crate::admission::job::Source;
+    use crate::admission::relative_path::RelativePath;
+    use crate::languages::shipped::shipped;
+    use crate::languages::toolchain::StageKind;
+
+    fn user() -> User {
+        User { name: "exec_1".to_owned(), uid: 7, gid: 7 }
+    }
+
+    /// Returns the plan and the start of a stage of `language`, for a program of three files.
+    fn planned(language: &str, kind: StageKind) -> (Plan, Start) {
+        let registry = shipped();
+        let toolchain = registry.find(language).unwrap();
+        let extension = toolchain.file_name.rsplit('.').next().unwrap();
+        let source = |path: &str| Source {
+            path: RelativePath::try_from(path).unwrap(),
+            content: Bytes::from_static(b"12345"),
+        };
+        let sources = [
+            source(&format!("dir/first.{extension}")),
+            source("data.txt"),
+            source(&format!("second.{extension}")),
+        ];
+        let command = toolchain.stage(kind).unwrap();
+        let arguments = &["-v".to_owned(), String::new()];
+        let limits = &command.limits;
+        let stage =
+            StageSpec { toolchain, kind, command, limits, sources: &sources, arguments, terminal: None };
+        let planner = Planner::new(&["/opt/tools".into()], 2000);
+        (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()))
+    }
+
+    #[test]
+    fn a_whole_plan() {
+        let (mut plan, start) = planned("python", StageKind::Run);
+        for bind in &mut plan.binds {
+            // The repository may be anywhere.
+            if let Ok(own) = bind.source.strip_prefix(env!("CARGO_MANIFEST_DIR")) {
+                bind.source = own.to_owned();
+            }
+        }
+        insta::assert_json_snapshot!((plan, start));
+    }
+
+    #[test]
+    fn placeholders_are_replaced_by_what_the_client_sent() {
+        let command = |language, kind| planned(language, kind).1.program.command.join(" ");
+        assert!(command("python", StageKind::Run).ends_with("/python3 dir/first.py -v "));
+        assert!(command("rust", StageKind::Compile).contains(" dir/first.rs"));
+        assert!(command("java", StageKind::Run).contains("-XX:MaxRAM=536870912 "));
+    }
+
+    #[test]
+    fn a_language_sees_its_own_launcher_and_mounts_only() {
+        let targets = |language, kind| -> Vec<String> {
+            planned(language, kind).0.binds.iter().map(|bind| bind.target.display().to_string()).collect()
+        };
+        let lua = targets("lua", StageKind::Run);
+        assert!(!lua.contains(&"/launcher".to_owned()) && lua.contains(&"/opt/tools".to_owned()));
+        let java = targets("java", StageKind::Run);
+        assert!(java.contains(&"/launcher".to_owned()) && java.contains(&"/etc/java-17-openjdk".to_owned()));
+    }
+}

@@ -1,0 +1,61 @@
+//! What a plan is made from.
+
+use protocol::{Limits, TerminalSize};
+
+use crate::admission::job::Source;
+use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
+
+/// Where the sandbox of a stage comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SandboxSource {
+    /// The pool: it waits with a warm command, if the language has one, or begins as a copy of a zygote.
+    Pool,
+    /// It is made for its program, and no process in it is older.
+    Cold,
+}
+
+/// A stage of an admitted execution, or of any execution of a language.
+#[derive(Clone, Copy)]
+pub(crate) struct StageSpec<'a> {
+    pub(crate) toolchain: &'a Toolchain,
+    pub(crate) kind: StageKind,
+    pub(crate) command: &'a StageCommand,
+    pub(crate) limits: &'a Limits,
+    /// The main file first.
+    pub(crate) sources: &'a [Source],
+    pub(crate) arguments: &'a [String],
+    /// The size of the terminal, for a run that asked for one.
+    pub(crate) terminal: Option<TerminalSize>,
+}
+
+impl<'a> StageSpec<'a> {
+    /// Returns what is known of a stage before there is a program for it: what a sandbox is pre-warmed with.
+    pub(crate) fn of_any_program(toolchain: &'a Toolchain, kind: StageKind) -> Option<Self> {
+        let command = toolchain.stage(kind)?;
+        Some(Self {
+            toolchain,
+            kind,
+            command,
+            limits: &command.limits,
+            sources: &[],
+            arguments: &[],
+            terminal: None,
+        })
+    }
+
+    /// Returns whether its sandbox can begin as a copy of a zygote.
+    pub(crate) fn can_be_copied(&self) -> bool {
+        self.fits_warm_command() && self.command.warm.as_ref().is_some_and(|warm| warm.zygote.is_some())
+    }
+
+    /// Returns whether the warm command can become this stage's program.
+    pub(super) fn fits_warm_command(&self) -> bool {
+        if self.terminal.is_some() {
+            // The warm command has pipes already.
+            return false;
+        }
+        let main = self.sources.first().map(|source| source.path.as_str());
+        let required = self.command.warm.as_ref().and_then(|warm| warm.main_file.as_deref());
+        main.is_none() || required.is_none() || main == required
+    }
+}
