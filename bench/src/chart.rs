@@ -1,4 +1,4 @@
-//! A chart of hello world: for each language a bar for each way, as long as it takes beside the bare command.
+//! Chart of hello world: for each language, one bar per variant, with its duration relative to the bare command.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ const RIGHT: f64 = 90.0;
 const BAR: f64 = 16.0;
 const GAP: f64 = 5.0;
 const BETWEEN_LANGUAGES: f64 = 22.0;
-/// Longer bars end there.
+/// Longer bars are cut off here.
 const LONGEST_RATIO: f64 = 3.0;
 const COLOURS: [(&str, &str); 8] = [
     ("bare", "#8a8f98"),
@@ -23,7 +23,7 @@ const COLOURS: [(&str, &str); 8] = [
     ("useradd", "#b5473c"),
 ];
 
-/// An SVG file.
+/// Returns an SVG file.
 #[must_use]
 pub fn svg(rows: &[Row]) -> String {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.program.starts_with("hello")).collect();

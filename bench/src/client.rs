@@ -1,4 +1,4 @@
-//! A client of HTTP/1.1 that keeps its connection and costs next to nothing.
+//! HTTP/1.1 client with a persistent connection and very little overhead.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn};
 use serde_json::Value;
 
-/// A server may close a connection that idles longer.
+/// A server may close a connection that is idle for longer.
 const FRESH: Duration = Duration::from_secs(5);
-/// No program here takes so long.
+/// Longer than any program of the benchmark.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A client.
@@ -21,44 +21,44 @@ pub struct Client {
     connection: Option<(BufReader<TcpStream>, Instant)>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// What `Retry-After` says, if it is there.
+    /// Value of `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// As long as the client waited.
+    /// Time that the client waited.
     pub took: Duration,
     body: Vec<u8>,
 }
 
 impl Client {
-    /// Of this server.
+    /// Creates a client of this server.
     #[must_use]
     pub const fn new(server: SocketAddr) -> Self {
         Self { server, from: None, connection: None }
     }
 
-    /// Of this server, at another address of this host.
+    /// Creates a client of this server with another address of this host.
     #[must_use]
     pub const fn at(server: SocketAddr, from: Ipv4Addr) -> Self {
         Self { server, from: Some(from), connection: None }
     }
 
-    /// `POST /api/execute`: how long it took, and the answer.
+    /// Sends `POST /api/execute`, and returns its duration and the response.
     ///
     /// # Errors
-    /// If there is no answer, or one that refuses.
+    /// If there is no response, or its status is not 200.
     pub fn execute(&mut self, body: &str) -> io::Result<(Duration, Value)> {
         let answer = self.ask(body)?;
         Ok((answer.took, answer.json()?))
     }
 
-    /// `POST /api/execute`, whatever the answer is.
+    /// Sends `POST /api/execute`, and returns any response.
     ///
     /// # Errors
-    /// If there is none.
+    /// If there is no response.
     pub fn ask(&mut self, body: &str) -> io::Result<Answer> {
         let kept = self.connection.take().filter(|(_, used)| used.elapsed() < FRESH);
         let mut stream = match kept {
@@ -91,10 +91,10 @@ impl Client {
 }
 
 impl Answer {
-    /// What came of the execution.
+    /// Returns the outcome of the execution.
     ///
     /// # Errors
-    /// If the answer refuses.
+    /// If the status is not 200.
     pub fn json(&self) -> io::Result<Value> {
         if self.status != 200 {
             let message = String::from_utf8_lossy(&self.body);
@@ -113,7 +113,7 @@ fn connect_from(from: Ipv4Addr, server: SocketAddr) -> io::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// What stands before the body.
+/// Head of a response.
 struct Head {
     status: u16,
     retry_after: Option<Duration>,
@@ -138,7 +138,7 @@ fn read_answer(stream: &mut BufReader<TcpStream>) -> io::Result<(Head, Vec<u8>)>
         }
     }
     let (Some(status), Some(length)) = (status, length) else {
-        return Err(io::Error::other("the server does not say how long its answer is"));
+        return Err(io::Error::other("the response has no content-length"));
     };
     let mut answer = vec![0; length];
     stream.read_exact(&mut answer)?;

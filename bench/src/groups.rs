@@ -1,4 +1,4 @@
-//! Control groups that hold one way of execution each, with everything it starts: what it costs is read there.
+//! Cgroups, one per variant, with everything that it starts. They measure its cost.
 
 use std::fs;
 use std::io;
@@ -8,22 +8,22 @@ use std::time::Duration;
 use crate::at;
 
 const MOUNT: &str = "/sys/fs/cgroup";
-/// What is used of version 1.
+/// Controllers of cgroup v1.
 const CONTROLLERS: [&str; 3] = ["cpuacct", "cpu", "memory"];
-/// The most there is. What else runs on this host then counts for little, and a group leaves the scheduler's groups of
-/// sessions, in which a sandbox with a session of its own would be put beside all others.
+/// Maximum CPU weight, so that other load of this host has little effect. It also takes the cgroup out of the
+/// scheduler's autogroups, which would put each sandbox with its own session next to all others; sched(7).
 const SHARES: (&str, &str) = ("cpu.shares", "262144");
 const WEIGHT: (&str, &str) = ("cpu.weight", "10000");
 
-/// The group above all of a run's groups.
+/// Parent cgroup of a benchmark run.
 #[derive(Debug)]
 pub struct Groups {
     v2: bool,
-    /// One directory for each controller of version 1, each once; one of version 2.
+    /// One directory per controller of cgroup v1, each once; one directory of v2.
     tops: Vec<PathBuf>,
 }
 
-/// The group of one way.
+/// Cgroup of one variant.
 #[derive(Debug)]
 pub struct Group {
     v2: bool,
@@ -31,10 +31,10 @@ pub struct Group {
 }
 
 impl Groups {
-    /// Make it.
+    /// Creates it.
     ///
     /// # Errors
-    /// If this host has no control groups, or these may not be made.
+    /// If this host has no cgroups, or they cannot be created.
     pub fn make() -> io::Result<Self> {
         let name = format!("executor-bench-{}", std::process::id());
         let v2 = Path::new(MOUNT).join("cgroup.controllers").exists();
@@ -45,7 +45,7 @@ impl Groups {
             groups.tops.push(top);
         }
         for top in &groups.tops {
-            // What a kernel does not know is not needed there.
+            // Files that a kernel does not have are not needed there.
             for (file, value) in [SHARES, WEIGHT, ("cgroup.subtree_control", "+cpu +memory +pids")] {
                 let _ = fs::write(top.join(file), value);
             }
@@ -53,10 +53,10 @@ impl Groups {
         Ok(groups)
     }
 
-    /// The group of one way.
+    /// Cgroup of one variant.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn group(&self, name: &str) -> io::Result<Group> {
         let directories: Vec<PathBuf> = self.tops.iter().map(|top| top.join(name)).collect();
         for directory in &directories {
@@ -68,7 +68,7 @@ impl Groups {
         Ok(Group { v2: self.v2, directories })
     }
 
-    /// CPU time of all of them.
+    /// Returns the CPU time of all variants.
     #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
         cpu(self.v2, &self.tops)
@@ -98,7 +98,7 @@ fn tops_of_v1(name: &str) -> io::Result<Vec<PathBuf>> {
             controllers.split(',').any(|name| name == controller).then_some(path)
         });
         let (Some(mount), Some(path)) = (mount, path) else {
-            return Err(io::Error::other(format!("this host has no control groups for {controller}")));
+            return Err(io::Error::other(format!("this host has no cgroups for {controller}")));
         };
         let top = Path::new(mount).join(path.trim_start_matches('/')).join(name);
         if !tops.contains(&top) {
@@ -109,17 +109,17 @@ fn tops_of_v1(name: &str) -> io::Result<Vec<PathBuf>> {
 }
 
 impl Group {
-    /// A line of shell that puts the shell there.
+    /// Returns a shell command that moves the shell into it.
     #[must_use]
     pub fn enter(&self) -> String {
         let files = self.leaves("shell");
         files.iter().map(|file| format!("echo $$ > {}\n", file.display())).collect()
     }
 
-    /// Put a process there.
+    /// Moves a process into it.
     ///
     /// # Errors
-    /// If it is gone.
+    /// If the process has ended.
     pub fn take(&self, pid: u32) -> io::Result<()> {
         for file in self.leaves(&pid.to_string()) {
             at(&file.display().to_string(), fs::write(&file, pid.to_string()))?;
@@ -127,7 +127,8 @@ impl Group {
         Ok(())
     }
 
-    /// Where processes go: of version 2 a group below, for one with groups below holds none itself.
+    /// Returns the directories for processes. In cgroup v2 this is a child, because a cgroup with children cannot hold
+    /// any processes itself.
     fn leaves(&self, label: &str) -> Vec<PathBuf> {
         let leaf = |directory: &PathBuf| {
             let leaf = if self.v2 { directory.join(label) } else { directory.clone() };
@@ -137,26 +138,26 @@ impl Group {
         self.directories.iter().map(leaf).collect()
     }
 
-    /// CPU time of everything that ever was in it and below.
+    /// Returns the CPU time of all processes in it and below, including ended ones.
     #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
         cpu(self.v2, &self.directories)
     }
 
-    /// Let the peak of memory begin anew, where the kernel can: with version 1.
+    /// Resets the memory peak where the kernel supports that: in cgroup v1.
     pub fn forget_peak(&self) {
         for directory in &self.directories {
             let _ = fs::write(directory.join("memory.max_usage_in_bytes"), "0");
         }
     }
 
-    /// The most memory since then: of processes, and of files whose pages were first used in it.
+    /// Returns the memory peak since then: of processes, and of page cache that was first used in it.
     #[must_use]
     pub fn peak(&self) -> Option<u64> {
         number(&self.directories, "memory.max_usage_in_bytes")
     }
 
-    /// Memory in use.
+    /// Returns the memory usage.
     #[must_use]
     pub fn memory(&self) -> Option<u64> {
         number(&self.directories, if self.v2 { "memory.current" } else { "memory.usage_in_bytes" })
@@ -186,7 +187,7 @@ fn number(directories: &[PathBuf], file: &str) -> Option<u64> {
         .find_map(|directory| fs::read_to_string(directory.join(file)).ok()?.trim().parse().ok())
 }
 
-/// Groups below it first. What is not empty stays.
+/// Removes a cgroup after those below it. Cgroups that are not empty remain.
 fn remove(group: &Path) {
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

@@ -1,4 +1,4 @@
-//! How latency and memory grow with what is prepared, with what waits, with what is sent and with what is written.
+//! Growth of latency and memory with the number of pre-warmed sandboxes, queued requests, and bytes of source and output.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -17,41 +17,41 @@ use crate::testbed::{DaemonPair, Testbed, Variant, wait_until_idle};
 use e2e::daemons::Settings;
 use e2e::http;
 
-/// Prepared sandboxes at most.
+/// Numbers of pre-warmed sandboxes.
 const POOLS: [u32; 6] = [0, 1, 2, 4, 8, 16];
-/// Requests that wait.
+/// Numbers of queued requests.
 const QUEUED: [u32; 3] = [0, 100, 1000];
-/// Bytes of a source file, and of what a program writes.
+/// Bytes of source and of output.
 const SIZES: [usize; 4] = [1 << 10, 16 << 10, 256 << 10, 1 << 20];
-/// Room for the text of the program around a size.
+/// Bytes for the rest of the program.
 const SLACK: usize = 256;
-/// An execution may wait so long for its turn.
+/// Time limit of a queued execution.
 const DEADLINE: Duration = Duration::from_secs(300);
-/// A crowd is all there by then, and who was refused stays away so long.
+/// Time until a flood is complete, and pause of a rejected client.
 const SETTLES: Duration = Duration::from_secs(1);
-/// The clients whose requests wait, and the one who is timed beside them.
+/// Addresses of the clients of a flood, and of the client that is timed next to them.
 pub(super) const FLOOD_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 1);
 pub(super) const SINGLE_CLIENT_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 3, 2);
 
-/// One point of a curve.
+/// A point of a curve.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
-    /// What grows.
+    /// Quantity that grows.
     pub what: &'static str,
-    /// How large it is.
+    /// Its value.
     pub size: u64,
-    /// The way.
+    /// Name of the variant.
     pub variant: &'static str,
-    /// As long as a client waited.
+    /// Time that a client waited.
     pub times: Times,
-    /// The most memory in MiB, or what is held at rest where that is what grows.
+    /// Memory peak in MiB; for pre-warmed sandboxes, the memory while idle.
     pub memory: Option<f64>,
 }
 
-/// With what programs are sent and what they write.
+/// Measures growth with the bytes of source and output.
 ///
 /// # Errors
-/// In words, if an execution fails.
+/// A message, if an execution fails.
 pub fn sizes(testbed: &mut Testbed, effort: Effort) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for size in SIZES {
@@ -77,7 +77,7 @@ pub fn sizes(testbed: &mut Testbed, effort: Effort) -> io::Result<Vec<Point>> {
     Ok(points)
 }
 
-/// Hello world with another text.
+/// Returns hello world with another source.
 pub(super) fn python(name: &str, text: String) -> io::Result<Program> {
     let mut programs = Language::Python.programs()?.into_iter();
     let mut program = programs.find(|program| program.name == "hello").ok_or(io::ErrorKind::NotFound)?;
@@ -86,10 +86,10 @@ pub(super) fn python(name: &str, text: String) -> io::Result<Program> {
     Ok(program)
 }
 
-/// With the number of sandboxes that are prepared, of all languages together.
+/// Measures growth with the number of pre-warmed sandboxes of all languages.
 ///
 /// # Errors
-/// In words, if an execution fails.
+/// A message, if an execution fails.
 pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, effort: Effort) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
@@ -113,10 +113,10 @@ pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, effort: Effort) -> io::Re
     Ok(points)
 }
 
-/// With the number of requests that wait: how long the request of another client takes, and what all of it holds.
+/// Measures growth with the number of queued requests: the latency of another client, and the memory.
 ///
 /// # Errors
-/// In words, if an execution fails.
+/// A message, if an execution fails.
 pub fn queues(runtime: &Rc<Runtime>, testbed: &Testbed, newcomers: u32) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for queued in QUEUED {
@@ -131,7 +131,7 @@ pub fn queues(runtime: &Rc<Runtime>, testbed: &Testbed, newcomers: u32) -> io::R
         pair.group.forget_peak();
         let url = pair.daemons().url("/api/execute");
         let times = runtime.block_on(async {
-            // Each of them asks again when it is answered, so that as many wait all the time.
+            // Each client repeats its request, so that the queue length is constant.
             let hello = json!({ "language": "python", "code": "print(\"hello world\")" });
             let mut crowd = JoinSet::new();
             for _ in 0..queued {

@@ -1,4 +1,4 @@
-//! What this host is, and what else it does meanwhile.
+//! Description of this host and of its other load.
 
 use std::fs;
 use std::io;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Told of a tool by its version, and how it is asked.
+/// Tools whose versions are recorded, with the arguments that print them.
 const TOOLS: [(&str, &str); 6] = [
     ("python3", "--version"),
     ("node", "--version"),
@@ -16,13 +16,13 @@ const TOOLS: [(&str, &str); 6] = [
     ("bwrap", "--version"),
     ("ld", "--version"),
 ];
-/// What a clock tick of /proc/stat is; sysconf(3) has said so on Linux since ever.
+/// Clock tick of /proc/stat: `sysconf(_SC_CLK_TCK)` is 100 on Linux.
 const TICK: Duration = Duration::from_millis(10);
 
-/// A session of our own, which the scheduler puts before others; needs root to be of use.
+/// Runs this program again in its own session, to which the scheduler gives priority; needs root to have an effect.
 ///
 /// # Errors
-/// If this process cannot be started again in a session of its own.
+/// If this program cannot be started again.
 pub fn run_in_own_session() -> io::Result<Option<i32>> {
     const MARK: &str = "EXECUTOR_BENCH_SESSION";
     if std::env::var_os(MARK).is_some() {
@@ -38,7 +38,7 @@ pub fn run_in_own_session() -> io::Result<Option<i32>> {
     Ok(Some(status.code().unwrap_or(2)))
 }
 
-/// The host, in words.
+/// Describes the host.
 #[must_use]
 pub fn describe() -> Value {
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
@@ -59,7 +59,7 @@ pub fn describe() -> Value {
 }
 
 fn version(tool: &str, argument: &str) -> Option<String> {
-    // Found as programs find it.
+    // Found in the same PATH as by programs.
     let command = &mut Command::new(tool);
     command.arg(argument).env("PATH", "/usr/local/bin:/usr/bin:/bin").stdin(Stdio::null());
     let output = command.output().ok()?;
@@ -67,14 +67,14 @@ fn version(tool: &str, argument: &str) -> Option<String> {
     String::from_utf8_lossy(&text).lines().next().map(str::to_owned)
 }
 
-/// The load averages of this moment.
+/// Returns the current load averages.
 #[must_use]
 pub fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
-/// How busy all cores have been since some moment.
+/// Monitor of the load of all cores.
 #[derive(Clone, Copy, Debug)]
 pub struct Busy {
     since: Instant,
@@ -82,13 +82,14 @@ pub struct Busy {
 }
 
 impl Busy {
-    /// From now on.
+    /// Starts monitoring.
     #[must_use]
     pub fn now() -> Self {
         Self { since: Instant::now(), busy: busy() }
     }
 
-    /// Cores that others kept busy on average, if `ours` is the CPU time of everything measured and of measuring.
+    /// Returns the average number of cores used by other processes. `ours` is the CPU time of the benchmark and of
+    /// everything that it measures.
     #[must_use]
     pub fn others(&self, ours: Duration) -> f64 {
         let all = busy().saturating_sub(self.busy);
@@ -104,11 +105,11 @@ fn busy() -> Duration {
     [0, 1, 2, 5, 6].iter().filter_map(|&field| ticks.get(field)).map(|&count| TICK * count).sum()
 }
 
-/// CPU time of this process.
+/// Returns the CPU time of this process.
 #[must_use]
 pub fn own_cpu() -> Duration {
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields = text.rsplit(')').next().unwrap_or("").split_whitespace();
-    // utime and stime are the 14th and 15th; the second one ended with the parenthesis.
+    // utime and stime are fields 14 and 15; the second field ends with the parenthesis. proc_pid_stat(5).
     fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).map(|count| TICK * count).sum()
 }

@@ -1,4 +1,4 @@
-//! Executions in a second, with several clients at one time.
+//! Throughput with several concurrent clients.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::statistics::Times;
 use crate::testbed::{Ready, Testbed, Variant};
 
-/// Clients at one time.
+/// Numbers of concurrent clients.
 pub const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];
-/// The ways that are loaded.
+/// Measured variants.
 pub const VARIANTS: [Variant; 7] = [
     Variant::Bare,
     Variant::Warm,
@@ -20,30 +20,30 @@ pub const VARIANTS: [Variant; 7] = [
     Variant::Bubblewrap,
     Variant::Naive,
 ];
-/// Each way has so many turns, one after the others.
+/// Number of turns per variant; variants alternate.
 const TURNS: u32 = 2;
 
-/// What came of one way with so many clients.
+/// Throughput of one variant with one number of clients.
 #[derive(Clone, Debug, Serialize)]
 pub struct Throughput {
-    /// The language.
+    /// Language.
     pub language: String,
-    /// The way.
+    /// Name of the variant.
     pub variant: &'static str,
-    /// Clients at one time.
+    /// Numbers of concurrent clients.
     pub clients: usize,
-    /// Executions in a second.
+    /// Executions per second.
     pub per_second: f64,
-    /// That of the first way with so many clients is 1.
+    /// Ratio to the throughput of the first variant with the same number of clients.
     pub ratio: f64,
-    /// As long as a client waited.
+    /// Time that a client waited.
     pub times: Times,
 }
 
-/// Load each way with so many clients, for so long in all.
+/// Measures each variant with `clients` concurrent clients, for `duration` in total.
 ///
 /// # Errors
-/// In words, if an execution fails.
+/// A message, if an execution fails.
 pub fn measure(
     testbed: &mut Testbed,
     ready: &Ready,
@@ -56,7 +56,7 @@ pub fn measure(
     for _ in 0..TURNS {
         for (&variant, (times, took)) in variants.iter().zip(&mut all) {
             let wrong = |error| io::Error::other(format!("{language} {}: {error}", variant.name()));
-            // Whoever comes to rest first is not counted.
+            // The time until the host is idle does not count.
             testbed.load(variant, ready, 1, Duration::ZERO).map_err(wrong)?;
             let begun = Instant::now();
             times.extend(testbed.load(variant, ready, clients, duration / TURNS).map_err(wrong)?);

@@ -1,4 +1,4 @@
-//! Time the product beside the bare command, bubblewrap and a naive server, in one run.
+//! Compares Executor with the bare command, bubblewrap and a naive server, in one run.
 
 #![forbid(unsafe_code)]
 
@@ -20,47 +20,47 @@ use bench::{chart, naive, report, runner, statistics};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
-/// Time the product beside the bare command, bubblewrap and a naive server, in one run. Times of two runs say nothing
-/// about each other: this reads nothing that an earlier one has written. Needs root
+/// Compare Executor with the bare command, bubblewrap and a naive server, in one run. Times of two runs cannot be
+/// compared, so results of earlier runs are not used. Needs root
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Arguments {
-    /// Few rounds, for a look; not for quoting
+    /// Run few rounds for an impression; do not publish the results
     #[arg(long)]
     quick: bool,
-    /// Only these languages
+    /// Measure only these languages
     #[arg(long, value_enum, value_delimiter = ',')]
     languages: Vec<Language>,
-    /// Exactly so many rounds of each program
+    /// Number of rounds of each program
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
-    /// Only these parts
+    /// Run only these parts
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
-    /// Only programs of this name
+    /// Measure only programs of this name
     #[arg(long)]
     program: Option<String>,
-    /// Where bench.json, bench.md and bench.svg are written
+    /// Directory for bench.json, bench.md and bench.svg
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
 }
 
-/// A part of the benchmark, in their order.
+/// Part of the benchmark, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// One execution at a time, in every way.
+    /// One execution at a time, in every variant.
     Latency,
     /// The sandbox around a program that does nothing.
     Sandbox,
-    /// Several at a time.
+    /// Several concurrent clients.
     Throughput,
-    /// Many at a time, for minutes.
+    /// Many concurrent clients, for minutes.
     Sustained,
-    /// With more prepared, more waiting, longer programs and more output.
+    /// More pre-warmed sandboxes, longer queues, longer programs and more output.
     Growth,
 }
 
-/// What was measured.
+/// Results.
 #[derive(Default)]
 struct Measured {
     latency: Vec<Row>,
@@ -99,25 +99,19 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     }
     let run = Run { id: run, host, load_before, busy, arguments };
     run.measure(&runtime, &mut testbed)?;
-    print_line(&format!(
-        "load {}; other processes kept {:.2} cores busy",
-        host::load(),
-        run.others(&testbed)
-    ));
+    print_line(&format!("load {}; other processes used {:.2} cores", host::load(), run.others(&testbed)));
     for memory in run.idle_memory(&testbed) {
         print_line(&format!("at rest: {memory}"));
     }
     for one in testbed.warm_counts() {
         let protocol::WarmCount { language, stage, ready, hits, misses } = one;
-        print_line(&format!(
-            "prepared: {language} {stage}: {ready} wait, {hits} times of use, {misses} times not there"
-        ));
+        print_line(&format!("pool: {language} {stage}: {ready} ready, {hits} hits, {misses} misses"));
     }
     print_line(&format!("written: {}/bench.json, bench.md, bench.svg", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-/// One run of all that is wanted.
+/// One run of the selected parts.
 struct Run<'a> {
     id: String,
     host: Value,
@@ -127,7 +121,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Each part is written as soon as it is measured.
+    /// Measures the parts, and writes the results after each of them.
     fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, testbed: &mut Testbed) -> io::Result<()> {
         let mut measured = Measured::default();
         for part in Part::value_variants() {
@@ -174,7 +168,7 @@ impl Run<'_> {
     }
 }
 
-/// One part.
+/// Measures one part.
 fn measure(
     part: Part,
     arguments: &Arguments,
@@ -240,7 +234,7 @@ fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<ben
     Ok(all)
 }
 
-/// Enough rounds for a p99, where they do not take too long.
+/// Returns enough rounds for a 99th percentile, unless they take too long.
 fn effort(arguments: &Arguments, seconds: u64) -> Effort {
     match (arguments.rounds, arguments.quick) {
         (Some(rounds), _) => Effort { at_least: rounds, at_most: rounds, duration: Duration::ZERO },
@@ -270,6 +264,6 @@ fn run_id() -> String {
 }
 
 fn print_line(line: &str) {
-    // Who closed our stdout does not want to know.
+    // A closed stdout needs no error message.
     let _ = writeln!(io::stdout(), "{line}");
 }

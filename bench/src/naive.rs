@@ -1,5 +1,5 @@
-//! What one would write in an evening: a user added and deleted for each request, and `timeout` and `runuser` around
-//! the command. It is here to be compared with, and is no sandbox.
+//! A server as one would write it in an evening: it adds and deletes a user for each request, and runs the command
+//! with `timeout` and `runuser`. It serves as a comparison and is not a sandbox.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -15,25 +15,25 @@ use serde_json::{Value, json};
 use crate::at;
 use crate::groups::Group;
 
-/// The first argument of the benchmark that makes it this server.
+/// First argument of the benchmark that makes it this server.
 pub const ARGUMENT: &str = "serve-naively";
-/// Seconds that a program may take.
+/// Time limit of a program in seconds.
 const SECONDS: &str = "60";
 
-/// The server as a process, until dropped.
+/// The server as a process, ended when dropped.
 #[derive(Debug)]
 pub struct Naive {
     child: Child,
-    /// Where it listens.
+    /// Its address.
     pub address: SocketAddr,
     _directory: tempfile::TempDir,
 }
 
 impl Naive {
-    /// Start it in a group, with a copy of /etc of its own: the users it makes are nobody else's.
+    /// Starts it in a cgroup with a private copy of /etc, so that its users do not exist on the host.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// If it does not start.
     pub fn start(group: &Group) -> io::Result<Self> {
         let directory = tempfile::Builder::new()
             .prefix("executor-bench-naive-")
@@ -68,7 +68,7 @@ impl Drop for Naive {
     }
 }
 
-/// Be the server, and say where.
+/// Runs the server, and prints its address.
 ///
 /// # Errors
 /// If it cannot listen.
@@ -78,7 +78,7 @@ pub fn serve(directory: &Path) -> io::Result<()> {
     for stream in listener.incoming() {
         let (stream, directory) = (stream?, directory.to_owned());
         std::thread::spawn(move || {
-            // Who hangs up is gone; what goes wrong with a request is its answer.
+            // A client may disconnect; errors of a request are in its response.
             let _ = serve_connection(stream, &directory);
         });
     }
@@ -117,7 +117,7 @@ fn serve_connection(stream: TcpStream, directory: &Path) -> io::Result<()> {
     }
 }
 
-/// `useradd` and `userdel` do not wait for each other.
+/// Serializes `useradd` and `userdel`, which fail if another one runs.
 static PASSWD: Mutex<()> = Mutex::new(());
 static COUNT: AtomicU64 = AtomicU64::new(0);
 

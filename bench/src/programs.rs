@@ -1,4 +1,4 @@
-//! The programs that are timed, and how each is compiled and run in a shell.
+//! Timed programs, with their shell commands.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::at;
 
-/// Numbers that a program reads, and how many there are on a line.
+/// Count of numbers that a program reads, and numbers per line.
 const NUMBERS: usize = 100_000;
 const ON_A_LINE: usize = 10;
 
-/// A language that is timed.
+/// Timed language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {
     /// An interpreter that starts quickly.
@@ -26,23 +26,23 @@ pub enum Language {
     Java,
 }
 
-/// A program.
+/// Timed program.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// In this language.
+    /// Language.
     pub language: &'static str,
-    /// What it does.
+    /// Name.
     pub name: String,
-    /// Its files, the main one first, with their text.
+    /// Files with their text, the main one first.
     pub files: Vec<(String, String)>,
-    /// What it reads.
+    /// Standard input.
     pub stdin: String,
-    /// What a shell would be told, one after the other.
+    /// Shell commands, in order.
     pub commands: Vec<Vec<String>>,
 }
 
 impl Language {
-    /// As requests name it.
+    /// Returns the name in requests.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -62,7 +62,8 @@ impl Language {
         }
     }
 
-    /// As one would type it. C++ with the options of the product, so that what runs is the same machine code.
+    /// Returns the commands as a user would type them. C++ uses the options of the product, so that the machine code is
+    /// the same.
     fn commands(self, files: &[(String, String)]) -> io::Result<Vec<Vec<String>>> {
         let sources = |extension: &'static str| {
             files.iter().map(|(name, _)| name.clone()).filter(move |name| name.ends_with(extension))
@@ -89,7 +90,7 @@ impl Language {
         })
     }
 
-    /// Its programs, `hello` first.
+    /// Returns its programs, `hello` first.
     ///
     /// # Errors
     /// If a file cannot be read, or a command is not installed.
@@ -116,21 +117,21 @@ impl Language {
     }
 }
 
-/// Where the programs are.
+/// Returns the directory of the programs.
 #[must_use]
 pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("programs")
 }
 
 impl Program {
-    /// As the body of `POST /api/execute`.
+    /// Returns the body of `POST /api/execute`.
     #[must_use]
     pub fn body(&self) -> Value {
         let files = self.files.iter().map(|(name, text)| json!({ "name": name, "content": text }));
         json!({ "language": self.language, "files": files.collect::<Vec<_>>(), "stdin": self.stdin })
     }
 
-    /// As files in a directory, with what it reads beside them; gives the path of that.
+    /// Writes the files and the standard input into a directory, and returns the path of the latter.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -145,7 +146,7 @@ impl Program {
     }
 }
 
-/// Looked for where the product looks, so that both find the same.
+/// Finds a command in the same directories as the product.
 fn resolve(command: &str) -> io::Result<String> {
     ["/usr/local/bin", "/usr/bin", "/bin"]
         .iter()
@@ -154,12 +155,12 @@ fn resolve(command: &str) -> io::Result<String> {
         .ok_or_else(|| io::Error::other(format!("{command} is not installed")))
 }
 
-/// Always the same.
+/// Returns reproducible numbers.
 fn numbers() -> String {
     let mut text = String::new();
     let mut number = 1_u64;
     for position in 1..=NUMBERS {
-        // Knuth's linear congruential generator: it need not be good.
+        // Knuth's linear congruential generator, which is sufficient here.
         number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         text.push_str(&(number >> 40).to_string());
         text.push(if position % ON_A_LINE == 0 { '\n' } else { ' ' });

@@ -1,4 +1,4 @@
-//! Tables that people read, in Markdown.
+//! Tables in Markdown.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::load::{CLIENTS, Throughput, VARIANTS};
 use crate::rounds::Row;
 use crate::sustained::{Sustained, Wait};
 
-/// Latency, CPU and memory.
+/// Returns the table of latency, CPU time and memory.
 #[must_use]
 pub fn rounds(rows: &[Row]) -> String {
     let mut text = table(&[
@@ -39,7 +39,7 @@ pub fn rounds(rows: &[Row]) -> String {
     text
 }
 
-/// Executions in a second.
+/// Returns the table of throughput.
 #[must_use]
 pub fn load(rows: &[Throughput]) -> String {
     let mut heads = vec!["language".to_owned(), "way".to_owned()];
@@ -69,7 +69,7 @@ pub fn load(rows: &[Throughput]) -> String {
     text
 }
 
-/// How latency and memory grow.
+/// Returns the table of growth.
 #[must_use]
 pub fn growth(points: &[Point]) -> String {
     let mut text = table(&["what", "size", "way", "p50 ms", "p90 ms", "p99 ms", "memory MiB"]);
@@ -86,14 +86,14 @@ pub fn growth(points: &[Point]) -> String {
     text
 }
 
-/// Whether throughput holds, and who waits how long meanwhile.
+/// Returns the table of sustained load.
 #[must_use]
 pub fn sustained(found: Option<&Sustained>) -> String {
     let mut text = table(&[
         "clients",
         "seconds",
         "per second",
-        "best with 8 and 16 clients right before",
+        "best with 8 and 16 clients immediately before",
         "ratio",
         "429",
         "executord MiB, first quarter",
@@ -110,11 +110,11 @@ pub fn sustained(found: Option<&Sustained>) -> String {
     }
     text.push('\n');
     text +=
-        &table(&["who", "clients", "answers", "p50 ms", "p90 ms", "p99 ms", "p50 / alone", "p99 / alone"]);
-    for Wait { who, clients, times, ratio, ratio_p99 } in found.iter().flat_map(|found| &found.waits) {
+        &table(&["kind", "clients", "responses", "p50 ms", "p90 ms", "p99 ms", "p50 / alone", "p99 / alone"]);
+    for Wait { kind, clients, times, ratio, ratio_p99 } in found.iter().flat_map(|found| &found.waits) {
         let _ = writeln!(
             text,
-            "| {who} | {clients} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} |",
+            "| {kind} | {clients} | {} | {:.2} | {:.2} | {:.2} | {ratio:.3} | {ratio_p99:.3} |",
             times.count, times.p50, times.p90, times.p99
         );
     }

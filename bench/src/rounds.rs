@@ -1,4 +1,4 @@
-//! Rounds in which all ways take turns, each time in another order.
+//! Rounds in which all variants take turns, in a different order each time.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,42 +8,42 @@ use serde::Serialize;
 use crate::statistics::{Times, mib, millis};
 use crate::testbed::{Ready, Sample, Testbed, Variant};
 
-/// How many rounds.
+/// Number of rounds.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// At least so many, however long they take.
+    /// Minimum, whatever the duration.
     pub at_least: u32,
-    /// At most so many.
+    /// Maximum.
     pub at_most: u32,
-    /// In between, no further one begins after so long.
+    /// No further round starts after this time.
     pub duration: Duration,
 }
 
-/// What came of one way.
+/// Result of one variant.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// The language.
+    /// Language.
     pub language: String,
-    /// The program.
+    /// Program.
     pub program: String,
-    /// The way.
+    /// Name of the variant.
     pub variant: &'static str,
-    /// As long as the client waited, in milliseconds.
+    /// Time that the client waited, in milliseconds.
     pub times: Times,
-    /// p50, divided by that of the first way.
+    /// Median, divided by that of the first variant.
     pub ratio: f64,
-    /// The same of p99.
+    /// 99th percentile, divided by that of the first variant.
     pub ratio_p99: f64,
-    /// CPU time of one execution on average, in milliseconds, with everything that was needed for it.
+    /// Mean CPU time of an execution in milliseconds, including everything that it needed.
     pub cpu: Option<f64>,
-    /// The most memory, in MiB.
+    /// Memory peak in MiB.
     pub peak: Option<f64>,
 }
 
-/// Time a program in these ways, of which the first is what others are compared with.
+/// Times a program in these variants. The first one is the baseline.
 ///
 /// # Errors
-/// In words, if an execution fails or does not write what the first way's does.
+/// A message, if an execution fails or its output differs from that of the first variant.
 pub fn measure(
     testbed: &mut Testbed,
     ready: &Ready,
@@ -52,7 +52,7 @@ pub fn measure(
 ) -> io::Result<Vec<Row>> {
     let variants = testbed.measurable(variants, ready.program.language);
     let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
-    // Once for the caches, of files, of results, and of what is prepared.
+    // One execution to fill the caches and the pool.
     let mut expected = None;
     for &variant in &variants {
         let output = execute(testbed, variant, ready, expected.as_deref())?.output;
@@ -83,7 +83,7 @@ fn execute(
     };
     let sample = testbed.execute(variant, ready).map_err(|error| wrong(error.to_string()))?;
     match expected {
-        Some(expected) if expected != sample.output => Err(wrong("it writes something else".to_owned())),
+        Some(expected) if expected != sample.output => Err(wrong("its output differs".to_owned())),
         _ => Ok(sample),
     }
 }

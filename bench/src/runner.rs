@@ -1,5 +1,5 @@
-//! A small process that starts commands, in the control group of their way: starting them out of the benchmark itself
-//! would put them, and the copies of its memory that a fork makes, into the wrong group.
+//! A small process that starts commands in the cgroup of their variant. If the benchmark started them itself, they and
+//! the memory that fork(2) copies would be in the wrong cgroup.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -12,34 +12,34 @@ use serde::{Deserialize, Serialize};
 use crate::at;
 use crate::groups::Group;
 
-/// The first argument of the benchmark that makes it a runner.
-pub const ARGUMENT: &str = "run-errands";
+/// First argument of the benchmark that makes it a runner.
+pub const ARGUMENT: &str = "run-tasks";
 
-/// What to start.
+/// Commands to run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Task {
-    /// One after the other.
+    /// Commands, run in order.
     pub commands: Vec<Vec<String>>,
-    /// Where; in each of them at one time.
+    /// Working directories; the commands run concurrently in all of them.
     pub directories: Vec<PathBuf>,
-    /// What the last command reads.
+    /// Standard input of the last command.
     pub stdin: Option<PathBuf>,
-    /// Again and again for so long; once if left out.
+    /// Repeat for this time; `None` for once.
     pub duration: Option<Duration>,
 }
 
-/// What came of it.
+/// Result of a task.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TaskResult {
-    /// How long each time took.
+    /// Duration of each repetition.
     pub times: Vec<Duration>,
-    /// What the last command wrote to stdout, the last time.
+    /// stdout of the last command in the last repetition.
     pub output: String,
-    /// What went wrong, if anything.
+    /// Error, if any.
     pub wrong: Option<String>,
 }
 
-/// A runner.
+/// Handle of a runner process.
 #[derive(Debug)]
 pub struct Runner {
     child: Child,
@@ -48,10 +48,10 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Start one in a group.
+    /// Starts a runner in a cgroup.
     ///
     /// # Errors
-    /// If there is none to start.
+    /// If it cannot be started.
     pub fn start(group: &Group) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg(ARGUMENT)
@@ -68,10 +68,10 @@ impl Runner {
         Ok(Self { child, tasks, result: BufReader::new(result) })
     }
 
-    /// Have something done.
+    /// Runs a task.
     ///
     /// # Errors
-    /// In words, if a command fails.
+    /// A message, if a command fails.
     pub fn run(&mut self, task: &Task) -> io::Result<TaskResult> {
         writeln!(self.tasks, "{}", serde_json::to_string(task)?)?;
         let mut line = String::new();
@@ -91,10 +91,10 @@ impl Drop for Runner {
     }
 }
 
-/// Be a runner: errands come as lines on stdin, and answers go as lines to stdout.
+/// Runs as a runner: reads tasks from stdin and writes results to stdout, one per line.
 ///
 /// # Errors
-/// If whoever gives errands is gone.
+/// If the benchmark has ended.
 pub fn serve() -> io::Result<()> {
     for line in io::stdin().lock().lines() {
         let task: Task = serde_json::from_str(&line?)?;

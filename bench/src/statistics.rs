@@ -1,30 +1,30 @@
-//! Of many times a few numbers.
+//! Statistics of durations.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// Of many times these.
+/// Percentiles of durations.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
-    /// So many.
+    /// Number of durations.
     pub count: usize,
-    /// Half took at most so long, in milliseconds.
+    /// Median in milliseconds.
     pub p50: f64,
-    /// Nine of ten.
+    /// 90th percentile.
     pub p90: f64,
-    /// 99 of a hundred; of fewer than a hundred, the longest.
+    /// 99th percentile; the maximum of fewer than 100 durations.
     pub p99: f64,
 }
 
 impl Times {
-    /// `None` of none.
+    /// Returns `None` if there are no durations.
     #[must_use]
     pub fn of(times: &[Duration]) -> Option<Self> {
         let mut sorted = times.to_vec();
         sorted.sort_unstable();
         let at = |percent: usize| {
-            // The nearest rank: the smallest time that so many do not exceed.
+            // Nearest-rank method.
             let rank = (sorted.len() * percent).div_ceil(100).max(1);
             sorted.get(rank - 1).map(|&time| millis(time))
         };
@@ -32,13 +32,13 @@ impl Times {
     }
 }
 
-/// In milliseconds.
+/// Returns milliseconds.
 #[must_use]
 pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
 }
 
-/// In MiB.
+/// Returns MiB.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "memory is far below 2^53 bytes")]
 pub fn mib(bytes: u64) -> f64 {

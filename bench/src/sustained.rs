@@ -1,4 +1,4 @@
-//! Whether throughput holds with more clients than it is best with, and what one client sees of another that floods.
+//! Throughput with more clients than the optimum, and latency of a client next to one that floods the server.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,69 +15,69 @@ use crate::statistics::{Times, mib};
 use crate::testbed::{DaemonPair, Testbed, run_clients};
 use e2e::inventory::resident_bytes;
 
-/// Half of them ask from one address, each of the others from one of its own.
+/// Number of clients. Half of them share one address; each of the others has its own.
 const FLOOD: u8 = 32;
-/// Throughput is best with one of these, each of which is timed for so long right before.
+/// Numbers of clients for the best throughput, and the time for which each is measured immediately before.
 const PEAK_CLIENTS: [usize; 2] = [8, 16];
 const PEAK_LASTS: Duration = Duration::from_secs(5);
-/// One client, alone and beside the flood, asks for so much of the whole.
+/// Part of the time in which one client is measured, alone and next to the flood.
 const PART: u32 = 4;
-/// A flood is there by then.
+/// Time until a flood is complete.
 const SETTLES: Duration = Duration::from_secs(1);
-/// Memory is looked at so often.
+/// Interval between memory samples.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// What came of it.
+/// Result.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sustained {
-    /// Clients at one time.
+    /// Number of clients.
     pub clients: usize,
-    /// From the first question to the last answer.
+    /// Time from the first request to the last response.
     pub seconds: f64,
-    /// Executions in a second.
+    /// Executions per second.
     pub per_second: f64,
-    /// The most that it was right before, with fewer clients.
+    /// Best throughput immediately before, with fewer clients.
     pub best: f64,
-    /// Divided by that.
+    /// Ratio to that.
     pub ratio: f64,
-    /// Answers that a client shall come back later, as it did.
+    /// Number of 429 responses, after which the client retried.
     pub busy: usize,
-    /// What executord holds.
+    /// Resident memory of executord.
     pub executord: ResidentMemory,
-    /// What webd holds.
+    /// Resident memory of webd.
     pub webd: ResidentMemory,
-    /// How long each kind of client waited.
+    /// Waiting times by kind of client.
     pub waits: Vec<Wait>,
 }
 
-/// MiB of a process in RAM, on average.
+/// Mean resident memory of a process in MiB.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ResidentMemory {
-    /// In the first quarter of the time.
+    /// In the first quarter.
     pub first: Option<f64>,
-    /// In the last.
+    /// In the last quarter.
     pub last: Option<f64>,
 }
 
-/// How long some clients waited.
+/// Waiting times of one kind of client.
 #[derive(Clone, Debug, Serialize)]
 pub struct Wait {
-    /// Which.
-    pub who: &'static str,
-    /// So many of them.
+    /// Kind of client.
+    pub kind: &'static str,
+    /// Number of clients.
     pub clients: usize,
-    /// From the first time that a client asks for something, however often it must come back for it.
+    /// Time from the first attempt of a request to its response, including retries.
     pub times: Times,
-    /// p50, where that of one client alone is 1.
+    /// Ratio of the median to that of a single client.
     pub ratio: f64,
-    /// The same of p99.
+    /// The same ratio for the 99th percentile.
     pub ratio_p99: f64,
 }
 
-/// Ask the warm daemons for so long, right after fewer clients did.
+/// Measures the warm daemons for `duration`, immediately after a measurement with fewer clients.
 ///
 /// # Errors
-/// In words, if an execution fails.
+/// A message, if an execution fails.
 pub fn measure(testbed: &mut Testbed, duration: Duration) -> io::Result<Sustained> {
     let program = python("hello", "print(\"hello world\")\n".to_owned())?;
     let pair = testbed.warm();
@@ -107,17 +107,17 @@ pub fn measure(testbed: &mut Testbed, duration: Duration) -> io::Result<Sustaine
     let (crowd, others): (Vec<_>, Vec<_>) =
         all.iter().cloned().partition(|result| result.from == FLOOD_ADDRESS);
     let mut waits: Vec<Wait> = Vec::new();
-    for (who, result) in [
+    for (kind, result) in [
         ("one, alone", &alone),
-        ("one, beside the flood", &beside),
+        ("one, next to the flood", &beside),
         ("all", &all),
-        ("those at one address", &crowd),
-        ("those at one each", &others),
+        ("clients with one address", &crowd),
+        ("clients with their own", &others),
     ] {
         let Some(times) = Times::of(&times(result)) else { continue };
         let base = waits.first().map_or(times, |wait| wait.times);
         let (ratio, ratio_p99) = (times.p50 / base.p50, times.p99 / base.p99);
-        waits.push(Wait { who, clients: result.len(), times, ratio, ratio_p99 });
+        waits.push(Wait { kind, clients: result.len(), times, ratio, ratio_p99 });
     }
     Ok(Sustained {
         clients: all.len(),
@@ -143,7 +143,7 @@ fn peak(pair: &DaemonPair, body: &str) -> io::Result<f64> {
     Ok(best)
 }
 
-/// In a second.
+/// Returns executions per second.
 fn rate(executions: usize, took: Duration) -> f64 {
     f64::from(u32::try_from(executions).unwrap_or(u32::MAX)) / took.as_secs_f64()
 }
@@ -152,7 +152,7 @@ fn flood() -> Vec<Ipv4Addr> {
     vec![FLOOD_ADDRESS; FLOOD.into()]
 }
 
-/// What one client was answered.
+/// Responses to one client.
 #[derive(Clone, Debug)]
 struct ClientResult {
     from: Ipv4Addr,
@@ -164,7 +164,7 @@ fn times(all: &[ClientResult]) -> Vec<Duration> {
     all.iter().flat_map(|result| result.times.iter().copied()).collect()
 }
 
-/// A client at each of these addresses asks again and again, until the time is over.
+/// Runs one client per address, each of which repeats its request until the end of `duration`.
 fn ask(
     server: SocketAddr,
     body: &str,
@@ -200,7 +200,7 @@ fn ask_from(server: SocketAddr, body: &str, from: Ipv4Addr, until: Instant) -> i
     Ok(result)
 }
 
-/// Do something that takes so long, and look what executord and webd hold meanwhile.
+/// Samples the memory of executord and webd during `work`, for at most `duration`.
 fn watched<T>(
     pair: &DaemonPair,
     duration: Duration,

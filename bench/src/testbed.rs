@@ -1,4 +1,4 @@
-//! Everything that is compared, started once and kept: each way to execute a program, in a control group of its own.
+//! Everything that is compared, started once: each variant in its own cgroup.
 
 use std::fs;
 use std::io;
@@ -21,29 +21,29 @@ use crate::programs::{self, Language, Program};
 use crate::runner::{Runner, Task};
 use e2e::daemons::{self, Daemons, Settings, binary};
 
-/// A language whose programs are one and the same static binary that does nothing.
+/// Language with one program: a static binary that does nothing.
 pub const NOTHING: &str = "nothing";
-/// A group is at rest when it has used no CPU for so long, and is waited for no longer than that.
+/// A cgroup is idle if it has used no CPU for the first time; the second one is the time limit for that.
 const IDLE_AFTER: Duration = Duration::from_millis(8);
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(1);
-/// More than anything here waits at one time.
+/// More than the number of queued requests.
 const QUEUE: u32 = 4096;
 
-/// A way to execute a program.
+/// Variant of executing a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Variant {
-    /// The command.
+    /// The bare command.
     Bare,
-    /// `POST /api/execute`, with a prepared sandbox waiting.
+    /// `POST /api/execute` with a pre-warmed sandbox.
     Warm,
-    /// The same without prepared sandboxes.
+    /// The same with a cold sandbox.
     Cold,
-    /// As warm, with sandboxes that begin as copies of an interpreter that root started.
+    /// As `Warm`, with sandboxes forked from a zygote.
     Zygote,
-    /// As warm, where what was compiled before is kept, and was.
+    /// As `Warm`, with a hit in the build cache.
     Hit,
-    /// `executor run` over the socket, with a prepared sandbox waiting.
+    /// `executor run` over the socket, with a pre-warmed sandbox.
     Cli,
     /// The command in bubblewrap.
     Bubblewrap,
@@ -52,7 +52,7 @@ pub enum Variant {
 }
 
 impl Variant {
-    /// All of them.
+    /// All variants.
     pub const ALL: [Self; 8] = [
         Self::Bare,
         Self::Warm,
@@ -64,7 +64,7 @@ impl Variant {
         Self::Naive,
     ];
 
-    /// As tables name it.
+    /// Returns the name for tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -80,7 +80,7 @@ impl Variant {
     }
 }
 
-/// All ways, ready. Fields are dropped in this order: groups are removed when they are empty.
+/// All variants, started. Fields are dropped in this order, because cgroups are removed after their processes.
 #[derive(Debug)]
 pub struct Testbed {
     bare: (Runner, Group),
@@ -91,23 +91,23 @@ pub struct Testbed {
     zygote: DaemonPair,
     hit: Option<DaemonPair>,
     naive: Option<(Naive, Client, Group)>,
-    /// Ways that are not measured, and why.
+    /// Variants that are not measured, with reasons.
     pub missing: Vec<(Variant, String)>,
     directory: TempDir,
     groups: Groups,
 }
 
-/// executord and webd in a group.
+/// executord and webd in a cgroup.
 #[derive(Debug)]
 pub struct DaemonPair {
     daemons: Daemons,
     client: Client,
-    /// What they cost.
+    /// Their cgroup.
     pub group: Group,
     runtime: Rc<Runtime>,
 }
 
-/// A program, with all that each way needs to execute it.
+/// A program, with everything that the variants need to execute it.
 #[derive(Clone, Debug)]
 pub struct Ready {
     /// The program.
@@ -118,27 +118,27 @@ pub struct Ready {
     cli: Task,
 }
 
-/// One execution.
+/// Measurement of one execution.
 #[derive(Clone, Debug)]
 pub struct Sample {
-    /// As long as the client waited.
+    /// Time that the client waited.
     pub took: Duration,
-    /// CPU time of everything that was needed for it, until all is as before.
+    /// CPU time of everything that it needed, including cleanup and the next pre-warming.
     pub cpu: Option<Duration>,
-    /// The most memory meanwhile, with what the way holds all the time.
+    /// Memory peak, including the idle memory of the variant.
     pub peak: Option<u64>,
-    /// What the program wrote.
+    /// Output.
     pub output: String,
 }
 
 impl Testbed {
-    /// Start everything.
+    /// Starts everything.
     ///
     /// # Errors
-    /// If what is to be measured does not come up.
+    /// If a variant of Executor does not start.
     pub fn start(runtime: &Rc<Runtime>) -> io::Result<Self> {
         let groups = Groups::make()?;
-        // Everybody may look, for bubblewrap and webd become somebody.
+        // Readable by all users, because bubblewrap and webd run as other users.
         let directory = tempfile::Builder::new()
             .prefix("executor-bench-")
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -150,7 +150,7 @@ impl Testbed {
         let mut missing = Vec::new();
         let cache = |on: bool| format!("[build_cache]\nenabled = {on}\n");
         let knows_cache = is_known(&cache(true))?;
-        // Kept results would make every way but theirs look better than it is.
+        // Cached builds would falsify the results of all other variants.
         let no_cache = if knows_cache { cache(false) } else { String::new() };
         let settings =
             |pool: bool, more: &str| Settings { pool, more: more.to_owned(), ..Settings::default() };
@@ -164,7 +164,7 @@ impl Testbed {
         let hit = if knows_cache {
             Some(pair("hit", settings(true, &cache(true)))?)
         } else {
-            missing.push((Variant::Hit, "this executord keeps no results of compilers".to_owned()));
+            missing.push((Variant::Hit, "this executord has no build cache".to_owned()));
             None
         };
         let naive_group = groups.group("naive")?;
@@ -179,7 +179,7 @@ impl Testbed {
             }
         };
         if !Path::new(BUBBLEWRAP).is_file() {
-            missing.push((Variant::Bubblewrap, "it is not installed: make setup-bench".to_owned()));
+            missing.push((Variant::Bubblewrap, "not installed, run make setup-bench".to_owned()));
         }
         let runner = |name: &str| -> io::Result<(Runner, Group)> {
             let group = groups.group(name)?;
@@ -200,33 +200,33 @@ impl Testbed {
         })
     }
 
-    /// CPU time of everything that is measured.
+    /// Returns the CPU time of everything that is measured.
     #[must_use]
     pub fn cpu(&self) -> Duration {
         self.groups.cpu().unwrap_or_default()
     }
 
-    /// A group beside those of the ways.
+    /// Creates an additional cgroup.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn group(&self, name: &str) -> io::Result<Group> {
         self.groups.group(name)
     }
 
-    /// The daemons that have sandboxes prepared.
+    /// Returns the daemons with pre-warmed sandboxes.
     #[must_use]
     pub const fn warm(&self) -> &DaemonPair {
         &self.warm
     }
 
-    /// The directory of the binary that does nothing.
+    /// Returns the directory of the binary that does nothing.
     #[must_use]
     pub fn nothing(&self) -> PathBuf {
         self.directory.path().join(NOTHING)
     }
 
-    /// The program that does nothing.
+    /// Returns the program that does nothing.
     #[must_use]
     pub fn nothing_program(&self) -> Program {
         Program {
@@ -238,7 +238,7 @@ impl Testbed {
         }
     }
 
-    /// Those of `variants` that can be measured with programs of this language.
+    /// Returns those of `variants` that can be measured with programs of this language.
     #[must_use]
     pub fn measurable(&self, variants: &[Variant], language: &str) -> Vec<Variant> {
         let is_missing = |variant: Variant| self.missing.iter().any(|(missing, _)| *missing == variant);
@@ -250,7 +250,7 @@ impl Testbed {
         variants.iter().copied().filter(|&variant| !is_missing(variant) && knows(variant)).collect()
     }
 
-    /// Put a program where each way finds it, for so many at one time.
+    /// Writes the files of a program for `concurrency` concurrent executions.
     ///
     /// # Errors
     /// If a file cannot be written.
@@ -294,10 +294,10 @@ impl Testbed {
         Ok(command)
     }
 
-    /// Execute a program once, when what was before is over.
+    /// Executes a program once, after everything is idle.
     ///
     /// # Errors
-    /// In words, if it cannot be executed.
+    /// A message, if it cannot be executed.
     pub fn execute(&mut self, variant: Variant, ready: &Ready) -> io::Result<Sample> {
         self.wait_until_idle(variant, ready);
         self.groups_of(variant).into_iter().for_each(Group::forget_peak);
@@ -320,10 +320,10 @@ impl Testbed {
         Ok(Sample { took, cpu, peak: sum(self.groups_of(variant), Group::peak), output })
     }
 
-    /// Execute a program again and again, so many at one time, and tell how long each took.
+    /// Executes a program repeatedly with `concurrency` clients, and returns the duration of each execution.
     ///
     /// # Errors
-    /// In words, if it cannot be executed.
+    /// A message, if it cannot be executed.
     pub fn load(
         &mut self,
         variant: Variant,
@@ -347,7 +347,7 @@ impl Testbed {
         }
     }
 
-    /// What daemons hold while nothing runs.
+    /// Returns the memory of the daemons while idle.
     #[must_use]
     pub fn idle_memory(&self) -> Vec<(Variant, Option<u64>)> {
         let pairs = [
@@ -360,7 +360,7 @@ impl Testbed {
         memory.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group.memory()))).collect()
     }
 
-    /// What the warm daemons have prepared, and how often that was of use.
+    /// Returns the pool counts of the warm daemons.
     #[must_use]
     pub fn warm_counts(&self) -> Vec<WarmCount> {
         self.warm.warm_counts()
@@ -399,7 +399,7 @@ impl Testbed {
             Variant::Hit => self.hit.as_mut().map(|pair| Target::Server(&mut pair.client)),
             Variant::Naive => self.naive.as_mut().map(|(_, client, _)| Target::Server(client)),
         };
-        client_of.ok_or_else(|| io::Error::other(format!("{} is not there", variant.name())))
+        client_of.ok_or_else(|| io::Error::other(format!("{} is not available", variant.name())))
     }
 
     fn address(&self, variant: Variant) -> Option<std::net::SocketAddr> {
@@ -414,7 +414,7 @@ impl Testbed {
     }
 }
 
-/// Whether sandboxes of a language can begin as copies.
+/// Returns whether sandboxes of a language can be forked from a zygote.
 fn can_be_copied(language: &str) -> bool {
     language == Language::Python.name()
 }
@@ -435,10 +435,10 @@ impl Ready {
 }
 
 impl DaemonPair {
-    /// Start both in a group, as many slots as there are cores.
+    /// Starts both in a cgroup, with one slot per core.
     ///
     /// # Errors
-    /// If they do not come up.
+    /// If they do not start.
     pub fn start(
         runtime: &Rc<Runtime>,
         group: Group,
@@ -460,13 +460,13 @@ impl DaemonPair {
         Ok(Self { daemons, client, group, runtime: Rc::clone(runtime) })
     }
 
-    /// Where webd listens.
+    /// Returns the address of webd.
     #[must_use]
     pub fn address(&self) -> std::net::SocketAddr {
         address(&self.daemons)
     }
 
-    /// Wait until what was before is over, and what is prepared for a language waits.
+    /// Waits until everything is idle and a sandbox for the language is pre-warmed.
     pub fn wait_until_ready(&self, language: &str) {
         let give_up = Instant::now() + IDLE_WITHIN;
         wait_until_idle(&self.group);
@@ -478,22 +478,22 @@ impl DaemonPair {
         }
     }
 
-    /// What is prepared, and how often that was of use.
+    /// Returns the pool counts.
     #[must_use]
     pub fn warm_counts(&self) -> Vec<WarmCount> {
         self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.warm)
     }
 
-    /// The daemons.
+    /// Returns the daemons.
     #[must_use]
     pub const fn daemons(&self) -> &Daemons {
         &self.daemons
     }
 
-    /// Execute a program once, when what was before is over.
+    /// Executes a program once, after everything is idle.
     ///
     /// # Errors
-    /// If there is no answer.
+    /// If there is no response.
     pub fn execute(&mut self, language: &str, body: &str) -> io::Result<Duration> {
         self.wait_until_ready(language);
         Ok(self.client.execute(body)?.0)
@@ -506,10 +506,10 @@ fn address(daemons: &Daemons) -> std::net::SocketAddr {
     authority.parse().expect("daemons listen at an address")
 }
 
-/// As many clients, each with a connection of its own, until the time is over.
+/// Runs `concurrency` clients, each with its own connection, for `duration`.
 ///
 /// # Errors
-/// If one is refused.
+/// If a request is rejected.
 pub fn run_clients(
     server: std::net::SocketAddr,
     body: &str,
@@ -538,7 +538,7 @@ pub fn run_clients(
     })
 }
 
-/// Wait until a group uses no CPU: what was executed is cleaned up, and what is prepared is ready.
+/// Waits until a cgroup uses no CPU: the cleanup and the pre-warming have finished.
 pub fn wait_until_idle(group: &Group) {
     let give_up = Instant::now() + IDLE_WITHIN;
     let (mut used, mut since) = (group.cpu(), Instant::now());
@@ -563,7 +563,7 @@ fn output(answer: &Value) -> io::Result<String> {
     }
 }
 
-/// Whether executord knows these lines of its configuration.
+/// Returns whether executord accepts these lines in its configuration.
 fn is_known(lines: &str) -> io::Result<bool> {
     let file = tempfile::NamedTempFile::new()?;
     fs::write(file.path(), lines)?;
@@ -585,7 +585,8 @@ fn build_nothing(to: &Path) -> io::Result<()> {
 
 const BUBBLEWRAP: &str = "/usr/bin/bwrap";
 
-/// What its manual shows, without the network: the host's /usr and /etc, a /proc, a /dev and a /tmp of its own.
+/// Returns a bwrap command as in its manual, without a network: the host's /usr and /etc, and private /proc, /dev and
+/// /tmp.
 fn bubblewrap(command: &[String]) -> Vec<String> {
     const ARGUMENTS: &str = "--unshare-all --die-with-parent --new-session --ro-bind /usr /usr \
         --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
