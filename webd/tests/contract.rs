@@ -13,7 +13,8 @@ use protocol::{
 };
 use serde_json::{Value, json};
 use support::{
-    Observation, Step, hello, id, one_run, output, report, send_all, server_with, start_server, started,
+    Observation, Step, hello, id, mask_limits, one_run, output, report, send_all, server_with, start_server,
+    started,
 };
 
 const HELLO: &str = r#"{"code":"print('hi')","language":"python"}"#;
@@ -33,7 +34,26 @@ async fn a_program_returns_its_output() {
         client: Some("127.0.0.1".to_owned()),
     };
     assert_eq!(server.observe().await, Observation::Request(Box::new(request)));
-    insta::assert_json_snapshot!("hello", answer.json());
+    insta::assert_json_snapshot!("hello", mask_limits(answer.json()));
+}
+
+#[tokio::test]
+async fn limits_have_the_names_and_units_of_the_api() {
+    let server = start_server(|_| hello()).await;
+    let answer = server.execute(HELLO).await.json();
+    for (name, value) in [
+        ("cpu_ms", 10_000),
+        ("wall_ms", 15_000),
+        ("memory_bytes", 268_435_456),
+        ("processes", 40),
+        ("output_bytes", 1_048_576),
+        ("file_size_bytes", 16_777_216),
+        ("disk_bytes", 67_108_864),
+        ("files", 1000),
+        ("open_files", 256),
+    ] {
+        assert_eq!(answer["limits"][name], value, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -57,7 +77,7 @@ async fn the_output_of_a_failed_compilation_is_the_output_of_the_answer() {
         ])
     })
     .await;
-    insta::assert_json_snapshot!("compile_error", server.execute(HELLO).await.json());
+    insta::assert_json_snapshot!("compile_error", mask_limits(server.execute(HELLO).await.json()));
 }
 
 #[tokio::test]
@@ -76,7 +96,7 @@ async fn the_first_failed_run_is_at_the_top_of_the_answer() {
         send_all(events)
     })
     .await;
-    insta::assert_json_snapshot!("two_runs", server.execute(HELLO).await.json());
+    insta::assert_json_snapshot!("two_runs", mask_limits(server.execute(HELLO).await.json()));
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ mod support;
 
 use std::path::Path;
 
-use support::{TestServer, hello, server_with, start_server};
+use support::{TestServer, hello, mask_limits, server_with, start_server};
 use webd::Origin;
 
 #[tokio::test]
 async fn languages_are_listed_with_hints_for_editors() {
     let server = start_server(|_| vec![]).await;
-    insta::assert_json_snapshot!("languages", server.get("/api/languages").await.json());
+    insta::assert_json_snapshot!("languages", mask_limits(server.get("/api/languages").await.json()));
 }
 
 #[tokio::test]

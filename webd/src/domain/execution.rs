@@ -1,6 +1,6 @@
 //! The handle of one execution: its events come out, control messages go in.
 //!
-//! Every consumer reads the same events: the answer in one piece, the live stream and the session. The next event is
+//! Every consumer reads the same events: the answer in one piece, the live answer and the session. The next event is
 //! read from the daemon only when the consumer asks for it, so a slow consumer slows the program down and nothing
 //! accumulates in webd.
 
@@ -18,10 +18,10 @@ use protocol::{
 
 use crate::domain::connection_pool::ConnectionPool;
 
-/// An execution that the daemon has accepted for admission. Dropping it cancels the execution.
+/// An execution whose request was sent to the daemon. Dropping it cancels the execution.
 #[derive(Debug)]
 pub(crate) struct Execution {
-    /// None after the last event: then the pool has it.
+    /// `None` after the last event, when the connection is back in the pool.
     client: Option<Client>,
     /// An event that was read while the request was sent.
     first: Option<Event>,

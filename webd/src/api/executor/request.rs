@@ -250,7 +250,7 @@ pub(crate) fn decode(
 mod tests {
     use std::time::Duration;
 
-    use protocol::{ByteCount, LimitsRequest};
+    use protocol::ByteCount;
 
     use super::*;
 
@@ -370,19 +370,16 @@ mod tests {
             language: "c".to_owned(),
             files: vec![file(Some("m.c"), b"int"), file(None, b"\x00\xff")],
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
-            limits: LimitsRequest {
-                cpu_time: Some(Duration::from_millis(1)),
-                wall_time: Some(Duration::from_millis(2)),
-                memory: Some(ByteCount(3)),
-                processes: Some(4),
-                output: Some(ByteCount(5)),
-                file_size: Some(ByteCount(6)),
-                disk: Some(ByteCount(7)),
-                files: Some(8),
-                open_files: Some(9),
-            },
+            limits: parsed.request.limits.clone(),
             client: Some("0:0:0:0::/64".to_owned()),
         };
         assert_eq!(parsed.request, expected);
+        let limits = expected.limits;
+        assert_eq!(limits.cpu_time, Some(Duration::from_millis(1)));
+        assert_eq!(limits.wall_time, Some(Duration::from_millis(2)));
+        assert_eq!((limits.memory, limits.processes), (Some(ByteCount(3)), Some(4)));
+        assert_eq!((limits.output, limits.file_size), (Some(ByteCount(5)), Some(ByteCount(6))));
+        assert_eq!((limits.disk, limits.files), (Some(ByteCount(7)), Some(8)));
+        assert_eq!(limits.open_files, Some(9));
     }
 }
