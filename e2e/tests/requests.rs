@@ -191,44 +191,48 @@ async fn invalid_requests_are_rejected_with_a_message() {
     let with_args = |args: Value| json!({ "language": "python", "code": "", "args": args });
     let megabytes = |count: usize| "#".repeat(count << 20);
     for (request, code, words) in [
-        (with(json!([main(), file("main.py", "2")])), "invalid_request", "two files named main.py"),
+        (with(json!([main(), file("main.py", "2")])), "invalid_request", "two files are named main.py"),
         (
             with(json!([main(), file("a", ""), file("a/b", "")])),
             "invalid_request",
-            "a is a file and a directory at once",
+            "a is both a file and a directory",
         ),
         (
             with(json!([main(), file("a/b", ""), file("a", "")])),
             "invalid_request",
-            "a is a file and a directory at once",
+            "a is both a file and a directory",
         ),
         (
             with(json!([main(), file("main.py/x", "")])),
             "invalid_request",
-            "main.py is a file and a directory at once",
+            "main.py is both a file and a directory",
         ),
         (
             with(json!([{ "content": "1" }, { "content": "2" }])),
             "invalid_request",
-            "only the first file may go without a name",
+            "only the first file may have no name",
         ),
         (with(json!([])), "invalid_request", "at least one file"),
         (
             with(json!([file("main.py", "print(1)\u{0}")])),
             "invalid_request",
-            "main.py has a NUL character in it",
+            "main.py contains a NUL character",
         ),
-        (with(json!([main(), file("b.py", "\u{0}")])), "invalid_request", "b.py has a NUL character in it"),
+        (with(json!([main(), file("b.py", "\u{0}")])), "invalid_request", "b.py contains a NUL character"),
         (
             json!({ "language": "python", "code": "\u{0}" }),
             "invalid_request",
-            "main.py has a NUL character in it",
+            "main.py contains a NUL character",
         ),
-        (with_args(json!(["a\u{0}b"])), "invalid_request", "an argument has a NUL character in it"),
+        (with_args(json!(["a\u{0}b"])), "invalid_request", "an argument contains a NUL character"),
         (with(json!(vec![main(); MAX_FILES + 1])), "invalid_request", "at most 128 elements"),
         (with_args(json!(vec!["x"; MAX_ARGS + 1])), "invalid_request", "at most 256 elements"),
         (with_args(json!(["x".repeat(MAX_ARG + 1)])), "invalid_request", "at most 65536 bytes"),
-        (with_args(json!(vec!["x".repeat(MAX_ARG); 9])), "invalid_request", "at most 524288 bytes together"),
+        (
+            with_args(json!(vec!["x".repeat(MAX_ARG); 9])),
+            "invalid_request",
+            "at most 524288 bytes long in total",
+        ),
         (
             json!({ "language": "python", "code": "", "runs": vec![json!({}); MAX_RUNS + 1] }),
             "invalid_request",
@@ -238,12 +242,12 @@ async fn invalid_requests_are_rejected_with_a_message() {
         (
             json!({ "language": "python", "code": "", "runs": [{}], "stdin": "1" }),
             "invalid_request",
-            "belong into each run",
+            "must be in each run",
         ),
         (
             json!({ "language": "python", "code": megabytes(5) }),
             "invalid_request",
-            "more than 4194304 bytes together",
+            "larger than 4194304 bytes in total",
         ),
         (json!({ "language": "python", "code": "", "stdin": megabytes(9) }), "too_large", "bytes"),
         (json!({ "language": "python", "code": megabytes(17) }), "too_large", "bytes"),
@@ -274,9 +278,9 @@ async fn invalid_requests_are_rejected_with_a_message() {
         assert!(matches!(received, Err(ClientError::Closed)), "{received:?}");
     }
     for (request, words) in [
-        (many(0, 1, 0), "there is no source file"),
+        (many(0, 1, 0), "at least one source file is required"),
         (many(1, 0, 0), "there must be at least one run"),
-        (many(2, 1, 0), "there are two files named x"),
+        (many(2, 1, 0), "two files are named x"),
     ] {
         assert_eq!(rejection(&daemons, request).await, Rejection::Invalid(words.to_owned()));
     }

@@ -197,7 +197,7 @@ fn source_file(
     field: impl Fn() -> String,
 ) -> Result<SourceFile, ApiError> {
     if path.as_ref().is_some_and(|path| path.len() > MAX_PATH) {
-        let message = format!("`{}` must be at most {MAX_PATH} bytes long", field());
+        let message = format!("the file name in `{}` must be at most {MAX_PATH} bytes long", field());
         return Err(ApiError::invalid_request(message));
     }
     Ok(SourceFile { path, content })
@@ -344,7 +344,7 @@ mod tests {
         let runs = format!(r#"{{"language":"c","code":"","runs":[{}]}}"#, vec!["{}"; 65].join(","));
         check(&runs, "an array of at most 64 elements");
         let name = format!(r#"{{"language":"c","code":"","filename":"{}"}}"#, "x".repeat(1025));
-        check(&name, "`filename` must be at most 1024 bytes long");
+        check(&name, "the file name in `filename` must be at most 1024 bytes long");
         let long = format!(r#"{{"{}":1}}"#, "x".repeat(100_000));
         assert!(parse(long.as_bytes(), client()).unwrap_err().body.error.len() < 600);
     }
