@@ -1,4 +1,4 @@
-//! What is compiled sooner is the same: the same program, and the same words of the compiler.
+//! Faster compilation changes neither the program nor the messages of the compiler.
 
 #![forbid(unsafe_code)]
 
@@ -8,7 +8,7 @@ use e2e::differential::{compilers, pool};
 use regex::Regex;
 use serde_json::{Value, json};
 
-/// Of the corpus of real programs, so many are compiled both ways, where there is a corpus.
+/// Number of programs of the corpus that are compiled both ways, if there is a corpus.
 const SAMPLE: usize = 24;
 
 async fn start() -> Daemons {
@@ -17,11 +17,11 @@ async fn start() -> Daemons {
         launchers: vec![("never-plain", "cpp".into())],
         ..Settings::default()
     };
-    Daemons::start(&settings).await.expect("both daemons come up")
+    Daemons::start(&settings).await.expect("both daemons start")
 }
 
-/// An answer without what differs from one execution to the next: times, its name, in which order two streams came, and
-/// what the compiler calls its scratch files.
+/// Removes from a response what differs between executions: times, the id, the order of the two streams, and the names
+/// of the compiler's temporary files.
 fn comparable(mut answer: Value) -> Value {
     fn forget(value: &mut Value) {
         match value {
@@ -41,12 +41,12 @@ fn comparable(mut answer: Value) -> Value {
     answer
 }
 
-/// The answer, which is the same both ways.
+/// Returns the response, after verifying that it is the same both ways.
 async fn both(daemons: &Daemons, request: Value) -> Value {
     same(daemons, daemons, request).await
 }
 
-/// The answer, which is the same from `plain` by g++ alone and from `daemons` as C++.
+/// Returns the response, after verifying that `plain` with g++ alone and `daemons` give the same.
 async fn same(plain: &Daemons, daemons: &Daemons, mut request: Value) -> Value {
     let mut answers = Vec::new();
     for (daemons, language) in [(plain, "gxx"), (daemons, "cpp")] {
@@ -79,14 +79,14 @@ async fn the_precompiled_headers_are_used() {
 async fn precompiled_headers_change_no_program() {
     let daemons = start().await;
     for code in [
-        // Everything that may stand before and between headers.
+        // Everything that may precede headers or be between them.
         "// a\n/* b\n */ #include <iostream> // c\n\n # include <vector> /* d */\n\
          int main() { std::vector v{1, 2}; std::cout << v.size() << __LINE__ << __FILE__ << __INCLUDE_LEVEL__; }",
         "#include <iostream>\r\n#include <string>\r\nint main() { std::string s{\"x\"}; std::cout << s; }\r\n",
-        // Included twice, and in another order.
+        // Headers included twice, and in another order.
         "#include <vector>\n#include <algorithm>\n#include <iostream>\n#include <algorithm>\n\
          int main() { std::vector v{2, 1}; std::ranges::sort(v); std::cout << v[0] << std::endl; }",
-        // A macro, a pragma, a condition or a file of one's own before a header counts in it.
+        // A macro, a pragma, a condition or an own file before a header affects the header.
         "#define NDEBUG\n#include <cassert>\n#include <iostream>\nint main() { assert(false); std::cout << 1; }",
         "#include <cstdio>\n#define NDEBUG\n#include <cassert>\nint main() { assert(false); std::puts(\"1\"); }",
         "#define _GLIBCXX_DEBUG\n#include <vector>\n#include <iostream>\n\
@@ -97,15 +97,15 @@ async fn precompiled_headers_change_no_program() {
         "/* \\\n */ #include <iostream>\nint main() { std::cout << 1; }",
         "/* *\\\n/ #include <cstdio>\n/* */\nint main() { std::puts(\"1\"); }",
         "// \\\n#include <iostream>\n#include <cstdio>\nint main() { std::puts(\"1\"); }",
-        // Names of one's own that a header has too.
+        // Own names that a header defines too.
         "#include <iostream>\nint count, distance, y1; int main() { std::cout << count + distance + y1; }",
         "#include <bits/stdc++.h>\nusing namespace std;\nint main() { map<string, int> m; cout << ++m[\"a\"]; }",
-        // Specialisations and overloads that come after what uses them.
+        // Specializations and overloads after their use.
         "#include <iostream>\n#include <functional>\nstruct T { int v; };\n\
          template <> struct std::hash<T> { size_t operator()(T t) const { return t.v; } };\n\
          std::ostream& operator<<(std::ostream& o, T t) { return o << t.v; }\n\
          int main() { std::cout << T{3} << std::hash<T>{}(T{4}); }",
-        // What is thrown through code that was instantiated elsewhere, and how it ends.
+        // Exceptions through precompiled instances, and how they end.
         "#include <iostream>\n#include <vector>\nint main() { std::vector<int> v; std::cout << v.at(1); }",
         "#include <iostream>\nint main() { std::cerr << 1; std::cout << 2; return 3; }",
         "#include <iostream>\nint main() { int* volatile p = nullptr; std::cout << *p; }",
@@ -135,7 +135,7 @@ async fn compiler_messages_are_the_same() {
         "#include <iostream>\nint main() { return 0; }\nint main() { return 1; }",
         "#include <iostream>",
         "",
-        // Warnings, with which a program runs.
+        // Warnings; the program runs.
         "#include <iostream>\n#warning careful\nint main() { std::cout << 1; }",
         "#include <iostream>\nint f() {}\nint main() { std::cout << 1 / 0; }",
         "#include <iostream>\nint main() { char c = 300; std::cout << (int)c; }",
@@ -177,7 +177,7 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
         launchers: vec![("never-plain", "cpp".into())],
         ..Settings::default()
     };
-    let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let hello = "#include <iostream>\nint main() { std::cout << __LINE__ << __FILE__ << __INCLUDE_LEVEL__; }";
     let main = |code: &str| vec![("main.cpp", code.to_owned())];
     let long = |bytes: usize| format!("{hello}\n//{}", "x".repeat(bytes - hello.len() - 3));
@@ -188,17 +188,17 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
         main("int main() { return 3; }"),
         main(""),
         main("#include <iostream>"),
-        // As much as it is given, and more.
+        // As long as the compiler's buffer, and longer.
         main(&long(64 << 10)),
         main(&long((64 << 10) + 1)),
         main(&long(300 << 10)),
-        // What it would notice.
+        // Text that would reveal the difference.
         main(&format!("{hello}\n//\\")),
         main(&format!("{hello}\n// ??/\n\n")),
         main(&format!("\u{feff}{hello}")),
         main(&format!("{hello}\r")),
         main(&hello.replace("__LINE__", "sizeof(__TIMESTAMP__)")),
-        // What is said of it, and of its end.
+        // Messages about it and about its end.
         main("#include <iostream>\nint main() { std::cout << undeclared; }"),
         main("#include <iostream>\nint main() { std::cout << 1;"),
         main("#include <iostream>\n#if 1\nint main() {}\n"),
@@ -206,7 +206,7 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
         main("#include <iostream>\nint main() {}\nauto text = R\"(a"),
         main("#pragma once\n#include <iostream>\nint main() { std::cout << 1; }"),
         main("#include <iostream>\nint missing();\nint main() { return missing(); }"),
-        // Other files beside it.
+        // Additional files.
         vec![
             ("main.cpp", "#include \"main.h\"\nint main() { return MINE; }".to_owned()),
             ("main.h", "#define MINE 4\n".to_owned()),
@@ -218,16 +218,16 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
         ],
         vec![("other.cpp", hello.to_owned())],
     ] {
-        pool::ready(&daemons, "cpp", &["compile"]).await.expect("a compiler waits");
+        pool::ready(&daemons, "cpp", &["compile"]).await.expect("a pre-warmed compiler");
         let files: Vec<Value> =
             files.iter().map(|(name, content)| json!({ "name": name, "content": content })).collect();
         same(&plain, &daemons, json!({ "files": files })).await;
     }
-    let counts = pool::counted(&daemons, "cpp", &["compile"]).await.expect("it is counted");
-    // Only for another name it is not even asked.
+    let counts = pool::counted(&daemons, "cpp", &["compile"]).await.expect("the counts");
+    // Only another language name bypasses the launcher.
     assert_eq!((counts.hits, counts.misses), (24, 1));
-    // It does not even need g++.
-    pool::ready(&daemons, "never-plain", &["compile"]).await.expect("a compiler waits");
+    // It does not need g++ at all.
+    pool::ready(&daemons, "never-plain", &["compile"]).await.expect("a pre-warmed compiler");
     let answer = daemons.execute(&json!({ "language": "never-plain", "code": hello })).await;
     assert_eq!((&answer["status"], &answer["output"]), (&"ok".into(), &"2main.cpp0".into()), "{answer}");
 }
@@ -235,7 +235,7 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
 #[tokio::test]
 async fn real_programs_are_compiled_the_same_way() {
     let Ok(mut programs) = corpus::load() else {
-        eprintln!("NOT RUN: there is no corpus of real programs; set EXECUTOR_CORPUS");
+        eprintln!("NOT RUN: no corpus of real programs; set EXECUTOR_CORPUS");
         return;
     };
     programs.retain(|program| program.language == "cpp");

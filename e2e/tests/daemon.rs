@@ -1,4 +1,4 @@
-//! executord as an administrator sees it: configured, reloaded, stopped, killed in parts, on a poorer host, and watched.
+//! executord from an administrator's view: configuration, reload, stop, killed parts, limited hosts, and the log.
 
 #![forbid(unsafe_code)]
 
@@ -23,30 +23,31 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 async fn start(settings: Settings) -> Daemons {
-    Daemons::start(&settings).await.expect("both daemons come up")
+    Daemons::start(&settings).await.expect("both daemons start")
 }
 
 fn one_slot() -> Settings {
     Settings { slots: 1, ..Settings::default() }
 }
 
-/// Says that it runs, and waits for a line.
+/// Prints that it runs, and waits for a line.
 const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
 
 async fn wait_for_line(daemons: &Daemons) -> Execution {
     let mut request = live_program("bash", WAITS);
     request.limits = LimitsRequest { wall_time: Some(Duration::from_secs(110)), ..LimitsRequest::default() };
-    let mut execution = Execution::begin(&daemons.socket(), request).await.expect("executord listens");
-    execution.until_written("ready\n").await.expect("it runs");
+    let mut execution =
+        Execution::begin(&daemons.socket(), request).await.expect("executord accepts the connection");
+    execution.until_written("ready\n").await.expect("the program runs");
     execution
 }
 
 async fn write_line(execution: &mut Execution, message: &str) {
-    execution.send(Request::Input(format!("{message}\n").into())).await.expect("it is heard");
+    execution.send(Request::Input(format!("{message}\n").into())).await.expect("the message is sent");
 }
 
 fn processes(daemons: &Daemons) -> Vec<inventory::Process> {
-    inventory::processes(&daemons.uids).expect("/proc is there")
+    inventory::processes(&daemons.uids).expect("/proc is readable")
 }
 
 async fn assert_works(daemons: &Daemons) {
@@ -54,9 +55,9 @@ async fn assert_works(daemons: &Daemons) {
     assert_eq!(answer["output"], "42\n", "{answer}");
 }
 
-/// Run executord until it ends by itself, which it should soon.
+/// Runs executord until it ends, which it should soon.
 async fn executord(arguments: &[&Path]) -> Output {
-    let mut child = Command::new(binary("executord").expect("it is built"))
+    let mut child = Command::new(binary("executord").expect("the binary is built"))
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -64,13 +65,13 @@ async fn executord(arguments: &[&Path]) -> Output {
         .spawn()
         .expect("it starts");
     for _ in 0..600 {
-        if child.try_wait().expect("it is our child").is_some() {
-            return child.wait_with_output().expect("it is our child");
+        if child.try_wait().expect("a child process").is_some() {
+            return child.wait_with_output().expect("a child process");
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("it runs");
-    let output = child.wait_with_output().expect("it is our child");
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("the program runs");
+    let output = child.wait_with_output().expect("a child process");
     unreachable!("it does not end: {}", String::from_utf8_lossy(&output.stderr))
 }
 
@@ -80,7 +81,7 @@ fn message(output: &Output) -> String {
 
 #[tokio::test]
 async fn check_config_starts_nothing() {
-    let directory = tempfile::tempdir().expect("there is room");
+    let directory = tempfile::tempdir().expect("a temporary directory");
     let path = directory.path().join("executord.toml");
     let languages = directory.path().join("languages");
     let check = async || executord(&[Path::new("--check-config"), Path::new("--config"), &path]).await;
@@ -88,7 +89,7 @@ async fn check_config_starts_nothing() {
         format!("languages = [{languages:?}]\nruntime_directory = {:?}\n", directory.path().join("run"));
 
     for good in ["", "slots = 3\n[limits.run]\nmemory = \"64MiB\"\n"] {
-        fs::write(&path, format!("{here}{good}")).expect("it is ours");
+        fs::write(&path, format!("{here}{good}")).expect("a writable file");
         let output = check().await;
         assert_eq!((output.status.code(), message(&output)), (Some(0), String::new()), "{good:?}");
     }
@@ -107,23 +108,23 @@ async fn check_config_starts_nothing() {
             &["uids: 70000 to 70002", "fewer than can be in use"],
         ),
     ] {
-        fs::write(&path, format!("{here}{bad}")).expect("it is ours");
+        fs::write(&path, format!("{here}{bad}")).expect("a writable file");
         let output = check().await;
         assert_eq!(output.status.code(), Some(1), "{bad:?}");
         for part in said {
             assert!(message(&output).contains(part), "{bad:?}: {part:?} is not in {}", message(&output));
         }
     }
-    // A language file is a part of the configuration.
-    fs::create_dir(&languages).expect("it is ours");
-    fs::write(languages.join("odd.toml"), "name = \"odd\"\ncolour = 1\n").expect("it is ours");
-    fs::write(&path, &here).expect("it is ours");
+    // Language files are part of the configuration.
+    fs::create_dir(&languages).expect("a writable file");
+    fs::write(languages.join("odd.toml"), "name = \"odd\"\ncolour = 1\n").expect("a writable file");
+    fs::write(&path, &here).expect("a writable file");
     let output = check().await;
     assert_eq!(output.status.code(), Some(1));
     for part in ["odd.toml", "line 2", "unknown field `colour`", "`file_name`"] {
         assert!(message(&output).contains(part), "{part:?} is not in {}", message(&output));
     }
-    fs::remove_file(&path).expect("it is ours");
+    fs::remove_file(&path).expect("a writable file");
     let output = check().await;
     assert_eq!(output.status.code(), Some(1));
     assert!(message(&output).contains("executord.toml: No such file"), "{}", message(&output));
@@ -143,7 +144,7 @@ self_test = { files = [{ name = "main.sh", content = "true" }], stdout = "" }
 "##;
 
 async fn has_language(daemons: &Daemons, name: &str) -> bool {
-    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("an answer").json;
+    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("a response").json;
     languages.as_array().expect("a list").iter().any(|language| language["name"] == name)
 }
 
@@ -154,55 +155,55 @@ async fn sighup_reloads_languages_and_limits() {
     let refusals = || daemons.logs().matches("nothing was changed").count();
     assert!(!has_language(&daemons, "another").await);
 
-    // While the only slot is taken, so that it takes a while, others are served and what runs goes on.
+    // During a reload that waits for the only slot, other requests are served and the running program continues.
     let mut running = wait_for_line(&daemons).await;
-    fs::write(file("another"), ANOTHER).expect("it is ours");
+    fs::write(file("another"), ANOTHER).expect("a writable file");
     daemons.signal_executord(Signal::SIGHUP);
     for _ in 0..10 {
         assert_eq!(daemons.status().await.running, 1);
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     write_line(&mut running, "went on").await;
-    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nwent on\n");
+    assert_eq!(running.end().await.expect("the execution ends").stdout, b"ready\nwent on\n");
     assert!(eventually(|| has_language(&daemons, "another")).await, "{}", daemons.logs());
     let hello = json!({ "language": "another", "code": "echo hello" });
     assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
 
-    // A mistake in one changes none.
-    fs::write(file("broken"), "name = 1").expect("it is ours");
-    fs::remove_file(file("another")).expect("it is ours");
+    // An error in one file changes nothing.
+    fs::write(file("broken"), "name = 1").expect("a writable file");
+    fs::remove_file(file("another")).expect("a writable file");
     daemons.signal_executord(Signal::SIGHUP);
     assert!(eventually(|| async { refusals() == 1 }).await, "{}", daemons.logs());
     assert!(daemons.logs().contains("broken.toml"), "{}", daemons.logs());
     assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
-    fs::remove_file(file("broken")).expect("it is ours");
+    fs::remove_file(file("broken")).expect("a writable file");
 
-    let configuration = fs::read_to_string(daemons.configuration()).expect("it is ours");
-    fs::write(daemons.configuration(), format!("{configuration}\nslot = 1\n")).expect("it is ours");
+    let configuration = fs::read_to_string(daemons.configuration()).expect("a writable file");
+    fs::write(daemons.configuration(), format!("{configuration}\nslot = 1\n")).expect("a writable file");
     daemons.signal_executord(Signal::SIGHUP);
     assert!(eventually(|| async { refusals() == 2 }).await, "{}", daemons.logs());
     assert!(daemons.logs().contains("unknown field `slot`"), "{}", daemons.logs());
     assert_eq!(daemons.execute(&hello).await["output"], "hello\n");
 
     fs::write(daemons.configuration(), format!("{configuration}\n[limits.maximum]\nmemory = \"77MiB\"\n"))
-        .expect("it is ours");
+        .expect("a writable file");
     daemons.signal_executord(Signal::SIGHUP);
     assert!(eventually(|| async { !has_language(&daemons, "another").await }).await, "{}", daemons.logs());
     let answer = daemons.execute(&json!({ "language": "python", "code": "" })).await;
     assert_eq!(answer["limits"]["memory_bytes"], 77 << 20);
-    let answer = daemons.post(&hello).await.expect("an answer");
+    let answer = daemons.post(&hello).await.expect("a response");
     assert_eq!((answer.status, &answer.json["code"]), (400, &json!("unsupported_language")));
 }
 
-/// What an executord that was told to stop leaves: its directory with a lock and a note, and no more.
+/// Verifies what a stopped executord leaves: its directory with a lock and the list of cgroups.
 async fn assert_stopped(daemons: &mut Daemons) {
-    let status = daemons.wait_for_end().await.expect("it ends");
+    let status = daemons.wait_for_end().await.expect("the execution ends");
     assert_eq!(status.code(), Some(0), "{}", daemons.logs());
     assert!(!daemons.socket().exists());
     assert_eq!(processes(daemons), []);
     let slots = fs::read_dir(daemons.runtime_directory().join("slots")).map(Iterator::count);
-    assert_eq!(slots.expect("it is there"), 0);
-    // The topmost groups are for the next one.
+    assert_eq!(slots.expect("it exists"), 0);
+    // The top cgroups are for the next start.
     let mut groups = inventory::cgroups(&daemons.cgroup);
     groups.retain(|group| !group.ends_with(&daemons.cgroup));
     assert_eq!(groups, BTreeSet::new());
@@ -217,33 +218,35 @@ async fn sigterm_lets_programs_finish_within_the_drain_time() {
     let body = json!({ "language": "bash", "code": "sleep 2; echo done" });
     let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
     assert!(eventually(|| async { daemons.status().await.running == 2 }).await);
-    let mut queued =
-        Execution::begin(&daemons.socket(), program("bash", "echo never")).await.expect("executord listens");
-    queued.until(|received| received.positions == [0]).await.expect("it waits");
-    let mut idle = Client::connect(&daemons.socket()).await.expect("executord listens");
+    let mut queued = Execution::begin(&daemons.socket(), program("bash", "echo never"))
+        .await
+        .expect("executord accepts the connection");
+    queued.until(|received| received.positions == [0]).await.expect("a queued execution");
+    let mut idle = Client::connect(&daemons.socket()).await.expect("executord accepts the connection");
 
     daemons.signal_executord(Signal::SIGTERM);
     assert!(eventually(|| async { !daemons.socket().exists() }).await, "the socket stays");
     assert!(Client::connect(&daemons.socket()).await.is_err());
-    // Who waits is sent away, and who is connected is told.
-    let received = queued.end().await.expect("an answer");
+    // Queued executions and open connections are rejected.
+    let received = queued.end().await.expect("a response");
     assert!(matches!(received.last, Some(Event::Rejected(Rejection::Busy { .. }))), "{received:?}");
-    idle.send(Request::Status).await.expect("it is heard");
+    idle.send(Request::Status).await.expect("the message is sent");
     let Ok(Event::Status(status)) = idle.event().await else { unreachable!("no status") };
     assert!(status.draining);
-    let received = Execution::begin_on(idle, program("bash", "true")).await.expect("it is heard").end().await;
-    assert!(matches!(received.expect("an answer").last, Some(Event::Rejected(Rejection::Busy { .. }))));
+    let received =
+        Execution::begin_on(idle, program("bash", "true")).await.expect("the message is sent").end().await;
+    assert!(matches!(received.expect("a response").last, Some(Event::Rejected(Rejection::Busy { .. }))));
 
     write_line(&mut running, "in time").await;
-    let received = running.end().await.expect("an answer");
+    let received = running.end().await.expect("a response");
     assert_eq!(
         (&*received.stdout, received.status(StageName::Run(0))),
         (&b"ready\nin time\n"[..], Some(&Status::Exited(0)))
     );
-    let answer = posted.await.expect("no panic").expect("an answer");
+    let answer = posted.await.expect("the task does not panic").expect("a response");
     assert_eq!((answer.status, &answer.json["output"]), (200, &json!("done\n")), "{}", answer.json);
     assert_stopped(&mut daemons).await;
-    daemons.restart_executord().await.expect("it comes up again");
+    daemons.restart_executord().await.expect("the daemon starts again");
     assert_works(&daemons).await;
 }
 
@@ -255,20 +258,21 @@ async fn sigterm_ends_programs_after_the_drain_time() {
     let url = daemons.url("/api/execute");
     let body = json!({ "language": "bash", "code": deaf, "limits": { "wall_ms": 110_000 } });
     let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
-    let mut running =
-        Execution::begin(&daemons.socket(), program("bash", deaf)).await.expect("executord listens");
-    running.until_written("deaf\n").await.expect("it runs");
+    let mut running = Execution::begin(&daemons.socket(), program("bash", deaf))
+        .await
+        .expect("executord accepts the connection");
+    running.until_written("deaf\n").await.expect("the program runs");
     assert!(eventually(|| async { processes(&daemons).len() == 6 }).await, "{:?}", processes(&daemons));
     daemons.signal_executord(Signal::SIGTERM);
-    let received = running.end().await.expect("an answer");
+    let received = running.end().await.expect("a response");
     assert_eq!(received.status(StageName::Run(0)), Some(&Status::Cancelled));
-    let answer = posted.await.expect("no panic").expect("an answer");
+    let answer = posted.await.expect("the task does not panic").expect("a response");
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("cancelled")), "{}", answer.json);
     assert_eq!(answer.json["output"], "deaf\n");
     assert_stopped(&mut daemons).await;
     let answer = daemons.post(&json!({ "language": "python", "code": "" })).await.expect("webd answers");
     assert_eq!((answer.status, &answer.json["code"]), (503, &json!("unavailable")));
-    daemons.restart_executord().await.expect("it comes up again");
+    daemons.restart_executord().await.expect("the daemon starts again");
     assert_works(&daemons).await;
 }
 
@@ -281,16 +285,16 @@ async fn a_second_daemon_in_the_same_directory_is_refused_and_does_no_harm() {
     let said = format!("another executord is running in {}", daemons.runtime_directory().display());
     assert!(message(&output).contains(&said), "{}", message(&output));
     write_line(&mut running, "unharmed").await;
-    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nunharmed\n");
+    assert_eq!(running.end().await.expect("the execution ends").stdout, b"ready\nunharmed\n");
     assert_works(&daemons).await;
 }
 
-/// The processes that build sandboxes, one a slot.
+/// Returns the supervisors, one per slot.
 fn supervisors(daemons: &Daemons) -> Vec<u32> {
-    inventory::children(daemons.executord_pid()).expect("/proc is there")
+    inventory::children(daemons.executord_pid()).expect("/proc is readable")
 }
 
-/// The one whose sandbox runs.
+/// Returns the supervisor with a running sandbox.
 fn busy_supervisor(daemons: &Daemons) -> u32 {
     let is_busy = |pid: &u32| inventory::children(*pid).is_ok_and(|children| !children.is_empty());
     supervisors(daemons).into_iter().find(is_busy).expect("a sandbox runs")
@@ -307,8 +311,8 @@ async fn a_killed_supervisor_costs_one_execution_and_no_slot() {
         let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
         assert!(eventually(|| async { processes(&daemons).len() == 3 }).await, "{:?}", processes(&daemons));
         let busy = busy_supervisor(&daemons);
-        kill(Pid::from_raw(busy.cast_signed()), Signal::SIGKILL).expect("it runs");
-        let answer = posted.await.expect("no panic").expect("an answer");
+        kill(Pid::from_raw(busy.cast_signed()), Signal::SIGKILL).expect("the program runs");
+        let answer = posted.await.expect("the task does not panic").expect("a response");
         assert_eq!((answer.status, &answer.json["code"]), (500, &json!("failed")), "{}", answer.json);
         let id = answer.json["id"].as_str().expect("an id");
         assert!(daemons.logs().contains(id), "the log does not say more of {id}");
@@ -329,14 +333,14 @@ async fn a_killed_supervisor_costs_one_execution_and_no_slot() {
         assert!(!supervisors(&daemons).contains(&busy));
     }
 
-    // Between two executions nobody finds out.
+    // Between two executions, no client notices.
     let before = supervisors(&daemons);
-    kill(Pid::from_raw(before[0].cast_signed()), Signal::SIGKILL).expect("it runs");
+    kill(Pid::from_raw(before[0].cast_signed()), Signal::SIGKILL).expect("the program runs");
     assert!(eventually(|| async { !matches!(inventory::state(before[0]), Some('R' | 'S' | 'D')) }).await);
     for _ in 0..3 {
         assert_works(&daemons).await;
     }
-    // The groups of the slots that were lost are gone: an execution may need two, of one name each on any host.
+    // The cgroups of lost slots are removed. An execution may need two slots, with one cgroup name each.
     let slots = || -> BTreeSet<_> {
         let mut groups = inventory::cgroups(&daemons.cgroup);
         groups.retain(|group| !group.ends_with(&daemons.cgroup));
@@ -451,7 +455,7 @@ async fn two_uids_per_slot_are_enough() {
     assert_eq!(daemons.status().await.quarantined_uids, 0);
 }
 
-/// A place to start an executord in, that is not expected to come up.
+/// A directory for an executord that is expected to fail.
 struct Attempt {
     directory: TempDir,
     lines: Vec<(&'static str, String)>,
@@ -459,12 +463,12 @@ struct Attempt {
 
 impl Attempt {
     fn new() -> Self {
-        let directory = tempfile::tempdir().expect("there is room");
+        let directory = tempfile::tempdir().expect("a temporary directory");
         let path = |name: &str| format!("{:?}", directory.path().join(name));
         let lines = vec![
             ("runtime_directory", path("run")),
             ("languages", format!("[{}]", path("languages"))),
-            ("helper", format!("{:?}", binary("executor-sandbox").expect("it is built"))),
+            ("helper", format!("{:?}", binary("executor-sandbox").expect("the binary is built"))),
             ("cgroup", "\"executor-e2e-attempt\"".to_owned()),
             ("uids", "{ first = 2130000000, last = 2130000009 }".to_owned()),
             ("slots", "1".to_owned()),
@@ -478,7 +482,7 @@ impl Attempt {
         line.1 = value.to_string();
         let text: String = self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
         let path = self.directory.path().join("executord.toml");
-        fs::write(&path, text).expect("it is ours");
+        fs::write(&path, text).expect("a writable file");
         let output = executord(&[Path::new("--config"), &path]).await;
         for group in inventory::cgroups("executor-e2e-attempt").iter().rev() {
             fs::remove_dir(group).expect("nothing is left in it");
@@ -507,51 +511,51 @@ async fn missing_requirements_are_reported() {
 
 #[tokio::test]
 async fn a_user_is_known_to_the_host_only_while_it_exists() {
-    // A /run of its own, so that this host is not told of users that a test makes up.
+    // A private /run, so that the host does not see users of the test.
     let host = "mkdir -p \"$DIRECTORY/run-of-host\"; mount --bind \"$DIRECTORY/run-of-host\" /run".to_owned();
     let mut daemons =
         start(Settings { slots: 1, userdb: "on", host: Some(host), ..Settings::default() }).await;
     let records = daemons.directory().join("run-of-host/userdb");
     let names = || -> BTreeSet<String> {
-        let entries = fs::read_dir(&records).expect("it is there");
-        entries.map(|entry| entry.expect("it is there").file_name().to_string_lossy().into_owned()).collect()
+        let entries = fs::read_dir(&records).expect("it exists");
+        entries.map(|entry| entry.expect("it exists").file_name().to_string_lossy().into_owned()).collect()
     };
     assert_eq!(names(), BTreeSet::new(), "after the languages were asked for their versions");
 
     let mut running = wait_for_line(&daemons).await;
-    let name = format!("exec_{}", running.received.id.expect("it began"));
-    let uid = processes(&daemons).first().expect("it runs").uid;
+    let name = format!("exec_{}", running.received.id.expect("the execution started"));
+    let uid = processes(&daemons).first().expect("the program runs").uid;
     let files =
         [format!("{name}.user"), format!("{uid}.user"), format!("{name}.group"), format!("{uid}.group")];
     assert_eq!(names(), BTreeSet::from(files.clone()));
     for file in &files {
         let record: Value =
-            serde_json::from_slice(&fs::read(records.join(file)).expect("it is there")).expect("JSON");
+            serde_json::from_slice(&fs::read(records.join(file)).expect("it exists")).expect("JSON");
         let expected = if file.ends_with("user") {
             json!({ "userName": name, "uid": uid, "gid": uid })
         } else {
             json!({ "groupName": name, "gid": uid })
         };
         assert_eq!(contradictions(&expected, &record), Vec::<String>::new(), "{file}");
-        let mode = fs::metadata(records.join(file)).expect("it is there").mode() & 0o777;
+        let mode = fs::metadata(records.join(file)).expect("it exists").mode() & 0o777;
         assert_eq!(mode, 0o644, "everybody may read {file}");
     }
     write_line(&mut running, "go").await;
-    running.end().await.expect("it ends");
+    running.end().await.expect("the execution ends");
     assert!(eventually(async || names().is_empty()).await, "{:?}", names());
 
-    // Whoever is killed in between leaves them to the next one.
+    // A killed daemon leaves them to the next start.
     let running = wait_for_line(&daemons).await;
     assert_eq!(names().len(), 4);
-    fs::write(records.join("somebody.user"), "{}").expect("it is ours");
+    fs::write(records.join("somebody.user"), "{}").expect("a writable file");
     daemons.kill_executord().expect("it can be killed");
     drop(running);
-    daemons.restart_executord().await.expect("it comes up again");
+    daemons.restart_executord().await.expect("the daemon starts again");
     assert_eq!(names(), BTreeSet::from(["somebody.user".to_owned()]), "others' are not touched");
     assert_works(&daemons).await;
 }
 
-/// All that a system log was sent so far.
+/// Returns all lines that the system log received.
 fn received(log: &UnixDatagram) -> Vec<String> {
     let mut lines = Vec::new();
     let mut buffer = [0; 65_536];
@@ -566,10 +570,10 @@ fn received(log: &UnixDatagram) -> Vec<String> {
 
 #[tokio::test]
 async fn the_system_log_has_one_line_per_execution_and_no_program_data() {
-    let directory = tempfile::tempdir().expect("there is room");
-    let log = UnixDatagram::bind(directory.path().join("log")).expect("it is ours");
-    log.set_nonblocking(true).expect("it is ours");
-    // The same devices as here, and the log.
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let log = UnixDatagram::bind(directory.path().join("log")).expect("a writable file");
+    log.set_nonblocking(true).expect("a writable file");
+    // The same devices as on the host, and the log socket.
     let host = format!(
         "mkdir {0}/dev\nmount -t tmpfs -o mode=755 none {0}/dev\n\
          for device in null zero full random urandom; do : > {0}/dev/$device; mount --bind /dev/$device {0}/dev/$device; done\n\
@@ -597,7 +601,7 @@ async fn the_system_log_has_one_line_per_execution_and_no_program_data() {
         let answer = daemons.execute(&request).await;
         expected.push((answer["id"].as_str().expect("an id").to_owned(), language, verdict));
     }
-    let refused = daemons.post(&json!({ "language": secret, "code": secret })).await.expect("an answer");
+    let refused = daemons.post(&json!({ "language": secret, "code": secret })).await.expect("a response");
     assert_eq!(refused.status, 400);
 
     let mut lines = Vec::new();
@@ -608,13 +612,13 @@ async fn the_system_log_has_one_line_per_execution_and_no_program_data() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // One that comes too many would come now.
+    // An additional line would arrive now.
     assert_works(&daemons).await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     lines.extend(received(&log));
     assert_eq!(lines.len(), expected.len() + 1, "{lines:?}");
     let nobody =
-        nix::unistd::User::from_name("nobody").expect("there is a user database").expect("there is nobody");
+        nix::unistd::User::from_name("nobody").expect("there is a user database").expect("a missing process");
     for ((id, language, verdict), line) in expected.iter().zip(&lines) {
         // Facility authpriv, severity info.
         assert!(line.starts_with("<86>") && line.contains("executord["), "{line}");
@@ -654,7 +658,7 @@ async fn a_removed_socket_is_created_again() -> io::Result<()> {
         daemons.logs()
     );
     write_line(&mut running, "undisturbed").await;
-    assert_eq!(running.end().await.expect("it ends").stdout, b"ready\nundisturbed\n");
+    assert_eq!(running.end().await.expect("the execution ends").stdout, b"ready\nundisturbed\n");
     assert_works(&daemons).await;
     Ok(())
 }

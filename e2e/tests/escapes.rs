@@ -1,5 +1,5 @@
-//! The ways to leave a process group or to hold on to what we wait for. Each is seen to work inside the sandbox; then the
-//! answer comes, and with it everything is gone.
+//! Ways to leave a process group or to hold resources that executord waits for. Each is shown to work inside the sandbox;
+//! then the response comes, and nothing is left.
 
 #![forbid(unsafe_code)]
 
@@ -11,18 +11,18 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// Time enough to be seen, and little enough to wait for.
+/// Long enough to be observed, and short enough for a test.
 const WALL_TIME: Duration = Duration::from_secs(3);
 
-/// What tries to stay, and how it looks while it does.
+/// A program that attempts to remain, and how it looks meanwhile.
 struct Escape {
     name: &'static str,
     code: String,
-    /// What the process that stays is called.
+    /// Name of the process that remains.
     called: &'static str,
-    /// What it is doing: sleeping, or stopped.
+    /// Its state: sleeping or stopped.
     state: char,
-    /// Whether it is the main process itself, which the clock has to end.
+    /// Whether it is the main process, which the time limit must end.
     is_main: bool,
 }
 
@@ -136,7 +136,7 @@ async fn nothing_of_a_javascript_program_is_left() {
 
 #[tokio::test]
 async fn nothing_of_a_java_program_is_left() {
-    // A JVM cannot fork, nor rename itself; it starts others.
+    // A JVM can neither fork nor rename itself, so it starts other programs.
     let whole = |code| {
         format!(
             "import java.lang.ProcessBuilder.Redirect;\n\
@@ -176,7 +176,8 @@ async fn nothing_of_a_java_program_is_left() {
 }
 
 async fn check(language: &str, escapes: [Escape; 5]) {
-    let daemons = Daemons::start(&Settings { slots: 5, ..Settings::default() }).await.expect("both come up");
+    let daemons =
+        Daemons::start(&Settings { slots: 5, ..Settings::default() }).await.expect("both daemons start");
     let daemons = Arc::new(daemons);
     let mut attempts = JoinSet::new();
     for escape in escapes {
@@ -192,16 +193,16 @@ async fn check(language: &str, escapes: [Escape; 5]) {
     let uids = daemons.uids.clone();
     assert!(wrong.is_empty(), "{language}:\n{}\n{}", wrong.join("\n"), daemons.logs());
     drop(daemons);
-    assert_eq!(inventory::processes(&uids).expect("/proc is there"), [], "after executord has ended");
+    assert_eq!(inventory::processes(&uids).expect("/proc is readable"), [], "after executord has ended");
 }
 
-/// Watch one try to stay, let its main process end, and look for it.
+/// Observes an attempt, lets the main process end, and verifies that nothing is left.
 async fn attempt(daemons: &Daemons, language: &str, escape: &Escape) -> Result<(), String> {
     let mut request = live_program(language, escape.code.clone());
     request.limits = LimitsRequest { wall_time: Some(WALL_TIME), ..LimitsRequest::default() };
     let mut execution =
         Execution::begin(&daemons.socket(), request).await.map_err(|error| error.to_string())?;
-    // It says who it is before it does anything.
+    // It prints its uid first.
     let received = execution
         .until(|received| received.stdout.ends_with(b"\n"))
         .await
@@ -212,7 +213,7 @@ async fn attempt(daemons: &Daemons, language: &str, escape: &Escape) -> Result<(
         return Err(format!("is {uid}"));
     }
 
-    let all = || inventory::processes(&(uid..=uid)).expect("/proc is there");
+    let all = || inventory::processes(&(uid..=uid)).expect("/proc is readable");
     let stays = |process: &Process| {
         process.name == escape.called && inventory::state(process.pid) == Some(escape.state)
     };

@@ -1,4 +1,4 @@
-//! After many executions, and after executord was killed in the middle of some, nothing of them is left.
+//! Nothing is left after many executions, nor after executord was killed during executions.
 
 #![forbid(unsafe_code)]
 
@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 
 const EXECUTIONS: usize = 200;
 const CONCURRENCY: usize = 16;
-/// By how much the daemons' memory may differ after [`EXECUTIONS`]: an allocator keeps some for the next one. A leak of
-/// one output buffer an execution would be more.
+/// Allowed growth of the daemons' memory after [`EXECUTIONS`], because an allocator keeps some memory. A leak of one
+/// output buffer per execution would exceed it.
 const MEMORY_MAY_GROW: u64 = 16 * 1024 * 1024;
 const FILES_MAY_GROW: usize = 8;
 
-/// What an execution might leave behind. Sandboxes that wait for work come and go, so their processes are told apart
-/// by name.
+/// What an execution might leave behind. Pre-warmed sandboxes come and go, so their processes are distinguished by
+/// name.
 #[derive(Debug, PartialEq, Eq)]
 struct Inventory {
     marked_processes: Vec<inventory::Process>,
@@ -32,21 +32,21 @@ struct Inventory {
 }
 
 async fn take(daemons: &Daemons) -> Inventory {
-    let mut marked_processes = inventory::processes(&daemons.uids).expect("/proc is there");
+    let mut marked_processes = inventory::processes(&daemons.uids).expect("/proc is readable");
     marked_processes.retain(|process| process.name == "sleep");
     let status = daemons.status().await;
     Inventory {
         marked_processes,
-        mounts_here: inventory::mounts(std::process::id()).expect("/proc is there"),
+        mounts_here: inventory::mounts(std::process::id()).expect("/proc is readable"),
         files: inventory::files(&daemons.uids),
-        ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is there"),
+        ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is readable"),
         running: status.running,
         quarantined: status.quarantined_uids,
     }
 }
 
 impl Inventory {
-    /// The same mounts, and nothing else.
+    /// Verifies that mounts are unchanged and that nothing is left.
     fn empty_with_mounts_of(other: &Self) -> Self {
         Self {
             marked_processes: Vec::new(),
@@ -59,7 +59,7 @@ impl Inventory {
     }
 }
 
-/// Each leaves what it can: processes, files, shared memory, a full disk; or ends in an untidy way.
+/// Each program leaves what it can: processes, files, shared memory, a full disk; or it ends abnormally.
 fn untidy(number: usize) -> Value {
     let limits = json!({ "wall_ms": 5000 });
     let (language, code) = match number % 8 {
@@ -89,16 +89,16 @@ fn untidy(number: usize) -> Value {
 
 #[tokio::test]
 async fn two_hundred_executions_leave_nothing() {
-    let daemons = Arc::new(Daemons::start(&Settings::default()).await.expect("both daemons come up"));
-    // What is allocated once, for the first of a kind, is no leak.
+    let daemons = Arc::new(Daemons::start(&Settings::default()).await.expect("both daemons start"));
+    // One-time allocations are not leaks.
     run_untidy(&daemons, 2 * CONCURRENCY).await;
     let before = take(&daemons).await;
     let groups = inventory::cgroups(&daemons.cgroup);
     let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
     let mounts = inventory::mounts(executord).expect("executord runs");
     let usage = |pid| {
-        let memory = inventory::resident_bytes(pid).expect("it runs");
-        (memory, inventory::open_files(pid).expect("it runs"))
+        let memory = inventory::resident_bytes(pid).expect("the program runs");
+        (memory, inventory::open_files(pid).expect("the program runs"))
     };
     let usage_before = [usage(executord), usage(webd)];
 
@@ -122,7 +122,7 @@ async fn two_hundred_executions_leave_nothing() {
 
     let (uids, cgroup) = (daemons.uids.clone(), daemons.cgroup.clone());
     drop(daemons);
-    assert_eq!(inventory::processes(&uids).expect("/proc is there"), [], "after executord has ended");
+    assert_eq!(inventory::processes(&uids).expect("/proc is readable"), [], "after executord has ended");
     assert_eq!(inventory::cgroups(&cgroup), BTreeSet::new(), "after executord has ended");
 }
 
@@ -132,19 +132,19 @@ async fn run_untidy(daemons: &Arc<Daemons>, count: usize) {
     for number in 0..count {
         let (daemons, places) = (daemons.clone(), places.clone());
         executions.spawn(async move {
-            let _place = places.acquire().await.expect("never closed");
+            let _place = places.acquire().await.expect("an open channel");
             let answer = daemons.execute(&untidy(number)).await;
             assert!(answer["status"].is_string(), "{answer}");
         });
     }
     while let Some(execution) = executions.join_next().await {
-        execution.expect("an execution is answered");
+        execution.expect("a response");
     }
 }
 
 #[tokio::test]
 async fn a_killed_executord_leaves_nothing_after_its_restart() {
-    let mut daemons = Daemons::start(&Settings::default()).await.expect("both daemons come up");
+    let mut daemons = Daemons::start(&Settings::default()).await.expect("both daemons start");
     let before = take(&daemons).await;
     let url = daemons.url("/api/execute");
     let body = json!({
@@ -161,16 +161,16 @@ async fn a_killed_executord_leaves_nothing_after_its_restart() {
     let all_run = eventually(|| async { take(&daemons).await.marked_processes.len() == 8 }).await;
     assert!(all_run, "four programs of two processes each run\n{}", daemons.logs());
 
-    // All but the topmost, which the next executord takes over.
+    // All except the top ones, which the next executord uses.
     let mut groups = inventory::cgroups(&daemons.cgroup);
     groups.retain(|group| !group.ends_with(&daemons.cgroup));
     daemons.kill_executord().expect("it can be killed");
     while let Some(answer) = executions.join_next().await {
-        // Cut off, but answered: in words, not with a result.
-        let answer = answer.expect("no panic").expect("webd answers");
+        // The response is an error and not a result.
+        let answer = answer.expect("the task does not panic").expect("webd answers");
         assert!(answer.status >= 500, "HTTP {}: {}", answer.status, answer.json);
     }
-    daemons.restart_executord().await.expect("executord comes up again");
+    daemons.restart_executord().await.expect("executord starts again");
 
     let expected = Inventory::empty_with_mounts_of(&before);
     eventually(|| async { take(&daemons).await == expected }).await;

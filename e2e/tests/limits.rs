@@ -1,4 +1,4 @@
-//! Each limit of docs/api.md binds, and is told.
+//! Each limit of docs/api.md holds and is reported.
 
 #![forbid(unsafe_code)]
 
@@ -12,7 +12,7 @@ use std::time::Duration;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A program, what it may use, and what must be in its answer.
+/// A program, its limits, and the expected response.
 struct Case {
     name: &'static str,
     language: &'static str,
@@ -29,20 +29,21 @@ fn cpp(name: &'static str, code: &'static str, limits: Value, expected: Value) -
     Case { name, language: "cpp", code, limits, expected }
 }
 
-/// The program was ended by us, for this.
+/// Returns the response for a program that executord ended because of this limit.
 fn ended(status: &str, limit: &str, allowed: impl Into<Value>, unit: &str) -> Value {
     let cause = json!({ "limit": limit, "allowed": allowed.into(), "unit": unit });
     json!({ "status": status, "exit_code": null, "signal": null, "cause": cause })
 }
 
-/// The program was let go on, and found out by itself.
+/// Returns the response for a program that noticed the limit itself.
 fn found_out(stdout: impl Into<Value>) -> Value {
     json!({ "status": "ok", "stdout": stdout.into(), "cause": null, "truncated": false })
 }
 
-/// Every case has the one slot for itself, and the next one finds it as new.
+/// Runs the cases one after the other in the only slot.
 async fn check(cases: &[Case]) {
-    let daemons = Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both come up");
+    let daemons =
+        Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons start");
     let mut wrong = Vec::new();
     for Case { name, language, code, limits, expected } in cases {
         let answer = daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;
@@ -60,7 +61,7 @@ async fn check(cases: &[Case]) {
     assert_nothing_runs(&daemons).await;
 }
 
-/// Every cause says what was allowed, what was used, which is not less, and all of it in words.
+/// Verifies that a cause has the limit, a usage that is not less, and a message with both.
 fn incomplete(cause: &Value) -> Option<String> {
     let (allowed, used) = (cause["allowed"].as_f64(), cause["used"].as_f64());
     let complete = allowed.is_some()
@@ -75,7 +76,7 @@ fn excerpt(answer: &Value) -> String {
 }
 
 async fn assert_nothing_runs(daemons: &Daemons) {
-    let processes = || inventory::processes(&daemons.uids).expect("/proc is there");
+    let processes = || inventory::processes(&daemons.uids).expect("/proc is readable");
     let is_idle = || async { daemons.status().await.running == 0 && processes().is_empty() };
     assert!(eventually(is_idle).await, "{:?}", processes());
     assert_eq!(daemons.status().await.quarantined_uids, 0);
@@ -85,7 +86,7 @@ async fn assert_nothing_runs(daemons: &Daemons) {
 async fn cpu_time_is_counted_for_all_processes_together() {
     let limits = json!({ "cpu_ms": 1000, "wall_ms": 60_000 });
     let out_of_time = || ended("timeout", "cpu_time", 1000.0, "ms");
-    // The resource limit, which counts each process by itself, would come at two seconds of one of them.
+    // RLIMIT_CPU counts each process separately, and would apply only after two seconds of one of them.
     check(&[
         python("one", "while True: pass", limits.clone(), out_of_time()),
         python(
@@ -146,7 +147,7 @@ async fn wall_clock_time_is_limited_whatever_the_program_waits_for() {
             limits.clone(),
             { let mut expected = out_of_time(); expected["stdout"] = "x".repeat(1000).into(); expected },
         ),
-        // What is written in the time of grace is kept.
+        // Output during the grace period is kept.
         python(
             "saying goodbye",
             "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: (print('bye', flush=True), sys.exit(3)))\n\
@@ -192,7 +193,7 @@ async fn memory_of_every_kind_is_limited() {
              for _ in range(20):\n    if os.fork() == 0:\n        segment = libc.shmget(0, 10 << 20, 0o1600)\n        \
              ctypes.memset(libc.shmat(segment, None, 0), 1, 10 << 20)\n        os._exit(0)\n    os.wait()",
         ),
-        // Not ours to end: it asks first.
+        // Not ended by executord: the program checks first.
         python(
             "a program that does with less",
             "x = b'x' * (20 << 20)\nprint('ok')",
@@ -258,8 +259,9 @@ async fn processes_and_threads_beyond_the_limit_are_refused() {
 
 #[tokio::test]
 async fn output_is_limited_to_the_byte() {
-    let daemons = Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both come up");
-    // Every eight bytes are others, so that what is kept is known to be the beginning.
+    let daemons =
+        Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons start");
+    // Every eight bytes differ, so that the kept part is known to be the beginning.
     let all: String = (0..200_000).map(|number| format!("{number:07} ")).collect();
     for descriptor in [1, 2] {
         let names = ["stdout", "stderr"];
@@ -267,7 +269,7 @@ async fn output_is_limited_to_the_byte() {
         for (limit, how_many) in [(5, 6), (1000, 1001), (65_536, 200_000), (100_001, 1_600_000), (1000, 1000)]
         {
             let over = how_many > limit;
-            // What is over is ended, though it would go on.
+            // A program that exceeds the limit is ended.
             let code = format!(
                 "import os, time\nos.write({}, b'aside')\n\
                  rest = ''.join(f'{{n:07}} ' for n in range(200_000)).encode()[:{how_many}]\n\
@@ -292,7 +294,7 @@ async fn output_is_limited_to_the_byte() {
         }
     }
 
-    // What several runs write adds up: 8 MiB are kept of all.
+    // The output of several runs adds up: at most 8 MiB are kept.
     let code = "import os\nfor _ in range(48): os.write(1, b'x' * 65536)";
     let runs = json!([{}, {}, {}]);
     let request =
@@ -339,7 +341,7 @@ async fn files_are_limited_in_size_number_and_total() {
              os.close(os.open(f'{directory}/{count}', os.O_CREAT | os.O_WRONLY))\n        count += 1\n\
              except OSError as error: print(count, errno.errorcode[error.errno])",
             files.clone(),
-            // The program itself is one.
+            // The program itself counts.
             found_out("99 ENOSPC\n"),
         ),
         python(
@@ -373,7 +375,7 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
     let maxima = "[limits.maximum]\ncpu_time = \"7s\"\nwall_time = \"8s\"\nmemory = \"100MiB\"\nprocesses = 30\n\
                   output = \"50KiB\"\nfile_size = \"3MiB\"\ndisk = \"5MiB\"\nfiles = 200\nopen_files = 64";
     let settings = Settings { slots: 1, more: maxima.to_owned(), ..Settings::default() };
-    let daemons = Daemons::start(&settings).await.expect("both come up");
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let maxima = json!({
         "cpu_ms": 7000, "wall_ms": 8000, "memory_bytes": 100 * MIB, "processes": 30, "output_bytes": 50 * 1024,
         "file_size_bytes": 3 * MIB, "disk_bytes": 5 * MIB, "files": 200, "open_files": 64,
@@ -383,7 +385,7 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
 
     let most: Value =
         names.iter().map(|name| ((*name).clone(), json!(u64::MAX))).collect::<serde_json::Map<_, _>>().into();
-    // The defaults of the product are more than this administrator allows.
+    // The defaults exceed the maxima of this configuration.
     for limits in [most, json!({})] {
         let answer = daemons.execute(&ask(limits)).await;
         assert_eq!((&answer["limits"], &answer["output"]), (&maxima, &json!("42\n")));
@@ -391,19 +393,19 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
     let less = json!({ "cpu_ms": 1234, "open_files": 63 });
     let answer = daemons.execute(&ask(less.clone())).await;
     assert_eq!(contradictions(&less, &answer["limits"]), Vec::<String>::new());
-    // It is lowered in earnest.
+    // The lowered limit is enforced.
     let flood = json!({ "language": "python", "code": "print('x' * 1_000_000)", "limits": { "output_bytes": 2 * MIB } });
     let answer = daemons.execute(&flood).await;
     assert_eq!(answer["cause"]["allowed"], 50 * 1024);
     assert_eq!(answer["stdout"].as_str().map(str::len), Some(50 * 1024));
 
     for name in &names {
-        let answer = daemons.post(&ask(json!({ *name: 0 }))).await.expect("an answer");
+        let answer = daemons.post(&ask(json!({ *name: 0 }))).await.expect("a response");
         assert_eq!((answer.status, &answer.json["code"]), (400, &json!("invalid_request")), "{name}");
         let message = answer.json["error"].as_str().expect("words");
         assert!(message.contains(name.as_str()) && message.contains("at least 1"), "{message}");
-        // The least that can be asked for is too little for some, and never our fault.
-        let answer = daemons.post(&ask(json!({ *name: 1 }))).await.expect("an answer");
+        // The minimum is too little for some programs, and never causes `failed`.
+        let answer = daemons.post(&ask(json!({ *name: 1 }))).await.expect("a response");
         assert!([200, 400].contains(&answer.status), "{name}: {}", answer.json);
         if answer.status == 400 {
             let message = answer.json["error"].as_str().expect("words");
@@ -414,7 +416,8 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
 
 #[tokio::test]
 async fn limits_below_what_a_program_needs_are_rejected_or_reported() {
-    let daemons = Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both come up");
+    let daemons =
+        Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons start");
     let zero = |limits: LimitsRequest, least: &'static str| (limits, least);
     for (limits, least) in [
         zero(
@@ -453,9 +456,12 @@ async fn limits_below_what_a_program_needs_are_rejected_or_reported() {
     ] {
         let mut request = program("python", "print(1)");
         request.limits = limits;
-        let received =
-            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-        match received.expect("an answer").last {
+        let received = Execution::begin(&daemons.socket(), request)
+            .await
+            .expect("executord accepts the connection")
+            .end()
+            .await;
+        match received.expect("a response").last {
             Some(Event::Rejected(Rejection::Invalid(message))) => {
                 assert!(message.ends_with(least), "{message}")
             }
@@ -463,7 +469,7 @@ async fn limits_below_what_a_program_needs_are_rejected_or_reported() {
         }
     }
 
-    // All at their least, in a language of each kind: whatever becomes of the programs, it is not our fault.
+    // All limits at their minima, in a language of each kind: programs may fail, but never with `failed`.
     let least = json!({
         "cpu_ms": 1, "wall_ms": 1, "memory_bytes": 4 * MIB, "processes": 1, "output_bytes": 1, "file_size_bytes": 1,
         "disk_bytes": 65_536, "files": 1, "open_files": 8,
@@ -483,11 +489,11 @@ async fn limits_below_what_a_program_needs_are_rejected_or_reported() {
         }
     }
 
-    // Sources that do not fit in what the program may write.
+    // Sources that exceed the disk limit.
     let files = json!([{ "name": "main.py", "content": "print(1)" }, { "name": "data", "content": "x".repeat(100_000) }]);
     for limits in [json!({ "files": 1 }), json!({ "disk_bytes": 65_536 })] {
         let answer = daemons.post(&json!({ "language": "python", "files": files, "limits": limits })).await;
-        let answer = answer.expect("an answer");
+        let answer = answer.expect("a response");
         assert_eq!(
             (answer.status, &answer.json["code"]),
             (400, &json!("invalid_request")),
@@ -503,7 +509,7 @@ async fn compilations_are_limited_like_programs() {
     let more =
         "[limits.compile]\ncpu_time = \"2s\"\nmemory = \"150MiB\"\noutput = \"10KiB\"\ndisk = \"3MiB\"";
     let settings = Settings { slots: 1, more: more.to_owned(), ..Settings::default() };
-    let daemons = Daemons::start(&settings).await.expect("both come up");
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let compile = |code: String| json!({ "language": "cpp", "code": code });
     let sum =
         "constexpr long sum(long to) { long all = 0; for (long i = 0; i < to; i++) all += i; return all; }\n";
@@ -522,7 +528,7 @@ async fn compilations_are_limited_like_programs() {
         assert_eq!(incomplete(&answer["cause"]), None, "{name}");
         assert_eq!(answer["runs"], json!([]), "{name}");
     }
-    // A full disk is the compiler's to tell.
+    // The compiler reports a full disk.
     let answer =
         daemons.execute(&compile("char a[8 << 20] = {1};\nint main() { return a[0]; }".to_owned())).await;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Sandboxes that are prepared before their programs come: what is prepared is used once, by one program, and gone.
+//! Pre-warmed sandboxes: each serves one program and is destroyed.
 
 #![forbid(unsafe_code)]
 
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 async fn start(pool_max: Option<u32>) -> Daemons {
     let settings = Settings { slots: 2, pool: true, pool_max, ..Settings::default() };
-    Daemons::start(&settings).await.expect("both daemons come up")
+    Daemons::start(&settings).await.expect("both daemons start")
 }
 
 async fn count(daemons: &Daemons, language: &str) -> WarmCount {
@@ -28,9 +28,9 @@ async fn wait_until_ready(daemons: &Daemons, language: &str) {
     assert!(eventually(|| async { count(daemons, language).await.ready > 0 }).await, "{}", daemons.logs());
 }
 
-/// The processes that wait, as programs would be seen.
+/// Returns the processes of pre-warmed sandboxes.
 fn waiting(daemons: &Daemons) -> Vec<Process> {
-    inventory::processes(&daemons.uids).expect("/proc is there")
+    inventory::processes(&daemons.uids).expect("/proc is readable")
 }
 
 fn python(code: &str) -> Value {
@@ -50,17 +50,16 @@ async fn a_pre_warmed_sandbox_serves_one_program_and_is_destroyed() {
         assert_eq!((&answer["status"], &answer["stderr"]), (&json!("ok"), &json!("")), "{answer}");
         let stdout = answer["stdout"].as_str().expect("text");
         let (user, files) = stdout.split_once('\n').expect("two lines");
-        // The name of the user is that of the execution, as without preparation.
+        // The user name is unique per execution.
         assert!(users.insert(user.to_owned()), "user {user} had two programs");
         assert_eq!(files.replace(['[', ']', '\'', '\n', ' '], "").split(',').count(), 2, "{files}");
         assert_eq!(count(&daemons, "python").await.hits, round + 1);
-        // One of those that waited is no more.
+        // One of the pre-warmed processes is gone.
         let is_gone = || async { pids.iter().any(|pid| waiting(&daemons).iter().all(|one| one.pid != *pid)) };
         assert!(eventually(is_gone).await);
     }
     let steps = daemons.status().await.steps;
-    let prepared =
-        steps.iter().find(|times| times.step == "prepare").expect("how long it took to prepare one");
+    let prepared = steps.iter().find(|times| times.step == "prepare").expect("the duration of pre-warming");
     assert!(prepared.buckets.iter().sum::<u64>() >= 4, "{prepared:?}");
 }
 
@@ -87,13 +86,13 @@ async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
         let cpu = answer["usage"]["cpu_ms"].as_f64().expect("a number");
         assert!(cpu < 5000.0, "booting was counted: {answer}");
     }
-    // What cannot be given to a process that is there already is given to one that is made for it.
+    // Limits that a pre-warmed process cannot receive get a cold sandbox.
     wait_until_ready(&daemons, "python").await;
     let code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])";
     let limits = json!({ "open_files": 33 });
     let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
     assert_eq!(answer["stdout"], "33\n", "{answer}");
-    // Another main file as well.
+    // Another main file needs a cold sandbox as well.
     let file = json!({ "name": "other.py", "content": "print(__file__)" });
     let answer = daemons.execute(&json!({ "language": "python", "files": [file] })).await;
     assert_eq!(answer["stdout"], "/box/other.py\n", "{answer}");
@@ -107,7 +106,7 @@ async fn a_killed_pre_warmed_sandbox_costs_no_execution() {
         wait_until_ready(&daemons, "python").await;
         let killed = waiting(&daemons);
         for process in &killed {
-            // It may end by itself meanwhile.
+            // It may have ended meanwhile.
             let _ = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL);
         }
         let are_gone = || async { waiting(&daemons).iter().all(|process| !killed.contains(process)) };
@@ -125,7 +124,7 @@ async fn a_killed_pre_warmed_sandbox_costs_no_execution() {
 #[tokio::test]
 async fn more_programs_than_pre_warmed_sandboxes_are_served() {
     let daemons = start(Some(3)).await;
-    // There is room for few; what was asked for is among them.
+    // The pool is small; it includes the requested language.
     daemons.execute(&python("")).await;
     wait_until_ready(&daemons, "python").await;
     let asked = (0..20).map(|number| {
@@ -152,8 +151,8 @@ async fn no_pre_warmed_sandbox_outlives_the_daemon() {
     let cgroup = daemons.cgroup.clone();
     let uids = daemons.uids.clone();
     daemons.signal_executord(Signal::SIGTERM);
-    assert!(daemons.wait_for_end().await.expect("it ends").success());
-    assert_eq!(inventory::processes(&uids).expect("/proc is there"), []);
+    assert!(daemons.wait_for_end().await.expect("the execution ends").success());
+    assert_eq!(inventory::processes(&uids).expect("/proc is readable"), []);
     let groups = || -> Vec<_> {
         inventory::cgroups(&cgroup).into_iter().filter(|group| !group.ends_with(&cgroup)).collect()
     };
@@ -167,7 +166,7 @@ async fn a_build_is_reused_by_its_client_only() {
         more: "build_cache = { enabled = true, max = 2 }".to_owned(),
         ..Settings::default()
     };
-    let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let program = |word: &str| {
         format!("#include <cstdio>\nint main(int, char** a) {{ std::printf(\"{word} %s\", a[1]); }}")
     };
@@ -178,7 +177,7 @@ async fn a_build_is_reused_by_its_client_only() {
         ("one", "b", false),
         ("two", "a", true),
         ("one", "c", false),
-        // The third takes the place of the one that was not used for the longest time.
+        // The third one replaces the least recently used one.
         ("three", "a", true),
         ("one", "d", false),
         ("two", "b", true),
@@ -189,7 +188,7 @@ async fn a_build_is_reused_by_its_client_only() {
         assert_eq!(compiled(&answer), is_compiled, "{word} {argument} {answer}");
         assert_eq!(answer["compile"]["status"], "ok");
     }
-    // Others compile for themselves.
+    // Other clients compile separately.
     let request = protocol::ExecuteRequest {
         language: "cpp".to_owned(),
         files: vec![protocol::SourceFile { path: None, content: program("one").into() }],
@@ -198,14 +197,14 @@ async fn a_build_is_reused_by_its_client_only() {
         client: Some("somebody else".to_owned()),
     };
     let mut client = protocol::Client::connect(&daemons.socket()).await.expect("it listens");
-    client.execute(request).await.expect("it hears");
+    client.execute(request).await.expect("the program receives it");
     let outcome = loop {
         if let protocol::Event::Finished(outcome) = client.event().await.expect("an event") {
             break outcome;
         }
     };
     assert!(outcome.compile.expect("it was compiled").usage.cpu_time > std::time::Duration::ZERO);
-    // What a compiler says is said each time, and a program that it refuses is refused each time.
+    // Messages of the compiler are repeated, and so are compile errors.
     for _ in 0..2 {
         let warned = json!({ "language": "cpp", "code": "#warning look\nint main() {}" });
         let answer = daemons.execute(&warned).await;

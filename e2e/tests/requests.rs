@@ -1,4 +1,4 @@
-//! What may be asked, through HTTP and on the socket: it is done to the letter, or refused in words.
+//! Requests over HTTP and on the socket are carried out exactly, or rejected with a message.
 
 #![forbid(unsafe_code)]
 
@@ -13,10 +13,10 @@ use protocol::{ClientError, Event, ExecuteRequest, Rejection, RunRequest, Source
 use serde_json::{Value, json};
 
 async fn start() -> Daemons {
-    Daemons::start(&Settings::from_environment()).await.expect("both daemons come up")
+    Daemons::start(&Settings::from_environment()).await.expect("both daemons start")
 }
 
-/// A language whose toolchain nobody has.
+/// A language whose toolchain does not exist.
 const NOT_THERE: &str = r##"
 name = "klingon"
 title = "Klingon"
@@ -30,9 +30,9 @@ run = { command = ["klingonc-that-nobody-has", "{main}"] }
 self_test = { files = [{ name = "main.tlh", content = "" }], stdout = "" }
 "##;
 
-/// Executed, or refused with HTTP 400, a code and words.
+/// Returns the code and message of a 400 response, or `None` if the request was executed.
 async fn refused(daemons: &Daemons, request: &Value) -> Option<(String, String)> {
-    let answer = daemons.post(request).await.expect("an answer");
+    let answer = daemons.post(request).await.expect("a response");
     match answer.status {
         200 => None,
         400 | 413 => {
@@ -43,10 +43,14 @@ async fn refused(daemons: &Daemons, request: &Value) -> Option<(String, String)>
     }
 }
 
-/// What the socket says to the same request.
+/// Returns the rejection of the same request on the socket.
 async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
-    let received = Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-    match received.expect("an answer").last {
+    let received = Execution::begin(&daemons.socket(), request)
+        .await
+        .expect("executord accepts the connection")
+        .end()
+        .await;
+    match received.expect("a response").last {
         Some(Event::Rejected(rejection)) => rejection,
         other => unreachable!("{other:?}"),
     }
@@ -56,13 +60,14 @@ async fn rejection(daemons: &Daemons, request: ExecuteRequest) -> Rejection {
 async fn a_language_has_its_names_and_no_others() {
     let settings =
         Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::from_environment() };
-    let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     for name in ["cobol", "", " ", "python ", "pyth\u{f6}n", "py\u{0}", "../python", "python.toml"]
         .map(str::to_owned)
         .into_iter()
         .chain(["x".repeat(64), "x".repeat(65), "x".repeat(100_000)])
     {
-        let answer = daemons.post(&json!({ "code": "print(1)", "language": name })).await.expect("an answer");
+        let answer =
+            daemons.post(&json!({ "code": "print(1)", "language": name })).await.expect("a response");
         assert_eq!(answer.status, 400, "{name:?}");
         assert_eq!(
             answer.json,
@@ -87,7 +92,7 @@ async fn a_language_has_its_names_and_no_others() {
         assert_eq!(rejection(&daemons, program(name, "")).await.to_string(), words);
     }
 
-    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("an answer").json;
+    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("a response").json;
     let mut works = 0;
     for language in languages.as_array().expect("a list") {
         let text = |name: &str| language[name].as_str().expect("a text");
@@ -258,7 +263,7 @@ async fn invalid_requests_are_rejected_with_a_message() {
         assert_eq!(said, code, "{shown}: {said_words}");
         assert!(said_words.contains(words), "{words:?} is not in {said_words:?}");
     }
-    // What is let in to the last one: data with NUL, and as many of everything as there may be.
+    // Accepted up to the maximum: data with NUL, and the maximum number of everything.
     let mut files = vec![main(), file("nul.dat", "\u{0}")];
     files.extend((2..MAX_FILES).map(|number| file(&format!("d{number}/f"), "")));
     assert_eq!(refused(&daemons, &with(files.into())).await, None);
@@ -266,15 +271,18 @@ async fn invalid_requests_are_rejected_with_a_message() {
     assert_eq!(daemons.execute(&print(json!(vec!["x"; MAX_ARGS]))).await["stdout"], "257 263\n");
     assert_eq!(daemons.execute(&print(json!(vec!["x".repeat(MAX_ARG); 8]))).await["stdout"], "9 524295\n");
 
-    // On the socket what is beyond a bound is no frame at all, and the daemon hangs up before it is read.
+    // On the socket, a frame beyond a bound is invalid, and the daemon closes the connection before reading it.
     let many = |files: usize, runs: usize, args: usize| {
         let file = SourceFile { path: Some("x".to_owned()), content: "".into() };
         let run = RunRequest { args: vec!["x".to_owned(); args], ..RunRequest::default() };
         ExecuteRequest { files: vec![file; files], runs: vec![run; runs], ..program("python", "") }
     };
     for request in [many(MAX_FILES + 1, 1, 0), many(1, MAX_RUNS + 1, 0), many(1, 1, MAX_ARGS + 1)] {
-        let received =
-            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
+        let received = Execution::begin(&daemons.socket(), request)
+            .await
+            .expect("executord accepts the connection")
+            .end()
+            .await;
         assert!(matches!(received, Err(ClientError::Closed)), "{received:?}");
     }
     for (request, words) in [
@@ -287,15 +295,15 @@ async fn invalid_requests_are_rejected_with_a_message() {
     assert!(eventually(|| async { daemons.status().await.running == 0 }).await);
 }
 
-/// A program in a language, that says the same as those in the others.
+/// A program in one language with the same output as those in the others.
 struct InLanguage {
     language: &'static str,
     code: &'static str,
 }
 
-/// Those of the languages that this host has.
+/// Returns the languages that are available on this host.
 async fn available(daemons: &Daemons, programs: Vec<InLanguage>) -> Vec<InLanguage> {
-    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("an answer").json;
+    let languages = http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("a response").json;
     let is_available = |name: &str| {
         let all = languages.as_array().expect("a list");
         all.iter().any(|language| language["name"] == name && language["available"] == true)
@@ -584,7 +592,7 @@ async fn input_and_output_are_bytes() {
     assert!(answer["stdout"] == String::from_utf8_lossy(&bytes).as_ref());
     assert!(answer["stdout_base64"].is_null());
 
-    // Text stays text, and a program that reads nothing is not kept waiting by what it was given.
+    // Text is passed unchanged, and a program that does not read its input does not wait.
     let large = "\u{e9}\u{1f980} ".repeat(300_000);
     let request = json!({ "language": "python", "code": "print('not read')", "stdin": large });
     assert_eq!(daemons.execute(&request).await["stdout"], "not read\n");
@@ -594,7 +602,7 @@ async fn input_and_output_are_bytes() {
     assert_eq!(daemons.execute(&request).await["exit_code"], 1, "without stdin there is end of file at once");
 }
 
-/// Tells what it was given and what it finds, and then leaves something everywhere it can.
+/// Prints its input and what it finds, and then leaves something in every writable directory.
 const MESSY: [InLanguage; 2] = [
     InLanguage {
         language: "python",
@@ -648,7 +656,7 @@ async fn runs_share_a_compilation_and_nothing_else() {
             );
         }
         assert_eq!(answer["runs"].as_array().map(Vec::len), Some(3));
-        // At the top is the first that did not succeed.
+        // The top-level fields are those of the first run that did not succeed.
         assert_eq!(contradictions(&expected[1], &answer), Vec::<String>::new());
         assert_eq!(answer["compile"].is_null(), language == "python");
 
@@ -659,9 +667,12 @@ async fn runs_share_a_compilation_and_nothing_else() {
             .clone()
             .map(|number| RunRequest { args: args(number), ..RunRequest::default() })
             .collect();
-        let received =
-            Execution::begin(&daemons.socket(), request).await.expect("executord listens").end().await;
-        let received = received.expect("an answer");
+        let received = Execution::begin(&daemons.socket(), request)
+            .await
+            .expect("executord accepts the connection")
+            .end()
+            .await;
+        let received = received.expect("a response");
         let compiled = (language == "cpp").then_some(StageName::Compile);
         let stages: Vec<_> = compiled.into_iter().chain(numbers.clone().map(StageName::Run)).collect();
         assert_eq!(received.begun, stages, "compiled once, then each run in its turn");

@@ -1,4 +1,4 @@
-//! Talking to programs while they run, over a WebSocket: with pipes, and with a terminal.
+//! Interactive programs over a WebSocket, with pipes and with a terminal.
 
 #![forbid(unsafe_code)]
 
@@ -13,14 +13,14 @@ use tokio::time::timeout;
 const LONG: u64 = 110_000;
 
 async fn start() -> Daemons {
-    Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons come up")
+    Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons start")
 }
 
 async fn open(daemons: &Daemons) -> Session {
-    Session::open(daemons.address()).await.expect("it is taken")
+    Session::open(daemons.address()).await.expect("the session opens")
 }
 
-/// A session in which `code` runs.
+/// Opens a session in which `code` runs.
 async fn run(daemons: &Daemons, language: &str, code: &str, tty: bool) -> Session {
     let mut session = open(daemons).await;
     begin(&mut session, language, code, tty).await;
@@ -30,23 +30,22 @@ async fn run(daemons: &Daemons, language: &str, code: &str, tty: bool) -> Sessio
 async fn begin(session: &mut Session, language: &str, code: &str, tty: bool) {
     let limits = json!({"wall_ms": LONG, "cpu_ms": LONG});
     let start = json!({"type": "start", "language": language, "code": code, "tty": tty, "limits": limits});
-    session.send(&start).await.expect("it is heard");
+    session.send(&start).await.expect("the message is sent");
 }
 
 async fn send(session: &mut Session, frame: Value) {
-    session.send(&frame).await.expect("it is heard");
+    session.send(&frame).await.expect("the message is sent");
 }
 
 async fn type_in(session: &mut Session, text: &str) {
-    session.type_in(text).await.expect("it is heard");
+    session.type_in(text).await.expect("the message is sent");
 }
 
 async fn until(session: &mut Session, text: &str) -> String {
     session.until_written(text).await.unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-/// Press Ctrl+C, and again if nothing comes of it: of a signal that comes just before it reads, Python hears when it has
-/// read.
+/// Sends Ctrl+C, repeatedly if it has no effect: a signal just before Python reads is handled only after the read.
 async fn interrupt_until(session: &mut Session, text: &str) {
     loop {
         type_in(session, "\x03").await;
@@ -65,7 +64,7 @@ async fn signal(session: &mut Session, name: &str) {
 }
 
 async fn assert_nothing_runs(daemons: &Daemons) {
-    let processes = || inventory::processes(&daemons.uids).expect("/proc is there");
+    let processes = || inventory::processes(&daemons.uids).expect("/proc is readable");
     let is_idle = || async { daemons.status().await.running == 0 && processes().is_empty() };
     assert!(eventually(is_idle).await, "{:?}", processes());
 }
@@ -83,7 +82,7 @@ async fn a_program_with_pipes_is_interactive() {
     assert_eq!(end(&mut session).await["status"], "ok");
     assert_eq!((&*session.stdout, &*session.stderr), ("AND ALL\n", "hi you\n"));
 
-    // The next on the same connection, which is sent signals.
+    // The next execution on the same connection receives signals.
     let code = "trap 'echo one' USR1; trap 'echo two' USR2; trap 'echo int; exit 3' INT\necho ready\n\
                 while :; do sleep 0.05; done";
     begin(&mut session, "bash", code, false).await;
@@ -103,7 +102,7 @@ async fn a_program_with_pipes_is_interactive() {
         let last = end(&mut session).await;
         assert_eq!((&last["status"], &last["signal"]), (&json!("signal"), &json!(number)), "{last}");
     }
-    // To the whole process group, and to nobody else.
+    // Signals reach the whole process group and no other process.
     begin(&mut session, "python", &in_groups(), false).await;
     until(&mut session, "ready\n").await;
     signal(&mut session, "INT").await;
@@ -113,7 +112,7 @@ async fn a_program_with_pipes_is_interactive() {
     assert_nothing_runs(&daemons).await;
 }
 
-/// A parent and a child in one process group, and a stranger outside of it; each tells of SIGINT.
+/// A parent and a child in one process group, and a process outside of it; each prints when it receives SIGINT.
 fn in_groups() -> String {
     "import os, signal, sys, time\n\
      def tell(who):\n    \
@@ -140,8 +139,8 @@ fn in_groups() -> String {
 #[tokio::test]
 async fn cancel_takes_effect_at_once() {
     let daemons = start().await;
-    let mut session = run(&daemons, "bash", "echo deaf; sleep 600", false).await;
-    until(&mut session, "deaf\n").await;
+    let mut session = run(&daemons, "bash", "echo stuck; sleep 600", false).await;
+    until(&mut session, "stuck\n").await;
     type_in(&mut session, &"x".repeat(1 << 20)).await;
     send(&mut session, json!({"type": "cancel"})).await;
     assert_eq!(end(&mut session).await["status"], "cancelled");
@@ -150,12 +149,12 @@ async fn cancel_takes_effect_at_once() {
         until(&mut session, "x").await;
         send(&mut session, json!({"type": "cancel"})).await;
         let status = end(&mut session).await["status"].clone();
-        // It may have written all that it may before it was stopped.
+        // It may have reached its output limit before it was stopped.
         assert!(["cancelled", "output_limit"].contains(&status.as_str().unwrap_or_default()), "{status}");
     }
-    // A terminal whose program does not read it.
-    begin(&mut session, "bash", "echo deaf; exec sleep 600", true).await;
-    until(&mut session, "deaf\r\n").await;
+    // A terminal whose program does not read.
+    begin(&mut session, "bash", "echo stuck; exec sleep 600", true).await;
+    until(&mut session, "stuck\r\n").await;
     type_in(&mut session, &"line\n".repeat(100_000)).await;
     send(&mut session, json!({"type": "cancel"})).await;
     assert_eq!(end(&mut session).await["status"], "cancelled");
@@ -223,8 +222,8 @@ async fn an_interpreter_is_interactive_on_a_terminal() {
     send(&mut session, json!({"type": "end_of_input"})).await;
     assert_eq!(end(&mut session).await["status"], "ok");
 
-    // A shell with jobs: Ctrl+C is for the one in the foreground, Ctrl+Z stops it. The job is no dash: that starts what it
-    // starts by vfork(2), and if the stop comes before the exec, the child stops and the parent waits for it, not stopped.
+    // A shell with jobs: Ctrl+C goes to the foreground job, Ctrl+Z stops it. The job uses bash and not dash: dash starts
+    // programs with vfork(2), and if the stop comes before the exec, only the child stops while the parent waits for it.
     begin(&mut session, "bash", "exec bash --norc --noprofile -i", true).await;
     until(&mut session, "$ ").await;
     let job = "bash -c 'trap \"echo ba\"\"ck\" CONT; echo go\"\"ing; while :; do sleep 0.05; done'\n";
@@ -246,18 +245,18 @@ async fn an_interpreter_is_interactive_on_a_terminal() {
 #[tokio::test]
 async fn only_a_session_with_tty_has_a_terminal() {
     let daemons = start().await;
-    // Nothing of it without it.
+    // Without `tty` there is no terminal.
     let look = "import os\nfor path in ('/dev/tty', '/dev/pts', '/dev/ptmx'): print(os.path.lexists(path))\n\
                 print(os.isatty(0) or os.isatty(1), os.environ.get('TERM'))";
     let answer = daemons.execute(&json!({"language": "python", "code": look})).await;
     assert_eq!(answer["output"], "False\nFalse\nFalse\nFalse None\n", "{answer}");
-    // The compiler has none.
+    // The compiler has no terminal.
     let warns = "#warning look\n#include <stdio.h>\n#include <unistd.h>\nint main() { printf(\"%d\\n\", isatty(0)); }";
     let mut session = run(&daemons, "cpp", warns, true).await;
     assert_eq!(end(&mut session).await["status"], "ok");
     assert_eq!(session.stdout, "1\r\n");
     assert!(session.stderr.contains("look"), "{}", session.stderr);
-    // Input that is there already ends, also within a line.
+    // Given input ends, also within a line.
     for (stdin, came) in [("", "''"), ("a\nb\n", "'a\\nb\\n'"), ("half", "'half'")] {
         let code = "import sys, termios\nprint(repr(sys.stdin.read()))";
         let start = json!({"type": "start", "language": "python", "code": code, "tty": true, "stdin": stdin});
@@ -265,21 +264,21 @@ async fn only_a_session_with_tty_has_a_terminal() {
         assert_eq!(end(&mut session).await["status"], "ok", "{stdin:?}");
         assert!(session.stdout.ends_with(&format!("{came}\r\n")), "{:?}", session.stdout);
     }
-    // Its output has the bounds of any other.
+    // Its output has the usual limits.
     let start = json!({"type": "start", "language": "python", "code": "while True: print('x' * 99)", "tty": true,
         "limits": {"output_bytes": 10_000}});
     send(&mut session, start).await;
     let last = end(&mut session).await;
     assert_eq!((&last["status"], session.stdout.len()), (&json!("output_limit"), 10_000));
-    // Who stays behind with it does not keep it.
+    // Remaining processes with the terminal do not delay the end.
     begin(&mut session, "bash", "setsid sleep 600 & sleep 600 & echo end", true).await;
     assert_eq!(end(&mut session).await["status"], "ok");
     assert_eq!(session.stdout, "end\r\n");
-    // Who closes it and opens it again is still heard.
+    // Output after closing and reopening the terminal is received.
     begin(&mut session, "bash", "exec 0<&- 1>&- 2>&-; sleep 0.2; echo back > /dev/tty", true).await;
     assert_eq!(end(&mut session).await["status"], "ok");
     assert_eq!(session.stdout, "back\r\n");
-    // Whoever goes in the middle ends it.
+    // A disconnect ends the execution.
     begin(&mut session, "bash", "trap '' HUP TERM INT; echo on; while :; do sleep 600; done", true).await;
     until(&mut session, "on\r\n").await;
     drop(session);

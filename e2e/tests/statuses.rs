@@ -1,4 +1,4 @@
-//! Every way in which a program can end, reached by a real program in each of the main languages.
+//! Every status, reached by a real program in each of the main languages.
 
 #![forbid(unsafe_code)]
 
@@ -9,7 +9,7 @@ use protocol::{
 };
 use serde_json::{Value, json};
 
-/// A program, what it may use, and what must be in its answer.
+/// A program, its limits, and the expected response.
 struct Case {
     name: &'static str,
     code: &'static str,
@@ -151,9 +151,9 @@ async fn java_reaches_every_status() {
             6,
         ),
         timeout_cpu("class Main { public static void main(String[] a) { for (;;) {} } }"),
-        // The JVM takes a part of the second and a half for itself.
+        // The JVM needs a part of the 1.5 seconds to start.
         timeout_wall(waiting),
-        // What is on the heap ends in an OutOfMemoryError of Java's own; this is beside it.
+        // The Java heap has its own limit and OutOfMemoryError; this memory is outside the heap.
         memory(
             "import java.lang.reflect.Field;\n\
              class Main { public static void main(String[] a) throws Exception { \
@@ -178,7 +178,7 @@ fn compile_error(code: &'static str) -> Case {
 }
 
 async fn check(language: &str, cases: &[Case], waiting: &str) {
-    let daemons = Daemons::start(&Settings::from_environment()).await.expect("both daemons come up");
+    let daemons = Daemons::start(&Settings::from_environment()).await.expect("both daemons start");
     let mut wrong = Vec::new();
     for Case { name, code, limits, expected } in cases {
         let answer = daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;
@@ -194,9 +194,9 @@ async fn check(language: &str, cases: &[Case], waiting: &str) {
     assert!(wrong.is_empty(), "{language}:\n{}\n{}", wrong.join("\n"), daemons.logs());
 }
 
-/// Start a program over the socket, cancel it when it has begun to write, and tell how its run ended.
+/// Starts a program over the socket, cancels it after its first output, and returns the status of its run.
 async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
-    let mut client = Client::connect(&daemons.socket()).await.expect("executord listens");
+    let mut client = Client::connect(&daemons.socket()).await.expect("executord accepts the connection");
     let request = ExecuteRequest {
         language: language.into(),
         files: vec![SourceFile { path: None, content: waiting.to_owned().into() }],
@@ -204,13 +204,15 @@ async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
         limits: LimitsRequest::default(),
         client: None,
     };
-    client.execute(request).await.expect("executord listens");
+    client.execute(request).await.expect("executord accepts the connection");
     loop {
         match client.event().await.expect("executord answers") {
-            Event::Output { .. } => client.send(Request::Cancel).await.expect("executord listens"),
+            Event::Output { .. } => {
+                client.send(Request::Cancel).await.expect("executord accepts the connection")
+            }
             Event::Finished(Outcome { runs, .. }) => {
                 let run = runs.into_iter().find(|run| run.stage == StageName::Run(0));
-                return run.expect("a run that had begun is reported").status;
+                return run.expect("a report of the started run").status;
             }
             Event::Queued { .. }
             | Event::Started { .. }

@@ -1,5 +1,5 @@
-//! Sandboxes that begin as copies of an interpreter that root started: nothing of root is left in a program, nothing of one
-//! program in the next, and a zygote that fails costs no execution.
+//! Sandboxes forked from an interpreter that root started: a program has no privilege of root and no data of an earlier
+//! program, and a failing zygote costs no execution.
 
 #![forbid(unsafe_code)]
 
@@ -13,13 +13,13 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-/// One execution at a time, so that all are in the slot that was used last.
+/// One slot, so that all executions share it.
 fn settings() -> Settings {
     Settings { slots: 1, zygotes: true, ..Settings::default() }
 }
 
 async fn start() -> Daemons {
-    Daemons::start(&settings()).await.expect("both daemons come up")
+    Daemons::start(&settings()).await.expect("both daemons start")
 }
 
 async fn python(daemons: &Daemons, code: &str) -> String {
@@ -28,9 +28,9 @@ async fn python(daemons: &Daemons, code: &str) -> String {
     answer["stdout"].as_str().expect("text").to_owned()
 }
 
-/// Pythons of root's, below the supervisors.
+/// Returns the Python processes of root below the supervisors.
 fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
-    let below = inventory::descendants(daemons.executord_pid()).expect("/proc is there");
+    let below = inventory::descendants(daemons.executord_pid()).expect("/proc is readable");
     let is_python = |pid: &u32| {
         let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         command.contains("python3") && !inventory::is_in_a_namespace(*pid)
@@ -67,7 +67,7 @@ async fn a_fork_has_its_own_user_no_privilege_and_no_data_of_the_last_program() 
         assert!(users.insert(user.to_owned()), "user {user} had two programs");
         chosen_at_random.insert(rest.to_owned());
     }
-    // What docs/decisions/0010-zygotes.md says of them is so: they were copies.
+    // As documented in docs/decisions/0010-zygotes.md, forks share a hash seed and addresses.
     assert!(chosen_at_random.len() < 5, "{chosen_at_random:?}");
     assert!(!zygotes(&daemons).is_empty());
 }
@@ -78,7 +78,7 @@ async fn a_killed_zygote_costs_no_execution_and_none_outlives_the_daemon() {
     python(&daemons, "print(1)").await;
     for _ in 0..3 {
         for pid in zygotes(&daemons) {
-            kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("it is there");
+            kill(Pid::from_raw(pid.cast_signed()), Signal::SIGKILL).expect("it exists");
         }
         assert_eq!(python(&daemons, "print(2)").await, "2\n");
     }
@@ -96,13 +96,13 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
         .tempdir()
         .expect("a directory for a launcher");
     let zygote = launcher.path().join("zygote");
-    fs::create_dir(&zygote).expect("it is ours");
-    let module = binary("libexecutor_zygote.so").expect("it is built");
-    fs::copy(module, zygote.join("executor_zygote.abi3.so")).expect("it is ours");
+    fs::create_dir(&zygote).expect("a writable file");
+    let module = binary("libexecutor_zygote.so").expect("the binary is built");
+    fs::copy(module, zygote.join("executor_zygote.abi3.so")).expect("a writable file");
     let text = include_str!("../../executord/languages/python.toml");
     for (what, code) in [
         ("ends", "raise SystemExit"),
-        // What another thread holds would never be let go of in a copy.
+        // A lock that another thread holds would never be released in a fork.
         (
             "has threads",
             "import threading, time\n\
@@ -111,7 +111,7 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
              executor_zygote.fork()",
         ),
     ] {
-        fs::write(zygote.join("usercustomize.py"), code).expect("it is ours");
+        fs::write(zygote.join("usercustomize.py"), code).expect("a writable file");
         let settings = Settings {
             languages: vec![(
                 "snake",
@@ -121,7 +121,7 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
             launchers: vec![("snake", launcher.path().to_owned())],
             ..settings()
         };
-        let daemons = Daemons::start(&settings).await.expect("both daemons come up");
+        let daemons = Daemons::start(&settings).await.expect("both daemons start");
         let answer: Value =
             daemons.execute(&json!({ "language": "snake", "code": "print(input())", "stdin": "3" })).await;
         assert_eq!((&answer["status"], &answer["stdout"]), (&json!("ok"), &json!("3\n")), "{what}: {answer}");
