@@ -287,7 +287,7 @@ async fn invalid_requests_are_rejected_with_a_message() {
     }
     for (request, words) in [
         (many(0, 1, 0), "at least one source file is required"),
-        (many(1, 0, 0), "there must be at least one run"),
+        (many(1, 0, 0), "at least one run is required"),
         (many(2, 1, 0), "two files are named x"),
     ] {
         assert_eq!(rejection(&daemons, request).await, Rejection::Invalid(words.to_owned()));
