@@ -187,9 +187,9 @@ impl KillReason {
                     used: Amount::Milliseconds(milliseconds(*used)),
                     unit: Unit::Ms,
                     message: format!(
-                        "used {:.3} s of {clock} time, the limit is {} s",
-                        used.as_secs_f64(),
-                        limit.as_secs_f64()
+                        "{clock} time limit of {} s exceeded (used {:.3} s)",
+                        limit.as_secs_f64(),
+                        used.as_secs_f64()
                     ),
                 })
             }
@@ -198,7 +198,7 @@ impl KillReason {
                 allowed: Amount::Bytes(limit.bytes()),
                 used: Amount::Bytes(used.bytes()),
                 unit: Unit::Bytes,
-                message: format!("used more than {limit} of memory, which is the limit"),
+                message: format!("memory limit of {limit} exceeded"),
             }),
             Status::OutputExceeded { stream, limit } => {
                 Some(Self {
@@ -207,7 +207,7 @@ impl KillReason {
                     // The program was killed at the first byte beyond the limit; how much more it had to write is unknown.
                     used: Amount::Bytes(limit.bytes().saturating_add(1)),
                     unit: Unit::Bytes,
-                    message: format!("wrote more than {limit} to {}, which is the limit", stream.as_str()),
+                    message: format!("output limit of {limit} exceeded on {}", stream.as_str()),
                 })
             }
             Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => None,
@@ -277,17 +277,17 @@ mod tests {
         check(Status::Cancelled, "cancelled", none(), none(), none());
         let (limit, used) = (Duration::from_secs(10), Duration::from_micros(10_012_345));
         let cause = json!({"limit": "cpu_time", "allowed": 10000.0, "used": 10012.345, "unit": "ms",
-            "message": "used 10.012 s of CPU time, the limit is 10 s"});
+            "message": "CPU time limit of 10 s exceeded (used 10.012 s)"});
         check(Status::TimedOut { clock: Clock::Cpu, limit, used }, "timeout", none(), none(), cause);
         let cause = json!({"limit": "wall_time", "allowed": 10000.0, "used": 10012.345, "unit": "ms",
-            "message": "used 10.012 s of wall-clock time, the limit is 10 s"});
+            "message": "wall-clock time limit of 10 s exceeded (used 10.012 s)"});
         check(Status::TimedOut { clock: Clock::Wall, limit, used }, "timeout", none(), none(), cause);
         let (limit, used) = (ByteCount::mib(256), ByteCount(268_435_456));
         let cause = json!({"limit": "memory", "allowed": 268_435_456, "used": 268_435_456, "unit": "bytes",
-            "message": "used more than 256 MiB of memory, which is the limit"});
+            "message": "memory limit of 256 MiB exceeded"});
         check(Status::MemoryExceeded { limit, used }, "memory", none(), none(), cause);
         let cause = json!({"limit": "output", "allowed": 1_048_576, "used": 1_048_577, "unit": "bytes",
-            "message": "wrote more than 1 MiB to stdout, which is the limit"});
+            "message": "output limit of 1 MiB exceeded on stdout"});
         let exceeded = Status::OutputExceeded { stream: StreamName::Stdout, limit: ByteCount::mib(1) };
         check(exceeded, "output_limit", none(), none(), cause);
     }
