@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::admission::job::Job;
 use crate::admission::{admit, find_language};
 use crate::daemon::state::Daemon;
+use crate::queue::ClientKey;
 use crate::server::active_execution::{ActiveExecution, reject};
 use crate::server::check;
 use crate::server::connection_end::ConnectionEnd;
@@ -94,7 +95,7 @@ impl Connection<'_> {
 
     /// Admits a request and executes it, up to its last event.
     async fn execute(&mut self, mut request: ExecuteRequest) -> Result<(), ConnectionEnd> {
-        let client = (self.peer.uid, request.client.take());
+        let client = ClientKey { uid: self.peer.uid, name: request.client.take() };
         let daemon = self.daemon;
         let languages = daemon.languages();
         let id = ExecutionId(Uuid::new_v4());

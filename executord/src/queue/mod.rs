@@ -1,172 +1,163 @@
-//! Who runs next: a bounded queue before a fixed number of executions, in order of arrival, fair between peers.
+//! The queue before the executions: a fixed number runs at one time, a bounded number waits, and clients are served in turn.
 //!
-//! Each peer has a client_queue of its own and the client_queues take turns, so one who floods waits behind its own requests.
-//! When all tickets are taken, a newcomer gets the last ticket of whoever holds two more than the newcomer has.
+//! Each client has a queue of its own, so a client that sends many requests waits behind its own. When the queue is full, a
+//! newcomer takes the last place of a client that has at least two more requests in it.
 
-use std::collections::VecDeque;
+mod fair_queue;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
 
-/// The requests that wait, and how many may run.
+pub(crate) use fair_queue::ClientKey;
+use fair_queue::{FairQueue, INTERNAL};
+
+/// The waiting requests, and the number that may run.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
+    /// Requests of clients that may wait.
     capacity: usize,
+    /// Executions that may run at one time.
     slots: usize,
 }
 
 #[derive(Debug)]
 struct State {
-    /// How many more may run.
-    idle: usize,
-    /// How many have let the next one begin while they are cleared away.
+    /// Executions that may start now.
+    free: usize,
+    /// Executions that are being cleaned up while another uses their place.
     cleaning_up: usize,
-    /// Lines with somebody in them; the first has the next turn.
-    client_queues: VecDeque<ClientQueue>,
-    next_number: u64,
+    /// Permits that exist.
     running: usize,
-    closed: bool,
-}
-
-/// Whose turn is whose: a user of this host, and whom it speaks for.
-pub(crate) type ClientKey = (u32, Option<String>);
-
-/// The client_queue of what the daemon itself has to run; no user has this number, see setuid(2).
-const INTERNAL: ClientKey = (u32::MAX, None);
-
-#[derive(Debug)]
-struct ClientQueue {
-    key: ClientKey,
-    waiting: VecDeque<Waiting>,
+    waiting: FairQueue<Waiting>,
+    next_number: u64,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Waiting {
     number: u64,
-    grant: oneshot::Sender<Permit>,
+    permit: oneshot::Sender<Permit>,
     position: watch::Sender<u32>,
 }
 
-/// A ticket in the queue. Dropping it leaves the queue.
+/// A place in the queue. Dropping it leaves the queue.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     queue: Arc<Queue>,
     number: u64,
-    grant: oneshot::Receiver<Permit>,
+    permit: oneshot::Receiver<Permit>,
     position: watch::Receiver<u32>,
 }
 
-/// The right to run. Dropping it gives it to the next.
+/// The permission to run. Dropping it lets the next execution run.
 #[derive(Debug)]
 pub(crate) struct Permit {
     queue: Arc<Queue>,
-    /// Whether it counts; one that nobody took did not.
-    counts: bool,
+    /// Whether somebody received it. Otherwise it does not count.
+    is_counted: bool,
     is_cleaning_up: bool,
 }
 
-/// There is no ticket; try again after this time.
+/// The error of a full or closed queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full {
+    /// Time after which the client may try again.
     pub(crate) retry_after: Duration,
 }
 
-/// What a waiting request is told.
+/// News for a waiting request.
 #[derive(Debug)]
 pub(crate) enum QueueUpdate {
-    /// This many are before it.
+    /// How many requests are served before it.
     Position(u32),
-    /// It is its turn.
+    /// It may run.
     Granted(Permit),
-    /// Its ticket went to a peer who had fewer, or the daemon is about to stop.
+    /// A client with fewer requests took its place, or the queue was closed.
     Lost(Full),
 }
 
 impl Queue {
-    /// A queue before `slots` executions at one time, in which `capacity` may wait.
+    /// Creates a queue for `slots` executions at one time and `capacity` waiting requests.
     pub(crate) fn new(slots: usize, capacity: usize) -> Arc<Self> {
         let state = State {
-            idle: slots,
+            free: slots,
             cleaning_up: 0,
-            client_queues: VecDeque::new(),
-            next_number: 0,
             running: 0,
-            closed: false,
+            waiting: FairQueue::new(),
+            next_number: 0,
+            is_closed: false,
         };
         Arc::new(Self { state: Mutex::new(state), capacity, slots })
     }
 
-    /// Take a ticket, whether one may run or must wait.
-    pub(crate) fn enter(self: &Arc<Self>, key: ClientKey) -> Result<Ticket, Full> {
+    /// Enters the queue, even if the request may run at once.
+    pub(crate) fn enter(self: &Arc<Self>, client: ClientKey) -> Result<Ticket, Full> {
         let mut state = self.lock();
-        let is_full = state.idle == 0 && state.waiting_clients() >= self.capacity;
-        if state.closed || (is_full && !state.make_room_for(&key)) {
+        let is_full = state.free == 0 && state.waiting.client_len() >= self.capacity;
+        if state.is_closed || (is_full && !state.waiting.make_room_for(&client)) {
             return Err(self.full(&state));
         }
-        Ok(self.ticket(state, key))
+        Ok(self.ticket(state, client))
     }
 
-    /// Take a ticket for the daemon itself. There is always room, and nobody else gets it.
+    /// Enters the queue for an internal job. There is always room for one, and it takes none from clients.
     pub(crate) fn enter_internal(self: &Arc<Self>) -> Result<Ticket, Full> {
         let state = self.lock();
-        if state.closed {
+        if state.is_closed {
             return Err(self.full(&state));
         }
         Ok(self.ticket(state, INTERNAL))
     }
 
-    fn ticket(self: &Arc<Self>, mut state: MutexGuard<'_, State>, key: ClientKey) -> Ticket {
-        let (granter, grant) = oneshot::channel();
-        let (teller, position) = watch::channel(0);
-        let number = state.next_number;
-        state.next_number += 1;
-        let waiting = Waiting { number, grant: granter, position: teller };
-        match state.client_queues.iter_mut().find(|client_queue| client_queue.key == key) {
-            Some(client_queue) => client_queue.waiting.push_back(waiting),
-            None => state.client_queues.push_back(ClientQueue { key, waiting: [waiting].into() }),
-        }
-        drop(state);
-        self.serve();
-        Ticket { queue: Arc::clone(self), number, grant, position }
-    }
-
-    /// Nobody new is let in, and who waits is sent away.
+    /// Refuses new requests, and drops those that wait.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
-        state.closed = true;
-        state.client_queues.clear();
+        state.is_closed = true;
+        state.waiting.clear();
     }
 
-    /// How many run, or are not cleared away yet, and how many wait.
+    /// Returns how many executions run or are being cleaned up, and how many wait.
     pub(crate) fn counts(&self) -> (usize, usize) {
         let state = self.lock();
-        (state.running, state.waiting())
+        (state.running, state.waiting.len())
     }
 
-    /// Let those run whose turn it is, and tell the others where they are.
-    fn serve(self: &Arc<Self>) {
+    fn ticket(self: &Arc<Self>, mut state: MutexGuard<'_, State>, client: ClientKey) -> Ticket {
+        let (permit_sender, permit) = oneshot::channel();
+        let (position_sender, position) = watch::channel(0);
+        let number = state.next_number;
+        state.next_number += 1;
+        state.waiting.push(client, Waiting { number, permit: permit_sender, position: position_sender });
+        drop(state);
+        self.grant_permits();
+        Ticket { queue: Arc::clone(self), number, permit, position }
+    }
+
+    /// Grants permits while executions may start, and sends the others their positions.
+    fn grant_permits(self: &Arc<Self>) {
         let mut state = self.lock();
-        while state.idle > 0
-            && let Some(waiting) = state.next()
+        while state.free > 0
+            && let Some(waiting) = state.waiting.pop()
         {
-            // Who left in this moment is no longer there to take it.
-            match waiting.grant.send(Permit { queue: Arc::clone(self), counts: true, is_cleaning_up: false })
-            {
+            let permit = Permit { queue: Arc::clone(self), is_counted: true, is_cleaning_up: false };
+            match waiting.permit.send(permit) {
                 Ok(()) => {
-                    state.idle -= 1;
+                    state.free -= 1;
                     state.running += 1;
                 }
-                Err(mut permit) => permit.counts = false,
+                // The request is leaving the queue at this moment.
+                Err(mut permit) => permit.is_counted = false,
             }
         }
         state.send_positions();
     }
 
     fn full(&self, state: &State) -> Full {
-        // About one second an execution, spread over the slots.
-        let seconds = 1 + state.waiting() / self.slots.max(1);
+        // An execution is assumed to take about one second.
+        let seconds = 1 + state.waiting.len() / self.slots.max(1);
         Full { retry_after: Duration::from_secs(seconds.min(30) as u64) }
     }
 
@@ -176,58 +167,17 @@ impl Queue {
 }
 
 impl State {
-    fn waiting(&self) -> usize {
-        self.client_queues.iter().map(|client_queue| client_queue.waiting.len()).sum()
-    }
-
-    fn waiting_clients(&self) -> usize {
-        self.client_queues
-            .iter()
-            .filter(|client_queue| client_queue.key != INTERNAL)
-            .map(|client_queue| client_queue.waiting.len())
-            .sum()
-    }
-
-    /// The first of the client_queue whose turn it is; that client_queue goes to the end.
-    fn next(&mut self) -> Option<Waiting> {
-        let mut client_queue = self.client_queues.pop_front()?;
-        let waiting = client_queue.waiting.pop_front();
-        if !client_queue.waiting.is_empty() {
-            self.client_queues.push_back(client_queue);
-        }
-        waiting
-    }
-
-    /// Send the last of the longest client_queue away, if the newcomer has so few that this is fair.
-    fn make_room_for(&mut self, key: &ClientKey) -> bool {
-        let own = self
-            .client_queues
-            .iter()
-            .find(|client_queue| client_queue.key == *key)
-            .map_or(0, |client_queue| client_queue.waiting.len());
-        let others = self.client_queues.iter_mut().filter(|client_queue| client_queue.key != INTERNAL);
-        let Some(longest) = others.max_by_key(|client_queue| client_queue.waiting.len()) else {
-            return false;
-        };
-        longest.waiting.len() > own + 1 && longest.waiting.pop_back().is_some()
-    }
-
     fn send_positions(&self) {
-        let longest =
-            self.client_queues.iter().map(|client_queue| client_queue.waiting.len()).max().unwrap_or(0);
-        let in_order = (0..longest).flat_map(|next_update| {
-            self.client_queues.iter().filter_map(move |client_queue| client_queue.waiting.get(next_update))
-        });
-        for (position, waiting) in (0_u32..).zip(in_order) {
-            waiting.position.send_if_modified(|told| std::mem::replace(told, position) != position);
+        for (position, waiting) in (0_u32..).zip(self.waiting.in_order()) {
+            waiting.position.send_if_modified(|sent| std::mem::replace(sent, position) != position);
         }
     }
 }
 
 impl Ticket {
-    /// How many are before this one now, unless it is its turn already.
+    /// Returns the current state without waiting.
     pub(crate) fn try_update(&mut self) -> QueueUpdate {
-        match self.grant.try_recv() {
+        match self.permit.try_recv() {
             Ok(permit) => QueueUpdate::Granted(permit),
             Err(oneshot::error::TryRecvError::Closed) => self.lost(),
             Err(oneshot::error::TryRecvError::Empty) => {
@@ -236,15 +186,15 @@ impl Ticket {
         }
     }
 
-    /// Wait for news.
+    /// Waits for the next update. Cancel safe.
     pub(crate) async fn next_update(&mut self) -> QueueUpdate {
         tokio::select! {
             biased;
-            grant = &mut self.grant => grant.map_or_else(|_| self.lost(), QueueUpdate::Granted),
+            permit = &mut self.permit => permit.map_or_else(|_| self.lost(), QueueUpdate::Granted),
             changed = self.position.changed() => match changed {
                 Ok(()) => QueueUpdate::Position(*self.position.borrow_and_update()),
-                // The teller goes when the grant is sent, or when the ticket is lost.
-                Err(_) => match (&mut self.grant).await {
+                // Both senders are dropped together: the permit was sent, or the place is lost.
+                Err(_) => match (&mut self.permit).await {
                     Ok(permit) => QueueUpdate::Granted(permit),
                     Err(_) => self.lost(),
                 },
@@ -260,17 +210,14 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        for client_queue in &mut state.client_queues {
-            client_queue.waiting.retain(|waiting| waiting.number != self.number);
-        }
-        state.client_queues.retain(|client_queue| !client_queue.waiting.is_empty());
+        state.waiting.retain(|waiting| waiting.number != self.number);
         state.send_positions();
     }
 }
 
 impl Permit {
-    /// Its program is gone, and what is left takes no processor to speak of: the next may begin, unless as many are being
-    /// cleared away already as may run.
+    /// Lets the next execution start while this one is cleaned up, which takes little CPU time. At most as many are being
+    /// cleaned up as may run.
     pub(crate) fn start_cleanup(&mut self) {
         {
             let mut state = self.queue.lock();
@@ -279,25 +226,25 @@ impl Permit {
             }
             self.is_cleaning_up = true;
             state.cleaning_up += 1;
-            state.idle += 1;
+            state.free += 1;
         }
-        self.queue.serve();
+        self.queue.grant_permits();
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        if self.counts {
+        if self.is_counted {
             {
                 let mut state = self.queue.lock();
                 state.running -= 1;
                 if self.is_cleaning_up {
                     state.cleaning_up -= 1;
                 } else {
-                    state.idle += 1;
+                    state.free += 1;
                 }
             }
-            self.queue.serve();
+            self.queue.grant_permits();
         }
     }
 }
@@ -307,7 +254,7 @@ mod tests {
     use super::{ClientKey, Full, Permit, Queue, QueueUpdate, Ticket};
 
     fn key(name: &str) -> ClientKey {
-        (1, Some(name.to_owned()))
+        ClientKey { uid: 1, name: Some(name.to_owned()) }
     }
 
     fn position(ticket: &mut Ticket) -> Option<u32> {
@@ -318,14 +265,12 @@ mod tests {
     }
 
     fn granted(ticket: Result<Ticket, Full>) -> Permit {
-        let QueueUpdate::Granted(permit) = ticket.unwrap().try_update() else {
-            panic!("not its next_update")
-        };
+        let QueueUpdate::Granted(permit) = ticket.unwrap().try_update() else { panic!("no permit") };
         permit
     }
 
     #[test]
-    fn peers_take_turns_and_each_keeps_its_order() {
+    fn clients_are_served_in_turn_and_each_in_order() {
         let queue = Queue::new(1, 10);
         let first = granted(queue.enter(key("first")));
         let mut tickets: Vec<_> =
@@ -351,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_refuses_who_has_most_and_makes_room_for_who_has_least() {
+    fn a_full_queue_takes_the_place_of_the_client_with_the_most_requests() {
         let queue = Queue::new(1, 3);
         let _running = granted(queue.enter(key("first")));
         let mut flood: Vec<_> = (0..3).map(|_| queue.enter(key("flood")).unwrap()).collect();
@@ -360,17 +305,17 @@ mod tests {
         assert_eq!(position(&mut newcomer), Some(1));
         assert!(matches!(flood[2].try_update(), QueueUpdate::Lost(_)));
         assert!(matches!(flood[1].try_update(), QueueUpdate::Position(2)));
-        // One against two is as fair as it gets.
+        // One against two: another exchange would not make it fairer.
         assert!(queue.enter(key("newcomer")).is_err());
     }
 
     #[test]
-    fn there_is_always_room_for_the_daemon_itself() {
+    fn there_is_always_room_for_internal_jobs() {
         let queue = Queue::new(1, 1);
         let _running = granted(queue.enter(key("first")));
         let flood = queue.enter(key("flood")).unwrap();
         let mut own: Vec<_> = (0..3).map(|_| queue.enter_internal().unwrap()).collect();
-        // It takes none of the clients' tickets, and they none of its.
+        // Internal jobs take no places of clients, and clients none of theirs.
         assert!(queue.enter(key("newcomer")).is_err());
         drop(flood);
         let _newcomer = queue.enter(key("newcomer")).unwrap();
@@ -380,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn who_leaves_is_not_waited_for() {
+    fn a_request_that_left_the_queue_is_skipped() {
         let queue = Queue::new(1, 3);
         let running = granted(queue.enter(key("first")));
         let first = queue.enter(key("a")).unwrap();
@@ -393,11 +338,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_has_run_makes_room_for_the_next() {
+    async fn the_next_request_runs_when_a_permit_is_dropped() {
         let queue = Queue::new(1, 3);
         let mut ticket = queue.enter(key("a")).unwrap();
         let mut next = queue.enter(key("a")).unwrap();
-        let QueueUpdate::Granted(permit) = ticket.next_update().await else { panic!("not its next_update") };
+        let QueueUpdate::Granted(permit) = ticket.next_update().await else { panic!("no permit") };
         assert_eq!((queue.counts(), position(&mut next)), ((1, 1), Some(0)));
         drop(permit);
         assert!(matches!(next.next_update().await, QueueUpdate::Granted(_)));
@@ -406,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_may_be_cleared_away_as_may_run() {
+    fn as_many_executions_may_be_cleaned_up_as_may_run() {
         let queue = Queue::new(1, 3);
         let mut first = granted(queue.enter(key("a")));
         first.start_cleanup();
@@ -425,7 +370,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_closes_sends_everybody_away() {
+    async fn closing_the_queue_drops_all_waiting_requests() {
         let queue = Queue::new(1, 3);
         let _running = granted(queue.enter(key("first")));
         let mut ticket = queue.enter(key("a")).unwrap();
