@@ -1,5 +1,5 @@
-// A plugin of g++ for the making of precompiled headers: `#pragma executor instantiate` at the end of a header instantiates
-// what templates it has used, which otherwise every program that includes it does anew.
+// A g++ plugin for building precompiled headers: `#pragma executor instantiate` at the end of a header instantiates the
+// templates that the header uses. Without it, every program that includes the header instantiates them again.
 #include "gcc-plugin.h"
 
 #include "tree.h"

@@ -1,9 +1,10 @@
 /*
- * Loaded into a compiler or linker that `compile` starts before there is a program: it does what does not depend on the
- * program, and waits when it opens a certain file. It is then told what to open in place of that.
+ * Preloaded into the compilers and the linker that `compile` pre-warms. The process does everything that does not depend
+ * on the program, and waits when it opens a certain file. It then receives the path of the file to open instead.
  *
- * A compiler reads the program before anything else. So it is given blank lines, and when it goes on, the program is
- * written over them, in its memory: it has not looked at them yet. Blank lines are left after the program's last.
+ * A compiler reads the source file before anything else. So it reads blank lines, and when the program is known, the
+ * program is written over them in the memory of the compiler, which has not processed them yet. The remaining blank lines
+ * follow the last line of the program.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -20,10 +21,10 @@
 
 static const char *wait_at, *source, *blank;
 static int blank_file = -1;
-static char *text; /* what was read of the blank lines */
+static char *text; /* the blank lines, in memory of the compiler */
 static size_t room;
 
-__attribute__((constructor)) static void begin(void) {
+__attribute__((constructor)) static void read_environment(void) {
     wait_at = getenv(WAIT_AT);
     source = getenv(WAIT_SOURCE);
     blank = getenv(WAIT_BLANK);
@@ -33,7 +34,7 @@ static int open_file(const char *path, int flags, int mode) {
     return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
 
-static void write_over_blank(void) {
+static void overwrite_blank_lines(void) {
     int file = open_file(source, O_RDONLY | O_CLOEXEC, 0);
     struct stat now;
     if (file < 0 || !text || fstat(file, &now) != 0 || now.st_size < 0 || (size_t)now.st_size > room) _exit(1);
@@ -41,17 +42,17 @@ static void write_over_blank(void) {
     close(file);
 }
 
-/* The path to open. */
-static const char *told(void) {
+/* Reports that this process is ready, and returns the path to open. */
+static const char *wait_for_path(void) {
     static char path[PATH_MAX];
     if (write(WAIT_READY, "R", 1) != 1) _exit(1);
-    ssize_t length = read(WAIT_TOLD, path, sizeof path);
-    /* Nobody needs it. */
+    ssize_t length = read(WAIT_PATH, path, sizeof path);
+    /* This process is not needed. */
     if (length <= 0) _exit(0);
     if (path[length - 1] != '\0') _exit(1);
     close(WAIT_READY);
-    close(WAIT_TOLD);
-    if (source) write_over_blank();
+    close(WAIT_PATH);
+    if (source) overwrite_blank_lines();
     return path;
 }
 
@@ -63,7 +64,7 @@ int open(const char *path, int flags, ...) {
     if (source && blank_file < 0 && !strcmp(path, source)) return blank_file = open_file(blank, flags, mode);
     if (wait_at && !strcmp(path, wait_at)) {
         wait_at = NULL;
-        path = told();
+        path = wait_for_path();
     }
     return open_file(path, flags, mode);
 }

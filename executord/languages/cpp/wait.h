@@ -1,7 +1,8 @@
-/* What `compile` and wait.c say to each other. In the environment: */
-#define WAIT_AT "EXECUTOR_CPP_WAIT_AT"         /* to open this is to wait */
-#define WAIT_SOURCE "EXECUTOR_CPP_WAIT_SOURCE" /* for a compiler: the program's file, which is not there yet */
-#define WAIT_BLANK "EXECUTOR_CPP_WAIT_BLANK"   /* and a file of blank lines to be read meanwhile */
-/* Descriptors: who waits writes a byte, and then reads a path with a NUL behind it, or the end. */
+/* Interface between `compile` and wait.c. Environment variables: */
+#define WAIT_AT "EXECUTOR_CPP_WAIT_AT"         /* path at which the process waits when it opens it */
+#define WAIT_SOURCE "EXECUTOR_CPP_WAIT_SOURCE" /* compilers only: path of the source file, which does not exist yet */
+#define WAIT_BLANK "EXECUTOR_CPP_WAIT_BLANK"   /* compilers only: path of a file of blank lines, read instead */
+/* Descriptors: the process writes one byte to the first, then reads a path that ends with a NUL, or the end of file, from
+   the second. */
 #define WAIT_READY 3
-#define WAIT_TOLD 4
+#define WAIT_PATH 4

@@ -8,7 +8,7 @@ mkdir -p "$out"
 install -m 755 "$here/compile" "$out/compile"
 command -v go >/dev/null || exit 0
 
-# What decides the cache's keys is what go.toml sets for a compilation.
+# The environment of [compile] in go.toml, because it is part of the cache keys.
 rm -rf "$out/cache"
 GOCACHE=$(cd "$out" && pwd)/cache CGO_ENABLED=0 GOPROXY=off GOTOOLCHAIN=local GOTELEMETRY=off GOFLAGS='' go build std
 chmod -R a+rX "$out/cache"

@@ -26,17 +26,16 @@ import javax.tools.StandardLocation;
 import javax.tools.ToolProvider;
 
 /**
- * Compiles like {@code javac}, and says which class to run.
+ * Compiles like {@code javac}, and determines which class to run.
  *
- * <p>It differs from {@code javac} in two things. A public class may stand in a file of any name, because people send a
- * program without saying what its file is called. And beside the classes it leaves {@code .main}, an argument file for
- * {@code java} that holds the name of the class to run. What it prints, and with which code it exits, is what
- * {@code javac} does.
+ * <p>It differs from {@code javac} in two respects. A public class may be in a file of any name, because clients may send
+ * a program without a file name. And in addition to the classes it writes {@code .main}, an argument file for {@code java}
+ * with the name of the class to run. Its output and its exit code are those of {@code javac}.
  *
  * <p>Usage: {@code java Compile OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]}
  */
 public final class Compile {
-    // The exit codes of javac: what the program gets wrong, what the system lacks, what javac itself gets wrong.
+    // The exit codes of javac: errors in the program, exhausted resources, and bugs in javac.
     private static final int OK = 0;
     private static final int ERROR = 1;
     private static final int OUT_OF_RESOURCES = 3;
@@ -48,11 +47,11 @@ public final class Compile {
     private static final String OUT_OF_RESOURCES_TEXT =
             "\n\nThe system is out of resources.\nConsult the following stack trace for details.\n";
 
-    /** No annotation processor: it would be a program of the user's that runs while compiling. */
+    /** No annotation processors: they would be programs of the client that run during the compilation. */
     static final List<String> OPTIONS = List.of("-proc:none");
 
-    /** Where there was time before; see CompileSamples. */
-    static Prepared prepared;
+    /** The pre-warmed javac, or null; see {@link CompileSamples}. */
+    static ReusableCompiler reusableCompiler;
 
     public static void main(String[] arguments) throws IOException {
         if (arguments.length < 2) {
@@ -63,40 +62,41 @@ public final class Compile {
         List<String> sources = List.of(arguments).subList(1, arguments.length);
         StringWriter messages = new StringWriter();
         int code = OK;
-        if (!compilePrepared(output, sources, messages)) {
+        if (!compileWithReusableCompiler(output, sources, messages)) {
             messages = new StringWriter();
             code = compile(output, sources, messages);
         }
         System.err.print(messages);
-        // Nobody has anything left to do.
+        // There are no shutdown hooks to run and no threads to wait for.
         Runtime.getRuntime().halt(code);
     }
 
-    private static boolean compilePrepared(Path output, List<String> sources, StringWriter messages) throws IOException {
-        if (prepared == null) {
+    private static boolean compileWithReusableCompiler(Path output, List<String> sources, StringWriter messages)
+            throws IOException {
+        if (reusableCompiler == null) {
             return false;
         }
-        Optional<String> mainClass = prepared.compile(output, sources, messages);
+        Optional<String> mainClass = reusableCompiler.compile(output, sources, messages);
         if (mainClass.isPresent()) {
-            leave(output, mainClass.get());
+            writeMainClass(output, mainClass.get());
         }
         return mainClass.isPresent();
     }
 
-    /** Compiles the sources, the main one first, and returns what to exit with. */
+    /** Compiles the sources, the main file first, and returns the exit code. */
     static int compile(Path output, List<String> sources, StringWriter messages) throws IOException {
         PrintWriter printer = new PrintWriter(messages, true);
         UndecodableText undecodable = new UndecodableText(printer);
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
         try (StandardJavaFileManager files =
                 compiler.getStandardFileManager(undecodable, null, StandardCharsets.UTF_8)) {
-            locate(files, output);
-            // Without a listener for diagnostics javac words and counts them itself.
+            setLocations(files, output);
+            // Without a diagnostic listener, javac formats and counts diagnostics itself.
             JavacTask task = (JavacTask) compiler.getTask(printer, files, null, OPTIONS, null, units(files, sources));
             MainClasses mainClasses = MainClasses.of(task, sources);
             boolean compiled = task.call();
             if (!compiled) {
-                return codeOfFailure(messages.getBuffer());
+                return failureExitCode(messages.getBuffer());
             }
             if (undecodable.errors > 0) {
                 printer.println(undecodable.errors + (undecodable.errors == 1 ? " error" : " errors"));
@@ -107,24 +107,24 @@ public final class Compile {
                 printer.println(NO_MAIN);
                 return ERROR;
             }
-            leave(output, mainClass.get());
+            writeMainClass(output, mainClass.get());
             return OK;
         }
     }
 
-    /** Tells the file manager where classes are. */
-    static void locate(StandardJavaFileManager files, Path output) throws IOException {
+    /** Sets the locations of classes and sources. */
+    static void setLocations(StandardJavaFileManager files, Path output) throws IOException {
         files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(output));
         files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(Path.of(".")));
-        // All sources are named. Were they also looked up by name, one could be read a second time as another file.
+        // All sources are named. If javac also searched for them, it could read one a second time as another file.
         files.setLocationFromPaths(StandardLocation.SOURCE_PATH, List.of());
     }
 
-    /** The sources as javac takes them. */
+    /** Returns the sources as file objects. */
     static List<JavaFileObject> units(StandardJavaFileManager files, List<String> sources) {
         List<JavaFileObject> units = new ArrayList<>();
         for (JavaFileObject file : files.getJavaFileObjectsFromStrings(sources)) {
-            // The program runs from the class path, where a module's declaration says nothing.
+            // The program runs from the class path, where module declarations have no effect.
             if (!file.isNameCompatible("module-info", JavaFileObject.Kind.SOURCE)) {
                 units.add(new Source(file));
             }
@@ -132,15 +132,15 @@ public final class Compile {
         return units;
     }
 
-    private static void leave(Path output, String mainClass) throws IOException {
+    private static void writeMainClass(Path output, String mainClass) throws IOException {
         Files.writeString(output.resolve(".main"), mainClass + "\n");
     }
 
     /**
-     * Tells a program that is wrong from one that is too much for javac, such as an expression nested 10,000 deep.
-     * Called as a library javac reports the latter as a bug of its own; called as a command it does not, nor do we.
+     * Distinguishes a program with errors from one that exceeds the resources of javac, such as an expression nested
+     * 10,000 levels deep. As a library, javac reports the latter as a bug in javac; as a command it does not.
      */
-    private static int codeOfFailure(StringBuffer messages) {
+    private static int failureExitCode(StringBuffer messages) {
         if (messages.indexOf("An exception has occurred in the compiler") != 0) {
             return ERROR;
         }
@@ -154,7 +154,7 @@ public final class Compile {
         return CRASHED;
     }
 
-    /** Text that is not UTF-8 is an error which javac, called as a library, prints but does not count. */
+    /** Counts errors for text that is not UTF-8, which javac as a library prints but does not count. */
     private static final class UndecodableText implements DiagnosticListener<JavaFileObject> {
         private final PrintWriter printer;
         int errors;
@@ -172,7 +172,7 @@ public final class Compile {
         }
     }
 
-    /** A source file of any name, in which a public class may have any name. */
+    /** A source file of any name that may contain a public class of any name. */
     private static final class Source extends ForwardingJavaFileObject<JavaFileObject> {
         Source(JavaFileObject file) {
             super(file);
@@ -185,9 +185,9 @@ public final class Compile {
 
         @Override
         public boolean isNameCompatible(String simpleName, Kind kind) {
-            // javac asks this too to tell module-info and package-info, whose names no class can have.
-            boolean className = simpleName.indexOf('-') < 0;
-            return className && kind == Kind.SOURCE || super.isNameCompatible(simpleName, kind);
+            // javac also calls this to recognize module-info and package-info, which are not valid class names.
+            boolean isClassName = simpleName.indexOf('-') < 0;
+            return isClassName && kind == Kind.SOURCE || super.isNameCompatible(simpleName, kind);
         }
     }
 
@@ -203,14 +203,14 @@ public final class Compile {
             this.mainSource = mainSource;
         }
 
-        /** Those that this task finds, with the main source first. */
+        /** Returns an object that collects the classes that this task finds. The main source is the first one. */
         static MainClasses of(JavacTask task, List<String> sources) {
             MainClasses found = new MainClasses(task, sources.get(0));
             task.addTaskListener(found);
             return found;
         }
 
-        /** The first one of the main file, else the first one of any file. */
+        /** Returns the first main class of the main file, else the first one of any file. */
         Optional<String> choice() {
             return (inMainSource.isEmpty() ? elsewhere : inMainSource).stream().findFirst();
         }

@@ -4,12 +4,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
-/** Compiles small programs for nobody, so that javac is loaded and has run before there is a program. */
+/** Compiles sample programs, so that javac is loaded and warm before there is a program. */
 final class CompileSamples {
-    /** Each one costs CPU before, and saves some after: see docs/launchers.md. */
+    /** Each round costs CPU time during pre-warming and saves some of the compilation: see docs/launchers.md. */
     private static final int ROUNDS = 3;
 
-    // What was compiled once stays known to a prepared javac: in a package that is nobody else's.
+    // A reusable javac remembers classes that it has compiled, so they are in a package that no program uses.
     private static final String MAIN =
             """
             package executor$samples;
@@ -172,26 +172,29 @@ final class CompileSamples {
         Path output = Files.createDirectory(directory.resolve("out"));
         Path main = Files.writeString(directory.resolve("Main.java"), MAIN);
         Path other = Files.writeString(directory.resolve("Node.java"), OTHER);
-        Compile.prepared = prepare(output, List.of(main.toString(), other.toString()));
-        // Words for a mistake are made in another way, by another javac.
+        Compile.reusableCompiler = warmUpReusableCompiler(output, List.of(main.toString(), other.toString()));
+        // Errors take another path: another javac formats the messages.
         Files.writeString(main, "public class Main { int x = \"text\"; void f() { undefined(); } }");
         Compile.compile(output, List.of(main.toString()), new StringWriter());
         delete(directory);
     }
 
-    /** Null with a JDK whose javac is another one inside; what it and any other javac share is warm then. */
-    private static Prepared prepare(Path output, List<String> samples) throws IOException {
+    /**
+     * Returns a warm compiler, or null if the internals of the JDK's javac are not the expected ones. In that case the
+     * classes of the ordinary javac are warm.
+     */
+    private static ReusableCompiler warmUpReusableCompiler(Path output, List<String> samples) throws IOException {
         try {
-            Prepared prepared = new Prepared();
+            ReusableCompiler compiler = new ReusableCompiler();
             boolean works = true;
             for (int i = 0; i < ROUNDS && works; i++) {
-                works = prepared.compile(output, samples, new StringWriter()).isPresent();
+                works = compiler.compile(output, samples, new StringWriter()).isPresent();
             }
             if (works) {
-                return prepared;
+                return compiler;
             }
-        } catch (LinkageError anotherJavac) {
-            // Without it, then.
+        } catch (LinkageError differentInternals) {
+            // Use the ordinary javac.
         }
         for (int i = 0; i < ROUNDS; i++) {
             Compile.compile(output, samples, new StringWriter());

@@ -26,14 +26,14 @@ import java.util.stream.IntStream;
 import jdk.internal.loader.URLClassPath;
 
 /**
- * Uses what most programs use, so that it is loaded, linked and initialised before there is a program.
+ * Uses the classes that most programs use, so that they are loaded, linked and initialized before there is a program.
  *
- * <p>Nothing here may be seen afterwards: no thread is made by a factory that numbers them, no hook is added, nothing is
- * written to the standard streams, and no property is set. The launcher defines this class as one of the JDK's own, in a
- * package of the JDK's, where no program can find it or be kept from having one of the same name.
+ * <p>A program must not be able to observe this afterwards: this class creates no threads with a factory that numbers them,
+ * adds no hooks, writes nothing to the standard streams, and sets no properties. The launcher defines it in a package of the
+ * JDK, where programs cannot find it, and where it does not conflict with a class of the same name.
  */
 final class WarmUp {
-    /** Of LauncherHelper: a class is named, not a JAR. */
+    /** Launch mode of LauncherHelper: the main class is given by name, not as a JAR. */
     private static final int LM_CLASS = 1;
 
     record Point(int x, String name) {}
@@ -113,7 +113,7 @@ final class WarmUp {
         findClasses();
     }
 
-    /** Looks for a main class and reads a file of a directory, as is done for the program's classes. */
+    /** Searches for a main class and reads a file of a directory, as the JVM does for the classes of a program. */
     private static void findClasses() throws IOException {
         LauncherHelper.checkAndLoadMain(true, LM_CLASS, WarmUp.class.getName());
         URL directory = Path.of(System.getProperty("java.home")).toUri().toURL();
@@ -121,10 +121,10 @@ final class WarmUp {
         try {
             Class.forName("none$", false, ClassLoader.getSystemClassLoader());
         } catch (ClassNotFoundException exception) {
-            // Nowhere, then.
+            // As intended.
         }
     }
 
-    /** For who looks for a main class. */
+    /** Lets {@link #findClasses} find this class as a main class. */
     public static void main(String[] arguments) {}
 }

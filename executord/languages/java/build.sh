@@ -1,14 +1,14 @@
 #!/bin/sh
-# Builds the Java launchers from source into OUTDIR/java, and archives of classes for the JDK of this host:
+# Builds the Java launchers into OUTDIR/java, and class data archives for the JDK of this host:
 # java/build.sh OUTDIR
 set -eu
 here=$(dirname "$0")
 out=${1:?usage: build.sh OUTDIR}/java
 mkdir -p "$out/warm"
-# Classes for the JDK that builds them and every later one. Not --release, for Prepared uses what is javac's own.
+# The classes run on Java 17 and later. --release is not possible, because ReusableCompiler uses internal classes of javac.
 javac -source 17 -target 17 -Xlint:all,-options -d "$out" --add-exports jdk.compiler/com.sun.tools.javac.api=ALL-UNNAMED \
-    "$here/Compile.java" "$here/CompileSamples.java" "$here/Prepared.java"
-# A class of one of the JDK's own packages.
+    "$here/Compile.java" "$here/CompileSamples.java" "$here/ReusableCompiler.java"
+# A class in a package of the JDK.
 javac -Xlint:all -d "$out/warm" --patch-module "java.base=$here" "$here/WarmUp.java"
 mv "$out/warm/sun/launcher"/*.class "$out/warm"
 rm -r "$out/warm/sun"

@@ -1,15 +1,15 @@
 /*
- * A Java launcher for a program that comes later: java WARM-UP [OPTION...]
+ * A Java launcher that starts before there is a program: java WARM-UP [OPTION...]
  *
- * It starts the JVM with the options, runs the warm-up, says that it is ready, waits for the words of the command line
- * that `java` would have been started with, and then does with them what `java` does, in the order of java.c of the JDK.
+ * It starts the JVM with the options, runs the warm-up, reports that it is ready, waits for the command line with which
+ * `java` would have been started, and then does what `java` does with it, in the order of java.c of the JDK.
  * See docs/launchers.md.
  *
  * WARM-UP is the path, without .class, of a class with a static method `warmUp()`. All classes of its directory are
- * defined beforehand: as jdk=PATH in the JDK's package sun.launcher, where no program sees them, or as app=PATH where the
- * program's classes are.
+ * defined before it runs: with jdk=PATH in the JDK's package sun.launcher, where programs do not see them, or with
+ * app=PATH by the class loader of the program's classes.
  *
- * Without descriptor 3 it ends after the warm-up: so an archive is made of the classes that this needs.
+ * Without descriptor 3 it exits after the warm-up. That serves to archive the classes that the warm-up loads.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -22,15 +22,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GIVEN 3
-/* Out of the way, so that the JVM and the program open files with the numbers they would have without us. */
-#define AWAY 200
+#define COMMAND_LINE_FD 3
+/* Moved there, so that the descriptors of the JVM and the program have the numbers that they would have with `java`. */
+#define MOVED_FD 200
 
 #define LM_CLASS 1
 
 static const char *const DIRECTORIES[] = {"/usr/local/bin", "/usr/bin", "/bin"};
 
-/* What the JVM says of itself to who asks in the words of JDK 1.1; java.h of the JDK's launcher. */
+/* The defaults that the JVM returns in the format of JDK 1.1; see java.h of the JDK's launcher. */
 struct defaults {
     jint version;
     char **properties;
@@ -49,16 +49,16 @@ struct program {
     int status;
 };
 
-/* What went wrong before the program began is nobody's to see: the sandbox is not ready, and that says all. */
-static void give_up(void)
+/* Exits without a message: the program has not begun, and that the sandbox is not ready is enough to report. */
+static void fail(void)
 {
     _exit(1);
 }
 
-static void *checked(void *pointer)
+static void *non_null(void *pointer)
 {
     if (pointer == NULL)
-        give_up();
+        fail();
     return pointer;
 }
 
@@ -79,23 +79,23 @@ static void *load_libjvm(void)
     return NULL;
 }
 
-/* As java.c makes of a command line what the JVM understands. */
+/* Converts the command line to JVM options, as java.c does. */
 static void add_options(struct program *program, int count, char **words)
 {
-    JavaVMOption *options = checked(calloc(count + 2, sizeof *options));
+    JavaVMOption *options = non_null(calloc(count + 2, sizeof *options));
     int made = 0;
 
     for (int i = 0; i < count; i++) {
         if (strcmp(words[i], "-cp") == 0 && i + 1 < count) {
             i++;
-            char *option = checked(malloc(strlen(words[i]) + sizeof "-Djava.class.path="));
+            char *option = non_null(malloc(strlen(words[i]) + sizeof "-Djava.class.path="));
             sprintf(option, "-Djava.class.path=%s", words[i]);
             options[made++].optionString = option;
         } else {
             options[made++].optionString = words[i];
         }
     }
-    /* Set again when there is a command. */
+    /* Set again when the command line is known. */
     options[made++].optionString = "-Dsun.java.command=";
     options[made++].optionString = "-Dsun.java.launcher=SUN_STANDARD";
     program->vm_arguments.version = JNI_VERSION_1_2;
@@ -105,27 +105,27 @@ static void add_options(struct program *program, int count, char **words)
 
 static void *read_file(const char *path, size_t *length)
 {
-    FILE *file = checked(fopen(path, "re"));
-    char *bytes = checked(malloc(1 << 20));
+    FILE *file = non_null(fopen(path, "re"));
+    char *bytes = non_null(malloc(1 << 20));
 
     *length = fread(bytes, 1, 1 << 20, file);
     fclose(file);
     return bytes;
 }
 
-/* What would be found on the class path, were it there. */
+/* Returns the class loader for the class path. */
 static jobject system_loader(JNIEnv *env)
 {
-    jclass class = checked((*env)->FindClass(env, "java/lang/ClassLoader"));
+    jclass class = non_null((*env)->FindClass(env, "java/lang/ClassLoader"));
     jmethodID get = (*env)->GetStaticMethodID(env, class, "getSystemClassLoader", "()Ljava/lang/ClassLoader;");
-    return (*env)->CallStaticObjectMethod(env, class, checked(get));
+    return (*env)->CallStaticObjectMethod(env, class, non_null(get));
 }
 
 /* Defines all classes of a directory and returns the named one. */
 static jclass define_classes(JNIEnv *env, jobject loader, const char *directory, const char *name)
 {
     jclass named = NULL;
-    DIR *entries = checked(opendir(directory));
+    DIR *entries = non_null(opendir(directory));
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
         char path[PATH_MAX];
         size_t length;
@@ -134,7 +134,7 @@ static jclass define_classes(JNIEnv *env, jobject loader, const char *directory,
             continue;
         snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
         void *bytes = read_file(path, &length);
-        jclass class = checked((*env)->DefineClass(env, NULL, loader, bytes, length));
+        jclass class = non_null((*env)->DefineClass(env, NULL, loader, bytes, length));
         free(bytes);
         *suffix = 0;
         if (strcmp(entry->d_name, name) == 0)
@@ -143,10 +143,11 @@ static jclass define_classes(JNIEnv *env, jobject loader, const char *directory,
             (*env)->DeleteLocalRef(env, class);
     }
     closedir(entries);
-    return checked(named);
+    return non_null(named);
 }
 
-/* In a thread of its own, so that what belongs to the main thread is as new: the hash codes of its objects, say. */
+/* Runs the warm-up in a thread of its own, so that it does not change the state of the main thread, such as the hash codes of
+   its next objects. */
 static void *warm_up(void *pointer)
 {
     struct program *program = pointer;
@@ -156,32 +157,33 @@ static void *warm_up(void *pointer)
     char *name = strrchr(program->warm_up, '/');
     int is_app = strncmp(program->warm_up, "app=/", 5) == 0;
     if (name == NULL || (!is_app && strncmp(program->warm_up, "jdk=/", 5) != 0))
-        give_up();
+        fail();
     *name++ = 0;
     if ((*program->vm)->AttachCurrentThreadAsDaemon(program->vm, (void **)&env, &attach) != JNI_OK)
-        give_up();
+        fail();
     jclass class = define_classes(env, is_app ? system_loader(env) : NULL, program->warm_up + 4, name);
-    jmethodID method = checked((*env)->GetStaticMethodID(env, class, "warmUp", "()V"));
+    jmethodID method = non_null((*env)->GetStaticMethodID(env, class, "warmUp", "()V"));
     (*env)->CallStaticVoidMethod(env, class, method);
     if ((*env)->ExceptionCheck(env))
-        give_up();
+        fail();
     (*program->vm)->DetachCurrentThread(program->vm);
     return NULL;
 }
 
-/* Where the JDK keeps the number of its next thread; NULL if that is elsewhere, and threads get higher numbers then. */
+/* Returns the field with the number of the next thread. Returns NULL if this JDK does not have it; threads then get higher
+   numbers. */
 static jfieldID thread_numbers(JNIEnv *env, jclass *thread)
 {
-    *thread = checked((*env)->FindClass(env, "java/lang/Thread"));
+    *thread = non_null((*env)->FindClass(env, "java/lang/Thread"));
     jfieldID numbers = (*env)->GetStaticFieldID(env, *thread, "threadSeqNumber", "J");
     (*env)->ExceptionClear(env);
     return numbers;
 }
 
-/* Runs the warm-up, so that the threads of the program get the numbers which they would have without it. */
+/* Runs the warm-up. The threads of the program get the numbers that they would have without it. */
 static void warm_up_unnumbered(JNIEnv *env, struct program *program)
 {
-    /* The thread that cleans up is always there before a program is. */
+    /* The cleaner thread always starts before a program does. */
     jclass factory = (*env)->FindClass(env, "jdk/internal/ref/CleanerFactory");
     if (factory != NULL)
         (*env)->GetStaticMethodID(env, factory, "cleaner", "()Ljava/lang/ref/Cleaner;");
@@ -192,39 +194,39 @@ static void warm_up_unnumbered(JNIEnv *env, struct program *program)
     jlong number = numbers == NULL ? 0 : (*env)->GetStaticLongField(env, thread, numbers);
     pthread_t warming;
     if (pthread_create(&warming, NULL, warm_up, program) != 0 || pthread_join(warming, NULL) != 0)
-        give_up();
+        fail();
     if (numbers != NULL)
         (*env)->SetStaticLongField(env, thread, numbers, number);
 }
 
-/* The words, each ended by a NUL, and their number; does not return without any. */
-static char *wait_for_words(size_t *length)
+/* Returns the arguments, each of which ends with a NUL, and their length. Exits if there are none. */
+static char *wait_for_command_line(size_t *length)
 {
     size_t room = 1 << 16;
-    char *words = checked(malloc(room));
+    char *words = non_null(malloc(room));
 
-    if (write(AWAY, "R", 1) != 1)
-        give_up();
+    if (write(MOVED_FD, "R", 1) != 1)
+        fail();
     *length = 0;
     for (;;) {
-        ssize_t got = read(AWAY, words + *length, room - *length - 1);
+        ssize_t got = read(MOVED_FD, words + *length, room - *length - 1);
         if (got < 0)
-            give_up();
+            fail();
         if (got == 0)
             break;
         *length += got;
         if (*length + 1 == room)
-            words = checked(realloc(words, room *= 2));
+            words = non_null(realloc(words, room *= 2));
     }
-    close(AWAY);
+    close(MOVED_FD);
     if (*length == 0)
         _exit(0);
     words[*length] = 0;
     return words;
 }
 
-/* The one word in a file that stands for it, as `java @FILE` has it. */
-static char *word_in_file(const char *path)
+/* Returns the argument in an argument file (`java @FILE`) that contains only one. */
+static char *argument_in_file(const char *path)
 {
     size_t length;
     char *text = read_file(path, &length);
@@ -240,7 +242,7 @@ static void set_command(JNIEnv *env, const char *class, char **arguments, int co
     size_t length = strlen(class) + 1;
     for (int i = 0; i < count; i++)
         length += strlen(arguments[i]) + 1;
-    char *command = checked(malloc(length));
+    char *command = non_null(malloc(length));
     strcpy(command, class);
     for (int i = 0; i < count; i++) {
         strcat(command, " ");
@@ -276,7 +278,7 @@ static jobjectArray new_arguments(JNIEnv *env, char **arguments, int count)
     return array;
 }
 
-/* JavaMain of java.c, from where the JVM is up: 0, or 1 if the main thread ended with an exception. */
+/* Does what JavaMain of java.c does after the JVM has started. Returns 0, or 1 if the main thread ended with an exception. */
 static int run_main(JNIEnv *env, char **words, int count)
 {
     int i = 1;
@@ -284,7 +286,7 @@ static int run_main(JNIEnv *env, char **words, int count)
         i += strcmp(words[i], "-cp") == 0 ? 2 : 1;
     if (i >= count)
         return 1;
-    const char *name = words[i][0] == '@' ? word_in_file(words[i] + 1) : words[i];
+    const char *name = words[i][0] == '@' ? argument_in_file(words[i] + 1) : words[i];
     char **arguments = words + i + 1;
     count -= i + 1;
 
@@ -309,11 +311,11 @@ static int run_main(JNIEnv *env, char **words, int count)
 static int wait_and_run(JNIEnv *env)
 {
     size_t length;
-    char *text = wait_for_words(&length);
+    char *text = wait_for_command_line(&length);
     int count = 0;
     for (size_t i = 0; i < length; i++)
         count += text[i] == 0;
-    char **words = checked(calloc(count + 1, sizeof *words));
+    char **words = non_null(calloc(count + 1, sizeof *words));
     for (int i = 0; i < count; i++) {
         words[i] = text;
         text += strlen(text) + 1;
@@ -327,14 +329,14 @@ static void *main_thread(void *pointer)
     JNIEnv *env;
 
     if (program->create_vm(&program->vm, (void **)&env, &program->vm_arguments) != JNI_OK)
-        give_up();
+        fail();
     warm_up_unnumbered(env, program);
     if (program->waits)
         program->status = wait_and_run(env);
-    /* Tells of an exception that nobody caught, in the way the program asked for. */
+    /* Reports an uncaught exception through the handler that the program has set. */
     if ((*program->vm)->DetachCurrentThread(program->vm) != JNI_OK)
         program->status = 1;
-    /* Waits for the program's other threads. */
+    /* Waits for the other threads of the program. */
     (*program->vm)->DestroyJavaVM(program->vm);
     return NULL;
 }
@@ -347,23 +349,23 @@ int main(int count, char **words)
     pthread_t thread;
 
     if (count < 2)
-        give_up();
-    program.waits = dup3(GIVEN, AWAY, O_CLOEXEC) == AWAY;
-    close(GIVEN);
-    void *libjvm = checked(load_libjvm());
-    *(void **)&program.create_vm = checked(dlsym(libjvm, "JNI_CreateJavaVM"));
+        fail();
+    program.waits = dup3(COMMAND_LINE_FD, MOVED_FD, O_CLOEXEC) == MOVED_FD;
+    close(COMMAND_LINE_FD);
+    void *libjvm = non_null(load_libjvm());
+    *(void **)&program.create_vm = non_null(dlsym(libjvm, "JNI_CreateJavaVM"));
     jint (*default_arguments)(void *);
-    *(void **)&default_arguments = checked(dlsym(libjvm, "JNI_GetDefaultJavaVMInitArgs"));
+    *(void **)&default_arguments = non_null(dlsym(libjvm, "JNI_GetDefaultJavaVMInitArgs"));
     program.warm_up = words[1];
     add_options(&program, count - 2, words + 2);
 
-    /* The main thread of Java is not that of the process: its stack would end where the kernel says. */
+    /* As in java.c, the main thread of Java is not that of the process, whose stack size the kernel determines. */
     default_arguments(&defaults);
     pthread_attr_init(&attributes);
     if (defaults.javaStackSize > 0)
         pthread_attr_setstacksize(&attributes, defaults.javaStackSize);
     pthread_attr_setguardsize(&attributes, 0);
     if (pthread_create(&thread, &attributes, main_thread, &program) != 0 || pthread_join(thread, NULL) != 0)
-        give_up();
+        fail();
     return program.status;
 }

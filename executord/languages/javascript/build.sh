@@ -1,11 +1,12 @@
 #!/bin/sh
-# Builds the launcher of Node into OUTDIR/javascript, or for another language of Node's: javascript/build.sh OUTDIR [LANGUAGE]
+# Builds the launcher of Node into OUTDIR/javascript, or OUTDIR/LANGUAGE for another language that runs in Node:
+# javascript/build.sh OUTDIR [LANGUAGE]
 set -eu
 here=$(dirname "$0")
 out=${1:?usage: build.sh OUTDIR [LANGUAGE]}/${2:-javascript}
 mkdir -p "$out"
 install -m 644 "$here/prelude.cjs" "$here/exercise.cjs" "$out"
 cc -O2 -Wall -Wextra -Werror -o "$out/start" "$here/start.c"
-for moment in settle quit; do
-    cc -O2 -Wall -Wextra -Werror -shared -fPIC -o "$out/$moment.node" "$here/$moment.c"
+for library in release quit; do
+    cc -O2 -Wall -Wextra -Werror -shared -fPIC -o "$out/$library.node" "$here/$library.c"
 done

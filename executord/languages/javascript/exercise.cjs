@@ -1,6 +1,6 @@
 'use strict';
 
-// A program such as many are, that shows nothing: loaded by prelude.cjs so that what such programs need is compiled.
+// A typical program without output. prelude.cjs runs it so that Node compiles the functions that such programs use.
 const fs = require('fs');
 const path = require('path');
 

@@ -1,33 +1,33 @@
 'use strict';
 
-// Holds a Node back that was started before its program came, until the program's command line arrives on a socket,
-// and then lets it go on as if it had been started by that. See docs/launchers.md.
+// Pre-warms a Node process that was started before its program is known. It waits until the program's command line arrives
+// on a socket, and then continues as if Node had been started with it. See docs/launchers.md.
 //
-// Node loads this file before the main one, because NODE_OPTIONS says --require. Everything is undone that this changes
-// and a program could see. A thread of the program's loads it too, and is left alone.
+// Node loads this file before the main file, because NODE_OPTIONS contains --require. This file reverts every change that
+// a program could observe. Worker threads of the program load it too; it does nothing in them.
 
 const { isMainThread } = require('worker_threads');
 
-// Where start.c put it.
-const CONTROL = 255;
+// The descriptor to which start.c moved the socket.
+const COMMAND_LINE_FD = 255;
 
-forget();
+removeTraces();
 if (isMainThread) {
   hideEnvironment('NODE_OPTIONS');
-  endEarly();
+  exitEarly();
   warmUp();
-  const clocks = startClocksLater();
-  const words = waitForWords();
-  if (words.length === 0) {
+  const clocks = delayClocks();
+  const args = waitForCommandLine();
+  if (args.length === 0) {
     process.reallyExit(0);
   }
   clocks.start();
-  // Before them come node, its flags, and the main file.
-  process.argv.push(...words.slice(1 + process.execArgv.length + 1));
+  // Skips node, its flags, and the main file.
+  process.argv.push(...args.slice(1 + process.execArgv.length + 1));
 }
 
-/** Leaves no trace of this file, nor of how it came to be loaded. */
-function forget() {
+/** Removes all traces of this file and of how it was loaded. */
+function removeTraces() {
   process._preload_modules.length = 0;
   delete require.cache[__filename];
   const paths = module.constructor._pathCache;
@@ -36,7 +36,7 @@ function forget() {
   }
 }
 
-/** Takes a variable away that the process was started with last, also from where /proc/self/environ reads. */
+/** Removes the last variable of the environment, also from the memory that /proc/self/environ shows. */
 function hideEnvironment(name) {
   delete process.env[name];
   const fs = require('fs');
@@ -52,36 +52,37 @@ function hideEnvironment(name) {
     }
     fs.closeSync(memory);
   } catch {
-    // It can be read there, then.
+    // The variable remains visible in /proc/self/environ.
   }
 }
 
 /**
- * Compiles what most programs use first: the loader, the console, how values and errors are shown, pipes.
+ * Compiles the functions that most programs use first: the module loader, the console, the formatting of values and
+ * errors, and pipes.
  *
- * Node has compiled only part of itself beforehand, and compiles each other function when it is first called. So they
- * are called here, with things that lead nowhere.
+ * Node's code cache contains only some of its functions. Node compiles the others when they are first called, so this
+ * calls them, without visible effects.
  */
 function warmUp() {
-  startExercise(require.resolve('./exercise.cjs'));
-  withoutTicks(printNowhere);
-  withoutTicks(readNowhere);
-  askForStreams();
-  refuse(() => process.nextTick(undefined));
-  // What is asked for at the end.
+  runSampleProgram(require.resolve('./exercise.cjs'));
+  withoutTicks(printToNowhere);
+  withoutTicks(readFromNowhere);
+  probeStreams();
+  ignoreErrors(() => process.nextTick(undefined));
+  // Node reads these at the exit.
   return [process._exiting, process.exitCode, process.emit];
 }
 
-/** Leaves to the program as little as can be of what was needed up to now. */
-function tidyUp() {
-  // Fills the space of young objects twice, so that it is collected now, and is empty when the program begins.
+/** Keeps the garbage and the pages of the warm-up from costing the program time. */
+function releaseMemory() {
+  // Fills the young generation of the heap twice, so that it is collected now and empty when the program begins.
   for (let kibibytes = 0; kibibytes < 2300; kibibytes++) new Array(128);
-  // Does its work when it is loaded, and is no addon.
-  refuse(() => process.dlopen({ exports: {} }, `${__dirname}/settle.node`));
+  // The library does its work when it is loaded. It is not an addon, so dlopen throws.
+  ignoreErrors(() => process.dlopen({ exports: {} }, `${__dirname}/release.node`));
 }
 
-/** Starts a program as Node starts the main file, and forgets it. */
-function startExercise(file) {
+/** Runs a program as Node runs the main file, and removes its traces. */
+function runSampleProgram(file) {
   module.constructor.runMain(file);
   delete process.mainModule;
   delete require.cache[file];
@@ -91,8 +92,8 @@ function startExercise(file) {
   }
 }
 
-/** Prints into a socket that has no descriptor, so nothing is opened, and nothing counted as an asynchronous resource. */
-function printNowhere() {
+/** Prints into a socket without a descriptor, so that no file is opened and no asynchronous resource is counted. */
+function printToNowhere() {
   const { Console } = require('console');
   const { Socket } = require('net');
   const util = require('util');
@@ -100,7 +101,7 @@ function printNowhere() {
 
   const handle = { getAsyncId: () => 1, writeUtf8String: () => 0, writeLatin1String: () => 0, writeBuffer: () => 0 };
   const socket = new Socket({ handle, readable: false, writable: true });
-  // Without colours: to find out about them Node opens process.stderr.
+  // Without colors, because Node opens process.stderr to find out whether it supports them.
   const console = new Console({ stdout: socket, colorMode: false });
   console.log('%s %d %o', 'a', 1, { list: [1, 'b', null, undefined, true] });
   console.log('text');
@@ -110,8 +111,8 @@ function printNowhere() {
   util.inspect(new Map([[1, new Set(['a'])]]));
 }
 
-/** Reads lines that come from nowhere. */
-function readNowhere() {
+/** Reads lines from a stream in memory. */
+function readFromNowhere() {
   const { createInterface } = require('readline');
   const { Readable } = require('stream');
   const input = new Readable({ read() {} });
@@ -121,68 +122,71 @@ function readNowhere() {
   input.push(null);
 }
 
-/** Ticks are done at once: each has a number, and would come after the program. */
-function withoutTicks(deed) {
+/**
+ * Calls a function with a process.nextTick() that calls its callback immediately. Real ticks have numbers, which a program
+ * can observe, and would run after the program.
+ */
+function withoutTicks(callback) {
   const { nextTick } = process;
-  process.nextTick = (callback, ...values) => callback(...values);
+  process.nextTick = (tick, ...values) => tick(...values);
   try {
-    deed();
+    callback();
   } finally {
     process.nextTick = nextTick;
   }
 }
 
-/** Lets Node look what the standard streams are, up to where it would open them. */
-function askForStreams() {
+/** Lets Node determine the types of the standard streams, up to the point where it would open them. */
+function probeStreams() {
   const fs = require('fs');
   const net = require('net');
   const { Socket } = net;
   net.Socket = function () { throw undefined; };
   try {
     for (const [descriptor, name] of [[1, '_stdout'], [2, '_stderr']]) {
-      if (fs.fstatSync(descriptor).isFIFO()) refuse(() => globalThis.console[name]);
+      if (fs.fstatSync(descriptor).isFIFO()) ignoreErrors(() => globalThis.console[name]);
     }
   } finally {
     net.Socket = Socket;
   }
-  // No socket is opened by the descriptor of a file.
+  // Node rejects the descriptor of a file, so no socket is created.
   const file = fs.openSync(__filename);
-  refuse(() => new Socket({ fd: file, readable: false, writable: true }));
+  ignoreErrors(() => new Socket({ fd: file, readable: false, writable: true }));
   fs.closeSync(file);
 }
 
-function refuse(deed) {
+function ignoreErrors(callback) {
   try {
-    deed();
+    callback();
   } catch {
-    // As it was meant to.
+    // Expected.
   }
 }
 
-/** The words of the command line; none if the other end was closed without any. */
-function waitForWords() {
+/** Returns the command line, or an empty array if the other end was closed without sending one. */
+function waitForCommandLine() {
   const fs = require('fs');
   let text = Buffer.alloc(65536);
   let length = 0;
-  // Once for nothing, so that it is compiled.
+  // This call only compiles the function.
   split(text, length);
-  tidyUp();
-  fs.writeSync(CONTROL, 'R');
-  for (let got; (got = fs.readSync(CONTROL, text, length, text.length - length)) > 0;) {
+  releaseMemory();
+  fs.writeSync(COMMAND_LINE_FD, 'R');
+  for (let got; (got = fs.readSync(COMMAND_LINE_FD, text, length, text.length - length)) > 0;) {
     length += got;
     if (length === text.length) text = Buffer.concat([text, Buffer.alloc(length)]);
   }
-  fs.closeSync(CONTROL);
+  fs.closeSync(COMMAND_LINE_FD);
   return split(text, length);
 }
 
-/** Of bytes, the words that end with a NUL. */
+/** Returns the arguments in a buffer, each of which ends with a NUL. */
 function split(text, length) {
   return text.toString('utf8', 0, length).split('\0').slice(0, -1);
 }
 
-/** The clocks that count from the start of the process shall not count the time from now to `start()`. */
-function startClocksLater() {
+/** Excludes the time from now to `start()` from the clocks that count from the start of the process. */
+function delayClocks() {
   const { uptime } = process;
   const prototype = Object.getPrototypeOf(performance);
   const { now } = prototype;
@@ -206,15 +210,15 @@ function named(name, fn) {
 }
 
 /**
- * Ends the process as soon as its natural end has come, without taking the heap apart.
+ * Exits the process as soon as its event loop is empty, without tearing down the heap.
  *
- * Node looks `emit` up to tell of the exit. Where nobody listens, no exit code was set and the main file is no module
- * that may still be awaiting something, all that follows is the exit with code 0.
+ * Node reads `process.emit` to emit the event `exit`. If the event has no listeners, no exit code is set, and the main file
+ * is not a module that may still await something, nothing follows but the exit with code 0.
  */
-function endEarly() {
+function exitEarly() {
   const { reallyExit } = process;
   const { emit } = require('events').prototype;
-  const quit = quickEnd();
+  const quit = quickExit();
   Object.defineProperty(Object.getPrototypeOf(process), 'emit', {
     configurable: true,
     enumerable: false,
@@ -232,8 +236,8 @@ function endEarly() {
   });
 }
 
-/** A function that ends the process like an exit with code 0 but sooner, if it is sure that nothing can be told from it. */
-function quickEnd() {
+/** Returns a function that exits with code 0 faster than Node does, if no difference can be observed. Otherwise it returns. */
+function quickExit() {
   const fs = require('fs');
   const { fstatSync } = fs;
   const { dlopen, moduleLoadList } = process;
@@ -241,7 +245,7 @@ function quickEnd() {
   try {
     for (const stream of [0, 1, 2]) {
       const flags = /^flags:\s*(\d+)/m.exec(fs.readFileSync(`/proc/self/fdinfo/${stream}`, 'latin1'))[1];
-      // At a terminal there would be more to put back.
+      // Node changes more settings of a terminal than quit.c restores.
       if (parseInt(flags, 8) & fs.constants.O_NONBLOCK || require('tty').isatty(stream)) return () => {};
       atStart.push(fstatSync(stream));
     }
@@ -251,7 +255,7 @@ function quickEnd() {
   const modulesAtStart = moduleLoadList.length;
   const library = `${__dirname}/quit.node`;
   return () => {
-    // These may have more to say at the end.
+    // These modules may produce output at the exit.
     for (let i = modulesAtStart; i < moduleLoadList.length; i++) {
       const name = moduleLoadList[i];
       if (name === 'Internal Binding v8' || name === 'NativeModule inspector' ||
@@ -262,10 +266,10 @@ function quickEnd() {
         const { dev, ino } = fstatSync(stream);
         if (dev !== atStart[stream].dev || ino !== atStart[stream].ino) return;
       }
-      // If this returns, it throws: there is no addon in it.
+      // If the library does not exit the process, dlopen throws, because it is not an addon.
       dlopen.call(process, { exports: {} }, library);
     } catch {
-      // It ends in the usual way, then.
+      // Node exits in the ordinary way.
     }
   };
 }

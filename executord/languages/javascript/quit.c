@@ -1,10 +1,10 @@
 /*
- * Ends a Node at once whose program has come to its end with nothing left to do. Loaded by prelude.cjs in the place of an
- * addon, it does not return if it does so.
+ * Exits a Node process immediately when its program has ended. prelude.cjs loads this library like an addon; if it exits,
+ * the call does not return.
  *
- * exit(3) would also wait for the threads that compile and collect, and take OpenSSL apart; nobody sees that. What
- * somebody may see is done here: what C has buffered is written, and the standard streams block again, for whoever else
- * has them. prelude.cjs has seen that they did at the start, and are still the same.
+ * exit(3) would also wait for the compiler and garbage collector threads and tear down OpenSSL, without visible effects.
+ * The visible effects are produced here: C buffers are flushed, and the standard streams become blocking again, for other
+ * processes that share them. prelude.cjs has checked that they were blocking at the start, and are still the same files.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -18,14 +18,14 @@ static int starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Of an addon of the program's own nobody knows what it wants to do at the end. */
+/* An addon of the program may need to do something at exit. */
 static int is_of_the_program(struct dl_phdr_info *object, size_t size, void *data)
 {
     const char *name = object->dlpi_name;
 
     (void)size;
     (void)data;
-    /* The executable and what the kernel adds have no path. */
+    /* The executable and the vDSO have no path. */
     return name[0] == '/' && !starts_with(name, "/usr/") && !starts_with(name, "/lib") && !starts_with(name, "/launcher/");
 }
 

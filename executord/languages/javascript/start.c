@@ -1,15 +1,15 @@
 /*
- * Starts a program whose launcher waits, with the socket it waits on out of the way: start PROGRAM ARGUMENTS...
+ * Executes a program after moving the launcher's socket to a higher descriptor: start PROGRAM ARGUMENTS...
  *
- * Node opens some fifteen descriptors before its launcher runs. Were 3 taken meanwhile and free afterwards, it would be
- * the number of the first file that the user's program opens.
+ * Node opens about fifteen descriptors before its launcher runs. If the socket stayed at 3 until the launcher closes it,
+ * the first file that the client's program opens would get the number 3, which it does not get without a launcher.
  */
 #include <stdio.h>
 #include <unistd.h>
 
-/* Where the launcher looks for it: above all that are opened meanwhile, below the limit of every run. */
-#define GIVEN 3
-#define AWAY 255
+/* prelude.cjs expects the socket at MOVED_FD: above all descriptors that Node opens, below the limit of every run. */
+#define COMMAND_LINE_FD 3
+#define MOVED_FD 255
 
 static const char *const DIRECTORIES[] = {"/usr/local/bin", "/usr/bin", "/bin"};
 
@@ -17,7 +17,7 @@ int main(int count, char **words)
 {
     char path[4096];
 
-    if (count < 2 || dup2(GIVEN, AWAY) < 0 || close(GIVEN) < 0)
+    if (count < 2 || dup2(COMMAND_LINE_FD, MOVED_FD) < 0 || close(COMMAND_LINE_FD) < 0)
         return 1;
     for (unsigned i = 0; i < sizeof DIRECTORIES / sizeof *DIRECTORIES; i++) {
         snprintf(path, sizeof path, "%s/%s", DIRECTORIES[i], words[1]);

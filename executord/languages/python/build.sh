@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts the Python launcher into OUTDIR/python, compiled for the Python of this host: python/build.sh OUTDIR
-# $EXECUTOR_ZYGOTE is the module for zygotes that cargo built; without it there are none.
+# Installs the Python launcher into OUTDIR/python, compiled for the Python of this host: python/build.sh OUTDIR
+# $EXECUTOR_ZYGOTE is the path of the zygote module that cargo built. Without that file, zygotes are not available.
 set -eu
 here=$(dirname "$0")
 out=${1:?usage: build.sh OUTDIR}/python
@@ -13,7 +13,7 @@ if [ -f "$zygote" ]; then
     install -m 644 "$here/usercustomize.py" "$out/zygote/usercustomize.py"
     install -m 644 "$zygote" "$out/zygote/executor_zygote.abi3.so"
 fi
-# The Python that the sandbox finds. Another one compiles the module each time, which takes a millisecond nobody waits for.
+# The Python that sandboxes use. Any other compiles the module at each start, which takes a millisecond of pre-warming.
 python=$(PATH=/usr/local/bin:/usr/bin:/bin command -v python3) || exit 0
 for directory in "$out" "$out/zygote"; do
     [ -d "$directory" ] || continue

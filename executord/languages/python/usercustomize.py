@@ -1,8 +1,9 @@
-# Holds an interpreter back that was started before its program came, until the program's command line arrives on
-# descriptor 3, and then lets it go on as if it had been started by that. See docs/launchers.md.
+# Pre-warms an interpreter that was started before its program is known. It waits until the program's command line arrives
+# on descriptor 3, and then continues as if Python had been started with it. See docs/launchers.md.
 #
-# Python imports this module last before it opens the main file, because PYTHONPATH leads here. What follows puts back
-# what that changed. No function is defined, so that nothing refers to this module in a circle and it is gone at its end.
+# Python imports this module immediately before it opens the main file, because PYTHONPATH contains its directory. The code
+# below reverts every change that a program could observe. It defines no functions: they would form reference cycles with
+# this module, which would then not be freed when it ends.
 import os
 import sys
 
@@ -17,7 +18,7 @@ del os.environ["PYTHONPATH"]
 sys.path.remove(here)
 del sys.path_importer_cache[here]
 
-# Somebody else's module of this name would have been imported now.
+# Without this launcher, Python would now import the module of this name that the host may have.
 del sys.modules["usercustomize"]
 try:
     import usercustomize
@@ -25,21 +26,21 @@ except ImportError:
     pass
 
 if is_zygote:
-    # From here on this is the copy, and descriptor 3 is its own. What the C library has of the environment must not
-    # be where the process was started with it.
+    # From here on this is the fork, with its own descriptor 3. The environment of the C library is moved out of the memory
+    # that /proc/self/environ shows, which is overwritten below.
     os.environ["USER"] = os.environ["LOGNAME"] = fork()
     for name in os.environ:
         os.environ[name] = os.environ[name]
 
-# /proc/self/environ shows what the process was started with. Ours is what it was started with last.
+# /proc/self/environ shows the environment that the process was started with. PYTHONPATH is the last variable in it.
 with open("/proc/self/stat", "rb", 0) as file:
     start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
 try:
     with open("/proc/self/mem", "r+b", 0) as file:
         if is_zygote:
-            words = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in os.environ)
+            environment = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in os.environ)
             file.seek(start)
-            file.write(words.ljust(end - start, b"\0")[:end - start])
+            file.write(environment.ljust(end - start, b"\0")[:end - start])
         else:
             file.seek(start)
             rest = file.read(end - start).partition(b"\0PYTHONPATH=")[2]
@@ -50,14 +51,14 @@ except OSError:
     pass
 
 os.write(3, b"R")
-words = b""
-while piece := os.read(3, 65536):
-    words += piece
+command_line = b""
+while chunk := os.read(3, 65536):
+    command_line += chunk
 os.close(3)
-if not words:
+if not command_line:
     os._exit(0)
-words = os.fsdecode(words[:-1]).split("\0")
-sys.argv[:] = words[len(sys.orig_argv) - len(sys.argv):]
-sys.orig_argv[:] = words
+command_line = os.fsdecode(command_line[:-1]).split("\0")
+sys.argv[:] = command_line[len(sys.orig_argv) - len(sys.argv):]
+sys.orig_argv[:] = command_line
 if "usercustomize" not in sys.modules:
     raise ImportError(name="usercustomize")

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts the TypeScript launcher into OUTDIR/typescript, with that of Node beside it: typescript/build.sh OUTDIR
+# Installs the TypeScript launcher, and that of Node, into OUTDIR/typescript: typescript/build.sh OUTDIR
 set -eu
 here=$(dirname "$0")
 out=${1:?usage: build.sh OUTDIR}/typescript

@@ -17,39 +17,39 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
 /**
- * A javac that has compiled before and still knows what it has read of the JDK's classes, as that of jshell does.
+ * A javac that remembers the JDK classes that it has read for earlier compilations, as the one in jshell does.
  *
- * <p>Only programs of which there is nothing to say, or a note, are compiled with it. At the first error or warning it gives
- * up, and the program is compiled anew by a javac that knows nothing: so what is said is said by that.
+ * <p>It compiles only programs without errors and warnings; notes are allowed. At the first error or warning it gives up,
+ * and a new javac compiles the program from the beginning, so that all messages are those of an ordinary javac.
  */
-final class Prepared {
+final class ReusableCompiler {
     private final JavacTaskPool pool = new JavacTaskPool(1);
     private final StandardJavaFileManager files = ToolProvider.getSystemJavaCompiler()
-            .getStandardFileManager(diagnostic -> { throw new GivingUp(); }, null, StandardCharsets.UTF_8);
+            .getStandardFileManager(diagnostic -> { throw new GiveUpException(); }, null, StandardCharsets.UTF_8);
 
     /**
-     * Compiles the sources, the main one first, and returns the name of the class to run; empty if it gave up, whatever it
-     * may have noted.
+     * Compiles the sources, the main file first, and returns the name of the class to run. Returns an empty value if it
+     * gave up; the notes are then incomplete.
      */
     Optional<String> compile(Path output, List<String> sources, StringWriter notes) throws IOException {
-        // What was in the working directory before is not looked for again.
+        // The compiler has cached that the working directory contains no classes.
         if (hasClasses(Path.of("."))) {
             return Optional.empty();
         }
         PrintWriter printer = new PrintWriter(notes, true);
         DiagnosticListener<JavaFileObject> listener = diagnostic -> {
             if (diagnostic.getKind() != Diagnostic.Kind.NOTE) {
-                throw new GivingUp();
+                throw new GiveUpException();
             }
             printer.println(diagnostic);
         };
         try {
-            Compile.locate(files, output);
+            Compile.setLocations(files, output);
             return pool.getTask(printer, files, listener, Compile.OPTIONS, null, Compile.units(files, sources), task -> {
                 Compile.MainClasses mainClasses = Compile.MainClasses.of(task, sources);
                 return task.call() ? mainClasses.choice() : Optional.empty();
             });
-        } catch (RuntimeException | Error wordsOrCrash) {
+        } catch (RuntimeException | Error diagnosticOrCrash) {
             return Optional.empty();
         }
     }
@@ -71,8 +71,8 @@ final class Prepared {
         return found[0];
     }
 
-    /** There is something to be said. */
-    private static final class GivingUp extends RuntimeException {
+    /** Thrown at the first error or warning. */
+    private static final class GiveUpException extends RuntimeException {
         private static final long serialVersionUID = 1;
     }
 }
