@@ -73,7 +73,7 @@ pub fn svg(rows: &[Row]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height:.0}\" \
          viewBox=\"0 0 {WIDTH} {height:.0}\" font-family=\"sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
-         <text x=\"{LEFT}\" y=\"22\" font-size=\"14\">hello world beside the bare command: bar p50, line to p99</text>\n\
+         <text x=\"{LEFT}\" y=\"22\" font-size=\"14\">hello world relative to the bare command: bar p50, line to p99</text>\n\
          <line x1=\"{bare:.1}\" y1=\"34\" x2=\"{bare:.1}\" y2=\"{y:.0}\" stroke=\"#333333\" stroke-dasharray=\"3 3\"/>\n\
          {bars}</svg>\n"
     )

@@ -1,6 +1,6 @@
-// tries: to fill the kernel with access control lists, 64 KiB each, which no group is charged for
+// tries: to fill the kernel with access control lists of 64 KiB each, which no cgroup is charged for
 // threat: a/memory
-// stopped-by: seccomp: there are none
+// stopped-by: seccomp: setting access control lists is not allowed
 // limits: memory_bytes=67108864
 // during: kernel memory grows by less than 250 MiB
 // stdout-has: BLOCKED

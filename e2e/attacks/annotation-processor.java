@@ -1,6 +1,6 @@
-// tries: to have javac run a processor of its own while it compiles
+// tries: to make javac run its own annotation processor during compilation
 // threat: a/compiling
-// stopped-by: -proc:none; and whatever ran would be in the sandbox
+// stopped-by: -proc:none; whatever ran would be in the sandbox
 // status: ok
 // stdout-has: BLOCKED
 // filename: Main.java

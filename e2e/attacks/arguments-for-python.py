@@ -1,4 +1,4 @@
-# tries: arguments that the interpreter might take for its own
+# tries: to pass arguments that the interpreter might treat as its own
 # threat: a/arguments
 # stopped-by: they come after the file
 # status: ok

@@ -1,6 +1,6 @@
 // tries: to fill the queues of its own connections in both directions
 // threat: a/memory
-// stopped-by: a limit on the group's socket memory
+// stopped-by: a limit on the cgroup's socket memory
 // limits: memory_bytes=67108864 open_files=1024 wall_ms=12000
 // during: kernel memory grows by less than 400 MiB
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// tries: to leave its own connections full and over IPv6 and unaccepted, until the host's network has no memory left
+// tries: to leave its own IPv6 connections full and unaccepted, until the host's network has no memory left
 // threat: a/memory
 // stopped-by: init counts the sockets of the sandbox
 // limits: memory_bytes=67108864

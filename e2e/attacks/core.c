@@ -1,6 +1,6 @@
-// tries: to have a core dumped, where its limit allows it or a handler of the host takes it
+// tries: to cause a core dump, where its limit allows it or a handler of the host takes it
 // threat: a/core-dumps
-// stopped-by: a core limit of 1, which the kernel takes for none at all
+// stopped-by: a core limit of 1, which the kernel treats as no core dump at all
 // status: signal
 // signal: 11
 // after: no core file on the host
@@ -16,7 +16,7 @@ int main(void) {
     if (setrlimit(RLIMIT_CORE, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}) == 0) puts("ESCAPED: raised the limit");
     int status;
     if (fork() == 0) {
-        // The soft limit may go down, where a pipe is started all the same.
+        // The soft limit may be lowered; a pipe handler is started regardless of it.
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 1});
         prctl(PR_SET_DUMPABLE, 1);
         raise(SIGSEGV);

@@ -1,4 +1,4 @@
-// tries: to hold more files than its limit by sending them to itself, and to send itself in circles
+// tries: to hold more files than its limit by sending them to itself, and by sending a socket over itself
 // threat: a/memory
 // stopped-by: descriptors in flight count as open
 // limits: memory_bytes=67108864

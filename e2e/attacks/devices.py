@@ -1,4 +1,4 @@
-# tries: every device and every ioctl that acts on more than itself
+# tries: to use every device and every ioctl that affects more than itself
 # threat: a/kernel-surface
 # stopped-by: five harmless devices, no capabilities, seccomp
 # stdout-has: BLOCKED

@@ -1,6 +1,6 @@
-// tries: to tell the daemon in init's stead how it ended, over any descriptor that was left open
+// tries: to report its own end to the daemon instead of init, over any descriptor that was left open
 // threat: a/forged-status
-// stopped-by: every descriptor but three is closed; init's pipe is init's alone
+// stopped-by: every descriptor but three is closed; only init has its pipe
 // status: nonzero
 // exit: 7
 // stdout-has: BLOCKED

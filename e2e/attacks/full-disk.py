@@ -1,6 +1,6 @@
-# tries: to write more than its share, by way of three directories, holes and files without a name
+# tries: to write more than its limit, using three directories, holes and unnamed files
 # threat: a/disk
-# stopped-by: one sized tmpfs behind all that can be written
+# stopped-by: one tmpfs of limited size for everything writable
 # stdout-has: BLOCKED
 # after: host disk free stable
 # after: host inode count stable

@@ -1,6 +1,6 @@
-// tries: to have the compiler read what it should not, and print it
+// tries: to make the compiler read and print files of the host
 // threat: a/compiling
-// stopped-by: the compiler is in a sandbox like the program's
+// stopped-by: the compiler is sandboxed like the program
 // status: compile_error
 // stderr-lacks: CANARY-SECRET
 // stderr-lacks: root:x:0:0:root:/root

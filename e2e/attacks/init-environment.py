@@ -1,6 +1,6 @@
-# tries: to read what init knows, and to reach it
+# tries: to read the memory and environment of init, and open its descriptors
 # threat: a/host-files
-# stopped-by: hidepid, init is another user and not dumpable
+# stopped-by: hidepid, init has another uid and is not dumpable
 # stdout-has: BLOCKED
 import os
 

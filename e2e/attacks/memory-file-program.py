@@ -1,6 +1,6 @@
-# tries: to run programs from where nothing may be executed, and scripts with interpreters that need more
+# tries: to run programs from places without execute permission, and scripts whose interpreters need more
 # threat: a/privilege
-# stopped-by: what runs from memory has no more rights than what runs from a file
+# stopped-by: a program from memory has no more rights than one from a file
 # stdout-has: BLOCKED
 import ctypes
 import os

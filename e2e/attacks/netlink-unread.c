@@ -1,4 +1,4 @@
-// tries: to ask for the list of interfaces without end, and never to read the answers
+// tries: to request the list of interfaces without end, and never read the responses
 // threat: a/memory
 // stopped-by: init counts the sockets of the sandbox
 // limits: memory_bytes=67108864

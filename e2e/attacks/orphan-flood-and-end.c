@@ -1,6 +1,6 @@
-// tries: to end while children of its own parent go on, so that nobody notices
+// tries: to end while children of its parent continue, so that nobody notices
 // threat: a/survivors
-// stopped-by: init waits for the main process alone, and takes the rest along
+// stopped-by: init waits for the main process only, and kills the others with it
 // status: nonzero
 // exit: 5
 // within-ms: 5000
@@ -14,7 +14,7 @@
 
 int main(void) {
     for (int i = 0; i < 10; i++)
-        // A sibling: its parent is init.
+        // A sibling, whose parent is init.
         if (syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0) == 0) {
             setsid();
             for (int signal = 1; signal < 65; signal++) sigaction(signal, &(struct sigaction){.sa_handler = SIG_IGN}, 0);

@@ -1,6 +1,6 @@
-// tries: to keep init so busy with dead orphans that it hears nothing else
+// tries: to keep init so busy with dead orphans that it reads nothing else
 // threat: a/fork-bombs
-// stopped-by: init takes note of a few at a time; the daemon kills init
+// stopped-by: init reaps a few at a time; the daemon kills init
 // status: timeout
 // limits: wall_ms=2000
 // after: host pid count stable

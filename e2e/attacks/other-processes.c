@@ -1,6 +1,6 @@
-// tries: to see, signal, trace or take apart any process but its own, init above all
+// tries: to see, signal, trace or modify any process other than its own, especially init
 // threat: a/other-processes
-// stopped-by: pid namespace, hidepid, init is another user, seccomp, Landlock
+// stopped-by: pid namespace, hidepid, init has another uid, seccomp, Landlock
 // stdout-has: BLOCKED
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static void tell(const char *what, long answer) {
+static void report(const char *what, long answer) {
     printf(answer >= 0 ? "ESCAPED: %s\n" : "BLOCKED: %s: %s\n", what, strerror(errno));
 }
 
@@ -29,30 +29,30 @@ int main(void) {
     struct rlimit limit;
     for (int signal = 1; signal <= 64; signal++)
         if (kill(1, signal) == 0) printf("ESCAPED: signal %d to init\n", signal);
-    tell("null signal to init", kill(1, 0));
-    tell("trace init", ptrace(PTRACE_ATTACH, 1, 0, 0));
-    tell("seize init", ptrace(PTRACE_SEIZE, 1, 0, 0));
-    tell("read init's memory", process_vm_readv(1, &iov, 1, &iov, 1, 0));
-    tell("init's limits", prlimit(1, RLIMIT_NOFILE, 0, &limit));
-    tell("init's CPUs", syscall(SYS_sched_setaffinity, 1, 8, &(long){1}));
-    tell("init's priority", setpriority(PRIO_PROCESS, 1, 19));
-    tell("init's files compared", syscall(SYS_kcmp, 1, getpid(), 0, 0, 0));
+    report("null signal to init", kill(1, 0));
+    report("trace init", ptrace(PTRACE_ATTACH, 1, 0, 0));
+    report("seize init", ptrace(PTRACE_SEIZE, 1, 0, 0));
+    report("read init's memory", process_vm_readv(1, &iov, 1, &iov, 1, 0));
+    report("init's limits", prlimit(1, RLIMIT_NOFILE, 0, &limit));
+    report("init's CPUs", syscall(SYS_sched_setaffinity, 1, 8, &(long){1}));
+    report("init's priority", setpriority(PRIO_PROCESS, 1, 19));
+    report("init's files compared", syscall(SYS_kcmp, 1, getpid(), 0, 0, 0));
     int init = syscall(SYS_pidfd_open, 1, 0);
     if (init >= 0) {
-        tell("a descriptor of init", syscall(SYS_pidfd_getfd, init, 0, 0));
-        tell("kill init by pidfd", syscall(SYS_pidfd_send_signal, init, SIGKILL, 0, 0));
+        report("a descriptor of init", syscall(SYS_pidfd_getfd, init, 0, 0));
+        report("kill init by pidfd", syscall(SYS_pidfd_send_signal, init, SIGKILL, 0, 0));
         for (int number = 1; number <= 10; number++) {
             int space = ioctl(init, _IO(0xff, number));
             if (space >= 0) {
                 printf("INFO: namespace %d of init\n", number);
-                tell("enter it", setns(space, 0));
+                report("enter it", setns(space, 0));
             }
         }
-        tell("enter init's", setns(init, 0x20000));
+        report("enter init's", setns(init, 0x20000));
     }
     long robust;
     size_t length;
-    tell("init's robust list", syscall(SYS_get_robust_list, 1, &robust, &length));
+    report("init's robust list", syscall(SYS_get_robust_list, 1, &robust, &length));
     int seen = 0;
     DIR *proc = opendir("/proc");
     for (struct dirent *entry; (entry = readdir(proc));) seen += entry->d_name[0] > '0' && entry->d_name[0] <= '9';

@@ -1,6 +1,6 @@
-// tries: to fill the kernel with a memory policy for each page of large files, which no group is charged for
+// tries: to fill the kernel with a memory policy for each page of large files, which no cgroup is charged for
 // threat: a/memory
-// stopped-by: seccomp: no policies
+// stopped-by: seccomp: no memory policies
 // limits: memory_bytes=67108864
 // during: kernel memory grows by less than 150 MiB
 // stdout-has: BLOCKED

@@ -1,4 +1,4 @@
-# tries: to reach the host's files through the links that /proc follows by itself
+# tries: to reach the host's files through the magic links of /proc
 # threat: a/host-files
 # stopped-by: its own root file system and pid namespace
 # stdout-has: BLOCKED

@@ -1,6 +1,6 @@
-# tries: to change what /proc lets one change: the kernel's settings, its own rights, the order of dying
+# tries: to change what /proc allows to change: kernel settings, its own rights, the order of OOM kills
 # threat: a/host-writes
-# stopped-by: read-only /proc/sys, hidden files, no capabilities
+# stopped-by: read-only /proc/sys, masked files, no capabilities
 # stdout-has: BLOCKED
 import glob
 import os

@@ -1,4 +1,4 @@
-// tries: to be out of reach of signals: stopped, waiting for a vfork that never ends, with everything blocked
+// tries: to be unreachable by signals: stopped, in a vfork that never returns, and with all signals blocked
 // threat: a/time
 // stopped-by: SIGKILL to init of the pid namespace
 // status: timeout

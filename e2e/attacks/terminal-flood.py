@@ -1,6 +1,6 @@
-# tries: to hold memory that nobody is charged for in what a terminal keeps of words that nobody reads
+# tries: to hold memory that no process is charged for in the buffers of a terminal that is not read
 # threat: a/terminal
-# stopped-by: one terminal a sandbox, of which the kernel keeps some 20 KiB each way
+# stopped-by: one terminal per sandbox, with kernel buffers of about 20 KiB in each direction
 # tty: true
 # parallel: 8
 # limits: wall_ms=4000

@@ -1,4 +1,4 @@
-// tries: to type into its terminal, to make it another kind of terminal, and to hang it up, by every way to say so
+// tries: to type into its terminal, change the type of its terminal, and hang it up, by every ioctl for that
 // threat: a/terminal
 // stopped-by: seccomp, no capabilities
 // tty: true
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 static void attempt(const char *what, int file, unsigned long request, unsigned long argument) {
-    // The kernel looks at 32 bits of the request: a filter that looked at 64 would let the second through.
+    // The kernel uses 32 bits of the request: a filter that compared 64 bits would allow the second one.
     for (int high = 0; high < 2; high++) {
         errno = 0;
         long answer = syscall(SYS_ioctl, (long)file, request | (high ? 1UL << 32 : 0), argument);
@@ -32,7 +32,7 @@ int main(void) {
         attempt("TIOCSLCKTRMIOS", files[i], 0x5457, (unsigned long)(char[64]){0});
         for (int discipline = 0; discipline < 32; discipline++)
             attempt("TIOCSETD", files[i], 0x5423, (unsigned long)&discipline);
-        // What only the other end may.
+        // Only allowed on the master end.
         int on = 1, number = 0;
         attempt("TIOCPKT", files[i], 0x5420, (unsigned long)&on);
         attempt("TIOCSPTLCK", files[i], 0x40045431, (unsigned long)&on);

@@ -1,6 +1,6 @@
-// tries: to make its terminal stop, lie about its size, understand other keys, and lose its owner, and to write on
+// tries: to stop its terminal, set a false size, change its keys and its owner, and continue to write
 // threat: a/terminal
-// stopped-by: the daemon's clock; what the daemon reads is bytes to it
+// stopped-by: the daemon's time limit; the daemon treats output as bytes
 // tty: true
 // limits: wall_ms=3000
 // status: timeout
@@ -34,7 +34,7 @@ int main(void) {
         tcflush(0, TCIOFLUSH);
     }
     ioctl(0, TIOCEXCL);
-    // Another session may try to take it, and its owner to let it go.
+    // Another session attempts to take it, and its owner to release it.
     if (fork() == 0) {
         setsid();
         if (ioctl(0, TIOCSCTTY, 1) == 0) puts("ESCAPED: stole the terminal");

@@ -1,6 +1,6 @@
-# tries: to make what nobody can delete, walk or name
+# tries: to create files that cannot be deleted, walked or named
 # threat: a/cleaning-up
-# stopped-by: nobody deletes: the file system goes with its namespace
+# stopped-by: no process deletes them: the file system ends with its namespace
 # stdout-has: BLOCKED
 # within-ms: 8000
 import fcntl

@@ -1,4 +1,4 @@
-# tries: to find a place outside its own directories where it may write, and to take its own apart
+# tries: to find a place outside its own directories where it may write, and modify its own mounts
 # threat: a/host-writes
 # stopped-by: read-only mounts
 # stdout-has: BLOCKED

@@ -14,6 +14,9 @@ use serde_json::Value;
 use crate::corpus;
 use programs::Program;
 
+/// Name that replaces the user name of every run.
+pub const USER: &str = "exec_user";
+
 /// Result of a program, as far as it is compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramResult {
@@ -63,5 +66,5 @@ fn without_random_parts(text: &str) -> String {
         LazyLock::new(|| Regex::new("exec_[0-9a-f-]{32,36}").expect("a correct expression"));
     static ADDRESS: LazyLock<Regex> =
         LazyLock::new(|| Regex::new("0x[0-9a-f]{10,16}").expect("a correct expression"));
-    ADDRESS.replace_all(&NAME.replace_all(text, bare::USER), "0xADDRESS").into_owned()
+    ADDRESS.replace_all(&NAME.replace_all(text, USER), "0xADDRESS").into_owned()
 }

@@ -254,21 +254,21 @@ async fn sigterm_lets_programs_finish_within_the_drain_time() {
 async fn sigterm_ends_programs_after_the_drain_time() {
     let mut daemons =
         start(Settings { slots: 2, more: "drain = \"300ms\"".to_owned(), ..Settings::default() }).await;
-    let deaf = "setsid sleep 600 & trap '' TERM; echo deaf; while :; do sleep 600; done";
+    let stuck = "setsid sleep 600 & trap '' TERM; echo stuck; while :; do sleep 600; done";
     let url = daemons.url("/api/execute");
-    let body = json!({ "language": "bash", "code": deaf, "limits": { "wall_ms": 110_000 } });
+    let body = json!({ "language": "bash", "code": stuck, "limits": { "wall_ms": 110_000 } });
     let posted = tokio::spawn(async move { http::post(&url, &body, DEADLINE).await });
-    let mut running = Execution::begin(&daemons.socket(), program("bash", deaf))
+    let mut running = Execution::begin(&daemons.socket(), program("bash", stuck))
         .await
         .expect("executord accepts the connection");
-    running.until_written("deaf\n").await.expect("the program runs");
+    running.until_written("stuck\n").await.expect("the program runs");
     assert!(eventually(|| async { processes(&daemons).len() == 6 }).await, "{:?}", processes(&daemons));
     daemons.signal_executord(Signal::SIGTERM);
     let received = running.end().await.expect("a response");
     assert_eq!(received.status(StageName::Run(0)), Some(&Status::Cancelled));
     let answer = posted.await.expect("the task does not panic").expect("a response");
     assert_eq!((answer.status, &answer.json["status"]), (200, &json!("cancelled")), "{}", answer.json);
-    assert_eq!(answer.json["output"], "deaf\n");
+    assert_eq!(answer.json["output"], "stuck\n");
     assert_stopped(&mut daemons).await;
     let answer = daemons.post(&json!({ "language": "python", "code": "" })).await.expect("webd answers");
     assert_eq!((answer.status, &answer.json["code"]), (503, &json!("unavailable")));
@@ -478,7 +478,7 @@ impl Attempt {
     }
 
     async fn with(mut self, key: &str, value: impl ToString) -> String {
-        let line = self.lines.iter_mut().find(|(name, _)| *name == key).expect("a key of ours");
+        let line = self.lines.iter_mut().find(|(name, _)| *name == key).expect("a configured key");
         line.1 = value.to_string();
         let text: String = self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
         let path = self.directory.path().join("executord.toml");

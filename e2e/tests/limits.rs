@@ -110,7 +110,7 @@ async fn cpu_time_is_counted_for_all_processes_together() {
             out_of_time(),
         ),
         python(
-            "deaf to SIGTERM and SIGXCPU",
+            "stuck to SIGTERM and SIGXCPU",
             "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.signal(signal.SIGXCPU, signal.SIG_IGN)\n\
              while True: pass",
             limits.clone(),
@@ -136,7 +136,7 @@ async fn wall_clock_time_is_limited_whatever_the_program_waits_for() {
         python("waiting for a child", "import subprocess\nsubprocess.run(['sleep', '600'])", limits.clone(), out_of_time()),
         python("waiting for a lock", "import threading\nthreading.Lock().acquire()\nthreading.Event().wait()", limits.clone(), out_of_time()),
         python(
-            "deaf to SIGTERM",
+            "stuck to SIGTERM",
             "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(600)",
             limits.clone(),
             out_of_time(),
@@ -247,7 +247,7 @@ async fn processes_and_threads_beyond_the_limit_are_refused() {
             expected: ended("timeout", "wall_time", 3000.0, "ms"),
         },
         python(
-            "a fork bomb that starts itself anew",
+            "a fork bomb that starts itself again",
             "import os, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    try:\n        \
              if os.fork() == 0: os.setsid()\n    except OSError: pass",
             limits,

@@ -479,7 +479,7 @@ async fn a_program_can_have_a_file_name_and_several_files() {
             json!({ "language": "python", "filename": "sub/solution.py", "code": "import sys\nprint('helped') if sys.argv[0] == 'sub/solution.py' else print(sys.argv)" }),
         ),
         (
-            "a module beside",
+            "a module next to it",
             json!({ "language": "python", "files": [
             { "name": "app.py", "content": "from lib.helper import text\nprint(text())" },
             { "name": "lib/__init__.py", "content": "" }, { "name": "lib/helper.py", "content": "def text(): return 'helped'" }] }),
@@ -491,7 +491,7 @@ async fn a_program_can_have_a_file_name_and_several_files() {
             { "name": "lib/text.cjs", "content": "module.exports = () => 'helped';" }] }),
         ),
         (
-            "JSON beside",
+            "JSON next to it",
             json!({ "language": "javascript", "files": [
             { "name": "a.js", "content": "console.log(require('./b.json').text);" }, { "name": "b.json", "content": "{\"text\": \"helped\"}" }] }),
         ),

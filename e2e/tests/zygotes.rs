@@ -38,7 +38,7 @@ fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
     below.into_iter().filter(is_python).collect()
 }
 
-const WHO: &str = r#"
+const PRINT_IDENTITY: &str = r#"
 import os
 status = dict(line.split(":\t") for line in open("/proc/self/status").read().splitlines() if ":\t" in line)
 environment = open("/proc/self/environ").read().rstrip("\0").split("\0")
@@ -62,7 +62,7 @@ async fn a_fork_has_its_own_user_no_privilege_and_no_data_of_the_last_program() 
     let mut users = BTreeSet::new();
     let mut chosen_at_random = BTreeSet::new();
     for _ in 0..5 {
-        let line = python(&daemons, WHO).await;
+        let line = python(&daemons, PRINT_IDENTITY).await;
         let (user, rest) = line.split_once(' ').expect("words");
         assert!(users.insert(user.to_owned()), "user {user} had two programs");
         chosen_at_random.insert(rest.to_owned());

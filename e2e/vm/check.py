@@ -110,12 +110,12 @@ def mount_count():
     return len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
 
 
-def leftovers():
+def remaining():
     return {"processes": processes(), "cgroups": run_cgroups(), "records": userdb_records()}
 
 
 def expect_nothing_left():
-    until(20, lambda: f"nothing left of runs; found {leftovers()}", lambda: not any(leftovers().values()))
+    until(20, lambda: f"nothing left of runs; found {remaining()}", lambda: not any(remaining().values()))
     ready()
     slots = json.loads(run("executor", "status", "--json"))["slots"]
     directories = lambda: os.listdir("/run/executor/slots")
@@ -692,7 +692,7 @@ def the_package_can_be_removed():
     wait_for(process)
     for unit in UNITS:
         assert run("systemctl", "is-active", unit, check=False) != "active", unit
-    assert not processes() and not userdb_records(), leftovers()
+    assert not processes() and not userdb_records(), remaining()
     assert not RUNS.parent.exists()
     assert pathlib.Path("/etc/executor/executord.toml").exists()
     run("dpkg", "-i", *pathlib.Path("first").glob("*.deb"))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
-/// What a piece of text is for.
+/// Purpose of a piece of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// For people.

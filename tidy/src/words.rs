@@ -124,7 +124,7 @@ impl Rule {
     fn new(entry: Entry) -> Result<Self, regex::Error> {
         let prose = matches!(entry.place, Place::Prose | Place::Both).then(|| {
             let pattern = entry.pattern.replace(' ', r"\s+");
-            RegexBuilder::new(&format!(r"\b(?:{pattern})\b")).case_insensitive(true).build()
+            RegexBuilder::new(&format!(r"\b(?:{pattern})(?:\b|$)")).case_insensitive(true).build()
         });
         let identifier = (entry.place != Place::Prose).then(|| {
             let pattern = entry.pattern.replace(' ', "_");

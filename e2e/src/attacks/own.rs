@@ -175,8 +175,11 @@ mod tests {
     fn a_header_states_the_attempt_and_the_countermeasure() {
         let text = "# tries: to be root\n# threat: a/privilege\n# stopped-by: no capability\n# status: ok, nonzero\n\
                     # limits: wall_ms=3000\n\nprint(1)\n# === other.py\nx = 1\n";
-        let probe = parse(Path::new("a/be-root.py"), text).unwrap();
-        assert_eq!((&*probe.id, &*probe.language, &*probe.class), ("be-root", "python", "a/privilege"));
+        let probe = parse(Path::new("a/gain-privileges.py"), text).unwrap();
+        assert_eq!(
+            (&*probe.id, &*probe.language, &*probe.class),
+            ("gain-privileges", "python", "a/privilege")
+        );
         assert_eq!(probe.expect.status_in.unwrap(), ["ok", "nonzero"]);
         assert_eq!(probe.files, [("other.py".to_owned(), "x = 1\n".to_owned())]);
         assert_eq!(probe.limits_hint["wall_ms"], 3000);

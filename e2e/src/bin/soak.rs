@@ -88,7 +88,7 @@ fn tell_soaked(soaked: &Soaked) {
 /// Prints a table. Returns whether all ratios are within the limit.
 fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
     let heads = neighbours::TIMED.map(|name| format!("{name:>10} p50     p95  ratio"));
-    print_line(&format!("beside          {}", heads.concat()));
+    print_line(&format!("next to         {}", heads.concat()));
     let mut fine = true;
     for beside in all {
         let columns = beside.times.iter().zip(&beside.ratios).map(|((middle, end), ratio)| {

@@ -14,11 +14,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::programs::Program;
-use super::{ProgramResult, without_random_parts};
+use super::{ProgramResult, USER, without_random_parts};
 
-/// Name that replaces the user name of every run.
-pub const USER: &str = "exec_user";
-/// Its home directory.
+/// Home directory of [`USER`].
 const HOME: &str = "/home/exec";
 /// A uid that no user has.
 const UID: u32 = 0x5fff_fff0;

@@ -1,4 +1,4 @@
-//! What remains of an executord and its executions while nothing runs, and what must not remain.
+//! State of an executord and its host while nothing runs, and the processes and files that must not exist then.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,7 +65,7 @@ impl Before {
         let all_uids = daemons.uids.end() - daemons.uids.start() + 1;
         expect("running", status.running == 0, &status.running);
         expect("queued", status.queued == 0, &status.queued);
-        expect("withheld users", status.quarantined_uids == 0, &status.quarantined_uids);
+        expect("quarantined uids", status.quarantined_uids == 0, &status.quarantined_uids);
         let waiting: u32 = status.warm.iter().map(|prepared| prepared.ready).sum();
         expect("free users", status.free_uids + waiting == all_uids, &status.free_uids);
 

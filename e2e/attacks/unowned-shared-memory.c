@@ -1,6 +1,6 @@
-// tries: to hold all memory where no process is charged for it, and to be the last that is killed for it
+// tries: to hold all memory where no process is charged for it, and be the last process that is killed for it
 // threat: a/memory
-// stopped-by: init dies before the supervisor, and its IPC namespace with it
+// stopped-by: init is killed before the supervisor, and its IPC namespace ends with it
 // limits: memory_bytes=67108864 wall_ms=8000
 // status: memory, signal
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-# tries: to meet a run beside it, over the network, names of sockets, shared memory or its user
+# tries: to meet a concurrent run over the network, socket names, shared memory or its user
 # threat: d/neighbours
-# stopped-by: namespaces of its own, a user of its own
+# stopped-by: separate namespaces, a separate user
 # parallel: 3
 # stdout-has: BLOCKED
 # distinct-across-parallel-runs: UID=(\d+)

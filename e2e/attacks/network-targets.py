@@ -1,6 +1,6 @@
 # tries: to reach anything but itself over the network
 # threat: a/network
-# stopped-by: a network namespace with nothing but its own loopback interface
+# stopped-by: a network namespace with only its own loopback interface
 # stdout-has: BLOCKED
 # after: canary listener saw no packet and no connection
 import errno

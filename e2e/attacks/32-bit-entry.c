@@ -1,6 +1,6 @@
-// tries: the 32-bit entry, where numbers mean other calls
+// tries: to use the 32-bit system call entry, where the numbers mean other calls
 // threat: a/kernel-surface
-// stopped-by: seccomp: another architecture is killed
+// stopped-by: seccomp: calls of another architecture kill the process
 // status: signal
 // signal: 31
 // stdout-has: trying

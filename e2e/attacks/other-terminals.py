@@ -1,6 +1,6 @@
-# tries: to open other terminals than its own, and to make new ones
+# tries: to open other terminals than its own, and create new ones
 # threat: a/terminal
-# stopped-by: a devpts of its own, of one terminal, whose ptmx is root's
+# stopped-by: a private devpts with one terminal, whose ptmx belongs to root
 # tty: true
 # stdout-has: BLOCKED
 # status: ok
@@ -24,16 +24,16 @@ for name in names:
     except OSError as error:
         print("BLOCKED:", name, error.strerror)
 for name in ("/dev/pts/ptmx", "/dev/pts/0", "/dev/pts"):
-    for deed in (lambda: os.chmod(name, 0o666), lambda: os.chown(name, os.getuid(), os.getgid())):
+    for operation in (lambda: os.chmod(name, 0o666), lambda: os.chown(name, os.getuid(), os.getgid())):
         try:
-            deed()
+            operation()
             print("ESCAPED: changed" if name != "/dev/pts/0" else "BLOCKED: it is its own", name)
         except OSError as error:
             print("BLOCKED:", name, error.strerror)
-for deed in (lambda: pty.openpty(), lambda: os.mknod("/tmp/ptmx", stat.S_IFCHR | 0o666, os.makedev(5, 2)),
+for operation in (lambda: pty.openpty(), lambda: os.mknod("/tmp/ptmx", stat.S_IFCHR | 0o666, os.makedev(5, 2)),
              lambda: os.mknod("/dev/pts/9", stat.S_IFCHR | 0o666, os.makedev(136, 9)),
              lambda: os.symlink("/dev/pts/0", "/dev/pts/x"), lambda: os.unlink("/dev/pts/0")):
     try:
-        print("ESCAPED:", deed())
+        print("ESCAPED:", operation())
     except OSError as error:
         print("BLOCKED:", error.strerror)

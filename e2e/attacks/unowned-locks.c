@@ -1,6 +1,6 @@
-// tries: to hold locks that every process of the host can see, until its neighbours are ended for them
+// tries: to hold locks that every process of the host can see, until other sandboxes are killed for them
 // threat: d/neighbours
-// stopped-by: init counts the locks of its own processes; locks that belong to no process there are none
+// stopped-by: init counts the locks of its own processes; unowned locks cannot exist
 // parallel: 3
 // status: ok
 // stdout-has: BLOCKED

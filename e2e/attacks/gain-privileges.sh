@@ -1,4 +1,4 @@
-# tries: to become somebody else by every program that could make it so
+# tries: to become another user by every program that could allow it
 # threat: a/privilege
 # stopped-by: no new privileges, nosuid, no capabilities
 # stdout-has: BLOCKED

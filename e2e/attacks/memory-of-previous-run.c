@@ -1,6 +1,6 @@
-// tries: to find less memory than it was promised, because the run before left some in the group
+// tries: to find less memory than its limit, because the previous run left some in the cgroup
 // threat: d/neighbours
-// stopped-by: counters that begin anew, and memory that is free before the slot is
+// stopped-by: counters are reset, and memory is free before the slot is reused
 // runs: 3
 // limits: memory_bytes=134217728
 // status: ok
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 int main(void) {
-    // Four fifths of it in pages, then in files and shared memory, which outlive the process.
+    // 80% of the limit in pages, then in files and shared memory, which outlive the process.
     size_t size = 100 << 20;
     char *pages = malloc(size);
     memset(pages, 1, size);

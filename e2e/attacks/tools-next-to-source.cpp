@@ -1,13 +1,13 @@
-// tries: to have the compiler start what lies beside the source instead of its own tools
+// tries: to make the compiler start files next to the source instead of its own tools
 // threat: a/compiling
-// stopped-by: a fixed PATH and command; and whatever ran would be in the sandbox
+// stopped-by: a fixed PATH and command; whatever ran would be in the sandbox
 // status: ok
 // stdout-has: BLOCKED
 // filename: main.cpp
 #include <cstdio>
 #include <unistd.h>
 int main() {
-    if (access("/build/planted", F_OK) == 0) puts("ESCAPED: a tool of ours compiled this");
+    if (access("/build/planted", F_OK) == 0) puts("ESCAPED: a planted tool compiled this");
     else puts("BLOCKED: end");
 }
 // === as

@@ -1,6 +1,6 @@
-// tries: to have an event made of each byte it writes
+// tries: to cause an event for each byte of its output
 // threat: a/output
-// stopped-by: bounded output, and a reader that the program waits for
+// stopped-by: bounded output, and backpressure on the program
 // status: output_limit, ok, timeout
 // after: daemon memory stays below baseline + 64 MiB
 #define _GNU_SOURCE

@@ -1,4 +1,4 @@
-# tries: to end well although its time is over, by answering the request to end
+# tries: to end with exit code 0 after its time is over, by handling SIGTERM
 # threat: a/forged-status
 # stopped-by: the first cause counts, and it is the daemon's
 # status: timeout

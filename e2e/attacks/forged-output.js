@@ -1,6 +1,6 @@
-// tries: to make its output look like the answer, the log, the terminal's orders or the end of everything
+// tries: to make its output look like the response, the log, terminal control or the end of the output
 // threat: a/output
-// stopped-by: output is data in the answer
+// stopped-by: output is data in the response
 // status: nonzero
 // exit: 3
 const fs = require('fs');

@@ -1,4 +1,4 @@
-// tries: every family, kind and protocol of sockets
+// tries: to open every family, type and protocol of sockets
 // threat: a/kernel-surface
 // stopped-by: seccomp
 // stdout-has: BLOCKED

@@ -1,6 +1,6 @@
-// tries: to fill the kernel with locks of single bytes, which no group is charged for
+// tries: to fill the kernel with locks of single bytes, which no cgroup is charged for
 // threat: a/memory
-// stopped-by: seccomp: such locks are not taken
+// stopped-by: seccomp: such locks are not allowed
 // limits: memory_bytes=67108864 open_files=1024
 // during: kernel memory grows by less than 250 MiB
 #include <fcntl.h>

@@ -1,6 +1,6 @@
-# tries: to find what the run before left, in every place where something can be left
+# tries: to find what the previous run left, in every place where something can be left
 # threat: a/left-overs
-# stopped-by: everything that can be written is in namespaces and file systems of the run's own
+# stopped-by: everything writable is in the run's own namespaces and file systems
 # runs: 2
 # stdout-has: BLOCKED
 # after: no key left
