@@ -46,6 +46,7 @@ web: $(WEB)/node_modules ## Build the web page into target/web
 lint: $(WEB)/node_modules ## Check formatting, clippy, eslint and the repository's own rules (tidy/)
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cargo run --quiet --locked -p tidy
 	cd $(WEB) && npm run lint
 
 deny: ## Check licenses, sources and duplicates of dependencies

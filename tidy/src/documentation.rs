@@ -357,3 +357,47 @@ impl<'ast> Visit<'ast> for Calls {
         visit::visit_expr_method_call(self, call);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_must_name_the_same() {
+        let documented = BTreeMap::from([("both".to_owned(), 1), ("invented".to_owned(), 2)]);
+        let file = |name: &str| (name.to_owned(), PathBuf::from("code.rs"));
+        let existing = BTreeMap::from([file("both"), file("missing")]);
+        let found: Vec<_> =
+            compare("a.md", "key", &documented, &existing).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            found,
+            [
+                "a.md:2: key `invented` does not exist in the code; remove it",
+                "a.md: key `missing` of code.rs is not documented; add it"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_sample_is_read_as_if_every_key_were_set() {
+        let sample = "# Text.\n#[section]\n#key = 1\n# other = 2\n";
+        let mut keys = BTreeMap::new();
+        flatten(&uncommented(sample).parse().unwrap(), "", &mut keys);
+        assert_eq!(keys.into_keys().collect::<Vec<_>>(), ["section", "section.key"]);
+    }
+
+    #[test]
+    fn keys_are_the_fields_that_serde_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("src")).unwrap();
+        let code = "#[derive(Deserialize)] struct Config { a: u8, #[serde(rename = \"b\", default)] x: Option<Inner>, \
+                    #[serde(skip)] y: u8, limits: LimitSettings, text: Parsed }\n\
+                    #[derive(Deserialize)] struct Inner { c: u8 }\n\
+                    #[derive(Deserialize)] #[serde(try_from = \"String\")] struct Parsed { d: u8 }\n";
+        std::fs::write(directory.path().join("src/lib.rs"), code).unwrap();
+        let repository = Repository::open(directory.path()).unwrap();
+        let keys = Structs::below(&repository, "src").unwrap().keys("Config").unwrap();
+        let keys: Vec<_> = keys.into_keys().filter(|key| !key.starts_with("limits.")).collect();
+        assert_eq!(keys, ["a", "b", "b.c", "limits", "text"]);
+    }
+}

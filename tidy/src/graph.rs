@@ -380,3 +380,85 @@ fn attributes(item: &Item) -> &[syn::Attribute] {
         _ => &[],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes a crate and returns the edges of its graph, as `from -> to: name`.
+    fn edges(files: &[(&str, &str)]) -> Vec<String> {
+        let (graph, _directory) = graph_of(files);
+        let name = |path: &Path| path.strip_prefix("src").unwrap().display().to_string();
+        graph
+            .iter()
+            .flat_map(|(from, to)| {
+                to.iter()
+                    .map(move |(to, reference)| format!("{} -> {}: {}", name(from), name(to), reference.name))
+            })
+            .collect()
+    }
+
+    fn graph_of(files: &[(&str, &str)]) -> (Graph, tempfile::TempDir) {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = directory.path().join("src").join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let repository = Repository::open(directory.path()).unwrap();
+        (build(&repository, Path::new("src/lib.rs")).unwrap(), directory)
+    }
+
+    #[test]
+    fn a_path_counts_for_the_deepest_module_that_it_names() {
+        let modules =
+            [("lib.rs", "mod a;\nmod b;\n"), ("b/mod.rs", "pub mod c;\n"), ("b/c.rs", "pub struct C;\n")];
+        let check = |a: &str, expected: &[&str]| {
+            let files: Vec<_> = modules.into_iter().chain([("a.rs", a)]).collect();
+            assert_eq!(edges(&files), expected, "{a}");
+        };
+        check("use crate::b::c::C;", &["a.rs -> b/c.rs: crate::b::c::C"]);
+        check("use super::b::c::{self, C};", &["a.rs -> b/c.rs: super::b::c::C"]);
+        check("use crate::b::B;", &["a.rs -> b/mod.rs: crate::b::B"]);
+        check("use crate::b;\nfn f() { b::c::f() }", &["a.rs -> b/c.rs: b::c::f"]);
+        check("use crate::b::c as d;\nfn f(x: d::C) {}", &["a.rs -> b/c.rs: d::C"]);
+        check("use crate::b;", &[]);
+        check("use crate::b::c::*;", &["a.rs -> b/c.rs: crate::b::c"]);
+        check("fn f() { let x: crate::b::c::C = y; }", &["a.rs -> b/c.rs: crate::b::c::C"]);
+        check("fn f() { println!(\"{}\", crate::b::c::f(1)) }", &["a.rs -> b/c.rs: crate::b::c::f"]);
+        check("mod inline { use super::super::b::B; }", &["a.rs -> b/mod.rs: super::super::b::B"]);
+        check("pub(in crate::b) struct A;\n", &[]);
+        check("#[cfg(test)]\nmod tests { use crate::b::B; }", &[]);
+        check("#[cfg(test)]\nuse crate::b::B;", &[]);
+        check("use std::b::c::C;", &[]);
+    }
+
+    #[test]
+    fn a_cycle_is_found_with_the_names_that_make_it() {
+        let (graph, _directory) = graph_of(&[
+            ("lib.rs", "mod a;\nmod b;\nmod c;\nmod d;\n"),
+            ("a.rs", "use crate::b::B;\n"),
+            ("b.rs", "\nuse crate::c::C;\n"),
+            ("c.rs", "use crate::a::A;\n"),
+            ("d.rs", "use crate::a::A;\n"),
+        ]);
+        let found: Vec<_> = cycles(&graph).iter().map(|cycle| describe(&graph, cycle).to_string()).collect();
+        assert_eq!(
+            found,
+            ["src/a.rs:1: cycle of 3 files:\
+              \n    src/a.rs:1 names `crate::b::B` of src/b.rs\
+              \n    src/b.rs:2 names `crate::c::C` of src/c.rs\
+              \n    src/c.rs:1 names `crate::a::A` of src/a.rs"]
+        );
+    }
+
+    #[test]
+    fn a_parent_and_its_child_may_not_name_each_other() {
+        let (graph, _directory) = graph_of(&[
+            ("lib.rs", "mod a;\n"),
+            ("a/mod.rs", "mod b;\nuse b::B;\npub struct A;\n"),
+            ("a/b.rs", "use super::A;\npub struct B;\n"),
+        ]);
+        assert_eq!(cycles(&graph).len(), 1);
+    }
+}

@@ -143,3 +143,31 @@ fn each_word(tokens: TokenStream, then: &mut impl FnMut(&str, Span)) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn banned_names_and_unsafe_code_are_found() {
+        let directory = tempfile::tempdir().unwrap();
+        let check = |file: &str, text: &str, expected: &[&str]| {
+            let path = directory.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, text).unwrap();
+            let repository = Repository::open(directory.path()).unwrap();
+            let found = names(&repository, Path::new(file)).unwrap();
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{file}: {text}");
+        };
+        let banned = "webd/src/domain/a.rs:2: names `axum`: the domain does not know HTTP";
+        check("webd/src/domain/a.rs", "// axum\nuse axum::Json;", &[banned]);
+        check("webd/src/http/a.rs", "use axum::Json;", &[]);
+        check("protocol/src/codec.rs", "use bincode::encode;", &[]);
+        let misplaced =
+            "cli/src/a.rs:1: `unsafe` is allowed only in executord/sandbox/src/sys and executord/zygote";
+        check("cli/src/a.rs", "fn f() { unsafe { g() } }", &[misplaced]);
+        check("executord/sandbox/src/sys/a.rs", "fn f() { unsafe { g() } }", &[]);
+        check("cli/src/main.rs", "fn main() {}", &["cli/src/main.rs:1: needs `#![forbid(unsafe_code)]`"]);
+    }
+}

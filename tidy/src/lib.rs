@@ -21,3 +21,20 @@ pub mod repository;
 pub mod rust;
 pub mod text;
 pub mod words;
+
+use std::io;
+
+use finding::Finding;
+use repository::Repository;
+
+/// A check of the whole repository.
+pub type Check = fn(&Repository) -> io::Result<Vec<Finding>>;
+
+/// All checks by name.
+pub const CHECKS: [(&str, Check); 5] = [
+    ("graph", graph::check),
+    ("layers", layers::check),
+    ("words", words::check),
+    ("links", links::check),
+    ("docs", documentation::check),
+];

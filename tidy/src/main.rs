@@ -5,19 +5,8 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use tidy::finding::Finding;
+use tidy::CHECKS;
 use tidy::repository::Repository;
-use tidy::{documentation, graph, layers, links, words};
-
-type Check = fn(&Repository) -> io::Result<Vec<Finding>>;
-
-const CHECKS: [(&str, Check); 5] = [
-    ("graph", graph::check),
-    ("layers", layers::check),
-    ("words", words::check),
-    ("links", links::check),
-    ("docs", documentation::check),
-];
 
 /// `tidy [CHECK [PATH…]]`: one check or all, below the paths or everywhere.
 fn main() -> ExitCode {
