@@ -7,8 +7,15 @@
 //! (`domain::budget`), collected output (`domain::output_collector`), and the time for clients that do not read
 //! (`http::write_timeout`).
 //!
-//! `api` translates between JSON and `domain`, which knows executions but no HTTP; `http` is the transport, `ops` the
-//! configuration and the metrics.
+//! | folder | content | uses |
+//! |---|---|---|
+//! | `api` | routes, JSON of requests, answers and events | `http`, `domain`, `ops` |
+//! | `http` | connections, middleware, bodies, static files | `domain`, `ops` |
+//! | `ops` | configuration, metrics, privilege check | `domain` |
+//! | `domain` | clients, dispatch, running executions, output; no HTTP | `protocol` |
+//!
+//! `domain::dispatcher` starts a program. If the client disconnects, `http::server` drops the future or the body that
+//! holds the `domain::execution::Execution`; this closes its connection to the daemon, which then kills the program.
 
 #![forbid(unsafe_code)]
 

@@ -128,15 +128,15 @@ impl File {
 /// Returns every file below the directory by its URL path.
 fn read(directory: &Path) -> io::Result<HashMap<String, File>> {
     let mut files: HashMap<String, File> = HashMap::new();
-    let mut left = MAX_BYTES;
-    for (name, content) in contents(directory, &mut left)? {
+    let mut remaining = MAX_BYTES;
+    for (name, content) in contents(directory, &mut remaining)? {
         let encoding = ENCODINGS
             .iter()
             .position(|(_, extension)| Path::new(&name).extension().is_some_and(|found| found == *extension));
         match encoding {
             Some(index) => {
-                let of = name.rsplit_once('.').map_or(&*name, |(of, _)| of);
-                if let Some(slot) = files.entry(of.to_owned()).or_default().encoded.get_mut(index) {
+                let plain = name.rsplit_once('.').map_or(&*name, |(plain, _)| plain);
+                if let Some(slot) = files.entry(plain.to_owned()).or_default().encoded.get_mut(index) {
                     *slot = Some(content);
                 }
             }
@@ -150,18 +150,20 @@ fn read(directory: &Path) -> io::Result<HashMap<String, File>> {
     Ok(files)
 }
 
-fn contents(directory: &Path, left: &mut usize) -> io::Result<Vec<(String, Bytes)>> {
+/// Returns the URL path and the content of every file below the directory. `remaining` is the number of bytes that they
+/// may have together.
+fn contents(directory: &Path, remaining: &mut usize) -> io::Result<Vec<(String, Bytes)>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         if entry.path().is_dir() {
-            let below = contents(&entry.path(), left)?;
+            let below = contents(&entry.path(), remaining)?;
             found.extend(below.into_iter().map(|(path, content)| (format!("/{name}{path}"), content)));
             continue;
         }
         let content = fs::read(entry.path())?;
-        *left = left
+        *remaining = remaining
             .checked_sub(content.len())
             .ok_or_else(|| io::Error::other(format!("the files have more than {MAX_BYTES} bytes")))?;
         found.push((format!("/{name}"), content.into()));
