@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::config::UidRange;
 
-/// Checks that executions can have these uids: they are mapped in the user namespace, and nobody else has them.
+/// Checks that executions can have these uids: they are mapped in the user namespace, and no other account of the host has them.
 pub(crate) fn check_range(range: UidRange) -> Result<(), String> {
     let UidRange { first, last } = range;
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();

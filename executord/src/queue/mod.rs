@@ -315,7 +315,7 @@ mod tests {
         let _running = granted(queue.enter(key("first")));
         let flood = queue.enter(key("flood")).unwrap();
         let mut own: Vec<_> = (0..3).map(|_| queue.enter_internal().unwrap()).collect();
-        // Internal jobs take no places of clients, and clients none of theirs.
+        // Clients and internal jobs take no places from each other.
         assert!(queue.enter(key("newcomer")).is_err());
         drop(flood);
         let _newcomer = queue.enter(key("newcomer")).unwrap();

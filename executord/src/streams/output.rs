@@ -37,11 +37,11 @@ enum OutputSource {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutputChunk {
     /// For the client.
-    Kept(Bytes),
+    Data(Bytes),
     /// The last bytes for the client: there were more, beyond the limit.
     Overflow(Bytes),
     /// Discarded: it was read after the overflow, so that the program does not block while it ends.
-    Dropped,
+    Discarded,
     /// No process has it open for writing any more.
     End,
 }
@@ -122,7 +122,7 @@ impl OutputPipe {
 
     fn keep(&mut self, bytes: &[u8]) -> OutputChunk {
         if self.is_truncated {
-            return OutputChunk::Dropped;
+            return OutputChunk::Discarded;
         }
         let kept = bytes.len().min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
         self.remaining -= kept as u64;
@@ -131,7 +131,7 @@ impl OutputPipe {
             self.is_truncated = true;
             return OutputChunk::Overflow(chunk);
         }
-        OutputChunk::Kept(chunk)
+        OutputChunk::Data(chunk)
     }
 }
 
@@ -167,10 +167,10 @@ mod tests {
         let mut writer = std::fs::File::from(end);
         let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
         for (written, chunk) in [
-            ("hello", OutputChunk::Kept(Bytes::from("hello"))),
-            ("you", OutputChunk::Kept(Bytes::from("you"))),
+            ("hello", OutputChunk::Data(Bytes::from("hello"))),
+            ("you", OutputChunk::Data(Bytes::from("you"))),
             ("!", OutputChunk::Overflow(Bytes::new())),
-            ("more", OutputChunk::Dropped),
+            ("more", OutputChunk::Discarded),
         ] {
             writer.write_all(written.as_bytes()).unwrap();
             assert_eq!(output.read(&mut buffer).await, chunk);

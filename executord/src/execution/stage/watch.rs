@@ -33,7 +33,7 @@ enum Phase {
     Starting,
     /// The program runs.
     Running,
-    /// It was told to end, for the recorded reason.
+    /// The daemon is ending it, for the recorded reason.
     Ending,
     /// Its main process is gone. Init ends the others.
     Exited,
@@ -238,14 +238,14 @@ impl<'a> Watch<'a> {
     /// Makes output the pending event. Output beyond the limit ends the program.
     fn take_output(&mut self, stream: StreamName, chunk: OutputChunk) {
         match chunk {
-            OutputChunk::Kept(bytes) => self.pending = Some(Event::Output { stream, bytes }),
+            OutputChunk::Data(bytes) => self.pending = Some(Event::Output { stream, bytes }),
             OutputChunk::Overflow(bytes) => {
                 self.pending = (!bytes.is_empty()).then_some(Event::Output { stream, bytes });
                 if self.is_alive() {
                     self.terminate(KillReason::Output(stream));
                 }
             }
-            OutputChunk::Dropped | OutputChunk::End => {}
+            OutputChunk::Discarded | OutputChunk::End => {}
         }
     }
 }
