@@ -113,7 +113,7 @@ impl<'a> Stages<'a> {
             let Connections { events, input: client_input, cancel } = &mut self.connections;
             let context = StageContext { planner: &executor.planner, grace: executor.grace, events, cancel };
             match stage::run(sandbox, &input, &context, client_input).await? {
-                StageOutcome::Finished(result) => break result,
+                StageOutcome::Finished(result) => break *result,
                 StageOutcome::SetupFailed(error) => return Err(Failure::Setup(error)),
                 // No process of a cold sandbox is older than the program, so this happens once at most.
                 StageOutcome::NeverStarted => source = SandboxSource::Cold,

@@ -5,6 +5,7 @@
 
 mod bucket;
 mod bucket_key;
+mod contents;
 pub(crate) mod demand;
 pub(crate) mod pipes;
 pub(crate) mod policy;

@@ -1,6 +1,5 @@
 //! The pool: free slots, and pre-warmed sandboxes by stage and language.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +14,13 @@ use crate::config::{PoolSettings, host_memory};
 use crate::failure::Failure;
 use crate::identity::IdentityPool;
 use crate::languages::registry::Registry;
-use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::languages::toolchain::Toolchain;
 use crate::plan::compatibility::is_compatible;
 use crate::plan::planner::{Planner, resources};
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::bucket::Bucket;
 use crate::pool::bucket_key::BucketKey;
+use crate::pool::contents::Contents;
 use crate::pool::policy::{Activity, Snapshot};
 use crate::pool::sandbox::{Sandbox, State};
 use crate::pool::slot::Slot;
@@ -46,16 +46,6 @@ pub(crate) struct SandboxPool {
     settings: PoolSettings,
     /// What all pre-warmed sandboxes together may hold, in bytes.
     max_memory: u64,
-}
-
-#[derive(Debug, Default)]
-struct Contents {
-    free: Vec<Slot>,
-    /// All slots, including those in use and those that are being replaced.
-    slots: usize,
-    buckets: BTreeMap<BucketKey, Bucket>,
-    /// When a slot was last released.
-    last_release: Option<Instant>,
 }
 
 impl SandboxPool {
@@ -113,10 +103,7 @@ impl SandboxPool {
     /// Returns a slot to the pool: one whose sandbox ended, or a replacement for a lost one.
     pub(crate) fn release(&self, slot: Slot) {
         if !self.is_closed() {
-            let mut contents = self.lock();
-            contents.free.push(slot);
-            contents.last_release = Some(Instant::now());
-            drop(contents);
+            self.lock().release(slot);
             self.slot_freed.notify_one();
             self.changed.notify_one();
         }
@@ -124,21 +111,8 @@ impl SandboxPool {
 
     /// Replaces the languages, and ends all pre-warmed sandboxes.
     pub(crate) fn set_languages(&self, registry: &Registry) {
-        let mut buckets = BTreeMap::new();
-        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
-            for stage in StageKind::ALL.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
-                let key = BucketKey { language: toolchain.name.clone(), stage };
-                buckets.insert(key, Bucket::new(Arc::clone(toolchain)));
-            }
-        }
-        let mut contents = self.lock();
-        for (key, bucket) in &mut buckets {
-            if let Some(old) = contents.buckets.get(key) {
-                bucket.continue_counts_of(old);
-            }
-        }
-        let old = std::mem::replace(&mut contents.buckets, buckets);
-        drop(contents);
+        // Ending sandboxes takes a while, so it is done without the lock.
+        let old = self.lock().set_languages(registry);
         drop(old);
         self.changed.notify_one();
     }
@@ -151,9 +125,7 @@ impl SandboxPool {
     /// Ends all slots, and every slot that is released from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        let mut contents = self.lock();
-        let ended = (std::mem::take(&mut contents.free), std::mem::take(&mut contents.buckets));
-        drop(contents);
+        let ended = self.lock().take_all();
         drop(ended);
         self.changed.notify_one();
     }
@@ -212,9 +184,7 @@ impl SandboxPool {
     /// Calls `function` with the bucket of a stage, unless the languages were reloaded since the stage was admitted.
     fn with_bucket<T>(&self, stage: &StageSpec<'_>, function: impl FnOnce(&mut Bucket) -> T) -> Option<T> {
         let key = BucketKey { language: stage.toolchain.name.clone(), stage: stage.kind };
-        let mut contents = self.lock();
-        let bucket = contents.buckets.get_mut(&key)?;
-        std::ptr::eq(&*bucket.toolchain, stage.toolchain).then(|| function(bucket))
+        self.lock().bucket(&key, stage.toolchain).map(function)
     }
 
     async fn free_slot(&self) -> Slot {
@@ -270,20 +240,14 @@ impl SandboxPool {
         self.changed.notified().await;
     }
 
-    /// Takes the pre-warmed sandboxes of these users, except those that were taken meanwhile.
+    /// See [`Contents::take_idle`].
     pub(super) fn take_idle(&self, uids: &[u32]) -> Vec<Sandbox> {
-        let mut contents = self.lock();
-        let idle = contents.buckets.values_mut().map(|bucket| &mut bucket.idle);
-        idle.flat_map(|idle| idle.extract_if(.., |sandbox| uids.contains(&sandbox.uid()))).collect()
+        self.lock().take_idle(uids)
     }
 
-    /// Takes free slots and pre-warmed sandboxes whose processes were killed. Otherwise they might stay for days.
+    /// See [`Contents::take_dead`].
     pub(super) fn take_dead(&self) -> (Vec<Slot>, Vec<Sandbox>) {
-        let mut contents = self.lock();
-        let slots = contents.free.extract_if(.., |slot| !slot.is_alive()).collect();
-        let idle = contents.buckets.values_mut().map(|bucket| &mut bucket.idle);
-        let sandboxes = idle.flat_map(|idle| idle.extract_if(.., |sandbox| !sandbox.is_waiting())).collect();
-        (slots, sandboxes)
+        self.lock().take_dead()
     }
 
     /// Returns the toolchain of a bucket, unless the languages were reloaded without it.
@@ -309,23 +273,13 @@ impl SandboxPool {
     pub(super) fn put(
         &self,
         key: &BucketKey,
-        toolchain: &Arc<Toolchain>,
+        toolchain: &Toolchain,
         prewarmed: Result<(Sandbox, u64), Failure>,
     ) {
-        let mut contents = self.lock();
-        let bucket = contents.buckets.get_mut(key).filter(|bucket| Arc::ptr_eq(&bucket.toolchain, toolchain));
-        match (bucket, prewarmed) {
-            (Some(bucket), Ok((sandbox, memory))) => bucket.put(sandbox, memory),
-            (Some(bucket), Err(failure)) => {
-                bucket.back_off();
-                drop(contents);
-                let stage = key.stage.name();
-                warn!(%failure, language = key.language, stage, "cannot pre-warm sandbox, will retry");
-            }
-            (None, prewarmed) => {
-                drop(contents);
-                drop(prewarmed);
-            }
+        let not_put = self.lock().put(key, toolchain, prewarmed);
+        if let Some(Err(failure)) = not_put {
+            let stage = key.stage.name();
+            warn!(%failure, language = key.language, stage, "cannot pre-warm sandbox, will retry");
         }
     }
 

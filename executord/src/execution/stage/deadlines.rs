@@ -1,8 +1,9 @@
 //! The deadlines of a running stage.
 
 use std::future::pending;
+use std::time::Instant;
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 /// When the watch acts although nothing happened. `None` is never.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +28,7 @@ impl Deadlines {
 /// Waits for a deadline.
 pub(super) async fn passed(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => sleep_until(deadline).await,
+        Some(deadline) => sleep_until(deadline.into()).await,
         None => pending().await,
     }
 }

@@ -10,7 +10,7 @@ use tracing::warn;
 
 use super::input::{StageContext, StageInput};
 use super::stdin::write_stdin;
-use super::watch::{Ending, Watch};
+use super::watch::{StageRecord, Watch};
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::execution::verdict::{Observation, judge};
 use crate::failure::Failure;
@@ -21,7 +21,7 @@ use crate::streams::input::InputReceiver;
 /// What became of a stage.
 pub(crate) enum StageOutcome {
     /// The program ran, and none of its processes is left.
-    Finished(StageResult),
+    Finished(Box<StageResult>),
     /// The sandbox could not be set up. Its slot is lost: what failed once is not trusted with another program.
     SetupFailed(SetupError),
     /// A process that was there before the program was gone when the program came. Nothing of the program has run.
@@ -64,28 +64,28 @@ pub(crate) async fn run(
     control.reset_for_next_program();
     let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, chunks);
     let watch = Watch::new(sandbox, terminal, stage, context);
-    let (sandbox, ending) = watch.until_gone(write_stdin, control).await?;
-    if predates_program && !ending.has_begun() {
+    let (sandbox, record) = watch.until_gone(write_stdin, control).await?;
+    if predates_program && !record.has_begun() {
         return Ok(StageOutcome::NeverStarted);
     }
-    finish(sandbox, ending, stage, context).await
+    finish(sandbox, record, stage, context).await
 }
 
 /// Judges a stage whose program is gone.
 async fn finish(
     sandbox: Sandbox,
-    ending: Ending,
+    record: StageRecord,
     stage: &StageInput<'_>,
     context: &StageContext<'_>,
 ) -> Result<StageOutcome, Failure> {
-    let ended = ending.ended.unwrap_or_else(Instant::now);
+    let ended = record.ended.unwrap_or_else(Instant::now);
     let readings = sandbox.readings()?;
     // Init measures the wall-clock time best: its report may have waited for us.
-    let since_start = || ending.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
-    let wall_time = ending.exit.map_or_else(since_start, |exit| exit.wall_time);
-    let observation = Observation { kill_reason: ending.kill_reason, exit: ending.exit, readings, wall_time };
+    let since_start = || record.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
+    let wall_time = record.exit.map_or_else(since_start, |exit| exit.wall_time);
+    let observation = Observation { kill_reason: record.kill_reason, exit: record.exit, readings, wall_time };
     let (mut status, usage) = judge(&observation, stage.limits);
-    if let (Some(error), None) = (ending.setup_error, ending.kill_reason) {
+    if let (Some(error), None) = (record.setup_error, record.kill_reason) {
         if !is_programs_fault(&error, stage.start) {
             return Ok(StageOutcome::SetupFailed(error));
         }
@@ -95,7 +95,7 @@ async fn finish(
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }
     let (stdout, stderr) = (&sandbox.pipes.stdout, &sandbox.pipes.stderr);
-    Ok(StageOutcome::Finished(StageResult {
+    Ok(StageOutcome::Finished(Box::new(StageResult {
         report: StageReport {
             stage: stage.name,
             status,
@@ -104,15 +104,15 @@ async fn finish(
             stderr_truncated: stderr.is_truncated(),
         },
         was_silent: stdout.is_unused(stage.limits.output) && stderr.is_unused(stage.limits.output),
-        launch_time: ending.started.unwrap_or(ended).duration_since(stage.requested),
+        launch_time: record.started.unwrap_or(ended).duration_since(stage.requested),
         cleanup: PendingCleanup {
             sandbox,
             stage: if stage.name == StageName::Compile { StageKind::Compile } else { StageKind::Run },
-            gone: ending.gone,
+            gone: record.gone,
             ended,
             grace: context.grace,
         },
-    }))
+    })))
 }
 
 /// Returns whether the program is to blame that it cannot be executed: a compiler may write a file that is no program.

@@ -11,7 +11,6 @@ use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, ProgramSignal, StreamName};
 use sandbox::{ExitReport, NamespaceGone, Report, SetupError};
 use tokio::sync::mpsc;
-use tokio::time::Instant as Clock;
 use tracing::debug;
 
 use super::deadlines::{Deadlines, passed};
@@ -49,12 +48,12 @@ pub(super) struct Watch<'a> {
     deadlines: Deadlines,
     /// The event that the client gets next. Meanwhile no more output is read.
     pending: Option<Event>,
-    ending: Ending,
+    record: StageRecord,
 }
 
 /// What was seen of a program, from its start to its end.
 #[derive(Debug, Default)]
-pub(super) struct Ending {
+pub(super) struct StageRecord {
     /// When the program's first instruction was reported.
     pub(super) started: Option<Instant>,
     /// When the end of its main process was reported.
@@ -66,7 +65,7 @@ pub(super) struct Ending {
     pub(super) gone: Option<NamespaceGone>,
 }
 
-impl Ending {
+impl StageRecord {
     /// Returns whether anything of the program has begun.
     pub(super) const fn has_begun(&self) -> bool {
         self.started.is_some() || self.kill_reason.is_some()
@@ -81,9 +80,9 @@ impl<'a> Watch<'a> {
         context: &'a StageContext<'a>,
     ) -> Self {
         let deadlines =
-            Deadlines { wall_time: Some(Clock::now() + stage.limits.wall_time), ..Deadlines::default() };
-        let (phase, pending, ending) = (Phase::Starting, None, Ending::default());
-        Self { sandbox, terminal, stage, context, phase, deadlines, pending, ending }
+            Deadlines { wall_time: Some(Instant::now() + stage.limits.wall_time), ..Deadlines::default() };
+        let (phase, pending, record) = (Phase::Starting, None, StageRecord::default());
+        Self { sandbox, terminal, stage, context, phase, deadlines, pending, record }
     }
 
     /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output was
@@ -92,20 +91,20 @@ impl<'a> Watch<'a> {
         mut self,
         write_stdin: impl Future<Output = ()>,
         control: &mut ControlMessages,
-    ) -> Result<(Sandbox, Ending), Failure> {
+    ) -> Result<(Sandbox, StageRecord), Failure> {
         let mut write_stdin = std::pin::pin!(write_stdin);
         let mut stdin_is_written = false;
         let mut buffer = Box::new([0; MAX_OUTPUT_CHUNK]);
         let StageContext { events, cancel, .. } = *self.context;
         while !self.is_over() {
-            let (deadlines, has_started) = (self.deadlines, self.ending.started.is_some());
+            let (deadlines, has_started) = (self.deadlines, self.record.started.is_some());
             let (is_alive, may_read) = (self.is_alive(), self.may_read_output());
             let Sandbox { slot, pipes, .. } = &mut self.sandbox;
             let reports_open = pipes.reports.is_open;
             tokio::select! {
                 biased;
                 () = pipes.reports.read(), if reports_open => self.take_reports()?,
-                gone = slot.gone(), if self.ending.gone.is_none() => self.init_is_gone(gone?),
+                gone = slot.gone(), if self.record.gone.is_none() => self.init_is_gone(gone?),
                 () = passed(deadlines.kill) => self.kill()?,
                 () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
                 () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
@@ -120,13 +119,13 @@ impl<'a> Watch<'a> {
                 () = &mut write_stdin, if has_started && !stdin_is_written => stdin_is_written = true,
             }
         }
-        Ok((self.sandbox, self.ending))
+        Ok((self.sandbox, self.record))
     }
 
     /// Returns whether no process is left, and nothing more will be read or sent.
     fn is_over(&self) -> bool {
         let pipes = &self.sandbox.pipes;
-        let no_process = self.ending.exit.is_some() || (self.ending.gone.is_some() && !pipes.reports.is_open);
+        let no_process = self.record.exit.is_some() || (self.record.gone.is_some() && !pipes.reports.is_open);
         let no_output = !pipes.stdout.is_open() && !pipes.stderr.is_open();
         no_process && no_output && self.may_read_output()
     }
@@ -138,7 +137,7 @@ impl<'a> Watch<'a> {
 
     /// Returns whether output may be read: one event is sent at a time, and output only after the start.
     const fn may_read_output(&self) -> bool {
-        let start_is_known = self.ending.started.is_some() || !self.sandbox.pipes.reports.is_open;
+        let start_is_known = self.record.started.is_some() || !self.sandbox.pipes.reports.is_open;
         self.pending.is_none() && start_is_known
     }
 
@@ -148,17 +147,17 @@ impl<'a> Watch<'a> {
             match report {
                 Report::Prepared => {}
                 Report::Started => self.program_started(),
-                Report::SetupFailed(error) => self.ending.setup_error = Some(error),
+                Report::SetupFailed(error) => self.record.setup_error = Some(error),
                 Report::Exited(exit) => {
                     self.phase = Phase::Exited;
-                    self.ending.ended = Some(Instant::now());
-                    self.ending.exit = Some(exit);
+                    self.record.ended = Some(Instant::now());
+                    self.record.exit = Some(exit);
                 }
             }
         }
         if self.phase == Phase::Exited {
             // Init ends the other processes by ending itself. If it hangs, it is killed.
-            self.deadlines.kill_by(Clock::now() + self.context.grace);
+            self.deadlines.kill_by(Instant::now() + self.context.grace);
         }
         Ok(())
     }
@@ -167,34 +166,34 @@ impl<'a> Watch<'a> {
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
         }
-        self.ending.started = Some(Instant::now());
+        self.record.started = Some(Instant::now());
         self.pending = Some(Event::StageStarted(self.stage.name));
         // The limit is for the program's time, without that of the set-up.
-        self.deadlines.wall_time = Some(Clock::now() + self.stage.limits.wall_time);
-        self.deadlines.usage_check = Some(Clock::now() + CHECK_INTERVAL.0);
+        self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
+        self.deadlines.usage_check = Some(Instant::now() + CHECK_INTERVAL.0);
     }
 
     fn init_is_gone(&mut self, gone: NamespaceGone) {
         self.phase = Phase::Exited;
-        self.ending.ended.get_or_insert_with(Instant::now);
-        self.ending.gone = Some(gone);
+        self.record.ended.get_or_insert_with(Instant::now);
+        self.record.gone = Some(gone);
         (self.deadlines.kill, self.deadlines.give_up) = (None, None);
     }
 
     /// Asks the program to end, for a reason that is the first. The grace period begins.
     fn terminate(&mut self, reason: KillReason) {
         self.phase = Phase::Ending;
-        self.ending.kill_reason = Some(reason);
+        self.record.kill_reason = Some(reason);
         // Out of memory, the program cannot handle a signal.
         let is_asked = reason != KillReason::Memory && self.sandbox.pipes.control.terminate().is_ok();
         let grace = if is_asked { self.context.grace } else { Duration::ZERO };
-        self.deadlines.kill = Some(Clock::now() + grace);
+        self.deadlines.kill = Some(Instant::now() + grace);
     }
 
     /// Kills all processes: the grace period is over.
     fn kill(&mut self) -> Result<(), Failure> {
         self.sandbox.kill()?;
-        (self.deadlines.kill, self.deadlines.give_up) = (None, Some(Clock::now() + KILL_TIMEOUT));
+        (self.deadlines.kill, self.deadlines.give_up) = (None, Some(Instant::now() + KILL_TIMEOUT));
         Ok(())
     }
 
@@ -210,14 +209,14 @@ impl<'a> Watch<'a> {
                 self.terminate(KillReason::CpuTime);
             }
         }
-        self.deadlines.usage_check = Some(Clock::now() + next);
+        self.deadlines.usage_check = Some(Instant::now() + next);
         Ok(())
     }
 
     /// Delivers a control message of the client. Before the program runs there is nothing to deliver it to.
     fn forward_control(&self, message: ControlMessage) {
         let delivered = match (message, &self.terminal) {
-            (ControlMessage::Signal(signal), _) if self.ending.started.is_some() => {
+            (ControlMessage::Signal(signal), _) if self.record.started.is_some() => {
                 self.sandbox.pipes.control.signal(signal_of(signal))
             }
             (ControlMessage::Resize(size), Some(terminal)) => terminal.resize(size),

@@ -1,0 +1,91 @@
+//! What the pool holds, without locks.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::failure::Failure;
+use crate::languages::registry::Registry;
+use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::pool::bucket::Bucket;
+use crate::pool::bucket_key::BucketKey;
+use crate::pool::sandbox::Sandbox;
+use crate::pool::slot::Slot;
+
+/// The free slots and the pre-warmed sandboxes.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    pub(super) free: Vec<Slot>,
+    /// All slots, including those in use and those that are being replaced.
+    pub(super) slots: usize,
+    pub(super) buckets: BTreeMap<BucketKey, Bucket>,
+    /// When a slot was last released.
+    pub(super) last_release: Option<Instant>,
+}
+
+impl Contents {
+    pub(super) fn release(&mut self, slot: Slot) {
+        self.free.push(slot);
+        self.last_release = Some(Instant::now());
+    }
+
+    /// Returns the bucket of a stage, unless the languages were reloaded since `toolchain` was looked up.
+    pub(super) fn bucket(&mut self, key: &BucketKey, toolchain: &Toolchain) -> Option<&mut Bucket> {
+        self.buckets.get_mut(key).filter(|bucket| std::ptr::eq(&*bucket.toolchain, toolchain))
+    }
+
+    /// Makes an empty bucket for each stage of the languages. Returns the old buckets.
+    pub(super) fn set_languages(&mut self, registry: &Registry) -> BTreeMap<BucketKey, Bucket> {
+        let mut buckets = BTreeMap::new();
+        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
+            for stage in StageKind::ALL.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
+                let key = BucketKey { language: toolchain.name.clone(), stage };
+                let mut bucket = Bucket::new(Arc::clone(toolchain));
+                if let Some(old) = self.buckets.get(&key) {
+                    bucket.continue_counts_of(old);
+                }
+                buckets.insert(key, bucket);
+            }
+        }
+        std::mem::replace(&mut self.buckets, buckets)
+    }
+
+    /// Puts a pre-warmed sandbox and the bytes that it holds into its bucket, or notes that pre-warming failed. Returns what
+    /// has no bucket any more.
+    pub(super) fn put(
+        &mut self,
+        key: &BucketKey,
+        toolchain: &Toolchain,
+        prewarmed: Result<(Sandbox, u64), Failure>,
+    ) -> Option<Result<(Sandbox, u64), Failure>> {
+        match (self.bucket(key, toolchain), prewarmed) {
+            (Some(bucket), Ok((sandbox, memory))) => {
+                bucket.put(sandbox, memory);
+                None
+            }
+            (bucket, prewarmed) => {
+                bucket.into_iter().for_each(Bucket::back_off);
+                Some(prewarmed)
+            }
+        }
+    }
+
+    /// Takes the pre-warmed sandboxes of these users, except those that were taken meanwhile.
+    pub(super) fn take_idle(&mut self, uids: &[u32]) -> Vec<Sandbox> {
+        let idle = self.buckets.values_mut().map(|bucket| &mut bucket.idle);
+        idle.flat_map(|idle| idle.extract_if(.., |sandbox| uids.contains(&sandbox.uid()))).collect()
+    }
+
+    /// Takes free slots and pre-warmed sandboxes whose processes were killed. Otherwise they might stay for days.
+    pub(super) fn take_dead(&mut self) -> (Vec<Slot>, Vec<Sandbox>) {
+        let slots = self.free.extract_if(.., |slot| !slot.is_alive()).collect();
+        let idle = self.buckets.values_mut().map(|bucket| &mut bucket.idle);
+        let sandboxes = idle.flat_map(|idle| idle.extract_if(.., |sandbox| !sandbox.is_waiting())).collect();
+        (slots, sandboxes)
+    }
+
+    /// Takes all free slots and all pre-warmed sandboxes.
+    pub(super) fn take_all(&mut self) -> (Vec<Slot>, BTreeMap<BucketKey, Bucket>) {
+        (std::mem::take(&mut self.free), std::mem::take(&mut self.buckets))
+    }
+}
