@@ -153,7 +153,7 @@ fn targets(snapshot: &Snapshot) -> Vec<usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Wish {
     count: usize,
-    /// Whether nobody has requested one lately.
+    /// Whether there is no recent demand.
     is_unrequested: bool,
     /// What each of them holds, in bytes.
     memory: u64,

@@ -56,7 +56,7 @@ pub(crate) struct Ticket {
 #[derive(Debug)]
 pub(crate) struct Permit {
     queue: Arc<Queue>,
-    /// Whether somebody received it. Otherwise it does not count.
+    /// Whether it was received. A permit that the request did not wait for does not count.
     is_counted: bool,
     is_cleaning_up: bool,
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plan::planner::Planner;
 
-/// The way of events to the client. While it is full the program waits; when the receiver is gone they are discarded.
+/// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are discarded.
 pub(crate) type EventSender = mpsc::Sender<Event>;
 
 /// The parts of the execution that all its stages share.
