@@ -66,7 +66,7 @@ fn incomplete(cause: &Value) -> Option<String> {
     let (allowed, used) = (cause["allowed"].as_f64(), cause["used"].as_f64());
     let complete = allowed.is_some()
         && used >= allowed
-        && cause["message"].as_str().is_some_and(|message| message.contains("allowed"));
+        && cause["message"].as_str().is_some_and(|message| message.contains("limit of"));
     (!complete).then(|| format!("incomplete: {cause}"))
 }
 
