@@ -53,7 +53,7 @@ impl Input {
 
 /// State of the run and requests of the user, shared by the tasks of one execution.
 #[derive(Default)]
-pub(crate) struct Signals {
+pub(crate) struct RunControl {
     /// Notified when the run starts: from then on input is sent.
     pub(crate) run_started: Notify,
     /// Whether the run is active.
@@ -69,7 +69,7 @@ pub(crate) struct Signals {
 pub(crate) async fn forward_input(
     requests: impl Sink<Request, Error = CodecError>,
     input: Input,
-    signals: &Signals,
+    control: &RunControl,
     terminal: Option<TerminalSize>,
 ) {
     let mut requests = std::pin::pin!(requests);
@@ -83,9 +83,9 @@ pub(crate) async fn forward_input(
     loop {
         let request = tokio::select! {
             biased;
-            () = signals.cancel.notified() => Request::Cancel,
-            () = signals.interrupt.notified() => Request::Signal(ProgramSignal::Interrupt),
-            () = signals.run_started.notified() => {
+            () = control.cancel.notified() => Request::Cancel,
+            () = control.interrupt.notified() => Request::Signal(ProgramSignal::Interrupt),
+            () = control.run_started.notified() => {
                 has_started = true;
                 continue;
             }

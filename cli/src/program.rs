@@ -63,8 +63,9 @@ async fn read(from: impl AsyncRead + Unpin, name: &str) -> Result<Bytes, Failure
     }
 }
 
-/// Returns the path of a source file below `directory`: `dir/lib/b.py` becomes `lib/b.py` if `directory` is `dir`. Of a
-/// file elsewhere only the file name is kept.
+/// Returns the path of a source file in the work directory. A path below `directory` becomes relative to it:
+/// `dir/lib/b.py` is `lib/b.py` if `directory` is `dir`. Another relative path is kept. Another absolute path, or a path
+/// with `..`, is reduced to its file name.
 fn path_below(directory: &Path, path: &Path) -> Result<String, Failure> {
     let below = path.strip_prefix(directory).unwrap_or(path);
     let plain = below.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));

@@ -13,7 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
-use crate::input::{Input, Signals, forward_input};
+use crate::input::{Input, RunControl, forward_input};
 use crate::output::Output;
 use crate::raw_mode::RawMode;
 use crate::report::CollectedOutput;
@@ -43,14 +43,14 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     client.execute(request).await.map_err(request_failure)?;
 
     let (requests, events) = client.split();
-    let signals = Signals::default();
+    let control = RunControl::default();
     let raw_mode = RawMode::default();
     let raw_mode = terminal.is_some().then_some(&raw_mode);
     // Returning closes the connection, which cancels the execution: it never outlives this process.
     tokio::select! {
-        result = show_events(events, &signals, raw_mode, arguments.json) => result,
-        () = forward_input(requests, input, &signals, terminal) => Err(Failure::Interrupted),
-        () = handle_interrupts(&signals) => Err(Failure::Interrupted),
+        result = show_events(events, &control, raw_mode, arguments.json) => result,
+        () = forward_input(requests, input, &control, terminal) => Err(Failure::Interrupted),
+        () = handle_interrupts(&control) => Err(Failure::Interrupted),
         () = termination(), if raw_mode.is_some() => Err(Failure::Interrupted),
     }
 }
@@ -58,7 +58,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
 /// Prints events up to the last one.
 async fn show_events(
     mut events: impl Stream<Item = Result<Event, CodecError>> + Unpin,
-    signals: &Signals,
+    control: &RunControl,
     raw_mode: Option<&RawMode>,
     json: bool,
 ) -> Result<ExitCode, Failure> {
@@ -83,8 +83,8 @@ async fn show_events(
                 stage = name;
                 if matches!(name, StageName::Run(_)) {
                     raw_mode.inspect(|raw_mode| raw_mode.enable());
-                    signals.is_running.set(true);
-                    signals.run_started.notify_one();
+                    control.is_running.set(true);
+                    control.run_started.notify_one();
                 }
             }
             Event::Output { stream, bytes } => match (&mut collected, stage, stream) {
@@ -97,7 +97,7 @@ async fn show_events(
             },
             Event::StageFinished(_) => {
                 raw_mode.inspect(|raw_mode| raw_mode.disable());
-                signals.is_running.set(false);
+                control.is_running.set(false);
             }
             Event::Finished(outcome) => {
                 match collected {
@@ -144,17 +144,17 @@ async fn print_message(outcome: &Outcome, stderr: &mut Output) -> Result<(), Fai
 /// Handles Ctrl+C. The first one interrupts the program, as if it ran in this shell. The second one cancels the
 /// execution, and its result is still shown. The third one does not wait for the result, and this function returns.
 /// While no program runs, the first one cancels.
-async fn handle_interrupts(signals: &Signals) {
+async fn handle_interrupts(control: &RunControl) {
     let mut count = 0;
     while count < 3 {
         if tokio::signal::ctrl_c().await.is_err() {
             // Without a handler, SIGINT ends this process.
             std::future::pending::<()>().await;
         }
-        count = if signals.is_running.get() { count + 1 } else { (count + 1).max(2) };
+        count = if control.is_running.get() { count + 1 } else { (count + 1).max(2) };
         match count {
-            1 => signals.interrupt.notify_one(),
-            2 => signals.cancel.notify_one(),
+            1 => control.interrupt.notify_one(),
+            2 => control.cancel.notify_one(),
             _ => {}
         }
     }
