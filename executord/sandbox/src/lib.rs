@@ -1,34 +1,41 @@
-//! Carries a [`Plan`] out and decides nothing.
+//! Carries out a [`Plan`] and decides nothing.
 //!
-//! Three processes take part. The daemon has a [`Supervisor`] per slot: a small root process that executes one
-//! program at a time. For each it forks the sandbox's *init*, pid 1 of new namespaces, in a copy of a *template*, a mount
-//! namespace of what such programs see of the host. Init adds what is this program's and forks the *payload*, which gives
-//! up every privilege and becomes the program. The two files to read for the security argument are `init.rs` and
-//! `payload.rs`: the order in them is the argument.
+//! Three processes take part. The daemon has a [`Supervisor`] for each slot: a small process of root that runs one sandbox
+//! at a time. The supervisor forks the sandbox's *init*, pid 1 of new namespaces, in a copy of a *template*, a mount
+//! namespace with the paths of the host that such programs see. Init mounts what belongs to this sandbox and forks the
+//! *payload*, which gives up every privilege and becomes the program.
 //!
-//! Where an administrator wants it, sandboxes of an interpreter begin as copies of one that was started for the slot, the
-//! *zygote* (`zygote.rs`): it is that process then that forks init.
+//! A sandbox has two moments: *prepare*, everything that needs no program, and *start*. In between it can wait, with a
+//! pre-warmed interpreter or without one. Every sandbox serves one program.
 //!
-//! It happens in two moments: *prepare*, all that needs no program, and *start*, when there is one. Between them a
-//! sandbox may wait, with an interpreter in it that is already there or without. It serves one program all the same.
+//! | question | file |
+//! |---|---|
+//! | Where are the namespaces created? | `supervisor/process.rs`, `init/build.rs` |
+//! | Where is a mount made? | `rootfs/template.rs`, `rootfs/sandbox_root.rs`; the system calls are in `sys/mount.rs` |
+//! | Where is a limit enforced? | `cgroup/v1.rs`, `cgroup/v2.rs`, `resource_limits.rs`, `rootfs/scratch.rs`, `kernel_memory.rs` |
+//! | Where are privileges dropped? | `payload.rs`, in this order; init's own in `init/run.rs` |
+//! | Which system calls are allowed? | `seccomp/policy.rs` |
+//! | Where is a sandbox killed, and how is it proven gone? | `init/finish.rs`, `supervisor/process.rs`, `cgroup/proof.rs` |
+//! | Where is a sandbox forked from an interpreter? | `zygote/` |
 
 pub mod cgroup;
 mod error;
+mod file_access;
 mod init;
-mod message;
-mod network;
+mod kernel_memory;
+mod network_namespace;
+mod packet;
 mod payload;
 mod plan;
-mod privilege;
+mod privileges;
 mod report;
-mod root;
+mod resource_limits;
+mod rootfs;
+mod sealed_file;
 pub mod seccomp;
-mod supervise;
 mod supervisor;
 mod sys;
-mod template;
 mod terminal;
-mod uncounted;
 mod zygote;
 
 pub use cgroup::{Emptied, NamespaceGone};
@@ -38,7 +45,6 @@ pub use plan::{
     Program, ResourceLimits, SourceEntry, Start, TerminalSize, User,
 };
 pub use report::{ExitReport, Report, read_report};
-pub use supervise::supervise;
-pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor};
+pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor, supervise};
 pub use terminal::resize_terminal;
 pub use zygote::serve_zygote;

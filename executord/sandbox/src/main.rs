@@ -1,4 +1,4 @@
-//! `executor-sandbox`: what executord starts once per slot. Not for people.
+//! `executor-sandbox`: the supervisor process of a slot. An internal program that executord starts.
 
 fn main() -> std::process::ExitCode {
     sandbox::supervise()

@@ -1,182 +1,141 @@
-//! From init's child to the program: everything is given up here, in an order in which each step still may be
-//! taken and none can be undone by a later one.
+//! The payload: the process that init forks and that becomes the program.
+//!
+//! It gives up everything in an order in which each step is still permitted and no later step can undo it. Every decision
+//! was made when its [`PayloadSetup`] was built.
 
+use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::SigSet;
-use nix::unistd::{Gid, Uid, chdir, execve, getresgid, getresuid, setgroups, setresgid, setresuid, setsid};
+use nix::unistd::{chdir, execve, setsid};
 
 use crate::error::{At, SetupError, Step};
-use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program, ResourceLimits, User};
+use crate::file_access::FileAccess;
+use crate::plan::{Plan, Program, User};
+use crate::privileges::{become_user, drop_capabilities};
 use crate::report::Report;
+use crate::resource_limits::{FIXED_LIMITS, lower_resource_limits, program_limits};
+use crate::seccomp::{BpfProgram, Filters};
 use crate::sys::{descriptor, process, terminal};
-use crate::{privilege, seccomp};
 
-/// What the program gets as descriptors 0, 1 and 2.
-pub(crate) struct Streams {
-    pub(crate) stdin: OwnedFd,
-    pub(crate) stdout: OwnedFd,
-    pub(crate) stderr: OwnedFd,
-    /// What is executed ahead waits here for its program.
-    pub(crate) launcher: Option<OwnedFd>,
+/// Everything that a payload needs to become the program.
+pub(crate) struct PayloadSetup<'a> {
+    /// The program's descriptors 0, 1, 2, and 3 if it has a launcher.
+    descriptors: Vec<OwnedFd>,
+    /// The program's stdin, if that is a terminal.
+    controlling_terminal: Option<BorrowedFd<'static>>,
+    user: &'a User,
+    /// `None` only in tests of the other layers.
+    file_access: Option<FileAccess>,
+    /// `None` only in tests of the other layers.
+    filter: Option<&'a BpfProgram>,
 }
 
-/// How a payload becomes the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Image {
-    /// It executes it.
-    Executed,
-    /// It is a copy of an interpreter already, and goes on in that.
-    Copied,
+/// The payload's ends of its pipes to init.
+pub(crate) struct PayloadPipes {
+    /// Carries the program to execute.
+    pub(crate) program_pipe: File,
+    /// Takes the payload's reports. It is closed when the program runs.
+    pub(crate) reports: File,
 }
 
-/// Become the program that is told on `orders`; comes back if that failed, or to be the program where it is `Copied`.
-/// `reports` is told when nothing is left to be done but that: everything is given up, but for resources, of which the
-/// program may have less than another. It is told when init has no privilege left that it could use.
-pub(crate) fn become_program(
-    plan: &Plan,
-    streams: &Streams,
-    orders: OwnedFd,
-    reports: &File,
-    image: Image,
-) -> Result<(), SetupError> {
-    connect_streams(streams, image).at(Step::ConnectStreams)?;
-    if plan.terminal.is_some() {
-        terminal::make_controlling(io::stdin().as_fd()).at(Step::ConnectStreams)?;
-    }
-    limit_all(FIXED_LIMITS).at(Step::SetResourceLimits)?;
-    // The supervisor emptied the bounding set.
-    process::lock_secure_bits().at(Step::DropCapabilities)?;
-    become_user(&plan.user).at(Step::BecomeUser)?;
-    privilege::drop_capabilities(&[]).at(Step::DropCapabilities)?;
-    process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
-    if image == Image::Copied {
-        process::allow_inspection().at(Step::BecomeUser)?;
-    }
-    let disabled_layers = plan.disabled_layers.in_this_build();
-    if !disabled_layers.landlock {
-        privilege::restrict_files(&plan.binds).at(Step::Landlock)?;
-    }
-    // Last, so that the filter need not allow anything of the above.
-    if !disabled_layers.seccomp {
-        seccomp::install_for_program().at(Step::Seccomp)?;
-    }
-    Report::Prepared.write(reports).at(Step::AwaitStart)?;
-    let program: Program = serde_json::from_slice(&read_all(orders).at(Step::AwaitStart)?)
-        .map_err(io::Error::other)
-        .at(Step::ReadPlan)?;
-    limit_all(limits_of(&program.resources)).at(Step::SetResourceLimits)?;
-    if image == Image::Executed {
-        let (path, arguments, environment) = strings(&program).at(Step::Execute)?;
-        let Err(error) = execve(&path, &arguments, &environment);
-        return Err(error).at(Step::Execute);
-    }
-    Ok(())
-}
-
-fn read_all(pipe: OwnedFd) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::from(pipe).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn connect_streams(streams: &Streams, image: Image) -> io::Result<()> {
-    setsid()?;
-    // The first victim of an out-of-memory killer. The program may take that back: a hint, no boundary.
-    fs::write("/proc/self/oom_score_adj", "1000")?;
-    if image == Image::Executed {
-        process::reset_signals()?;
-    }
-    SigSet::empty().thread_set_mask()?;
-    for (stream, number) in [(&streams.stdin, 0), (&streams.stdout, 1), (&streams.stderr, 2)] {
-        descriptor::duplicate_onto(stream, number)?;
-    }
-    match &streams.launcher {
-        Some(launcher) => {
-            descriptor::duplicate_onto(launcher, LAUNCHER_DESCRIPTOR)?;
-            descriptor::close_from_on_exec(LAUNCHER_DESCRIPTOR + 1)
+impl<'a> PayloadSetup<'a> {
+    /// Creates the setup of a payload with these `streams` (stdin, stdout, stderr) and the program's end of its launcher.
+    pub(crate) fn new(
+        plan: &'a Plan,
+        filters: &'a Filters,
+        streams: [OwnedFd; 3],
+        launcher: Option<OwnedFd>,
+    ) -> Self {
+        let disabled = plan.disabled_layers.in_this_build();
+        Self {
+            descriptors: streams.into_iter().chain(launcher).collect(),
+            controlling_terminal: plan.terminal.map(|_| descriptor::standing(0)),
+            user: &plan.user,
+            file_access: (!disabled.landlock).then(|| FileAccess::new(&plan.binds)),
+            filter: (!disabled.seccomp).then_some(&filters.program),
         }
-        None => descriptor::close_from_on_exec(LAUNCHER_DESCRIPTOR),
     }
 }
 
-/// A resource, and its soft and hard limit.
-type ResourceLimit = (Resource, u64, u64);
-
-/// Limits that no language and no request changes.
-const FIXED_LIMITS: [ResourceLimit; 6] = [
-    // 1 and not 0: with 0 a core_pattern that is a pipe is started all the same, as root of the host
-    // (core(5); fs/coredump.c gives up where the limit is 1).
-    (Resource::RLIMIT_CORE, 1, 1),
-    (Resource::RLIMIT_MEMLOCK, 64 * 1024, 64 * 1024),
-    (Resource::RLIMIT_MSGQUEUE, 0, 0),
-    (Resource::RLIMIT_SIGPENDING, 256, 256),
-    (Resource::RLIMIT_RTPRIO, 0, 0),
-    (Resource::RLIMIT_NICE, 0, 0),
-];
-
-/// Those of one program. Not RLIMIT_AS or RLIMIT_DATA: node and java reserve gigabytes that they never touch.
-fn limits_of(limits: &ResourceLimits) -> [ResourceLimit; 5] {
-    let seconds = limits.cpu_time.as_secs() + u64::from(limits.cpu_time.subsec_nanos() > 0);
-    let (processes, open_files) = (limits.processes.into(), limits.open_files.into());
-    [
-        // One second more than the cgroup's count allows: that one decides and states the cause. SIGXCPU
-        // first, then SIGKILL.
-        (Resource::RLIMIT_CPU, seconds + 1, seconds + 2),
-        (Resource::RLIMIT_NPROC, processes, processes),
-        (Resource::RLIMIT_FSIZE, limits.file_size, limits.file_size),
-        (Resource::RLIMIT_STACK, limits.stack, limits.stack),
-        // There are descriptors of ours above it until the program is executed; that is no error.
-        (Resource::RLIMIT_NOFILE, open_files, open_files),
-    ]
+/// Becomes the program, in the process that init forked for it. If a step fails, reports that and exits.
+pub(crate) fn run(setup: &PayloadSetup, pipes: &mut PayloadPipes) -> ! {
+    let Err(error) = become_program(setup, pipes);
+    // If init is gone, so is this sandbox.
+    let _ = Report::SetupFailed(error).write(&pipes.reports);
+    process::exit()
 }
 
-fn limit_all(limits: impl IntoIterator<Item = ResourceLimit>) -> io::Result<()> {
-    limits.into_iter().try_for_each(|(resource, soft, hard)| lower(resource, soft, hard))
+fn become_program(setup: &PayloadSetup, pipes: &mut PayloadPipes) -> Result<Infallible, SetupError> {
+    process::reset_signals().at(Step::ConnectStreams)?;
+    confine(setup)?;
+    let program = await_program(pipes)?;
+    execute(&program).at(Step::Execute)
 }
 
-/// Only root of the whole machine may raise a hard limit; what is lower already stays.
-fn lower(resource: Resource, soft: u64, hard: u64) -> io::Result<()> {
-    let (_, most) = getrlimit(resource)?;
-    Ok(setrlimit(resource, soft.min(most), hard.min(most))?)
+/// Connects the program's descriptors and gives up every privilege.
+pub(crate) fn confine(setup: &PayloadSetup) -> Result<(), SetupError> {
+    setsid().at(Step::ConnectStreams)?;
+    prefer_as_oom_victim().at(Step::ConnectStreams)?;
+    unblock_signals().at(Step::ConnectStreams)?;
+    connect_descriptors(&setup.descriptors).at(Step::ConnectStreams)?;
+    setup.controlling_terminal.map_or(Ok(()), terminal::make_controlling).at(Step::ConnectStreams)?;
+    lower_resource_limits(FIXED_LIMITS).at(Step::SetResourceLimits)?;
+    // The supervisor has emptied the bounding set.
+    process::lock_secure_bits().at(Step::DropCapabilities)?;
+    become_user(setup.user).at(Step::BecomeUser)?;
+    // The change of user has cleared the request.
+    process::die_with_parent().at(Step::BecomeUser)?;
+    chdir("/box").at(Step::BecomeUser)?;
+    drop_capabilities(&[]).at(Step::DropCapabilities)?;
+    process::forbid_new_privileges().at(Step::NoNewPrivileges)?;
+    setup.file_access.as_ref().map_or(Ok(()), FileAccess::restrict).at(Step::Landlock)?;
+    // Last, so that the filter need not allow any of the system calls above.
+    setup.filter.map_or(Ok(()), BpfProgram::install).at(Step::Seccomp)
 }
 
-fn become_user(user: &User) -> io::Result<()> {
-    // Who has no login yet may choose one, once: a program could be root in the host's audit log. Not every kernel
-    // has this, and a daemon that somebody started by hand has that person's.
-    let _ = fs::write("/proc/self/loginuid", user.uid.to_string());
-    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
-    setgroups(&[])?;
-    setresgid(gid, gid, gid)?;
-    setresuid(uid, uid, uid)?;
-    let (users, groups) = (getresuid()?, getresgid()?);
-    let all_are_ours = [users.real, users.effective, users.saved] == [uid; 3]
-        && [groups.real, groups.effective, groups.saved] == [gid; 3];
-    if !all_are_ours || nix::unistd::setuid(Uid::from_raw(0)) != Err(Errno::EPERM) {
-        return Err(Errno::EPERM.into());
+/// Reports that nothing is left to give up, and waits for the program. Init sends it only after it has dropped its own
+/// privileges. The program's own resource limits are set then.
+pub(crate) fn await_program(pipes: &mut PayloadPipes) -> Result<Program, SetupError> {
+    Report::Prepared.write(&pipes.reports).at(Step::AwaitStart)?;
+    let mut text = Vec::new();
+    pipes.program_pipe.read_to_end(&mut text).at(Step::AwaitStart)?;
+    let program: Program = serde_json::from_slice(&text).map_err(io::Error::other).at(Step::ReadPlan)?;
+    lower_resource_limits(program_limits(&program.resources)).at(Step::SetResourceLimits)?;
+    Ok(program)
+}
+
+/// Executes a program in place of this process.
+pub(crate) fn execute(program: &Program) -> io::Result<Infallible> {
+    let strings = |texts: &mut dyn Iterator<Item = String>| {
+        texts.map(|text| CString::new(text).map_err(io::Error::other)).collect::<io::Result<Vec<_>>>()
+    };
+    let arguments = strings(&mut program.command.iter().cloned())?;
+    let environment =
+        strings(&mut program.environment.iter().map(|(name, value)| format!("{name}={value}")))?;
+    let path = arguments.first().ok_or(Errno::ENOENT)?;
+    Ok(execve(path, &arguments, &environment)?)
+}
+
+/// Makes this process the first victim of the out-of-memory killer. A program can undo this: it is a hint, not a limit.
+fn prefer_as_oom_victim() -> io::Result<()> {
+    fs::write("/proc/self/oom_score_adj", "1000")
+}
+
+fn unblock_signals() -> io::Result<()> {
+    Ok(SigSet::empty().thread_set_mask()?)
+}
+
+/// Duplicates each descriptor to its index. All others are closed by execve(2).
+fn connect_descriptors(descriptors: &[OwnedFd]) -> io::Result<()> {
+    let mut number: RawFd = 0;
+    for descriptor in descriptors {
+        descriptor::duplicate_onto(descriptor, number)?;
+        number += 1;
     }
-    process::die_with_parent()?;
-    chdir("/box")?;
-    Ok(())
-}
-
-type Strings = Vec<CString>;
-
-/// For execve(2): the path, the arguments, the environment.
-pub(crate) fn strings(program: &Program) -> io::Result<(CString, Strings, Strings)> {
-    let c_string = |text: &str| CString::new(text).map_err(io::Error::other);
-    let arguments =
-        program.command.iter().map(|argument| c_string(argument)).collect::<io::Result<Strings>>()?;
-    let path = arguments.first().cloned().ok_or(Errno::ENOENT)?;
-    let environment = program
-        .environment
-        .iter()
-        .map(|(name, value)| c_string(&format!("{name}={value}")))
-        .collect::<io::Result<_>>()?;
-    Ok((path, arguments, environment))
+    descriptor::close_from_on_exec(number)
 }

@@ -7,7 +7,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use sandbox::seccomp::{Action, Argument, PROGRAM};
+use sandbox::seccomp::{Action, ArgumentCheck, PROGRAM_RULES};
 use sandbox::{DisabledLayers, SourceEntry};
 use support::{Slot, plan, shell};
 
@@ -197,24 +197,28 @@ fn every_call_gets_what_the_table_says() {
         if UPROBES.contains(&number) && [KILLED, libc::ENXIO].contains(&errno) {
             continue;
         }
-        let row = PROGRAM.iter().find(|row| row.calls.contains(&number));
-        let is_right = match row.map(|row| row.action) {
+        let rule = PROGRAM_RULES.iter().find(|rule| rule.syscalls.contains(&number));
+        let is_right = match rule.map(|rule| rule.action) {
             None => errno == libc::ENOSYS,
-            Some(Action::Answer(expected)) => errno == expected,
+            Some(Action::Errno(expected)) => errno == expected,
             // With a descriptor, a pointer and a length of -1 it may answer anything, or never.
             Some(
                 Action::Allow
-                | Action::Depends(
-                    Argument::UsualPersonality | Argument::SetCoreLimit | Argument::ChangeCoreLimit,
+                | Action::Check(
+                    ArgumentCheck::DefaultPersonality
+                    | ArgumentCheck::KeepCoreLimit
+                    | ArgumentCheck::KeepCoreLimitPrlimit,
                 ),
             ) => true,
-            Some(Action::Depends(Argument::NoNewNamespaces)) => errno == libc::EPERM,
-            Some(Action::Depends(Argument::KnownSocket | Argument::LocalPair)) => errno == libc::EAFNOSUPPORT,
-            Some(Action::Depends(Argument::KnownOption)) => errno == libc::EINVAL,
-            Some(Action::Depends(_)) => errno == libc::EBADF,
+            Some(Action::Check(ArgumentCheck::NoNewNamespaces)) => errno == libc::EPERM,
+            Some(Action::Check(ArgumentCheck::AllowedSocket | ArgumentCheck::UnixSocketPair)) => {
+                errno == libc::EAFNOSUPPORT
+            }
+            Some(Action::Check(ArgumentCheck::AllowedPrctl)) => errno == libc::EINVAL,
+            Some(Action::Check(_)) => errno == libc::EBADF,
         };
-        let reason = row.map_or("in no row", |row| row.reason);
-        assert!(is_right, "system call {number} answered {errno}: {reason}");
+        let reason = rule.map_or("no rule", |rule| rule.reason);
+        assert!(is_right, "system call {number} returned {errno}: {reason}");
     }
     for (family, errno) in families {
         let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].contains(&family);

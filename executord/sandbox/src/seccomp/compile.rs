@@ -1,29 +1,38 @@
-//! From a table to a filter: a binary search over ranges of call numbers, with a leaf for each range.
+//! The compiler from a table of rules to a BPF program: a binary search over ranges of system call numbers, with a leaf
+//! for each range.
 //!
-//! The kernel runs the filter once per call number when it is installed, to learn which are always allowed
-//! (`seccomp_cache_prepare`), so what counts is how many instructions each number costs: the search needs
-//! eight, where a list of all calls, one after the other, would need hundreds.
+//! When a filter is installed, the kernel runs it once for each system call number to find those that are always
+//! allowed (`seccomp_cache_prepare`), so the instructions for one number determine the cost of installing. The binary
+//! search needs eight; a linear list would need hundreds.
+
+use std::io;
 
 use libc::{
     BPF_ABS, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_JSET, BPF_K, BPF_LD, BPF_RET, BPF_W, ENOSYS, c_int,
     sock_filter,
 };
 
-use super::policy::{Action, Argument, PRCTL_OPTIONS, Row};
+use super::policy::{Action, ArgumentCheck, PRCTL_OPTIONS, Rule};
+use crate::sys::seccomp::install_filter;
 
-/// A filter, ready to be installed.
+/// A compiled filter.
 #[derive(Clone, Debug)]
-pub struct Compiled(Vec<sock_filter>);
+pub struct BpfProgram(Vec<sock_filter>);
 
-impl Compiled {
-    /// What seccomp(2) takes.
+impl BpfProgram {
+    /// Filters all further system calls of this process and its future children.
+    pub(crate) fn install(&self) -> io::Result<()> {
+        install_filter(&self.0)
+    }
+
+    /// Returns the instructions, as seccomp(2) takes them.
     #[must_use]
     pub fn instructions(&self) -> &[sock_filter] {
         &self.0
     }
 }
 
-/// `AUDIT_ARCH_X86_64` of linux/audit.h. Calls through the 32-bit entry have another.
+/// `AUDIT_ARCH_X86_64` of linux/audit.h. System calls through the 32-bit entry have another value.
 pub(crate) const ARCHITECTURE: u32 = 0xc000_003e;
 
 // Offsets in struct seccomp_data: nr, arch, instruction_pointer, args[6].
@@ -33,49 +42,52 @@ const fn low_half_of_argument(index: u32) -> u32 {
     16 + 8 * index
 }
 
-/// Every namespace flag of clone(2). CLONE_NEWTIME is not one: there it is part of the exit signal.
+/// All namespace flags of clone(2). CLONE_NEWTIME is not among them: its bit is part of the exit signal there.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
-/// SOL_SOCKET's SO_RCVBUF. A connection that nobody has accepted yet holds that much in no group's memory.
+/// Level and option that setsockopt(2) ignores: SOL_SOCKET, SO_RCVBUF. A connection that was not accepted yet holds that
+/// much memory, which no cgroup accounts for.
 const IGNORED_SOCKET_OPTION: [u32; 2] = [1, 8];
-/// What a socket's type may have beside the type itself: SOCK_NONBLOCK and SOCK_CLOEXEC.
+/// Flags in the type argument of socket(2): SOCK_NONBLOCK and SOCK_CLOEXEC.
 const SOCKET_FLAGS: u32 = 0o2_004_000;
-/// TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, TIOCVHANGUP.
+/// Refused requests of ioctl(2): TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, TIOCVHANGUP.
 const TERMINAL_INJECTION: [u32; 5] = [0x5412, 0x541c, 0x541d, 0x5423, 0x5437];
-const DESCRIPTOR_LOCKS: [u32; 3] = [36, 37, 38]; // F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW
-/// Levels of setsockopt(2), and what is refused at each.
-const SOCKET_PROGRAMS: [(u32, &[u32]); 3] = [
+/// Refused commands of fcntl(2): F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW.
+const OFD_LOCKS: [u32; 3] = [36, 37, 38];
+/// Levels of setsockopt(2), and the refused options of each.
+const REFUSED_SOCKET_OPTIONS: [(u32, &[u32]); 3] = [
     (1, &[26, 50, 51, 52]), // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF
     (6, &[31]),             // SOL_TCP: TCP_ULP
     (17, &[100]),           // SOL_UDP: UDP_ENCAP
 ];
 
-/// Compile a table. Calls in no row answer ENOSYS, as do those of the x32 interface, whose numbers lie above
-/// all others. A call through the 32-bit entry kills: no 64-bit program makes one by accident.
+/// Compiles a table. System calls without a rule return ENOSYS, as do those of the x32 interface, whose numbers are above
+/// all others. A system call through the 32-bit entry kills the process: no 64-bit program makes one by accident.
 #[must_use]
-pub fn compile(rows: &[Row]) -> Compiled {
+pub fn compile(rules: &[Rule]) -> BpfProgram {
     let mut code = vec![
         load(ARCH),
         jump(BPF_JEQ, ARCHITECTURE, 1, 0),
-        answer(libc::SECCOMP_RET_KILL_PROCESS),
+        ret(libc::SECCOMP_RET_KILL_PROCESS),
         load(NUMBER),
     ];
-    let mut to_check = Vec::new();
-    search(&ranges(rows), &mut code, &mut to_check);
-    for (argument, from) in to_check {
+    let mut checks = Vec::new();
+    search(&ranges(rules), &mut code, &mut checks);
+    for (argument, from) in checks {
         let at = code.len();
-        // A leaf of the search that could not know yet how far it jumps.
+        // The leaf's jump to its check, whose distance is known only now.
         code[from].k = distance(from, at);
         check(argument, &mut code);
     }
-    Compiled(code)
+    BpfProgram(code)
 }
 
-/// Consecutive call numbers with one action each, from 0 to the last number there is.
-fn ranges(rows: &[Row]) -> Vec<(u32, Action)> {
-    const UNKNOWN: Action = Action::Answer(ENOSYS);
-    let mut by_number: Vec<(u32, Action)> = rows
+/// Returns ranges of consecutive numbers with the same action, from 0 to the largest number; each lasts to the next.
+fn ranges(rules: &[Rule]) -> Vec<(u32, Action)> {
+    const UNKNOWN: Action = Action::Errno(ENOSYS);
+    let number = |syscall| u32::try_from(syscall).unwrap_or(u32::MAX);
+    let mut by_number: Vec<(u32, Action)> = rules
         .iter()
-        .flat_map(|row| row.calls.iter().map(|&call| (u32::try_from(call).unwrap_or(u32::MAX), row.action)))
+        .flat_map(|rule| rule.syscalls.iter().map(|&syscall| (number(syscall), rule.action)))
         .collect();
     by_number.sort_by_key(|&(number, _)| number);
     let mut ranges = vec![(0, UNKNOWN)];
@@ -93,15 +105,15 @@ fn ranges(rows: &[Row]) -> Vec<(u32, Action)> {
     ranges
 }
 
-/// Code that finds the range of the number in the accumulator. Leaves whose argument is to be checked are
-/// noted, to be given their target later.
-fn search(ranges: &[(u32, Action)], code: &mut Vec<sock_filter>, to_check: &mut Vec<(Argument, usize)>) {
+/// Emits the search for the number in the accumulator. Notes each leaf that has to jump to a check, whose target is set
+/// later.
+fn search(ranges: &[(u32, Action)], code: &mut Vec<sock_filter>, checks: &mut Vec<(ArgumentCheck, usize)>) {
     if let [(_, action)] = ranges {
         match *action {
-            Action::Allow => code.push(answer(libc::SECCOMP_RET_ALLOW)),
-            Action::Answer(error) => code.push(refuse(error)),
-            Action::Depends(argument) => {
-                to_check.push((argument, code.len()));
+            Action::Allow => code.push(ret(libc::SECCOMP_RET_ALLOW)),
+            Action::Errno(error) => code.push(refuse(error)),
+            Action::Check(argument) => {
+                checks.push((argument, code.len()));
                 code.push(statement(BPF_JMP | BPF_JA, 0));
             }
         }
@@ -110,19 +122,19 @@ fn search(ranges: &[(u32, Action)], code: &mut Vec<sock_filter>, to_check: &mut 
     let (below, above) = ranges.split_at(ranges.len() / 2);
     let branch = code.len();
     code.push(jump(BPF_JGE, above[0].0, 0, 0));
-    search(below, code, to_check);
+    search(below, code, checks);
     let skipped = distance(branch, code.len());
-    // A conditional jump reaches 255 instructions; a table that large would have to be searched in two steps.
+    // A conditional jump reaches 255 instructions; a larger table needs a search in two steps.
     code[branch].jt = u8::try_from(skipped).unwrap_or_else(|_| unreachable!("the table has too many ranges"));
-    search(above, code, to_check);
+    search(above, code, checks);
 }
 
-/// Code that looks at arguments and answers.
-fn check(argument: Argument, code: &mut Vec<sock_filter>) {
+/// Emits the check of arguments.
+fn check(argument: ArgumentCheck, code: &mut Vec<sock_filter>) {
     let refused = refuse(argument.refusal());
-    let allowed = answer(libc::SECCOMP_RET_ALLOW);
+    let allowed = ret(libc::SECCOMP_RET_ALLOW);
     match argument {
-        Argument::NoNewNamespaces => {
+        ArgumentCheck::NoNewNamespaces => {
             code.extend([
                 load(low_half_of_argument(0)),
                 jump(BPF_JSET, NEW_NAMESPACES, 0, 1),
@@ -130,25 +142,25 @@ fn check(argument: Argument, code: &mut Vec<sock_filter>) {
                 allowed,
             ]);
         }
-        Argument::LocalPair => one_of(&[libc::AF_UNIX.cast_unsigned()], 0, allowed, refused, code),
-        Argument::NoTerminalInjection => one_of(&TERMINAL_INJECTION, 1, refused, allowed, code),
-        Argument::KnownOption => one_of(PRCTL_OPTIONS, 0, allowed, refused, code),
-        Argument::UsualPersonality => one_of(&[0, u32::MAX], 0, allowed, refused, code),
-        Argument::SetCoreLimit => one_of(&[libc::RLIMIT_CORE], 0, refused, allowed, code),
-        Argument::ChangeCoreLimit => {
-            // A null pointer in both halves is a question only.
+        ArgumentCheck::UnixSocketPair => one_of(&[libc::AF_UNIX.cast_unsigned()], 0, allowed, refused, code),
+        ArgumentCheck::NoTerminalInjection => one_of(&TERMINAL_INJECTION, 1, refused, allowed, code),
+        ArgumentCheck::AllowedPrctl => one_of(PRCTL_OPTIONS, 0, allowed, refused, code),
+        ArgumentCheck::DefaultPersonality => one_of(&[0, u32::MAX], 0, allowed, refused, code),
+        ArgumentCheck::KeepCoreLimit => one_of(&[libc::RLIMIT_CORE], 0, refused, allowed, code),
+        ArgumentCheck::KeepCoreLimitPrlimit => {
+            // A null pointer, in both halves, makes the call a query.
             let [low, high] = [low_half_of_argument(2), low_half_of_argument(2) + 4];
             code.extend([load(low_half_of_argument(1)), jump(BPF_JEQ, libc::RLIMIT_CORE, 1, 0), allowed]);
             code.extend([load(low), jump(BPF_JEQ, 0, 1, 0), refused]);
             code.extend([load(high), jump(BPF_JEQ, 0, 1, 0), refused, allowed]);
         }
-        Argument::OwnedLock => one_of(&DESCRIPTOR_LOCKS, 1, refused, allowed, code),
-        Argument::PlainSocketOption => check_socket_option(allowed, refused, code),
-        Argument::KnownSocket => check_socket(allowed, refused, code),
+        ArgumentCheck::NoOfdLocks => one_of(&OFD_LOCKS, 1, refused, allowed, code),
+        ArgumentCheck::AllowedSocketOption => check_socket_option(allowed, refused, code),
+        ArgumentCheck::AllowedSocket => check_socket(allowed, refused, code),
     }
 }
 
-/// `matching` if the argument is one of `values`, else `other`.
+/// Emits a comparison: `matching` if the argument is one of `values`, otherwise `other`.
 fn one_of(
     values: &[u32],
     index: u32,
@@ -158,7 +170,7 @@ fn one_of(
 ) {
     code.push(load(low_half_of_argument(index)));
     for &value in values {
-        // Over the answer, to the next comparison.
+        // A mismatch skips the return.
         code.extend([jump(BPF_JEQ, value, 0, 1), matching]);
     }
     code.push(other);
@@ -168,7 +180,7 @@ fn check_socket_option(allowed: sock_filter, refused: sock_filter, code: &mut Ve
     let [ignored_level, ignored_option] = IGNORED_SOCKET_OPTION;
     code.extend([load(low_half_of_argument(1)), jump(BPF_JEQ, ignored_level, 0, 3)]);
     code.extend([load(low_half_of_argument(2)), jump(BPF_JEQ, ignored_option, 0, 1), refuse(0)]);
-    for (level, options) in SOCKET_PROGRAMS {
+    for (level, options) in REFUSED_SOCKET_OPTIONS {
         let mut inner = Vec::new();
         one_of(options, 2, refused, allowed, &mut inner);
         let length = u8::try_from(inner.len()).unwrap_or(u8::MAX);
@@ -188,9 +200,9 @@ fn check_socket(allowed: sock_filter, refused: sock_filter, code: &mut Vec<sock_
         jump(BPF_JEQ, libc::SOCK_DGRAM.cast_unsigned(), 1, 0),
         refused,
     ]);
-    one_of(&[0, 6, 17], 2, allowed, refused, &mut internet); // the default, TCP, UDP
+    one_of(&[0, 6, 17], 2, allowed, refused, &mut internet); // default protocol, TCP, UDP
     let mut netlink = Vec::new();
-    one_of(&[0], 2, allowed, refused, &mut netlink); // NETLINK_ROUTE: what interfaces there are
+    one_of(&[0], 2, allowed, refused, &mut netlink); // NETLINK_ROUTE: listing interfaces
     let internet_length = u8::try_from(internet.len()).unwrap_or(u8::MAX);
     code.extend([
         load(low_half_of_argument(0)),
@@ -213,12 +225,12 @@ fn load(offset: u32) -> sock_filter {
     statement(BPF_LD | BPF_W | BPF_ABS, offset)
 }
 
-fn answer(action: u32) -> sock_filter {
+fn ret(action: u32) -> sock_filter {
     statement(BPF_RET | BPF_K, action)
 }
 
 fn refuse(error: c_int) -> sock_filter {
-    answer(libc::SECCOMP_RET_ERRNO | error.cast_unsigned())
+    ret(libc::SECCOMP_RET_ERRNO | error.cast_unsigned())
 }
 
 fn statement(code: u32, k: u32) -> sock_filter {

@@ -1,24 +1,13 @@
-//! Which system calls a program may make.
+//! The system call filters of programs and of init.
 //!
-//! [`policy`] is the table, with a reason for each row. [`compile`] turns it into the kernel's own filter
-//! language. What is not in the table does not exist: it answers ENOSYS, as on a kernel that never had it.
+//! [`policy`] has the tables, with a reason for each rule. [`compile`](mod@compile) translates a table into a BPF program.
+//! A system call without a rule returns ENOSYS, as on a kernel that does not have it.
 
 mod compile;
+mod filters;
 mod policy;
 
-use std::io;
+pub(crate) use filters::Filters;
 
-use crate::sys::filter;
-
-pub use compile::{Compiled, compile};
-pub use policy::{Action, Argument, INIT, PROGRAM, Row};
-
-/// What no program of ours needs is out of reach from now on, for this process and all that come from it.
-pub(crate) fn install_for_program() -> io::Result<()> {
-    filter::install(compile(PROGRAM).instructions())
-}
-
-/// The same for init, which needs next to nothing.
-pub(crate) fn install_for_init() -> io::Result<()> {
-    filter::install(compile(INIT).instructions())
-}
+pub use compile::{BpfProgram, compile};
+pub use policy::{Action, ArgumentCheck, INIT_RULES, PROGRAM_RULES, Rule};

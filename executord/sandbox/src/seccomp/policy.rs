@@ -1,4 +1,4 @@
-//! The tables. Numbers are those of x86-64.
+//! The tables of system calls, for x86-64. Each rule states its reason.
 
 use libc::{
     EAFNOSUPPORT, EINVAL, ENOPROTOOPT, ENOSYS, EOPNOTSUPP, EPERM, SYS_accept, SYS_accept4, SYS_access,
@@ -54,7 +54,7 @@ use libc::{
     SYS_write, SYS_writev, c_int, c_long,
 };
 
-// Newer than the libc crate's table; from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
+// Missing in the libc crate; from the kernel's arch/x86/entry/syscalls/syscall_64.tbl.
 const SYS_MAP_SHADOW_STACK: c_long = 453;
 const SYS_FUTEX_WAKE: c_long = 454;
 const SYS_FUTEX_WAIT: c_long = 455;
@@ -70,56 +70,56 @@ const SYS_LISTXATTRAT: c_long = 465;
 const SYS_REMOVEXATTRAT: c_long = 466;
 const SYS_OPEN_TREE_ATTR: c_long = 467;
 
-/// Some system calls that are treated alike, and why.
+/// System calls that the filter treats alike, and the reason.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
-    /// What happens.
+pub struct Rule {
+    /// The action for these system calls.
     pub action: Action,
-    /// The calls.
-    pub calls: &'static [c_long],
-    /// Why.
+    /// The system call numbers.
+    pub syscalls: &'static [c_long],
+    /// Why the action is safe, or necessary.
     pub reason: &'static str,
 }
 
-/// What happens to a system call.
+/// The action of a filter for a system call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// The kernel does it.
+    /// The kernel executes the system call.
     Allow,
-    /// The kernel does not, and answers with this error; 0 is success.
-    Answer(c_int),
-    /// It depends on an argument.
-    Depends(Argument),
+    /// The kernel does not execute it and returns this error number; 0 reports success.
+    Errno(c_int),
+    /// The arguments decide.
+    Check(ArgumentCheck),
 }
 
-/// A rule about arguments. Only the low 32 bits are looked at where the kernel looks at no more.
+/// A check of arguments. It compares only the low 32 bits if the kernel uses no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Argument {
-    /// clone(2): no new namespaces, else EPERM.
+pub enum ArgumentCheck {
+    /// clone(2): no new namespaces; otherwise EPERM.
     NoNewNamespaces,
-    /// socket(2): AF_UNIX; AF_INET and AF_INET6 with TCP and UDP; AF_NETLINK's NETLINK_ROUTE. Else
+    /// socket(2): AF_UNIX; AF_INET and AF_INET6 with TCP and UDP; AF_NETLINK with NETLINK_ROUTE. Otherwise
     /// EAFNOSUPPORT.
-    KnownSocket,
-    /// socketpair(2): AF_UNIX, else EAFNOSUPPORT.
-    LocalPair,
-    /// ioctl(2): nothing that puts words into a terminal, or makes it another kind of terminal, else EPERM.
+    AllowedSocket,
+    /// socketpair(2): AF_UNIX; otherwise EAFNOSUPPORT.
+    UnixSocketPair,
+    /// ioctl(2): no request that injects input into a terminal or changes its line discipline; otherwise EPERM.
     NoTerminalInjection,
-    /// prctl(2): the options in [`PRCTL_OPTIONS`], else EINVAL.
-    KnownOption,
-    /// personality(2): asking, and the usual one; else EPERM.
-    UsualPersonality,
-    /// setrlimit(2): any but the core limit, else EPERM.
-    SetCoreLimit,
-    /// prlimit(2): any but a new core limit, else EPERM.
-    ChangeCoreLimit,
-    /// fcntl(2): no locks of descriptors, else EINVAL, as before Linux 3.15.
-    OwnedLock,
-    /// setsockopt(2): no filter and no upper layer protocol, else ENOPROTOOPT; the size of what a socket receives
-    /// stays as it is.
-    PlainSocketOption,
+    /// prctl(2): the options in [`PRCTL_OPTIONS`]; otherwise EINVAL.
+    AllowedPrctl,
+    /// personality(2): queries and the default personality; otherwise EPERM.
+    DefaultPersonality,
+    /// setrlimit(2): every resource except RLIMIT_CORE; otherwise EPERM.
+    KeepCoreLimit,
+    /// prlimit(2): queries, and every resource except RLIMIT_CORE; otherwise EPERM.
+    KeepCoreLimitPrlimit,
+    /// fcntl(2): no open file description locks; otherwise EINVAL, as before Linux 3.15.
+    NoOfdLocks,
+    /// setsockopt(2): no socket filter and no upper layer protocol; otherwise ENOPROTOOPT. SO_RCVBUF reports success
+    /// without an effect.
+    AllowedSocketOption,
 }
 
-/// The options of prctl(2) that runtimes use, from linux/prctl.h.
+/// The options of prctl(2) that language runtimes use; from linux/prctl.h.
 pub(crate) const PRCTL_OPTIONS: &[u32] = &[
     1,
     2, // PR_SET_PDEATHSIG, PR_GET_PDEATHSIG
@@ -149,11 +149,11 @@ pub(crate) const PRCTL_OPTIONS: &[u32] = &[
     0x5961_6d61, // PR_SET_PTRACER
 ];
 
-/// What a program may do.
-pub const PROGRAM: &[Row] = &[
-    Row {
+/// The rules for programs.
+pub const PROGRAM_RULES: &[Rule] = &[
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_read,
             SYS_write,
             SYS_readv,
@@ -184,11 +184,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_truncate,
             SYS_fallocate,
         ],
-        reason: "reading and writing what is open",
+        reason: "I/O on open descriptors",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_open,
             SYS_openat,
             SYS_openat2,
@@ -254,11 +254,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_inotify_add_watch,
             SYS_inotify_rm_watch,
         ],
-        reason: "files: the mounts and the user decide; devices cannot be made without a capability",
+        reason: "files: the mounts and the file permissions decide; creating devices needs a capability",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_mmap,
             SYS_munmap,
             SYS_mprotect,
@@ -282,11 +282,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_set_mempolicy,
             SYS_get_mempolicy,
         ],
-        reason: "memory of its own; just-in-time compilers make it executable",
+        reason: "the process's own memory; just-in-time compilers make it executable",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_fork,
             SYS_vfork,
             SYS_execve,
@@ -321,11 +321,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_set_thread_area,
             SYS_get_thread_area,
         ],
-        reason: "processes and threads, within their limit and their pid namespace",
+        reason: "processes and threads, bounded by limits and the pid namespace",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_rt_sigaction,
             SYS_rt_sigprocmask,
             SYS_rt_sigreturn,
@@ -340,11 +340,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_pause,
             SYS_restart_syscall,
         ],
-        reason: "signals among its own",
+        reason: "signals within the pid namespace",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_poll,
             SYS_ppoll,
             SYS_select,
@@ -361,11 +361,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_timerfd_settime,
             SYS_timerfd_gettime,
         ],
-        reason: "waiting",
+        reason: "waiting for events",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_nanosleep,
             SYS_clock_nanosleep,
             SYS_clock_gettime,
@@ -382,11 +382,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_timer_getoverrun,
             SYS_timer_delete,
         ],
-        reason: "reading clocks and setting alarms",
+        reason: "reading clocks and setting timers",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_getuid,
             SYS_geteuid,
             SYS_getgid,
@@ -416,11 +416,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_getrandom,
             SYS_getcpu,
         ],
-        reason: "asking who and where it is; changing that needs capabilities it cannot have",
+        reason: "querying identity and limits; changing them needs capabilities that the program cannot gain",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_sched_yield,
             SYS_sched_getaffinity,
             SYS_sched_setaffinity,
@@ -434,11 +434,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_sched_get_priority_min,
             SYS_sched_rr_get_interval,
         ],
-        reason: "scheduling of its own; real-time policies are refused by a resource limit of 0",
+        reason: "scheduling of its own threads; RLIMIT_RTPRIO of 0 refuses real-time policies",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_bind,
             SYS_connect,
             SYS_listen,
@@ -455,11 +455,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_shutdown,
             SYS_getsockopt,
         ],
-        reason: "talking to itself: its network namespace has a loopback interface and nothing else",
+        reason: "networking with itself: the network namespace has a loopback interface only",
     },
-    Row {
+    Rule {
         action: Action::Allow,
-        calls: &[
+        syscalls: &[
             SYS_shmget,
             SYS_shmat,
             SYS_shmdt,
@@ -473,79 +473,81 @@ pub const PROGRAM: &[Row] = &[
             SYS_msgrcv,
             SYS_msgctl,
         ],
-        reason: "System V IPC, in a namespace that ends with the run",
+        reason: "System V IPC, in an IPC namespace that ends with the run",
     },
-    Row {
-        action: Action::Depends(Argument::NoNewNamespaces),
-        calls: &[SYS_clone],
-        reason: "threads; a user namespace would open the kernel's whole administrative surface",
+    Rule {
+        action: Action::Check(ArgumentCheck::NoNewNamespaces),
+        syscalls: &[SYS_clone],
+        reason: "threads; a user namespace would expose the kernel's entire administrative interface",
     },
-    Row {
-        action: Action::Answer(ENOSYS),
-        calls: &[SYS_clone3],
-        reason: "its flags are behind a pointer, which a filter cannot read; libraries fall back to clone",
+    Rule {
+        action: Action::Errno(ENOSYS),
+        syscalls: &[SYS_clone3],
+        reason: "its flags are behind a pointer, which a filter cannot dereference; libraries fall back to clone",
     },
-    Row {
-        action: Action::Depends(Argument::KnownSocket),
-        calls: &[SYS_socket],
-        reason: "each family is kernel code of its own: AF_ALG writes the page cache (CVE-2026-31431), AF_VSOCK \
-                 reaches the hypervisor and knows no namespaces",
+    Rule {
+        action: Action::Check(ArgumentCheck::AllowedSocket),
+        syscalls: &[SYS_socket],
+        reason: "each address family is separate kernel code: AF_ALG writes the page cache (CVE-2026-31431), AF_VSOCK \
+                 reaches the hypervisor and ignores namespaces",
     },
-    Row {
-        action: Action::Depends(Argument::LocalPair),
-        calls: &[SYS_socketpair],
-        reason: "a pipe in both directions",
+    Rule {
+        action: Action::Check(ArgumentCheck::UnixSocketPair),
+        syscalls: &[SYS_socketpair],
+        reason: "a bidirectional pipe",
     },
-    Row {
-        action: Action::Depends(Argument::NoTerminalInjection),
-        calls: &[SYS_ioctl],
-        reason: "TIOCSTI types into the terminal of whoever shares it (CVE-2017-5226, CVE-2019-10063); TIOCSETD loads other line disciplines, where many a hole was (CVE-2017-2636); TIOCCONS takes the console's words",
+    Rule {
+        action: Action::Check(ArgumentCheck::NoTerminalInjection),
+        syscalls: &[SYS_ioctl],
+        reason: "TIOCSTI injects input into a shared terminal (CVE-2017-5226, CVE-2019-10063); TIOCSETD loads line \
+                 disciplines with a history of vulnerabilities (CVE-2017-2636); TIOCCONS redirects console output",
     },
-    Row {
-        action: Action::Depends(Argument::KnownOption),
-        calls: &[SYS_prctl],
-        reason: "names, death signals and the like; new options are new kernel surface",
+    Rule {
+        action: Action::Check(ArgumentCheck::AllowedPrctl),
+        syscalls: &[SYS_prctl],
+        reason: "thread names, parent death signals and similar; each new option would add kernel attack surface",
     },
-    Row {
-        action: Action::Depends(Argument::UsualPersonality),
-        calls: &[SYS_personality],
-        reason: "others turn address randomisation off or make memory executable",
+    Rule {
+        action: Action::Check(ArgumentCheck::DefaultPersonality),
+        syscalls: &[SYS_personality],
+        reason: "other personalities disable address space randomisation or make readable memory executable",
     },
-    Row {
-        action: Action::Depends(Argument::SetCoreLimit),
-        calls: &[SYS_setrlimit],
-        reason: "a core limit of 1 stops a handler of the host, one of 0 does not: it may not be lowered either",
+    Rule {
+        action: Action::Check(ArgumentCheck::KeepCoreLimit),
+        syscalls: &[SYS_setrlimit],
+        reason: "a core limit of 1 prevents the host's core dump handler from running, a limit of 0 does not, so the program \
+                 may not lower it either",
     },
-    Row {
-        action: Action::Depends(Argument::ChangeCoreLimit),
-        calls: &[SYS_prlimit64],
-        reason: "the same by its newer name; reading the limit is fine",
+    Rule {
+        action: Action::Check(ArgumentCheck::KeepCoreLimitPrlimit),
+        syscalls: &[SYS_prlimit64],
+        reason: "the newer interface for the same limits; reading the core limit is allowed",
     },
-    Row {
-        action: Action::Depends(Argument::OwnedLock),
-        calls: &[SYS_fcntl],
-        reason: "locks of descriptors instead of processes: nobody is charged for them, every process of the host sees \
-                 them, and they cannot be told from a neighbour's. Locks of processes are counted, by init",
+    Rule {
+        action: Action::Check(ArgumentCheck::NoOfdLocks),
+        syscalls: &[SYS_fcntl],
+        reason: "open file description locks: no cgroup accounts for them, every process of the host sees them, and they \
+                 cannot be attributed to a sandbox. Init counts the locks that processes own",
     },
-    Row {
-        action: Action::Depends(Argument::PlainSocketOption),
-        calls: &[SYS_setsockopt],
-        reason: "filters and encodings inside the kernel's sockets (TLS, ESP): kernel code that was exploited again and \
-                 again, and that no program of ours needs. And how much a socket may hold",
+    Rule {
+        action: Action::Check(ArgumentCheck::AllowedSocketOption),
+        syscalls: &[SYS_setsockopt],
+        reason: "socket filters and in-kernel protocols (TLS, ESP) have been exploited repeatedly, and programs here do \
+                 not need them. A larger receive buffer would hold memory that no cgroup accounts for",
     },
-    Row {
-        action: Action::Answer(EOPNOTSUPP),
-        calls: &[SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_SETXATTRAT],
-        reason: "access control lists: 128 KiB a directory in no group's memory",
+    Rule {
+        action: Action::Errno(EOPNOTSUPP),
+        syscalls: &[SYS_setxattr, SYS_lsetxattr, SYS_fsetxattr, SYS_SETXATTRAT],
+        reason: "access control lists take up to 128 KiB for each directory, which no cgroup accounts for",
     },
-    Row {
-        action: Action::Answer(0),
-        calls: &[SYS_sync, SYS_syncfs],
-        reason: "nothing of the run is on a disk, and the host's disks are not its to write back",
+    Rule {
+        action: Action::Errno(0),
+        syscalls: &[SYS_sync, SYS_syncfs],
+        reason: "a run has no files on disk, and must not trigger writeback of the host's disks",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[
             SYS_mount,
             SYS_umount2,
             SYS_pivot_root,
@@ -563,11 +565,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_unshare,
             SYS_setns,
         ],
-        reason: "mounts and namespaces are the sandbox",
+        reason: "mounts and namespaces form the sandbox",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[
             SYS_ptrace,
             SYS_process_vm_readv,
             SYS_process_vm_writev,
@@ -577,11 +579,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_process_mrelease,
             SYS_seccomp,
         ],
-        reason: "reaching into other processes, and filters that ask a process what to answer",
+        reason: "access to other processes, and seccomp filters that delegate decisions to a process",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[
             SYS_bpf,
             SYS_perf_event_open,
             SYS_userfaultfd,
@@ -591,21 +593,21 @@ pub const PROGRAM: &[Row] = &[
             SYS_memfd_secret,
             SYS_modify_ldt,
         ],
-        reason: "where most kernel exploits of the last years begin; io_uring passes by this very filter",
+        reason: "the starting point of most recent kernel exploits; io_uring also bypasses this filter",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[SYS_mbind, SYS_migrate_pages, SYS_move_pages],
-        reason: "where memory lies: a file keeps a policy for each of its pages, in no group's memory",
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[SYS_mbind, SYS_migrate_pages, SYS_move_pages],
+        reason: "NUMA placement: a file can hold a policy for each of its pages, which no cgroup accounts for",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[SYS_splice, SYS_vmsplice, SYS_tee],
-        reason: "the primitive of Dirty Pipe (CVE-2022-0847) and Copy Fail; sendfile and copy_file_range stay",
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[SYS_splice, SYS_vmsplice, SYS_tee],
+        reason: "the primitive of Dirty Pipe (CVE-2022-0847) and Copy Fail; sendfile and copy_file_range are allowed",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[
             SYS_add_key,
             SYS_request_key,
             SYS_keyctl,
@@ -621,11 +623,11 @@ pub const PROGRAM: &[Row] = &[
             SYS_LSM_SET_SELF_ATTR,
             SYS_LSM_LIST_MODULES,
         ],
-        reason: "keys, file handles and watches that no namespace holds",
+        reason: "keys, file handles and watches that no namespace isolates",
     },
-    Row {
-        action: Action::Answer(EPERM),
-        calls: &[
+    Rule {
+        action: Action::Errno(EPERM),
+        syscalls: &[
             SYS_init_module,
             SYS_finit_module,
             SYS_delete_module,
@@ -646,21 +648,21 @@ pub const PROGRAM: &[Row] = &[
             SYS_syslog,
             SYS_vhangup,
         ],
-        reason: "administration of the machine",
+        reason: "administration of the host",
     },
 ];
 
-/// What init may do: wait, signal, report, end.
-pub const INIT: &[Row] = &[Row {
+/// The rules for init, which waits, sends signals, reports and exits.
+pub const INIT_RULES: &[Rule] = &[Rule {
     action: Action::Allow,
-    calls: &[
+    syscalls: &[
         SYS_read,
         SYS_pread64,
         SYS_write,
         SYS_close,
         SYS_poll,
         SYS_ppoll,
-        // The daemon's packets; nobody else holds the other end.
+        // Messages of the daemon, the only process with the other end.
         SYS_recvmsg,
         SYS_fcntl,
         SYS_dup,
@@ -678,26 +680,26 @@ pub const INIT: &[Row] = &[Row {
         SYS_madvise,
         SYS_futex,
         SYS_getrandom,
-        // Where the clock cannot be read without a call.
+        // On machines where the vDSO cannot read the clock.
         SYS_clock_gettime,
         SYS_exit,
         SYS_exit_group,
     ],
-    reason: "waiting for the program, counting its sockets, telling the daemon, ending; memory for doing so",
+    reason: "waiting for the program, counting its sockets and locks, reporting to the daemon, exiting, and memory for that",
 }];
 
-impl Argument {
-    /// The errors it can answer.
+impl ArgumentCheck {
+    /// Returns the error number for refused arguments.
     pub(crate) const fn refusal(self) -> c_int {
         match self {
             Self::NoNewNamespaces
             | Self::NoTerminalInjection
-            | Self::UsualPersonality
-            | Self::SetCoreLimit
-            | Self::ChangeCoreLimit => EPERM,
-            Self::KnownSocket | Self::LocalPair => EAFNOSUPPORT,
-            Self::KnownOption | Self::OwnedLock => EINVAL,
-            Self::PlainSocketOption => ENOPROTOOPT,
+            | Self::DefaultPersonality
+            | Self::KeepCoreLimit
+            | Self::KeepCoreLimitPrlimit => EPERM,
+            Self::AllowedSocket | Self::UnixSocketPair => EAFNOSUPPORT,
+            Self::AllowedPrctl | Self::NoOfdLocks => EINVAL,
+            Self::AllowedSocketOption => ENOPROTOOPT,
         }
     }
 }

@@ -1,34 +1,36 @@
-//! Passing descriptors between processes, and closing those that nobody should inherit.
+//! Receiving file descriptors from other processes, and closing those that must not be inherited.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::sys::socket::{ControlMessageOwned, RecvMsg};
 
-use super::checked;
+use super::checked::checked;
 
-/// Take over the descriptors that came with a message.
+/// Takes ownership of the descriptors of a received message.
 pub(crate) fn received(message: &RecvMsg<()>) -> io::Result<Vec<OwnedFd>> {
     let mut descriptors = Vec::new();
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(raw) = control {
-            // SAFETY: the kernel made these descriptors for us with this very message, and each message is
-            // passed here once.
+            // SAFETY: the kernel created these descriptors for this process with this message, and the only caller
+            // passes each message once, so nothing else owns them.
             descriptors.extend(raw.into_iter().map(|raw| unsafe { OwnedFd::from_raw_fd(raw) }));
         }
     }
     Ok(descriptors)
 }
 
-/// Close every descriptor but 0, 1, 2 and `kept`, whoever of this process thinks to have it.
-pub(crate) fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
+/// Closes every descriptor of this process except 0, 1, 2 and `kept`.
+///
+/// For a process that was just forked and does not return to the code that owns the closed descriptors.
+pub(crate) fn close_all_except(kept: &[RawFd]) -> io::Result<()> {
     let mut kept: Vec<_> = kept.iter().filter_map(|&number| libc::c_uint::try_from(number).ok()).collect();
     kept.sort_unstable();
     let mut first = 3;
     for last in kept.into_iter().map(|number| number - 1).chain([libc::c_uint::MAX]) {
         if first <= last {
-            // SAFETY: takes integers only. Who had one of these does not use it any more: a process that was just forked,
-            // and does not come back to where it was.
+            // SAFETY: takes integers only. The owners of these descriptors belong to the parent's code, to which this
+            // forked process does not return.
             checked(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })?;
         }
         first = last.saturating_add(2);
@@ -36,20 +38,20 @@ pub(crate) fn close_all_but(kept: &[RawFd]) -> io::Result<()> {
     Ok(())
 }
 
-/// A descriptor that is open under its number for as long as this process is.
+/// Borrows a descriptor by number that stays open for the life of the process.
 pub(crate) fn standing(number: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: nothing of this process owns it, so nothing closes it; another file may take its place.
+    // SAFETY: no value in this process owns this number, so nothing closes it; a dup2 onto it only replaces its file.
     unsafe { BorrowedFd::borrow_raw(number) }
 }
 
-/// Close everything from `first` up, of which nobody here is the owner any more.
+/// Closes all descriptors from `first` up. The caller has dropped every owner of one.
 pub(crate) fn close_from(first: RawFd) -> io::Result<()> {
     let first = libc::c_uint::try_from(first).map_err(io::Error::other)?;
-    // SAFETY: takes integers only; the caller says that nothing of this process has one of these.
+    // SAFETY: takes integers only; the caller guarantees that no value owns one of these descriptors.
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) }).map(drop)
 }
 
-/// Close everything from `first` up when the next program starts.
+/// Sets the close-on-exec flag of all descriptors from `first` up.
 pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
     let first = libc::c_uint::try_from(first).map_err(io::Error::other)?;
     // SAFETY: takes integers only; with this flag no descriptor is closed now.
@@ -58,9 +60,9 @@ pub(crate) fn close_from_on_exec(first: RawFd) -> io::Result<()> {
     checked(answer).map(drop)
 }
 
-/// Make `descriptor` be number `number` as well, there kept over exec.
+/// Duplicates `descriptor` to the number `number`, which stays open over execve(2).
 pub(crate) fn duplicate_onto(descriptor: &OwnedFd, number: RawFd) -> io::Result<()> {
-    // SAFETY: takes integers only. Whoever owned `number` in this process is about to be replaced by another
-    // program and uses it no more.
+    // SAFETY: takes integers only. A previous owner of `number` belongs to code that this forked process does not
+    // return to, or does not use it any more.
     checked(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }.into()).map(drop)
 }

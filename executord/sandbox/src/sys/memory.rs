@@ -1,17 +1,17 @@
-//! This process's memory, by addresses: what of it is there, and having it there.
+//! The address space of this process: which pages are resident, and copying pages that a fork shares.
 
 use std::io;
 use std::ops::Range;
 
-use super::checked;
+use super::checked::checked;
 
-/// Bytes of the smallest page that there is on any machine we are built for.
+/// Page size of x86-64 in bytes.
 const PAGE: usize = 4096;
 
-/// The parts of `range` that are in RAM; see mincore(2). Both ends are those of mappings.
+/// Returns the parts of `range` that are resident in RAM; see mincore(2). Both ends must be page boundaries.
 pub(crate) fn resident(range: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     let mut pages = vec![0_u8; range.len().div_ceil(PAGE)];
-    // SAFETY: the kernel writes a byte for each page of the range, at most as many as there are here.
+    // SAFETY: the kernel writes one byte for each page of the range, and `pages` has that many.
     checked(unsafe { libc::mincore(range.start as *mut _, range.len(), pages.as_mut_ptr()) }.into())?;
     let mut runs: Vec<Range<usize>> = Vec::new();
     for (number, _) in pages.iter().enumerate().filter(|(_, page)| **page & 1 == 1) {
@@ -24,11 +24,11 @@ pub(crate) fn resident(range: Range<usize>) -> io::Result<Vec<Range<usize>>> {
     Ok(runs)
 }
 
-/// Have copies of our own of the pages in `range` now, all at once, and not one by one when they are first written to; see
-/// MADV_POPULATE_WRITE in madvise(2), since Linux 5.14. What is in them stays as it is.
-pub(crate) fn copy_now(range: &Range<usize>) -> io::Result<()> {
+/// Copies the pages of `range` that are shared with the parent process in one call, instead of one page fault at a time.
+/// The content stays the same. See MADV_POPULATE_WRITE in madvise(2); needs Linux 5.14.
+pub(crate) fn copy_shared_pages(range: &Range<usize>) -> io::Result<()> {
     const MADV_POPULATE_WRITE: libc::c_int = 23;
-    // SAFETY: changes nothing that can be read or written, and fails for addresses that are not ours.
+    // SAFETY: MADV_POPULATE_WRITE changes no content, and the kernel rejects addresses that are not mapped.
     let answer = unsafe { libc::madvise(range.start as *mut _, range.len(), MADV_POPULATE_WRITE) };
     checked(answer.into()).map(drop)
 }

@@ -1,5 +1,5 @@
-//! The mount API that works on descriptors: flags are set before a mount is visible, and no name is resolved
-//! twice. See open_tree(2), fsopen(2), mount_setattr(2), move_mount(2).
+//! The descriptor-based mount interface: a mount gets its attributes before it is visible, and no path is resolved
+//! twice. See open_tree(2), fsopen(2), mount_setattr(2) and move_mount(2).
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -7,47 +7,48 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::checked;
+use super::checked::checked;
 
-/// What a mount allows. `MOUNT_ATTR_*` of mount_setattr(2).
+/// Mount attributes: `MOUNT_ATTR_*` of mount_setattr(2).
 pub(crate) mod attribute {
     pub(crate) const READ_ONLY: u64 = libc::MOUNT_ATTR_RDONLY;
-    pub(crate) const NO_SETUID: u64 = libc::MOUNT_ATTR_NOSUID;
-    pub(crate) const NO_DEVICES: u64 = libc::MOUNT_ATTR_NODEV;
-    pub(crate) const NO_EXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
-    pub(crate) const NO_SYMLINKS: u64 = libc::MOUNT_ATTR_NOSYMFOLLOW;
+    pub(crate) const NOSUID: u64 = libc::MOUNT_ATTR_NOSUID;
+    pub(crate) const NODEV: u64 = libc::MOUNT_ATTR_NODEV;
+    pub(crate) const NOEXEC: u64 = libc::MOUNT_ATTR_NOEXEC;
+    pub(crate) const NOSYMFOLLOW: u64 = libc::MOUNT_ATTR_NOSYMFOLLOW;
 }
 
-fn descriptor(answer: io::Result<libc::c_long>) -> io::Result<OwnedFd> {
+fn owned_fd(answer: io::Result<libc::c_long>) -> io::Result<OwnedFd> {
     let raw = i32::try_from(answer?).map_err(io::Error::other)?;
-    // SAFETY: the kernel just made this descriptor for us and nobody else has its number.
+    // SAFETY: the kernel just created this descriptor, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
-/// A detached copy of the mount at `path`, without what is mounted below it.
-pub(crate) fn copy_of(path: &CStr) -> io::Result<OwnedFd> {
+/// Returns a detached copy of the mount at `path`, without the mounts below it.
+pub(crate) fn clone_mount(path: &CStr) -> io::Result<OwnedFd> {
     let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
     // SAFETY: `path` is a NUL-terminated string that outlives the call.
     let answer = unsafe { libc::syscall(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags) };
-    descriptor(checked(answer))
+    owned_fd(checked(answer))
 }
 
-/// A new file system of a kind, configured by `options`, as a detached mount with `attributes`.
+/// Creates a file system of type `kind` with `options`, as a detached mount with `attributes`.
 pub(crate) fn new_file_system(
     kind: &CStr,
     options: &[(&CStr, &CStr)],
     attributes: u64,
 ) -> io::Result<OwnedFd> {
-    // From linux/mount.h; not in the libc crate.
+    // From linux/mount.h; the libc crate lacks them.
     const FSOPEN_CLOEXEC: libc::c_uint = 1;
     const FSMOUNT_CLOEXEC: libc::c_uint = 1;
     const FSCONFIG_SET_STRING: libc::c_uint = 1;
     const FSCONFIG_CMD_CREATE: libc::c_uint = 6;
     // SAFETY: `kind` is a NUL-terminated string that outlives the call.
     let answer = unsafe { libc::syscall(libc::SYS_fsopen, kind.as_ptr(), FSOPEN_CLOEXEC) };
-    let context = descriptor(checked(answer))?;
+    let context = owned_fd(checked(answer))?;
     let configure = |command: libc::c_uint, key: *const libc::c_char, value: *const libc::c_char| {
-        // SAFETY: key and value are null where the command takes none, else NUL-terminated and outlive the call.
+        // SAFETY: key and value are null where the command takes none; otherwise they are NUL-terminated and outlive
+        // the call.
         let answer =
             unsafe { libc::syscall(libc::SYS_fsconfig, context.as_raw_fd(), command, key, value, 0) };
         checked(answer)
@@ -59,20 +60,20 @@ pub(crate) fn new_file_system(
     // SAFETY: takes a descriptor and integers only.
     let answer =
         unsafe { libc::syscall(libc::SYS_fsmount, context.as_raw_fd(), FSMOUNT_CLOEXEC, attributes) };
-    descriptor(checked(answer))
+    owned_fd(checked(answer))
 }
 
-/// Add `attributes` to the mount that `mount` refers to, and to nothing below it.
-pub(crate) fn restrict(mount: BorrowedFd, attributes: u64) -> io::Result<()> {
-    set_attributes(mount.as_raw_fd(), c"", libc::AT_EMPTY_PATH, attributes)
+/// Adds `attributes` to a mount, without those below it.
+pub(crate) fn set_attributes(mount: BorrowedFd, attributes: u64) -> io::Result<()> {
+    add_attributes(mount.as_raw_fd(), c"", libc::AT_EMPTY_PATH, attributes)
 }
 
-/// Add `attributes` to the mount at `path`.
-pub(crate) fn restrict_path(path: &CStr, attributes: u64) -> io::Result<()> {
-    set_attributes(libc::AT_FDCWD, path, 0, attributes)
+/// Adds `attributes` to the mount at `path`.
+pub(crate) fn set_attributes_at(path: &CStr, attributes: u64) -> io::Result<()> {
+    add_attributes(libc::AT_FDCWD, path, 0, attributes)
 }
 
-fn set_attributes(
+fn add_attributes(
     directory: libc::c_int,
     path: &CStr,
     flags: libc::c_int,
@@ -93,7 +94,7 @@ fn set_attributes(
     checked(answer).map(drop)
 }
 
-/// Attach a detached mount at `target`.
+/// Attaches a detached mount at `target`.
 pub(crate) fn attach(mount: BorrowedFd, target: &CStr) -> io::Result<()> {
     // SAFETY: both strings are NUL-terminated and outlive the call.
     let answer = unsafe {
@@ -109,7 +110,7 @@ pub(crate) fn attach(mount: BorrowedFd, target: &CStr) -> io::Result<()> {
     checked(answer).map(drop)
 }
 
-/// As the kernel wants it.
+/// Converts a path for the kernel.
 pub(crate) fn path_string(path: &Path) -> io::Result<CString> {
     CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)
 }

@@ -1,11 +1,11 @@
-//! The one network interface a sandbox has.
+//! Configuring the loopback interface.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use super::checked;
+use super::checked::checked;
 
-/// Bring `lo` up in the network namespace of `socket`, so that a program can talk to itself; see netdevice(7).
+/// Brings `lo` up in the network namespace of `socket`; see netdevice(7).
 pub(crate) fn bring_loopback_up(socket: BorrowedFd) -> io::Result<()> {
     // SAFETY: an all-zero ifreq is valid.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };

@@ -1,95 +1,98 @@
-//! Making processes, what they are allowed, and how they ended.
+//! Creating processes, waiting for them, and what they are allowed to do.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use super::checked;
+use super::checked::checked;
 
-/// Which side of a fork this is.
-pub(crate) enum Side {
-    /// The new process.
+/// The two returns of a fork.
+pub(crate) enum ForkResult {
+    /// In the new process.
     Child,
-    /// The process that forked, with what it knows of the child.
-    Parent(Child),
+    /// In the process that forked.
+    Parent(ChildProcess),
 }
 
-/// A process that was just made.
-pub(crate) struct Child {
+/// A process that was just created.
+pub(crate) struct ChildProcess {
     pub(crate) pid: libc::pid_t,
-    /// Refers to the process whatever becomes of its number; see pidfd_open(2).
+    /// Refers to the process even if its pid is reused; see pidfd_open(2).
     pub(crate) pidfd: OwnedFd,
 }
 
-/// Whose child a new process is.
+/// The parent of a new process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kinship {
-    /// That of who makes it. Signals do there what they do by default.
-    Child,
-    /// That of the parent of who makes it. Signals do what they do here, for it will go on as this process would.
-    Sibling,
+pub(crate) enum Parent {
+    /// The calling process. Signal handlers are reset in the child.
+    Caller,
+    /// The parent of the calling process, so that the child is a sibling of the caller. Signal handlers stay, because the
+    /// child continues to run the caller's code.
+    ParentOfCaller,
 }
 
-/// Fork into new namespaces, straight into a cgroup if one is given (v2 only); see clone3(2).
+/// Forks into new namespaces, and straight into a cgroup if one is given (version 2 only); see clone3(2).
 ///
-/// The caller must be single-threaded: the child goes on with a copy of all memory, and a lock held by
-/// another thread would never be released there.
+/// The caller must be single-threaded: the child has a copy of all memory, and a lock that another thread held would
+/// never be released in it.
 pub(crate) fn fork_into(
     namespaces: libc::c_int,
     cgroup: Option<BorrowedFd>,
-    kinship: Kinship,
-) -> io::Result<Side> {
-    // From linux/sched.h: they need more than 32 bits, and the libc crate has them as a c_int.
+    parent: Parent,
+) -> io::Result<ForkResult> {
+    // From linux/sched.h: they need more than 32 bits, and the libc crate declares them as c_int.
     const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
     const CLONE_INTO_CGROUP: u64 = 1 << 33;
     let mut pidfd: libc::c_int = -1;
-    // The signal at its end is for a sibling the one that this process has, and must not be named.
-    let (kind, exit_signal) = match kinship {
-        Kinship::Child => (CLONE_CLEAR_SIGHAND, libc::SIGCHLD as u64),
-        Kinship::Sibling => (u64::from(libc::CLONE_PARENT.cast_unsigned()), 0),
+    // With CLONE_PARENT the exit signal is the caller's, and clone3 refuses another.
+    let (kind, exit_signal) = match parent {
+        Parent::Caller => (CLONE_CLEAR_SIGHAND, libc::SIGCHLD as u64),
+        Parent::ParentOfCaller => (u64::from(libc::CLONE_PARENT.cast_unsigned()), 0),
     };
     let mut flags =
         kind | u64::from(libc::CLONE_PIDFD.cast_unsigned()) | u64::from(namespaces.cast_unsigned());
     if cgroup.is_some() {
         flags |= CLONE_INTO_CGROUP;
     }
-    // SAFETY: an all-zero clone_args is valid, it asks for nothing.
+    // SAFETY: an all-zero clone_args is valid; it requests nothing.
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
     arguments.flags = flags;
     arguments.pidfd = (&raw mut pidfd) as u64;
     arguments.exit_signal = exit_signal;
     arguments.cgroup = cgroup.map_or(0, |group| u64::from(group.as_raw_fd().cast_unsigned()));
-    // SAFETY: without CLONE_VM this is a fork: the child has its own copy of everything, on its own stack, and
-    // the process is single-threaded. `arguments` and `pidfd` outlive the call.
+    // SAFETY: without CLONE_VM this is a fork: the child has its own copy of all memory, on its own stack, and the
+    // process is single-threaded. `arguments` and `pidfd` outlive the call.
     let pid =
         checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) })?;
     match i32::try_from(pid).map_err(io::Error::other)? {
-        0 => Ok(Side::Child),
+        0 => Ok(ForkResult::Child),
         pid => {
-            // SAFETY: the kernel put a descriptor there that is ours alone.
+            // SAFETY: the kernel stored a new descriptor there, and nothing else owns it.
             let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-            Ok(Side::Parent(Child { pid, pidfd }))
+            Ok(ForkResult::Parent(ChildProcess { pid, pidfd }))
         }
     }
 }
 
-/// Fork as the C library does, which notes who the child is: for a child that goes on in code that uses its threads.
-/// `None` is the child. The caller must be single-threaded.
-pub(crate) fn fork_as_library() -> io::Result<Option<libc::pid_t>> {
-    // SAFETY: the process is single-threaded, so no lock is held by anybody else.
+/// Forks through the C library, which updates its thread bookkeeping in the child. This is needed if the child continues
+/// in code that uses threads. Returns `None` in the child.
+///
+/// The caller must be single-threaded.
+pub(crate) fn fork_with_libc() -> io::Result<Option<libc::pid_t>> {
+    // SAFETY: the process is single-threaded, so no other thread holds a lock.
     let pid = checked(unsafe { libc::fork() }.into())?;
     Ok(i32::try_from(pid).ok().filter(|&pid| pid != 0))
 }
 
-/// End this process, and do nothing else: what others have registered for its end is not ours.
-pub(crate) fn end() -> ! {
-    // SAFETY: does not come back.
+/// Ends this process without running exit handlers: those that are registered here belong to the parent's code.
+pub(crate) fn exit() -> ! {
+    // SAFETY: does not return.
     unsafe { libc::_exit(0) }
 }
 
-/// Kill the process that `pidfd` refers to. A process that is gone already is no error.
-pub(crate) fn kill(pidfd: BorrowedFd) -> io::Result<()> {
-    // SAFETY: takes a descriptor, integers and a null pointer for the default information.
+/// Kills the process that `pidfd` refers to. A process that is already gone is not an error.
+pub(crate) fn kill_pidfd(pidfd: BorrowedFd) -> io::Result<()> {
+    // SAFETY: takes a descriptor, integers, and a null pointer for the default signal information.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_pidfd_send_signal,
@@ -105,23 +108,34 @@ pub(crate) fn kill(pidfd: BorrowedFd) -> io::Result<()> {
     }
 }
 
-/// How a child ended and what it and its own waited-for children used.
+/// How a child ended, and the resources that it and the children it waited for used.
 #[derive(Clone, Copy)]
 pub(crate) struct ExitInfo {
     pub(crate) pid: libc::pid_t,
-    /// As waitpid(2) gives it.
+    /// The wait status; see waitpid(2).
     pub(crate) status: libc::c_int,
     pub(crate) cpu_time: Duration,
-    /// The largest resident set of one process, in KiB.
+    /// Largest resident set of one of these processes in KiB.
     pub(crate) max_rss_kib: u64,
 }
 
-/// Reap one child that has ended: `pid`, or any for -1. `None` if none has (only without `block`).
-pub(crate) fn reap(pid: libc::pid_t, block: bool) -> io::Result<Option<ExitInfo>> {
+/// The argument of [`wait`] and [`try_wait`] for any child.
+pub(crate) const ANY_CHILD: libc::pid_t = -1;
+
+/// Waits until a child ends, and reaps it.
+pub(crate) fn wait(pid: libc::pid_t) -> io::Result<ExitInfo> {
+    wait_with(pid, 0)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ECHILD))
+}
+
+/// Reaps a child that has ended. Returns `None` if there are children, but none has ended.
+pub(crate) fn try_wait(pid: libc::pid_t) -> io::Result<Option<ExitInfo>> {
+    wait_with(pid, libc::WNOHANG)
+}
+
+fn wait_with(pid: libc::pid_t, options: libc::c_int) -> io::Result<Option<ExitInfo>> {
     let mut status = 0;
     // SAFETY: an all-zero rusage is valid.
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    let options = if block { 0 } else { libc::WNOHANG };
     // SAFETY: `status` and `usage` outlive the call.
     let answer = unsafe { libc::wait4(pid, &raw mut status, options, &raw mut usage) };
     match checked(answer.into())? {
@@ -140,34 +154,34 @@ fn duration(time: libc::timeval) -> Duration {
     seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))
 }
 
-fn control(option: libc::c_int, value: libc::c_ulong) -> io::Result<libc::c_int> {
-    // SAFETY: the options used here take integers only and touch no memory of ours.
+fn prctl(option: libc::c_int, value: libc::c_ulong) -> io::Result<libc::c_int> {
+    // SAFETY: the options used in this module take integers only and write no memory.
     let answer = checked(unsafe { libc::prctl(option, value, 0, 0, 0) }.into())?;
     i32::try_from(answer).map_err(io::Error::other)
 }
 
-/// Die with the parent. Cleared by a change of user, so it is asked for again after one.
+/// Requests SIGKILL for this process when its parent dies. A change of user clears the request.
 pub(crate) fn die_with_parent() -> io::Result<()> {
-    control(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong).map(drop)
+    prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL as libc::c_ulong).map(drop)
 }
 
-/// Nobody of another user may look into this process, nor trace it.
+/// Makes this process undumpable: its files in /proc belong to root, and tracing it needs CAP_SYS_PTRACE.
 pub(crate) fn forbid_inspection() -> io::Result<()> {
-    control(libc::PR_SET_DUMPABLE, 0).map(drop)
+    prctl(libc::PR_SET_DUMPABLE, 0).map(drop)
 }
 
-/// Who may trace this user's processes may trace this one, as after any execve(2).
+/// Makes this process dumpable again, so that its own user may trace it, as after execve(2).
 pub(crate) fn allow_inspection() -> io::Result<()> {
-    control(libc::PR_SET_DUMPABLE, 1).map(drop)
+    prctl(libc::PR_SET_DUMPABLE, 1).map(drop)
 }
 
-/// Nothing this process starts can gain privileges any more.
+/// Sets no_new_privs: no program that this process starts can gain privileges.
 pub(crate) fn forbid_new_privileges() -> io::Result<()> {
-    control(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
+    prctl(libc::PR_SET_NO_NEW_PRIVS, 1).map(drop)
 }
 
-/// Being root gives no capabilities, none can be kept over a change of user or raised, and none of this can
-/// be undone; see capabilities(7) on securebits.
+/// Sets and locks the securebits: being root grants no capabilities, and none can be kept over a change of user or
+/// raised as ambient. This cannot be undone; see capabilities(7).
 pub(crate) fn lock_secure_bits() -> io::Result<()> {
     // From linux/securebits.h: each bit is followed by its lock.
     const NOROOT: libc::c_ulong = 1 << 0;
@@ -182,22 +196,22 @@ pub(crate) fn lock_secure_bits() -> io::Result<()> {
         | KEEP_CAPS_LOCKED
         | NO_CAP_AMBIENT_RAISE
         | NO_CAP_AMBIENT_RAISE_LOCKED;
-    control(libc::PR_SET_SECUREBITS, bits).map(drop)
+    prctl(libc::PR_SET_SECUREBITS, bits).map(drop)
 }
 
-/// Take a capability out of the bounding set, for ever.
+/// Removes a capability from the bounding set, which cannot be undone.
 pub(crate) fn drop_from_bounding_set(capability: u8) -> io::Result<()> {
-    control(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
+    prctl(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
 }
 
-/// Every signal does again what it does by default; an ignored one would stay ignored over exec.
+/// Resets all signals to their default action. An ignored signal would stay ignored over execve(2).
 pub(crate) fn reset_signals() -> io::Result<()> {
     for number in 1..=libc::SIGRTMAX() {
-        // The two that always do what they do, and the two that glibc keeps for itself.
+        // SIGKILL and SIGSTOP cannot be changed, and glibc reserves 32 and 33.
         if [libc::SIGKILL, libc::SIGSTOP, 32, 33].contains(&number) {
             continue;
         }
-        // SAFETY: SIG_DFL is no function of ours, so nothing of ours can be called by it.
+        // SAFETY: SIG_DFL is not a function, so this installs no handler.
         if unsafe { libc::signal(number, libc::SIG_DFL) } == libc::SIG_ERR {
             return Err(io::Error::last_os_error());
         }

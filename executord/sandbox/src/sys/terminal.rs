@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-use super::checked;
+use super::checked::checked;
 
 /// Unlocks the other end of `master`, so that it can be opened.
 pub(crate) fn unlock(master: BorrowedFd) -> io::Result<()> {

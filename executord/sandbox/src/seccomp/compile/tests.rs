@@ -1,8 +1,8 @@
-//! The compiled filter, interpreted here as the kernel does it, against the table it came from.
+//! Tests of the compiled filter against its table, with an interpreter of BPF.
 
 use std::collections::BTreeMap;
 
-use super::super::policy::{Action, Argument, INIT, PROGRAM, Row};
+use super::super::policy::{Action, ArgumentCheck, INIT_RULES, PROGRAM_RULES, Rule};
 use super::{ARCHITECTURE, compile};
 
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
@@ -12,9 +12,9 @@ fn errno(number: i32) -> u32 {
     libc::SECCOMP_RET_ERRNO | number.cast_unsigned()
 }
 
-/// What the filter of `rows` answers, and after how many instructions.
-fn run(rows: &[Row], architecture: u32, number: u32, arguments: [u64; 6]) -> (u32, usize) {
-    let program = compile(rows);
+/// Returns the filter's action for a system call, and the number of instructions until then.
+fn run(rules: &[Rule], architecture: u32, number: u32, arguments: [u64; 6]) -> (u32, usize) {
+    let program = compile(rules);
     let code = program.instructions();
     let data = |offset: u32| match offset {
         0 => number,
@@ -41,7 +41,7 @@ fn run(rows: &[Row], architecture: u32, number: u32, arguments: [u64; 6]) -> (u3
                     0x15 => accumulator == k,
                     0x35 => accumulator >= k,
                     0x45 => accumulator & k != 0,
-                    other => panic!("no such instruction here: {other:#x}"),
+                    other => panic!("unknown instruction {other:#x}"),
                 };
                 at += usize::from(if holds { instruction.jt } else { instruction.jf });
             }
@@ -50,55 +50,55 @@ fn run(rows: &[Row], architecture: u32, number: u32, arguments: [u64; 6]) -> (u3
 }
 
 #[test]
-fn no_call_stands_in_two_rows() {
-    for rows in [PROGRAM, INIT] {
+fn no_system_call_has_two_rules() {
+    for rules in [PROGRAM_RULES, INIT_RULES] {
         let mut seen = BTreeMap::new();
-        for row in rows {
-            for &call in row.calls {
-                assert!(seen.insert(call, row.reason).is_none(), "system call {call} stands twice");
+        for rule in rules {
+            for &call in rule.syscalls {
+                assert!(seen.insert(call, rule.reason).is_none(), "system call {call} has two rules");
             }
         }
     }
 }
 
 #[test]
-fn every_number_gets_what_the_table_says() {
-    for rows in [PROGRAM, INIT] {
+fn every_system_call_number_gets_the_action_of_its_rule() {
+    for rules in [PROGRAM_RULES, INIT_RULES] {
         for number in (0..1024).chain([0x3fff_ffff, 0x4000_0000, 0x4000_0001, u32::MAX]) {
-            let row = rows.iter().find(|row| row.calls.contains(&number.into()));
-            let (answer, steps) = run(rows, ARCHITECTURE, number, [0; 6]);
-            match row.map(|row| row.action) {
+            let rule = rules.iter().find(|rule| rule.syscalls.contains(&number.into()));
+            let (answer, steps) = run(rules, ARCHITECTURE, number, [0; 6]);
+            match rule.map(|rule| rule.action) {
                 None => assert_eq!(answer, errno(libc::ENOSYS), "system call {number}"),
                 Some(Action::Allow) => assert_eq!(answer, ALLOW, "system call {number}"),
-                Some(Action::Answer(error)) => assert_eq!(answer, errno(error), "system call {number}"),
-                Some(Action::Depends(_)) => {}
+                Some(Action::Errno(error)) => assert_eq!(answer, errno(error), "system call {number}"),
+                Some(Action::Check(_)) => {}
             }
-            assert!(steps <= 64, "system call {number} costs {steps} instructions");
+            assert!(steps <= 64, "system call {number} takes {steps} instructions");
         }
     }
 }
 
 #[test]
-fn the_32_bit_entry_is_closed() {
+fn the_32_bit_entry_kills_the_process() {
     for architecture in [0x4000_0003, 0xc000_00b7, 0] {
-        assert_eq!(run(PROGRAM, architecture, 1, [0; 6]).0, KILL);
+        assert_eq!(run(PROGRAM_RULES, architecture, 1, [0; 6]).0, KILL);
     }
 }
 
 #[test]
-fn arguments_decide_where_the_table_says_so() {
+fn checked_arguments_decide() {
     fn check(call: i64, arguments: &[u64], expected: u32) {
         let mut all = [0; 6];
         all[..arguments.len()].copy_from_slice(arguments);
         let number = u32::try_from(call).unwrap();
         assert_eq!(
-            run(PROGRAM, ARCHITECTURE, number, all).0,
+            run(PROGRAM_RULES, ARCHITECTURE, number, all).0,
             expected,
             "system call {call} with {arguments:x?}"
         );
     }
     let (perm, family, option) = (errno(libc::EPERM), errno(libc::EAFNOSUPPORT), errno(libc::EINVAL));
-    // A thread, a fork, each namespace, and bits that the kernel does not look at.
+    // A thread, a fork, each namespace flag, and bits that the kernel ignores.
     check(libc::SYS_clone, &[0x003d_0f00], ALLOW);
     check(libc::SYS_clone, &[17], ALLOW);
     for flag in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
@@ -174,5 +174,5 @@ fn arguments_decide_where_the_table_says_so() {
         check(libc::SYS_setsockopt, &[3, level, option], answer);
         check(libc::SYS_setsockopt, &[3, level | 1 << 32, option | 1 << 32], answer);
     }
-    assert_eq!(Argument::KnownSocket.refusal(), libc::EAFNOSUPPORT);
+    assert_eq!(ArgumentCheck::AllowedSocket.refusal(), libc::EAFNOSUPPORT);
 }

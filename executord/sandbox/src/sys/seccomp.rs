@@ -1,11 +1,11 @@
-//! Installing a seccomp filter.
+//! Installing a system call filter.
 
 use std::io;
 
-use super::checked;
+use super::checked::checked;
 
-/// Filter all further system calls of this process and its children by `program`; see seccomp(2).
-pub(crate) fn install(program: &[libc::sock_filter]) -> io::Result<()> {
+/// Filters all further system calls of this process and its future children with a BPF program; see seccomp(2).
+pub(crate) fn install_filter(program: &[libc::sock_filter]) -> io::Result<()> {
     let length = libc::c_ushort::try_from(program.len()).map_err(io::Error::other)?;
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     // SAFETY: `program` points to `len` instructions; the kernel copies them and writes nothing.

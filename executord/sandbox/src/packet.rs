@@ -1,4 +1,4 @@
-//! What the daemon says to supervisors and inits, and they to it: one packet each, on SOCK_SEQPACKET pairs.
+//! The messages between daemon, supervisor, zygote and init: one packet each, on SOCK_SEQPACKET socket pairs.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
@@ -9,10 +9,13 @@ use nix::sys::socket::{ControlMessage, MsgFlags, recvmsg, sendmsg};
 use crate::error::{SetupError, Step};
 use crate::sys::descriptor;
 
-/// The most descriptors one packet carries: a network, the bundle, three streams, two pipes to init, a cgroup.
+/// Maximum number of descriptors in a packet: network namespace, plan, three streams, report pipe, control socket, cgroup.
 const MAX_DESCRIPTORS: usize = 8;
 
-/// A packet: a tag and two numbers, with descriptors beside it.
+/// Size of a packet in bytes: the tag, padding, and two numbers.
+const PACKET_BYTES: usize = 12;
+
+/// A message: a tag, two numbers and descriptors.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) tag: u8,
@@ -20,61 +23,60 @@ pub(crate) struct Packet {
     pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-const PACKET_BYTES: usize = 12;
-
-/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor. Supervisor to zygote: do that, with the
-/// network in a descriptor before that.
+/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor. Supervisor to zygote: the same, with a
+/// network namespace as an additional first descriptor.
 pub(crate) const PREPARE: u8 = 1;
-/// Daemon to supervisor: drop what was built.
+/// Daemon to supervisor: drop the build directory.
 pub(crate) const DROP_BUILD: u8 = 2;
-/// Supervisor to daemon, zygote to supervisor: init runs; a pidfd comes along.
+/// Supervisor to daemon, and zygote to supervisor: init was started. Carries its pid and pidfd.
 pub(crate) const LAUNCHED: u8 = 3;
-/// The same two: it does not; step and errno.
+/// Supervisor to daemon, and zygote to supervisor: init was not started. Carries the step and the errno.
 pub(crate) const NOT_LAUNCHED: u8 = 4;
-/// Supervisor to daemon: init is gone and with it every process of the sandbox; its wait status, and the zygote that is
-/// still there, or 0.
+/// Supervisor to daemon: init is gone, and with it every process of the sandbox. Carries init's wait status, and the pid of
+/// the slot's zygote or 0.
 pub(crate) const GONE: u8 = 5;
-/// The same two: ready.
+/// Supervisor to daemon, and zygote to supervisor: ready for requests.
 pub(crate) const READY: u8 = 6;
-/// Daemon to supervisor: let another sandbox see what was built.
+/// Daemon to supervisor: share the build directory.
 pub(crate) const SHARE_BUILD: u8 = 7;
-/// Supervisor to daemon: it can, by this descriptor; it holds so many KiB.
+/// Supervisor to daemon: the mount of the build directory. Carries its size in KiB.
 pub(crate) const BUILD: u8 = 8;
-/// Daemon to init: start by what is in the first descriptor; the second is what was built.
+/// Daemon to init: start the program. The first descriptor has the start message and the source files, the second is the
+/// mount of the build directory.
 pub(crate) const START: u8 = 9;
 /// Daemon to init: send SIGTERM to the program's process group.
 pub(crate) const TERMINATE: u8 = 10;
-/// Daemon to init: send the signal of this number to the program's process group.
+/// Daemon to init: send a signal to the program's process group. Carries its number.
 pub(crate) const SIGNAL: u8 = 11;
-/// Supervisor to zygote, once: a list of its memory, as in proc_pid_maps(5), where it has none of its own.
-pub(crate) const MAPS: u8 = 13;
-/// Init to daemon: the other end of the program's terminal. Before it says that all is prepared.
+/// Init to daemon: the daemon's end of the program's pseudoterminal. Precedes the `Prepared` report.
 pub(crate) const TERMINAL: u8 = 12;
+/// Supervisor to zygote, once: the zygote's own /proc/pid/maps, because it has no /proc.
+pub(crate) const MAPS: u8 = 13;
 
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {
         Self { tag, numbers, descriptors: Vec::new() }
     }
 
-    /// No init runs, for this reason.
+    /// Creates a [`NOT_LAUNCHED`] message.
     pub(crate) fn not_launched(error: SetupError) -> Self {
         Self::new(NOT_LAUNCHED, [error.step.number().into(), error.errno as i32])
     }
 
-    /// The reason that [`Packet::not_launched`] gave.
-    pub(crate) fn reason(&self) -> io::Result<SetupError> {
+    /// Returns the error of a [`NOT_LAUNCHED`] message.
+    pub(crate) fn setup_error(&self) -> io::Result<SetupError> {
         let [step, errno] = self.numbers;
         let step = u8::try_from(step).ok().and_then(Step::from_number).ok_or(io::ErrorKind::InvalidData)?;
         Ok(SetupError { step, errno: Errno::from_raw(errno) })
     }
 
-    /// Send it. The descriptors are copied to the receiver and stay open here.
+    /// Sends the message. The receiver gets duplicates of the descriptors.
     pub(crate) fn send(&self, socket: impl AsFd) -> io::Result<()> {
         let raw: Vec<RawFd> = self.descriptors.iter().map(AsRawFd::as_raw_fd).collect();
-        send_raw(socket, self.tag, self.numbers, &raw)
+        send_packet(socket, self.tag, self.numbers, &raw)
     }
 
-    /// Receive one. `None` at the end of the connection.
+    /// Receives a message. Returns `None` at the end of the connection.
     pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
         let mut bytes = [0; PACKET_BYTES];
         let mut space = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
@@ -98,8 +100,8 @@ impl Packet {
     }
 }
 
-/// Send a packet with descriptors that stay with their owner.
-pub(crate) fn send_raw(
+/// Sends a message with borrowed descriptors.
+pub(crate) fn send_packet(
     socket: impl AsFd,
     tag: u8,
     numbers: [i32; 2],

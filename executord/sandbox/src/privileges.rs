@@ -1,0 +1,61 @@
+//! Dropping privileges: capabilities, the bounding set, and the change of user.
+
+use std::fs;
+use std::io;
+
+use caps::{CapSet, Capability, CapsHashSet};
+use nix::errno::Errno;
+use nix::unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid, setuid};
+
+use crate::plan::User;
+use crate::sys::process;
+
+/// Drops all capabilities except `kept`, from every set of this process.
+pub(crate) fn drop_capabilities(kept: &[Capability]) -> io::Result<()> {
+    let kept = kept.iter().copied().collect();
+    let none = CapsHashSet::new();
+    // The permitted set last: the effective set must never exceed it.
+    for (set, wanted) in
+        [(CapSet::Inheritable, &none), (CapSet::Effective, &kept), (CapSet::Permitted, &kept)]
+    {
+        caps::set(None, set, wanted).map_err(io::Error::other)?;
+    }
+    Ok(())
+}
+
+/// Makes all permitted capabilities inheritable, so that programs which root executes from now on have them in spite of
+/// an empty bounding set. Must precede [`drop_bounding_set`].
+pub(crate) fn make_capabilities_inheritable() -> io::Result<()> {
+    let permitted = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
+    caps::set(None, CapSet::Inheritable, &permitted).map_err(io::Error::other)
+}
+
+/// Empties the bounding set: no program executed from now on can gain a capability that it does not inherit.
+pub(crate) fn drop_bounding_set() -> io::Result<()> {
+    for capability in 0..=63 {
+        match process::drop_from_bounding_set(capability) {
+            // The kernel has no capability of this number.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => break,
+            answer => answer?,
+        }
+    }
+    Ok(())
+}
+
+/// Switches to a user and its group, with no other groups, and verifies that there is no way back to root.
+pub(crate) fn become_user(user: &User) -> io::Result<()> {
+    // A process without a login uid can set it once, and could pose as root in the host's audit log. An error is ignored:
+    // not every kernel has this file, and a daemon that was started from a login session has the uid of that session.
+    let _ = fs::write("/proc/self/loginuid", user.uid.to_string());
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    setgroups(&[])?;
+    setresgid(gid, gid, gid)?;
+    setresuid(uid, uid, uid)?;
+    let (users, groups) = (getresuid()?, getresgid()?);
+    let is_switched = [users.real, users.effective, users.saved] == [uid; 3]
+        && [groups.real, groups.effective, groups.saved] == [gid; 3];
+    if !is_switched || setuid(Uid::from_raw(0)) != Err(Errno::EPERM) {
+        return Err(Errno::EPERM.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! The sandbox's `/proc`: its own processes, and about the machine only what interpreters need.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+use super::layout::{MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
+use super::mounts::{bind, mask};
+use crate::sys::mount::{attach, attribute, new_file_system};
+
+/// Files of /proc that describe the host, its kernel or its users' keys, or that control it.
+const MASKED_FILES: [&str; 22] = [
+    "cmdline",
+    "config.gz",
+    "interrupts",
+    "iomem",
+    "ioports",
+    "kallsyms",
+    "kcore",
+    "key-users",
+    "keys",
+    "kmsg",
+    "kpagecgroup",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
+    "modules",
+    "pagetypeinfo",
+    "sched_debug",
+    "slabinfo",
+    "sysrq-trigger",
+    "timer_list",
+    "vmallocinfo",
+    "zoneinfo",
+];
+/// Directories of /proc that describe the host's hardware.
+const MASKED_DIRECTORIES: [&str; 7] = ["acpi", "bus", "driver", "fs", "irq", "scsi", "tty"];
+
+/// Mounts `/proc` with hidepid, masks files and directories in it, and makes `/proc/sys` read-only. The option
+/// `subset=pid` is not used, because it would hide /proc/cpuinfo and /proc/meminfo.
+pub(super) fn mount_proc() -> io::Result<()> {
+    let options = [(c"hidepid", c"invisible")];
+    let file_system = new_file_system(c"proc", &options, NOSUID_NODEV | attribute::NOEXEC)?;
+    attach(file_system.as_fd(), c"proc")?;
+    for name in MASKED_FILES {
+        mask(&Path::new("proc").join(name), Path::new(MASK_FILE))?;
+    }
+    for name in MASKED_DIRECTORIES {
+        mask(&Path::new("proc").join(name), Path::new(MASK_DIR))?;
+    }
+    bind(Path::new("proc/sys"), Path::new("proc/sys"), READ_ONLY | attribute::NOEXEC)
+}

@@ -1,0 +1,130 @@
+//! Templates: the part of a root file system that is the same for all sandboxes with the same bind mounts.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use super::layout::{BUILD, IDENTITY_FILES, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
+use super::mounts::{bind, create_directory_mount_point, create_file_mount_point};
+use crate::error::{At, SetupError, Step};
+use crate::plan::{BindMount, BuildDir, HOME, Plan};
+use crate::sys::mount::{
+    attach, attribute, clone_mount, new_file_system, path_string, set_attributes, set_attributes_at,
+};
+
+/// Directories of every root, in addition to the mount points of the plan.
+const DIRECTORIES: [&str; 11] =
+    ["box", "dev", "dev/shm", "etc", "home", "mnt", "proc", "run", "tmp", "usr", "var"];
+/// Directories that were merged into /usr and remain as links (<https://wiki.debian.org/UsrMerge>).
+const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+/// Devices that hold no data of anyone.
+const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+/// Files of /etc with the same content in all sandboxes.
+const ETC: [(&str, &str); 4] = [
+    ("hostname", "executor\n"),
+    ("hosts", "127.0.0.1 localhost executor\n::1 localhost\n"),
+    ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n"),
+    ("resolv.conf", ""),
+];
+
+/// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only.
+pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError> {
+    mount_root(root).at(Step::MountRoot)?;
+    for host_path in &plan.binds {
+        bind_read_only(host_path, root).at(Step::BindHost)?;
+    }
+    bind_devices(root).at(Step::MountDevices)?;
+    if plan.terminal.is_some() {
+        fs::create_dir(root.join("dev/pts")).at(Step::MountDevices)?;
+        bind_device("tty", root).at(Step::MountDevices)?;
+    }
+    if plan.build_dir != BuildDir::None {
+        create_build_mount_point(root).at(Step::MountBuild)?;
+    }
+    create_masks(root).at(Step::MountProc)?;
+    write_etc(root).at(Step::WriteEtc)?;
+    // The home directory is the work directory. Its path is the same in every run, because programs may print it.
+    symlink("/box", inside(root, Path::new(HOME))).at(Step::MountRoot)?;
+    let root = path_string(root).at(Step::MountRoot)?;
+    set_attributes_at(&root, READ_ONLY | attribute::NOEXEC).at(Step::MountRoot)
+}
+
+fn mount_root(root: &Path) -> io::Result<()> {
+    let options = [(c"size", c"1m"), (c"nr_inodes", c"256"), (c"mode", c"0755")];
+    let file_system = new_file_system(c"tmpfs", &options, NOSUID_NODEV)?;
+    // Attached before it is filled: some kernels cannot mount into a detached mount.
+    attach(file_system.as_fd(), &path_string(root)?)?;
+    for directory in DIRECTORIES {
+        fs::create_dir(root.join(directory))?;
+    }
+    for name in MERGED {
+        if Path::new("/usr").join(name).exists() {
+            symlink(Path::new("usr").join(name), root.join(name))?;
+        }
+    }
+    symlink("/tmp", root.join("var/tmp"))
+}
+
+fn bind_read_only(host_path: &BindMount, root: &Path) -> io::Result<()> {
+    let copy = clone_mount(&path_string(&host_path.source)?)?;
+    let target = inside(root, &host_path.target);
+    // The type of the file that was cloned: its path may lead elsewhere by now.
+    if is_directory(copy.as_fd())? {
+        create_directory_mount_point(&target)?;
+    } else {
+        create_file_mount_point(&target)?;
+    }
+    let attributes = if host_path.executable { READ_ONLY } else { READ_ONLY | attribute::NOEXEC };
+    set_attributes(copy.as_fd(), attributes)?;
+    attach(copy.as_fd(), &path_string(&target)?)
+}
+
+fn bind_devices(root: &Path) -> io::Result<()> {
+    for name in DEVICES {
+        bind_device(name, root)?;
+    }
+    symlink("/proc/self/fd", root.join("dev/fd"))?;
+    for (number, name) in ["stdin", "stdout", "stderr"].into_iter().enumerate() {
+        symlink(format!("/proc/self/fd/{number}"), root.join("dev").join(name))?;
+    }
+    Ok(())
+}
+
+fn bind_device(name: &str, root: &Path) -> io::Result<()> {
+    let target = root.join("dev").join(name);
+    create_file_mount_point(&target)?;
+    bind(&Path::new("/dev").join(name), &target, attribute::NOSUID | attribute::NOEXEC)
+}
+
+fn create_build_mount_point(root: &Path) -> io::Result<()> {
+    fs::create_dir(root.join(BUILD))?;
+    symlink(BUILD, root.join("build"))
+}
+
+fn create_masks(root: &Path) -> io::Result<()> {
+    create_directory_mount_point(&root.join(MASK_DIR))?;
+    create_file_mount_point(&root.join(MASK_FILE))
+}
+
+fn write_etc(root: &Path) -> io::Result<()> {
+    let etc = root.join("etc");
+    for (name, content) in ETC {
+        fs::write(etc.join(name), content)?;
+    }
+    for name in IDENTITY_FILES {
+        create_file_mount_point(&etc.join(name))?;
+    }
+    symlink("/usr/share/zoneinfo/Etc/UTC", etc.join("localtime"))
+}
+
+/// Returns where an absolute path of the sandbox is while the sandbox's root is at `root`.
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+fn is_directory(file: BorrowedFd) -> io::Result<bool> {
+    let kind = nix::sys::stat::fstat(file)?.st_mode & libc::S_IFMT;
+    Ok(kind == libc::S_IFDIR)
+}

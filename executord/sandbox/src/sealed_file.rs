@@ -1,0 +1,55 @@
+//! Plans and start messages, which travel as sealed memory files: the receiver knows that nobody changes them while it
+//! reads them.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
+
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
+
+use crate::plan::{Plan, Start};
+
+/// Writes a plan to a sealed file.
+pub(crate) fn seal_plan(plan: &Plan) -> io::Result<OwnedFd> {
+    seal(&[&serde_json::to_vec(plan).map_err(io::Error::other)?])
+}
+
+/// Reads a plan. The position of the file stays, because the supervisor and its zygote share it.
+pub(crate) fn read_plan(file: &OwnedFd) -> io::Result<Plan> {
+    let file = File::from(file.try_clone()?);
+    let mut text = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
+    file.read_exact_at(&mut text, 0)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// Writes a start message to a sealed file: its length (u64, little-endian), the message, and the source files.
+pub(crate) fn seal_start(start: &Start, sources: &[&[u8]]) -> io::Result<OwnedFd> {
+    let text = serde_json::to_vec(start).map_err(io::Error::other)?;
+    let length = u64::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
+    let parts: Vec<&[u8]> = [&length[..], &text].into_iter().chain(sources.iter().copied()).collect();
+    seal(&parts)
+}
+
+/// Reads a start message. The source files remain to be read from `file`.
+pub(crate) fn read_start(file: &mut File) -> io::Result<Start> {
+    let mut length = [0; 8];
+    file.read_exact(&mut length)?;
+    let mut text = Vec::new();
+    file.take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+fn seal(parts: &[&[u8]]) -> io::Result<OwnedFd> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    let mut file = File::from(memfd_create("plan", flags)?);
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.rewind()?;
+    let seals =
+        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
+    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
+    Ok(file.into())
+}

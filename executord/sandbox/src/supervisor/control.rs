@@ -1,0 +1,70 @@
+//! The daemon's connection to the init of a sandbox.
+
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use crate::packet::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_packet};
+use crate::plan::Start;
+use crate::sealed_file::seal_start;
+
+/// The control socket of a sandbox. Dropping it ends the sandbox.
+#[derive(Debug)]
+pub struct Control(OwnedFd);
+
+impl Control {
+    /// Creates a control socket and its end for init.
+    ///
+    /// # Errors
+    /// The errors of socketpair(2).
+    pub fn new() -> io::Result<(Self, OwnedFd)> {
+        let (daemon_end, init_end) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        fcntl(&daemon_end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok((Self(daemon_end), init_end))
+    }
+
+    /// Starts the program. `sources` has the contents of its source files, and `build` is the mount of its build directory.
+    /// A sandbox can be started once.
+    ///
+    /// # Errors
+    /// If the message cannot be sent.
+    pub fn start(&self, start: &Start, sources: &[&[u8]], build: Option<&OwnedFd>) -> io::Result<()> {
+        let file = seal_start(start, sources)?;
+        let mut raw = vec![file.as_raw_fd()];
+        raw.extend(build.map(AsRawFd::as_raw_fd));
+        send_packet(&self.0, START, [0, 0], &raw)
+    }
+
+    /// Sends a signal to the program's process group.
+    ///
+    /// # Errors
+    /// If init is gone, or its socket is full.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        send_packet(&self.0, SIGNAL, [signal as i32, 0], &[])
+    }
+
+    /// Returns the master of the program's terminal. It is available before [`Report::Prepared`](crate::Report::Prepared) is.
+    ///
+    /// # Errors
+    /// If it is not available.
+    pub fn terminal(&self) -> io::Result<OwnedFd> {
+        match Packet::receive(&self.0)? {
+            Some(Packet { tag: TERMINAL, descriptors, .. }) => {
+                Ok(descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?)
+            }
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    /// Sends SIGTERM to the program's process group.
+    ///
+    /// # Errors
+    /// If init is gone.
+    pub fn terminate(&self) -> io::Result<()> {
+        send_packet(&self.0, TERMINATE, [0, 0], &[])
+    }
+}

@@ -1,0 +1,180 @@
+//! The daemon's handle of a supervisor. Only [`Supervisor::start`] blocks.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+
+use super::process::ZYGOTES_ARGUMENT;
+use crate::cgroup::{NamespaceGone, RunCgroup};
+use crate::error::SetupError;
+use crate::packet::{
+    BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, send_packet,
+};
+use crate::plan::Plan;
+use crate::sealed_file::seal_plan;
+use crate::sys::process;
+
+/// A running supervisor process. Dropping it kills the process and its sandbox.
+#[derive(Debug)]
+pub struct Supervisor {
+    process: Child,
+    socket: OwnedFd,
+}
+
+/// The descriptors that the daemon passes to a sandbox.
+#[derive(Debug)]
+pub struct Descriptors {
+    /// The program's stdin, to read from.
+    pub stdin: OwnedFd,
+    /// The program's stdout, to write to.
+    pub stdout: OwnedFd,
+    /// The program's stderr, to write to.
+    pub stderr: OwnedFd,
+    /// The pipe that init writes its reports to; see [`crate::read_report`].
+    pub report: OwnedFd,
+    /// Init's end of a [`Control`](super::Control).
+    pub control: OwnedFd,
+}
+
+/// A reply of a supervisor.
+#[derive(Debug)]
+pub enum Reply {
+    /// The sandbox's init was started.
+    Launched(Init),
+    /// The sandbox's init could not be started.
+    NotLaunched(SetupError),
+    /// Init is gone, and with it every process of its pid namespace.
+    Gone(NamespaceGone),
+    /// The build directory, for another sandbox.
+    Build {
+        /// A detached, read-only mount of it.
+        mount: OwnedFd,
+        /// The size of its contents in bytes.
+        bytes: u64,
+    },
+}
+
+/// A sandbox's init. It refers to the process even if the pid is reused.
+#[derive(Debug)]
+pub struct Init(OwnedFd);
+
+impl Init {
+    /// Kills init, and with it every process of the sandbox. An init that is already gone is not an error.
+    ///
+    /// # Errors
+    /// The errors of pidfd_send_signal(2).
+    pub fn kill(&self) -> io::Result<()> {
+        process::kill_pidfd(self.0.as_fd())
+    }
+}
+
+impl Supervisor {
+    /// Starts `executable` with an empty environment. The supervisor mounts a private file system at `directory`, which must
+    /// be an empty directory that only root can enter. Plans with a zygote need `has_zygotes`.
+    ///
+    /// # Errors
+    /// If the process cannot be started, or exits before it is ready.
+    pub fn start(executable: &Path, directory: &Path, has_zygotes: bool) -> io::Result<Self> {
+        let (daemon_end, supervisor_end) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
+        let mut command = Command::new(executable);
+        command.arg(directory).args(has_zygotes.then_some(ZYGOTES_ARGUMENT)).env_clear().current_dir("/");
+        let process = command.stdin(supervisor_end).stdout(Stdio::null()).spawn()?;
+        // The command owns the other end. Only after it is dropped does the exit of the child close the connection.
+        drop(command);
+        let supervisor = Self { process, socket: daemon_end };
+        match Packet::receive(&supervisor.socket)? {
+            Some(Packet { tag: READY, .. }) => {}
+            _ => return Err(io::Error::other("executor-sandbox exited before it was ready")),
+        }
+        fcntl(&supervisor.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        Ok(supervisor)
+    }
+
+    /// Returns the pid of the supervisor process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Requests a sandbox in `cgroup`. The reply is `Launched`, later followed by `Gone`, or `NotLaunched`.
+    ///
+    /// # Errors
+    /// If the request cannot be sent.
+    pub fn prepare(&self, plan: &Plan, cgroup: &mut RunCgroup, descriptors: Descriptors) -> io::Result<()> {
+        let cgroup = cgroup.open_for_launch()?;
+        let plan = seal_plan(plan)?;
+        let Descriptors { stdin, stdout, stderr, report, control } = &descriptors;
+        let mut raw: Vec<_> =
+            [&plan, stdin, stdout, stderr, report, control].map(AsRawFd::as_raw_fd).to_vec();
+        raw.extend(cgroup.as_ref().map(AsRawFd::as_raw_fd));
+        send_packet(&self.socket, PREPARE, [0, 0], &raw)
+    }
+
+    /// Requests the build directory of the last compilation, whose sandbox must be gone. The reply is `Build`.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn share_build(&self) -> io::Result<()> {
+        send_packet(&self.socket, SHARE_BUILD, [0, 0], &[])
+    }
+
+    /// Drops the build directory of the last compilation.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn drop_build(&self) -> io::Result<()> {
+        send_packet(&self.socket, DROP_BUILD, [0, 0], &[])
+    }
+
+    /// Returns the next reply, or `None` if there is none yet.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn reply(&self) -> io::Result<Option<Reply>> {
+        let packet = match Packet::receive(&self.socket) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
+            packet => packet?.ok_or(io::ErrorKind::UnexpectedEof)?,
+        };
+        let [first, second] = packet.numbers;
+        Ok(Some(match packet.tag {
+            LAUNCHED => {
+                let pidfd = packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
+                Reply::Launched(Init(pidfd))
+            }
+            NOT_LAUNCHED => Reply::NotLaunched(packet.setup_error()?),
+            GONE => Reply::Gone(NamespaceGone::init_reaped(Some(second).filter(|&pid| pid != 0))),
+            BUILD => Reply::Build {
+                mount: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
+                bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,
+            },
+            _ => return Err(io::ErrorKind::InvalidData.into()),
+        }))
+    }
+}
+
+/// The descriptor that is readable when [`Supervisor::reply`] has a reply.
+impl AsRawFd for Supervisor {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+}
+
+/// The descriptor that is readable when [`Supervisor::reply`] has a reply.
+impl AsFd for Supervisor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        // Its init dies with it, and the kernel frees its mount namespace with its last process.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

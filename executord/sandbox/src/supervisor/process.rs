@@ -1,0 +1,232 @@
+//! The supervisor process: a small single-threaded process of root that runs one sandbox at a time.
+//!
+//! It exists for two reasons. After a fork of the multi-threaded daemon only a few functions may be called safely. And on
+//! cgroup v1 moving a process into a cgroup takes up to 10 ms, whereas a forked process is born in the cgroup of its parent.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::stat::{Mode, umask};
+
+use super::build_dir::BuildDirMount;
+use crate::error::{At, SetupError, Step};
+use crate::init::{InitDescriptors, NAMESPACES, run_init};
+use crate::network_namespace::NetworkNamespace;
+use crate::packet::{BUILD, DROP_BUILD, GONE, LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
+use crate::plan::{BuildDir, Plan};
+use crate::privileges::{drop_bounding_set, make_capabilities_inheritable};
+use crate::rootfs::template_cache::TemplateCache;
+use crate::sealed_file::read_plan;
+use crate::seccomp::Filters;
+use crate::sys::mount::{attach, attribute, new_file_system, path_string};
+use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
+use crate::zygote::Zygote;
+
+/// The argument of a supervisor that may have a zygote.
+pub(super) const ZYGOTES_ARGUMENT: &str = "zygotes";
+
+/// The main function of `executor-sandbox DIRECTORY [zygotes]`, with the daemon's socket as stdin. The process exits when the
+/// daemon closes the socket, after killing its sandbox.
+#[must_use]
+pub fn supervise() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let Some(directory) = arguments.next().map(PathBuf::from) else {
+        return fail("executor-sandbox is an internal program; executord starts it");
+    };
+    let has_zygotes = arguments.next().is_some_and(|argument| argument == ZYGOTES_ARGUMENT);
+    let mut process = match SupervisorProcess::start(&directory, has_zygotes) {
+        Ok(process) => process,
+        Err(error) => return fail(&format!("executor-sandbox: {error}")),
+    };
+    match process.serve() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("executor-sandbox: {error}")),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "stderr is the daemon's log")]
+fn fail(message: &str) -> ExitCode {
+    eprintln!("{message}");
+    ExitCode::FAILURE
+}
+
+/// Adds the name of the failed operation to an error that is reported only in the log.
+fn context(operation: &str) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{operation}: {error}"))
+}
+
+struct SupervisorProcess {
+    daemon: OwnedFd,
+    /// Compiled once; every init and payload inherits them.
+    filters: Filters,
+    templates: TemplateCache,
+    build_dir: BuildDirMount,
+    /// The network namespace of this process, for the next sandbox.
+    network: NetworkNamespace,
+    zygote: Option<Zygote>,
+}
+
+impl SupervisorProcess {
+    fn start(directory: &Path, has_zygotes: bool) -> io::Result<Self> {
+        process::forbid_inspection()?;
+        if has_zygotes {
+            make_capabilities_inheritable()?;
+        }
+        // For this process and all of its descendants.
+        drop_bounding_set()?;
+        // The daemon's umask denies others any access, but the program must be able to read what is created here.
+        umask(Mode::S_IWGRP | Mode::S_IWOTH);
+        // Processes that are forked here must not find the daemon's socket as their stdin.
+        let daemon = io::stdin().as_fd().try_clone_to_owned()?;
+        nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
+        mount_private(directory).map_err(context("mount the private file system"))?;
+        let staging_dir = directory.join("template");
+        fs::create_dir(&staging_dir)?;
+        let build_dir = BuildDirMount::create(directory.join("build"))?;
+        let templates = TemplateCache::new(staging_dir)?;
+        let network = NetworkNamespace::create().map_err(context("create a network namespace"))?;
+        let filters = Filters::compile();
+        Packet::new(READY, [0, 0]).send(&daemon)?;
+        Ok(Self { daemon, filters, templates, build_dir, network, zygote: None })
+    }
+
+    fn serve(&mut self) -> io::Result<()> {
+        while let Some(packet) = Packet::receive(&self.daemon)? {
+            match packet.tag {
+                PREPARE => self.run_sandbox(packet.descriptors)?,
+                SHARE_BUILD => self.share_build()?,
+                DROP_BUILD => self.build_dir.unmount()?,
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs one sandbox: launches its init and waits until all of its processes are gone.
+    fn run_sandbox(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
+        let init = match self.launch(descriptors)? {
+            Ok(init) => init,
+            Err(error) => return Packet::not_launched(error).send(&self.daemon),
+        };
+        let mut packet = Packet::new(LAUNCHED, [init.pid, 0]);
+        packet.descriptors.push(init.pidfd.try_clone()?);
+        packet.send(&self.daemon)?;
+        self.wait_for(&init.pidfd)?;
+        let exit = process::wait(init.pid)?;
+        let zygote = self.zygote.as_ref().map_or(0, Zygote::pid);
+        Packet::new(GONE, [exit.status, zygote]).send(&self.daemon)?;
+        // After the reply, so that the daemon does not wait for it.
+        self.network.renew().map_err(context("create a network namespace"))
+    }
+
+    /// Launches an init. After an error of the outer kind this process cannot continue.
+    fn launch(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<Result<ChildProcess, SetupError>> {
+        let plan = descriptors.first().ok_or(Errno::EBADF).at(Step::ReadPlan);
+        let plan = match plan.and_then(|file| read_plan(file).at(Step::ReadPlan)) {
+            Ok(plan) => plan,
+            Err(error) => return Ok(Err(error)),
+        };
+        if plan.zygote {
+            Ok(self.fork_from_zygote(&plan, &descriptors))
+        } else {
+            self.fork(&plan, descriptors)
+        }
+    }
+
+    /// Forks an init in the plan's template.
+    fn fork(
+        &mut self,
+        plan: &Plan,
+        descriptors: Vec<OwnedFd>,
+    ) -> io::Result<Result<ChildProcess, SetupError>> {
+        let mut descriptors = descriptors.into_iter().skip(1);
+        let (for_init, report) = match self.descriptors_for_init(plan, &mut descriptors) {
+            Ok(descriptors) => descriptors,
+            Err(error) => return Ok(Err(error)),
+        };
+        let cgroup = descriptors.next();
+        if let Err(error) = self.templates.enter(plan) {
+            return Ok(Err(error));
+        }
+        let cgroup = cgroup.as_ref().map(AsFd::as_fd);
+        let forked = process::fork_into(NAMESPACES.bits(), cgroup, Parent::Caller);
+        if let Ok(ForkResult::Child) = forked {
+            run_init(plan, for_init, report, &self.filters)
+        }
+        self.templates.leave().map_err(context("leave a template"))?;
+        Ok(match forked.at(Step::Clone) {
+            Ok(ForkResult::Parent(init)) => Ok(init),
+            Ok(ForkResult::Child) => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn descriptors_for_init(
+        &mut self,
+        plan: &Plan,
+        descriptors: &mut impl Iterator<Item = OwnedFd>,
+    ) -> Result<(InitDescriptors, OwnedFd), SetupError> {
+        let (mut for_init, report) = InitDescriptors::take(descriptors)?;
+        if let BuildDir::Writable(limits) = plan.build_dir {
+            for_init.build = Some(self.build_dir.mount_empty(&plan.user, limits).at(Step::MountBuild)?);
+        }
+        Ok((for_init, report))
+    }
+
+    /// Has the slot's zygote fork an init. A zygote that returned an error is not used again.
+    fn fork_from_zygote(&mut self, plan: &Plan, descriptors: &[OwnedFd]) -> Result<ChildProcess, SetupError> {
+        let program = plan.warm_command.as_ref().filter(|_| plan.build_dir == BuildDir::None);
+        let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
+        let zygote = Zygote::for_plan(self.zygote.take(), plan, program, &mut self.templates)?;
+        let init = zygote.fork_init(descriptors, self.network.namespace().as_fd())?;
+        self.zygote = Some(zygote);
+        Ok(init)
+    }
+
+    /// Waits until init exits. If the daemon closes its socket before, kills init.
+    fn wait_for(&self, init: &OwnedFd) -> io::Result<()> {
+        let mut watched = [
+            PollFd::new(init.as_fd(), PollFlags::POLLIN),
+            // No events, because further requests have to wait; poll(2) reports a hang-up in any case.
+            PollFd::new(self.daemon.as_fd(), PollFlags::empty()),
+        ];
+        loop {
+            match poll(&mut watched, PollTimeout::NONE) {
+                Err(Errno::EINTR) => continue,
+                answer => answer?,
+            };
+            if watched[0].any() == Some(true) {
+                return Ok(());
+            }
+            if watched[1].any() == Some(true) {
+                process::kill_pidfd(init.as_fd())?;
+                watched[1] = PollFd::new(init.as_fd(), PollFlags::POLLIN);
+            }
+        }
+    }
+
+    fn share_build(&self) -> io::Result<()> {
+        let (mount, kib) = self.build_dir.share()?;
+        let mut packet = Packet::new(BUILD, [i32::try_from(kib).unwrap_or(i32::MAX), 0]);
+        packet.descriptors.push(mount);
+        packet.send(&self.daemon)
+    }
+}
+
+/// Moves this process into a mount namespace of its own, and mounts a file system at `directory` that no other process sees.
+fn mount_private(directory: &Path) -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    // systemd makes all mounts shared: without this change the mounts of this process would propagate to the host.
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    let options = [(c"size", c"64k"), (c"nr_inodes", c"16"), (c"mode", c"0700")];
+    let attributes = attribute::NOSUID | attribute::NODEV | attribute::NOEXEC;
+    let file_system = new_file_system(c"tmpfs", &options, attributes)?;
+    attach(file_system.as_fd(), &path_string(directory)?)
+}

@@ -1,0 +1,170 @@
+//! The zygote's side: code that runs inside the interpreter, which has one thread.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use nix::errno::Errno;
+use nix::sched::{CloneFlags, setns};
+
+use crate::error::{At, SetupError, Step};
+use crate::init::{
+    InitDescriptors, NAMESPACES, PayloadProcess, build_sandbox, finish, payload_pipes, run_sandbox,
+};
+use crate::packet::{LAUNCHED, MAPS, PREPARE, Packet, READY};
+use crate::payload::{PayloadPipes, PayloadSetup, await_program, confine};
+use crate::plan::{LAUNCHER_DESCRIPTOR, Plan};
+use crate::report::Report;
+use crate::sealed_file::read_plan;
+use crate::seccomp::Filters;
+use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
+use crate::sys::{descriptor, memory};
+
+/// Maximum number of bytes of memory that a fork copies at once. A Python that has imported nothing has written to 5 MiB.
+const MAX_COPIED_AT_ONCE: usize = 16 << 20;
+
+/// Forks sandboxes as the supervisor requests on [`LAUNCHER_DESCRIPTOR`], until that is closed, and then exits.
+///
+/// Returns only in a forked payload, with the name of its user, after the payload has given up every privilege and
+/// [`LAUNCHER_DESCRIPTOR`] is the socket of its launcher. The caller continues as the program's interpreter.
+///
+/// # Errors
+/// If the zygote cannot receive from the supervisor or send to it.
+pub fn serve_zygote() -> io::Result<String> {
+    let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
+    let filters = Filters::compile();
+    Packet::new(READY, [0, 0]).send(supervisor)?;
+    let mut written_memory = Vec::new();
+    while let Some(packet) = Packet::receive(supervisor)? {
+        let forked = match packet.tag {
+            PREPARE => fork_init(packet.descriptors, &filters),
+            MAPS => {
+                written_memory = find_written_memory(packet.descriptors).unwrap_or_default();
+                continue;
+            }
+            _ => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
+        };
+        let answer = match forked {
+            Ok(Forked::Payload { user_name }) => {
+                // Without MADV_POPULATE_WRITE the kernel copies each page when it is written to.
+                let _ = written_memory.iter().try_for_each(memory::copy_shared_pages);
+                return Ok(user_name);
+            }
+            Ok(Forked::Init(ChildProcess { pid, pidfd })) => {
+                Packet { descriptors: vec![pidfd], ..Packet::new(LAUNCHED, [pid, 0]) }
+            }
+            Err(error) => Packet::not_launched(error),
+        };
+        answer.send(supervisor)?;
+    }
+    process::exit()
+}
+
+/// Returns the resident, writable parts of this process's memory, or nothing if they exceed [`MAX_COPIED_AT_ONCE`].
+///
+/// A fork will write to nearly all of them, because an interpreter counts references in all objects. `maps` is
+/// /proc/pid/maps of this process.
+fn find_written_memory(maps: Vec<OwnedFd>) -> io::Result<Vec<Range<usize>>> {
+    let mut text = String::new();
+    for maps in maps {
+        File::from(maps).read_to_string(&mut text)?;
+    }
+    let mut written = Vec::new();
+    // `start-end permissions offset device inode path`
+    for line in text.lines().filter(|line| line.contains(" rw-p ") && !line.ends_with("[stack]")) {
+        let ends = line.split(' ').next().and_then(|range| range.split_once('-'));
+        let (start, end) = ends.ok_or(io::ErrorKind::InvalidData)?;
+        let address = |text| usize::from_str_radix(text, 16).map_err(io::Error::other);
+        written.extend(memory::resident(address(start)?..address(end)?)?);
+    }
+    let bytes: usize = written.iter().map(ExactSizeIterator::len).sum();
+    Ok(if bytes <= MAX_COPIED_AT_ONCE { written } else { Vec::new() })
+}
+
+/// The two processes that return from [`fork_init`].
+enum Forked {
+    /// The zygote, which has forked an init.
+    Init(ChildProcess),
+    /// The payload that this init has forked.
+    Payload { user_name: String },
+}
+
+fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, SetupError> {
+    let mut descriptors = descriptors.into_iter();
+    let network = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+    let plan = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+    let plan = read_plan(&plan).at(Step::ReadPlan)?;
+    let (init_descriptors, report) = InitDescriptors::take(&mut descriptors)?;
+    let cgroup = descriptors.next();
+    let cgroup_fd = cgroup.as_ref().map(AsFd::as_fd);
+    match process::fork_into(NAMESPACES.bits(), cgroup_fd, Parent::ParentOfCaller).at(Step::Clone)? {
+        ForkResult::Parent(child) => Ok(Forked::Init(child)),
+        ForkResult::Child => {
+            // Closed by number in `run_init`, so that its owner must not close it again.
+            std::mem::forget(cgroup);
+            run_init(&plan, init_descriptors, report, network, filters);
+            // Everything of init has been dropped; the rest belongs to nobody.
+            descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::ConnectStreams)?;
+            Ok(Forked::Payload { user_name: plan.user.name })
+        }
+    }
+}
+
+/// Runs init, as [`crate::init::run_init`] does for a payload that executes its program. Returns only in the payload, which has
+/// given up every privilege.
+fn run_init(plan: &Plan, descriptors: InitDescriptors, report: OwnedFd, network: OwnedFd, filters: &Filters) {
+    let kept = [report.as_raw_fd(), network.as_raw_fd()];
+    let report = File::from(report);
+    let built = descriptors
+        .close_others(&kept)
+        .and_then(|()| join_network(network))
+        .at(Step::Detach)
+        .and_then(|()| build_sandbox(plan, descriptors, filters));
+    let last_report = built.and_then(|(sandbox, setup)| match fork_payload(setup)? {
+        Some(payload) => run_sandbox(plan, sandbox, payload, &report, filters).map(Some),
+        None => Ok(None),
+    });
+    if let Some(last_report) = last_report.transpose() {
+        finish(last_report, &report)
+    }
+}
+
+/// Moves this process into the network namespace of its sandbox.
+///
+/// Keeps [`LAUNCHER_DESCRIPTOR`] occupied, which the supervisor's socket had: otherwise a descriptor of init could get this
+/// number, and the payload would replace it with its launcher.
+fn join_network(network: OwnedFd) -> io::Result<()> {
+    setns(&network, CloneFlags::CLONE_NEWNET)?;
+    descriptor::duplicate_onto(&network, LAUNCHER_DESCRIPTOR)
+}
+
+/// Forks the payload. Returns `None` in the payload, when it is confined and has received the interpreter's limits.
+fn fork_payload(setup: PayloadSetup) -> Result<Option<PayloadProcess>, SetupError> {
+    let (init_pipes, payload_pipes) = payload_pipes().at(Step::ForkPayload)?;
+    match process::fork_with_libc().at(Step::ForkPayload)? {
+        Some(pid) => {
+            // The interpreter's signal handlers are for the program and not for init.
+            process::reset_signals().at(Step::ForkPayload)?;
+            Ok(Some(PayloadProcess::new(pid, init_pipes)))
+        }
+        None => {
+            drop(init_pipes);
+            become_program(&setup, payload_pipes);
+            Ok(None)
+        }
+    }
+}
+
+/// Becomes the program's process, which is the interpreter already: nothing is executed. If a step fails, reports that and
+/// exits.
+fn become_program(setup: &PayloadSetup, mut pipes: PayloadPipes) {
+    let confined = confine(setup)
+        // As after execve(2).
+        .and_then(|()| process::allow_inspection().at(Step::BecomeUser))
+        .and_then(|()| await_program(&mut pipes));
+    if let Err(error) = confined {
+        let _ = Report::SetupFailed(error).write(&pipes.reports);
+        process::exit()
+    }
+}
