@@ -93,15 +93,17 @@ enum Forked {
 fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, SetupError> {
     let mut descriptors = descriptors.into_iter();
     let network = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
-    let plan = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
-    let plan = read_plan(&plan).at(Step::ReadPlan)?;
+    let plan_file = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+    let plan = read_plan(&plan_file).at(Step::ReadPlan)?;
+    // Before the fork: init closes all descriptors that are not its own by number, and no owner may close them again.
+    drop(plan_file);
     let (init_descriptors, report) = InitDescriptors::take(&mut descriptors)?;
     let cgroup = descriptors.next();
     let cgroup_fd = cgroup.as_ref().map(AsFd::as_fd);
     match process::fork_into(NAMESPACES.bits(), cgroup_fd, Parent::ParentOfCaller).at(Step::Clone)? {
         ForkResult::Parent(child) => Ok(Forked::Init(child)),
         ForkResult::Child => {
-            // Closed by number in `run_init`, so that its owner must not close it again.
+            // For the same reason.
             std::mem::forget(cgroup);
             run_init(&plan, init_descriptors, report, network, filters);
             // Everything of init has been dropped; the rest belongs to nobody.
