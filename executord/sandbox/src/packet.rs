@@ -48,7 +48,7 @@ pub(crate) const START: u8 = 9;
 pub(crate) const TERMINATE: u8 = 10;
 /// Daemon to init: send a signal to the program's process group. Carries its number.
 pub(crate) const SIGNAL: u8 = 11;
-/// Init to daemon: the daemon's end of the program's pseudoterminal. Precedes the `Prepared` report.
+/// Init to daemon: the daemon's end of the program's pseudoterminal. Precedes the `Ready` report.
 pub(crate) const TERMINAL: u8 = 12;
 /// Supervisor to zygote, once: the zygote's own /proc/pid/maps, because it has no /proc.
 pub(crate) const MAPS: u8 = 13;

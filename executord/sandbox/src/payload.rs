@@ -101,7 +101,7 @@ pub(crate) fn confine(setup: &PayloadSetup) -> Result<(), SetupError> {
 /// Reports that nothing is left to give up, and waits for the program. Init sends it only after it has dropped its own
 /// privileges. The program's own resource limits are set then.
 pub(crate) fn await_program(pipes: &mut PayloadPipes) -> Result<Program, SetupError> {
-    Report::Prepared.write(&pipes.reports).at(Step::AwaitStart)?;
+    Report::Ready.write(&pipes.reports).at(Step::AwaitStart)?;
     let mut text = Vec::new();
     pipes.program_pipe.read_to_end(&mut text).at(Step::AwaitStart)?;
     let program: Program = serde_json::from_slice(&text).map_err(io::Error::other).at(Step::ReadPlan)?;

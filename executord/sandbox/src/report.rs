@@ -8,11 +8,11 @@ use nix::errno::Errno;
 use crate::error::{SetupError, Step};
 use crate::sys::process::ExitInfo;
 
-/// A report of init. The order is `Prepared`, `Started`, `Exited`; `SetupFailed` may come at any time and is the last.
+/// A report of init. The order is `Ready`, `Started`, `Exited`; `SetupFailed` may come at any time and is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
     /// The sandbox is ready to be started.
-    Prepared,
+    Ready,
     /// The program was executed.
     Started,
     /// A step of setting up the sandbox failed; the program does not run.
@@ -43,13 +43,13 @@ pub(crate) const REPORT_BYTES: usize = 32;
 const STARTED: u8 = 1;
 const SETUP_FAILED: u8 = 2;
 const EXITED: u8 = 3;
-const PREPARED: u8 = 4;
+const READY: u8 = 4;
 
 impl Report {
     fn encode(&self) -> [u8; REPORT_BYTES] {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         let (tag, step, number, counts): (u8, u8, i32, [u64; 3]) = match *self {
-            Self::Prepared => (PREPARED, 0, 0, [0; 3]),
+            Self::Ready => (READY, 0, 0, [0; 3]),
             Self::Started => (STARTED, 0, 0, [0; 3]),
             Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, [0; 3]),
             Self::Exited(exit) => {
@@ -102,7 +102,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
         bytes[at..at + 8].iter().rev().fold(0, |sum, &byte| sum << 8 | u64::from(byte))
     };
     let report = match bytes[0] {
-        PREPARED => Report::Prepared,
+        READY => Report::Ready,
         STARTED => Report::Started,
         SETUP_FAILED => {
             let step = Step::from_number(bytes[1]).ok_or(io::ErrorKind::InvalidData)?;
@@ -137,7 +137,7 @@ mod tests {
             kernel_memory_exceeded: true,
         };
         let reports = [
-            Report::Prepared,
+            Report::Ready,
             Report::Started,
             Report::SetupFailed(SetupError { step: Step::Seccomp, errno: Errno::EINVAL }),
             Report::Exited(exit),

@@ -189,7 +189,7 @@ fn an_interpreter_that_ends_before_its_start_is_a_failure_of_ours() {
 #[test]
 fn a_prepared_sandbox_that_is_let_go_is_gone() {
     let mut slot = Slot::new("let-go");
-    assert_eq!(slot.prepare_and_let_go(&shell("echo never")), [Report::Prepared]);
+    assert_eq!(slot.prepare_and_let_go(&shell("echo never")), [Report::Ready]);
 }
 
 #[test]

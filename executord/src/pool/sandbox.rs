@@ -77,7 +77,7 @@ impl Sandbox {
             self.launched().await?;
             loop {
                 match self.pipes.reports.take()? {
-                    Some(Report::Prepared) => return Ok(()),
+                    Some(Report::Ready) => return Ok(()),
                     Some(Report::SetupFailed(error)) => return Err(Failure::Setup(error)),
                     Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).context(PREPARE),
                     None if self.pipes.reports.is_open => self.pipes.reports.read().await,

@@ -21,7 +21,7 @@ pub(crate) fn finish(last_report: Result<Option<Report>, SetupError>, report: &F
 
 /// Kills every process of the pid namespace except init.
 pub(super) fn kill_all() {
-    // An error means that there is no other process.
+    // An error means that no other process exists.
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
 }
 

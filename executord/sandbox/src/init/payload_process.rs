@@ -52,7 +52,7 @@ impl PayloadProcess {
     /// Waits for the report that the payload is ready.
     pub(super) fn await_ready(&self) -> Result<(), SetupError> {
         match next_report(&self.pipes.reports).at(Step::AwaitStart)? {
-            Some(Report::Prepared) => Ok(()),
+            Some(Report::Ready) => Ok(()),
             Some(Report::SetupFailed(error)) => Err(error),
             _ => Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }),
         }

@@ -73,7 +73,7 @@ pub(super) fn await_start(
             }
             waiting.check_ready()?;
             is_ready = true;
-            Report::Prepared.write(report).at(Step::AwaitStart)?;
+            Report::Ready.write(report).at(Step::AwaitStart)?;
         }
     }
 }

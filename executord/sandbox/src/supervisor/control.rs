@@ -47,7 +47,7 @@ impl Control {
         send_packet(&self.0, SIGNAL, [signal as i32, 0], &[])
     }
 
-    /// Returns the master of the program's terminal. It is available before [`Report::Prepared`](crate::Report::Prepared) is.
+    /// Returns the master of the program's terminal. It is available before [`Report::Ready`](crate::Report::Ready) is.
     ///
     /// # Errors
     /// If it is not available.

@@ -81,7 +81,7 @@ impl Slot {
         let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
         let mut reports = reports(pipes.report);
         // Where the start comes at once, whether that is said before depends on who is faster.
-        reports.retain(|report| *report != Report::Prepared);
+        reports.retain(|report| *report != Report::Ready);
         let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
         Run { reports, stdout, stderr, group, gone }
     }

@@ -145,7 +145,7 @@ impl<'a> Watch<'a> {
     fn take_reports(&mut self) -> Result<(), Failure> {
         while let Some(report) = self.sandbox.pipes.reports.take()? {
             match report {
-                Report::Prepared => {}
+                Report::Ready => {}
                 Report::Started => self.program_started(),
                 Report::SetupFailed(error) => self.record.setup_error = Some(error),
                 Report::Exited(exit) => {
