@@ -1,6 +1,6 @@
 /**
  * Creates the screenshots of the documentation in docs/images. From the top of the repository, after
- * `make debug web languages`: `cd webd/web && sudo npm run screenshots`.
+ * `make debug web`: `cd webd/web && sudo npm run screenshots`.
  */
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
