@@ -1,2 +1,2 @@
-/** Set by the build: the API's origin, or nothing if that is the page's own. */
+/** Origin of the API, set by the build. Empty if it is the page's own origin. */
 declare const __EXECUTOR_API__: string;

@@ -1,5 +1,5 @@
 import { render } from "preact";
-import { useConstructedStyles } from "./editor/strict-styles";
+import { useConstructedStyles } from "./editor/constructed-styles";
 import "./style/page.css";
 import { App } from "./ui/App";
 import { openLinkedProgram, start } from "./workbench/startup";

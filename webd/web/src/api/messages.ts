@@ -20,6 +20,6 @@ export type SessionFrame = Schemas["SessionFrame"];
 export type Signal = Schemas["SessionSignal"]["signal"];
 export type TerminalSize = Pick<Schemas["SessionResize"], "columns" | "rows">;
 
-/** Error of the API, or with the code `http` one that a proxy answered instead. */
+/** Error of the API. The code `http` stands for an error that is not in JSON, such as that of a proxy. */
 export type ApiError = Omit<Schemas["Error"], "code"> & { code: ErrorCode };
 export type ErrorCode = Schemas["ErrorCode"] | "http";

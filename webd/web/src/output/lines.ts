@@ -31,11 +31,6 @@ export class Lines {
   /** Source of a carriage return whose next character has not arrived yet. */
   private pendingReturn: Source | null = null;
 
-  get total(): number {
-    const last = this.recent.at(-1);
-    return this.dropped + this.recent.length - (last && isEmpty(last) ? 1 : 0);
-  }
-
   push(source: Source, text: string): void {
     let pending = this.pendingReturn === source ? `\r${text}` : text;
     this.pendingReturn = null;
@@ -88,8 +83,4 @@ export class Lines {
 
 function emptyLine(): Line {
   return { spans: [], omitted: 0 };
-}
-
-function isEmpty(line: Line): boolean {
-  return line.spans.length === 0;
 }
