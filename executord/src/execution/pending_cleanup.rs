@@ -34,9 +34,9 @@ impl PendingCleanup {
     pub(crate) async fn finish(mut self) -> Result<(Slot, Duration), Failure> {
         let gone = match self.gone.take() {
             Some(gone) => gone,
-            None => self.sandbox.gone(self.grace).await?,
+            None => self.sandbox.wait_until_gone(self.grace).await?,
         };
-        let emptied = self.sandbox.emptied(&gone).await?;
+        let emptied = self.sandbox.wait_until_empty(&gone).await?;
         Ok((self.sandbox.end(&emptied), self.ended.elapsed()))
     }
 }

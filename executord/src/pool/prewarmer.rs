@@ -12,7 +12,7 @@ use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::bucket::ASSUMED_MEMORY;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::policy::{self, Action, Activity};
-use crate::pool::sandbox::{Sandbox, State};
+use crate::pool::sandbox::{Sandbox, SandboxState};
 use crate::pool::sandbox_pool::SandboxPool;
 use crate::pool::slot::Slot;
 
@@ -88,8 +88,8 @@ async fn pre_warm_in(
     kind: StageKind,
 ) -> Result<(Sandbox, u64), Failure> {
     let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSuchStage)?;
-    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, State::Warm, None)?;
-    sandbox.prepared(PREWARM_TIMEOUT).await?;
+    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, SandboxState::Warm, None)?;
+    sandbox.wait_until_prepared(PREWARM_TIMEOUT).await?;
     let memory = sandbox.memory().unwrap_or(ASSUMED_MEMORY);
     Ok((sandbox, memory))
 }

@@ -35,7 +35,7 @@ pub(crate) struct Sandbox {
     pub(crate) plan: Plan,
     pub(crate) pipes: Pipes,
     cgroup: RunCgroup,
-    state: State,
+    state: SandboxState,
     /// Known as soon as its init runs.
     init: Option<Init>,
     created: Instant,
@@ -43,7 +43,7 @@ pub(crate) struct Sandbox {
 
 /// Whether a sandbox was made before its program was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum SandboxState {
     /// Made for a program that waits for it.
     Starting,
     /// Pre-warmed: made for the pool.
@@ -57,11 +57,11 @@ impl Sandbox {
         identity: Identity,
         plan: Plan,
         limits: &CgroupLimits,
-        state: State,
+        state: SandboxState,
     ) -> Result<Self, Failure> {
         let weight = match state {
-            State::Starting => CpuWeight::Full,
-            State::Warm => CpuWeight::Reduced,
+            SandboxState::Starting => CpuWeight::Full,
+            SandboxState::Warm => CpuWeight::Reduced,
         };
         // From here on an error quarantines the user, when the slot is dropped.
         slot.assign(identity);
@@ -72,9 +72,9 @@ impl Sandbox {
     }
 
     /// Waits until the sandbox is prepared, for at most `within`.
-    pub(crate) async fn prepared(&mut self, within: Duration) -> Result<(), Failure> {
+    pub(crate) async fn wait_until_prepared(&mut self, within: Duration) -> Result<(), Failure> {
         let preparing = async {
-            self.launched().await?;
+            self.wait_until_launched().await?;
             loop {
                 match self.pipes.reports.take()? {
                     Some(Report::Ready) => return Ok(()),
@@ -89,9 +89,9 @@ impl Sandbox {
     }
 
     /// Waits until the sandbox's init runs.
-    pub(crate) async fn launched(&mut self) -> Result<(), Failure> {
+    pub(crate) async fn wait_until_launched(&mut self) -> Result<(), Failure> {
         if self.init.is_none() {
-            self.init = Some(self.slot.launched().await?);
+            self.init = Some(self.slot.wait_until_launched().await?);
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ impl Sandbox {
     /// Returns whether a process in it is older than the program's request: a pre-warmed one, or a copy of a zygote. If
     /// such a sandbox fails to start, the program is not to blame, and gets a cold one.
     pub(crate) fn predates_program(&self) -> bool {
-        self.state == State::Warm || self.plan.zygote
+        self.state == SandboxState::Warm || self.plan.zygote
     }
 
     pub(crate) fn age(&self) -> Duration {
@@ -144,7 +144,7 @@ impl Sandbox {
         if self.plan.terminal.is_none() {
             return Ok(None);
         }
-        self.prepared(TERMINAL_TIMEOUT).await?;
+        self.wait_until_prepared(TERMINAL_TIMEOUT).await?;
         let master = self.pipes.control.terminal().context("receive the terminal")?;
         let terminal = Arc::new(Terminal::new(master).context("watch the terminal")?);
         self.pipes.stdout.redirect_to(Arc::clone(&terminal));
@@ -168,7 +168,7 @@ impl Sandbox {
     }
 
     /// Waits until its init is gone, which has nothing left to do, and kills it if it is still there after `grace`.
-    pub(crate) async fn gone(&self, grace: Duration) -> Result<NamespaceGone, Failure> {
+    pub(crate) async fn wait_until_gone(&self, grace: Duration) -> Result<NamespaceGone, Failure> {
         match self.gone_within(grace).await {
             Err(Failure::NotEmptied) => {
                 self.kill()?;
@@ -180,11 +180,11 @@ impl Sandbox {
 
     /// Cancel safe.
     async fn gone_within(&self, within: Duration) -> Result<NamespaceGone, Failure> {
-        timeout(within, self.slot.gone()).await.map_err(|_| Failure::NotEmptied)?
+        timeout(within, self.slot.wait_until_gone()).await.map_err(|_| Failure::NotEmptied)?
     }
 
     /// Waits for the proof that its cgroup is empty, once its init is gone.
-    pub(crate) async fn emptied(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
+    pub(crate) async fn wait_until_empty(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
         let deadline = Instant::now() + KILL_TIMEOUT;
         loop {
             if let Some(emptied) = self.cgroup.close(gone).context("empty the run's cgroup")? {
@@ -199,10 +199,10 @@ impl Sandbox {
 
     /// Ends a pre-warmed sandbox without a program. Returns its slot.
     pub(crate) async fn discard(mut self) -> Result<Slot, Failure> {
-        self.launched().await?;
+        self.wait_until_launched().await?;
         self.kill()?;
         let gone = self.gone_within(DISCARD_TIMEOUT).await?;
-        let emptied = self.emptied(&gone).await?;
+        let emptied = self.wait_until_empty(&gone).await?;
         Ok(self.end(&emptied))
     }
 

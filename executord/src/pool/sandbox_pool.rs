@@ -22,7 +22,7 @@ use crate::pool::bucket::Bucket;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::contents::Contents;
 use crate::pool::policy::{Activity, Snapshot};
-use crate::pool::sandbox::{Sandbox, State};
+use crate::pool::sandbox::{Sandbox, SandboxState};
 use crate::pool::slot::Slot;
 
 /// Slots that one execution can hold: that of its compilation, whose build the runs see, and that of a run.
@@ -91,7 +91,7 @@ impl SandboxPool {
         let slot = timeout(SLOT_TIMEOUT, self.free_slot()).await.map_err(|_| Failure::SlotTimeout)?;
         // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
-        self.begin(slot, stage, source, State::Starting, id)
+        self.begin(slot, stage, source, SandboxState::Starting, id)
     }
 
     /// Adds a new slot.
@@ -206,7 +206,7 @@ impl SandboxPool {
         slot: Slot,
         stage: &StageSpec<'_>,
         source: SandboxSource,
-        state: State,
+        state: SandboxState,
         id: Option<ExecutionId>,
     ) -> Result<Sandbox, Failure> {
         let identity = match self.identities.lease(id) {

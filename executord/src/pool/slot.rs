@@ -74,7 +74,7 @@ impl Slot {
         self.cgroup.start(cgroup, limits).context("set the limits of the run's cgroup")
     }
 
-    /// Has the supervisor prepare a sandbox. [`Slot::launched`] returns the result.
+    /// Has the supervisor prepare a sandbox. [`Slot::wait_until_launched`] returns the result.
     pub(crate) fn prepare(
         &self,
         plan: &Plan,
@@ -88,7 +88,7 @@ impl Slot {
     }
 
     /// Waits until the sandbox's init runs.
-    pub(crate) async fn launched(&self) -> Result<Init, Failure> {
+    pub(crate) async fn wait_until_launched(&self) -> Result<Init, Failure> {
         let reply = timeout(LAUNCH_TIMEOUT, self.reply()).await;
         match reply.map_err(io::Error::from).context("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
@@ -98,7 +98,7 @@ impl Slot {
     }
 
     /// Waits until the sandbox's init is gone.
-    pub(crate) async fn gone(&self) -> Result<NamespaceGone, Failure> {
+    pub(crate) async fn wait_until_gone(&self) -> Result<NamespaceGone, Failure> {
         match self.reply().await? {
             Reply::Gone(gone) => Ok(gone),
             Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Build { .. } => {

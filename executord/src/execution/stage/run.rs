@@ -53,7 +53,7 @@ pub(crate) async fn run(
         Err(_) if predates_program => return Ok(StageOutcome::NeverStarted),
         stdin => stdin?,
     };
-    match sandbox.launched().await {
+    match sandbox.wait_until_launched().await {
         Err(failure) if predates_program => {
             warn!(%failure, "cannot launch sandbox from zygote, falling back to a cold one");
             return Ok(StageOutcome::NeverStarted);

@@ -104,7 +104,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 biased;
                 () = pipes.reports.read(), if reports_open => self.take_reports()?,
-                gone = slot.gone(), if self.record.gone.is_none() => self.init_is_gone(gone?),
+                gone = slot.wait_until_gone(), if self.record.gone.is_none() => self.init_is_gone(gone?),
                 () = passed(deadlines.kill) => self.kill()?,
                 () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
                 () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
