@@ -102,6 +102,7 @@ async fn check_config_starts_nothing() {
         ("[limits.run]\nmemory = \"5 apples\"", &["line 4", "apples"]),
         ("slots = \"many\"", &["line 3", "slots = \"many\""]),
         ("slots = ", &["line 3"]),
+        ("[cache]\nenabled = true", &["executord.toml", "`cache` was renamed to `build_cache`"]),
         ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000", "5 to 9"]),
         (
             "uids = { first = 70000, last = 70002 }\nslots = 4",

@@ -12,14 +12,14 @@ const BACKLOG: usize = 1024;
 /// Socket of the system log, if the host has one.
 const LOG_SOCKET: &str = "/dev/log";
 
-/// Writes audit lines. A dedicated thread does, because writing to the system log may block.
+/// Writes audit lines in a dedicated thread, because writing to the system log may block.
 #[derive(Debug)]
 pub(crate) struct Audit {
     lines: Option<SyncSender<String>>,
 }
 
 impl Audit {
-    /// Starts the thread that writes, if this host has a system log.
+    /// Starts the thread, if this host has a system log.
     pub(crate) fn connect() -> Self {
         if !Path::new(LOG_SOCKET).exists() {
             return Self { lines: None };

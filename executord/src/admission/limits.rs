@@ -54,12 +54,12 @@ mod tests {
     use proptest::prelude::{any, proptest};
 
     #[test]
-    fn what_is_not_asked_is_the_default() {
+    fn limits_that_are_not_requested_have_their_defaults() {
         assert_eq!(resolve(&LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA), Ok(Limits::RUN));
     }
 
     #[test]
-    fn more_than_the_maximum_is_lowered_and_less_than_the_minimum_refused() {
+    fn limits_above_the_maximum_are_lowered_and_below_the_minimum_rejected() {
         let (run, maxima) = (&Limits::RUN, &Limits::MAXIMA);
         let huge = LimitsRequest { wall_time: Some(Duration::MAX), ..Default::default() };
         assert_eq!(resolve(&huge, run, maxima).map(|limits| limits.wall_time), Ok(maxima.wall_time));
@@ -70,7 +70,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_is_ever_raised(memory in any::<u64>(), processes in any::<u32>(), cpu in any::<Duration>()) {
+        fn limits_are_never_raised(memory in any::<u64>(), processes in any::<u32>(), cpu in any::<Duration>()) {
             let maxima = &Limits::MAXIMA;
             let request = LimitsRequest {
                 memory: Some(ByteCount(memory)),
