@@ -42,7 +42,7 @@ pub(crate) fn drop_bounding_set() -> io::Result<()> {
     Ok(())
 }
 
-/// Switches to a user and its group, with no other groups, and verifies that there is no way back to root.
+/// Switches to a user and its group, with no other groups, and verifies that the process cannot become root again.
 pub(crate) fn become_user(user: &User) -> io::Result<()> {
     // A process without a login uid can set it once, and could pose as root in the host's audit log. An error is ignored:
     // not every kernel has this file, and a daemon that was started from a login session has the uid of that session.

@@ -1,6 +1,7 @@
-//! Each layer by itself: what holds while another is left out, and that the filter is what its table says.
+//! Tests of each security layer by itself: which attacks fail while another layer is disabled, and whether the installed
+//! filter matches its table.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports a failure by panicking")]
 
 mod support;
 
@@ -11,9 +12,9 @@ use sandbox::seccomp::{Action, ArgumentCheck, PROGRAM_RULES};
 use sandbox::{DisabledLayers, SourceEntry};
 use support::{Slot, plan, shell};
 
-/// What the mounts, the namespaces, the user and its lack of capabilities hold by themselves. Each line that is
-/// written is a way out.
-const HOLDS: &str = r#"
+/// Attacks that the mounts, the namespaces, the user and its lack of capabilities stop by themselves. Each line of output
+/// but the last is an escape.
+const ESCAPES: &str = r#"
 for d in / /usr /usr/bin /etc /etc/alternatives /dev /proc /proc/sys/kernel /run /home /var; do
     touch $d/x 2>/dev/null && echo "wrote to $d"
 done
@@ -37,7 +38,7 @@ echo done
 "#;
 
 #[test]
-fn what_is_not_the_filters_work_holds_without_it() {
+fn other_layers_hold_without_the_filter_and_without_landlock() {
     let mut slot = Slot::new("layers");
     for disabled_layers in [
         DisabledLayers::NONE,
@@ -45,14 +46,14 @@ fn what_is_not_the_filters_work_holds_without_it() {
         DisabledLayers { seccomp: false, landlock: true },
         DisabledLayers { seccomp: true, landlock: true },
     ] {
-        let run = slot.run(&shell(HOLDS).without_layers(disabled_layers), &[]);
+        let run = slot.run(&shell(ESCAPES).without_layers(disabled_layers), &[]);
         assert_eq!(run.stdout, "done\n", "{disabled_layers:?} {}", run.stderr);
     }
 }
 
 #[test]
-fn a_layer_that_is_left_out_is_really_left_out() {
-    let mut slot = Slot::new("left-out");
+fn a_disabled_layer_is_not_applied() {
+    let mut slot = Slot::new("disabled");
     for (seccomp, mode) in [(false, "Seccomp:\t2\n"), (true, "Seccomp:\t0\n")] {
         let disabled_layers = DisabledLayers { seccomp, landlock: false };
         let run = slot.run(&shell("grep ^Seccomp: /proc/self/status").without_layers(disabled_layers), &[]);
@@ -60,9 +61,9 @@ fn a_layer_that_is_left_out_is_really_left_out() {
     }
 }
 
-/// A user namespace, which the filter refuses, gives capabilities over itself and over nothing that was there before.
+/// The filter refuses user namespaces. Without it, one grants capabilities over its own resources only.
 #[test]
-fn a_user_namespace_would_not_help() {
+fn a_user_namespace_grants_nothing_over_the_sandbox() {
     let mut slot = Slot::new("userns");
     let script = "unshare -Urmn sh -c 'mount -o remount,bind,rw /usr && echo remounted; umount /usr && echo unmounted; \
                   umount -l /proc/sys && echo uncovered; touch /usr/x && echo wrote; kill -0 1 && echo signalled' 2>/dev/null; \
@@ -71,8 +72,8 @@ fn a_user_namespace_would_not_help() {
     assert_eq!(slot.run(&shell(script).without_layers(disabled_layers), &[]).stdout, "done\n");
 }
 
-/// How many processes, bytes of a file and open files one gets.
-const GREEDY: &str = "
+/// Prints how many processes, bytes of a file and open files a program can get.
+const EXHAUST_LIMITS: &str = "
 import os, signal
 children = []
 try:
@@ -99,9 +100,9 @@ except OSError:
 ";
 
 #[test]
-fn without_control_groups_resource_limits_hold() {
-    let mut slot = Slot::uncontrolled();
-    let run = slot.run(&plan(&["/usr/bin/python3", "-c", GREEDY]), &[]);
+fn resource_limits_apply_without_cgroups() {
+    let mut slot = Slot::without_cgroups();
+    let run = slot.run(&plan(&["/usr/bin/python3", "-c", EXHAUST_LIMITS]), &[]);
     let numbers: Vec<u64> = run.stdout.lines().map(|line| line.parse().unwrap()).collect();
     let [processes, bytes, files] = numbers[..] else { unreachable!("{} {}", run.stdout, run.stderr) };
     assert!(processes < 40, "{processes} processes");
@@ -109,8 +110,8 @@ fn without_control_groups_resource_limits_hold() {
     assert_eq!(files, 64);
 }
 
-/// Makes every call with arguments that no call can use, each in a process of its own, and says what came.
-const WALKER: &str = r#"
+/// Makes every system call with invalid arguments, each in a process of its own, and prints the results.
+const CALL_ALL: &str = r#"
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
@@ -126,12 +127,12 @@ static void call(unsigned long number) {
     pipe(pipes);
     pid_t child = fork();
     if (child == 0) {
-        // Some calls wait for ever. Not alarm(2), which is one of those that are tried.
+        // Some calls block forever. Not with alarm(2), which is one of the calls to test.
         if (fork() == 0) { usleep(300000); kill(getppid(), SIGKILL); _exit(0); }
         errno = 0;
         long result = syscall(number, -1L, -1L, -1L, -1L, -1L, -1L);
-        int said[2] = {result == -1 ? errno : 0, 1};
-        syscall(SYS_write, pipes[1], said, sizeof said);
+        int result_message[2] = {result == -1 ? errno : 0, 1};
+        syscall(SYS_write, pipes[1], result_message, sizeof result_message);
         syscall(SYS_kill, 0, 0);
         _exit(0);
     }
@@ -157,25 +158,25 @@ int main(int count, char **arguments) {
 }
 "#;
 
-/// What the walker says of a call that killed its process, or never came back.
+/// The result of a call that killed its process or blocked.
 const KILLED: i32 = -1;
 /// uretprobe(2) since Linux 6.11 and uprobe(2) since 6.18.
 const UPROBES: [i64; 2] = [335, 336];
 
 #[test]
-fn every_call_gets_what_the_table_says() {
+fn every_system_call_gets_the_action_of_its_rule() {
     let directory = tempfile::tempdir().unwrap();
-    let (source, walker) = (directory.path().join("walk.c"), directory.path().join("walk"));
-    std::fs::write(&source, WALKER).unwrap();
-    let compiled = Command::new("gcc").arg("-O1").arg("-o").args([&walker, &source]).status().unwrap();
+    let (source, program) = (directory.path().join("call.c"), directory.path().join("call"));
+    std::fs::write(&source, CALL_ALL).unwrap();
+    let compiled = Command::new("gcc").arg("-O1").arg("-o").args([&program, &source]).status().unwrap();
     assert!(compiled.success());
-    let binary = std::fs::read(&walker).unwrap();
-    let mut slot = Slot::new("walk");
-    let command = "cp /box/walk /tmp/walk && chmod 755 /tmp/walk && exec /tmp/walk 0 512";
-    let sources = vec![SourceEntry { path: "walk".into(), length: binary.len() as u64 }];
-    let mut whole = shell(command);
-    whole.start.sources = sources;
-    let run = slot.run(&whole, &[&binary]);
+    let binary = std::fs::read(&program).unwrap();
+    let mut slot = Slot::new("calls");
+    let command = "cp /box/call /tmp/call && chmod 755 /tmp/call && exec /tmp/call 0 512";
+    let sources = vec![SourceEntry { path: "call".into(), length: binary.len() as u64 }];
+    let mut execution = shell(command);
+    execution.start.sources = sources;
+    let run = slot.run(&execution, &[&binary]);
 
     let mut calls = BTreeMap::new();
     let mut families = BTreeMap::new();
@@ -193,15 +194,15 @@ fn every_call_gets_what_the_table_says() {
     }
     assert!((0..=512).all(|number| calls.contains_key(&number)), "{} calls {}", calls.len(), run.stderr);
     for (number, errno) in calls {
-        // The kernel lets these two past every filter, and refuses whoever is not its own probe.
+        // The kernel exempts these two from all filters, and refuses callers other than its own probes.
         if UPROBES.contains(&number) && [KILLED, libc::ENXIO].contains(&errno) {
             continue;
         }
         let rule = PROGRAM_RULES.iter().find(|rule| rule.syscalls.contains(&number));
-        let is_right = match rule.map(|rule| rule.action) {
+        let is_expected = match rule.map(|rule| rule.action) {
             None => errno == libc::ENOSYS,
             Some(Action::Errno(expected)) => errno == expected,
-            // With a descriptor, a pointer and a length of -1 it may answer anything, or never.
+            // With -1 as descriptor, pointer and length, a call may return anything, or block.
             Some(
                 Action::Allow
                 | Action::Check(
@@ -218,7 +219,7 @@ fn every_call_gets_what_the_table_says() {
             Some(Action::Check(_)) => errno == libc::EBADF,
         };
         let reason = rule.map_or("no rule", |rule| rule.reason);
-        assert!(is_right, "system call {number} returned {errno}: {reason}");
+        assert!(is_expected, "system call {number} returned {errno}: {reason}");
     }
     for (family, errno) in families {
         let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK].contains(&family);

@@ -1,6 +1,6 @@
-//! Real sandboxes, on this host, as root.
+//! Tests with real sandboxes on this host, as root.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by ending")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test reports a failure by panicking")]
 
 mod support;
 
@@ -18,7 +18,7 @@ use sandbox::{
 use support::{LIMITS, Slot, UID, plan, program, shell};
 
 #[test]
-fn a_program_is_the_user_it_was_given() {
+fn a_program_runs_as_its_user_without_privileges() {
     let mut slot = Slot::new("user");
     let run = slot.run(
         &shell("id; whoami; cd ~; pwd; grep -E 'Cap|NoNew|Seccomp:' /proc/self/status; echo oops >&2"),
@@ -36,7 +36,7 @@ fn a_program_is_the_user_it_was_given() {
 }
 
 #[test]
-fn the_group_is_empty_and_counted_when_init_is_gone() {
+fn the_cgroup_has_counters_and_is_empty_when_init_is_gone() {
     let mut slot = Slot::new("empty");
     let mut run = slot.run(&shell("setsid sleep 1000 & disown; exit 3"), &[]);
     let Some(Report::Exited(end)) = run.reports.last() else { panic!("{:?}", run.reports) };
@@ -53,13 +53,13 @@ fn the_group_is_empty_and_counted_when_init_is_gone() {
 }
 
 #[test]
-fn what_a_compiler_builds_is_there_read_only_for_the_runs_and_gone_for_the_next() {
+fn a_build_directory_is_read_only_for_runs_and_empty_for_the_next_compilation() {
     let (mut compiling, mut running) = (Slot::new("compile"), Slot::new("build"));
     let entry = SourceEntry { path: "a/b.txt".into(), length: 5 };
     let with_source = |build, script: &str| {
-        let mut whole = shell(script).with_build_dir(build);
-        whole.start.sources = vec![entry.clone()];
-        whole
+        let mut execution = shell(script).with_build_dir(build);
+        execution.start.sources = vec![entry.clone()];
+        execution
     };
     let writable = BuildDir::Writable(DiskLimits { bytes: 1 << 20, files: 10 });
     let script = "ls -A /build; cat a/b.txt; cp a/b.txt /build/out; echo x >> a/b.txt";
@@ -71,29 +71,29 @@ fn what_a_compiler_builds_is_there_read_only_for_the_runs_and_gone_for_the_next(
     let run = running.run_with(&with_source(BuildDir::ReadOnly, script), &[b"again"], Some(&build));
     assert_eq!(run.stdout, "helloagain");
     assert!(run.stderr.contains("Read-only file system"), "{}", run.stderr);
-    for whole in
+    for execution in
         [with_source(BuildDir::None, "ls -d /build"), with_source(BuildDir::ReadOnly, "cat /build/out")]
     {
-        let run = running.run(&whole, &[b"again"]);
+        let run = running.run(&execution, &[b"again"]);
         assert!(run.stderr.contains("No such file"), "{}", run.stderr);
     }
     let run = compiling.run(&with_source(writable, "ls -A /build"), &[b"again"]);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
 }
 
-/// Waits as an interpreter does, and then is what it is told.
+/// A launcher in Bash: sends the ready byte, reads the command, and prints what it sees.
 const LAUNCHER: &str = "printf R >&3; mapfile -t -d '' words <&3; exec 3>&-; \
                         cat main.txt; ls -l /proc/self/fd | grep -c socket; printf '<%s>' \"${words[@]}\"";
 
 #[test]
-fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_with_it() {
-    let mut slot = Slot::new("boot");
-    let mut whole = plan(&["/usr/bin/interpreter", "main.txt", "", "a b"]);
-    whole.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
-    whole.start.sources = vec![SourceEntry { path: "main.txt".into(), length: 6 }];
-    // Another size than it was prepared with.
-    whole.start.disk = DiskLimits { bytes: 1 << 20, files: 50 };
-    let run = slot.run(&whole, &[b"hello\n"]);
+fn a_waiting_interpreter_receives_its_command_and_sees_the_source_files() {
+    let mut slot = Slot::new("interpreter");
+    let mut execution = plan(&["/usr/bin/interpreter", "main.txt", "", "a b"]);
+    execution.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
+    execution.start.sources = vec![SourceEntry { path: "main.txt".into(), length: 6 }];
+    // Not the size of the plan.
+    execution.start.disk = DiskLimits { bytes: 1 << 20, files: 50 };
+    let run = slot.run(&execution, &[b"hello\n"]);
     assert_eq!(
         run.stdout, "hello\n0\n</usr/bin/interpreter><main.txt><><a b>",
         "{} {:?}",
@@ -104,7 +104,7 @@ fn an_interpreter_that_waits_is_told_its_command_and_sees_the_files_that_came_wi
 }
 
 #[test]
-fn a_network_serves_one_program_that_used_it() {
+fn a_used_network_namespace_is_not_reused() {
     let mut slot = Slot::new("network");
     let look = "grep -c . /proc/net/tcp; cat /proc/net/dev /proc/net/snmp /proc/net/snmp6 /proc/net/netstat";
     let mut see = |before: &str| {
@@ -119,24 +119,24 @@ fn a_network_serves_one_program_that_used_it() {
         "! : 2>/dev/null <>/dev/tcp/127.0.0.1/9",
         "! : 2>/dev/null <>/dev/udp/8.8.8.8/9",
     ] {
-        // The first only opens a socket, which nobody can see when it is closed.
+        // The first only opens a socket, which leaves no trace after it is closed.
         assert_eq!(see(used) == new, used.starts_with("exec"), "{used}");
         assert_eq!(see("true"), new, "after {used}");
     }
 }
 
 #[test]
-fn what_is_shown_is_what_is_there_now() {
-    let mut slot = Slot::new("shown");
+fn a_sandbox_sees_the_current_files_of_the_host() {
+    let mut slot = Slot::new("bound");
     let host = tempfile::tempdir().unwrap();
     let with = |name: &str| {
-        let mut whole = shell("cat /shown; grep -c ' /shown ' /proc/mounts; touch /etc/x /x");
-        let bind = BindMount { source: host.path().join(name), target: "/shown".into(), executable: false };
-        whole.plan.binds.push(bind);
-        whole
+        let mut execution = shell("cat /bound; grep -c ' /bound ' /proc/mounts; touch /etc/x /x");
+        let bind = BindMount { source: host.path().join(name), target: "/bound".into(), executable: false };
+        execution.plan.binds.push(bind);
+        execution
     };
     let is_read_only = |stderr: &str| stderr.matches("Read-only file system").count() == 2;
-    // More than are kept, each of them again, and then others in their place.
+    // More templates than the cache holds, then the same again, and then with replaced files.
     for round in ["first", "second", "third"] {
         for name in ["a", "b", "c", "d", "e", "f"] {
             if round != "second" {
@@ -156,16 +156,16 @@ fn what_is_shown_is_what_is_there_now() {
 }
 
 #[test]
-fn the_size_of_the_work_directory_is_that_of_the_start() {
+fn the_start_message_sets_the_size_of_the_work_directory() {
     let mut slot = Slot::new("size");
-    let mut whole = shell("head -c 2M /dev/zero > x; touch 1 2 3 4 5 6 7 8 9");
+    let mut execution = shell("head -c 2M /dev/zero > x; touch 1 2 3 4 5 6 7 8 9");
     for (disk, expected) in [
-        (whole.plan.disk, ""),
+        (execution.plan.disk, ""),
         (DiskLimits { bytes: 1 << 20, files: 100 }, "No space left on device"),
         (DiskLimits { bytes: 32 << 20, files: 8 }, "No space left on device"),
     ] {
-        whole.start.disk = disk;
-        let run = slot.run(&whole, &[]);
+        execution.start.disk = disk;
+        let run = slot.run(&execution, &[]);
         assert!(
             run.stderr.contains(expected) && run.stderr.is_empty() == expected.is_empty(),
             "{}",
@@ -175,25 +175,25 @@ fn the_size_of_the_work_directory_is_that_of_the_start() {
 }
 
 #[test]
-fn an_interpreter_that_ends_before_its_start_is_a_failure_of_ours() {
-    let mut slot = Slot::new("no-boot");
+fn an_interpreter_that_fails_before_its_start_is_a_setup_error() {
+    let mut slot = Slot::new("no-interpreter");
     for script in ["exit 0", "printf x >&3; sleep 1000", "printf R >&3; sleep 0.1"] {
-        let mut whole = shell("echo never");
-        whole.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", script]));
-        let reports = slot.prepare_only(&whole);
+        let mut execution = shell("echo never");
+        execution.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", script]));
+        let reports = slot.prepare_only(&execution);
         let Some(Report::SetupFailed(error)) = reports.last() else { panic!("{reports:?}") };
         assert!(error.to_string().starts_with("pre-warm the interpreter"), "{error}");
     }
 }
 
 #[test]
-fn a_prepared_sandbox_that_is_let_go_is_gone() {
-    let mut slot = Slot::new("let-go");
-    assert_eq!(slot.prepare_and_let_go(&shell("echo never")), [Report::Ready]);
+fn a_discarded_sandbox_ends() {
+    let mut slot = Slot::new("discarded");
+    assert_eq!(slot.prepare_and_discard(&shell("echo never")), [Report::Ready]);
 }
 
 #[test]
-fn a_program_that_cannot_be_executed_says_why() {
+fn a_program_that_cannot_be_executed_is_reported_with_the_reason() {
     let mut slot = Slot::new("exec");
     let run = slot.run(&plan(&["/usr/bin/there-is-none"]), &[]);
     let [Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
@@ -201,7 +201,7 @@ fn a_program_that_cannot_be_executed_says_why() {
 }
 
 #[test]
-fn nothing_can_be_written_but_the_work_directory() -> io::Result<()> {
+fn only_the_work_directory_is_writable() -> io::Result<()> {
     let mut slot = Slot::new("write");
     let script = "for d in / /usr /usr/bin /etc /dev /proc /proc/sys/kernel /run /home /var; do \
                   touch $d/x 2>/dev/null && echo wrote $d; done; touch /box/x /tmp/x /dev/shm/x /var/tmp/y && echo fine";
@@ -210,7 +210,7 @@ fn nothing_can_be_written_but_the_work_directory() -> io::Result<()> {
 }
 
 #[test]
-fn a_dying_supervisor_takes_its_sandbox_along() {
+fn a_sandbox_dies_with_its_supervisor() {
     let mut slot = Slot::new("dying");
     let (stdout, stdout_end) = pipe().unwrap();
     let mut group = slot.group.begin(&LIMITS, CpuWeight::Full, UID).unwrap();
@@ -223,9 +223,9 @@ fn a_dying_supervisor_takes_its_sandbox_along() {
         report: null(),
         control: control_end,
     };
-    let whole = shell("trap '' TERM HUP; echo up; sleep 1000");
-    slot.supervisor.prepare(&whole.plan, &mut group, descriptors).unwrap();
-    control.start(&whole.start, &[], None).unwrap();
+    let execution = shell("trap '' TERM HUP; echo up; sleep 1000");
+    slot.supervisor.prepare(&execution.plan, &mut group, descriptors).unwrap();
+    control.start(&execution.start, &[], None).unwrap();
     let mut reader = File::from(stdout);
     let mut up = [0; 3];
     reader.read_exact(&mut up).unwrap();
@@ -233,7 +233,7 @@ fn a_dying_supervisor_takes_its_sandbox_along() {
     slot.supervisor =
         Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), replacement.path(), false)
             .unwrap();
-    // The end of its output: nobody holds the pipe any more.
+    // The end of the output: no process has the pipe open.
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());

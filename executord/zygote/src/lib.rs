@@ -1,25 +1,27 @@
-//! `executor_zygote`, a module for CPython with one function, `fork()`. It is for the launcher that is started as a zygote,
-//! with a supervisor at the other end of descriptor 3, and comes back in each copy that is to be a program, with the name of
-//! its user. All that it does is in the `sandbox` library; here is only what the interpreter asks of a module.
+//! `executor_zygote`, a CPython module with one function, `fork()`.
 //!
-//! Built once for every Python from 3.2 on: only what is in the limited API is used
-//! (<https://docs.python.org/3/c-api/stable.html>), of which the few declarations are here.
+//! The launcher of a zygote calls it, with a supervisor at the other end of descriptor 3. It returns in each forked process
+//! that becomes a program, with the name of its user. The work is done by [`sandbox::serve_zygote`]; this crate has only the
+//! declarations that CPython needs.
+//!
+//! One build works with every Python from 3.2 on, because it uses the limited API only
+//! (<https://docs.python.org/3/c-api/stable.html>).
 
 #![allow(
     unsafe_code,
-    reason = "an interpreter's side of the language boundary has no other; every block has its sentence"
+    reason = "the CPython interface cannot be declared without it; every block has a SAFETY comment"
 )]
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr::null_mut;
 
-/// An object of the interpreter's.
+/// `PyObject`, which is opaque in the limited API.
 #[repr(C)]
 struct PyObject([u8; 0]);
 
 type Function = unsafe extern "C" fn(*mut PyObject, *mut PyObject) -> *mut PyObject;
 
-/// `PyMethodDef`; the last of a list is all zero.
+/// `PyMethodDef`. An array of them ends with one of zeros.
 #[repr(C)]
 struct Method {
     name: *const c_char,
@@ -28,7 +30,7 @@ struct Method {
     documentation: *const c_char,
 }
 
-/// `PyModuleDef`, with what `PyModuleDef_HEAD_INIT` is before it.
+/// `PyModuleDef`, including the fields of `PyModuleDef_HEAD_INIT`.
 #[repr(C)]
 struct Module {
     reference_count: isize,
@@ -53,7 +55,7 @@ const ABI: c_int = 3;
 
 unsafe extern "C" {
     static PyExc_OSError: *mut PyObject;
-    fn PyErr_SetString(kind: *mut PyObject, words: *const c_char);
+    fn PyErr_SetString(kind: *mut PyObject, message: *const c_char);
     fn PyModule_Create2(module: *mut Module, abi: c_int) -> *mut PyObject;
     fn PyUnicode_DecodeFSDefault(text: *const c_char) -> *mut PyObject;
 }
@@ -79,13 +81,13 @@ static mut MODULE: Module = Module {
     free: null_mut(),
 };
 
-/// What `import executor_zygote` calls.
+/// The module's entry point, which `import executor_zygote` calls.
 ///
 /// # Safety
-/// For an interpreter that holds its lock.
+/// The caller must hold the global interpreter lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn PyInit_executor_zygote() -> *mut c_void {
-    // SAFETY: both live for ever, and nobody here touches them beside the interpreter.
+    // SAFETY: both statics live as long as the process, and only the interpreter accesses them.
     unsafe { PyModule_Create2(&raw mut MODULE, ABI) }.cast()
 }
 
@@ -95,7 +97,7 @@ unsafe extern "C" fn fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
         Err(error) => (String::new(), Some(error.to_string())),
     };
     let text = CString::new(error.clone().unwrap_or(name)).unwrap_or_default();
-    // SAFETY: the interpreter called this, so its lock is held; `text` outlives the calls, which copy it.
+    // SAFETY: the interpreter calls this with its lock held, and `text` outlives the calls, which copy it.
     unsafe {
         if error.is_some() {
             PyErr_SetString(PyExc_OSError, text.as_ptr());

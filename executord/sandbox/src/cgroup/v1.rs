@@ -1,7 +1,7 @@
-//! Version 1: the groups of a slot, one in each controller's hierarchy, for all its runs one after the other.
+//! Cgroup version 1: the cgroups of a slot, one in each controller's hierarchy, which all runs of the slot use in turn.
 //!
-//! The supervisor lives in them, so they are never empty and never removed between runs; counters are
-//! compared with what they were when the run began.
+//! The supervisor lives in them, so they are never empty and never removed between runs. The counters of a run are the
+//! differences to their values when it began.
 
 use std::fs;
 use std::io;
@@ -12,18 +12,22 @@ use std::time::Duration;
 use super::files::{CachedFile, create, own_path, processes, v1_mount, write};
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
-/// Our processes in a slot's groups: the supervisor, its zygote and init.
-const OUR_PROCESSES: u32 = 3;
+/// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote and init.
+const OWN_PROCESSES: u32 = 3;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
-/// What cpu.shares can be: the kernel's default, and an eighth of that; see [`CpuWeight::Reduced`].
-const SHARES: (u32, u32) = (1024, 128);
-/// Bytes that wait in the sockets of a run. Version 1 counts them apart from its memory, and only where a limit
-/// is set: without one a program talking to itself over TCP holds gigabytes that nobody is charged for, and
-/// `net.ipv4.tcp_mem`, which all of the host shares, runs out.
-const SOCKET_MEMORY: u64 = 32 << 20;
+/// Value of cpu.shares for [`CpuWeight::Full`]: the kernel's default.
+const FULL_SHARES: u32 = 1024;
+/// Value of cpu.shares for [`CpuWeight::Reduced`].
+const REDUCED_SHARES: u32 = 128;
+/// Limit of the TCP buffers of a run in bytes.
+///
+/// Version 1 accounts for them separately from memory, and only if a limit is set. Without one, a program with TCP
+/// connections to itself holds gigabytes that are accounted to no cgroup and exhausts `net.ipv4.tcp_mem`, which the whole
+/// host shares.
+const TCP_MEMORY: u64 = 32 << 20;
 
-/// The groups below which all slots are, by controller.
+/// One value for each controller.
 #[derive(Clone, Debug)]
 struct Hierarchies<Directory> {
     memory: Directory,
@@ -33,7 +37,7 @@ struct Hierarchies<Directory> {
 }
 
 impl<Directory: PartialEq> Hierarchies<Directory> {
-    /// Each directory once; cpu and cpuacct are often mounted together.
+    /// Returns each directory once: cpu and cpuacct are often mounted together.
     fn all(&self) -> Vec<&Directory> {
         let mut all = vec![&self.memory, &self.pids];
         for more in [&self.cpu, &self.cpuacct].into_iter().flatten() {
@@ -45,14 +49,14 @@ impl<Directory: PartialEq> Hierarchies<Directory> {
     }
 }
 
-/// The groups below which all slots are.
+/// The parent cgroups of all slots.
 #[derive(Debug)]
 pub struct Tree {
     roots: Hierarchies<PathBuf>,
 }
 
 impl Tree {
-    /// Needs memory and pids; says what else is missing.
+    /// Creates the parent cgroups. The memory and pids controllers are required; the second value lists what else is missing.
     pub(super) fn prepare(name: &str) -> io::Result<(Self, Vec<String>)> {
         let root = |controller: &str| -> io::Result<PathBuf> {
             let root = v1_mount(controller)?.join(own_path(controller)?).join(name);
@@ -64,11 +68,10 @@ impl Tree {
         let mut optional = |controller: &str, lost: &str| {
             root(controller).inspect_err(|error| missing.push(format!("{lost}: {error}"))).ok()
         };
-        let cpu = optional("cpu", "the share of CPU time is not limited");
-        let cpuacct = optional("cpuacct", "CPU time is counted for each process by itself");
+        let cpu = optional("cpu", "CPU bandwidth is not limited");
+        let cpuacct = optional("cpuacct", "CPU time is accounted for each process separately");
         if !memory.join("memory.memsw.limit_in_bytes").try_exists()? && swap_is_on() {
-            missing
-                .push("swap is not counted as memory: boot with swapaccount=1 or turn swap off".to_owned());
+            missing.push("swap is not accounted for: boot with swapaccount=1 or disable swap".to_owned());
         }
         Ok((Self { roots: Hierarchies { memory, pids, cpu, cpuacct } }, missing))
     }
@@ -88,9 +91,9 @@ impl Tree {
         for directory in groups.all() {
             create(directory)?;
         }
-        let sockets = "memory.kmem.tcp.limit_in_bytes";
-        if groups.memory.join(sockets).try_exists()? {
-            write(&groups.memory, sockets, SOCKET_MEMORY)?;
+        let tcp = "memory.kmem.tcp.limit_in_bytes";
+        if groups.memory.join(tcp).try_exists()? {
+            write(&groups.memory, tcp, TCP_MEMORY)?;
         }
         let counters = Arc::new(Counters::open(&groups)?);
         Ok(Slot { groups, counters, limits: None, weight: CpuWeight::Full })
@@ -101,27 +104,27 @@ fn swap_is_on() -> bool {
     fs::read_to_string("/proc/swaps").is_ok_and(|text| text.lines().count() > 1)
 }
 
-/// One slot's groups.
+/// The cgroups of one slot.
 #[derive(Debug)]
 pub(super) struct Slot {
     groups: Hierarchies<PathBuf>,
     counters: Arc<Counters>,
-    /// What is written there, so that it need not be written again.
+    /// The limits in force and the carried memory that they include; `None` if they are unknown.
     limits: Option<(CgroupLimits, u64)>,
     weight: CpuWeight,
 }
 
-/// What is asked, or written, for each run.
+/// Files that are read or written for each run.
 #[derive(Debug)]
 struct Counters {
     shares: Option<CachedFile>,
     memory: CachedFile,
-    /// The most of it; written to begin anew.
+    /// Peak memory usage; writing to it resets it.
     peak: CachedFile,
     memory_stat: CachedFile,
     out_of_memory: CachedFile,
     cpu_time: Option<CachedFile>,
-    /// The group in which processes are listed; a list that stays open is not told anew.
+    /// The cgroup whose process list is read. That file cannot stay open; see [`CachedFile`].
     pids: PathBuf,
 }
 
@@ -149,7 +152,8 @@ impl Slot {
     }
 
     pub(super) fn begin(&mut self, limits: &CgroupLimits, weight: CpuWeight) -> io::Result<Run> {
-        // What a compiler wrote may still be charged here, and what our own processes hold; that is not this run's.
+        // Memory that is already charged here does not belong to this run: the output of a compiler, and the memory of the
+        // sandbox's own processes.
         let stat = &self.counters.memory_stat;
         let carried = stat.keyed("shmem")?.saturating_add(stat.keyed("rss")?);
         self.apply(limits, carried)?;
@@ -178,7 +182,7 @@ impl Slot {
                 .limits
                 .take()
                 .map_or(u64::MAX, |(limits, carried)| limits.memory.saturating_add(carried));
-            self.limit(limits, limits.memory.saturating_add(carried), before)?;
+            self.write_limits(limits, limits.memory.saturating_add(carried), before)?;
             self.limits = wanted;
         }
         Ok(())
@@ -186,20 +190,20 @@ impl Slot {
 
     fn set_weight(&mut self, weight: CpuWeight) -> io::Result<()> {
         if let Some(shares) = self.counters.shares.as_ref().filter(|_| self.weight != weight) {
-            shares.write(if weight == CpuWeight::Full { SHARES.0 } else { SHARES.1 })?;
+            shares.write(if weight == CpuWeight::Full { FULL_SHARES } else { REDUCED_SHARES })?;
             self.weight = weight;
         }
         Ok(())
     }
 
-    fn limit(&self, limits: &CgroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
+    fn write_limits(&self, limits: &CgroupLimits, memory_limit: u64, before: u64) -> io::Result<()> {
         let Hierarchies { memory, pids, cpu, .. } = &self.groups;
         let swap = "memory.memsw.limit_in_bytes";
         let limit_swap = || match memory.join(swap).try_exists()? {
             true => write(memory, swap, memory_limit),
             false => Ok(()),
         };
-        // Memory and swap together may never be less than memory alone.
+        // The limit of memory and swap together must never be below the limit of memory.
         if memory_limit > before {
             limit_swap()?;
             write(memory, "memory.limit_in_bytes", memory_limit)?;
@@ -207,7 +211,7 @@ impl Slot {
             write(memory, "memory.limit_in_bytes", memory_limit)?;
             limit_swap()?;
         }
-        write(pids, "pids.max", limits.processes.saturating_add(OUR_PROCESSES))?;
+        write(pids, "pids.max", limits.processes.saturating_add(OWN_PROCESSES))?;
         if let Some(cpu) = cpu {
             write(cpu, "cpu.cfs_period_us", CPU_PERIOD)?;
             write(cpu, "cpu.cfs_quota_us", u64::from(limits.cpu_millis) * CPU_PERIOD / 1000)?;
@@ -216,7 +220,7 @@ impl Slot {
     }
 }
 
-/// One run in a slot's groups.
+/// One run in the cgroups of its slot.
 #[derive(Debug)]
 pub(super) struct Run {
     counters: Arc<Counters>,
@@ -224,7 +228,7 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// What was used until now does not count, but for memory that is still held.
+    /// Excludes the usage so far from the accounting, except memory that is still held.
     fn take_baseline(&mut self) -> io::Result<()> {
         let Readings { cpu_time, out_of_memory_kills, .. } = self.absolute()?;
         self.baseline = Readings { cpu_time, out_of_memory_kills, ..self.baseline };
@@ -254,9 +258,9 @@ impl Run {
         })
     }
 
-    /// Only the supervisor is left, and its zygote if it has one.
+    /// Returns whether only the supervisor is left, and its zygote if it has one.
     pub(super) fn is_empty(&self, zygote: Option<i32>) -> io::Result<bool> {
-        // Opened anew: of a file that stays open version 1 tells again what it has told (cgroup_pidlist_start).
+        // Opened for each read: version 1 caches the list of an open file (cgroup_pidlist_start).
         let processes = processes(&self.counters.pids)?;
         Ok(processes.iter().filter(|&&process| Some(process) != zygote).count() <= 1)
     }

@@ -1,4 +1,4 @@
-//! Version 2: a group a run, in which the kernel starts it (CLONE_INTO_CGROUP).
+//! Cgroup version 2: a cgroup for each run, in which the kernel starts the run's first process (CLONE_INTO_CGROUP).
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -10,18 +10,20 @@ use std::time::Duration;
 use super::files::{MOUNT, create, own_path, read_keyed, read_number, write};
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
-/// The group that the daemon itself is in.
+/// Name of the daemon's own cgroup.
 const LEAF: &str = "daemon";
-/// What we need of the hierarchy.
+/// The required controllers, as written to cgroup.subtree_control.
 const CONTROLLERS: &str = "+memory +pids +cpu";
-/// Our process in a run's group: init.
-const OUR_PROCESSES: u32 = 1;
-/// What cpu.weight can be: the kernel's default, and an eighth of that; see [`CpuWeight::Reduced`].
-const WEIGHTS: (u32, u32) = (100, 12);
+/// Number of processes of the sandbox itself in a run's cgroup: init.
+const OWN_PROCESSES: u32 = 1;
+/// Value of cpu.weight for [`CpuWeight::Full`]: the kernel's default.
+const FULL_WEIGHT: u32 = 100;
+/// Value of cpu.weight for [`CpuWeight::Reduced`].
+const REDUCED_WEIGHT: u32 = 12;
 /// The period of cpu.max, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 
-/// The group below which all runs are.
+/// The parent cgroup of all runs.
 #[derive(Debug)]
 pub struct Tree {
     runs: PathBuf,
@@ -30,8 +32,8 @@ pub struct Tree {
 impl Tree {
     pub(super) fn prepare(name: &str) -> io::Result<Self> {
         let own = Path::new(MOUNT).join(own_path("")?);
-        // A process may not be in a group that passes controllers on (cgroups(7), "no internal processes"), so
-        // the daemon moves into a leaf. Debian 12's systemd does not know DelegateSubgroup= yet.
+        // A cgroup that enables controllers for its children must not contain processes (cgroups(7), "no internal
+        // processes"), so the daemon moves into a leaf. The systemd of Debian 12 does not support DelegateSubgroup= yet.
         let delegated = if own.ends_with(LEAF) { own.parent().map(Path::to_owned) } else { Some(own) };
         let candidates = delegated
             .filter(|group| group != Path::new(MOUNT))
@@ -41,7 +43,7 @@ impl Tree {
         for base in candidates {
             match Self::prepare_in(&base) {
                 Ok(tree) => {
-                    // What was tried before keeps no empty group of ours.
+                    // A candidate that failed keeps no empty cgroup of the daemon.
                     for (base, _) in failed {
                         let _ = fs::remove_dir(base.join(LEAF));
                     }
@@ -58,8 +60,8 @@ impl Tree {
         let (leaf, runs) = (base.join(LEAF), base.join("runs"));
         create(&leaf)?;
         write(&leaf, "cgroup.procs", std::process::id())?;
-        // A container's top group looks like the root, and passes controllers on only if it is told to and nobody
-        // is in it. On a host systemd has said it already.
+        // The top cgroup of a container looks like the root. It enables controllers only when they are written to it and it
+        // contains no process. On a host, systemd has enabled them.
         let is_at_top = base.parent() == Some(Path::new(MOUNT));
         let top = is_at_top.then(|| write(Path::new(MOUNT), "cgroup.subtree_control", CONTROLLERS));
         write(base, "cgroup.subtree_control", CONTROLLERS)
@@ -78,7 +80,7 @@ impl Tree {
     }
 }
 
-/// Where a slot makes its runs' groups.
+/// Creates the cgroups of a slot's runs.
 #[derive(Debug)]
 pub(super) struct Slot {
     runs: PathBuf,
@@ -87,47 +89,48 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// A group that was never used before: one on which `cgroup.kill` was written kills what is later
-    /// started in it (seen on Linux 6.18).
+    /// Creates a new cgroup for a run. A cgroup is not used twice: after a write to `cgroup.kill`, Linux 6.18 also kills
+    /// processes that are started in it later.
     pub(super) fn begin(&mut self, limits: &CgroupLimits, weight: CpuWeight) -> io::Result<Run> {
         self.count += 1;
         let directory = self.runs.join(format!("run-{}-{}", self.label, self.count));
         fs::create_dir(&directory)?;
-        let run = Run { directory, limits: *limits, booting: Duration::ZERO };
-        run.limit(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
+        let run = Run { directory, limits: *limits, startup_cpu_time: Duration::ZERO };
+        run.write_limits(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
             let _ = fs::remove_dir(&run.directory);
         })?;
         Ok(run)
     }
 }
 
-/// One run's group.
+/// The cgroup of one run.
 #[derive(Debug)]
 pub(super) struct Run {
     directory: PathBuf,
-    /// What is written there.
+    /// The limits in force.
     limits: CgroupLimits,
-    /// CPU time that was used before the start.
-    booting: Duration,
+    /// CPU time that was used before the start of the program.
+    startup_cpu_time: Duration,
 }
 
 impl Run {
     pub(super) fn start(&mut self, limits: &CgroupLimits) -> io::Result<()> {
         if self.limits != *limits {
-            // The kernel would take a limit below what is used, and kill.
+            // The kernel accepts a limit below the current usage, and then kills.
             if limits.memory <= self.memory()? {
                 return Err(io::ErrorKind::ResourceBusy.into());
             }
-            self.limit(limits)?;
+            self.write_limits(limits)?;
             self.limits = *limits;
         }
         self.set_weight(CpuWeight::Full)?;
-        self.booting = self.cpu_time()?;
+        self.startup_cpu_time = self.cpu_time()?;
         Ok(())
     }
 
     fn set_weight(&self, weight: CpuWeight) -> io::Result<()> {
-        write(&self.directory, "cpu.weight", if weight == CpuWeight::Full { WEIGHTS.0 } else { WEIGHTS.1 })
+        let value = if weight == CpuWeight::Full { FULL_WEIGHT } else { REDUCED_WEIGHT };
+        write(&self.directory, "cpu.weight", value)
     }
 
     pub(super) fn memory(&self) -> io::Result<u64> {
@@ -138,15 +141,15 @@ impl Run {
         Ok(Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?))
     }
 
-    fn limit(&self, limits: &CgroupLimits) -> io::Result<()> {
+    fn write_limits(&self, limits: &CgroupLimits) -> io::Result<()> {
         let directory = &self.directory;
         write(directory, "memory.max", limits.memory)?;
         if directory.join("memory.swap.max").try_exists()? {
             write(directory, "memory.swap.max", 0)?;
         }
-        // All or nothing: a program without one of its processes is not the program that was sent.
+        // The out-of-memory killer kills all processes of the run: a program that lost one would misbehave.
         write(directory, "memory.oom.group", 1)?;
-        write(directory, "pids.max", limits.processes.saturating_add(OUR_PROCESSES))?;
+        write(directory, "pids.max", limits.processes.saturating_add(OWN_PROCESSES))?;
         let quota = u64::from(limits.cpu_millis) * CPU_PERIOD / 1000;
         write(directory, "cpu.max", format!("{quota} {CPU_PERIOD}"))
     }
@@ -158,11 +161,11 @@ impl Run {
 
     pub(super) fn readings(&self) -> io::Result<Readings> {
         let directory = &self.directory;
-        // memory.peak is there since Linux 5.19.
+        // memory.peak exists since Linux 5.19.
         let peak =
             read_number(directory, "memory.peak").or_else(|_| read_number(directory, "memory.current"))?;
         Ok(Readings {
-            cpu_time: self.cpu_time()?.saturating_sub(self.booting),
+            cpu_time: self.cpu_time()?.saturating_sub(self.startup_cpu_time),
             peak_memory: peak,
             out_of_memory_kills: read_keyed(directory, "memory.events", "oom_kill")?,
         })

@@ -1,7 +1,7 @@
-//! A slot with a real supervisor, and programs in it.
+//! A slot with a real supervisor, and programs to run in it.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(unreachable_pub, reason = "it is a module of each test binary")]
+#![allow(dead_code, reason = "each test binary uses a part of this module")]
+#![allow(unreachable_pub, reason = "this is a module of each test binary")]
 
 use std::fs::File;
 use std::io::Read;
@@ -27,9 +27,9 @@ pub struct Slot {
     _directory: tempfile::TempDir,
 }
 
-/// What a test executes: how its sandbox is made, and what it is started with.
+/// A sandbox's plan and the start message of its program.
 #[derive(Clone)]
-pub struct Whole {
+pub struct Execution {
     pub plan: Plan,
     pub start: Start,
 }
@@ -54,8 +54,8 @@ impl Slot {
         Self::under(&controllers)
     }
 
-    /// Without any control group.
-    pub fn uncontrolled() -> Self {
+    /// Creates a slot without cgroups.
+    pub fn without_cgroups() -> Self {
         Self::under(&Controllers::None)
     }
 
@@ -69,32 +69,32 @@ impl Slot {
         Self { supervisor, group, roots: controllers.roots(), _directory: directory }
     }
 
-    pub fn run(&mut self, whole: &Whole, sources: &[&[u8]]) -> Run {
-        self.run_with(whole, sources, None)
+    pub fn run(&mut self, execution: &Execution, sources: &[&[u8]]) -> Run {
+        self.run_with(execution, sources, None)
     }
 
-    /// With what another sandbox built.
-    pub fn run_with(&mut self, whole: &Whole, sources: &[&[u8]], build: Option<&OwnedFd>) -> Run {
-        let (control, group, pipes) = self.prepare(whole);
-        control.start(&whole.start, sources, build).unwrap();
+    /// Runs a program with the build directory of another sandbox.
+    pub fn run_with(&mut self, execution: &Execution, sources: &[&[u8]], build: Option<&OwnedFd>) -> Run {
+        let (control, group, pipes) = self.prepare(execution);
+        control.start(&execution.start, sources, build).unwrap();
         let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
         let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
         let mut reports = reports(pipes.report);
-        // Where the start comes at once, whether that is said before depends on who is faster.
+        // The start message is sent at once, and may arrive before or after this report.
         reports.retain(|report| *report != Report::Ready);
         let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
         Run { reports, stdout, stderr, group, gone }
     }
 
-    /// Prepare and never start: what is reported until it ends by itself.
-    pub fn prepare_only(&mut self, whole: &Whole) -> Vec<Report> {
-        let (_control, _group, pipes) = self.prepare(whole);
+    /// Prepares a sandbox without starting it, and returns the reports until it ends by itself.
+    pub fn prepare_only(&mut self, execution: &Execution) -> Vec<Report> {
+        let (_control, _group, pipes) = self.prepare(execution);
         self.end_of(pipes)
     }
 
-    /// The same, and hang up when it is prepared.
-    pub fn prepare_and_let_go(&mut self, whole: &Whole) -> Vec<Report> {
-        let (control, _group, pipes) = self.prepare(whole);
+    /// Prepares a sandbox and closes its control socket when it is ready. Returns the reports.
+    pub fn prepare_and_discard(&mut self, execution: &Execution) -> Vec<Report> {
+        let (control, _group, pipes) = self.prepare(execution);
         assert_eq!(
             poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
             Ok(1)
@@ -103,9 +103,9 @@ impl Slot {
         self.end_of(pipes)
     }
 
-    /// What is said of one that cannot be made.
-    pub fn refused(&mut self, whole: &Whole) -> Reply {
-        self.prepare(whole);
+    /// Returns the reply for a sandbox that cannot be prepared.
+    pub fn refused(&mut self, execution: &Execution) -> Reply {
+        self.prepare(execution);
         self.reply()
     }
 
@@ -116,7 +116,7 @@ impl Slot {
         reports
     }
 
-    fn prepare(&mut self, whole: &Whole) -> (Control, RunCgroup, Pipes) {
+    fn prepare(&mut self, execution: &Execution) -> (Control, RunCgroup, Pipes) {
         let mut group = self.group.begin(&LIMITS, CpuWeight::Full, UID).unwrap();
         let (stdout, stdout_end) = pipe().unwrap();
         let (stderr, stderr_end) = pipe().unwrap();
@@ -129,11 +129,11 @@ impl Slot {
             report: report_end,
             control: control_end,
         };
-        self.supervisor.prepare(&whole.plan, &mut group, descriptors).unwrap();
+        self.supervisor.prepare(&execution.plan, &mut group, descriptors).unwrap();
         (control, group, Pipes { stdout, stderr, report })
     }
 
-    /// What the last sandbox built, for another.
+    /// Returns the build directory of the last sandbox, for another.
     pub fn built(&self) -> OwnedFd {
         self.supervisor.share_build().unwrap();
         let Reply::Build { mount, .. } = self.reply() else { panic!("no build directory") };
@@ -175,10 +175,10 @@ fn read(pipe: OwnedFd) -> String {
     text
 }
 
-pub fn plan(command: &[&str]) -> Whole {
+pub fn plan(command: &[&str]) -> Execution {
     let bind = |path: &str, executable| BindMount { source: path.into(), target: path.into(), executable };
     let disk = DiskLimits { bytes: 16 << 20, files: 100 };
-    Whole {
+    Execution {
         plan: Plan {
             user: User { name: "exec_test".into(), uid: UID, gid: UID },
             binds: vec![
@@ -211,11 +211,11 @@ pub fn program(command: &[&str]) -> Program {
     }
 }
 
-pub fn shell(script: &str) -> Whole {
+pub fn shell(script: &str) -> Execution {
     plan(&["/usr/bin/bash", "-c", script])
 }
 
-impl Whole {
+impl Execution {
     pub fn without_layers(mut self, disabled_layers: DisabledLayers) -> Self {
         self.plan.disabled_layers = disabled_layers;
         self
