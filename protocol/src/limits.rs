@@ -2,7 +2,8 @@
 //!
 //! [`each_limit!`](crate::each_limit) is the table. Every other list of limits is generated from it or checked against
 //! it by a test: [`Limits`] and [`LimitsRequest`] on the wire, the sections of `executord.toml`, the `limits` object of
-//! the HTTP API, `--limit` of the command line, and the table in docs/api.md.
+//! the HTTP API and its OpenAPI description, `--limit` of the command line, and the table in docs/api.md. CONTRIBUTING.md
+//! shows how to add a limit.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ macro_rules! each_limit {
             }
             output: ByteCount {
                 json: output_bytes, cli: "output",
-                help: "bytes of each of stdout and stderr; a program that writes more is killed",
+                help: "output on each of stdout and stderr; a program that writes more is killed",
                 run: ByteCount::mib(1), compile: ByteCount::kib(256),
                 maximum: ByteCount::mib(4), minimum: ByteCount(1),
             }
