@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use protocol::{Event, Limits, RunRequest, StageName, StageReport};
+use uuid::Uuid;
 
 use crate::admission::job::Job;
 use crate::execution::build_source::BuildSource;
@@ -99,7 +100,7 @@ impl<'a> Stages<'a> {
         let mut source = SandboxSource::Pool;
         let result = loop {
             let build = build.mount().await?;
-            let sandbox = executor.pool.take(spec, source, self.name_of_next_user()).await?;
+            let sandbox = executor.pool.take(spec, source, self.next_user_name()).await?;
             self.sandbox_taken(&sandbox).await;
             let input = StageInput {
                 name,
@@ -125,9 +126,9 @@ impl<'a> Stages<'a> {
         Ok(result)
     }
 
-    /// The first user is named after the execution, unless its sandbox was made before.
-    fn name_of_next_user(&self) -> Option<protocol::ExecutionId> {
-        self.uids.is_empty().then_some(self.job.id)
+    /// The first user is named after the execution, unless its sandbox was pre-warmed. No two users have the same name.
+    fn next_user_name(&self) -> Uuid {
+        if self.uids.is_empty() { self.job.id.0 } else { Uuid::new_v4() }
     }
 
     /// Records the user of a sandbox, and reports with the first one that the execution has started.

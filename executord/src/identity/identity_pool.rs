@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use protocol::ExecutionId;
 use sandbox::{Emptied, User};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -58,12 +57,10 @@ impl IdentityPool {
         }
     }
 
-    /// Leases the least recently used user. Its name is new: that of the execution `id`, or one of its own if its sandbox is
-    /// made before there is an execution for it.
-    pub(crate) fn lease(&self, id: Option<ExecutionId>) -> Result<Identity, Failure> {
-        let id = id.unwrap_or_else(|| ExecutionId(Uuid::new_v4()));
+    /// Leases the least recently used user, under a name that is new: it is made from `name`.
+    pub(crate) fn lease(&self, name: Uuid) -> Result<Identity, Failure> {
         let uid = self.lock().free.pop_front().ok_or(Failure::NoFreeUid)?;
-        let name = format!("{NAME_PREFIX}{}", id.0.hyphenated());
+        let name = format!("{NAME_PREFIX}{}", name.hyphenated());
         let identity =
             Identity { user: User { name, uid, gid: uid }, pool: self.clone(), state: State::Leased };
         if let Some(directory) = &self.records
@@ -127,7 +124,8 @@ impl Drop for Identity {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ExecutionId, IdentityPool, UidRange, Userdb, Uuid};
+    use super::{Config, IdentityPool, UidRange, Userdb, Uuid};
+    use protocol::ExecutionId;
     use sandbox::Emptied;
     use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
@@ -147,19 +145,19 @@ mod tests {
     #[test]
     fn a_uid_is_reused_only_against_the_proof_that_its_processes_are_gone() {
         let pool = pool();
-        let (first, second) = (pool.lease(None).unwrap(), pool.lease(None).unwrap());
+        let (first, second) = (pool.lease(Uuid::new_v4()).unwrap(), pool.lease(Uuid::new_v4()).unwrap());
         assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
-        assert!(pool.lease(None).is_err());
+        assert!(pool.lease(Uuid::new_v4()).is_err());
         second.release(&emptied(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));
-        let mut again = pool.lease(None).unwrap();
+        let mut again = pool.lease(Uuid::new_v4()).unwrap();
         assert_eq!(again.user().uid, 5001);
         again.quarantine();
         assert_eq!(pool.counts(), (0, 2));
         again.release(&emptied(5001));
         assert_eq!(pool.counts(), (1, 1));
-        let again = pool.lease(None).unwrap();
+        let again = pool.lease(Uuid::new_v4()).unwrap();
         again.release(&emptied(5000));
         assert_eq!(pool.counts(), (0, 2));
     }
@@ -167,7 +165,7 @@ mod tests {
     #[test]
     fn a_user_is_named_after_the_execution_it_was_leased_for() {
         let id = ExecutionId(Uuid::new_v4());
-        let identity = pool().lease(Some(id)).unwrap();
+        let identity = pool().lease(id.0).unwrap();
         assert_eq!(identity.user().name, format!("exec_{}", id.0.hyphenated()));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 use tracing::debug;
+use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
 use crate::languages::toolchain::{StageKind, Toolchain};
@@ -88,7 +89,7 @@ async fn pre_warm_in(
     kind: StageKind,
 ) -> Result<(Sandbox, u64), Failure> {
     let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSuchStage)?;
-    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, SandboxState::Warm, None)?;
+    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, SandboxState::Warm, Uuid::new_v4())?;
     sandbox.wait_until_prepared(PREWARM_TIMEOUT).await?;
     let memory = sandbox.memory().unwrap_or(ASSUMED_MEMORY);
     Ok((sandbox, memory))

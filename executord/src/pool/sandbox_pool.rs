@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocol::{ExecutionId, WarmCount};
+use protocol::WarmCount;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use crate::config::{PoolSettings, host_memory};
 use crate::failure::Failure;
@@ -76,12 +77,12 @@ impl SandboxPool {
 
     /// Returns a sandbox for a stage: a pre-warmed one if one fits, or one that is only beginning to be made.
     ///
-    /// The user of one that is made is named after the execution `id`; without an id it gets a name of its own.
+    /// The user of one that is made gets the name `user_name`; that of a pre-warmed one has a name already.
     pub(crate) async fn take(
         &self,
         stage: &StageSpec<'_>,
         source: SandboxSource,
-        id: Option<ExecutionId>,
+        user_name: Uuid,
     ) -> Result<Sandbox, Failure> {
         if source == SandboxSource::Pool
             && let Some(sandbox) = self.take_warm(stage)
@@ -91,7 +92,7 @@ impl SandboxPool {
         let slot = timeout(SLOT_TIMEOUT, self.free_slot()).await.map_err(|_| Failure::SlotTimeout)?;
         // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
-        self.begin(slot, stage, source, SandboxState::Starting, id)
+        self.begin(slot, stage, source, SandboxState::Starting, user_name)
     }
 
     /// Adds a new slot.
@@ -207,9 +208,9 @@ impl SandboxPool {
         stage: &StageSpec<'_>,
         source: SandboxSource,
         state: SandboxState,
-        id: Option<ExecutionId>,
+        user_name: Uuid,
     ) -> Result<Sandbox, Failure> {
-        let identity = match self.identities.lease(id) {
+        let identity = match self.identities.lease(user_name) {
             Ok(identity) => identity,
             Err(failure) => {
                 self.release(slot);
