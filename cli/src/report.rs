@@ -7,16 +7,55 @@ use serde_json::{Map, Value, json};
 
 use crate::messages;
 
+/// Report that is being collected while the execution runs.
+#[derive(Default)]
+pub(crate) struct Report {
+    limits: Option<Limits>,
+    compile: CollectedOutput,
+    run: CollectedOutput,
+}
+
+impl Report {
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = Some(limits);
+    }
+
+    pub(crate) fn push_output(&mut self, stage: StageName, stream: StreamName, bytes: &[u8]) {
+        match stage {
+            StageName::Compile => self.compile.push(stream, bytes),
+            StageName::Run(_) => self.run.push(stream, bytes),
+        }
+    }
+
+    /// Returns the report of an execution. The fields at its top level are those of the deciding stage.
+    pub(crate) fn finish(&self, outcome: &Outcome) -> Value {
+        let stage = |report: &StageReport| match report.stage {
+            StageName::Compile => stage(report, &self.compile),
+            StageName::Run(_) => stage(report, &self.run),
+        };
+        let mut object = match outcome.deciding_stage() {
+            Some(report) => stage(report),
+            None => json!({ "output": "", "stdout": "", "stderr": "" }),
+        };
+        object["status"] = outcome.status_name().as_str().into();
+        object["id"] = outcome.id.to_string().into();
+        object["limits"] = self.limits.as_ref().map(limits_as_json).into();
+        object["compile"] = outcome.compile.as_ref().map(stage).into();
+        object["runs"] = outcome.runs.iter().map(stage).collect();
+        object
+    }
+}
+
 /// Output of one stage so far.
 #[derive(Default)]
-pub(crate) struct CollectedOutput {
+struct CollectedOutput {
     output: Vec<u8>,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 }
 
 impl CollectedOutput {
-    pub(crate) fn push(&mut self, stream: StreamName, bytes: &[u8]) {
+    fn push(&mut self, stream: StreamName, bytes: &[u8]) {
         self.output.extend_from_slice(bytes);
         match stream {
             StreamName::Stdout => self.stdout.extend_from_slice(bytes),
@@ -25,30 +64,7 @@ impl CollectedOutput {
     }
 }
 
-/// Returns the result of an execution. The fields at its top level are those of the deciding stage.
-pub(crate) fn finished(
-    outcome: &Outcome,
-    limits: Option<&Limits>,
-    compile_output: &CollectedOutput,
-    run_output: &CollectedOutput,
-) -> Value {
-    let stage = |report: &StageReport| match report.stage {
-        StageName::Compile => stage(report, compile_output),
-        StageName::Run(_) => stage(report, run_output),
-    };
-    let mut object = match outcome.deciding_stage() {
-        Some(report) => stage(report),
-        None => json!({ "output": "", "stdout": "", "stderr": "" }),
-    };
-    object["status"] = outcome.status_name().as_str().into();
-    object["id"] = outcome.id.to_string().into();
-    object["limits"] = limits.map(limits_as_json).into();
-    object["compile"] = outcome.compile.as_ref().map(stage).into();
-    object["runs"] = outcome.runs.iter().map(stage).collect();
-    object
-}
-
-/// Returns the result of a request that was rejected or could not be executed.
+/// Returns the report of a request that was rejected or could not be executed.
 pub(crate) fn error(message: &str, id: Option<ExecutionId>) -> Value {
     match id {
         Some(id) => json!({ "error": message, "id": id.to_string() }),

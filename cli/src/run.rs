@@ -6,9 +6,7 @@ use std::process::ExitCode;
 
 use futures_util::{Stream, StreamExt};
 use protocol::codec::CodecError;
-use protocol::{
-    Client, ClientError, Event, ExecuteRequest, Limits, Outcome, RunRequest, StageName, StreamName,
-};
+use protocol::{Client, ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::RunArguments;
@@ -16,7 +14,7 @@ use crate::failure::Failure;
 use crate::input::{Input, RunControl, forward_input};
 use crate::output::Output;
 use crate::raw_mode::RawMode;
-use crate::report::CollectedOutput;
+use crate::report::Report;
 use crate::{exit_status, limits, messages, program, raw_mode, report};
 
 pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
@@ -63,7 +61,7 @@ async fn show_events(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let (mut stdout, mut stderr) = (Output::stdout(), Output::stderr());
-    let mut collected = json.then(Collected::default);
+    let mut report = json.then(Report::default);
     let mut stage = StageName::Compile;
     let shows_queue = !json && std::io::stderr().is_terminal();
     loop {
@@ -75,8 +73,8 @@ async fn show_events(
             }
             Event::Queued { .. } => {}
             Event::Started { limits, .. } => {
-                if let Some(collected) = &mut collected {
-                    collected.limits = Some(*limits);
+                if let Some(report) = &mut report {
+                    report.set_limits(*limits);
                 }
             }
             Event::StageStarted(name) => {
@@ -87,9 +85,8 @@ async fn show_events(
                     control.run_started.notify_one();
                 }
             }
-            Event::Output { stream, bytes } => match (&mut collected, stage, stream) {
-                (Some(collected), StageName::Compile, _) => collected.compile.push(stream, &bytes),
-                (Some(collected), StageName::Run(_), _) => collected.run.push(stream, &bytes),
+            Event::Output { stream, bytes } => match (&mut report, stage, stream) {
+                (Some(report), _, _) => report.push_output(stage, stream, &bytes),
                 // The compiler's messages are not output of the program, whichever stream they are on.
                 (None, StageName::Compile, _) => stderr.write(&bytes).await?,
                 (None, StageName::Run(_), StreamName::Stdout) => stdout.write(&bytes).await?,
@@ -100,8 +97,8 @@ async fn show_events(
                 control.is_running.set(false);
             }
             Event::Finished(outcome) => {
-                match collected {
-                    Some(collected) => stdout.line(&collected.report(&outcome)).await?,
+                match report {
+                    Some(report) => stdout.line(&report.finish(&outcome).to_string()).await?,
                     None => print_message(&outcome, &mut stderr).await?,
                 }
                 return Ok(ExitCode::from(exit_status::of_outcome(&outcome)));
@@ -116,20 +113,6 @@ async fn show_events(
             }
             other => return Err(Failure::from_unexpected(other)),
         }
-    }
-}
-
-/// What `--json` prints at the end.
-#[derive(Default)]
-struct Collected {
-    limits: Option<Limits>,
-    compile: CollectedOutput,
-    run: CollectedOutput,
-}
-
-impl Collected {
-    fn report(&self, outcome: &Outcome) -> String {
-        report::finished(outcome, self.limits.as_ref(), &self.compile, &self.run).to_string()
     }
 }
 
