@@ -1,4 +1,4 @@
-//! What the sandbox has to do for a stage: pure functions of the language and of what was admitted.
+//! Plan of a stage for the sandbox: pure functions of the language and of the admitted job.
 
 mod command;
 pub(crate) mod compatibility;

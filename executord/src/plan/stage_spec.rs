@@ -1,4 +1,4 @@
-//! What a plan is made from.
+//! Input of the planner.
 
 use protocol::{Limits, TerminalSize};
 

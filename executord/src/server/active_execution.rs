@@ -112,7 +112,7 @@ impl ActiveExecution<'_> {
         result
     }
 
-    /// Sends events to the client, up to the last one. What the client sends after that is its next request.
+    /// Sends events to the client, up to the last one. Later messages of the client are its next request.
     async fn forward_events(&mut self, events: &mut mpsc::Receiver<Event>) -> Result<(), ConnectionEnd> {
         while let Some(event) = events.recv().await {
             let is_last = matches!(event, Event::Finished(_) | Event::Failed { .. });
