@@ -1,5 +1,5 @@
-//! Plans and start messages, which travel as sealed memory files: the receiver knows that nobody changes them while it
-//! reads them.
+//! Plans and start messages, which are sent as sealed memory files, so that they cannot change while the receiver reads
+//! them.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};

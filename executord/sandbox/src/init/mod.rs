@@ -3,7 +3,7 @@
 //! 1. [`build`]: mount what belongs to this sandbox, and fork the payload, which gives up every privilege.
 //! 2. [`wait`]: report that the sandbox is prepared, and wait for the start message. A pre-warmed interpreter runs already.
 //! 3. [`run`](mod@run): write the source files, drop all privileges but sending signals, let the program run, and watch it.
-//! 4. [`finish`]: kill every other process of the namespace, whatever its session or process group, and report the exit.
+//! 4. [`finish`](mod@finish): kill every other process of the namespace, whatever its session or process group, and report the exit.
 //!    If init itself is killed, the kernel does that (pid_namespaces(7)).
 //!
 //! Nothing of the client is in the sandbox before the start message. From its first byte on, init can only send signals.

@@ -104,7 +104,7 @@ pub enum ArgumentCheck {
     UnixSocketPair,
     /// ioctl(2): no request that injects input into a terminal or changes its line discipline; otherwise EPERM.
     NoTerminalInjection,
-    /// prctl(2): the options in [`PRCTL_OPTIONS`]; otherwise EINVAL.
+    /// prctl(2): the options in `PRCTL_OPTIONS`; otherwise EINVAL.
     AllowedPrctl,
     /// personality(2): queries and the default personality; otherwise EPERM.
     DefaultPersonality,

@@ -106,7 +106,7 @@ fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, Set
             // For the same reason.
             std::mem::forget(cgroup);
             run_init(&plan, init_descriptors, report, network, filters);
-            // Everything of init has been dropped; the rest belongs to nobody.
+            // All of init's owned descriptors have been dropped; the rest have no owner.
             descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::ConnectStreams)?;
             Ok(Forked::Payload { user_name: plan.user.name })
         }
