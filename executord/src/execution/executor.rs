@@ -1,4 +1,4 @@
-//! What executions share, and the cleanup after each.
+//! The state that executions share, and the cleanup after each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::pool::SandboxPool;
 use crate::pool::slot::Slot;
 use crate::streams::input::InputReceiver;
 
-/// What all executions share.
+/// The state that all executions share.
 #[derive(Debug)]
 pub(crate) struct Executor {
     pub(crate) pool: Arc<SandboxPool>,
@@ -36,7 +36,7 @@ pub(crate) struct Connections {
     pub(crate) cancel: CancellationToken,
 }
 
-/// What an execution returns.
+/// The result of an execution.
 pub(crate) struct ExecutionResult {
     /// The users of its sandboxes, in order.
     pub(crate) uids: Vec<u32>,

@@ -1,4 +1,4 @@
-//! What is left of a stage whose program ended.
+//! The cleanup after a stage whose program ended.
 
 use std::time::{Duration, Instant};
 

@@ -22,7 +22,7 @@ pub(crate) enum KillReason {
     Cancelled,
 }
 
-/// What was observed of a stage.
+/// Observations of a stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     /// Why the daemon ended it, if it did.

@@ -1,4 +1,4 @@
-//! Plan of a stage for the sandbox: pure functions of the language and of the admitted job.
+//! Plans of sandboxes: pure functions of a language and an admitted job.
 
 mod command;
 pub(crate) mod compatibility;

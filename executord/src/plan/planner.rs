@@ -31,7 +31,7 @@ const TERMINAL_TYPE: &str = "xterm-256color";
 /// Makes plans for this host.
 #[derive(Clone, Debug)]
 pub(crate) struct Planner {
-    /// What every sandbox sees.
+    /// Mounts of every sandbox.
     binds: Vec<BindMount>,
     cpu_millis: u32,
 }

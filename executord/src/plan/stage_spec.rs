@@ -1,4 +1,4 @@
-//! Input of the planner.
+//! The input of the planner.
 
 use protocol::{Limits, TerminalSize};
 

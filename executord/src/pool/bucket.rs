@@ -23,7 +23,7 @@ pub(super) struct Bucket {
     /// The youngest first. The oldest is taken first.
     pub(super) idle: Vec<Sandbox>,
     demand: Demand,
-    /// Memory of the last one in bytes, as measured.
+    /// Memory of the last sandbox that was measured, in bytes.
     memory: u64,
     /// Nothing is pre-warmed before this time, because the last attempt failed.
     retry_at: Option<Instant>,

@@ -1,4 +1,4 @@
-//! What the pool holds, without locks.
+//! The contents of the pool, without locks.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -49,7 +49,7 @@ impl Pipes {
 #[derive(Debug)]
 pub(crate) struct Reports {
     pipe: pipe::Receiver,
-    /// What was read and not parsed yet.
+    /// Bytes that were read and not parsed yet.
     buffer: Vec<u8>,
     pub(crate) is_open: bool,
 }

@@ -18,7 +18,7 @@ const QUIET_TIME: Duration = Duration::from_millis(20);
 /// The longest pause: ages and demand change though nothing happens.
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// What the policy decides from.
+/// The state of the pool, from which the policy decides.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) now: Instant,
@@ -36,7 +36,7 @@ pub(crate) struct Snapshot {
     pub(crate) buckets: Vec<BucketSnapshot>,
 }
 
-/// What executions do now.
+/// The current load by executions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
     /// None runs.
@@ -56,7 +56,7 @@ pub(crate) struct BucketSnapshot {
     pub(crate) demand: Demand,
     /// The youngest first.
     pub(crate) idle: Vec<IdleSandbox>,
-    /// What each of its sandboxes holds, in bytes.
+    /// Memory of each of its sandboxes, in bytes.
     pub(crate) memory: u64,
     /// Nothing is pre-warmed before this time.
     pub(crate) retry_at: Option<Instant>,
@@ -72,7 +72,7 @@ pub(crate) struct IdleSandbox {
     pub(crate) created: Instant,
 }
 
-/// What the pool does next.
+/// The next step of the pool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     /// End the pre-warmed sandboxes of these users.
@@ -155,7 +155,7 @@ struct Wish {
     count: usize,
     /// Whether there is no recent demand.
     is_unrequested: bool,
-    /// What each of them holds, in bytes.
+    /// Memory of each of them, in bytes.
     memory: u64,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct SandboxPool {
     identities: IdentityPool,
     planner: Planner,
     settings: PoolSettings,
-    /// What all pre-warmed sandboxes together may hold, in bytes.
+    /// Memory that all pre-warmed sandboxes together may hold, in bytes.
     max_memory: u64,
 }
 

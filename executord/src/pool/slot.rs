@@ -24,7 +24,7 @@ pub(crate) struct Slot {
     supervisor: AsyncFd<Supervisor>,
     cgroup: SlotCgroup,
     reaper: Sender<ReapJob>,
-    /// What the reaper gets when the slot is lost. `None` only while the slot is dropped.
+    /// Sent to the reaper when the slot is lost. `None` only while the slot is dropped.
     remains: Option<LostSlot>,
     /// Whether another slot was created in its place already.
     is_replaced: bool,

@@ -1,4 +1,4 @@
-//! What a client sends to its running program: input, in order and bounded, signals, and the size of the terminal.
+//! Messages of a client to its running program: input, in order and bounded, signals, and the size of the terminal.
 
 use std::sync::Arc;
 

@@ -33,7 +33,7 @@ enum OutputSource {
     Terminal(Arc<Terminal>),
 }
 
-/// What was read from an output.
+/// A read from an output.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum OutputChunk {
     /// For the client.

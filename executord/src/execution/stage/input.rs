@@ -1,4 +1,4 @@
-//! What a stage needs to run.
+//! The input of a stage.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ pub(crate) struct StageContext<'a> {
     pub(crate) cancel: &'a CancellationToken,
 }
 
-/// What is particular to a stage.
+/// The parts that differ from stage to stage.
 pub(crate) struct StageInput<'a> {
     pub(crate) name: StageName,
     pub(crate) start: &'a Start,

@@ -18,7 +18,7 @@ use crate::languages::toolchain::StageKind;
 use crate::pool::sandbox::Sandbox;
 use crate::streams::input::InputReceiver;
 
-/// What became of a stage.
+/// The outcome of a stage.
 pub(crate) enum StageOutcome {
     /// The program ran, and none of its processes is left.
     Finished(Box<StageResult>),

@@ -51,7 +51,7 @@ pub(super) struct Watch<'a> {
     record: StageRecord,
 }
 
-/// What was seen of a program, from its start to its end.
+/// The record of a program, from its start to its end.
 #[derive(Debug, Default)]
 pub(super) struct StageRecord {
     /// When the program's first instruction was reported.
