@@ -16,7 +16,7 @@ use crate::admission::job::Job;
 use crate::daemon::state::Daemon;
 use crate::execution::Connections;
 use crate::metrics::TimedStep;
-use crate::queue::{ClientKey, Permit, QueueUpdate};
+use crate::queue::{ClientKey, Full, Permit, QueueUpdate};
 use crate::server::connection_end::ConnectionEnd;
 use crate::server::event_encoder::EventEncoder;
 use crate::server::execution_task::{FAILURE_MESSAGE, execute_and_clean_up};
@@ -44,35 +44,49 @@ impl ActiveExecution<'_> {
         input: InputReceiver,
         client_messages: impl Future<Output = ConnectionEnd>,
     ) -> Result<(), ConnectionEnd> {
-        let daemon = self.daemon;
         let mut client_messages = pin!(client_messages);
         let requested = Instant::now();
-        let mut ticket = match daemon.queue.enter(client) {
-            Ok(ticket) => ticket,
-            Err(full) => {
-                let rejection = Rejection::Busy { retry_after: full.retry_after };
-                return reject(daemon, self.events, &job.toolchain.name, rejection).await;
+        match self.wait_for_permit(&job, client, client_messages.as_mut()).await? {
+            Some(permit) => {
+                self.daemon.executor.metrics.time(TimedStep::Queue, requested.elapsed());
+                self.execute(job, permit, input, client_messages).await
             }
+            None => Ok(()),
+        }
+    }
+
+    /// Waits in the queue, and sends the client its position. Returns `None` if the job does not run: it was rejected or
+    /// cancelled, and the client has received its last event. A disconnect leaves the queue, by dropping the ticket.
+    async fn wait_for_permit(
+        &mut self,
+        job: &Job,
+        client: ClientKey,
+        mut client_messages: Pin<&mut impl Future<Output = ConnectionEnd>>,
+    ) -> Result<Option<Permit>, ConnectionEnd> {
+        let mut ticket = match self.daemon.queue.enter(client) {
+            Ok(ticket) => ticket,
+            Err(full) => return self.reject_busy(job, full).await.map(|()| None),
         };
         let mut update = ticket.try_update();
-        let permit = loop {
+        loop {
             match update {
-                QueueUpdate::Granted(permit) => break permit,
-                QueueUpdate::Lost(full) => {
-                    let rejection = Rejection::Busy { retry_after: full.retry_after };
-                    return reject(daemon, self.events, &job.toolchain.name, rejection).await;
-                }
+                QueueUpdate::Granted(permit) => return Ok(Some(permit)),
+                QueueUpdate::Lost(full) => return self.reject_busy(job, full).await.map(|()| None),
                 QueueUpdate::Position(position) => self.events.send(Event::Queued { position }).await?,
             }
             update = tokio::select! {
                 update = ticket.next_update() => update,
-                () = self.cancel.cancelled() => return self.finish_cancelled_in_queue(job.id).await,
-                // Dropping the ticket leaves the queue.
+                () = self.cancel.cancelled() => {
+                    return self.finish_cancelled_in_queue(job.id).await.map(|()| None);
+                }
                 end = &mut client_messages => return Err(end),
             };
-        };
-        daemon.executor.metrics.time(TimedStep::Queue, requested.elapsed());
-        self.execute(job, permit, input, client_messages).await
+        }
+    }
+
+    async fn reject_busy(&mut self, job: &Job, full: Full) -> Result<(), ConnectionEnd> {
+        let rejection = Rejection::Busy { retry_after: full.retry_after };
+        reject(self.daemon, self.events, &job.toolchain.name, rejection).await
     }
 
     async fn finish_cancelled_in_queue(&mut self, id: ExecutionId) -> Result<(), ConnectionEnd> {
