@@ -264,7 +264,7 @@ fn excerpt(json: &Value) -> String {
 }
 
 fn word(random: &mut SeededRandom) -> String {
-    format!("{MARK}{:0DIGITS$x}", random.next())
+    format!("{MARK}{:0DIGITS$x}", random.next_u64())
 }
 
 /// Returns the markers in a text; a marker at the end may be cut off.

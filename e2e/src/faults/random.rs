@@ -15,11 +15,11 @@ impl SeededRandom {
 
     /// Returns a separate generator for a concurrent task.
     pub fn split(&mut self) -> Self {
-        Self(self.next())
+        Self(self.next_u64())
     }
 
     /// Returns the next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,7 +38,7 @@ impl SeededRandom {
     /// Returns a number below `end`, which is not 0.
     pub fn below(&mut self, end: usize) -> usize {
         let end = end.max(1) as u64;
-        usize::try_from(self.next() % end).unwrap_or(0)
+        usize::try_from(self.next_u64() % end).unwrap_or(0)
     }
 
     /// Returns a time below `most`, in whole milliseconds.
@@ -56,11 +56,11 @@ mod tests {
     fn a_seed_determines_the_numbers() {
         let numbers = |seed| {
             let mut random = SeededRandom::new(seed);
-            [random.next(), random.next(), random.split().next()]
+            [random.next_u64(), random.next_u64(), random.split().next_u64()]
         };
         assert_eq!(numbers(7), numbers(7));
         assert_ne!(numbers(7), numbers(8));
         // The first number of the generator's reference implementation for this seed.
-        assert_eq!(SeededRandom::new(1_234_567).next(), 6_457_827_717_110_365_317);
+        assert_eq!(SeededRandom::new(1_234_567).next_u64(), 6_457_827_717_110_365_317);
     }
 }
