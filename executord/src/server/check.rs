@@ -48,7 +48,7 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
             "restart executord: a user id is quarantined when its processes could not be confirmed gone",
         ),
     ];
-    let advice = "programs run without it; see docs/threat-model.md for what each limit rests on";
+    let advice = "programs run without it; docs/api.md says how each limit is enforced";
     results.extend(status.degraded.iter().map(|message| optional(result("host", false, message, advice))));
     results
 }
