@@ -37,6 +37,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         runs: vec![RunRequest { stdin: input.stdin_kind(), args: arguments.args, terminal }],
         limits: limits::request(&arguments.limits),
         client: None,
+        client_networks: Vec::new(),
     };
     client.execute(request).await.map_err(request_failure)?;
 

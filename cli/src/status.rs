@@ -29,13 +29,15 @@ fn as_text(status: &ServerStatus, out: &Output) -> String {
     let state = if status.draining { "shutting down, accepts no executions" } else { "accepts executions" };
     let mut text = format!(
         "executord   {}, up {}, {state}\n\
-         running     {} of {}\n\
+         running     {} of {} ({} idle; {} may use the CPU at one time)\n\
          queued      {} of {}\n\
          limits by   {}\n\
          user ids    {} free, {} quarantined\n",
         status.version,
         uptime(status.uptime.as_secs()),
         status.running,
+        status.max_executions,
+        status.idle,
         status.slots,
         status.queued,
         status.queue_capacity,
@@ -68,7 +70,9 @@ fn as_json(status: &ServerStatus) -> serde_json::Value {
         "uptime_ms": crate::report::milliseconds(status.uptime),
         "draining": status.draining,
         "slots": status.slots,
+        "max_executions": status.max_executions,
         "running": status.running,
+        "idle": status.idle,
         "queued": status.queued,
         "queue_capacity": status.queue_capacity,
         "cgroups": status.cgroups,

@@ -59,6 +59,8 @@ fn status_is_printed_as_lines() {
         executions: vec![ExecutionCount { language: "cpp".into(), result: "ok".into(), count: 12 }],
         steps: Vec::new(),
         warm: Vec::new(),
+        idle: 1,
+        max_executions: 64,
     };
     let daemon = answering(vec![Event::Status(Box::new(status))]);
     let ran = daemon.run(&["status"]);

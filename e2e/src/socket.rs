@@ -19,6 +19,7 @@ pub fn program(language: &str, code: impl Into<String>) -> ExecuteRequest {
         runs: vec![RunRequest::default()],
         limits: LimitsRequest::default(),
         client: None,
+        client_networks: Vec::new(),
     }
 }
 

@@ -195,6 +195,7 @@ async fn a_build_is_reused_by_its_client_only() {
         runs: vec![protocol::RunRequest { args: vec!["x".to_owned()], ..Default::default() }],
         limits: protocol::LimitsRequest::default(),
         client: Some("somebody else".to_owned()),
+        client_networks: Vec::new(),
     };
     let mut client = protocol::Client::connect(&daemons.socket()).await.expect("it listens");
     client.execute(request).await.expect("the program receives it");

@@ -203,6 +203,7 @@ async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
         runs: vec![RunRequest::default()],
         limits: LimitsRequest::default(),
         client: None,
+        client_networks: Vec::new(),
     };
     client.execute(request).await.expect("executord accepts the connection");
     loop {

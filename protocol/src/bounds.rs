@@ -31,6 +31,8 @@ pub const MAX_ARGS_TOTAL: usize = 512 * 1024;
 pub const MAX_LANGUAGE_NAME: usize = 64;
 /// Bytes of [`crate::ExecuteRequest::client`].
 pub const MAX_CLIENT_TAG: usize = 64;
+/// Items of [`crate::ExecuteRequest::client_networks`], each of [`MAX_CLIENT_TAG`].
+pub const MAX_CLIENT_NETWORKS: usize = 4;
 
 /// Languages, counters or other items of one list in an answer.
 pub const MAX_ITEMS: usize = 4096;

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::bounds::{
-    MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS,
+    MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME, MAX_PATH,
+    MAX_RUNS,
 };
 use crate::limits::LimitsRequest;
 
@@ -52,9 +53,15 @@ pub struct ExecuteRequest {
     /// Limits of each run.
     pub limits: LimitsRequest,
     /// Identifier of the peer's client, if the peer forwards requests for several. The daemon schedules fairly between
-    /// clients and uses the identifier for nothing else.
+    /// clients and uses the identifier for nothing else. It accepts the identifier from root and from webd's user; from
+    /// other peers it ignores this field and the next.
     #[serde(deserialize_with = "bounded::optional_string::<_, MAX_CLIENT_TAG>")]
     pub client: Option<String>,
+    /// Networks that the client belongs to, the largest first. The daemon schedules fairly between the largest networks,
+    /// then between those inside each of them, then between their clients, so that one client with many addresses gets
+    /// no more than another with one.
+    #[serde(deserialize_with = "bounded::strings::<_, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG>")]
+    pub client_networks: Vec<String>,
 }
 
 /// Source file.

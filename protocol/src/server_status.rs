@@ -17,9 +17,9 @@ pub struct ServerStatus {
     pub uptime: Duration,
     /// Whether the daemon is shutting down: it finishes running executions and accepts no new ones.
     pub draining: bool,
-    /// Number of executions that can run at one time.
+    /// Number of executions that can use the CPU at one time.
     pub slots: u32,
-    /// Number of executions that are running.
+    /// Number of executions that have started and not ended, including those that are idle.
     pub running: u32,
     /// Number of executions in the queue.
     pub queued: u32,
@@ -44,6 +44,10 @@ pub struct ServerStatus {
     /// Pre-warmed sandboxes, by language and stage.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub warm: Vec<WarmCount>,
+    /// Number of running executions that use almost no CPU time: they sleep or wait for input.
+    pub idle: u32,
+    /// Number of executions that can run at one time, including those that are idle.
+    pub max_executions: u32,
 }
 
 /// Pre-warmed sandboxes for one stage of a language, and how often they were used.

@@ -6,8 +6,9 @@ mod samples;
 
 use bytes::{Bytes, BytesMut};
 use protocol::bounds::{
-    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_HELLO_FRAME,
-    MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_PATH, MAX_RUNS, MAX_TEXT,
+    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME,
+    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_PATH, MAX_RUNS,
+    MAX_TEXT,
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
@@ -40,6 +41,10 @@ fn a_request_stays_within_its_bounds() {
     check("a path", MAX_PATH, |n| execute(|request| request.files = vec![file(Some(text(n)), 1)]));
     check("a language's name", MAX_LANGUAGE_NAME, |n| execute(|request| request.language = text(n)));
     check("a client's tag", MAX_CLIENT_TAG, |n| execute(|request| request.client = Some(text(n))));
+    check("a client's networks", MAX_CLIENT_NETWORKS, |n| {
+        execute(|request| request.client_networks = vec![String::new(); n])
+    });
+    check("a network", MAX_CLIENT_TAG, |n| execute(|request| request.client_networks = vec![text(n)]));
     check("an input chunk", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
 }
 

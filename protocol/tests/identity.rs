@@ -130,13 +130,15 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         vec(run_request(), 0..4),
         limits_request(),
         option::of("[ -~]{0,64}"),
+        vec("[ -~]{0,64}", 0..4),
     )
-        .prop_map(|(language, files, runs, limits, client)| ExecuteRequest {
+        .prop_map(|(language, files, runs, limits, client, client_networks)| ExecuteRequest {
             language,
             files,
             runs,
             limits,
             client,
+            client_networks,
         })
 }
 
@@ -306,13 +308,13 @@ fn server_status() -> impl Strategy<Value = ServerStatus> {
         });
     (
         (text(), duration(), any::<bool>(), text(), vec(text(), 0..3)),
-        any::<(u32, u32, u32, u32, u32, u32)>(),
+        any::<(u32, u32, u32, u32, u32, u32, u32, u32)>(),
         (vec(executions, 0..3), vec(steps, 0..3), vec(warm, 0..3)),
     )
         .prop_map(
             |(
                 (version, uptime, draining, cgroups, degraded),
-                (slots, running, queued, queue_capacity, free_uids, quarantined_uids),
+                (slots, running, queued, queue_capacity, free_uids, quarantined_uids, idle, max_executions),
                 (executions, steps, warm),
             )| ServerStatus {
                 version,
@@ -329,6 +331,8 @@ fn server_status() -> impl Strategy<Value = ServerStatus> {
                 executions,
                 steps,
                 warm,
+                idle,
+                max_executions,
             },
         )
 }

@@ -32,6 +32,7 @@ async fn a_program_returns_its_output() {
         runs: vec![RunRequest::default()],
         limits: protocol::LimitsRequest::default(),
         client: Some("127.0.0.1".to_owned()),
+        client_networks: Vec::new(),
     };
     assert_eq!(server.observe().await, Observation::Request(Box::new(request)));
     insta::assert_json_snapshot!("hello", mask_limits(answer.json()));

@@ -153,6 +153,7 @@ mod tests {
             runs: vec![RunRequest::default()],
             limits: LimitsRequest::default(),
             client: None,
+            client_networks: Vec::new(),
         }
     }
 

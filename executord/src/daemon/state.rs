@@ -133,6 +133,8 @@ impl Daemon {
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
             warm: self.pool.counts(),
+            idle: 0,
+            max_executions: self.slots,
         }
     }
 }

@@ -109,5 +109,6 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
         }],
         limits: protocol::LimitsRequest::default(),
         client: None,
+        client_networks: Vec::new(),
     }
 }

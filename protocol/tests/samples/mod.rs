@@ -114,6 +114,7 @@ pub fn smallest_request() -> ExecuteRequest {
         runs: Vec::new(),
         limits: LimitsRequest::default(),
         client: None,
+        client_networks: Vec::new(),
     }
 }
 
@@ -144,6 +145,7 @@ pub fn fullest_request() -> ExecuteRequest {
             ..LimitsRequest::exactly(&Limits::RUN)
         },
         client: Some("203.0.113.7".into()),
+        client_networks: vec!["203.0.0.0/16".into(), "203.0.113.0/24".into()],
     }
 }
 
@@ -234,6 +236,8 @@ fn server_status() -> ServerStatus {
             hits: 40,
             misses: 2,
         }],
+        idle: 1,
+        max_executions: 32,
     }
 }
 

@@ -24,8 +24,20 @@ impl Collector for DaemonMetrics {
             "Whether the daemon is stopping and accepts no executions",
             i64::from(status.draining),
         )?;
-        gauge(&mut encoder, "slots", "Maximum number of concurrent executions", status.slots.into())?;
+        gauge(
+            &mut encoder,
+            "slots",
+            "Maximum number of executions that use the CPU at one time",
+            status.slots.into(),
+        )?;
+        gauge(
+            &mut encoder,
+            "max_executions",
+            "Maximum number of concurrent executions, including those that are idle",
+            status.max_executions.into(),
+        )?;
         gauge(&mut encoder, "running", "Executions that are running", status.running.into())?;
+        gauge(&mut encoder, "idle", "Running executions that sleep or wait for input", status.idle.into())?;
         gauge(&mut encoder, "queued", "Executions that are waiting in the queue", status.queued.into())?;
         gauge(
             &mut encoder,

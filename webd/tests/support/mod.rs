@@ -277,6 +277,8 @@ pub(crate) fn status() -> ServerStatus {
             hits: 5,
             misses: 1,
         }],
+        idle: 1,
+        max_executions: 32,
     }
 }
 

@@ -179,7 +179,14 @@ impl Execute {
                 .collect::<Result<_, _>>()?,
         };
         let Object(limits) = self.limits.unwrap_or(Object(LimitsRequestJson::default()));
-        Ok(ExecuteRequest { language, files, runs, limits: limits.try_into()?, client: Some(client.tag()) })
+        Ok(ExecuteRequest {
+            language,
+            files,
+            runs,
+            limits: limits.try_into()?,
+            client: Some(client.tag()),
+            client_networks: Vec::new(),
+        })
     }
 }
 
@@ -372,6 +379,7 @@ mod tests {
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
             client: Some("0:0:0:0::/64".to_owned()),
+            client_networks: Vec::new(),
         };
         assert_eq!(parsed.request, expected);
         let limits = expected.limits;
