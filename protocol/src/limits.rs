@@ -78,6 +78,13 @@ macro_rules! each_limit {
                 run: 256, compile: 256,
                 maximum: 1024, minimum: 8,
             }
+            // A run's stack is bounded by its memory limit. A compilation's is not larger than the compilers expect.
+            stack: ByteCount {
+                json: stack_bytes, cli: "stack",
+                help: "stack of the main thread of each process, at most the memory limit",
+                run: ByteCount::mib(65536), compile: ByteCount::mib(64),
+                maximum: ByteCount::mib(65536), minimum: ByteCount::kib(256),
+            }
         }
     };
 }
@@ -164,6 +171,20 @@ macro_rules! define {
 }
 
 each_limit!(define);
+
+impl Limits {
+    /// Returns the limit of the stack: a stack is never larger than the memory.
+    #[must_use]
+    pub fn effective_stack(&self) -> ByteCount {
+        self.stack.min(self.memory)
+    }
+
+    /// Returns these limits with the stack that they have in effect.
+    #[must_use]
+    pub fn effective(&self) -> Self {
+        Self { stack: self.effective_stack(), ..self.clone() }
+    }
+}
 
 /// One limit: its names, and access to its value.
 #[derive(Clone, Copy, Debug)]

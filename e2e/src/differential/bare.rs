@@ -143,8 +143,8 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
     command
         .args([format!("--reuid={UID}"), format!("--regid={UID}")])
         .args(["--clear-groups", "--no-new-privs", "--"])
-        // The stack limit of a sandbox, so that recursion ends at the same depth.
-        .args(["prlimit", "--stack=67108864", "--core=0", "--"])
+        // The stack limit of most sandboxes.
+        .args(["prlimit", "--stack=268435456", "--core=0", "--"])
         // Background jobs of a shell ignore some signals, and other parents may ignore more.
         .args(["env", "--default-signal"])
         .args(words)
@@ -156,6 +156,7 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
         .env("LOGNAME", USER)
         .env("LANG", "C.UTF-8")
         .env("TMPDIR", "/tmp")
+        .env("ONLINE_JUDGE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -42,6 +42,18 @@ pub(crate) fn drop_bounding_set() -> io::Result<()> {
     Ok(())
 }
 
+/// Calls `operation` with the real ids of a user, as prlimit(2) requires of a caller without CAP_SYS_RESOURCE. The
+/// effective ids remain root's.
+pub(crate) fn with_real_ids_of<T>(user: &User, operation: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let (root, root_group) = (Uid::from_raw(0), Gid::from_raw(0));
+    setresgid(Gid::from_raw(user.gid), root_group, root_group)?;
+    setresuid(Uid::from_raw(user.uid), root, root)?;
+    let result = operation();
+    setresuid(root, root, root)?;
+    setresgid(root_group, root_group, root_group)?;
+    result
+}
+
 /// Switches to a user and its group, with no other groups, and verifies that the process cannot become root again.
 pub(crate) fn become_user(user: &User) -> io::Result<()> {
     // A process without a login uid can set it once, and could pose as root in the host's audit log. An error is ignored:

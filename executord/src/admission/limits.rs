@@ -38,7 +38,7 @@ pub(crate) fn resolve(
 ) -> Result<Limits, Rejection> {
     let limits = request.or(defaults);
     match limits.below_minimum() {
-        None => Ok(limits.at_most(maxima)),
+        None => Ok(limits.at_most(maxima).effective()),
         Some(limit) => Err(Rejection::Invalid(format!(
             "limits.{}: {} must be at least {}",
             limit.json_key,
@@ -55,7 +55,23 @@ mod tests {
 
     #[test]
     fn limits_that_are_not_requested_have_their_defaults() {
-        assert_eq!(resolve(&LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA), Ok(Limits::RUN));
+        assert_eq!(
+            resolve(&LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA),
+            Ok(Limits::RUN.effective())
+        );
+    }
+
+    #[test]
+    fn the_stack_is_as_large_as_the_memory_unless_less_is_requested() {
+        let stack = |memory, stack| {
+            let request =
+                LimitsRequest { memory: Some(ByteCount::mib(memory)), stack, ..LimitsRequest::default() };
+            resolve(&request, &Limits::RUN, &Limits::MAXIMA).map(|limits| limits.stack)
+        };
+        assert_eq!(stack(64, None), Ok(ByteCount::mib(64)));
+        assert_eq!(stack(512, None), Ok(ByteCount::mib(512)));
+        assert_eq!(stack(512, Some(ByteCount::mib(8))), Ok(ByteCount::mib(8)));
+        assert_eq!(stack(64, Some(ByteCount::mib(128))), Ok(ByteCount::mib(64)));
     }
 
     #[test]

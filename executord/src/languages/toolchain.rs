@@ -107,8 +107,8 @@ impl Toolchain {
                 Ok(version) => Availability::Available { version },
                 Err(reason) => Availability::Unavailable { reason },
             },
-            limits: self.run.limits.clone(),
-            compile_limits: self.compile.as_ref().map(|stage| stage.limits.clone()),
+            limits: self.run.limits.effective(),
+            compile_limits: self.compile.as_ref().map(|stage| stage.limits.effective()),
             editor: self.editor.clone(),
             example: self.example.clone(),
         }

@@ -1,5 +1,7 @@
 //! Commands and environments of programs.
 
+use std::collections::BTreeMap;
+
 use protocol::Limits;
 use sandbox::{HOME, User};
 
@@ -28,6 +30,7 @@ pub(super) fn expand(
                     .replace("{main}", main.map_or("", |path| path.as_str()))
                     .replace("{stem}", main.map_or("", |path| path.stem()))
                     .replace("{memory}", &limits.memory.bytes().to_string())
+                    .replace("{stack}", &limits.effective_stack().bytes().to_string())
                     .replace("{launcher}", LAUNCHER),
             );
         }
@@ -35,8 +38,14 @@ pub(super) fn expand(
     arguments
 }
 
-/// Returns the environment of a stage's program. The language file's variables override the fixed ones.
-pub(super) fn environment(command: &StageCommand, user: &User) -> Vec<(String, String)> {
+/// Returns the environment of a program: the fixed variables, the type of its terminal, and the variables of the language
+/// file, of which those in `more` override those of the stage, and these the fixed ones.
+pub(super) fn environment(
+    command: &StageCommand,
+    more: &BTreeMap<String, String>,
+    user: &User,
+    terminal_type: Option<&str>,
+) -> Vec<(String, String)> {
     let path = SEARCH_PATH.join(":");
     let fixed = [
         ("PATH", &*path),
@@ -45,12 +54,17 @@ pub(super) fn environment(command: &StageCommand, user: &User) -> Vec<(String, S
         ("LOGNAME", &user.name),
         ("LANG", "C.UTF-8"),
         ("TMPDIR", "/tmp"),
+        // Programs for online judges read files instead of stdin without it.
+        ("ONLINE_JUDGE", "1"),
     ];
-    let own = command.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let is_overridden = |name: &str| command.environment.contains_key(name) || more.contains_key(name);
+    let of_stage = command.environment.iter().filter(|(name, _)| !more.contains_key(*name));
+    let own = of_stage.chain(more).map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
     fixed
         .into_iter()
-        .filter(|(name, _)| !command.environment.contains_key(*name))
-        .chain(own)
+        .filter(|(name, _)| !is_overridden(name))
+        .chain(terminal_type.map(|value| ("TERM", value)))
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .chain(own)
         .collect()
 }

@@ -14,13 +14,15 @@ pub(crate) fn is_compatible(warm: &Plan, wanted: &Plan, requested: &ResourceLimi
         && warm.warm_command.as_ref().is_none_or(|command| is_limited(&command.resources, requested))
 }
 
-/// Returns whether a process with the limits `set` is limited as `requested`. Resource limits of a running process stay as
-/// they are. CPU time and processes may have higher ones, because the cgroup limits them for all processes together.
+/// Returns whether a process with the limits `set` can be limited as `requested`. Resource limits of a running process stay
+/// as they are, except that of the stack, which the start lowers. CPU time and processes may have higher ones, because the
+/// cgroup limits them for all processes together.
 fn is_limited(set: &ResourceLimits, requested: &ResourceLimits) -> bool {
     let ResourceLimits { cpu_time, processes, file_size, open_files, stack } = requested;
     set.cpu_time >= *cpu_time
         && set.processes >= *processes
-        && (set.file_size, set.open_files, set.stack) == (*file_size, *open_files, *stack)
+        && set.stack >= *stack
+        && (set.file_size, set.open_files) == (*file_size, *open_files)
 }
 
 #[cfg(test)]
@@ -76,6 +78,8 @@ mod tests {
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.open_files -= 1));
+        assert!(with(|start| start.program.resources.stack /= 2));
+        assert!(!with(|start| start.program.resources.stack += 1));
         assert!(with(|start| start.disk.bytes /= 2));
     }
 }

@@ -1,5 +1,6 @@
 //! From a stage to the sandbox's plan: pure, but for the question of what exists on the host.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,9 +14,6 @@ use crate::languages::format::Warm;
 use crate::languages::toolchain::{LAUNCHER, StageKind};
 use crate::plan::command::{environment, expand};
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
-
-/// Stack of a program's main thread, in bytes: enough for deep recursion in C++ and Python, and the same as in isolate.
-const STACK: u64 = 64 * 1024 * 1024;
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
 const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
@@ -84,7 +82,7 @@ impl Planner {
             path: source.path.as_str().into(),
             length: source.content.len() as u64,
         });
-        let terminal_type = stage.terminal.map(|_| ("TERM".to_owned(), TERMINAL_TYPE.to_owned()));
+        let terminal_type = stage.terminal.map(|_| TERMINAL_TYPE);
         Start {
             disk: disk(limits),
             sources: entries.collect(),
@@ -93,7 +91,7 @@ impl Planner {
                     .into_iter()
                     .chain(arguments.iter().cloned())
                     .collect(),
-                environment: environment(command, user).into_iter().chain(terminal_type).collect(),
+                environment: environment(command, &BTreeMap::new(), user, terminal_type),
                 resources: resources(limits),
             },
         }
@@ -121,7 +119,7 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
         processes: limits.processes,
         file_size: limits.file_size.bytes(),
         open_files: limits.open_files,
-        stack: STACK,
+        stack: limits.effective_stack().bytes(),
     }
 }
 
@@ -129,12 +127,11 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
 fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
     let StageSpec { toolchain, command, limits, .. } = *stage;
     let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
-    let own = own.iter().map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     Program {
         command: expand(&warm.command, toolchain, limits, &[]),
-        environment: environment(command, user).into_iter().chain(own).collect(),
+        environment: environment(command, own, user, None),
         resources,
     }
 }

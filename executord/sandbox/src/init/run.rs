@@ -17,8 +17,8 @@ use super::wait::Waiting;
 use crate::error::{At, SetupError, Step};
 use crate::kernel_memory::KernelMemoryWatch;
 use crate::packet::{Packet, SIGNAL, TERMINATE};
-use crate::plan::{Plan, Start};
-use crate::privileges::drop_capabilities;
+use crate::plan::{Plan, Program, Start};
+use crate::privileges::{drop_capabilities, with_real_ids_of};
 use crate::report::{ExitReport, Report};
 use crate::rootfs::sandbox_root;
 use crate::sealed_file::read_start;
@@ -51,6 +51,7 @@ pub(super) fn start(
     let mut file = File::from(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?);
     let Start { disk, sources, program } = read_start(&mut file).at(Step::ReadPlan)?;
     sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, file)?;
+    lower_stack_limit(plan, &waiting, &program).at(Step::SetResourceLimits)?;
     let startup_cpu_time = cpu_time(waiting.pid()).at(Step::PreWarm)?;
     drop_privileges(filters).at(Step::DropInitPrivileges)?;
     match waiting {
@@ -69,6 +70,18 @@ pub(super) fn start(
             Ok(running)
         }
     }
+}
+
+/// Lowers the stack limit of a pre-warmed interpreter to that of its program.
+fn lower_stack_limit(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result<()> {
+    let (Waiting::Interpreter(interpreter), Some(warm)) = (waiting, &plan.warm_command) else {
+        return Ok(());
+    };
+    let stack = program.resources.stack;
+    if stack >= warm.resources.stack {
+        return Ok(());
+    }
+    with_real_ids_of(&plan.user, || process::set_stack_limit(interpreter.pid().as_raw(), stack))
 }
 
 fn cpu_time(process: Pid) -> io::Result<Duration> {

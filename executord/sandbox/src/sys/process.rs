@@ -204,6 +204,16 @@ pub(crate) fn drop_from_bounding_set(capability: u8) -> io::Result<()> {
     prctl(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
 }
 
+/// Sets the soft and the hard limit of another process's main stack; see prlimit(2).
+pub(crate) fn set_stack_limit(process: libc::pid_t, bytes: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: the new limit is read, and no old one is requested.
+    checked(
+        unsafe { libc::prlimit(process, libc::RLIMIT_STACK, &raw const limit, std::ptr::null_mut()) }.into(),
+    )
+    .map(drop)
+}
+
 /// Resets all signals to their default action. An ignored signal would stay ignored over execve(2).
 pub(crate) fn reset_signals() -> io::Result<()> {
     for number in 1..=libc::SIGRTMAX() {

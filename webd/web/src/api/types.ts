@@ -42,6 +42,7 @@ export type components = {
       disk_bytes?: number;
       files?: number;
       open_files?: number;
+      stack_bytes?: number;
     };
     Answer: {
       /** Format: uuid */
@@ -122,6 +123,7 @@ export type components = {
       disk_bytes: number;
       files: number;
       open_files: number;
+      stack_bytes: number;
     };
     Event:
       | components["schemas"]["EventQueued"]
