@@ -62,7 +62,58 @@ async fn an_unknown_language_is_refused_as_the_contract_says() {
     let server = start_server(|_| send_all(vec![Event::Rejected(Rejection::UnknownLanguage)])).await;
     let answer = server.execute(HELLO).await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json(), json!({"error": "Unsupported language", "code": "unsupported_language"}));
+    let error = json!({"error": "Unsupported language", "code": "unsupported_language", "requested": "python",
+        "available": ["python"]});
+    assert_eq!(answer.json(), error);
+    let live = server.live("text/event-stream", HELLO).await;
+    assert_eq!((live.status, live.json()), (400, error));
+
+    let long = format!(r#"{{"code":"","language":"{}"}}"#, "é".repeat(100));
+    let answer = server.execute(long).await.json();
+    assert_eq!(answer["code"], "unsupported_language");
+    assert_eq!(answer["requested"], format!("{}…", "é".repeat(32)));
+    assert_eq!(answer["available"], json!(["python"]));
+}
+
+#[tokio::test]
+async fn a_request_of_common_clients_is_accepted() {
+    let server = start_server(|_| hello()).await;
+    assert_eq!(server.execute(format!("\u{feff}{HELLO}")).await.status, 200);
+    let json = &["Content-Type: application/json"];
+    assert_eq!(server.request("POST", "/api/execute/", json, HELLO.as_bytes()).await.status, 200);
+    for path in ["/api/languages/", "/healthz/", "/readyz/", "/metrics/", "/openapi.json/"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(server.get("/api/execute/").await.status, 405);
+    assert_eq!(server.get("/api/execute//").await.status, 404);
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains(r#"route="/api/execute",method="POST",status="200"} 2"#), "{metrics}");
+    assert!(!metrics.contains(r#"/""#), "{metrics}");
+}
+
+#[tokio::test]
+async fn sources_beyond_their_limit_are_too_large() {
+    let mut server = start_server(|_| hello()).await;
+    let source = |length| format!(r##"{{"language":"python","code":"{}"}}"##, "#".repeat(length));
+    assert_eq!(server.execute(source(4 << 20)).await.status, 200);
+    assert!(matches!(server.observe().await, Observation::Request(_)));
+    for length in [(4 << 20) + 1, 5 << 20, 15 << 20] {
+        let answer = server.execute(source(length)).await;
+        assert_eq!((answer.status, answer.code()), (413, "too_large".to_owned()));
+        assert!(answer.text().contains("the source files are larger than 4194304 bytes (4 MiB)"));
+    }
+    assert_eq!(server.execute(source(17 << 20)).await.status, 413);
+    assert!(server.observations.try_recv().is_err(), "no request reached the daemon");
+}
+
+#[tokio::test]
+async fn output_that_a_limit_cuts_ends_with_a_whole_character() {
+    let status = Status::OutputExceeded { stream: StreamName::Stdout, limit: ByteCount(5) };
+    let events = one_run("xéé".as_bytes().get(..4).unwrap(), status);
+    let server = start_server(move |_| send_all(events.clone())).await;
+    assert_eq!(server.execute(HELLO).await.json()["stdout"], "xé");
+    let live = server.live("application/x-ndjson", HELLO).await.text();
+    assert!(live.contains("xé") && !live.contains('\u{fffd}'), "{live}");
 }
 
 #[tokio::test]

@@ -26,6 +26,20 @@ async fn health_and_readiness_are_reported() {
 }
 
 #[tokio::test]
+async fn all_queries_use_one_connection_to_the_daemon() {
+    let server = start_server(|_| vec![]).await;
+    for _ in 0..10 {
+        for path in ["/readyz", "/metrics", "/api/languages"] {
+            assert_eq!(server.get(path).await.status, 200, "{path}");
+        }
+    }
+    let (first, second, third) =
+        tokio::join!(server.get("/readyz"), server.get("/api/languages"), server.get("/metrics"));
+    assert_eq!([first.status, second.status, third.status], [200; 3]);
+    assert_eq!(server.daemon_connections.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
 async fn metrics_are_in_the_open_metrics_format() {
     let server = start_server(|_| hello()).await;
     server.execute(r#"{"code":"","language":"c"}"#).await;

@@ -147,6 +147,20 @@ async fn a_running_program_receives_control_messages() {
 }
 
 #[tokio::test]
+async fn an_unknown_language_is_reported_with_the_available_ones() {
+    let server = start_server(|_| send_all(vec![Event::Rejected(Rejection::UnknownLanguage)])).await;
+    let mut session = SessionClient::open(&server).await;
+    for requested in ["cobol", &"x".repeat(100)] {
+        session.send(json!({"type": "start", "language": requested, "code": ""}).to_string()).await;
+        let mut error = session.event().await;
+        assert!(error["requested"].take().as_str().unwrap().starts_with(&requested[..5]));
+        let expected = json!({"type": "error", "error": "Unsupported language", "code": "unsupported_language",
+            "requested": null, "available": ["python"]});
+        assert_eq!(error, expected);
+    }
+}
+
+#[tokio::test]
 async fn the_events_are_those_of_a_live_answer() {
     let server = start_server(|_| hello()).await;
     let body = r#"{"language":"python","code":"1"}"#;

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use protocol::bounds::MAX_SOURCES;
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, Source};
@@ -15,8 +16,6 @@ use crate::admission::relative_path::RelativePath;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::Toolchain;
 
-/// Maximum size of all source files together, in bytes.
-const MAX_SOURCES: usize = 4 * 1024 * 1024;
 /// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
 

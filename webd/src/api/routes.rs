@@ -39,7 +39,8 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
     for (path, methods) in ROUTES {
-        router = router.route(path, methods());
+        // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
+        router = router.route(path, methods()).route(&format!("{path}/"), methods());
     }
     router = router.fallback(page);
     if !state.config.allowed_origins.is_empty() {

@@ -23,8 +23,10 @@ use crate::api::executor::event_encoder::{EventEncoder, EventFormat, error_event
 use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
 use crate::api::executor::session_reader::{Liveness, SessionReader, Socket};
+use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::client_identity::ClientIdentity;
+use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::EventReceiver;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
@@ -101,7 +103,10 @@ impl Session {
         loop {
             let result = match self.next_start().await {
                 Ok(Ok(request)) => self.execute(request).await,
-                Ok(Err(error)) => self.writer.send_error(error).await,
+                Ok(Err(error)) => {
+                    let error = explained(error, "", &self.state.daemon).await;
+                    self.writer.send_error(error).await
+                }
                 Err(end) => Err(end),
             };
             if let Err(end) = result {
@@ -133,6 +138,7 @@ impl Session {
         if let Err(error) = reservation.grow(EXECUTION_MEMORY) {
             return self.writer.send_error(error.into()).await;
         }
+        let language = request.language.clone();
         let (events, control) = match self.state.dispatcher.execute_interactive(request).await {
             Ok(execution) => execution.split(),
             Err(error) => return self.writer.send_error(error.into()).await,
@@ -141,7 +147,7 @@ impl Session {
         // The last event is sent after reading from the client has stopped: messages that the client sends in reply to
         // it are for the next execution.
         let last_event = tokio::select! {
-            last_event = self.writer.send_events(events, encoder) => last_event?,
+            last_event = self.writer.send_events(events, encoder, &language, &self.state.daemon) => last_event?,
             end = self.reader.forward_control(control) => return Err(end),
         };
         self.writer.send_lines(&last_event).await
@@ -178,6 +184,8 @@ impl SessionWriter {
         &mut self,
         mut events: EventReceiver,
         mut encoder: EventEncoder,
+        language: &str,
+        daemon: &DaemonInfo,
     ) -> Result<Vec<u8>, SessionEnd> {
         loop {
             let event = tokio::select! {
@@ -187,7 +195,10 @@ impl SessionWriter {
                     continue;
                 }
             };
-            let encoded = encoder.encode(event);
+            let encoded = match event {
+                Ok(event) => encoder.encode(Ok(event)),
+                Err(error) => encoder.encode(Err(explained(error.into(), language, daemon).await)),
+            };
             if encoded.is_last {
                 return Ok(encoded.lines);
             }

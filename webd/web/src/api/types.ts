@@ -228,6 +228,8 @@ export type components = {
       /** Format: uuid */
       id?: string;
       retry_after?: number;
+      requested?: string;
+      available?: string[];
     };
     SessionFrame:
       | components["schemas"]["SessionStart"]
@@ -344,6 +346,8 @@ export type components = {
       /** Format: uuid */
       id?: string;
       retry_after?: number;
+      requested?: string;
+      available?: string[];
     };
   };
   responses: never;
