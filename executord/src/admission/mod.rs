@@ -7,6 +7,7 @@ pub(crate) mod relative_path;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::bounds::MAX_SOURCES;
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
@@ -18,6 +19,15 @@ use crate::languages::toolchain::Toolchain;
 
 /// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
+
+/// What a request may ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestBounds {
+    /// The maximum of each limit.
+    pub(crate) maxima: Limits,
+    /// Wall-clock time of all stages of a request together.
+    pub(crate) wall_time: Duration,
+}
 
 /// Returns the language with this name or alias, in upper or lower case.
 ///
@@ -45,9 +55,9 @@ pub(crate) fn admit(
     id: ExecutionId,
     request: ExecuteRequest,
     toolchain: &Arc<Toolchain>,
-    maxima: &Limits,
+    bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve(&request.limits, &toolchain.run.limits, maxima)?;
+    let limits = limits::resolve(&request.limits, &toolchain.run.limits, &bounds.maxima)?;
     let sources = admit_sources(request.files, toolchain)?;
     for stage in toolchain.compile.iter().map(|stage| &stage.limits).chain([&limits]) {
         check_room(&sources, stage)?;
@@ -63,7 +73,15 @@ pub(crate) fn admit(
             return Err(invalid("live input requires exactly one run"));
         }
     }
-    Ok(Job { id, toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
+    Ok(Job {
+        id,
+        toolchain: Arc::clone(toolchain),
+        sources,
+        runs: request.runs,
+        limits,
+        wall_time: bounds.wall_time,
+        client: None,
+    })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {
@@ -135,7 +153,7 @@ mod tests {
         Stdin,
     };
 
-    use super::{Job, MAX_SOURCES, admit, find_language};
+    use super::{Job, MAX_SOURCES, RequestBounds, admit, find_language};
     use crate::languages::shipped::shipped;
 
     /// Name, if there is one, and content of a file.
@@ -161,7 +179,8 @@ mod tests {
         let toolchain =
             find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
-        admit(id, request, toolchain, &Limits::MAXIMA).map_err(|rejection| rejection.to_string())
+        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
+        admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
     }
 
     #[test]
