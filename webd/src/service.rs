@@ -23,8 +23,8 @@ use crate::ops::privilege::Privileges;
 const LOG_VARIABLE: &str = "EXECUTOR_LOG";
 /// Connections that wait in the kernel while the connection limit is reached (listen(2)).
 const BACKLOG: u32 = 4096;
-/// File descriptors for everything that is not a connection.
-const OTHER_DESCRIPTORS: u64 = 64;
+/// File descriptors for everything that is not a connection, connections that are being refused among them.
+const OTHER_DESCRIPTORS: u64 = 128;
 /// File descriptors of a connection: itself, and the one to the daemon.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 

@@ -512,6 +512,47 @@ async fn sessions_count_as_connections_and_as_memory() {
     assert_eq!((error.unwrap()["code"].as_str(), code), (Some("overloaded"), CloseCode::Again));
 }
 
+#[tokio::test]
+async fn a_client_has_a_limited_number_of_sessions() {
+    let limit: fn(&mut webd::Config) = |config| config.max_sessions_per_client = 3.try_into().unwrap();
+    let server = server_with(limit, |_| hello()).await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(SessionClient::open(&server).await);
+    }
+    let refused = server.request("GET", "/api/session", &UPGRADE_ONLY, b"").await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "busy"));
+    assert!(refused.text().contains("this client has 3 open sessions"), "{}", refused.text());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    sessions.pop().unwrap().0.close(None).await.unwrap();
+    let opened = async {
+        loop {
+            let stream = TcpStream::connect(server.address).await.unwrap();
+            match client_async("ws://localhost/api/session", stream).await {
+                Ok(session) => return session,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    timeout(TIMEOUT, opened).await.expect("a session that ends makes room");
+}
+
+#[tokio::test]
+async fn an_idle_session_makes_room_and_a_running_one_stays() {
+    let limit: fn(&mut webd::Config) = |config| config.max_connections = 2.try_into().unwrap();
+    let mut server = server_with(limit, |_| interactive(1)).await;
+    let mut running = SessionClient::open(&server).await;
+    running.send(START).await;
+    next_request(&mut server).await;
+    let idle = SessionClient::open(&server).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let (error, code) = idle.end().await;
+    assert_eq!((error.unwrap()["code"].as_str(), code), (Some("busy"), CloseCode::Again));
+    running.send(r#"{"type":"end_of_input"}"#).await;
+    assert_eq!(next_control(&mut server).await, Request::EndOfInput);
+    assert_eq!(running.events().await.last().unwrap()["type"], "finished");
+}
+
 /// Like [`UPGRADE`], for requests that add `Connection: close`.
 const UPGRADE_ONLY: [&str; 4] = ["Connection: Upgrade", UPGRADE[1], UPGRADE[2], UPGRADE[3]];
 

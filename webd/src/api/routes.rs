@@ -48,6 +48,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     }
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
         .with_state(state)
 }

@@ -10,6 +10,13 @@ use serde::Deserialize;
 #[serde(try_from = "String")]
 pub struct Network(IpNet);
 
+impl Network {
+    /// Returns whether one of the networks contains the address.
+    pub(crate) fn any_contains(networks: &[Self], address: IpAddr) -> bool {
+        networks.iter().any(|network| network.0.contains(&address.to_canonical()))
+    }
+}
+
 impl TryFrom<String> for Network {
     type Error = String;
 
@@ -36,7 +43,7 @@ impl ClientIdentity {
     /// in `forwarded_for`, the values of the `X-Forwarded-For` headers in order, that is not a trusted proxy itself.
     /// Addresses further left are ignored, because any client can send them.
     pub(crate) fn new(peer: IpAddr, forwarded_for: &[&str], trusted: &[Network]) -> Self {
-        let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.0.contains(&address));
+        let is_trusted = |address: IpAddr| Network::any_contains(trusted, address);
         let mut client = peer.to_canonical();
         for hop in forwarded_for.iter().rev().flat_map(|value| value.rsplit(',')) {
             if !is_trusted(client) {

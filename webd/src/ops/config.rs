@@ -70,8 +70,12 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Maximum number of open connections; more wait in the kernel.
+    /// Maximum number of open connections. For one more an idle connection is closed, or it waits in the kernel.
     pub max_connections: NonZeroUsize,
+    /// Maximum number of open connections of one client.
+    pub max_connections_per_client: NonZeroUsize,
+    /// Maximum number of open sessions of one client.
+    pub max_sessions_per_client: NonZeroUsize,
     /// Maximum length of a request body.
     #[serde(deserialize_with = "positive")]
     pub max_body: ByteCount,
@@ -120,6 +124,8 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: NonZeroUsize::MIN.saturating_add(1023),
+            max_connections_per_client: NonZeroUsize::MIN.saturating_add(63),
+            max_sessions_per_client: NonZeroUsize::MIN.saturating_add(15),
             max_body: ByteCount::mib(16),
             max_memory: ByteCount::mib(512),
             timeouts: Timeouts::default(),
@@ -312,6 +318,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (11, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (13, 7));
     }
 }

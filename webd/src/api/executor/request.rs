@@ -191,7 +191,7 @@ impl Execute {
             runs,
             limits: limits.try_into()?,
             client: Some(client.tag()),
-            client_networks: Vec::new(),
+            client_networks: client.networks(),
         })
     }
 }
@@ -423,7 +423,7 @@ mod tests {
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
             client: Some("0:0:0:0::/64".to_owned()),
-            client_networks: Vec::new(),
+            client_networks: vec!["::/32".to_owned(), "::/48".to_owned()],
         };
         assert_eq!(parsed.request, expected);
         let limits = expected.limits;

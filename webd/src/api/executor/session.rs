@@ -45,6 +45,8 @@ const WRITE_BUFFER: usize = 1024 * 1024;
 const MAX_UNANSWERED_PINGS: u32 = 3;
 /// Timeout for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Timeout for the whole end of a session that is closed to make room.
+const MADE_ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// An open session.
 pub(crate) struct Session {
@@ -102,7 +104,12 @@ impl Session {
     async fn serve_requests(&mut self) -> SessionEnd {
         loop {
             let result = match self.next_start().await {
-                Ok(Ok(request)) => self.execute(request).await,
+                Ok(Ok(request)) => {
+                    self.guard.entry.set_idle(false);
+                    let result = self.execute(request).await;
+                    self.guard.entry.set_idle(true);
+                    result
+                }
                 Ok(Err(error)) => {
                     let error = explained(error, "", &self.state.daemon).await;
                     self.writer.send_error(error).await
@@ -124,6 +131,7 @@ impl Session {
                 start = &mut start => return start,
                 () = &mut idle => return Err(SessionEnd::Idle),
                 () = self.guard.stopping() => return Err(SessionEnd::Stopping),
+                () = self.guard.entry.closing() => return Err(SessionEnd::MadeRoom),
                 _ = self.writer.ping_interval.tick() => self.writer.ping().await?,
             }
         }
@@ -155,20 +163,28 @@ impl Session {
 
     /// Sends the reason to the client, then waits for its side of the closing handshake.
     async fn close(self, end: SessionEnd) {
+        let is_closed_for_room = matches!(end, SessionEnd::MadeRoom);
         let Self { mut reader, mut writer, .. } = self;
         let Some((error, frame)) = end.report() else { return };
-        if let Some(error) = error
-            && writer.send_error(error).await.is_err()
-        {
-            return;
-        }
-        if writer.socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
-        }
-        let _ = timeout(CLOSE_TIMEOUT, reader.drain()).await;
-        // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just sent.
-        if let Ok(mut socket) = writer.socket.reunite(reader.into_socket()) {
-            let _ = socket.get_mut().shutdown().await;
+        let farewell = async move {
+            if let Some(error) = error
+                && writer.send_error(error).await.is_err()
+            {
+                return;
+            }
+            if writer.socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+            let _ = timeout(CLOSE_TIMEOUT, reader.drain()).await;
+            // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just sent.
+            if let Ok(mut socket) = writer.socket.reunite(reader.into_socket()) {
+                let _ = socket.get_mut().shutdown().await;
+            }
+        };
+        if is_closed_for_room {
+            let _ = timeout(MADE_ROOM_TIMEOUT, farewell).await;
+        } else {
+            farewell.await;
         }
     }
 }

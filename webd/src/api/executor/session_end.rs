@@ -28,6 +28,8 @@ pub(crate) enum SessionEnd {
     Idle,
     /// The session reached its maximum age.
     Expired,
+    /// The server is full, and the session was idle.
+    MadeRoom,
     /// The server stops.
     Stopping,
 }
@@ -47,6 +49,10 @@ impl SessionEnd {
             Self::Overloaded => (Some(BudgetExceeded.into()), CloseCode::Again, "out of memory"),
             Self::Idle => (None, CloseCode::Normal, "idle timeout"),
             Self::Expired => (None, CloseCode::Normal, "maximum session time reached"),
+            Self::MadeRoom => {
+                let message = "the server has too many connections, and this session was idle";
+                (Some(ApiError::new(ErrorCode::Busy, message)), CloseCode::Again, "closed to make room")
+            }
             Self::Stopping => (None, CloseCode::Away, "the server is stopping"),
         };
         Some((error, CloseFrame { code, reason: reason.into() }))
