@@ -89,6 +89,35 @@ async fn metrics_are_in_the_open_metrics_format() {
 }
 
 #[tokio::test]
+async fn metrics_may_have_an_address_of_their_own() {
+    let mut server = server_with(
+        |config| {
+            config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+            config.allowed_hosts = vec!["localhost".to_owned()];
+        },
+        |_| hello(),
+    )
+    .await;
+    for path in ["/metrics", "/metrics/"] {
+        assert_eq!(server.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(server.get("/readyz").await.status, 200);
+    server.address = server.metrics_address.unwrap();
+    let metrics = server.raw(b"GET /metrics HTTP/1.1\r\nHost: 10.0.0.1\r\nConnection: close\r\n\r\n").await;
+    let metrics = support::parse(&metrics);
+    assert_eq!(metrics.status, 200);
+    assert!(
+        metrics.text().contains(r#"webd_http_requests_total{route="/readyz",method="GET",status="200"} 1"#)
+    );
+    for path in ["/", "/readyz", "/api/execute", "/api/languages"] {
+        assert_eq!(
+            (server.get(path).await.status, server.get(path).await.code().as_str()),
+            (404, "not_found")
+        );
+    }
+}
+
+#[tokio::test]
 async fn without_a_built_page_instructions_are_served() {
     let server = start_server(|_| vec![]).await;
     let answer = server.get("/").await;

@@ -19,7 +19,8 @@ use support::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use webd::Origin;
@@ -510,6 +511,44 @@ async fn sessions_count_as_connections_and_as_memory() {
     session.0.send(Message::binary(vec![0; 100_000])).await.unwrap();
     let (error, code) = session.end().await;
     assert_eq!((error.unwrap()["code"].as_str(), code), (Some("overloaded"), CloseCode::Again));
+}
+
+#[tokio::test]
+async fn many_small_messages_are_slowed_down_and_none_is_lost() {
+    const MESSAGES: usize = 5500;
+    let mut server = start_server(|_| interactive(MESSAGES)).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..MESSAGES {
+        session.0.feed(Message::binary(&b"x"[..])).await.unwrap();
+    }
+    session.0.flush().await.unwrap();
+    assert_eq!(session.events().await.last().unwrap()["type"], "finished");
+    assert!(begun.elapsed() >= Duration::from_millis(400), "500 messages beyond the burst take 0.5 s");
+    for _ in 0..MESSAGES {
+        assert_eq!(next_control(&mut server).await, Request::Input(Bytes::from_static(b"x")));
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_too_many_fragments_ends_the_session() {
+    let small: fn(&mut webd::Config) = |config| config.max_body = ByteCount(1000);
+    let server = server_with(small, |_| hello()).await;
+    let mut session = SessionClient::open(&server).await;
+    let frame = |opcode, fin| Message::Frame(Frame::message(Bytes::new(), OpCode::Data(opcode), fin));
+    let mut result = session.0.feed(frame(Data::Binary, false)).await;
+    for _ in 0..100_000 {
+        if result.is_err() {
+            break;
+        }
+        result = session.0.feed(frame(Data::Continue, false)).await;
+    }
+    let _ = session.0.flush().await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let (error, code) = session.end().await;
+    assert_eq!((error.unwrap()["code"].as_str(), code), (Some("too_large"), CloseCode::Size));
 }
 
 #[tokio::test]

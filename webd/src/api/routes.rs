@@ -14,6 +14,7 @@ use crate::api::executor::languages::languages;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::app_state::AppState;
+use crate::http::error::ApiError;
 use crate::http::middleware;
 
 /// A path and its methods. `openapi.json` describes each of them.
@@ -35,10 +36,25 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|(path, _)| *path)
 }
 
-/// Returns all routes and the page, with the middleware around them.
+/// The route that may have an address of its own.
+const METRICS: &str = "/metrics";
+
+/// Returns the routes of the address for metrics.
+pub(crate) fn metrics_router(state: Arc<AppState>) -> Router {
+    Router::new()
+        .route(METRICS, get(metrics))
+        .fallback(async || ApiError::not_found())
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
+        .with_state(state)
+}
+
+/// Returns all routes and the page, with the middleware around them. Metrics are left out if they have an address of their
+/// own.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
-    for (path, methods) in ROUTES {
+    let is_elsewhere = |path: &str| path == METRICS && state.config.metrics_listen.is_some();
+    for (path, methods) in ROUTES.into_iter().filter(|(path, _)| !is_elsewhere(path)) {
         // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
         router = router.route(path, methods()).route(&format!("{path}/"), methods());
     }

@@ -40,15 +40,15 @@ const MAKE_ROOM_INTERVAL: Duration = Duration::from_millis(100);
 /// Timeout for the end of an idle connection that is closed to make room.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `shutdown` is ready, then lets running requests finish within the stop timeout.
+/// Serves `router` on at most `max_connections` connections until `shutdown` is ready, then lets running requests finish within the stop timeout.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     state: Arc<AppState>,
+    max_connections: usize,
     shutdown: impl Future<Output = ()>,
 ) {
-    let all = state.config.max_connections.get();
-    let slots = Arc::new(Semaphore::new(all));
+    let slots = Arc::new(Semaphore::new(max_connections));
     let table = Arc::new(ConnectionTable::new(&state.config));
     let refusals = Refusals::new();
     let (stop, stopping) = watch::channel(false);
@@ -88,9 +88,9 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    tracing::info!(connections = all - slots.available_permits(), "stopping");
+    tracing::info!(connections = max_connections - slots.available_permits(), "stopping");
     stop.send_replace(true);
-    let ended = slots.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    let ended = slots.acquire_many(u32::try_from(max_connections).unwrap_or(u32::MAX));
     if timeout(state.config.timeouts.stop, ended).await.is_err() {
         tracing::warn!("some requests did not finish within the stop timeout, dropping them");
     }

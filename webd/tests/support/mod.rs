@@ -53,6 +53,8 @@ pub(crate) enum Observation {
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// The address of the metrics, if they have one of their own.
+    pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) observations: mpsc::UnboundedReceiver<Observation>,
     pub(crate) directory: tempfile::TempDir,
     pub(crate) stop: oneshot::Sender<()>,
@@ -87,16 +89,21 @@ pub(crate) async fn server_with(
         }
     });
     configure(&mut config);
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(TcpListener::bind(address).await.unwrap()),
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(|listener| listener.local_addr().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(webd::serve(listener, config, async move {
+    let server = tokio::spawn(webd::serve(listener, metrics, config, async move {
         // Dropping `TestServer` does not stop webd; the runtime does when the test ends.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
     }));
-    TestServer { address, observations, directory, stop, server, daemon_connections }
+    TestServer { address, metrics_address, observations, directory, stop, server, daemon_connections }
 }
 
 type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;

@@ -39,6 +39,8 @@ pub(crate) const IDLE_MEMORY: usize = 64 * 1024;
 const EXECUTION_MEMORY: usize = 1024 * 1024;
 /// Bytes that are read from a connection at a time.
 const READ_BUFFER: usize = 16 * 1024;
+/// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
+const RAW_BYTES_PER_BYTE: usize = 2;
 /// Bytes that wait to be written. Events are written one by one, so this holds the largest event and some pongs.
 const WRITE_BUFFER: usize = 1024 * 1024;
 /// Pings without any sign of life after which a client is considered gone.
@@ -80,7 +82,10 @@ impl Session {
             .max_write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let unprocessed = UnprocessedBytes::new(state.budget.reservation());
+        let unprocessed = UnprocessedBytes::new(
+            state.budget.reservation(),
+            max_message.saturating_mul(RAW_BYTES_PER_BYTE).saturating_add(READ_BUFFER),
+        );
         let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
