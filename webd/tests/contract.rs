@@ -76,6 +76,52 @@ async fn an_unknown_language_is_refused_as_the_contract_says() {
 }
 
 #[tokio::test]
+async fn a_compact_answer_has_each_output_once() {
+    let compiled = |status: Status| {
+        let (compile, run) =
+            (report(StageName::Compile, Status::Exited(0)), report(StageName::Run(0), status));
+        vec![
+            started(),
+            Event::StageStarted(StageName::Compile),
+            output(StreamName::Stderr, b"warning"),
+            Event::StageFinished(compile.clone()),
+            Event::StageStarted(StageName::Run(0)),
+            output(StreamName::Stdout, b"unique text"),
+            output(StreamName::Stderr, b"another text"),
+            Event::StageFinished(run.clone()),
+            Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }),
+        ]
+    };
+    let server = start_server(move |_| send_all(compiled(Status::Exited(3)))).await;
+    let request = |more: &str| HELLO.replace('}', &format!("{more}}}"));
+    let whole = server.execute(HELLO).await.json();
+    let compact = server.execute(request(r#","compact":true"#)).await;
+    for text in ["unique text", "another text", "warning"] {
+        assert_eq!(compact.text().matches(text).count(), 1, "{}", compact.text());
+    }
+    let compact = compact.json();
+    assert_eq!(compact["runs"][0]["stdout"], "unique text");
+    assert_eq!(compact["runs"][0]["stderr"], "another text");
+    assert_eq!(compact["compile"]["stderr"], "warning");
+    for field in ["id", "status", "exit_code", "signal", "truncated", "cause", "usage", "limits"] {
+        assert_eq!(compact[field], whole[field], "{field}");
+    }
+    for field in ["output", "stdout", "stderr"] {
+        assert!(compact.get(field).is_none() && whole.get(field).is_some(), "{field}");
+    }
+
+    let base64 = server.execute(request(r#","compact":true,"encoding":"base64""#)).await;
+    assert_eq!(base64.text().matches("dW5pcXVlIHRleHQ=").count(), 1);
+    assert!(!base64.text().contains("unique text"));
+    assert_eq!(base64.json()["runs"][0]["stdout_base64"], "dW5pcXVlIHRleHQ=");
+
+    assert_eq!(server.execute(request(r#","compact":false"#)).await.json(), whole);
+    assert_eq!(server.execute(request(r#","compact":1"#)).await.status, 400);
+    let events = server.live("application/x-ndjson", HELLO).await.text();
+    assert_eq!(server.live("application/x-ndjson", &request(r#","compact":true"#)).await.text(), events);
+}
+
+#[tokio::test]
 async fn a_request_of_common_clients_is_accepted() {
     let server = start_server(|_| hello()).await;
     assert_eq!(server.execute(format!("\u{feff}{HELLO}")).await.status, 200);

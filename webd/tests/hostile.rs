@@ -399,6 +399,41 @@ async fn clients_of_a_trusted_proxy_are_counted_separately() {
     assert_eq!(status_on(&mut stream, "").await, 200);
 }
 
+#[tokio::test]
+async fn a_response_before_the_whole_body_closes_the_connection() {
+    let mut server = start_server(|_| hello()).await;
+    let post = "POST /api/execute HTTP/1.1\r\nHost: x\r\n";
+    let (json, long) = ("Content-Type: application/json\r\n", "x".repeat(200_000));
+    for (request, status) in [
+        (format!("{post}Content-Length: 200000\r\n\r\n{long}"), 415),
+        (format!("{post}{json}Content-Length: 99999999\r\n\r\n{long}"), 413),
+        (format!("{post}{json}Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n1\r\nx\r\n"), 415),
+        (format!("{post}{json}Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"), 413),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".to_owned(), 200),
+        ("PUT /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n123".to_owned(), 404),
+        ("PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".to_owned(), 405),
+    ] {
+        let received =
+            server.raw(format!("{request}GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+        let answer = support::parse(&received);
+        let head = &request[..request.len().min(200)];
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{head}");
+        assert_eq!(String::from_utf8_lossy(&received).matches("HTTP/1.1 ").count(), 1, "{head}");
+    }
+    assert!(server.observations.try_recv().is_err(), "no request reached the daemon");
+
+    // A body that was read keeps the connection, also if the request is refused.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for (body, status) in [("{}", 400), (BODY, 200), ("{", 400)] {
+        let request = format!("{post}{json}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut received = vec![0; 65536];
+        let count = timeout(TIMEOUT, stream.read(&mut received)).await.unwrap().unwrap();
+        let answer = support::parse(&received[..count]);
+        assert_eq!((answer.status, answer.header("connection")), (status, None), "{body}");
+    }
+}
+
 trait HasArgs {
     fn args_are_empty(&self) -> bool;
 }

@@ -5,9 +5,11 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::Path;
 
-use support::{TestServer, hello, mask_limits, server_with, start_server};
+use protocol::{Status, StreamName};
+use support::{TestServer, hello, mask_limits, one_run, output, send_all, server_with, start_server};
 use webd::Origin;
 
 #[tokio::test]
@@ -115,6 +117,63 @@ async fn metrics_may_have_an_address_of_their_own() {
             (404, "not_found")
         );
     }
+}
+
+fn decompressed(answer: &support::Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
+async fn responses_are_compressed_for_clients_that_accept_it() {
+    const GZIP: &[&str] = &["Content-Type: application/json", "Accept-Encoding: br, gzip"];
+    let text = "0123456789abcdef\n".repeat(60_000);
+    let events = one_run(&text.as_bytes()[..1], Status::Exited(0));
+    let chunks = text.as_bytes()[1..].chunks(65536).map(|chunk| output(StreamName::Stdout, chunk));
+    let events: Vec<_> =
+        events[..3].iter().cloned().chain(chunks).chain(events[3..].iter().cloned()).collect();
+    let server =
+        start_server(move |request| if request.language == "c" { hello() } else { send_all(events.clone()) })
+            .await;
+
+    let body = br#"{"code":"","language":"python"}"#;
+    let answer = server.request("POST", "/api/execute", GZIP, body).await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("gzip")));
+    assert_eq!((answer.header("content-length"), answer.header("vary")), (None, Some("accept-encoding")));
+    assert!(answer.body.len() < text.len() / 20, "{}", answer.body.len());
+    let json: serde_json::Value = serde_json::from_slice(&decompressed(&answer)).unwrap();
+    assert_eq!(json["stdout"], *text);
+
+    let plain =
+        server.request("POST", "/api/execute", &[GZIP[0], "Accept-Encoding: gzip;q=0, br"], body).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    assert_eq!(plain.json(), json);
+
+    for path in ["/openapi.json", "/api/languages", "/metrics"] {
+        let (plain, compressed) = (server.get(path).await, server.request("GET", path, GZIP, b"").await);
+        assert_eq!(compressed.header("content-encoding"), Some("gzip"), "{path}");
+        assert!(
+            compressed.body.len() < plain.body.len()
+                && decompressed(&compressed).starts_with(&plain.body[..50])
+        );
+    }
+    // A short answer, and events, which must not wait for each other.
+    let short = server.request("POST", "/api/execute", GZIP, br#"{"code":"","language":"c"}"#).await;
+    assert_eq!((short.status, short.header("content-encoding")), (200, None));
+    for accept in ["Accept: text/event-stream", "Accept: application/x-ndjson"] {
+        let live = server.request("POST", "/api/execute", &[GZIP[0], GZIP[1], accept], body).await;
+        assert_eq!((live.status, live.header("content-encoding")), (200, None));
+        assert!(live.text().contains("finished"));
+    }
+}
+
+#[tokio::test]
+async fn compression_needs_memory_of_the_budget() {
+    let small: fn(&mut webd::Config) = |config| config.max_memory = protocol::ByteCount(400_000);
+    let server = server_with(small, |_| hello()).await;
+    let answer = server.request("GET", "/openapi.json", &["Accept-Encoding: gzip"], b"").await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, None));
 }
 
 #[tokio::test]

@@ -84,6 +84,34 @@ pub(crate) struct StageTexts {
     stderr_base64: Option<String>,
 }
 
+/// The output of one stage, each byte once: as base64 if the client requested it, otherwise as text.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CompactTexts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    stdout: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    stderr: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout_base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr_base64: Option<&'a str>,
+}
+
+impl<'a> From<&'a StageTexts> for CompactTexts<'a> {
+    fn from(texts: &'a StageTexts) -> Self {
+        let is_text = texts.stdout_base64.is_none();
+        Self {
+            stdout: is_text.then_some(&*texts.stdout),
+            stderr: is_text.then_some(&*texts.stderr),
+            stdout_base64: texts.stdout_base64.as_deref(),
+            stderr_base64: texts.stderr_base64.as_deref(),
+        }
+    }
+}
+
 impl OutputCollector {
     /// Creates an empty collector whose memory comes from `budget`.
     pub(crate) fn new(encoding: Encoding, budget: &Budget) -> Self {

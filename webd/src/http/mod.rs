@@ -3,6 +3,7 @@
 
 pub(crate) mod body_with;
 pub(crate) mod chunked_body;
+pub(crate) mod compression;
 pub(crate) mod connection_guard;
 pub(crate) mod connection_refusal;
 pub(crate) mod connection_table;
@@ -13,4 +14,5 @@ pub(crate) mod peer;
 pub(crate) mod request_body;
 pub(crate) mod server;
 pub(crate) mod static_files;
+pub(crate) mod unread_body;
 pub(crate) mod write_timeout;

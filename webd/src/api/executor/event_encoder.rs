@@ -55,7 +55,7 @@ pub(crate) enum LiveEvent<'a> {
         #[serde(flatten)]
         verdict: Verdict,
     },
-    Finished(&'a Answer<'a, NoOutput>),
+    Finished(&'a Answer<NoOutput>),
     Error(ErrorBody),
 }
 

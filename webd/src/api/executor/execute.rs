@@ -61,11 +61,11 @@ async fn answer(
     reservation: Reservation,
     state: &AppState,
 ) -> Result<Response, ApiError> {
-    let ParsedRequest { request, encoding } = parsed;
+    let ParsedRequest { request, encoding, is_compact } = parsed;
     let execution = state.dispatcher.execute(request).await?;
     drop(reservation);
     match live {
-        None => buffered_answer(execution, encoding, state).await,
+        None => buffered_answer(execution, encoding, is_compact, state).await,
         Some(format) => live_answer(execution, encoding, format).await,
     }
 }
@@ -78,6 +78,7 @@ fn body_limits(config: &Config) -> BodyLimits {
 async fn buffered_answer(
     mut execution: Execution,
     encoding: Encoding,
+    is_compact: bool,
     state: &AppState,
 ) -> Result<Response, ApiError> {
     let mut output = OutputCollector::new(encoding, &state.budget);
@@ -93,7 +94,12 @@ async fn buffered_answer(
         }
     };
     output.finish_stage(None);
-    let json = serde_json::to_vec(&Answer::with_output(&outcome, limits.as_deref(), &output));
+    let limits = limits.as_deref();
+    let json = if is_compact {
+        serde_json::to_vec(&Answer::compact(&outcome, limits, &output))
+    } else {
+        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output))
+    };
     let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
     let body = Body::new(ChunkedBody::new(json, output.into_reservation()));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

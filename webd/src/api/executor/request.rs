@@ -33,6 +33,7 @@ pub(crate) struct Execute {
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
+    compact: Option<bool>,
 }
 
 /// The first frame of an execution in a session: the fields of [`Execute`], and whether there is a terminal. Without
@@ -54,6 +55,7 @@ pub(crate) struct Start {
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
+    compact: Option<bool>,
     tty: Option<bool>,
     columns: Option<NonZeroU16>,
     rows: Option<NonZeroU16>,
@@ -87,6 +89,8 @@ pub(crate) struct ParsedRequest {
     pub(crate) request: ExecuteRequest,
     /// The encoding of the program's output in the answer.
     pub(crate) encoding: Encoding,
+    /// Whether the answer has each output once. Events always have.
+    pub(crate) is_compact: bool,
 }
 
 /// Parses the body of a request.
@@ -100,8 +104,8 @@ pub(crate) fn parse(body: &[u8], client: ClientIdentity) -> Result<ParsedRequest
             ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {message}"))
         }
     })?;
-    let encoding = execute.encoding.unwrap_or_default();
-    Ok(ParsedRequest { request: execute.into_request(client)?, encoding })
+    let (encoding, is_compact) = (execute.encoding.unwrap_or_default(), execute.compact.unwrap_or_default());
+    Ok(ParsedRequest { request: execute.into_request(client)?, encoding, is_compact })
 }
 
 impl Start {
@@ -129,6 +133,7 @@ impl Start {
             limits: self.limits,
             runs: self.runs,
             encoding: self.encoding,
+            compact: self.compact,
         };
         let mut request = execute.into_request(client)?;
         for run in &mut request.runs {
@@ -137,7 +142,7 @@ impl Start {
                 run.stdin = Stdin::Live;
             }
         }
-        Ok(ParsedRequest { request, encoding })
+        Ok(ParsedRequest { request, encoding, is_compact: self.compact.unwrap_or_default() })
     }
 }
 

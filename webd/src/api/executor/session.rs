@@ -145,7 +145,7 @@ impl Session {
     /// Runs an execution until its last event. An error is what ends the session, not what ends the execution.
     async fn execute(
         &mut self,
-        ParsedRequest { request, encoding }: ParsedRequest,
+        ParsedRequest { request, encoding, .. }: ParsedRequest,
     ) -> Result<(), SessionEnd> {
         let mut reservation = self.state.budget.reservation();
         if let Err(error) = reservation.grow(EXECUTION_MEMORY) {
