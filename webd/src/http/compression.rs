@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::Response;
 use bytes::Bytes;
@@ -22,6 +22,7 @@ use http_body::{Body as _, Frame};
 
 use crate::app_state::AppState;
 use crate::domain::budget::Reservation;
+use crate::http::accept_encoding::accepts;
 
 /// Bytes below which a response is not compressed: it fits into one packet.
 const MIN_LENGTH: u64 = 1024;
@@ -112,37 +113,4 @@ fn encode(encoder: &mut Option<GzEncoder<Vec<u8>>>, chunk: &[u8], is_last: bool)
     let output = std::mem::take(current.get_mut());
     *encoder = Some(current);
     Ok(output)
-}
-
-/// Returns whether the client accepts an encoding: it is listed, and its weight is not zero.
-pub(crate) fn accepts(request: &HeaderMap, encoding: &str) -> bool {
-    let listed = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).any(|one| {
-        let mut parts = one.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_encoding_is_used_if_the_client_lists_it() {
-        for (listed, accepted) in [
-            ("br", true),
-            ("gzip, deflate, br", true),
-            ("gzip;q=1.0, BR ; q=0.5", true),
-            ("gzip", false),
-            ("br;q=0", false),
-            ("br; q=0.000", false),
-            ("", false),
-        ] {
-            let mut request = HeaderMap::new();
-            request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(listed));
-            assert_eq!(accepts(&request, "br"), accepted, "{listed}");
-        }
-        assert!(!accepts(&HeaderMap::new(), "br"));
-    }
 }

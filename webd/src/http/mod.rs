@@ -1,6 +1,7 @@
 //! HTTP as a transport: listener and connection limits, middleware, request and response bodies, and the files of the
 //! page.
 
+pub(crate) mod accept_encoding;
 pub(crate) mod body_with;
 pub(crate) mod chunked_body;
 pub(crate) mod compression;

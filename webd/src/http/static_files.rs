@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
-use crate::http::compression::accepts;
+use crate::http::accept_encoding::accepts;
 use crate::http::error::ApiError;
 use crate::ops::config::Origin;
 
