@@ -85,23 +85,29 @@ async fn check_config_starts_nothing() {
     let path = directory.path().join("executord.toml");
     let languages = directory.path().join("languages");
     let check = async || executord(&[Path::new("--check-config"), Path::new("--config"), &path]).await;
-    let here =
-        format!("languages = [{languages:?}]\nruntime_directory = {:?}\n", directory.path().join("run"));
+    let helper = e2e::daemons::binary("executor-sandbox").expect("the helper is built");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages").canonicalize();
+    let shipped = shipped.expect("the language files");
+    fs::create_dir(&languages).expect("a writable directory");
+    let here = format!(
+        "languages = [{shipped:?}, {languages:?}]\nhelper = {helper:?}\nruntime_directory = {:?}\n",
+        directory.path().join("run")
+    );
 
     for good in ["", "slots = 3\n[limits.run]\nmemory = \"64MiB\"\n"] {
         fs::write(&path, format!("{here}{good}")).expect("a writable file");
         let output = check().await;
-        assert_eq!((output.status.code(), message(&output)), (Some(0), String::new()), "{good:?}");
+        assert_eq!((output.status.code(), message(&output)), (Some(0), "ok\n".to_owned()), "{good:?}");
     }
     for (bad, said) in [
         (
             "slots = 2\nslot = 3",
-            &["executord.toml", "line 4", "unknown field `slot`", "`slots`", "`queue`"][..],
+            &["executord.toml", "line 5", "unknown field `slot`", "`slots`", "`queue`"][..],
         ),
-        ("[limits.run]\nmem = \"5MiB\"", &["line 4", "unknown field `mem`", "`memory`", "`open_files`"]),
-        ("[limits.run]\nmemory = \"5 apples\"", &["line 4", "apples"]),
-        ("slots = \"many\"", &["line 3", "slots = \"many\""]),
-        ("slots = ", &["line 3"]),
+        ("[limits.run]\nmem = \"5MiB\"", &["line 5", "unknown field `mem`", "`memory`", "`open_files`"]),
+        ("[limits.run]\nmemory = \"5 apples\"", &["line 5", "apples"]),
+        ("slots = \"many\"", &["line 4", "slots = \"many\""]),
+        ("slots = ", &["line 4"]),
         ("[cache]\nenabled = true", &["executord.toml", "`cache` was renamed to `build_cache`"]),
         ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000", "5 to 9"]),
         (
@@ -116,8 +122,21 @@ async fn check_config_starts_nothing() {
             assert!(message(&output).contains(part), "{bad:?}: {part:?} is not in {}", message(&output));
         }
     }
+    // What will fail later is part of it too.
+    for (bad, said) in [
+        ("toolchains = [\"/nonexistent\"]", "toolchains: /nonexistent is not a directory"),
+        ("toolchains = [\"/home\"]", "ProtectHome="),
+        ("libraries = { java = [\"/nonexistent.jar\"] }", "libraries.java: /nonexistent.jar does not exist"),
+        ("[limits.run]\nmemory = \"4GiB\"", "limits.run.memory: 4GiB is above the maximum of 2GiB"),
+    ] {
+        fs::write(&path, format!("{here}{bad}")).expect("a writable file");
+        let output = check().await;
+        assert_eq!(output.status.code(), Some(1), "{bad:?}");
+        assert!(message(&output).contains(said), "{bad:?}: {said:?} is not in {}", message(&output));
+    }
+    fs::write(&path, here.replace("helper = \"", "helper = \"/nonexistent")).expect("a writable file");
+    assert!(message(&check().await).contains("executor-sandbox is not an executable file"));
     // Language files are part of the configuration.
-    fs::create_dir(&languages).expect("a writable file");
     fs::write(languages.join("odd.toml"), "name = \"odd\"\ncolour = 1\n").expect("a writable file");
     fs::write(&path, &here).expect("a writable file");
     let output = check().await;

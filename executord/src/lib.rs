@@ -9,6 +9,7 @@
 mod admission;
 mod audit;
 mod config;
+mod config_check;
 mod daemon;
 mod execution;
 mod failure;
@@ -38,7 +39,7 @@ struct Arguments {
     /// Configuration file; the default file, /etc/executor/executord.toml, may be absent
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check the configuration and the language files, and exit
+    /// Check the configuration, the language files, and what they need on this host, and exit
     #[arg(long)]
     check_config: bool,
 }
@@ -58,9 +59,20 @@ pub fn main() -> ExitCode {
 fn run(Arguments { config: path, check_config }: Arguments) -> Result<(), String> {
     let config = Config::load(path.as_deref()).map_err(|error| error.to_string())?;
     if check_config {
-        return languages::load::registry(&config).map(|_| ()).map_err(|error| error.to_string());
+        let languages = languages::load::registry(&config).map_err(|error| error.to_string())?;
+        return report(&config_check::problems(&config, &languages));
     }
     daemon::run::run(path, config).map_err(|error| error.to_string())
+}
+
+/// Reports the problems that were found in the configuration, or that there are none.
+#[expect(clippy::print_stdout, reason = "the result of --check-config")]
+fn report(problems: &[String]) -> Result<(), String> {
+    if problems.is_empty() {
+        println!("ok");
+        return Ok(());
+    }
+    Err(problems.join("\nexecutord: "))
 }
 
 #[expect(clippy::print_stderr, reason = "the user who started the daemon must see why it does not run")]

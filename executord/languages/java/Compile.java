@@ -1,6 +1,7 @@
 import com.sun.source.util.JavacTask;
 import com.sun.source.util.TaskEvent;
 import com.sun.source.util.TaskListener;
+import java.io.File;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -115,9 +116,22 @@ public final class Compile {
     /** Sets the locations of classes and sources. */
     static void setLocations(StandardJavaFileManager files, Path output) throws IOException {
         files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(output));
-        files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(Path.of(".")));
+        files.setLocationFromPaths(StandardLocation.CLASS_PATH, classPath());
+        // javac would search the class path for plugins too, and run them.
+        files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
         // All sources are named. If javac also searched for them, it could read one a second time as another file.
         files.setLocationFromPaths(StandardLocation.SOURCE_PATH, List.of());
+    }
+
+    /** Returns the directory of the sources, and the libraries that the administrator added. */
+    private static List<Path> classPath() {
+        List<Path> path = new ArrayList<>(List.of(Path.of(".")));
+        for (String library : System.getProperty("executor.libraries", "").split(File.pathSeparator)) {
+            if (!library.isEmpty()) {
+                path.add(Path.of(library));
+            }
+        }
+        return path;
     }
 
     /** Returns the sources as file objects. */

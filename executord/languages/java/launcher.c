@@ -28,6 +28,9 @@
 
 #define LM_CLASS 1
 
+/* Maximum size of a class of the warm-up, and of an argument file, in bytes. */
+#define MAX_FILE (1 << 20)
+
 static const char *const DIRECTORIES[] = {"/usr/local/bin", "/usr/bin", "/bin"};
 
 /* The defaults that the JVM returns in the format of JDK 1.1; see java.h of the JDK's launcher. */
@@ -106,9 +109,10 @@ static void add_options(struct program *program, int count, char **words)
 static void *read_file(const char *path, size_t *length)
 {
     FILE *file = non_null(fopen(path, "re"));
-    char *bytes = non_null(malloc(1 << 20));
+    /* One byte more, for a NUL that the caller may append. */
+    char *bytes = non_null(malloc(MAX_FILE + 1));
 
-    *length = fread(bytes, 1, 1 << 20, file);
+    *length = fread(bytes, 1, MAX_FILE, file);
     fclose(file);
     return bytes;
 }
@@ -341,6 +345,17 @@ static void *main_thread(void *pointer)
     return NULL;
 }
 
+/* Returns the number of bytes in the option -Xss, or 0. Like java.c, rounds up to whole pages. */
+static size_t requested_stack_size(int count, char **words)
+{
+    size_t page = sysconf(_SC_PAGESIZE);
+
+    for (int i = 0; i < count; i++)
+        if (strncmp(words[i], "-Xss", 4) == 0)
+            return (strtoull(words[i] + 4, NULL, 10) + page - 1) / page * page;
+    return 0;
+}
+
 int main(int count, char **words)
 {
     struct program program = {0};
@@ -362,8 +377,11 @@ int main(int count, char **words)
     /* As in java.c, the main thread of Java is not that of the process, whose stack size the kernel determines. */
     default_arguments(&defaults);
     pthread_attr_init(&attributes);
-    if (defaults.javaStackSize > 0)
-        pthread_attr_setstacksize(&attributes, defaults.javaStackSize);
+    size_t stack_size = requested_stack_size(count - 2, words + 2);
+    if (stack_size == 0 && defaults.javaStackSize > 0)
+        stack_size = defaults.javaStackSize;
+    if (stack_size > 0 && pthread_attr_setstacksize(&attributes, stack_size) != 0)
+        fail();
     pthread_attr_setguardsize(&attributes, 0);
     if (pthread_create(&thread, &attributes, main_thread, &program) != 0 || pthread_join(thread, NULL) != 0)
         fail();

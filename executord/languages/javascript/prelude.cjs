@@ -1,7 +1,8 @@
 'use strict';
 
-// Pre-warms a Node process that was started before its program is known. It waits until the program's command line arrives
-// on a socket, and then continues as if Node had been started with it. See docs/launchers.md.
+// Lets a program use its whole stack. In a Node process that was started before its program is known, it also pre-warms
+// Node, waits until the program's command line arrives on a socket, and then continues as if Node had been started with
+// it. See docs/launchers.md.
 //
 // Node loads this file before the main file, because NODE_OPTIONS contains --require. This file reverts every change that
 // a program could observe. Worker threads of the program load it too; it does nothing in them.
@@ -14,6 +15,9 @@ const COMMAND_LINE_FD = 255;
 removeTraces();
 if (isMainThread) {
   hideEnvironment('NODE_OPTIONS');
+  useWholeStack();
+}
+if (isMainThread && hasLauncher()) {
   exitEarly();
   warmUp();
   const clocks = delayClocks();
@@ -24,6 +28,21 @@ if (isMainThread) {
   clocks.start();
   // Skips node, its flags, and the main file.
   process.argv.push(...args.slice(1 + process.execArgv.length + 1));
+}
+
+/** Returns whether this process was started before its program is known. */
+function hasLauncher() {
+  try {
+    return require('fs').fstatSync(COMMAND_LINE_FD).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+/** Lets the program recurse as deep as its stack limit allows. */
+function useWholeStack() {
+  // The library does its work when it is loaded. It is not an addon, so dlopen throws.
+  ignoreErrors(() => process.dlopen({ exports: {} }, `${__dirname}/stack.node`));
 }
 
 /** Removes all traces of this file and of how it was loaded. */

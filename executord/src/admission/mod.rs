@@ -7,27 +7,22 @@ pub(crate) mod relative_path;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use protocol::bounds::MAX_SOURCES;
+use bytes::Bytes;
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, Source};
 use crate::admission::relative_path::RelativePath;
+use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::Toolchain;
 
+/// Maximum size of all source files together, in bytes.
+const MAX_SOURCES: usize = 4 * 1024 * 1024;
+/// The byte order mark in UTF-8, with which some editors of Windows begin a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
-
-/// What a request may ask for.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestBounds {
-    /// The maximum of each limit.
-    pub(crate) maxima: Limits,
-    /// Wall-clock time of all stages of a request together.
-    pub(crate) wall_time: Duration,
-}
 
 /// Returns the language with this name or alias, in upper or lower case.
 ///
@@ -55,9 +50,9 @@ pub(crate) fn admit(
     id: ExecutionId,
     request: ExecuteRequest,
     toolchain: &Arc<Toolchain>,
-    bounds: &RequestBounds,
+    maxima: &Limits,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve(&request.limits, &toolchain.run.limits, &bounds.maxima)?;
+    let limits = limits::resolve(&request.limits, &toolchain.run.limits, maxima)?;
     let sources = admit_sources(request.files, toolchain)?;
     for stage in toolchain.compile.iter().map(|stage| &stage.limits).chain([&limits]) {
         check_room(&sources, stage)?;
@@ -73,15 +68,7 @@ pub(crate) fn admit(
             return Err(invalid("live input requires exactly one run"));
         }
     }
-    Ok(Job {
-        id,
-        toolchain: Arc::clone(toolchain),
-        sources,
-        runs: request.runs,
-        limits,
-        wall_time: bounds.wall_time,
-        client: None,
-    })
+    Ok(Job { id, toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {
@@ -94,7 +81,10 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
             None if index == 0 => &toolchain.file_name,
             None => return Err(invalid("only the first file may have no name")),
         };
-        let path = RelativePath::try_from(path.as_str()).map_err(Rejection::Invalid)?;
+        let mut path = RelativePath::try_from(path.as_str()).map_err(Rejection::Invalid)?;
+        if index == 0 && file.path.is_some() && toolchain.misreads(&path) {
+            path = recognizable(&path, toolchain)?;
+        }
         let is_source =
             index == 0 || path.extension().is_some_and(|extension| toolchain.is_source(extension));
         // CPython 3.11 stops reading at a NUL character, and would run only a part of the file.
@@ -105,7 +95,8 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
         if !paths.insert(path.clone()) {
             return Err(invalid(&format!("two files are named {path}")));
         }
-        sources.push(Source { path, content: file.content });
+        let content = if is_source { readable(file.content, toolchain.line_endings) } else { file.content };
+        sources.push(Source { path, content });
     }
     if sources.is_empty() {
         return Err(invalid("at least one source file is required"));
@@ -117,6 +108,38 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
         return Err(invalid(&format!("{file} is both a file and a directory")));
     }
     Ok(sources)
+}
+
+/// Returns a name for the main file by which the toolchain recognizes a source: the client's with the usual extension
+/// appended.
+fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePath, Rejection> {
+    let named = RelativePath::try_from(format!("{path}.{}", toolchain.usual_extension()).as_str());
+    named.map_err(|error| {
+        let accepted = toolchain.extensions().join(", .");
+        invalid(&format!("{error}; the name of the main file should end in .{accepted}"))
+    })
+}
+
+/// Returns a source as its toolchain reads it: without a byte order mark, and with the line endings that it accepts.
+fn readable(content: Bytes, accepted: LineEndings) -> Bytes {
+    let content =
+        if content.starts_with(BYTE_ORDER_MARK) { content.slice(BYTE_ORDER_MARK.len()..) } else { content };
+    let first_line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    // A file with other line endings may contain CRLF on purpose.
+    if accepted == LineEndings::Any || !first_line.ends_with(b"\r") {
+        return content;
+    }
+    let mut converted = Vec::with_capacity(content.len());
+    for line in content.split_inclusive(|&byte| byte == b'\n') {
+        match line.strip_suffix(b"\r\n") {
+            Some(text) => {
+                converted.extend_from_slice(text);
+                converted.push(b'\n');
+            }
+            None => converted.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line)),
+        }
+    }
+    converted.into()
 }
 
 /// Checks that the files fit into the work directory, which the disk limits bound. A file occupies whole pages there, and
@@ -153,7 +176,7 @@ mod tests {
         Stdin,
     };
 
-    use super::{Job, MAX_SOURCES, RequestBounds, admit, find_language};
+    use super::{Job, MAX_SOURCES, admit, find_language};
     use crate::languages::shipped::shipped;
 
     /// Name, if there is one, and content of a file.
@@ -179,8 +202,7 @@ mod tests {
         let toolchain =
             find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
-        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
-        admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
+        admit(id, request, toolchain, &Limits::MAXIMA).map_err(|rejection| rejection.to_string())
     }
 
     #[test]
@@ -212,6 +234,61 @@ mod tests {
         let path = |files: &[File]| try_admit(request(files)).map(|job| job.sources[0].path.to_string());
         assert_eq!(path(&[(None, b"1")]), Ok("main.py".to_owned()));
         assert_eq!(path(&[(Some("a/b.py"), b"1")]), Ok("a/b.py".to_owned()));
+    }
+
+    #[test]
+    fn a_main_file_gets_a_name_by_which_its_toolchain_recognizes_a_source() {
+        let named = |language: &str, name: &str, more: &[File]| {
+            let files: Vec<File> =
+                [(Some(name), &b"1"[..])].into_iter().chain(more.iter().copied()).collect();
+            let request = ExecuteRequest { language: language.to_owned(), ..request(&files) };
+            try_admit(request).map(|job| job.sources[0].path.to_string())
+        };
+        for (language, name, expected) in [
+            ("c", "main.c", "main.c"),
+            ("c", "solution", "solution.c"),
+            ("c", "PROG.C", "PROG.C.c"),
+            ("c", "main.cpp", "main.cpp.c"),
+            ("cpp", "file0.code", "file0.code.cpp"),
+            ("cpp", "a/b.cc", "a/b.cc"),
+            ("cpp", "x.ld", "x.ld.cpp"),
+            ("typescript", "MAIN.TS", "MAIN.TS.ts"),
+            ("typescript", "a.mts", "a.mts"),
+            ("javascript", "inspect", "inspect.js"),
+            ("java", "Main.class", "Main.class.java"),
+            ("go", "main.txt", "main.txt.go"),
+            ("rust", "solution", "solution.rs"),
+            ("python", "solution", "solution"),
+            ("python", "a.pyc", "a.pyc.py"),
+            ("bash", "run", "run"),
+        ] {
+            assert_eq!(named(language, name, &[]), Ok(expected.to_owned()), "{language} {name}");
+        }
+        let message = |name: &str, more: &[File]| named("cpp", name, more).unwrap_err();
+        assert_eq!(message("x", &[(Some("x.cpp"), b"")]), "two files are named x.cpp");
+        let too_long = "x".repeat(255);
+        assert!(
+            message(&too_long, &[]).ends_with("should end in .cpp, .cc, .cxx"),
+            "{}",
+            message(&too_long, &[])
+        );
+    }
+
+    #[test]
+    fn sources_from_windows_are_readable() {
+        let admitted = |language: &str, content: &[u8]| {
+            let files: &[File] = &[(None, content), (Some("data.txt"), content)];
+            let request = ExecuteRequest { language: language.to_owned(), ..request(files) };
+            let job = try_admit(request).unwrap();
+            assert_eq!(&job.sources[1].content[..], content);
+            job.sources[0].content.to_vec()
+        };
+        assert_eq!(admitted("java", b"\xef\xbb\xbfclass A {}\r\n"), b"class A {}\r\n");
+        assert_eq!(admitted("bash", b"\xef\xbb\xbfecho\r\n\r\nfi\r\nx\r"), b"echo\n\nfi\nx");
+        assert_eq!(admitted("bash", b"a\r"), b"a");
+        assert_eq!(admitted("bash", b"a\nb\r\n"), b"a\nb\r\n");
+        assert_eq!(admitted("bash", b""), b"");
+        assert_eq!(admitted("python", b"a\r\n"), b"a\r\n");
     }
 
     #[test]

@@ -3,13 +3,12 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use protocol::ServerStatus;
+use protocol::{Limits, ServerStatus};
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::RequestBounds;
 use crate::admission::job::Job;
 use crate::audit::Audit;
-use crate::config::{Config, host_memory};
+use crate::config::Config;
 use crate::daemon::error::DaemonError;
 use crate::execution::Executor;
 use crate::execution::build_cache::BuildCache;
@@ -21,7 +20,7 @@ use crate::languages::toolchain::Toolchain;
 use crate::metrics::Metrics;
 use crate::plan::planner::Planner;
 use crate::pool::{SandboxPool, SlotFactory};
-use crate::queue::{Counts, Queue};
+use crate::queue::Queue;
 use crate::server::peer::PeerPolicy;
 
 /// State that all connections share.
@@ -36,7 +35,6 @@ pub(crate) struct Daemon {
     pub(super) pool: Arc<SandboxPool>,
     pub(super) slot_factory: Arc<SlotFactory>,
     pub(super) slots: u32,
-    pub(super) max_executions: u32,
     pub(super) queue_capacity: u32,
     pub(super) draining: CancellationToken,
     /// Held while language files are read, so that two reloads do not overlap.
@@ -52,7 +50,7 @@ pub(crate) struct Daemon {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) languages: Arc<Registry>,
-    pub(super) bounds: RequestBounds,
+    pub(super) maxima: Limits,
 }
 
 impl Daemon {
@@ -63,15 +61,9 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let probe = load::sandbox_probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
-        let bounds = config.execution_bounds(host_memory());
         let planner = Planner::new(&config.toolchains, config.cpu_millis());
         let identities = IdentityPool::new(config);
-        let pool = Arc::new(SandboxPool::new(
-            config.most_executions(),
-            identities.clone(),
-            planner.clone(),
-            config.pool,
-        ));
+        let pool = Arc::new(SandboxPool::new(slots, identities.clone(), planner.clone(), config.pool));
         Ok(Self {
             executor: Executor {
                 pool: Arc::clone(&pool),
@@ -80,20 +72,19 @@ impl Daemon {
                 grace: config.grace.0,
                 metrics: Metrics::default(),
             },
-            queue: Queue::new(bounds, config.queue as usize),
+            queue: Queue::new(slots as usize, config.queue as usize),
             peers: PeerPolicy::new(config),
             audit: Audit::connect(),
             stop: CancellationToken::new(),
             pool,
             slot_factory: Arc::new(slot_factory),
             slots,
-            max_executions: config.max_executions(),
             queue_capacity: config.queue,
             draining: CancellationToken::new(),
             reloading: tokio::sync::Mutex::default(),
             identities,
             probe: Arc::new(probe),
-            settings: RwLock::new(Settings { languages: Arc::default(), bounds: config.request_bounds() }),
+            settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
             degraded,
             started: Instant::now(),
         })
@@ -103,8 +94,8 @@ impl Daemon {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner).languages)
     }
 
-    pub(crate) fn bounds(&self) -> RequestBounds {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).bounds.clone()
+    pub(crate) fn maxima(&self) -> Limits {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).maxima.clone()
     }
 
     pub(super) fn set_settings(&self, settings: Settings) {
@@ -118,13 +109,13 @@ impl Daemon {
 
     /// Runs an internal job, which waits for a slot like a client's.
     pub(crate) async fn run_internal(&self, job: &Job) -> Result<JobOutput, String> {
-        let ticket = self.queue.enter_internal(job.demand()).map_err(|_| "the daemon is stopping")?;
+        let ticket = self.queue.enter_internal().map_err(|_| "the daemon is stopping")?;
         let permit = internal_jobs::wait_for_permit(ticket).await.ok_or("the daemon is stopping")?;
         internal_jobs::run(&self.executor, job, permit).await
     }
 
     pub(crate) fn status(&self) -> ServerStatus {
-        let Counts { running, idle, waiting, .. } = self.queue.counts();
+        let (running, queued) = self.queue.counts();
         let (free_uids, quarantined_uids) = self.identities.counts();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         ServerStatus {
@@ -133,7 +124,7 @@ impl Daemon {
             draining: self.draining.is_cancelled(),
             slots: self.slots,
             running: count(running),
-            queued: count(waiting),
+            queued: count(queued),
             queue_capacity: self.queue_capacity,
             cgroups: self.slot_factory.controllers().describe().to_owned(),
             degraded: self.degraded.clone(),
@@ -142,8 +133,8 @@ impl Daemon {
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
             warm: self.pool.counts(),
-            idle: count(idle),
-            max_executions: self.max_executions,
+            idle: 0,
+            max_executions: self.slots,
         }
     }
 }

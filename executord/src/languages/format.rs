@@ -22,15 +22,83 @@ pub(super) struct LanguageFile {
     pub(super) extensions: Vec<String>,
     pub(super) file_name: String,
     #[serde(default)]
+    pub(super) misread_extensions: MisreadExtensions,
+    #[serde(default)]
+    pub(super) line_endings: LineEndings,
+    #[serde(default)]
     pub(super) requires: Vec<String>,
     #[serde(default)]
-    pub(super) mounts: Vec<PathBuf>,
+    pub(super) mounts: Vec<Mount>,
     pub(super) example: String,
     pub(super) version: Version,
     pub(super) editor: EditorHints,
     pub(super) compile: Option<Command>,
     pub(super) run: Command,
     pub(super) self_test: SelfTest,
+}
+
+/// A path of the host that programs of the language may read.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Mount {
+    /// At the same path in the sandbox.
+    Path(PathBuf),
+    /// At another path, or with programs and libraries.
+    At(MountAt),
+}
+
+/// A path of the host, and where programs of the language see it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MountAt {
+    pub(crate) source: PathBuf,
+    pub(crate) target: PathBuf,
+    /// Whether programs may execute files in it, and load libraries from it.
+    #[serde(default)]
+    pub(crate) executable: bool,
+}
+
+impl From<Mount> for MountAt {
+    fn from(mount: Mount) -> Self {
+        match mount {
+            Mount::Path(path) => Self { source: path.clone(), target: path, executable: false },
+            Mount::At(mount) => mount,
+        }
+    }
+}
+
+/// Extensions of a main file by which the toolchain takes it for something other than a source.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum MisreadExtensions {
+    /// These.
+    Listed(Vec<String>),
+    /// All that are not extensions of the language, and none.
+    Others(Others),
+}
+
+/// The word `others`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Others {
+    Others,
+}
+
+impl Default for MisreadExtensions {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+/// Line endings that a toolchain accepts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LineEndings {
+    /// LF and CRLF.
+    #[default]
+    Any,
+    /// LF only.
+    Lf,
 }
 
 #[derive(Debug, Deserialize)]

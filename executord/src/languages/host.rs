@@ -14,6 +14,11 @@ pub(super) fn why_missing(required: &str, launcher: Option<&Path>) -> Option<Str
     (!path.exists()).then(|| format!("{} is not installed", path.display()))
 }
 
+/// Returns why a library cannot be used, or `None` if it exists.
+pub(super) fn why_unusable(library: &Path) -> Option<String> {
+    (!library.exists()).then(|| format!("the library {} does not exist", library.display()))
+}
+
 /// Returns the command with its program as an absolute path, and why that program cannot be used, if it cannot.
 pub(super) fn resolve_program(command: &[String], toolchains: &[PathBuf]) -> (Vec<String>, Option<String>) {
     let mut resolved = command.to_vec();

@@ -8,8 +8,8 @@ use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
-use crate::languages::format::{Command, LanguageFile, RENAMED_KEYS, Warm};
-use crate::languages::host::{resolve_program, why_missing};
+use crate::languages::format::{Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
+use crate::languages::host::{resolve_program, why_missing, why_unusable};
 use crate::languages::registry::{DuplicateName, Registry};
 use crate::languages::toolchain::{NOT_PROBED, StageCommand, Toolchain};
 
@@ -60,11 +60,12 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     check(&file).map_err(|message| error(&message))?;
-    let launcher = path.with_extension("");
-    let launcher = launcher.is_dir().then_some(launcher);
+    let launcher = launcher_directory(path, &file.name, config);
+    let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
     let has_zygote =
         config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
     let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
+    missing = missing.or_else(|| libraries.iter().find_map(|library| why_unusable(library)));
     let mut resolve = |command: &[String]| {
         let (resolved, problem) = resolve_program(command, &config.toolchains);
         missing = missing.take().or(problem);
@@ -94,10 +95,13 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         aliases: file.aliases,
         extensions: file.extensions,
         file_name: file.file_name,
+        misread_extensions: file.misread_extensions,
+        line_endings: file.line_endings,
         version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
         version_command,
         launcher,
-        mounts: file.mounts,
+        mounts: mounts(file.mounts, &libraries, &config.toolchains),
+        libraries,
         compile,
         run,
         editor: Editor {
@@ -110,12 +114,29 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     })
 }
 
+/// Returns the directory of a language's launcher: next to the language file, or that of the file that it replaces.
+fn launcher_directory(path: &Path, language: &str, config: &Config) -> Option<PathBuf> {
+    let shipped = config.languages.iter().rev().map(|directory| directory.join(language));
+    [path.with_extension("")].into_iter().chain(shipped).find(|directory| directory.is_dir())
+}
+
+/// Returns the mounts of a language file, and those of libraries that programs do not see anyway.
+fn mounts(mounts: Vec<Mount>, libraries: &[PathBuf], toolchains: &[PathBuf]) -> Vec<MountAt> {
+    let is_visible =
+        |path: &Path| path.starts_with("/usr") || toolchains.iter().any(|visible| path.starts_with(visible));
+    let libraries = libraries.iter().filter(|path| !is_visible(path)).cloned().map(Mount::Path);
+    mounts.into_iter().chain(libraries).map(MountAt::from).collect()
+}
+
 /// Checks what the types of a language file do not.
 fn check(file: &LanguageFile) -> Result<(), String> {
     let is_allowed =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "+#-_".contains(letter);
     if file.name.is_empty() || !file.name.chars().all(is_allowed) {
         return Err("name: must consist of lower-case letters, digits, '+', '#', '-' and '_'".to_owned());
+    }
+    if file.extensions.is_empty() {
+        return Err("extensions: must name at least one".to_owned());
     }
     for name in file.self_test.files.iter().map(|file| &file.name).chain([&file.file_name]) {
         RelativePath::try_from(name.as_str())?;

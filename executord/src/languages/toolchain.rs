@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use protocol::{Availability, Editor, Language, Limits};
 use regex::Regex;
 
-use crate::languages::format::{SelfTest, Warm};
+use crate::admission::relative_path::RelativePath;
+use crate::languages::format::{LineEndings, MisreadExtensions, MountAt, SelfTest, Warm};
 
 /// Directories that are searched for the program of a command, on the host and in the sandbox.
 pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
@@ -42,6 +43,8 @@ pub(crate) struct Toolchain {
     pub(super) aliases: Vec<String>,
     pub(super) extensions: Vec<String>,
     pub(crate) file_name: String,
+    pub(super) misread_extensions: MisreadExtensions,
+    pub(crate) line_endings: LineEndings,
     /// The version that the toolchain printed, or why it cannot be used.
     pub(crate) version: Result<String, String>,
     pub(crate) version_command: Vec<String>,
@@ -49,7 +52,9 @@ pub(crate) struct Toolchain {
     /// Directory of the language's launcher on the host.
     pub(crate) launcher: Option<PathBuf>,
     /// Paths of the host that programs of this language see, in addition to those that all programs see.
-    pub(crate) mounts: Vec<PathBuf>,
+    pub(crate) mounts: Vec<MountAt>,
+    /// Libraries that the administrator added: JAR files, or directories of headers.
+    pub(crate) libraries: Vec<PathBuf>,
     pub(crate) compile: Option<StageCommand>,
     pub(crate) run: StageCommand,
     pub(super) editor: Editor,
@@ -82,6 +87,26 @@ impl Toolchain {
     /// Returns whether files with this extension are passed to the compiler.
     pub(crate) fn is_source(&self, extension: &str) -> bool {
         self.extensions.iter().any(|own| own == extension)
+    }
+
+    /// Returns whether the toolchain would take a main file of this name for something other than a source.
+    pub(crate) fn misreads(&self, main_file: &RelativePath) -> bool {
+        match (&self.misread_extensions, main_file.extension()) {
+            (MisreadExtensions::Listed(listed), extension) => {
+                extension.is_some_and(|extension| listed.iter().any(|other| other == extension))
+            }
+            (MisreadExtensions::Others(_), Some(extension)) => !self.is_source(extension),
+            (MisreadExtensions::Others(_), None) => true,
+        }
+    }
+
+    pub(crate) fn extensions(&self) -> &[String] {
+        &self.extensions
+    }
+
+    /// Returns the extension of most sources.
+    pub(crate) fn usual_extension(&self) -> &str {
+        self.extensions.first().map_or("", String::as_str)
     }
 
     /// Returns whether everything that the language requires is installed, so that its version can be asked for.

@@ -1,6 +1,7 @@
 //! Commands and environments of programs.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use protocol::Limits;
 use sandbox::{HOME, User};
@@ -24,9 +25,14 @@ pub(super) fn expand(
                     || source.path.extension().is_some_and(|extension| toolchain.is_source(extension))
             };
             arguments.extend(sources.iter().filter(is_source).map(|source| source.path.to_string()));
+        } else if argument.contains("{each_library}") {
+            let libraries = toolchain.libraries.iter();
+            arguments
+                .extend(libraries.map(|path| argument.replace("{each_library}", &path.to_string_lossy())));
         } else {
             arguments.push(
                 argument
+                    .replace("{libraries}", &path_list(&toolchain.libraries))
                     .replace("{main}", main.map_or("", |path| path.as_str()))
                     .replace("{stem}", main.map_or("", |path| path.stem()))
                     .replace("{memory}", &limits.memory.bytes().to_string())
@@ -36,6 +42,11 @@ pub(super) fn expand(
         }
     }
     arguments
+}
+
+/// Returns the paths, each after a colon: the end of a search path.
+fn path_list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| format!(":{}", path.display())).collect()
 }
 
 /// Returns the environment of a program: the fixed variables, the type of its terminal, and the variables of the language

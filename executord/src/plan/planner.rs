@@ -53,7 +53,8 @@ impl Planner {
     ) -> Plan {
         let StageSpec { toolchain, command, limits, .. } = *stage;
         let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
-        let mounts = toolchain.mounts.iter().map(|path| bind(path, path, false));
+        let mounts =
+            toolchain.mounts.iter().map(|mount| bind(&mount.source, &mount.target, mount.executable));
         let binds = self.binds.iter().cloned().chain(launcher).chain(mounts);
         let warm =
             command.warm.as_ref().filter(|_| source == SandboxSource::Pool && stage.fits_warm_command());
