@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::rc::Rc;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -567,13 +567,11 @@ fn output(answer: &Value) -> io::Result<String> {
 fn is_known(lines: &str) -> io::Result<bool> {
     let file = tempfile::NamedTempFile::new()?;
     fs::write(file.path(), lines)?;
-    let status = Command::new(daemons::binary("executord")?)
+    let output = Command::new(daemons::binary("executord")?)
         .args(["--check-config", "--config"])
         .arg(file.path())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()?;
-    Ok(status.success())
+        .output()?;
+    Ok(!String::from_utf8_lossy(&output.stderr).contains("unknown field"))
 }
 
 fn build_nothing(to: &Path) -> io::Result<()> {
