@@ -92,7 +92,7 @@ PROBES ?= $(or $(EXECUTOR_PROBES),../shared/probes)
 # An installed Executor uses pre-warmed sandboxes; `make attacks POOL=off` attacks cold ones.
 POOL ?= on
 attacks: debug ## Attack the product with e2e/attacks, and with the collection in PROBES if it exists
-	@if [ -f "$(PROBES)/probes.json" ]; then \
+	@if [ -d "$(PROBES)" ]; then \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi

@@ -37,8 +37,11 @@ const FIRST_UID: u32 = 0x6000_0000;
 /// Settings of a test.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Maximum number of concurrent executions.
+    /// Maximum number of executions that use the CPU at one time.
     pub slots: u32,
+    /// Maximum number of concurrent executions; 0 for executord's default. `None` for `slots`: an idle program then
+    /// makes room for no other, so that a test can occupy a slot.
+    pub max_executions: Option<u32>,
     /// Maximum number of queued executions.
     pub queue: u32,
     /// Number of uids.
@@ -66,6 +69,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             slots: 4,
+            max_executions: None,
             queue: 64,
             uids: UIDS_PER_TEST,
             userdb: "off",
@@ -467,7 +471,8 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, queue, userdb, pool, zygotes, pool_max, more, .. } = settings;
+    let Settings { slots, max_executions, queue, userdb, pool, zygotes, pool_max, more, .. } = settings;
+    let max_executions = max_executions.unwrap_or(*slots);
     let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
@@ -477,6 +482,7 @@ fn configuration(
          cgroup = {cgroup:?}\n\
          userdb = {userdb:?}\n\
          slots = {slots}\n\
+         max_executions = {max_executions}\n\
          queue = {queue}\n\
          pool = {{ enabled = {pool}, zygotes = {zygotes}{pool_max} }}\n\
          uids = {{ first = {first}, last = {last} }}\n\

@@ -9,7 +9,9 @@ use protocol::renamed_keys::{ConfigKeys, RenamedKey};
 use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
+use crate::admission::RequestBounds;
 use crate::admission::limits::LimitSettings;
+use crate::queue::Bounds;
 
 /// Path of the configuration file if `--config` does not name another.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
@@ -19,6 +21,9 @@ const RENAMED_KEYS: [(&str, &str); 1] = [("cache", "build_cache")];
 
 /// Maximum number of pre-warmed sandboxes, and of cached builds. A process of root holds each of them.
 const MAX_HELD: u32 = 256;
+
+/// Default number of executions at one time for each slot.
+const EXECUTIONS_PER_SLOT: u32 = 16;
 
 /// The whole configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -36,8 +41,16 @@ pub(crate) struct Config {
     pub(crate) libraries: BTreeMap<String, Vec<PathBuf>>,
     /// User that webd runs as. It may connect.
     pub(crate) webd_user: String,
-    /// Executions at one time, or 0 for the number of cores.
+    /// Executions that use the CPU at one time, or 0 for the number of cores.
     pub(crate) slots: u32,
+    /// Executions at one time, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`].
+    pub(crate) max_executions: u32,
+    /// Executions of one client at one time, or 0 for as many as of all.
+    pub(crate) max_executions_per_client: u32,
+    /// Interactive executions at one time, or 0 for three quarters of all.
+    pub(crate) max_interactive: u32,
+    /// Memory of all executions together. The default is three quarters of the memory that the daemon may use.
+    pub(crate) memory: Option<Quantity<ByteCount>>,
     /// Executions that may wait for a slot.
     pub(crate) queue: u32,
     /// Cores that one execution may use at one time, or 0 for all.
@@ -147,6 +160,8 @@ pub(crate) struct UidRange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LimitSections {
+    /// Wall-clock time of all stages of one request together. The default is twice the maximum of one stage.
+    pub(crate) request_wall_time: Option<Quantity<Duration>>,
     /// Defaults for a run. The language and the request may differ.
     pub(crate) run: LimitSettings,
     /// Defaults for a compilation. The language may differ.
@@ -165,6 +180,10 @@ impl Default for Config {
             libraries: BTreeMap::new(),
             webd_user: "executor-webd".to_owned(),
             slots: 0,
+            max_executions: 0,
+            max_executions_per_client: 0,
+            max_interactive: 0,
+            memory: None,
             queue: 64,
             cpus: 0,
             pool: PoolSettings::default(),
@@ -230,6 +249,13 @@ impl Config {
         if u64::from(last - first) + 1 < self.max_uids_in_use() {
             return Err(format!("uids: {first} to {last} are fewer than can be in use at one time"));
         }
+        if self.max_executions() < self.slots() {
+            return Err("max_executions: must be at least the number of slots".to_owned());
+        }
+        let (request, maximum) = (self.request_bounds().wall_time, self.maxima().wall_time);
+        if request < maximum {
+            return Err("limits.request_wall_time: must be at least limits.maximum.wall_time".to_owned());
+        }
         let cgroup_is_a_name = !self.cgroup.is_empty()
             && self.cgroup.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
             && !self.cgroup.starts_with('.');
@@ -255,15 +281,42 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the number of executions at one time.
+    /// Returns the number of executions that use the CPU at one time.
     pub(crate) fn slots(&self) -> u32 {
         if self.slots == 0 { cores() } else { self.slots }
+    }
+
+    /// Returns the number of executions at one time, including those that are idle.
+    pub(crate) fn max_executions(&self) -> u32 {
+        match self.max_executions {
+            0 => self.slots().saturating_mul(EXECUTIONS_PER_SLOT),
+            max => max,
+        }
+    }
+
+    /// Returns the bounds of the executions that run at one time.
+    pub(crate) fn execution_bounds(&self, memory: u64) -> Bounds {
+        let or = |configured: u32, default: u32| if configured == 0 { default } else { configured } as usize;
+        let executions = self.max_executions();
+        Bounds {
+            slots: self.slots() as usize,
+            executions: executions as usize,
+            executions_per_client: or(self.max_executions_per_client, u32::MAX),
+            interactive: or(self.max_interactive, executions - executions / 4),
+            memory: self.memory.map_or(memory / 4 * 3, |memory| memory.0.bytes()),
+        }
+    }
+
+    /// Returns the maximum number of executions at one time, including those reserved for clients without one.
+    pub(crate) fn most_executions(&self) -> u32 {
+        let reserved = self.execution_bounds(0).reserved_for_newcomers();
+        self.max_executions().saturating_add(u32::try_from(reserved).unwrap_or(u32::MAX))
     }
 
     /// Returns the maximum number of users at one time: two for each execution, because the user of one stage is still
     /// being cleaned up when the next begins, and one for each pre-warmed sandbox.
     fn max_uids_in_use(&self) -> u64 {
-        2 * u64::from(self.slots()) + u64::from(self.pool.capacity())
+        2 * u64::from(self.most_executions()) + u64::from(self.pool.capacity())
     }
 
     /// Returns how much CPU one execution may use at one time, in thousandths of a core.
@@ -283,6 +336,13 @@ impl Config {
     /// Returns the maximum of each limit.
     pub(crate) fn maxima(&self) -> Limits {
         self.limits.maximum.over(&Limits::MAXIMA)
+    }
+
+    /// Returns what a request may ask for.
+    pub(crate) fn request_bounds(&self) -> RequestBounds {
+        let maxima = self.maxima();
+        let wall_time = self.limits.request_wall_time.map_or(2 * maxima.wall_time, |time| time.0);
+        RequestBounds { maxima, wall_time }
     }
 
     /// Returns the default limits for a run of a language with these settings.
@@ -341,9 +401,10 @@ mod tests {
         assert_eq!(shipped.pool.memory_bytes(u64::MAX), default.pool.memory_bytes(u64::MAX));
         assert_eq!(shipped.socket_path(), default.socket_path());
         assert_eq!(shipped.socket_group(), default.socket_group());
-        let pool = PoolSettings { memory: None, ..shipped.pool };
+        assert_eq!(shipped.request_bounds().wall_time, default.request_bounds().wall_time);
+        let (pool, memory) = (PoolSettings { memory: None, ..shipped.pool }, None);
         let (socket, limits) = (Socket::default(), LimitSections::default());
-        assert_eq!(Config { pool, socket, limits, ..shipped }, default);
+        assert_eq!(Config { pool, memory, socket, limits, ..shipped }, default);
     }
 
     #[test]
@@ -355,6 +416,8 @@ mod tests {
             ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
             ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000"]),
             ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),
+            ("slots = 2\nmax_executions = 1", &["max_executions: must be at least the number of slots"]),
+            ("[limits]\nrequest_wall_time = \"1s\"", &["request_wall_time: must be at least"]),
             ("pool = { max = 1000 }", &["max must be at most 256"]),
             ("cgroup = \"a/b\"", &["cgroup:"]),
             ("helper = \"x\"", &["absolute"]),

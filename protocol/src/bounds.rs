@@ -17,6 +17,8 @@ pub const MAX_UNREAD_INPUT: usize = 2 * MAX_INPUT_CHUNK;
 
 /// Source files of one request.
 pub const MAX_FILES: usize = 128;
+/// Bytes of all source files of one request together.
+pub const MAX_SOURCES: usize = 4 * 1024 * 1024;
 /// Bytes of the path of a file.
 pub const MAX_PATH: usize = 1024;
 /// Runs of one request, all after the same compilation.

@@ -1,6 +1,7 @@
 //! The state that all requests share.
 
 use crate::domain::budget::Budget;
+use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
 use crate::http::static_files::StaticFiles;
 use crate::ops::config::Config;
@@ -15,6 +16,8 @@ pub(crate) struct AppState {
     pub(crate) metrics: Metrics,
     /// Memory for request bodies and answers.
     pub(crate) budget: Budget,
+    /// What the daemon tells about itself.
+    pub(crate) daemon: DaemonInfo,
     /// The way to run programs.
     pub(crate) dispatcher: Dispatcher,
     /// The files of the page.
@@ -27,6 +30,7 @@ impl AppState {
         let budget = Budget::new(config.max_memory_length());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
         let dispatcher = Dispatcher::new(config.socket.clone());
-        Self { config, metrics: Metrics::default(), budget, dispatcher, files }
+        let daemon = DaemonInfo::new(config.socket.clone());
+        Self { config, metrics: Metrics::default(), budget, daemon, dispatcher, files }
     }
 }

@@ -1,6 +1,7 @@
 //! webd as a service, from the command line to the last connection.
 
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +24,10 @@ use crate::ops::privilege::Privileges;
 const LOG_VARIABLE: &str = "EXECUTOR_LOG";
 /// Connections that wait in the kernel while the connection limit is reached (listen(2)).
 const BACKLOG: u32 = 4096;
-/// File descriptors for everything that is not a connection.
-const OTHER_DESCRIPTORS: u64 = 64;
+/// File descriptors for everything that is not a connection, connections that are being refused among them.
+const OTHER_DESCRIPTORS: u64 = 128;
+/// Connections at the address for metrics.
+const MAX_SCRAPERS: usize = 16;
 /// File descriptors of a connection: itself, and the one to the daemon.
 const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 
@@ -75,19 +78,46 @@ fn require_no_privileges() -> Result<(), String> {
 
 async fn run_until_signal(config: Config) -> Result<(), String> {
     let listener = listen(&config).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
+    let metrics = match config.metrics_listen {
+        Some(address) => {
+            Some(bind(address).map_err(|error| format!("cannot listen on {address} for metrics: {error}"))?)
+        }
+        None => None,
+    };
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let shutdown = shutdown_signal().map_err(|error| format!("cannot install signal handlers: {error}"))?;
     tracing::info!(%address, socket = ?config.socket, "listening");
     notify_systemd(NotifyState::Ready);
     tokio::spawn(watchdog());
-    serve(listener, config, shutdown).await;
+    serve(listener, metrics, config, shutdown).await;
     Ok(())
 }
 
-/// Serves the API and the page on `listener` until `shutdown` is ready.
-pub async fn serve(listener: TcpListener, config: Config, shutdown: impl Future<Output = ()>) {
+/// Serves the API and the page on `listener`, and metrics on `metrics` if they have an address of their own, until
+/// `shutdown` is ready.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: Option<TcpListener>,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) {
+    let max_connections = config.max_connections.get();
     let state = Arc::new(AppState::new(config));
-    server::serve(listener, routes::router(Arc::clone(&state)), state, shutdown).await;
+    let metrics = metrics.map(|listener| {
+        let router = routes::metrics_router(Arc::clone(&state));
+        // Metrics can be read until the last request is finished.
+        tokio::spawn(server::serve(
+            listener,
+            router,
+            Arc::clone(&state),
+            MAX_SCRAPERS,
+            std::future::pending(),
+        ))
+    });
+    server::serve(listener, routes::router(Arc::clone(&state)), state, max_connections, shutdown).await;
+    if let Some(metrics) = metrics {
+        metrics.abort();
+    }
 }
 
 /// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.
@@ -96,9 +126,13 @@ fn listen(config: &Config) -> io::Result<TcpListener> {
         passed.set_nonblocking(true)?;
         return TcpListener::from_std(passed);
     }
-    let socket = if config.listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    bind(config.listen)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;
-    socket.bind(config.listen)?;
+    socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 

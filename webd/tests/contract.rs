@@ -32,7 +32,7 @@ async fn a_program_returns_its_output() {
         runs: vec![RunRequest::default()],
         limits: protocol::LimitsRequest::default(),
         client: Some("127.0.0.1".to_owned()),
-        client_networks: Vec::new(),
+        client_networks: vec!["127.0.0.0/16".to_owned(), "127.0.0.0/24".to_owned()],
     };
     assert_eq!(server.observe().await, Observation::Request(Box::new(request)));
     insta::assert_json_snapshot!("hello", mask_limits(answer.json()));
@@ -62,7 +62,104 @@ async fn an_unknown_language_is_refused_as_the_contract_says() {
     let server = start_server(|_| send_all(vec![Event::Rejected(Rejection::UnknownLanguage)])).await;
     let answer = server.execute(HELLO).await;
     assert_eq!(answer.status, 400);
-    assert_eq!(answer.json(), json!({"error": "Unsupported language", "code": "unsupported_language"}));
+    let error = json!({"error": "Unsupported language", "code": "unsupported_language", "requested": "python",
+        "available": ["python"]});
+    assert_eq!(answer.json(), error);
+    let live = server.live("text/event-stream", HELLO).await;
+    assert_eq!((live.status, live.json()), (400, error));
+
+    let long = format!(r#"{{"code":"","language":"{}"}}"#, "é".repeat(100));
+    let answer = server.execute(long).await.json();
+    assert_eq!(answer["code"], "unsupported_language");
+    assert_eq!(answer["requested"], format!("{}…", "é".repeat(32)));
+    assert_eq!(answer["available"], json!(["python"]));
+}
+
+#[tokio::test]
+async fn a_compact_answer_has_each_output_once() {
+    let compiled = |status: Status| {
+        let (compile, run) =
+            (report(StageName::Compile, Status::Exited(0)), report(StageName::Run(0), status));
+        vec![
+            started(),
+            Event::StageStarted(StageName::Compile),
+            output(StreamName::Stderr, b"warning"),
+            Event::StageFinished(compile.clone()),
+            Event::StageStarted(StageName::Run(0)),
+            output(StreamName::Stdout, b"unique text"),
+            output(StreamName::Stderr, b"another text"),
+            Event::StageFinished(run.clone()),
+            Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }),
+        ]
+    };
+    let server = start_server(move |_| send_all(compiled(Status::Exited(3)))).await;
+    let request = |more: &str| HELLO.replace('}', &format!("{more}}}"));
+    let whole = server.execute(HELLO).await.json();
+    let compact = server.execute(request(r#","compact":true"#)).await;
+    for text in ["unique text", "another text", "warning"] {
+        assert_eq!(compact.text().matches(text).count(), 1, "{}", compact.text());
+    }
+    let compact = compact.json();
+    assert_eq!(compact["runs"][0]["stdout"], "unique text");
+    assert_eq!(compact["runs"][0]["stderr"], "another text");
+    assert_eq!(compact["compile"]["stderr"], "warning");
+    for field in ["id", "status", "exit_code", "signal", "truncated", "cause", "usage", "limits"] {
+        assert_eq!(compact[field], whole[field], "{field}");
+    }
+    for field in ["output", "stdout", "stderr"] {
+        assert!(compact.get(field).is_none() && whole.get(field).is_some(), "{field}");
+    }
+
+    let base64 = server.execute(request(r#","compact":true,"encoding":"base64""#)).await;
+    assert_eq!(base64.text().matches("dW5pcXVlIHRleHQ=").count(), 1);
+    assert!(!base64.text().contains("unique text"));
+    assert_eq!(base64.json()["runs"][0]["stdout_base64"], "dW5pcXVlIHRleHQ=");
+
+    assert_eq!(server.execute(request(r#","compact":false"#)).await.json(), whole);
+    assert_eq!(server.execute(request(r#","compact":1"#)).await.status, 400);
+    let events = server.live("application/x-ndjson", HELLO).await.text();
+    assert_eq!(server.live("application/x-ndjson", &request(r#","compact":true"#)).await.text(), events);
+}
+
+#[tokio::test]
+async fn a_request_of_common_clients_is_accepted() {
+    let server = start_server(|_| hello()).await;
+    assert_eq!(server.execute(format!("\u{feff}{HELLO}")).await.status, 200);
+    let json = &["Content-Type: application/json"];
+    assert_eq!(server.request("POST", "/api/execute/", json, HELLO.as_bytes()).await.status, 200);
+    for path in ["/api/languages/", "/healthz/", "/readyz/", "/metrics/", "/openapi.json/"] {
+        assert_eq!(server.get(path).await.status, 200, "{path}");
+    }
+    assert_eq!(server.get("/api/execute/").await.status, 405);
+    assert_eq!(server.get("/api/execute//").await.status, 404);
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains(r#"route="/api/execute",method="POST",status="200"} 2"#), "{metrics}");
+    assert!(!metrics.contains(r#"/""#), "{metrics}");
+}
+
+#[tokio::test]
+async fn sources_beyond_their_limit_are_too_large() {
+    let mut server = start_server(|_| hello()).await;
+    let source = |length| format!(r##"{{"language":"python","code":"{}"}}"##, "#".repeat(length));
+    assert_eq!(server.execute(source(4 << 20)).await.status, 200);
+    assert!(matches!(server.observe().await, Observation::Request(_)));
+    for length in [(4 << 20) + 1, 5 << 20, 15 << 20] {
+        let answer = server.execute(source(length)).await;
+        assert_eq!((answer.status, answer.code()), (413, "too_large".to_owned()));
+        assert!(answer.text().contains("the source files are larger than 4194304 bytes (4 MiB)"));
+    }
+    assert_eq!(server.execute(source(17 << 20)).await.status, 413);
+    assert!(server.observations.try_recv().is_err(), "no request reached the daemon");
+}
+
+#[tokio::test]
+async fn output_that_a_limit_cuts_ends_with_a_whole_character() {
+    let status = Status::OutputExceeded { stream: StreamName::Stdout, limit: ByteCount(5) };
+    let events = one_run("xéé".as_bytes().get(..4).unwrap(), status);
+    let server = start_server(move |_| send_all(events.clone())).await;
+    assert_eq!(server.execute(HELLO).await.json()["stdout"], "xé");
+    let live = server.live("application/x-ndjson", HELLO).await.text();
+    assert!(live.contains("xé") && !live.contains('\u{fffd}'), "{live}");
 }
 
 #[tokio::test]

@@ -299,6 +299,141 @@ async fn every_request_of_a_flood_is_answered() {
     assert!(statuses.iter().all(|&(odd, status)| status == if odd == 0 { 200 } else { 429 }));
 }
 
+/// Connects from another address of the loopback network, which is another client.
+async fn connect_from(host: u8, server: &TestServer) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(std::net::SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
+    socket.connect(server.address).await.unwrap()
+}
+
+/// Sends a request on a connection that stays open, and returns the status.
+async fn status_on(stream: &mut TcpStream, headers: &str) -> u16 {
+    stream.write_all(format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{headers}\r\n").as_bytes()).await.unwrap();
+    let mut received = vec![0; 4096];
+    let count = timeout(TIMEOUT, stream.read(&mut received)).await.unwrap().unwrap();
+    support::parse(&received[..count]).status
+}
+
+#[tokio::test]
+async fn a_client_with_too_many_connections_is_refused_and_others_are_served() {
+    let server = server_with(
+        |config| config.max_connections_per_client = 8.try_into().unwrap(),
+        |_| vec![Step::Send(support::started()), Step::WaitForDisconnect],
+    )
+    .await;
+    let mut busy = Vec::new();
+    for _ in 0..8 {
+        let mut stream = connect_from(1, &server).await;
+        stream.write_all(execute("").as_bytes()).await.unwrap();
+        busy.push(stream);
+    }
+    let mut refused = connect_from(1, &server).await;
+    let mut received = Vec::new();
+    timeout(TIMEOUT, refused.read_to_end(&mut received)).await.unwrap().unwrap();
+    let answer = support::parse(&received);
+    assert_eq!((answer.status, answer.code().as_str()), (429, "busy"));
+    assert_eq!(answer.header("retry-after"), Some("1"));
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(answer.text().contains("this client has 8 open connections"), "{}", answer.text());
+    assert_eq!(status_on(&mut connect_from(2, &server).await, "").await, 200);
+    busy.pop();
+    let served = async { while status_on(&mut connect_from(1, &server).await, "").await != 200 {} };
+    timeout(TIMEOUT, served).await.expect("a connection that ends makes room");
+}
+
+#[tokio::test]
+async fn idle_connections_of_the_client_with_the_most_make_room() {
+    let server = server_with(|config| config.max_connections = 12.try_into().unwrap(), |_| hello()).await;
+    let mut few = connect_from(3, &server).await;
+    assert_eq!(status_on(&mut few, "").await, 200);
+    let mut many = Vec::new();
+    for number in 0..11 {
+        let mut stream = connect_from(2, &server).await;
+        // Idle after a request, before one, and within its head.
+        match number % 3 {
+            0 => assert_eq!(status_on(&mut stream, "").await, 200),
+            1 => stream.write_all(b"GET / HTTP/1.1\r\nHost").await.unwrap(),
+            _ => {}
+        }
+        many.push(stream);
+    }
+    for host in 4..10 {
+        let mut stream = connect_from(host, &server).await;
+        assert_eq!(status_on(&mut stream, "Connection: close\r\n").await, 200, "client {host} is served");
+        many.push(stream);
+    }
+    assert_eq!(status_on(&mut few, "").await, 200, "the connection of another client stays");
+}
+
+#[tokio::test]
+async fn clients_of_a_trusted_proxy_are_counted_separately() {
+    let server = server_with(
+        |config| {
+            config.max_connections_per_client = 2.try_into().unwrap();
+            config.trusted_proxies = vec!["127.0.0.1".to_owned().try_into().unwrap()];
+        },
+        |_| vec![Step::Send(support::started()), Step::WaitForDisconnect],
+    )
+    .await;
+    let mut busy = Vec::new();
+    let mut idle = Vec::new();
+    for _ in 0..6 {
+        let mut stream = connect_from(1, &server).await;
+        assert_eq!(status_on(&mut stream, "X-Forwarded-For: 192.0.2.9\r\n").await, 200);
+        idle.push(stream);
+    }
+    for client in ["192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.2"] {
+        let mut stream = connect_from(1, &server).await;
+        stream.write_all(execute(&format!("X-Forwarded-For: {client}\r\n")).as_bytes()).await.unwrap();
+        busy.push(stream);
+    }
+    let mut stream = connect_from(1, &server).await;
+    let refused = async {
+        while status_on(&mut stream, "X-Forwarded-For: 192.0.2.1\r\n").await != 429 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(TIMEOUT, refused).await.expect("the client has two requests in progress");
+    assert_eq!(status_on(&mut stream, "X-Forwarded-For: 192.0.2.3\r\n").await, 200);
+    // The same proxy without the header is a client as well.
+    assert_eq!(status_on(&mut stream, "").await, 200);
+}
+
+#[tokio::test]
+async fn a_response_before_the_whole_body_closes_the_connection() {
+    let mut server = start_server(|_| hello()).await;
+    let post = "POST /api/execute HTTP/1.1\r\nHost: x\r\n";
+    let (json, long) = ("Content-Type: application/json\r\n", "x".repeat(200_000));
+    for (request, status) in [
+        (format!("{post}Content-Length: 200000\r\n\r\n{long}"), 415),
+        (format!("{post}{json}Content-Length: 99999999\r\n\r\n{long}"), 413),
+        (format!("{post}{json}Transfer-Encoding: chunked\r\nContent-Encoding: gzip\r\n\r\n1\r\nx\r\n"), 415),
+        (format!("{post}{json}Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"), 413),
+        ("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".to_owned(), 200),
+        ("PUT /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n123".to_owned(), 404),
+        ("PUT /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n".to_owned(), 405),
+    ] {
+        let received =
+            server.raw(format!("{request}GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await;
+        let answer = support::parse(&received);
+        let head = &request[..request.len().min(200)];
+        assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{head}");
+        assert_eq!(String::from_utf8_lossy(&received).matches("HTTP/1.1 ").count(), 1, "{head}");
+    }
+    assert!(server.observations.try_recv().is_err(), "no request reached the daemon");
+
+    // A body that was read keeps the connection, also if the request is refused.
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for (body, status) in [("{}", 400), (BODY, 200), ("{", 400)] {
+        let request = format!("{post}{json}Content-Length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut received = vec![0; 65536];
+        let count = timeout(TIMEOUT, stream.read(&mut received)).await.unwrap().unwrap();
+        let answer = support::parse(&received[..count]);
+        assert_eq!((answer.status, answer.header("connection")), (status, None), "{body}");
+    }
+}
+
 trait HasArgs {
     fn args_are_empty(&self) -> bool;
 }

@@ -107,7 +107,12 @@ async fn answers_match_the_description() {
         let server = start_server(move |_| send_all(events.clone())).await;
         schemas.check("Answer", &server.execute(BODY).await.json());
         let base64 = BODY.replace('}', r#","encoding":"base64"}"#);
-        schemas.check("Answer", &server.execute(base64).await.json());
+        schemas.check("Answer", &server.execute(&base64).await.json());
+        for body in [BODY, &base64] {
+            let compact = server.execute(body.replace('}', r#","compact":true}"#)).await.json();
+            schemas.check("CompactAnswer", &compact);
+            assert!(schemas.matches("Answer", &compact).is_err());
+        }
         for line in server.live("application/x-ndjson", BODY).await.text().lines() {
             schemas.check("Event", &serde_json::from_str(line).unwrap());
         }

@@ -5,9 +5,11 @@
 
 mod support;
 
+use std::io::Read;
 use std::path::Path;
 
-use support::{TestServer, hello, mask_limits, server_with, start_server};
+use protocol::{Status, StreamName};
+use support::{TestServer, hello, mask_limits, one_run, output, send_all, server_with, start_server};
 use webd::Origin;
 
 #[tokio::test]
@@ -23,6 +25,20 @@ async fn health_and_readiness_are_reported() {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn all_queries_use_one_connection_to_the_daemon() {
+    let server = start_server(|_| vec![]).await;
+    for _ in 0..10 {
+        for path in ["/readyz", "/metrics", "/api/languages"] {
+            assert_eq!(server.get(path).await.status, 200, "{path}");
+        }
+    }
+    let (first, second, third) =
+        tokio::join!(server.get("/readyz"), server.get("/api/languages"), server.get("/metrics"));
+    assert_eq!([first.status, second.status, third.status], [200; 3]);
+    assert_eq!(server.daemon_connections.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
@@ -72,6 +88,92 @@ async fn metrics_are_in_the_open_metrics_format() {
     }
     assert!(text.lines().any(|line| line.starts_with("webd_connections ")));
     assert!(!text.contains("BREW") && !text.contains("secret") && !text.contains("nowhere"));
+}
+
+#[tokio::test]
+async fn metrics_may_have_an_address_of_their_own() {
+    let mut server = server_with(
+        |config| {
+            config.metrics_listen = Some("127.0.0.1:0".parse().unwrap());
+            config.allowed_hosts = vec!["localhost".to_owned()];
+        },
+        |_| hello(),
+    )
+    .await;
+    for path in ["/metrics", "/metrics/"] {
+        assert_eq!(server.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(server.get("/readyz").await.status, 200);
+    server.address = server.metrics_address.unwrap();
+    let metrics = server.raw(b"GET /metrics HTTP/1.1\r\nHost: 10.0.0.1\r\nConnection: close\r\n\r\n").await;
+    let metrics = support::parse(&metrics);
+    assert_eq!(metrics.status, 200);
+    assert!(
+        metrics.text().contains(r#"webd_http_requests_total{route="/readyz",method="GET",status="200"} 1"#)
+    );
+    for path in ["/", "/readyz", "/api/execute", "/api/languages"] {
+        assert_eq!(
+            (server.get(path).await.status, server.get(path).await.code().as_str()),
+            (404, "not_found")
+        );
+    }
+}
+
+fn decompressed(answer: &support::Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(&answer.body[..]).read_to_end(&mut plain).unwrap();
+    plain
+}
+
+#[tokio::test]
+async fn responses_are_compressed_for_clients_that_accept_it() {
+    const GZIP: &[&str] = &["Content-Type: application/json", "Accept-Encoding: br, gzip"];
+    let text = "0123456789abcdef\n".repeat(60_000);
+    let events = one_run(&text.as_bytes()[..1], Status::Exited(0));
+    let chunks = text.as_bytes()[1..].chunks(65536).map(|chunk| output(StreamName::Stdout, chunk));
+    let events: Vec<_> =
+        events[..3].iter().cloned().chain(chunks).chain(events[3..].iter().cloned()).collect();
+    let server =
+        start_server(move |request| if request.language == "c" { hello() } else { send_all(events.clone()) })
+            .await;
+
+    let body = br#"{"code":"","language":"python"}"#;
+    let answer = server.request("POST", "/api/execute", GZIP, body).await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, Some("gzip")));
+    assert_eq!((answer.header("content-length"), answer.header("vary")), (None, Some("accept-encoding")));
+    assert!(answer.body.len() < text.len() / 20, "{}", answer.body.len());
+    let json: serde_json::Value = serde_json::from_slice(&decompressed(&answer)).unwrap();
+    assert_eq!(json["stdout"], *text);
+
+    let plain =
+        server.request("POST", "/api/execute", &[GZIP[0], "Accept-Encoding: gzip;q=0, br"], body).await;
+    assert_eq!((plain.header("content-encoding"), plain.header("vary")), (None, Some("accept-encoding")));
+    assert_eq!(plain.json(), json);
+
+    for path in ["/openapi.json", "/api/languages", "/metrics"] {
+        let (plain, compressed) = (server.get(path).await, server.request("GET", path, GZIP, b"").await);
+        assert_eq!(compressed.header("content-encoding"), Some("gzip"), "{path}");
+        assert!(
+            compressed.body.len() < plain.body.len()
+                && decompressed(&compressed).starts_with(&plain.body[..50])
+        );
+    }
+    // A short answer, and events, which must not wait for each other.
+    let short = server.request("POST", "/api/execute", GZIP, br#"{"code":"","language":"c"}"#).await;
+    assert_eq!((short.status, short.header("content-encoding")), (200, None));
+    for accept in ["Accept: text/event-stream", "Accept: application/x-ndjson"] {
+        let live = server.request("POST", "/api/execute", &[GZIP[0], GZIP[1], accept], body).await;
+        assert_eq!((live.status, live.header("content-encoding")), (200, None));
+        assert!(live.text().contains("finished"));
+    }
+}
+
+#[tokio::test]
+async fn compression_needs_memory_of_the_budget() {
+    let small: fn(&mut webd::Config) = |config| config.max_memory = protocol::ByteCount(400_000);
+    let server = server_with(small, |_| hello()).await;
+    let answer = server.request("GET", "/openapi.json", &["Accept-Encoding: gzip"], b"").await;
+    assert_eq!((answer.status, answer.header("content-encoding")), (200, None));
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ use support::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use webd::Origin;
@@ -144,6 +145,20 @@ async fn a_running_program_receives_control_messages() {
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["started", "stage", "output", "stage_finished", "finished"]);
     assert_eq!(events[2], json!({"type": "output", "stream": "stdout", "data": "hi\n"}));
+}
+
+#[tokio::test]
+async fn an_unknown_language_is_reported_with_the_available_ones() {
+    let server = start_server(|_| send_all(vec![Event::Rejected(Rejection::UnknownLanguage)])).await;
+    let mut session = SessionClient::open(&server).await;
+    for requested in ["cobol", &"x".repeat(100)] {
+        session.send(json!({"type": "start", "language": requested, "code": ""}).to_string()).await;
+        let mut error = session.event().await;
+        assert!(error["requested"].take().as_str().unwrap().starts_with(&requested[..5]));
+        let expected = json!({"type": "error", "error": "Unsupported language", "code": "unsupported_language",
+            "requested": null, "available": ["python"]});
+        assert_eq!(error, expected);
+    }
 }
 
 #[tokio::test]
@@ -496,6 +511,85 @@ async fn sessions_count_as_connections_and_as_memory() {
     session.0.send(Message::binary(vec![0; 100_000])).await.unwrap();
     let (error, code) = session.end().await;
     assert_eq!((error.unwrap()["code"].as_str(), code), (Some("overloaded"), CloseCode::Again));
+}
+
+#[tokio::test]
+async fn many_small_messages_are_slowed_down_and_none_is_lost() {
+    const MESSAGES: usize = 5500;
+    let mut server = start_server(|_| interactive(MESSAGES)).await;
+    let mut session = SessionClient::open(&server).await;
+    session.send(START).await;
+    next_request(&mut server).await;
+    let begun = std::time::Instant::now();
+    for _ in 0..MESSAGES {
+        session.0.feed(Message::binary(&b"x"[..])).await.unwrap();
+    }
+    session.0.flush().await.unwrap();
+    assert_eq!(session.events().await.last().unwrap()["type"], "finished");
+    assert!(begun.elapsed() >= Duration::from_millis(400), "500 messages beyond the burst take 0.5 s");
+    for _ in 0..MESSAGES {
+        assert_eq!(next_control(&mut server).await, Request::Input(Bytes::from_static(b"x")));
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_too_many_fragments_ends_the_session() {
+    let small: fn(&mut webd::Config) = |config| config.max_body = ByteCount(1000);
+    let server = server_with(small, |_| hello()).await;
+    let mut session = SessionClient::open(&server).await;
+    let frame = |opcode, fin| Message::Frame(Frame::message(Bytes::new(), OpCode::Data(opcode), fin));
+    let mut result = session.0.feed(frame(Data::Binary, false)).await;
+    for _ in 0..100_000 {
+        if result.is_err() {
+            break;
+        }
+        result = session.0.feed(frame(Data::Continue, false)).await;
+    }
+    let _ = session.0.flush().await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let (error, code) = session.end().await;
+    assert_eq!((error.unwrap()["code"].as_str(), code), (Some("too_large"), CloseCode::Size));
+}
+
+#[tokio::test]
+async fn a_client_has_a_limited_number_of_sessions() {
+    let limit: fn(&mut webd::Config) = |config| config.max_sessions_per_client = 3.try_into().unwrap();
+    let server = server_with(limit, |_| hello()).await;
+    let mut sessions = Vec::new();
+    for _ in 0..3 {
+        sessions.push(SessionClient::open(&server).await);
+    }
+    let refused = server.request("GET", "/api/session", &UPGRADE_ONLY, b"").await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "busy"));
+    assert!(refused.text().contains("this client has 3 open sessions"), "{}", refused.text());
+    assert_eq!(server.get("/healthz").await.status, 200);
+    sessions.pop().unwrap().0.close(None).await.unwrap();
+    let opened = async {
+        loop {
+            let stream = TcpStream::connect(server.address).await.unwrap();
+            match client_async("ws://localhost/api/session", stream).await {
+                Ok(session) => return session,
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    };
+    timeout(TIMEOUT, opened).await.expect("a session that ends makes room");
+}
+
+#[tokio::test]
+async fn an_idle_session_makes_room_and_a_running_one_stays() {
+    let limit: fn(&mut webd::Config) = |config| config.max_connections = 2.try_into().unwrap();
+    let mut server = server_with(limit, |_| interactive(1)).await;
+    let mut running = SessionClient::open(&server).await;
+    running.send(START).await;
+    next_request(&mut server).await;
+    let idle = SessionClient::open(&server).await;
+    assert_eq!(server.get("/healthz").await.status, 200);
+    let (error, code) = idle.end().await;
+    assert_eq!((error.unwrap()["code"].as_str(), code), (Some("busy"), CloseCode::Again));
+    running.send(r#"{"type":"end_of_input"}"#).await;
+    assert_eq!(next_control(&mut server).await, Request::EndOfInput);
+    assert_eq!(running.events().await.last().unwrap()["type"], "finished");
 }
 
 /// Like [`UPGRADE`], for requests that add `Connection: close`.

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
+use super::collection::{InvalidCase, parse_entries, read_json};
 use super::expect::excerpt;
 use super::raw_http::{self, Answer, Connection, PATIENCE};
 use super::target::Target;
@@ -50,6 +51,13 @@ impl Sink<'_> {
     pub fn leave_out(&mut self, id: &str, class: &str) {
         if (self.wanted)(id, class) {
             self.excluded.push(id.to_owned());
+        }
+    }
+
+    /// Records a selected case that cannot be read.
+    pub fn fail(&mut self, case: &InvalidCase) {
+        if (self.wanted)(&case.id, &case.class) {
+            (self.note)(case.verdict());
         }
     }
 
@@ -150,9 +158,16 @@ struct SlowRead {
 /// Runs the cases of a file.
 ///
 /// # Errors
-/// If there are none, or one is invalid.
+/// If the file cannot be read.
 pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Result<()> {
-    for case in load(file)? {
+    for case in parse_entries::<Case>(read_json(file)?["http"].take(), &file.display().to_string()) {
+        let case = match case {
+            Ok(case) => case,
+            Err(invalid) => {
+                sink.fail(&invalid);
+                continue;
+            }
+        };
         let slow = case.slow.is_some() || case.slow_read.is_some() || case.parallel.is_some();
         let length = if slow { LONG } else { Duration::ZERO };
         if !sink.takes(&case.id, &case.class, length) {
@@ -163,13 +178,6 @@ pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Resul
         sink.end(&case.id, began, failures);
     }
     Ok(())
-}
-
-fn load(file: &Path) -> io::Result<Vec<Case>> {
-    let to_message = |error: String| io::Error::other(format!("{}: {error}", file.display()));
-    let text = std::fs::read(file).map_err(|error| to_message(error.to_string()))?;
-    let mut all: Value = serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))?;
-    serde_json::from_value(all["http"].take()).map_err(|error| to_message(error.to_string()))
 }
 
 /// Result of one request: a response, or a connection that was closed without one.

@@ -1,9 +1,10 @@
 //! Attacks on the whole product.
 //!
-//! A case comes from one of four places: programs that attack (`probes.json`), raw HTTP and socket cases
-//! (`protocol.json`), and the programs and cases of this repository in `e2e/attacks` and `own_wire`. All are judged
+//! A case comes from one of four places: programs that attack (`probes.json` and the
+//! other JSON files of a collection), raw HTTP and socket cases (`protocol.json`), and the programs and cases of this repository in `e2e/attacks` and `own_wire`. All are judged
 //! by the response and by the state of the host afterwards.
 
+pub mod collection;
 pub mod expect;
 pub mod fixtures;
 pub mod host;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::collection::InvalidCase;
 use super::expect::Expect;
 use super::probe::Probe;
 use super::verdict::Level;
@@ -28,21 +29,26 @@ pub fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")
 }
 
-/// Returns all programs, sorted by name.
+/// Returns all programs, sorted by name. A program without a valid header is an invalid case.
 ///
 /// # Errors
-/// If one has no header, or an invalid one.
-pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
+/// If the directory cannot be read.
+pub fn load(directory: &Path) -> io::Result<Vec<Result<Probe, InvalidCase>>> {
     let mut paths: Vec<_> =
         fs::read_dir(directory)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     paths.sort_unstable();
     let programs = paths.iter().filter(|path| language_of(path).is_some());
-    programs
-        .map(|path| {
-            let text = fs::read_to_string(path)?;
-            parse(path, &text).map_err(|message| io::Error::other(format!("{}: {message}", path.display())))
-        })
-        .collect()
+    Ok(programs.map(|path| read(path)).collect())
+}
+
+fn read(path: &Path) -> Result<Probe, InvalidCase> {
+    let text = fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| parse(path, &text)).map_err(|message| InvalidCase {
+        id: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        class: String::new(),
+        level: Level::Must,
+        message,
+    })
 }
 
 fn language_of(path: &Path) -> Option<&'static str> {
@@ -67,7 +73,7 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
         class: String::new(),
         level: Level::Must,
         harmful_unsandboxed: true,
-        code: String::new(),
+        code: None,
         stdin: None,
         stdin_gen: None,
         args: Vec::new(),
@@ -103,16 +109,24 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
     let separator = format!("{comment}=== ");
     let separator = format!("\n{separator}");
     let mut parts = text.split(&*separator);
-    probe.code = parts.next().unwrap_or_default().to_owned();
+    probe.code = parts.next().map(str::to_owned);
     for part in parts {
         let (name, content) = part.split_once('\n').ok_or("a file without content")?;
-        probe.files.push((name.trim().to_owned(), content.to_owned()));
+        probe.files.push(additional_file(name.trim(), content));
     }
     if !probe.files.is_empty() && probe.filename.is_none() {
         probe.filename =
             Some(format!("main.{}", path.extension().and_then(|e| e.to_str()).unwrap_or_default()));
     }
     Ok(probe)
+}
+
+/// Returns a file as a request has it.
+fn additional_file(name: &str, content: &str) -> Map<String, Value> {
+    [("name", name), ("content", content)]
+        .into_iter()
+        .map(|(key, value)| (key.to_owned(), Value::from(value)))
+        .collect()
 }
 
 fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
@@ -162,13 +176,16 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{directory, load, parse};
+    use super::{additional_file, directory, load, parse};
     use std::path::Path;
 
     #[test]
     fn all_attacks_have_a_header() {
         let programs = load(&directory()).unwrap();
         assert!(!programs.is_empty());
+        for program in programs {
+            program.unwrap();
+        }
     }
 
     #[test]
@@ -181,7 +198,7 @@ mod tests {
             ("gain-privileges", "python", "a/privilege")
         );
         assert_eq!(probe.expect.status_in.unwrap(), ["ok", "nonzero"]);
-        assert_eq!(probe.files, [("other.py".to_owned(), "x = 1\n".to_owned())]);
+        assert_eq!(probe.files, [additional_file("other.py", "x = 1\n")]);
         assert_eq!(probe.limits_hint["wall_ms"], 3000);
         for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n"] {
             assert!(parse(Path::new("x.py"), text).is_err(), "{text}");

@@ -1,4 +1,4 @@
-//! Attack programs: the probes of `probes.json`, sent as ordinary requests.
+//! Attack programs: the probes of a collection, sent as ordinary requests.
 
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::collection::{InvalidCase, parse_entries, read_json};
 use super::expect::{Expect, Observation};
 use super::fixtures::Fixtures;
 use super::host::Host;
@@ -18,7 +19,7 @@ use super::target::{Target, status_of};
 use super::verdict::{Level, Verdict};
 use crate::session::{Session, SessionError};
 
-/// An attack program. An unknown key is an error, so that nothing is skipped.
+/// An attack program. An unknown key fails the case, so that nothing is skipped.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(missing_docs, reason = "documented in probes/README.md")]
@@ -29,7 +30,8 @@ pub struct Probe {
     pub level: Level,
     #[serde(default)]
     pub harmful_unsandboxed: bool,
-    pub code: String,
+    #[serde(default)]
+    pub code: Option<String>,
     #[serde(default)]
     pub stdin: Option<String>,
     #[serde(default)]
@@ -49,11 +51,11 @@ pub struct Probe {
     #[serde(default)]
     pub note: Option<String>,
     pub expect: Expect,
-    /// Additional files. Only probes of this repository have some.
-    #[serde(skip)]
-    pub files: Vec<(String, String)>,
-    /// Name of the main file. Only probes of this repository set it.
-    #[serde(skip)]
+    /// Additional files, each as in a request: `name`, `content` and possibly `encoding`.
+    #[serde(default)]
+    pub files: Vec<Map<String, Value>>,
+    /// Name of the main file.
+    #[serde(default)]
     pub filename: Option<String>,
     /// Whether it runs in a session with a terminal. Only probes of this repository do.
     #[serde(skip)]
@@ -76,15 +78,36 @@ pub fn directory() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/probes"), PathBuf::from)
 }
 
-/// Returns all probes of a directory.
+/// The file of a collection that holds requests instead of programs.
+pub const PROTOCOL_FILE: &str = "protocol.json";
+
+/// Returns the probes in all JSON files of a directory except [`PROTOCOL_FILE`].
 ///
 /// # Errors
-/// If there are none, or one is invalid.
-pub fn load(directory: &Path) -> io::Result<Vec<Probe>> {
-    let path = directory.join("probes.json");
-    let to_message = |error: String| io::Error::other(format!("{}: {error}", path.display()));
-    let text = std::fs::read(&path).map_err(|error| to_message(error.to_string()))?;
-    serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))
+/// If there is no such file.
+pub fn load(directory: &Path) -> io::Result<Vec<Result<Probe, InvalidCase>>> {
+    let no_files = |message: &dyn std::fmt::Display| {
+        io::Error::other(format!("no attack programs in {}: {message}", directory.display()))
+    };
+    let mut names: Vec<_> = std::fs::read_dir(directory)
+        .map_err(|error| no_files(&error))?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".json") && name != PROTOCOL_FILE)
+        .collect();
+    names.sort_unstable();
+    let mut probes = Vec::new();
+    for name in names {
+        match read_json(&directory.join(&name)) {
+            Ok(list) => probes.extend(parse_entries(list, &name)),
+            Err(error) => probes.push(Err(InvalidCase {
+                id: name,
+                class: String::new(),
+                level: Level::Must,
+                message: error.to_string(),
+            })),
+        }
+    }
+    if probes.is_empty() { Err(no_files(&"no JSON file")) } else { Ok(probes) }
 }
 
 /// Attempts of a probe for which only numbers of the host differ.
@@ -139,25 +162,35 @@ async fn attack(
 }
 
 fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, String> {
-    let code = fixtures.fill_in(&probe.code, target)?;
     let stdin = match (&probe.stdin, &probe.stdin_gen) {
         (Some(text), _) => text.clone(),
         (None, Some(Repeated { repeat, count })) => repeat.repeat(*count),
         (None, None) => String::new(),
     };
     let mut body = json!({"language": probe.language, "stdin": stdin, "args": probe.args});
-    if probe.files.is_empty() {
-        body["code"] = json!(code);
-        if let Some(name) = &probe.filename {
-            body["filename"] = json!(name);
+    let mut files = Vec::new();
+    for file in &probe.files {
+        let mut file = file.clone();
+        // Base64 has no placeholders.
+        if let Some(Value::String(content)) = file.get_mut("content") {
+            *content = fixtures.fill_in(content, target)?;
         }
-    } else {
-        let main = match &probe.filename {
-            Some(name) => json!({"name": name, "content": code}),
-            None => return Err("a program with several files needs a file name".to_owned()),
-        };
-        let others = probe.files.iter().map(|(name, content)| json!({"name": name, "content": content}));
-        body["files"] = std::iter::once(main).chain(others).collect();
+        files.push(Value::Object(file));
+    }
+    let code = probe.code.as_ref().map(|code| fixtures.fill_in(code, target)).transpose()?;
+    match (code, files.is_empty()) {
+        (None, _) => body["files"] = files.into(),
+        (Some(code), true) => {
+            body["code"] = code.into();
+            if let Some(name) = &probe.filename {
+                body["filename"] = json!(name);
+            }
+        }
+        (Some(code), false) => {
+            let name = probe.filename.as_ref().ok_or("a program with several files needs a file name")?;
+            files.insert(0, json!({"name": name, "content": code}));
+            body["files"] = files.into();
+        }
     }
     let limits: Map<_, _> = probe
         .limits_hint
@@ -292,4 +325,38 @@ fn kernel_memory() -> u64 {
         .find_map(|line| line.strip_prefix("TCP:")?.rsplit(' ').next()?.parse::<u64>().ok())
         .unwrap_or(0);
     slab * 1024 + pages * 4096
+}
+
+#[cfg(test)]
+mod tests {
+    use super::load;
+    use std::fs;
+
+    #[test]
+    fn all_files_of_a_collection_are_read_and_an_invalid_case_fails_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(load(directory.path()).is_err());
+        let valid = |id: &str| {
+            format!(
+                r#"{{"id": "{id}", "language": "python", "class": "files", "level": "must", "code": "x",
+                "filename": "main.py", "files": [{{"name": "a", "content": "eA==", "encoding": "base64"}}],
+                "expect": {{}}}}"#
+            )
+        };
+        let invalid = valid("b").replace("\"expect\": {", "\"expect\": {\"invented\": 1");
+        fs::write(directory.path().join("probes.json"), format!("[{}, {invalid}]", valid("a"))).unwrap();
+        fs::write(directory.path().join("more.json"), format!("[{}]", valid("c"))).unwrap();
+        fs::write(directory.path().join("protocol.json"), "{}").unwrap();
+        fs::write(directory.path().join("torn.json"), "[").unwrap();
+        let probes = load(directory.path()).unwrap();
+        let result: Vec<_> = probes
+            .iter()
+            .map(|probe| match probe {
+                Ok(probe) => (&*probe.id, probe.files.len()),
+                Err(invalid) => (&*invalid.id, 0),
+            })
+            .collect();
+        assert_eq!(result, [("c", 1), ("a", 1), ("b", 0), ("torn.json", 0)]);
+        assert!(probes[2].as_ref().unwrap_err().message.contains("invented"));
+    }
 }

@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::{sleep, timeout};
 
+use super::collection::read_json;
 use super::http_attacks::{Growth, Sink};
 use super::target::Target;
 use crate::inventory;
@@ -29,12 +30,9 @@ const GROWTH: u64 = 32 << 20;
 /// Runs the cases of a file.
 ///
 /// # Errors
-/// If there are none.
+/// If the file cannot be read.
 pub async fn run(file: &Path, target: &mut Target, seed: u64, sink: &mut Sink<'_>) -> io::Result<()> {
-    let to_message = |error: String| io::Error::other(format!("{}: {error}", file.display()));
-    let text = std::fs::read(file).map_err(|error| to_message(error.to_string()))?;
-    let all: Value = serde_json::from_slice(&text).map_err(|error| to_message(error.to_string()))?;
-    for case in all["socket"].as_array().into_iter().flatten() {
+    for case in read_json(file)?["socket"].as_array().into_iter().flatten() {
         let text = |name: &str| case[name].as_str().unwrap_or_default();
         let many = case["connections"].is_u64() || case["count"].is_u64() || case["fuzz"].is_object();
         // Only a daemon that this program started may be killed.

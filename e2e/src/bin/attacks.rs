@@ -11,6 +11,7 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use e2e::attacks::collection::InvalidCase;
 use e2e::attacks::fixtures::Fixtures;
 use e2e::attacks::probe::{self, Probe};
 use e2e::attacks::target::{SECRET, Target};
@@ -124,6 +125,13 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
         verdicts.push(verdict);
     };
     for program in &probes {
+        let program = match program {
+            Ok(program) => program,
+            Err(invalid) => {
+                note(invalid.verdict());
+                continue;
+            }
+        };
         let slow = program.expect.max_wall_ms.is_some_and(|most| most > 30_000.0);
         if slow && arguments.skip_slow {
             excluded.push(program.id.clone());
@@ -135,9 +143,13 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     let patience = if arguments.skip_slow { SLOW } else { Duration::MAX };
     let mut sink = http_attacks::Sink { note: &mut note, excluded: &mut excluded, wanted: &wanted, patience };
     if !arguments.own {
-        let cases = probe::directory().join("protocol.json");
-        http_attacks::run(&cases, &target, &mut sink).await?;
-        socket_attacks::run(&cases, &mut target, arguments.seed, &mut sink).await?;
+        let cases = probe::directory().join(probe::PROTOCOL_FILE);
+        if cases.exists() {
+            http_attacks::run(&cases, &target, &mut sink).await?;
+            socket_attacks::run(&cases, &mut target, arguments.seed, &mut sink).await?;
+        } else {
+            print_line(&format!("{} does not exist; no cases from it", cases.display()));
+        }
     }
     http_attacks::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
     own_wire::run(&mut target, &mut sink).await;
@@ -153,19 +165,22 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     Ok(!verdicts.iter().any(Verdict::is_failed))
 }
 
-fn chosen(arguments: &Arguments) -> io::Result<Vec<Probe>> {
+fn chosen(arguments: &Arguments) -> io::Result<Vec<Result<Probe, InvalidCase>>> {
     let mut probes = own::load(&own::directory())?;
     if !arguments.own {
         let directory = probe::directory();
         let given = probe::load(&directory).map_err(|error| {
             io::Error::other(format!(
-                "{error}\nEXECUTOR_PROBES names the directory of probes.json and protocol.json; \
+                "{error}\nEXECUTOR_PROBES names the directory of the collection; \
                  --own does without"
             ))
         })?;
         probes.splice(0..0, given);
     }
-    probes.retain(|probe| arguments.wants(&probe.id, &probe.class));
+    probes.retain(|probe| match probe {
+        Ok(probe) => arguments.wants(&probe.id, &probe.class),
+        Err(invalid) => arguments.wants(&invalid.id, &invalid.class),
+    });
     Ok(probes)
 }
 

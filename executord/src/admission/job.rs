@@ -1,13 +1,14 @@
 //! An admitted execution. The types are the proof that everything was checked; nothing checks it again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use protocol::{ExecutionId, Limits, RunRequest};
+use protocol::{ExecutionId, Limits, RunRequest, Stdin};
 
 use crate::admission::relative_path::RelativePath;
 use crate::languages::toolchain::Toolchain;
-use crate::queue::ClientKey;
+use crate::queue::{ClientKey, Demand};
 
 /// An admitted execution.
 #[derive(Debug)]
@@ -18,9 +19,23 @@ pub(crate) struct Job {
     /// The main file first.
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
+    /// Limits of each run.
     pub(crate) limits: Limits,
+    /// Wall-clock time of all stages together.
+    pub(crate) wall_time: Duration,
     /// The client that requested it, or `None` for an internal job.
     pub(crate) client: Option<ClientKey>,
+}
+
+impl Job {
+    /// Returns what the queue needs to know.
+    pub(crate) fn demand(&self) -> Demand {
+        let stages = self.toolchain.compile.iter().map(|stage| &stage.limits).chain([&self.limits]);
+        Demand {
+            is_interactive: self.runs.iter().any(|run| matches!(run.stdin, Stdin::Live)),
+            memory_limit: stages.map(|limits| limits.memory.bytes()).max().unwrap_or(0),
+        }
+    }
 }
 
 /// A source file.

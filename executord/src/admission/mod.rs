@@ -7,8 +7,10 @@ pub(crate) mod relative_path;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use protocol::bounds::MAX_SOURCES;
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, Source};
@@ -17,12 +19,19 @@ use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::Toolchain;
 
-/// Maximum size of all source files together, in bytes.
-const MAX_SOURCES: usize = 4 * 1024 * 1024;
 /// The byte order mark in UTF-8, with which some editors of Windows begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
+
+/// What a request may ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestBounds {
+    /// The maximum of each limit.
+    pub(crate) maxima: Limits,
+    /// Wall-clock time of all stages of a request together.
+    pub(crate) wall_time: Duration,
+}
 
 /// Returns the language with this name or alias, in upper or lower case.
 ///
@@ -50,9 +59,9 @@ pub(crate) fn admit(
     id: ExecutionId,
     request: ExecuteRequest,
     toolchain: &Arc<Toolchain>,
-    maxima: &Limits,
+    bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve(&request.limits, &toolchain.run.limits, maxima)?;
+    let limits = limits::resolve(&request.limits, &toolchain.run.limits, &bounds.maxima)?;
     let sources = admit_sources(request.files, toolchain)?;
     for stage in toolchain.compile.iter().map(|stage| &stage.limits).chain([&limits]) {
         check_room(&sources, stage)?;
@@ -68,7 +77,15 @@ pub(crate) fn admit(
             return Err(invalid("live input requires exactly one run"));
         }
     }
-    Ok(Job { id, toolchain: Arc::clone(toolchain), sources, runs: request.runs, limits, client: None })
+    Ok(Job {
+        id,
+        toolchain: Arc::clone(toolchain),
+        sources,
+        runs: request.runs,
+        limits,
+        wall_time: bounds.wall_time,
+        client: None,
+    })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {
@@ -176,7 +193,7 @@ mod tests {
         Stdin,
     };
 
-    use super::{Job, MAX_SOURCES, admit, find_language};
+    use super::{Job, MAX_SOURCES, RequestBounds, admit, find_language};
     use crate::languages::shipped::shipped;
 
     /// Name, if there is one, and content of a file.
@@ -202,7 +219,8 @@ mod tests {
         let toolchain =
             find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
-        admit(id, request, toolchain, &Limits::MAXIMA).map_err(|rejection| rejection.to_string())
+        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
+        admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
     }
 
     #[test]

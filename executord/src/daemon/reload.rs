@@ -56,7 +56,7 @@ pub(super) async fn load_languages(daemon: &Arc<Daemon>, config: &Config) -> Res
     }
     daemon.pool.set_languages(&registry);
     daemon.executor.build_cache.clear();
-    daemon.set_settings(Settings { languages: Arc::new(registry), maxima: config.maxima() });
+    daemon.set_settings(Settings { languages: Arc::new(registry), bounds: config.request_bounds() });
     Ok(())
 }
 

@@ -22,12 +22,13 @@ use crate::daemon::systemd::{notify, watchdog_period};
 use crate::identity;
 use crate::metrics::TimedStep;
 use crate::pool::{self, Activity, Reaper, SlotFactory};
+use crate::queue::Counts;
 use crate::server::connection;
 use crate::server::listener::{SocketOwner, SocketWatch, accept, listen, remove_socket};
 use crate::server::runtime_dir::{self, lock, socket_group};
 use crate::{janitor, privileges};
 
-/// Connections at one time, in addition to one for each execution that may wait in the queue. A connection that is not
+/// Connections at one time, in addition to one for each execution that may run or wait in the queue. A connection that is not
 /// accepted yet cannot be attributed to a client, so the bound has to leave room for all requests that webd forwards:
 /// it opens one connection for each.
 const MAX_CONNECTIONS: usize = 256;
@@ -122,7 +123,8 @@ async fn serve_until_signaled(
     let (mut listener, owner) = listen(config, group)?;
     let mut watch = SocketWatch::new(config);
     let mut connections = JoinSet::new();
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + daemon.queue_capacity as usize));
+    let requests = daemon.queue_capacity as usize + config.most_executions() as usize;
+    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + requests));
     notify(NotifyState::Ready);
     info!(socket = %config.socket_path().display(), "ready");
     let mut watchdog = tokio::time::interval(watchdog_period());
@@ -177,9 +179,9 @@ async fn refill_pool(daemon: Arc<Daemon>) {
         created.map_err(io::Error::other).flatten()
     };
     let activity = || match daemon.queue.counts() {
-        (0, 0) => Activity::Idle,
-        (_, 0) => Activity::Running,
-        _ => Activity::Saturated,
+        Counts { waiting: 1.., .. } => Activity::Saturated,
+        Counts { running, idle, .. } if running > idle => Activity::Running,
+        _ => Activity::Idle,
     };
     let prepared = |elapsed| daemon.executor.metrics.time(TimedStep::Prepare, elapsed);
     pool::keep_warm(&daemon.pool, create_slot, activity, prepared).await;
@@ -190,10 +192,10 @@ async fn drain(daemon: &Daemon, timeout: Duration, connections: &mut JoinSet<()>
     daemon.draining.cancel();
     daemon.queue.close();
     daemon.pool.stop_prewarming();
-    let (running, _) = daemon.queue.counts();
+    let Counts { running, .. } = daemon.queue.counts();
     info!(running, "stopping");
     let idle = async {
-        while daemon.queue.counts().0 > 0 {
+        while daemon.queue.counts().running > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };

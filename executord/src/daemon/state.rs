@@ -3,12 +3,13 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use protocol::{Limits, ServerStatus};
+use protocol::ServerStatus;
 use tokio_util::sync::CancellationToken;
 
+use crate::admission::RequestBounds;
 use crate::admission::job::Job;
 use crate::audit::Audit;
-use crate::config::Config;
+use crate::config::{Config, host_memory};
 use crate::daemon::error::DaemonError;
 use crate::execution::Executor;
 use crate::execution::build_cache::BuildCache;
@@ -20,7 +21,7 @@ use crate::languages::toolchain::Toolchain;
 use crate::metrics::Metrics;
 use crate::plan::planner::Planner;
 use crate::pool::{SandboxPool, SlotFactory};
-use crate::queue::Queue;
+use crate::queue::{Counts, Queue};
 use crate::server::peer::PeerPolicy;
 
 /// State that all connections share.
@@ -35,6 +36,7 @@ pub(crate) struct Daemon {
     pub(super) pool: Arc<SandboxPool>,
     pub(super) slot_factory: Arc<SlotFactory>,
     pub(super) slots: u32,
+    pub(super) max_executions: u32,
     pub(super) queue_capacity: u32,
     pub(super) draining: CancellationToken,
     /// Held while language files are read, so that two reloads do not overlap.
@@ -50,7 +52,7 @@ pub(crate) struct Daemon {
 #[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) languages: Arc<Registry>,
-    pub(super) maxima: Limits,
+    pub(super) bounds: RequestBounds,
 }
 
 impl Daemon {
@@ -61,9 +63,15 @@ impl Daemon {
     ) -> Result<Self, DaemonError> {
         let probe = load::sandbox_probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
+        let bounds = config.execution_bounds(host_memory());
         let planner = Planner::new(&config.toolchains, config.cpu_millis());
         let identities = IdentityPool::new(config);
-        let pool = Arc::new(SandboxPool::new(slots, identities.clone(), planner.clone(), config.pool));
+        let pool = Arc::new(SandboxPool::new(
+            config.most_executions(),
+            identities.clone(),
+            planner.clone(),
+            config.pool,
+        ));
         Ok(Self {
             executor: Executor {
                 pool: Arc::clone(&pool),
@@ -72,19 +80,20 @@ impl Daemon {
                 grace: config.grace.0,
                 metrics: Metrics::default(),
             },
-            queue: Queue::new(slots as usize, config.queue as usize),
+            queue: Queue::new(bounds, config.queue as usize),
             peers: PeerPolicy::new(config),
             audit: Audit::connect(),
             stop: CancellationToken::new(),
             pool,
             slot_factory: Arc::new(slot_factory),
             slots,
+            max_executions: config.max_executions(),
             queue_capacity: config.queue,
             draining: CancellationToken::new(),
             reloading: tokio::sync::Mutex::default(),
             identities,
             probe: Arc::new(probe),
-            settings: RwLock::new(Settings { languages: Arc::default(), maxima: config.maxima() }),
+            settings: RwLock::new(Settings { languages: Arc::default(), bounds: config.request_bounds() }),
             degraded,
             started: Instant::now(),
         })
@@ -94,8 +103,8 @@ impl Daemon {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner).languages)
     }
 
-    pub(crate) fn maxima(&self) -> Limits {
-        self.settings.read().unwrap_or_else(PoisonError::into_inner).maxima.clone()
+    pub(crate) fn bounds(&self) -> RequestBounds {
+        self.settings.read().unwrap_or_else(PoisonError::into_inner).bounds.clone()
     }
 
     pub(super) fn set_settings(&self, settings: Settings) {
@@ -109,13 +118,13 @@ impl Daemon {
 
     /// Runs an internal job, which waits for a slot like a client's.
     pub(crate) async fn run_internal(&self, job: &Job) -> Result<JobOutput, String> {
-        let ticket = self.queue.enter_internal().map_err(|_| "the daemon is stopping")?;
+        let ticket = self.queue.enter_internal(job.demand()).map_err(|_| "the daemon is stopping")?;
         let permit = internal_jobs::wait_for_permit(ticket).await.ok_or("the daemon is stopping")?;
         internal_jobs::run(&self.executor, job, permit).await
     }
 
     pub(crate) fn status(&self) -> ServerStatus {
-        let (running, queued) = self.queue.counts();
+        let Counts { running, idle, waiting, .. } = self.queue.counts();
         let (free_uids, quarantined_uids) = self.identities.counts();
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         ServerStatus {
@@ -124,7 +133,7 @@ impl Daemon {
             draining: self.draining.is_cancelled(),
             slots: self.slots,
             running: count(running),
-            queued: count(queued),
+            queued: count(waiting),
             queue_capacity: self.queue_capacity,
             cgroups: self.slot_factory.controllers().describe().to_owned(),
             degraded: self.degraded.clone(),
@@ -133,8 +142,8 @@ impl Daemon {
             executions: self.executor.metrics.executions(),
             steps: self.executor.metrics.steps(),
             warm: self.pool.counts(),
-            idle: 0,
-            max_executions: self.slots,
+            idle: count(idle),
+            max_executions: self.max_executions,
         }
     }
 }

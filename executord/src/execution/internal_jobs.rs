@@ -60,7 +60,7 @@ pub(crate) async fn run(executor: &Executor, job: &Job, permit: Permit) -> Resul
         }
         (stdout, stderr)
     };
-    let (result, (stdout, stderr)) = tokio::join!(execute(executor, job, connections), collect);
+    let (result, (stdout, stderr)) = tokio::join!(execute(executor, job, &permit, connections), collect);
     let cleaned_up = executor.clean_up(result.cleanup).await;
     drop(permit);
     cleaned_up.map_err(|failure| failure.to_string())?;
@@ -88,6 +88,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         toolchain: Arc::new(toolchain),
         sources: Vec::new(),
         runs: vec![RunRequest::default()],
+        wall_time: limits.wall_time,
         limits,
         client: None,
     }

@@ -15,11 +15,17 @@ use crate::execution::stages::Stages;
 use crate::failure::Failure;
 use crate::languages::toolchain::StageCommand;
 use crate::metrics::TimedStep;
+use crate::queue::Permit;
 
 /// Executes a job.
-pub(crate) async fn execute(executor: &Executor, job: &Job, connections: Connections) -> ExecutionResult {
+pub(crate) async fn execute(
+    executor: &Executor,
+    job: &Job,
+    permit: &Permit,
+    connections: Connections,
+) -> ExecutionResult {
     let begun = Instant::now();
-    let mut stages = Stages::new(executor, job, connections);
+    let mut stages = Stages::new(executor, job, permit, connections);
     let reports = match &job.toolchain.compile {
         None => run_all(&mut stages, &BuildSource::None).await.map(|runs| (None, runs)),
         Some(command) => compile_and_run(&mut stages, command).await,
@@ -60,8 +66,18 @@ async fn compile_and_run(stages: &mut Stages<'_>, command: &StageCommand) -> Res
 async fn run_all(stages: &mut Stages<'_>, build: &BuildSource<'_>) -> Result<Vec<StageReport>, Failure> {
     let mut reports = Vec::with_capacity(stages.job.runs.len());
     for (number, run) in (0_u32..).zip(&stages.job.runs) {
-        stages.executor.clean_up(stages.cleanup.take()).await?;
-        let StageResult { report, cleanup, .. } = stages.run(number, run, build).await?;
+        if number > 0 {
+            stages.executor.clean_up(stages.cleanup.take()).await?;
+            stages.give_way().await;
+            if stages.is_cancelled() {
+                break;
+            }
+        }
+        let Some(limits) = stages.limits_of_run() else {
+            reports.push(stages.report_without_run(number).await);
+            continue;
+        };
+        let StageResult { report, cleanup, .. } = stages.run(number, run, &limits, build).await?;
         stages.cleanup = Some(cleanup);
         reports.push(report);
         if stages.is_cancelled() {

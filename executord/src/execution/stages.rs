@@ -1,8 +1,8 @@
 //! The stages of one execution, each in a sandbox of its own.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::{Event, Limits, RunRequest, StageName, StageReport};
+use protocol::{Clock, Event, Limits, RunRequest, StageName, StageReport, Status, Usage};
 use uuid::Uuid;
 
 use crate::admission::job::Job;
@@ -15,11 +15,15 @@ use crate::languages::toolchain::{StageCommand, StageKind};
 use crate::metrics::TimedStep;
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::sandbox::Sandbox;
+use crate::queue::Permit;
 
 /// Runs the stages of an execution.
 pub(super) struct Stages<'a> {
     pub(super) executor: &'a Executor,
     pub(super) job: &'a Job,
+    permit: &'a Permit,
+    /// Wall-clock time that the next stages may take together.
+    wall_time_left: Duration,
     /// The contents of the source files.
     sources: Vec<&'a [u8]>,
     connections: Connections,
@@ -32,10 +36,17 @@ pub(super) struct Stages<'a> {
 }
 
 impl<'a> Stages<'a> {
-    pub(super) fn new(executor: &'a Executor, job: &'a Job, connections: Connections) -> Self {
+    pub(super) fn new(
+        executor: &'a Executor,
+        job: &'a Job,
+        permit: &'a Permit,
+        connections: Connections,
+    ) -> Self {
         Self {
             executor,
             job,
+            permit,
+            wall_time_left: job.wall_time,
             sources: job.sources.iter().map(|source| &source.content[..]).collect(),
             connections,
             uids: Vec::new(),
@@ -46,6 +57,36 @@ impl<'a> Stages<'a> {
 
     pub(super) fn is_cancelled(&self) -> bool {
         self.connections.cancel.is_cancelled()
+    }
+
+    /// Lets other executions run before the next stage, if any wait.
+    pub(super) async fn give_way(&self) {
+        self.permit.give_way(&self.connections.cancel).await;
+    }
+
+    /// Returns the limits of the next run: its wall-clock time is at most what is left of that of the request. Returns
+    /// `None` if nothing is left.
+    pub(super) fn limits_of_run(&self) -> Option<Limits> {
+        let wall_time = self.job.limits.wall_time.min(self.wall_time_left);
+        (wall_time >= Limits::MINIMA.wall_time).then(|| Limits { wall_time, ..self.job.limits.clone() })
+    }
+
+    /// Reports a run for which no wall-clock time is left.
+    pub(super) async fn report_without_run(&self, number: u32) -> StageReport {
+        let report = StageReport {
+            stage: StageName::Run(number),
+            status: Status::TimedOut {
+                clock: Clock::Wall,
+                limit: self.job.wall_time,
+                used: self.job.wall_time,
+            },
+            usage: Usage::default(),
+            stdout_truncated: false,
+            stderr_truncated: false,
+        };
+        self.send(Event::StageStarted(report.stage)).await;
+        self.send(Event::StageFinished(report.clone())).await;
+        report
     }
 
     /// Compiles the sources.
@@ -60,9 +101,10 @@ impl<'a> Stages<'a> {
         &mut self,
         number: u32,
         run: &RunRequest,
+        limits: &Limits,
         build: &BuildSource<'_>,
     ) -> Result<StageResult, Failure> {
-        let spec = self.spec(StageKind::Run, &self.job.toolchain.run, &self.job.limits, run);
+        let spec = self.spec(StageKind::Run, &self.job.toolchain.run, limits, run);
         self.stage(StageName::Run(number), &spec, run, build).await
     }
 
@@ -112,7 +154,13 @@ impl<'a> Stages<'a> {
                 requested,
             };
             let Connections { events, input: client_input, cancel } = &mut self.connections;
-            let context = StageContext { planner: &executor.planner, grace: executor.grace, events, cancel };
+            let context = StageContext {
+                planner: &executor.planner,
+                permit: self.permit,
+                grace: executor.grace,
+                events,
+                cancel,
+            };
             match stage::run(sandbox, &input, &context, client_input).await? {
                 StageOutcome::Finished(result) => break *result,
                 StageOutcome::SetupFailed(error) => return Err(Failure::Setup(error)),
@@ -122,6 +170,7 @@ impl<'a> Stages<'a> {
         };
         executor.metrics.time(TimedStep::Launch, result.launch_time);
         executor.metrics.time(TimedStep::of(spec.kind), result.report.usage.wall_time);
+        self.wall_time_left = self.wall_time_left.saturating_sub(result.report.usage.wall_time);
         self.send(Event::StageFinished(result.report.clone())).await;
         Ok(result)
     }

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup};
+use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup, UsageMeter};
 use sandbox::{Emptied, Init, NamespaceGone, Plan, Report, Start};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
@@ -14,6 +14,7 @@ use crate::failure::{Context, Failure};
 use crate::identity::Identity;
 use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
+use crate::queue::{Meter, Usage};
 use crate::streams::terminal::Terminal;
 
 /// Time for a sandbox with a terminal to be prepared, while its client waits.
@@ -48,6 +49,18 @@ pub(crate) enum SandboxState {
     Starting,
     /// Pre-warmed: made for the pool.
     Warm,
+}
+
+/// Reads the usage of a sandbox from its cgroup.
+#[derive(Debug)]
+struct CgroupMeter(UsageMeter);
+
+impl Meter for CgroupMeter {
+    fn usage(&self) -> Option<Usage> {
+        // The cgroup may be gone already.
+        let (cpu_time, memory) = self.0.usage().ok()??;
+        Some(Usage { cpu_time, memory })
+    }
 }
 
 impl Sandbox {
@@ -155,6 +168,11 @@ impl Sandbox {
     /// Returns the memory that it holds, in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
         self.cgroup.memory()
+    }
+
+    /// Returns what reads its usage while it exists.
+    pub(crate) fn meter(&self) -> Arc<dyn Meter> {
+        Arc::new(CgroupMeter(self.cgroup.meter()))
     }
 
     /// Reads the cgroup's counters, if there is a cgroup.

@@ -1,90 +1,345 @@
-//! The order in which waiting requests are served: first come, first served for each client, and round robin between clients.
+//! The order in which waiting requests are served: first come, first served for each client, and fair between clients.
+//!
+//! Clients form a tree: users of this host, the networks of their clients, and the clients. At each level the branch with
+//! the fewest running executions is served next, and of several such branches the one that was served the longest ago. So
+//! a client with many addresses in one network gets no more than another with one address.
 
 use std::collections::VecDeque;
 
-/// The client that a request counts for: a user of this host, and the client for which that user acts.
+/// The client that a request counts for, and the groups that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ClientKey {
-    /// The user id of the peer on the socket.
-    pub(crate) uid: u32,
-    /// The name that the peer gave its own client, if it has many, as webd has.
-    pub(crate) name: Option<String>,
+    /// Names from the outermost group, which is a user of this host, to the client.
+    levels: Vec<String>,
 }
 
-/// The client of internal jobs. No user has this id; see setuid(2).
-pub(super) const INTERNAL: ClientKey = ClientKey { uid: u32::MAX, name: None };
-
-/// Waiting requests, in a queue for each client.
+/// Waiting requests, in a queue for each client, and the number of running executions of each client.
 #[derive(Debug)]
 pub(super) struct FairQueue<T> {
-    /// The next request is the first of the first queue. No queue is empty.
-    queues: VecDeque<ClientQueue<T>>,
+    root: Branch<T>,
+}
+
+/// A client, or a group of clients. None is kept that has neither requests nor running executions.
+#[derive(Debug)]
+struct Branch<T> {
+    name: String,
+    /// Running executions of all clients in it.
+    running: usize,
+    /// Waiting requests, if it is a client.
+    requests: VecDeque<Entry<T>>,
+    /// Its branches, if it is a group. The one that was served the longest ago is the first.
+    branches: VecDeque<Self>,
+}
+
+/// The running executions around a waiting request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Standing {
+    /// Running executions of its client.
+    pub(super) running: usize,
+    /// Levels from the client's outermost group to the client, without a running execution.
+    pub(super) unused_levels: usize,
+    /// Levels altogether.
+    pub(super) levels: usize,
 }
 
 #[derive(Debug)]
-struct ClientQueue<T> {
-    client: ClientKey,
-    requests: VecDeque<T>,
+struct Entry<T> {
+    request: T,
+    /// Whether it may lose its place to a newcomer.
+    is_evictable: bool,
+}
+
+impl ClientKey {
+    /// Returns the key of a client of the user `uid`: one that the user named, in networks from the largest to the
+    /// smallest, or the user itself.
+    pub(crate) fn new(uid: u32, networks: Vec<String>, name: Option<String>) -> Self {
+        let client = name.map_or_else(|| "client".to_owned(), |name| format!("client {name}"));
+        let networks = networks.into_iter().map(|network| format!("network {network}"));
+        Self { levels: [format!("user {uid}")].into_iter().chain(networks).chain([client]).collect() }
+    }
+
+    /// Returns the key of internal jobs.
+    pub(super) fn internal() -> Self {
+        Self { levels: vec!["internal".to_owned()] }
+    }
 }
 
 impl<T> FairQueue<T> {
     pub(super) const fn new() -> Self {
-        Self { queues: VecDeque::new() }
+        Self { root: Branch::new(String::new()) }
     }
 
     /// Returns the number of requests.
     pub(super) fn len(&self) -> usize {
-        self.queues.iter().map(|queue| queue.requests.len()).sum()
+        self.root.count(&|_| true)
     }
 
-    /// Returns the number of requests that are not internal jobs.
-    pub(super) fn client_len(&self) -> usize {
-        let of_clients = self.queues.iter().filter(|queue| queue.client != INTERNAL);
-        of_clients.map(|queue| queue.requests.len()).sum()
+    /// Returns the number of requests that may lose their place.
+    pub(super) fn evictable_len(&self) -> usize {
+        self.root.evictable_len()
     }
 
-    pub(super) fn push(&mut self, client: ClientKey, request: T) {
-        match self.queues.iter_mut().find(|queue| queue.client == client) {
-            Some(queue) => queue.requests.push_back(request),
-            None => self.queues.push_back(ClientQueue { client, requests: [request].into() }),
-        }
+    pub(super) fn push(&mut self, client: &ClientKey, request: T, is_evictable: bool) {
+        self.root.push(&client.levels, Entry { request, is_evictable });
     }
 
-    /// Takes the next request. Its client is served next after all other clients.
-    pub(super) fn pop(&mut self) -> Option<T> {
-        let mut queue = self.queues.pop_front()?;
-        let request = queue.requests.pop_front();
-        if !queue.requests.is_empty() {
-            self.queues.push_back(queue);
-        }
+    /// Takes the next request that `may_start`. The caller reports its start with [`FairQueue::started`].
+    pub(super) fn pop(&mut self, may_start: &impl Fn(&T, Standing) -> bool) -> Option<T> {
+        // The root is no level.
+        let request = self.root.pop(Standing { running: 0, unused_levels: 0, levels: 0 }, may_start);
+        self.root.prune();
         request
     }
 
-    /// Removes requests for which `keep` returns false.
-    pub(super) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
-        for queue in &mut self.queues {
-            queue.requests.retain(&keep);
+    /// Counts an execution of a client as running.
+    pub(super) fn started(&mut self, client: &ClientKey) {
+        self.root.change_running(&client.levels, 1);
+    }
+
+    /// Counts an execution of a client as running no longer.
+    pub(super) fn stopped(&mut self, client: &ClientKey) {
+        self.root.change_running(&client.levels, -1);
+        self.root.prune();
+    }
+
+    /// Returns the running executions around a client.
+    pub(super) fn standing(&self, client: &ClientKey) -> Standing {
+        let mut standing = Standing { running: 0, unused_levels: 0, levels: client.levels.len() };
+        let mut branch = Some(&self.root);
+        for name in &client.levels {
+            branch = branch.and_then(|branch| branch.find(name));
+            standing.running = branch.map_or(0, |branch| branch.running);
+            standing.unused_levels += usize::from(standing.running == 0);
         }
-        self.queues.retain(|queue| !queue.requests.is_empty());
+        standing
     }
 
-    /// Drops the last request of the longest queue, if its client has at least two more than `newcomer`. Returns whether it
-    /// did.
+    /// Removes requests for which `keep` returns false.
+    pub(super) fn retain(&mut self, keep: &impl Fn(&T) -> bool) {
+        self.root.retain(keep);
+        self.root.prune();
+    }
+
+    /// Drops the last request of the branch with the most, if it has at least two more than the newcomer's branch at the
+    /// same level. Returns whether it did.
     pub(super) fn make_room_for(&mut self, newcomer: &ClientKey) -> bool {
-        let own = self.queues.iter().find(|queue| queue.client == *newcomer);
-        let own = own.map_or(0, |queue| queue.requests.len());
-        let of_clients = self.queues.iter_mut().filter(|queue| queue.client != INTERNAL);
-        let Some(longest) = of_clients.max_by_key(|queue| queue.requests.len()) else { return false };
-        longest.requests.len() > own + 1 && longest.requests.pop_back().is_some()
+        let made = self.root.make_room_for(&newcomer.levels);
+        self.root.prune();
+        made
     }
 
-    /// Returns the requests in the order in which they will be served.
-    pub(super) fn in_order(&self) -> impl Iterator<Item = &T> {
-        let rounds = self.queues.iter().map(|queue| queue.requests.len()).max().unwrap_or(0);
-        (0..rounds).flat_map(|round| self.queues.iter().filter_map(move |queue| queue.requests.get(round)))
+    /// Returns the requests in the order in which they will be served, if no running execution ends before.
+    pub(super) fn in_order(&self) -> Vec<&T> {
+        self.root.in_order()
     }
 
+    /// Removes all requests.
     pub(super) fn clear(&mut self) {
-        self.queues.clear();
+        self.retain(&|_| false);
+    }
+}
+
+impl<T> Branch<T> {
+    const fn new(name: String) -> Self {
+        Self { name, running: 0, requests: VecDeque::new(), branches: VecDeque::new() }
+    }
+
+    fn find(&self, name: &str) -> Option<&Self> {
+        self.branches.iter().find(|branch| branch.name == name)
+    }
+
+    /// Returns the branch below this one, which is created if there is none.
+    fn descend(&mut self, levels: &[String]) -> &mut Self {
+        let Some((name, below)) = levels.split_first() else { return self };
+        let index = self.branches.iter().position(|branch| branch.name == *name).unwrap_or_else(|| {
+            self.branches.push_back(Self::new(name.clone()));
+            self.branches.len() - 1
+        });
+        self.branches[index].descend(below)
+    }
+
+    /// Adds a request. A branch in which none waited is served after the others.
+    fn push(&mut self, levels: &[String], entry: Entry<T>) {
+        let Some((name, below)) = levels.split_first() else { return self.requests.push_back(entry) };
+        let index = self.branches.iter().position(|branch| branch.name == *name);
+        let found = index.and_then(|index| self.branches.remove(index));
+        let mut branch = found.unwrap_or_else(|| Self::new(name.clone()));
+        let had_requests = branch.count(&|_| true) > 0;
+        branch.push(below, entry);
+        match index.filter(|_| had_requests) {
+            Some(index) => self.branches.insert(index, branch),
+            None => self.branches.push_back(branch),
+        }
+    }
+
+    fn change_running(&mut self, levels: &[String], change: isize) {
+        self.running = self.running.saturating_add_signed(change);
+        if let Some((name, below)) = levels.split_first() {
+            self.descend(std::slice::from_ref(name)).change_running(below, change);
+        }
+    }
+
+    /// Removes branches without requests and running executions.
+    fn prune(&mut self) {
+        self.branches.retain_mut(|branch| {
+            branch.prune();
+            branch.running > 0 || !branch.requests.is_empty() || !branch.branches.is_empty()
+        });
+    }
+
+    fn count(&self, counts: &impl Fn(&Entry<T>) -> bool) -> usize {
+        let below: usize = self.branches.iter().map(|branch| branch.count(counts)).sum();
+        below + self.requests.iter().filter(|entry| counts(entry)).count()
+    }
+
+    fn evictable_len(&self) -> usize {
+        self.count(&|entry| entry.is_evictable)
+    }
+
+    /// Takes the next request below this branch. `standing` is that of the branch.
+    fn pop(&mut self, standing: Standing, may_start: &impl Fn(&T, Standing) -> bool) -> Option<T> {
+        if let Some(index) = self.requests.iter().position(|entry| may_start(&entry.request, standing)) {
+            return self.requests.remove(index).map(|entry| entry.request);
+        }
+        let mut indices: Vec<_> = (0..self.branches.len()).collect();
+        indices.sort_by_key(|&index| self.branches[index].running);
+        for index in indices {
+            let branch = &mut self.branches[index];
+            let below = Standing {
+                running: branch.running,
+                unused_levels: standing.unused_levels + usize::from(branch.running == 0),
+                levels: standing.levels + 1,
+            };
+            if let Some(request) = branch.pop(below, may_start) {
+                let served = self.branches.remove(index);
+                self.branches.extend(served);
+                return Some(request);
+            }
+        }
+        None
+    }
+
+    fn retain(&mut self, keep: &impl Fn(&T) -> bool) {
+        self.requests.retain(|entry| keep(&entry.request));
+        for branch in &mut self.branches {
+            branch.retain(keep);
+        }
+    }
+
+    fn make_room_for(&mut self, newcomer: &[String]) -> bool {
+        let Some((name, below)) = newcomer.split_first() else { return false };
+        let own = self.find(name).map_or(0, Self::evictable_len);
+        let largest = self.branches.iter_mut().max_by_key(|branch| branch.evictable_len());
+        match largest {
+            Some(largest) if largest.evictable_len() > own + 1 => largest.evict_last(),
+            _ => self.descend(std::slice::from_ref(name)).make_room_for(below),
+        }
+    }
+
+    /// Drops the last request of its largest branch.
+    fn evict_last(&mut self) -> bool {
+        if let Some(largest) = self.branches.iter_mut().max_by_key(|branch| branch.evictable_len()) {
+            return largest.evict_last();
+        }
+        let last = self.requests.iter().rposition(|entry| entry.is_evictable);
+        last.is_some_and(|index| self.requests.remove(index).is_some())
+    }
+
+    /// The k-th request of a branch with r running executions starts when the branch has r + k of them. A branch with
+    /// fewer is served first, and of several such branches one that was not served before.
+    fn in_order(&self) -> Vec<&T> {
+        let mut order = Vec::new();
+        for branch in &self.branches {
+            let requests = branch.in_order().into_iter().enumerate();
+            order.extend(requests.map(|(k, request)| ((branch.running + k, k), request)));
+        }
+        order.sort_by_key(|&(key, _)| key);
+        let own = self.requests.iter().map(|entry| &entry.request);
+        own.chain(order.into_iter().map(|(_, request)| request)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ClientKey, FairQueue, Standing};
+
+    fn key(levels: &str) -> ClientKey {
+        let mut levels: Vec<_> = levels.split('/').map(ToOwned::to_owned).collect();
+        let name = levels.pop();
+        ClientKey::new(1, levels, name)
+    }
+
+    fn queue(requests: &[&'static str]) -> FairQueue<&'static str> {
+        let mut queue = FairQueue::new();
+        for &request in requests {
+            queue.push(&key(request), request, true);
+        }
+        queue
+    }
+
+    fn served(queue: &mut FairQueue<&'static str>) -> Vec<&'static str> {
+        std::iter::from_fn(|| {
+            let request = queue.pop(&|_, _| true)?;
+            queue.started(&key(request));
+            Some(request)
+        })
+        .collect()
+    }
+
+    #[test]
+    fn networks_take_turns_before_their_clients_do() {
+        let mut queue = queue(&["n/a", "n/b", "n/c", "n/c", "m/d", "e"]);
+        let expected = ["n/a", "m/d", "e", "n/b", "n/c", "n/c"];
+        assert_eq!(queue.in_order().into_iter().copied().collect::<Vec<_>>(), expected);
+        assert_eq!(served(&mut queue), expected);
+    }
+
+    #[test]
+    fn a_client_that_runs_is_served_after_those_that_do_not() {
+        let mut queue = queue(&["n/a", "n/b", "c"]);
+        queue.started(&key("n/a"));
+        queue.started(&key("n/a"));
+        queue.started(&key("n/b"));
+        let expected = ["c", "n/b", "n/a"];
+        assert_eq!(queue.in_order().into_iter().copied().collect::<Vec<_>>(), expected);
+        let standing = |running, unused_levels, levels| Standing { running, unused_levels, levels };
+        for (client, expected) in
+            [("c", standing(0, 1, 2)), ("n/b", standing(1, 0, 3)), ("n/a", standing(2, 0, 3))]
+        {
+            assert_eq!(
+                queue.pop(&|&request, found| request == client && found != expected),
+                None,
+                "{client}"
+            );
+        }
+        assert_eq!(served(&mut queue), expected);
+        for request in ["n/a", "n/a", "n/a", "n/b", "n/b", "c"] {
+            queue.stopped(&key(request));
+        }
+        assert_eq!((queue.len(), queue.root.branches.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_request_that_may_not_start_is_passed_by_others() {
+        let mut queue = queue(&["a", "b"]);
+        assert_eq!(queue.pop(&|&request, _| request != "a"), Some("b"));
+        assert_eq!(queue.pop(&|_, _| false), None);
+        assert_eq!(queue.in_order(), [&"a"]);
+    }
+
+    #[test]
+    fn the_largest_branch_of_the_outermost_level_makes_room() {
+        for (requests, newcomer, expected) in [
+            (vec!["n/a", "n/b", "n/c"], "m/d", Some(vec!["n/a", "n/b"])),
+            (vec!["n/a", "n/b", "n/c"], "n/d", None),
+            (vec!["n/a", "n/b", "n/b"], "n/d", Some(vec!["n/a", "n/b"])),
+            (vec!["n/a", "m/b"], "k/c", None),
+            (vec!["a", "a"], "a", None),
+        ] {
+            let mut queue = queue(&requests);
+            assert_eq!(queue.make_room_for(&key(newcomer)), expected.is_some(), "{requests:?} {newcomer}");
+            let left: Vec<_> = queue.in_order().into_iter().copied().collect();
+            assert_eq!(left, expected.unwrap_or(requests));
+        }
     }
 }

@@ -1,46 +1,96 @@
-//! The queue before the executions: a fixed number runs at one time, a bounded number waits, and clients are served in turn.
+//! The queue before the executions: a bounded number runs at one time, a bounded number waits, and clients are served
+//! fairly.
 //!
 //! Each client has a queue of its own, so a client that sends many requests waits behind its own. When the queue is full, a
-//! newcomer takes the last place of a client that has at least two more requests in it.
+//! newcomer takes the last place of a client that has at least two more requests in it. An execution that is idle, because
+//! its program sleeps or waits for input, lets another start; [`policy`] has the bounds.
 
 mod fair_queue;
+mod policy;
+mod usage;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
-use tokio::sync::{oneshot, watch};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use fair_queue::ClientKey;
-use fair_queue::{FairQueue, INTERNAL};
+use fair_queue::{FairQueue, Standing};
+pub(crate) use policy::{Bounds, Demand};
+use policy::{Candidate, Load};
+use usage::Activity;
+pub(crate) use usage::{Meter, Usage};
 
-/// The waiting requests, and the number that may run.
+/// Time after which a busy program is observed again, and an idle one. Reading the counters of one takes about 10 µs.
+const OBSERVATION_AGE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(20));
+/// Pauses of the sampler: while a program may turn out to be idle and others wait, while others wait, while programs are
+/// busy, and otherwise.
+const SAMPLE_PAUSES: [Duration; 4] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(100),
+];
+
+/// The waiting requests, and the executions that run.
 #[derive(Debug)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     /// Requests of clients that may wait.
     capacity: usize,
-    /// Executions that may run at one time.
-    slots: usize,
+    bounds: Bounds,
+    /// Notified when a request begins to wait.
+    waits: Notify,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Executions that may start now.
-    free: usize,
-    /// Executions that are being cleaned up while another uses their place.
-    cleaning_up: usize,
-    /// Permits that exist.
-    running: usize,
+    /// By the number of their tickets.
+    executions: BTreeMap<u64, Execution>,
     waiting: FairQueue<Waiting>,
     next_number: u64,
     is_closed: bool,
+    /// Whether the sampler runs.
+    is_sampling: bool,
+}
+
+/// An execution that has a permit.
+#[derive(Debug)]
+struct Execution {
+    client: ClientKey,
+    demand: Demand,
+    phase: Phase,
+    /// Memory that its program used when it was last observed, in bytes.
+    memory: u64,
+}
+
+/// What an execution does.
+#[derive(Debug)]
+enum Phase {
+    /// Its sandbox is being set up, or the end of a stage is being handled. This counts as busy.
+    Working,
+    /// Its program runs.
+    Program(Arc<dyn Meter>, Activity),
+    /// It gave way to others between two of its runs.
+    Paused,
+    /// It is being cleaned up while another uses its place.
+    CleaningUp,
 }
 
 #[derive(Debug)]
 struct Waiting {
     number: u64,
-    permit: oneshot::Sender<Permit>,
-    position: watch::Sender<u32>,
+    kind: WaitingKind,
+}
+
+#[derive(Debug)]
+enum WaitingKind {
+    New { client: ClientKey, demand: Demand, permit: oneshot::Sender<Permit>, position: watch::Sender<u32> },
+    Paused(oneshot::Sender<()>),
 }
 
 /// A place in the queue. Dropping it leaves the queue.
@@ -52,13 +102,24 @@ pub(crate) struct Ticket {
     position: watch::Receiver<u32>,
 }
 
-/// The permission to run. Dropping it lets the next execution run.
+/// The permission to run. Dropping it ends the execution, as far as the queue is concerned.
 #[derive(Debug)]
 pub(crate) struct Permit {
     queue: Arc<Queue>,
+    number: u64,
     /// Whether it was received. A permit that the request did not wait for does not count.
     is_counted: bool,
-    is_cleaning_up: bool,
+}
+
+/// The numbers of executions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Executions that have a permit, except those that gave way.
+    pub(crate) running: usize,
+    /// Those of them that are idle.
+    pub(crate) idle: usize,
+    /// Executions that wait, including those that gave way.
+    pub(crate) waiting: usize,
 }
 
 /// The error of a full or closed queue.
@@ -80,84 +141,160 @@ pub(crate) enum QueueUpdate {
 }
 
 impl Queue {
-    /// Creates a queue for `slots` executions at one time and `capacity` waiting requests.
-    pub(crate) fn new(slots: usize, capacity: usize) -> Arc<Self> {
+    /// Creates a queue for executions within `bounds` and `capacity` waiting requests.
+    pub(crate) fn new(bounds: Bounds, capacity: usize) -> Arc<Self> {
         let state = State {
-            free: slots,
-            cleaning_up: 0,
-            running: 0,
+            executions: BTreeMap::new(),
             waiting: FairQueue::new(),
             next_number: 0,
             is_closed: false,
+            is_sampling: false,
         };
-        Arc::new(Self { state: Mutex::new(state), capacity, slots })
+        Arc::new(Self { state: Mutex::new(state), capacity, bounds, waits: Notify::new() })
     }
 
     /// Enters the queue, even if the request may run at once.
-    pub(crate) fn enter(self: &Arc<Self>, client: ClientKey) -> Result<Ticket, Full> {
+    pub(crate) fn enter(self: &Arc<Self>, client: ClientKey, demand: Demand) -> Result<Ticket, Full> {
         let mut state = self.lock();
-        let is_full = state.free == 0 && state.waiting.client_len() >= self.capacity;
-        if state.is_closed || (is_full && !state.waiting.make_room_for(&client)) {
+        if state.is_closed {
             return Err(self.full(&state));
         }
-        Ok(self.ticket(state, client))
+        if state.waiting.evictable_len() >= self.capacity {
+            state.observe(self.bounds.slots);
+            let candidate = Candidate::New(demand, state.waiting.standing(&client));
+            let may_start = self.bounds.obstacle(&state.load(self.bounds.slots), candidate).is_none();
+            if !may_start && !state.waiting.make_room_for(&client) {
+                return Err(self.full(&state));
+            }
+        }
+        Ok(self.ticket(state, client, demand, true))
     }
 
     /// Enters the queue for an internal job. There is always room for one, and it takes none from clients.
-    pub(crate) fn enter_internal(self: &Arc<Self>) -> Result<Ticket, Full> {
+    pub(crate) fn enter_internal(self: &Arc<Self>, demand: Demand) -> Result<Ticket, Full> {
         let state = self.lock();
         if state.is_closed {
             return Err(self.full(&state));
         }
-        Ok(self.ticket(state, INTERNAL))
+        Ok(self.ticket(state, ClientKey::internal(), demand, false))
     }
 
-    /// Refuses new requests, and drops those that wait.
+    /// Refuses new requests, and drops those that wait. Executions that gave way continue.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.is_closed = true;
         state.waiting.clear();
     }
 
-    /// Returns how many executions run or are being cleaned up, and how many wait.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        let state = self.lock();
-        (state.running, state.waiting.len())
+    /// Returns how many executions run and wait.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut state = self.lock();
+        state.observe(0);
+        let count = |is: fn(&Phase) -> bool| state.executions.values().filter(|one| is(&one.phase)).count();
+        Counts {
+            running: count(|phase| !matches!(phase, Phase::Paused)),
+            idle: count(|phase| matches!(phase, Phase::Program(_, activity) if activity.is_idle())),
+            waiting: state.waiting.len(),
+        }
     }
 
-    fn ticket(self: &Arc<Self>, mut state: MutexGuard<'_, State>, client: ClientKey) -> Ticket {
+    fn ticket(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State>,
+        client: ClientKey,
+        demand: Demand,
+        is_evictable: bool,
+    ) -> Ticket {
         let (permit_sender, permit) = oneshot::channel();
         let (position_sender, position) = watch::channel(0);
         let number = state.next_number;
         state.next_number += 1;
-        state.waiting.push(client, Waiting { number, permit: permit_sender, position: position_sender });
-        drop(state);
-        self.grant_permits();
+        let key = client.clone();
+        let kind = WaitingKind::New { client, demand, permit: permit_sender, position: position_sender };
+        state.waiting.push(&key, Waiting { number, kind }, is_evictable);
+        self.grant_permits(state);
+        self.waits.notify_one();
         Ticket { queue: Arc::clone(self), number, permit, position }
     }
 
     /// Grants permits while executions may start, and sends the others their positions.
-    fn grant_permits(self: &Arc<Self>) {
-        let mut state = self.lock();
-        while state.free > 0
-            && let Some(waiting) = state.waiting.pop()
-        {
-            let permit = Permit { queue: Arc::clone(self), is_counted: true, is_cleaning_up: false };
-            match waiting.permit.send(permit) {
-                Ok(()) => {
-                    state.free -= 1;
-                    state.running += 1;
+    fn grant_permits(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let slots = self.bounds.slots;
+        if state.waiting.len() > 0 {
+            state.observe(slots);
+        }
+        loop {
+            let load = state.load(slots);
+            let may_start = |waiting: &Waiting, standing: Standing| {
+                let candidate = match waiting.kind {
+                    WaitingKind::New { demand, .. } => Candidate::New(demand, standing),
+                    WaitingKind::Paused(_) => Candidate::Paused,
+                };
+                self.bounds.obstacle(&load, candidate).is_none()
+            };
+            let Some(Waiting { number, kind }) = state.waiting.pop(&may_start) else { break };
+            match kind {
+                WaitingKind::New { client, demand, permit: sender, .. } => {
+                    let permit = Permit { queue: Arc::clone(self), number, is_counted: true };
+                    match sender.send(permit) {
+                        Ok(()) => {
+                            state.waiting.started(&client);
+                            let execution = Execution { client, demand, phase: Phase::Working, memory: 0 };
+                            state.executions.insert(number, execution);
+                        }
+                        // The request is leaving the queue at this moment.
+                        Err(mut permit) => permit.is_counted = false,
+                    }
                 }
-                // The request is leaving the queue at this moment.
-                Err(mut permit) => permit.is_counted = false,
+                WaitingKind::Paused(sender) => {
+                    state.resume(number);
+                    let _ = sender.send(());
+                }
             }
         }
         state.send_positions();
+        if state.needs_samples(slots)
+            && !state.is_sampling
+            && let Ok(runtime) = Handle::try_current()
+        {
+            state.is_sampling = true;
+            runtime.spawn(sample(Arc::downgrade(self)));
+        }
+    }
+
+    /// Observes the programs, and lets executions start beside those that are idle. Returns the time until the next
+    /// sample, or `None` if no more samples are needed.
+    fn sample(self: &Arc<Self>) -> Option<Duration> {
+        let mut state = self.lock();
+        if !state.needs_samples(self.bounds.slots) {
+            state.is_sampling = false;
+            return None;
+        }
+        state.observe(self.bounds.slots);
+        if state.waiting.len() > 0 {
+            self.grant_permits(state);
+            state = self.lock();
+        }
+        let activities = state.executions.values().filter_map(|execution| match &execution.phase {
+            Phase::Program(_, activity) => Some(activity),
+            _ => None,
+        });
+        let [quieting, waiting, busy, idle] = SAMPLE_PAUSES;
+        let mut pause = idle;
+        for activity in activities {
+            pause = pause.min(match (state.waiting.len(), activity.is_idle()) {
+                (0, true) => idle,
+                (0, false) => busy,
+                (_, false) if activity.is_quieting() => quieting,
+                _ => waiting,
+            });
+        }
+        Some(pause)
     }
 
     fn full(&self, state: &State) -> Full {
         // An execution is assumed to take about one second.
-        let seconds = 1 + state.waiting.len() / self.slots.max(1);
+        let seconds = 1 + state.waiting.len() / self.bounds.slots.max(1);
         Full { retry_after: Duration::from_secs(seconds.min(30) as u64) }
     }
 
@@ -166,10 +303,84 @@ impl Queue {
     }
 }
 
+/// Takes samples until none are needed.
+async fn sample(queue: Weak<Queue>) {
+    while let Some(queue) = queue.upgrade()
+        && let Some(pause) = queue.sample()
+    {
+        let _ = timeout(pause, queue.waits.notified()).await;
+    }
+}
+
 impl State {
+    /// Returns whether the next request might have to wait for one that is idle.
+    fn needs_samples(&self, slots: usize) -> bool {
+        self.executions.len() >= slots.max(1)
+    }
+
+    /// Observes programs whose last observation is too old, if there are at least `least` executions.
+    fn observe(&mut self, least: usize) {
+        if self.executions.len() < least {
+            return;
+        }
+        let now = Instant::now();
+        for execution in self.executions.values_mut() {
+            let Phase::Program(meter, activity) = &mut execution.phase else { continue };
+            let (busy, idle) = OBSERVATION_AGE;
+            if activity.age(now) >= if activity.is_idle() { idle } else { busy }
+                && let Some(usage) = meter.usage()
+            {
+                activity.observe(now, usage.cpu_time);
+                execution.memory = usage.memory;
+            }
+        }
+    }
+
+    fn load(&self, slots: usize) -> Load {
+        let mut load = Load::default();
+        let (mut cleaning_up, mut paused, mut idle_millis) = (0, 0, 0);
+        for execution in self.executions.values() {
+            match &execution.phase {
+                // At most as many are being cleaned up, which takes little CPU time, as may run.
+                Phase::CleaningUp if cleaning_up < slots => {
+                    cleaning_up += 1;
+                    continue;
+                }
+                Phase::Program(_, activity) if activity.is_idle() => {
+                    idle_millis += activity.millis() as usize
+                }
+                // The same: they hold no more than a build.
+                Phase::Paused if paused < slots => {
+                    paused += 1;
+                    continue;
+                }
+                Phase::Paused => {}
+                Phase::Working | Phase::Program(..) | Phase::CleaningUp => load.busy += 1,
+            }
+            load.executions += 1;
+            load.interactive += usize::from(execution.demand.is_interactive);
+            load.memory += execution.demand.memory(execution.memory);
+        }
+        // Many that woke up at one time get little of the CPU each, but are not idle.
+        load.busy += (idle_millis + 500) / 1000;
+        load
+    }
+
+    /// Lets an execution that gave way continue.
+    fn resume(&mut self, number: u64) {
+        if let Some(execution) = self.executions.get_mut(&number)
+            && matches!(execution.phase, Phase::Paused)
+        {
+            execution.phase = Phase::Working;
+            self.waiting.started(&execution.client);
+        }
+    }
+
     fn send_positions(&self) {
-        for (position, waiting) in (0_u32..).zip(self.waiting.in_order()) {
-            waiting.position.send_if_modified(|sent| std::mem::replace(sent, position) != position);
+        for (next, waiting) in (0_u32..).zip(self.waiting.in_order()) {
+            if let WaitingKind::New { position, .. } = &waiting.kind {
+                position.send_if_modified(|sent| std::mem::replace(sent, next) != next);
+            }
         }
     }
 }
@@ -210,51 +421,124 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.queue.lock();
-        state.waiting.retain(|waiting| waiting.number != self.number);
+        let is_other = |waiting: &Waiting| {
+            waiting.number != self.number || !matches!(waiting.kind, WaitingKind::New { .. })
+        };
+        state.waiting.retain(&is_other);
         state.send_positions();
     }
 }
 
 impl Permit {
-    /// Lets the next execution start while this one is cleaned up, which takes little CPU time. At most as many are being
-    /// cleaned up as may run.
-    pub(crate) fn start_cleanup(&mut self) {
-        {
-            let mut state = self.queue.lock();
-            if self.is_cleaning_up || state.cleaning_up == self.queue.slots {
-                return;
-            }
-            self.is_cleaning_up = true;
-            state.cleaning_up += 1;
-            state.free += 1;
+    /// Notes that a program of the execution runs. While it is idle, as `meter` tells, another execution may start.
+    pub(crate) fn program_started(&self, meter: Arc<dyn Meter>) {
+        let usage = meter.usage();
+        if let (Some(execution), Some(usage)) = (self.queue.lock().executions.get_mut(&self.number), usage) {
+            let activity = Activity::starting(Instant::now(), usage.cpu_time);
+            (execution.phase, execution.memory) = (Phase::Program(meter, activity), usage.memory);
         }
-        self.queue.grant_permits();
+    }
+
+    /// Notes that the program ended.
+    pub(crate) fn program_ended(&self) {
+        if let Some(execution) = self.queue.lock().executions.get_mut(&self.number)
+            && matches!(execution.phase, Phase::Program(..))
+        {
+            (execution.phase, execution.memory) = (Phase::Working, 0);
+        }
+    }
+
+    /// Lets others run, if any wait, and waits for the execution's next turn. Ends early if `cancel` is cancelled.
+    pub(crate) async fn give_way(&self, cancel: &CancellationToken) {
+        let Some(turn) = self.pause() else { return };
+        tokio::select! {
+            _ = turn => {}
+            () = cancel.cancelled() => {}
+        }
+        let mut state = self.queue.lock();
+        state.waiting.retain(&|waiting| waiting.number != self.number);
+        state.resume(self.number);
+    }
+
+    /// Enters the queue again, if others are in it. The receiver gets its turn, or an error when the queue is closed.
+    fn pause(&self) -> Option<oneshot::Receiver<()>> {
+        let mut state = self.queue.lock();
+        if state.waiting.len() == 0 {
+            return None;
+        }
+        let execution = state.executions.get_mut(&self.number)?;
+        execution.phase = Phase::Paused;
+        let client = execution.client.clone();
+        let (sender, turn) = oneshot::channel();
+        state.waiting.stopped(&client);
+        let waiting = Waiting { number: self.number, kind: WaitingKind::Paused(sender) };
+        state.waiting.push(&client, waiting, false);
+        self.queue.grant_permits(state);
+        Some(turn)
+    }
+
+    /// Lets the next execution start while this one is cleaned up.
+    pub(crate) fn start_cleanup(&self) {
+        let mut state = self.queue.lock();
+        state.stop(self.number, Phase::CleaningUp);
+        self.queue.grant_permits(state);
+    }
+}
+
+impl State {
+    /// Moves an execution into a phase in which it does not count for its client any more.
+    fn stop(&mut self, number: u64, phase: Phase) {
+        if let Some(execution) = self.executions.get_mut(&number) {
+            if matches!(execution.phase, Phase::Working | Phase::Program(..)) {
+                self.waiting.stopped(&execution.client);
+            }
+            execution.phase = phase;
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.is_counted {
-            {
-                let mut state = self.queue.lock();
-                state.running -= 1;
-                if self.is_cleaning_up {
-                    state.cleaning_up -= 1;
-                } else {
-                    state.free += 1;
-                }
-            }
-            self.queue.grant_permits();
+            let mut state = self.queue.lock();
+            state.stop(self.number, Phase::CleaningUp);
+            state.executions.remove(&self.number);
+            self.queue.grant_permits(state);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientKey, Full, Permit, Queue, QueueUpdate, Ticket};
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use tokio_util::sync::CancellationToken;
+
+    use super::{Bounds, ClientKey, Counts, Demand, Full, Meter, Permit, Queue, QueueUpdate, Ticket, Usage};
 
     fn key(name: &str) -> ClientKey {
-        ClientKey { uid: 1, name: Some(name.to_owned()) }
+        ClientKey::new(1, Vec::new(), Some(name.to_owned()))
+    }
+
+    const PROGRAM: Demand = Demand { is_interactive: false, memory_limit: 1 << 20 };
+
+    /// Creates a queue in which idle executions make room for no others.
+    fn queue_of(slots: usize, capacity: usize) -> Arc<Queue> {
+        queue_with(slots, slots, capacity)
+    }
+
+    fn queue_with(slots: usize, executions: usize, capacity: usize) -> Arc<Queue> {
+        let (executions_per_client, interactive, memory) = (usize::MAX, usize::MAX, u64::MAX);
+        Queue::new(Bounds { slots, executions, executions_per_client, interactive, memory }, capacity)
+    }
+
+    fn enter(queue: &Arc<Queue>, client: &str) -> Result<Ticket, Full> {
+        queue.enter(key(client), PROGRAM)
+    }
+
+    const fn counts(running: usize, idle: usize, waiting: usize) -> Counts {
+        Counts { running, idle, waiting }
     }
 
     fn position(ticket: &mut Ticket) -> Option<u32> {
@@ -271,10 +555,10 @@ mod tests {
 
     #[test]
     fn clients_are_served_in_turn_and_each_in_order() {
-        let queue = Queue::new(1, 10);
-        let first = granted(queue.enter(key("first")));
+        let queue = queue_of(1, 10);
+        let first = granted(enter(&queue, "first"));
         let mut tickets: Vec<_> =
-            ["a", "a", "a", "b", "c"].iter().map(|name| queue.enter(key(name)).unwrap()).collect();
+            ["a", "a", "a", "b", "c"].iter().map(|name| enter(&queue, name).unwrap()).collect();
         let positions: Vec<_> = tickets.iter_mut().map(position).collect();
         assert_eq!(positions, [Some(0), Some(3), Some(4), Some(1), Some(2)]);
         drop(first);
@@ -292,90 +576,168 @@ mod tests {
             drop(permit);
         }
         assert_eq!(order, [0, 3, 4, 1, 2]);
-        assert_eq!(queue.counts(), (0, 0));
+        assert_eq!(queue.counts(), counts(0, 0, 0));
     }
 
     #[test]
     fn a_full_queue_takes_the_place_of_the_client_with_the_most_requests() {
-        let queue = Queue::new(1, 3);
-        let _running = granted(queue.enter(key("first")));
-        let mut flood: Vec<_> = (0..3).map(|_| queue.enter(key("flood")).unwrap()).collect();
-        assert!(queue.enter(key("flood")).is_err());
-        let mut newcomer = queue.enter(key("newcomer")).unwrap();
+        let queue = queue_of(1, 3);
+        let _running = granted(enter(&queue, "first"));
+        let mut flood: Vec<_> = (0..3).map(|_| enter(&queue, "flood").unwrap()).collect();
+        assert!(enter(&queue, "flood").is_err());
+        let mut newcomer = enter(&queue, "newcomer").unwrap();
         assert_eq!(position(&mut newcomer), Some(1));
         assert!(matches!(flood[2].try_update(), QueueUpdate::Lost(_)));
         assert!(matches!(flood[1].try_update(), QueueUpdate::Position(2)));
         // One against two: another exchange would not make it fairer.
-        assert!(queue.enter(key("newcomer")).is_err());
+        assert!(enter(&queue, "newcomer").is_err());
     }
 
     #[test]
     fn there_is_always_room_for_internal_jobs() {
-        let queue = Queue::new(1, 1);
-        let _running = granted(queue.enter(key("first")));
-        let flood = queue.enter(key("flood")).unwrap();
-        let mut own: Vec<_> = (0..3).map(|_| queue.enter_internal().unwrap()).collect();
+        let queue = queue_of(1, 1);
+        let _running = granted(enter(&queue, "first"));
+        let flood = enter(&queue, "flood").unwrap();
+        let mut own: Vec<_> = (0..3).map(|_| queue.enter_internal(PROGRAM).unwrap()).collect();
         // Clients and internal jobs take no places from each other.
-        assert!(queue.enter(key("newcomer")).is_err());
+        assert!(enter(&queue, "newcomer").is_err());
         drop(flood);
-        let _newcomer = queue.enter(key("newcomer")).unwrap();
+        let _newcomer = enter(&queue, "newcomer").unwrap();
         assert_eq!(own.iter_mut().map(position).collect::<Vec<_>>(), [Some(0), Some(2), Some(3)]);
         queue.close();
-        assert!(queue.enter_internal().is_err());
+        assert!(queue.enter_internal(PROGRAM).is_err());
     }
 
     #[test]
     fn a_request_that_left_the_queue_is_skipped() {
-        let queue = Queue::new(1, 3);
-        let running = granted(queue.enter(key("first")));
-        let first = queue.enter(key("a")).unwrap();
-        let mut second = queue.enter(key("a")).unwrap();
+        let queue = queue_of(1, 3);
+        let running = granted(enter(&queue, "first"));
+        let first = enter(&queue, "a").unwrap();
+        let mut second = enter(&queue, "a").unwrap();
         drop(first);
         assert_eq!(position(&mut second), Some(0));
         drop(second);
         drop(running);
-        assert!(matches!(queue.enter(key("b")).unwrap().try_update(), QueueUpdate::Granted(_)));
+        assert!(matches!(enter(&queue, "b").unwrap().try_update(), QueueUpdate::Granted(_)));
     }
 
     #[tokio::test]
     async fn the_next_request_runs_when_a_permit_is_dropped() {
-        let queue = Queue::new(1, 3);
-        let mut ticket = queue.enter(key("a")).unwrap();
-        let mut next = queue.enter(key("a")).unwrap();
+        let queue = queue_of(1, 3);
+        let mut ticket = enter(&queue, "a").unwrap();
+        let mut next = enter(&queue, "a").unwrap();
         let QueueUpdate::Granted(permit) = ticket.next_update().await else { panic!("no permit") };
-        assert_eq!((queue.counts(), position(&mut next)), ((1, 1), Some(0)));
+        assert_eq!((queue.counts(), position(&mut next)), (counts(1, 0, 1), Some(0)));
         drop(permit);
         assert!(matches!(next.next_update().await, QueueUpdate::Granted(_)));
         drop(next);
-        assert_eq!(queue.counts(), (0, 0));
+        assert_eq!(queue.counts(), counts(0, 0, 0));
     }
 
     #[test]
     fn as_many_executions_may_be_cleaned_up_as_may_run() {
-        let queue = Queue::new(1, 3);
-        let mut first = granted(queue.enter(key("a")));
+        let queue = queue_of(1, 3);
+        let first = granted(enter(&queue, "a"));
         first.start_cleanup();
         first.start_cleanup();
-        let mut second = granted(queue.enter(key("a")));
-        let mut third = queue.enter(key("a")).unwrap();
+        let second = granted(enter(&queue, "a"));
+        let mut third = enter(&queue, "a").unwrap();
         second.start_cleanup();
-        assert_eq!((queue.counts(), position(&mut third)), ((2, 1), Some(0)));
+        assert_eq!((queue.counts(), position(&mut third)), (counts(2, 0, 1), Some(0)));
         drop(first);
         second.start_cleanup();
         let third = granted(Ok(third));
         drop((second, third));
-        assert_eq!(queue.counts(), (0, 0));
-        let _fourth = granted(queue.enter(key("a")));
-        assert_eq!(position(&mut queue.enter(key("a")).unwrap()), Some(0));
+        assert_eq!(queue.counts(), counts(0, 0, 0));
+        let _fourth = granted(enter(&queue, "a"));
+        assert_eq!(position(&mut enter(&queue, "a").unwrap()), Some(0));
     }
 
     #[tokio::test]
     async fn closing_the_queue_drops_all_waiting_requests() {
-        let queue = Queue::new(1, 3);
-        let _running = granted(queue.enter(key("first")));
-        let mut ticket = queue.enter(key("a")).unwrap();
+        let queue = queue_of(1, 3);
+        let _running = granted(enter(&queue, "first"));
+        let mut ticket = enter(&queue, "a").unwrap();
         queue.close();
         assert!(matches!(ticket.next_update().await, QueueUpdate::Lost(_)));
-        assert!(queue.enter(key("a")).is_err());
+        assert!(enter(&queue, "a").is_err());
+    }
+
+    /// A program whose usage the test sets.
+    #[derive(Clone, Debug, Default)]
+    struct Program(Arc<Mutex<Duration>>);
+
+    impl Meter for Program {
+        fn usage(&self) -> Option<Usage> {
+            Some(Usage { cpu_time: *self.0.lock().unwrap(), memory: 0 })
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_starts_beside_an_idle_program_but_not_beside_a_busy_one() {
+        let queue = queue_with(1, 3, 3);
+        let session = granted(enter(&queue, "a"));
+        session.program_started(Arc::new(Program::default()));
+        let QueueUpdate::Granted(busy) = enter(&queue, "b").unwrap().next_update_of_permit().await else {
+            panic!("no permit")
+        };
+        assert_eq!(queue.counts(), counts(2, 1, 0));
+        let program = Program::default();
+        busy.program_started(Arc::new(program.clone()));
+        let mut waiting = enter(&queue, "c").unwrap();
+        for _ in 0..20 {
+            *program.0.lock().unwrap() += Duration::from_secs(1);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert_eq!((position(&mut waiting), queue.counts()), (Some(0), counts(2, 1, 1)));
+        busy.program_ended();
+        busy.start_cleanup();
+        assert!(matches!(waiting.try_update(), QueueUpdate::Granted(_)));
+    }
+
+    #[tokio::test]
+    async fn an_execution_gives_way_between_its_runs_to_those_that_wait() {
+        let queue = queue_of(1, 3);
+        let cancel = CancellationToken::new();
+        let first = granted(enter(&queue, "a"));
+        first.give_way(&cancel).await;
+        let mut second = enter(&queue, "b").unwrap();
+        let mut third = enter(&queue, "a").unwrap();
+        let mut pausing = Box::pin(first.give_way(&cancel));
+        assert!(futures_poll(&mut pausing).is_none());
+        let QueueUpdate::Granted(second) = second.try_update() else { panic!("no permit") };
+        assert_eq!(queue.counts(), counts(1, 0, 2));
+        drop(second);
+        // The client's next request came before.
+        let QueueUpdate::Granted(third) = third.try_update() else { panic!("no permit") };
+        drop(third);
+        pausing.await;
+        assert_eq!(queue.counts(), counts(1, 0, 0));
+        let waiting = enter(&queue, "b").unwrap();
+        let pausing = first.give_way(&cancel);
+        cancel.cancel();
+        pausing.await;
+        drop((first, waiting));
+        assert_eq!(queue.counts(), counts(0, 0, 0));
+    }
+
+    impl Ticket {
+        /// Waits for anything but a position.
+        async fn next_update_of_permit(&mut self) -> QueueUpdate {
+            loop {
+                match self.next_update().await {
+                    QueueUpdate::Position(_) => {}
+                    update => return update,
+                }
+            }
+        }
+    }
+
+    fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match std::pin::Pin::new(future).poll(&mut context) {
+            std::task::Poll::Ready(output) => Some(output),
+            std::task::Poll::Pending => None,
+        }
     }
 }

@@ -63,7 +63,7 @@ impl ActiveExecution<'_> {
         client: ClientKey,
         mut client_messages: Pin<&mut impl Future<Output = ConnectionEnd>>,
     ) -> Result<Option<Permit>, ConnectionEnd> {
-        let mut ticket = match self.daemon.queue.enter(client) {
+        let mut ticket = match self.daemon.queue.enter(client, job.demand()) {
             Ok(ticket) => ticket,
             Err(full) => return self.reject_busy(job, full).await.map(|()| None),
         };

@@ -77,7 +77,7 @@ async fn self_test(
     advice: &str,
 ) -> CheckResult {
     let request = internal_jobs::self_test_request(&toolchain.self_test);
-    let printed = match admit(ExecutionId(Uuid::new_v4()), request, toolchain, &daemon.maxima()) {
+    let printed = match admit(ExecutionId(Uuid::new_v4()), request, toolchain, &daemon.bounds()) {
         Ok(job) => daemon.run_internal(&job).await,
         Err(rejection) => Err(rejection.to_string()),
     };

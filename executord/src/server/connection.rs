@@ -95,12 +95,12 @@ impl Connection<'_> {
 
     /// Admits a request and executes it, up to its last event.
     async fn execute(&mut self, mut request: ExecuteRequest) -> Result<(), ConnectionEnd> {
-        let client = ClientKey { uid: self.peer.uid, name: request.client.take() };
+        let client = self.client(&mut request);
         let daemon = self.daemon;
         let languages = daemon.languages();
         let id = ExecutionId(Uuid::new_v4());
         let admitted = find_language(&request.language, &languages)
-            .and_then(|toolchain| admit(id, request, toolchain, &daemon.maxima()));
+            .and_then(|toolchain| admit(id, request, toolchain, &daemon.bounds()));
         let job = match admitted {
             Ok(job) => Job { client: Some(client.clone()), ..job },
             Err(rejection) => return reject(daemon, &mut self.events, "", rejection).await,
@@ -111,5 +111,15 @@ impl Connection<'_> {
         let execution =
             ActiveExecution { daemon, peer: self.peer, events: &mut self.events, cancel: &cancel };
         execution.run(job, client, input, client_messages).await
+    }
+
+    /// Returns the client that a request counts for, by the names that the peer may have given it.
+    fn client(&self, request: &mut ExecuteRequest) -> ClientKey {
+        let (networks, name) = (std::mem::take(&mut request.client_networks), request.client.take());
+        if self.peer.may_name_clients {
+            ClientKey::new(self.peer.uid, networks, name)
+        } else {
+            ClientKey::new(self.peer.uid, Vec::new(), None)
+        }
     }
 }

@@ -20,14 +20,14 @@ pub(super) async fn execute_and_clean_up(
     daemon: Arc<Daemon>,
     peer: Peer,
     job: Job,
-    mut permit: Permit,
+    permit: Permit,
     connections: Connections,
 ) {
     let language = job.toolchain.name.clone();
     let id = job.id;
     let events = connections.events.clone();
     let ExecutionResult { uids, outcome, cleanup } =
-        execution::execute(&daemon.executor, &job, connections).await;
+        execution::execute(&daemon.executor, &job, &permit, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
     let audit_line = format!("execution={id} uid={uid} peer={} language={language}", peer.uid);

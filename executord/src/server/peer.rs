@@ -11,6 +11,9 @@ use crate::config::{Config, UidRange};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Peer {
     pub(crate) uid: u32,
+    /// Whether it may say for which client it sends a request. Root and webd may; another user could invent clients, and
+    /// so take the turns of others.
+    pub(crate) may_name_clients: bool,
 }
 
 /// Policy that decides which users may connect: root, webd's user and the members of the socket's group; never a sandboxed program.
@@ -48,17 +51,15 @@ impl PeerPolicy {
         if (self.sandbox_uids.first..=self.sandbox_uids.last).contains(&uid) {
             return Err(Refusal::Program);
         }
-        if uid == 0 || self.is_member(uid, gid) {
-            return Ok(Peer { uid });
+        let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+        let is_webd = user.as_ref().is_some_and(|user| user.name == self.webd_user);
+        if uid == 0 || is_webd || user.is_some_and(|user| self.is_member(&user, gid)) {
+            return Ok(Peer { uid, may_name_clients: uid == 0 || is_webd });
         }
         Err(Refusal::Stranger { webd_user: self.webd_user.clone(), group: self.group.clone() })
     }
 
-    fn is_member(&self, uid: u32, gid: u32) -> bool {
-        let Ok(Some(user)) = User::from_uid(Uid::from_raw(uid)) else { return false };
-        if user.name == self.webd_user {
-            return true;
-        }
+    fn is_member(&self, user: &User, gid: u32) -> bool {
         let Ok(Some(group)) = Group::from_name(&self.group) else { return false };
         group.gid == Gid::from_raw(gid) || group.gid == user.gid || group.mem.contains(&user.name)
     }

@@ -7,7 +7,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::app_state::AppState;
-use crate::domain::daemon_info;
 use crate::ops::metrics::CONTENT_TYPE;
 
 /// Answers as long as webd runs.
@@ -18,7 +17,7 @@ pub(crate) async fn health() -> &'static str {
 /// Returns whether the daemon would accept an execution now.
 pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
     let not_ready = |reason: &'static str| (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
-    match daemon_info::status(&state.config.socket).await {
+    match state.daemon.status().await {
         Ok(status) if status.draining => not_ready("the daemon is stopping"),
         Ok(_) => "ok".into_response(),
         Err(error) => {
@@ -30,6 +29,6 @@ pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
 
 /// Returns the metrics of webd and of the daemon.
 pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
-    let daemon = daemon_info::status(&state.config.socket).await.ok();
+    let daemon = state.daemon.status().await.ok();
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.exposition(daemon)).into_response()
 }

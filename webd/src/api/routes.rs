@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 
@@ -14,7 +14,10 @@ use crate::api::executor::languages::languages;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::app_state::AppState;
+use crate::http::compression::compress;
+use crate::http::error::ApiError;
 use crate::http::middleware;
+use crate::http::unread_body::close_if_unread;
 
 /// A path and its methods. `openapi.json` describes each of them.
 type Route = (&'static str, fn() -> MethodRouter<Arc<AppState>>);
@@ -35,18 +38,38 @@ pub fn paths() -> impl Iterator<Item = &'static str> {
     ROUTES.iter().map(|(path, _)| *path)
 }
 
-/// Returns all routes and the page, with the middleware around them.
+/// The route that may have an address of its own.
+const METRICS: &str = "/metrics";
+
+/// Returns the routes of the address for metrics.
+pub(crate) fn metrics_router(state: Arc<AppState>) -> Router {
+    Router::new()
+        .route(METRICS, get(metrics))
+        .fallback(async || ApiError::not_found())
+        .layer(from_fn_with_state(Arc::clone(&state), compress))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
+        .layer(from_fn(close_if_unread))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
+        .with_state(state)
+}
+
+/// Returns all routes and the page, with the middleware around them. Metrics are left out if they have an address of their
+/// own.
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
-    for (path, methods) in ROUTES {
-        router = router.route(path, methods());
+    let is_elsewhere = |path: &str| path == METRICS && state.config.metrics_listen.is_some();
+    for (path, methods) in ROUTES.into_iter().filter(|(path, _)| !is_elsewhere(path)) {
+        // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
+        router = router.route(path, methods()).route(&format!("{path}/"), methods());
     }
-    router = router.fallback(page);
+    router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {
         router = router.layer(middleware::cors(&state.config.allowed_origins));
     }
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
+        .layer(from_fn(close_if_unread))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
         .with_state(state)
 }

@@ -9,14 +9,14 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::api::executor::answer::{Answer, KillReason, Stage, UsageJson, Verdict};
+use crate::api::executor::answer::{Answer, KillReason, NoOutput, Stage, UsageJson, Verdict};
 use crate::api::executor::event_encoder::LiveEvent;
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
 use crate::api::openapi::DESCRIPTION;
-use crate::domain::output_collector::StageTexts;
+use crate::domain::output_collector::{CompactTexts, StageTexts};
 use crate::http::error::{ErrorBody, ErrorCode};
 
 /// Returns the schema of a status: every name in `protocol`.
@@ -165,6 +165,8 @@ fn the_description_matches_the_rust_types() {
         ("RunRequest", received::<Run>()),
         ("LimitsRequest", received::<LimitsRequestJson>()),
         ("Answer", of_execution(sent::<Answer<StageTexts>>())),
+        ("CompactAnswer", of_execution(sent::<Answer<NoOutput, CompactTexts>>())),
+        ("CompactStage", of_stage(sent::<Stage<CompactTexts>>())),
         ("Stage", of_stage(sent::<Stage<StageTexts>>())),
         ("Verdict", of_stage(sent::<Verdict>())),
         ("Cause", sent::<KillReason>()),

@@ -1,11 +1,49 @@
 //! JSON parsing that is stricter than serde's: an object must be an object (serde also accepts an array of the field
-//! values), and a list is refused at the first element beyond its limit instead of after all are in memory.
+//! values), and a list is refused at the first element beyond its limit instead of after all are in memory. Errors name
+//! the field.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+
+/// The byte order mark U+FEFF in UTF-8. RFC 8259, section 8.1: a parser may ignore it, and editors and .NET clients send it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a text is not the expected JSON.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum JsonError {
+    /// It is not JSON.
+    Syntax(String),
+    /// It is JSON with other fields or values.
+    Data(String),
+}
+
+/// Parses an object.
+///
+/// # Errors
+/// [`JsonError`] with a message that names the field, if there is one.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonError> {
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    let parsed = serde_path_to_error::deserialize(&mut deserializer);
+    let Object(parsed): Object<T> = parsed.map_err(|error| {
+        let path = error.path().to_string();
+        let error = error.into_inner();
+        let field = format!("`{path}`");
+        let message = error.to_string();
+        let names_field = path == "." || message.contains(&field);
+        let message = if names_field { message } else { format!("{field}: {message}") };
+        match error.classify() {
+            Category::Data => JsonError::Data(message),
+            _ => JsonError::Syntax(message),
+        }
+    })?;
+    deserializer.end().map_err(|error| JsonError::Syntax(error.to_string()))?;
+    Ok(parsed)
+}
 
 /// A `T` that must be a JSON object.
 #[derive(Debug)]
@@ -80,9 +118,9 @@ mod tests {
 
     #[track_caller]
     fn check(json: &str, expected: &str) {
-        let result = match serde_json::from_str::<Object<Point>>(json) {
+        let result = match parse::<Point>(json.as_bytes()) {
             Ok(_) => "valid".to_owned(),
-            Err(error) => error.to_string(),
+            Err(JsonError::Syntax(message) | JsonError::Data(message)) => message,
         };
         assert!(result.starts_with(expected), "{result}");
     }
@@ -95,7 +133,9 @@ mod tests {
         check(r#"null"#, "invalid type: null, expected an object");
         check(r#"{"x":1,"x":2}"#, "duplicate field `x` at line 1 column");
         check(r#"{"x":1,"z":2}"#, "unknown field `z`, expected `x` or `y` at line 1 column");
-        check(r#"{"x":1,"y":[1,2,3]}"#, "invalid length 3, expected an array of at most 2 elements");
+        check(r#"{"x":1,"y":[1,2,3]}"#, "`y`: invalid length 3, expected an array of at most 2 elements");
         check(r#"{"x":1} {}"#, "trailing characters");
+        check("\u{feff}{\"x\":1}", "valid");
+        check("\u{feff}\u{feff}{\"x\":1}", "expected value");
     }
 }

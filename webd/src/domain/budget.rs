@@ -46,6 +46,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// Returns the reserved bytes.
+    pub(crate) const fn reserved(&self) -> usize {
+        self.reserved
+    }
+
     /// Returns all reserved bytes to the budget.
     pub(crate) fn release(&mut self) {
         self.available.fetch_add(std::mem::take(&mut self.reserved), Ordering::Relaxed);

@@ -1,41 +1,108 @@
-//! Queries that the daemon answers from memory: its languages and its status.
+//! Queries that the daemon answers from memory: its languages and its status. All of them share one connection, and an
+//! answer serves every query within a moment: probes and scrapers, however many, cost the daemon little.
 
-use std::path::Path;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use protocol::{Client, ClientError, Event, Language, Request, ServerStatus};
+use protocol::{Availability, Client, ClientError, Event, Language, Request, ServerStatus};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 /// Timeout for a query, including the connection.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time for which a status is returned again instead of being queried.
+const STATUS_MAX_AGE: Duration = Duration::from_millis(100);
+/// Time for which the names of the languages are returned again. They change when the daemon reloads its configuration.
+const NAMES_MAX_AGE: Duration = Duration::from_secs(2);
+/// Names of languages in an error.
+const MAX_NAMES: usize = 128;
 
-/// Returns the languages of this host.
-///
-/// # Errors
-/// If the daemon does not answer in [`QUERY_TIMEOUT`].
-pub(crate) async fn languages(socket: &Path) -> Result<Vec<Language>, ClientError> {
-    match query(socket, Request::Languages).await? {
-        Event::Languages(languages) => Ok(languages),
-        _ => Err(ClientError::Unexpected),
+/// The source of information about the daemon.
+#[derive(Debug)]
+pub(crate) struct DaemonInfo {
+    socket: PathBuf,
+    connection: Mutex<Option<Client>>,
+    status: Mutex<Option<(ServerStatus, Instant)>>,
+    names: Mutex<Option<(Vec<String>, Instant)>>,
+}
+
+impl DaemonInfo {
+    /// Creates the source for the daemon that listens on `socket`. It connects with the first query.
+    pub(crate) fn new(socket: PathBuf) -> Self {
+        Self { socket, connection: Mutex::default(), status: Mutex::default(), names: Mutex::default() }
+    }
+
+    /// Returns the languages of this host.
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn languages(&self) -> Result<Vec<Language>, ClientError> {
+        match self.query(Request::Languages).await? {
+            Event::Languages(languages) => Ok(languages),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// Returns the names of the languages that are available on this host, as they were at most [`NAMES_MAX_AGE`] ago; at
+    /// most [`MAX_NAMES`].
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn available_names(&self) -> Result<Vec<String>, ClientError> {
+        let mut cached = self.names.lock().await;
+        if let Some((names, since)) = &*cached
+            && since.elapsed() < NAMES_MAX_AGE
+        {
+            return Ok(names.clone());
+        }
+        let is_available =
+            |language: &Language| matches!(language.availability, Availability::Available { .. });
+        let languages = self.languages().await?.into_iter().filter(is_available);
+        let names: Vec<_> = languages.map(|language| language.name).take(MAX_NAMES).collect();
+        *cached = Some((names.clone(), Instant::now()));
+        Ok(names)
+    }
+
+    /// Returns the status of the daemon, as it was at most [`STATUS_MAX_AGE`] ago.
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn status(&self) -> Result<ServerStatus, ClientError> {
+        let mut cached = self.status.lock().await;
+        if let Some((status, since)) = &*cached
+            && since.elapsed() < STATUS_MAX_AGE
+        {
+            return Ok(status.clone());
+        }
+        *cached = None;
+        match self.query(Request::Status).await? {
+            Event::Status(status) => Ok(cached.insert((*status, Instant::now())).0.clone()),
+            _ => Err(ClientError::Unexpected),
+        }
+    }
+
+    /// Sends a query over the connection, and over a new one if the daemon has closed it.
+    async fn query(&self, request: Request) -> Result<Event, ClientError> {
+        let exchange = async {
+            let mut connection = self.connection.lock().await;
+            // It is put back only after a complete exchange: what a cancelled one left behind must not answer the next.
+            if let Some(mut client) = connection.take_if(|client| client.is_idle())
+                && let Ok(event) = ask(&mut client, request.clone()).await
+            {
+                *connection = Some(client);
+                return Ok(event);
+            }
+            *connection = None;
+            let mut client = Client::connect(&self.socket).await?;
+            let event = ask(&mut client, request).await?;
+            *connection = Some(client);
+            Ok(event)
+        };
+        timeout(QUERY_TIMEOUT, exchange).await.map_err(|_| ClientError::Timeout(QUERY_TIMEOUT))?
     }
 }
 
-/// Returns the status of the daemon.
-///
-/// # Errors
-/// If the daemon does not answer in [`QUERY_TIMEOUT`].
-pub(crate) async fn status(socket: &Path) -> Result<ServerStatus, ClientError> {
-    match query(socket, Request::Status).await? {
-        Event::Status(status) => Ok(*status),
-        _ => Err(ClientError::Unexpected),
-    }
-}
-
-async fn query(socket: &Path, request: Request) -> Result<Event, ClientError> {
-    let exchange = async {
-        let mut client = Client::connect(socket).await?;
-        client.send(request).await?;
-        client.event().await
-    };
-    timeout(QUERY_TIMEOUT, exchange).await.map_err(|_| ClientError::Timeout(QUERY_TIMEOUT))?
+async fn ask(client: &mut Client, request: Request) -> Result<Event, ClientError> {
+    client.send(request).await?;
+    client.event().await
 }

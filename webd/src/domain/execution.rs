@@ -13,7 +13,7 @@ use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::codec::CodecError;
 use protocol::{
     Client, ClientError, Event, ExecutionId, Limits, Outcome, ProgramSignal, Rejection, Request, StageName,
-    StageReport, StreamName, TerminalSize,
+    StageReport, Status, StreamName, TerminalSize,
 };
 
 use crate::domain::connection_pool::ConnectionPool;
@@ -56,6 +56,15 @@ pub(crate) enum ExecutionEvent {
     StageFinished(StageReport),
     /// The execution ended.
     Finished(Outcome),
+}
+
+/// Returns whether the output of a stage ends where the program was stopped, and not where it stopped writing.
+pub(crate) const fn is_cut(report: &StageReport, stream: StreamName) -> bool {
+    let is_truncated = match stream {
+        StreamName::Stdout => report.stdout_truncated,
+        StreamName::Stderr => report.stderr_truncated,
+    };
+    is_truncated || !matches!(report.status, Status::Exited(_) | Status::Signaled(_))
 }
 
 /// The reason why an execution has no outcome.

@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::{StageName, StreamName};
+use protocol::{StageName, StageReport, StreamName};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::domain::budget::{Budget, BudgetExceeded, Reservation};
 use crate::domain::encoding::Encoding;
+use crate::domain::execution::is_cut;
 use crate::domain::utf8_decoder::Utf8Decoder;
 
 /// Bytes of output collected of one execution, whatever the daemon's limits for each of up to 64 runs add up to. The
@@ -83,6 +84,34 @@ pub(crate) struct StageTexts {
     stderr_base64: Option<String>,
 }
 
+/// The output of one stage, each byte once: as base64 if the client requested it, otherwise as text.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct CompactTexts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    stdout: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    stderr: Option<&'a RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stdout_base64: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stderr_base64: Option<&'a str>,
+}
+
+impl<'a> From<&'a StageTexts> for CompactTexts<'a> {
+    fn from(texts: &'a StageTexts) -> Self {
+        let is_text = texts.stdout_base64.is_none();
+        Self {
+            stdout: is_text.then_some(&*texts.stdout),
+            stderr: is_text.then_some(&*texts.stderr),
+            stdout_base64: texts.stdout_base64.as_deref(),
+            stderr_base64: texts.stderr_base64.as_deref(),
+        }
+    }
+}
+
 impl OutputCollector {
     /// Creates an empty collector whose memory comes from `budget`.
     pub(crate) fn new(encoding: Encoding, budget: &Budget) -> Self {
@@ -112,10 +141,10 @@ impl OutputCollector {
         Ok(())
     }
 
-    /// Finishes the current stage.
-    pub(crate) fn finish_stage(&mut self) {
+    /// Finishes the current stage. Without a report it did not end by itself.
+    pub(crate) fn finish_stage(&mut self, report: Option<&StageReport>) {
         if let Some((_, stage)) = self.stages.last_mut() {
-            stage.finish();
+            stage.finish(report);
         }
     }
 
@@ -165,12 +194,14 @@ impl StageOutput {
     }
 
     /// Makes the texts of the stage; does nothing if it has finished before.
-    fn finish(&mut self) {
+    fn finish(&mut self, report: Option<&StageReport>) {
         if self.texts.is_some() {
             return;
         }
-        for StreamText { decoder, text } in [&mut self.stdout, &mut self.stderr] {
-            let rest = decoder.finish();
+        for (name, StreamText { decoder, text }) in
+            [(StreamName::Stdout, &mut self.stdout), (StreamName::Stderr, &mut self.stderr)]
+        {
+            let rest = decoder.finish(self.is_truncated || report.is_none_or(|report| is_cut(report, name)));
             text.push_str(&rest);
             self.merged.push_str(&rest);
         }
@@ -205,7 +236,20 @@ impl StageTexts {
 
 #[cfg(test)]
 mod tests {
+    use protocol::{ByteCount, Status, Usage};
+
     use super::*;
+
+    fn report(status: Status) -> StageReport {
+        let stage = StageName::Run(0);
+        StageReport {
+            stage,
+            status,
+            usage: Usage::default(),
+            stdout_truncated: false,
+            stderr_truncated: false,
+        }
+    }
 
     fn collector(encoding: Encoding) -> OutputCollector {
         let mut collector = OutputCollector::new(encoding, &Budget::new(1 << 30));
@@ -219,7 +263,7 @@ mod tests {
         collector.write(StreamName::Stdout, b"a\xe2\x82").unwrap();
         collector.write(StreamName::Stderr, b"b\xff").unwrap();
         collector.write(StreamName::Stdout, b"\xacc\xe2").unwrap();
-        collector.finish_stage();
+        collector.finish_stage(Some(&report(Status::Exited(0))));
         let texts = collector.texts(StageName::Run(0));
         assert_eq!(texts.stdout.get(), "\"a€c\u{fffd}\"");
         assert_eq!(texts.stderr.get(), "\"b\u{fffd}\"");
@@ -235,9 +279,36 @@ mod tests {
         collector.write(StreamName::Stdout, &vec![b'x'; MAX_COLLECTED_OUTPUT]).unwrap();
         assert!(!collector.is_truncated(StageName::Run(0)));
         collector.write(StreamName::Stdout, b"y").unwrap();
-        collector.finish_stage();
+        collector.finish_stage(Some(&report(Status::Exited(0))));
         assert!(collector.is_truncated(StageName::Run(0)));
         assert_eq!(collector.texts(StageName::Run(0)).stdout.get().len(), MAX_COLLECTED_OUTPUT + 2);
+    }
+
+    #[test]
+    fn output_that_was_cut_ends_with_a_whole_character() {
+        let texts = |status: Status, written: &[u8]| {
+            let mut collector = collector(Encoding::Utf8);
+            collector.write(StreamName::Stdout, written).unwrap();
+            collector.write(StreamName::Stderr, b"\xf0\x9f").unwrap();
+            let mut report = report(status);
+            report.stdout_truncated = true;
+            collector.finish_stage(Some(&report));
+            let texts = collector.texts(StageName::Run(0)).clone();
+            (texts.stdout.get().to_owned(), texts.stderr.get().to_owned())
+        };
+        let quoted = |text: &str| format!("\"{text}\"");
+        let limit = ByteCount(2);
+        let exceeded = Status::OutputExceeded { stream: StreamName::Stdout, limit };
+        assert_eq!(texts(exceeded, b"x\xc3"), (quoted("x"), quoted("")));
+        assert_eq!(texts(Status::Cancelled, b"x\xc3"), (quoted("x"), quoted("")));
+        // The program closed stderr itself.
+        assert_eq!(texts(Status::Exited(0), b"x\xc3"), (quoted("x"), quoted("\u{fffd}")));
+
+        let mut collector = collector(Encoding::Utf8);
+        let long = vec![b'x'; MAX_COLLECTED_OUTPUT - 1];
+        collector.write(StreamName::Stdout, &[&long[..], b"\xc3\xa9"].concat()).unwrap();
+        collector.finish_stage(Some(&report(Status::Exited(0))));
+        assert_eq!(collector.texts(StageName::Run(0)).stdout.get().len(), MAX_COLLECTED_OUTPUT + 1);
     }
 
     #[test]

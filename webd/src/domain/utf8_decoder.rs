@@ -18,9 +18,11 @@ impl Utf8Decoder {
         lossy(bytes)
     }
 
-    /// Returns the rest at the end of the stream: U+FFFD if the stream ends within a character.
-    pub(crate) fn finish(&mut self) -> String {
-        lossy(std::mem::take(&mut self.incomplete))
+    /// Returns the rest at the end of the stream: U+FFFD if the stream ends within a character. If the stream was cut, it
+    /// is not the program that ended it there: nothing of the character is returned.
+    pub(crate) fn finish(&mut self, is_cut: bool) -> String {
+        let incomplete = std::mem::take(&mut self.incomplete);
+        if is_cut { String::new() } else { lossy(incomplete) }
     }
 }
 
@@ -50,7 +52,7 @@ mod tests {
     fn check(chunks: &[&[u8]], texts: &[&str]) {
         let mut decoder = Utf8Decoder::default();
         let mut decoded: Vec<String> = chunks.iter().map(|chunk| decoder.push(chunk)).collect();
-        decoded.push(decoder.finish());
+        decoded.push(decoder.finish(false));
         assert_eq!(decoded, texts);
     }
 
@@ -65,6 +67,20 @@ mod tests {
         check(&[b"", b""], &["", "", ""]);
     }
 
+    #[test]
+    fn a_cut_stream_ends_with_a_whole_character() {
+        for (bytes, text) in [
+            (&b"a\xe2\x82"[..], "a"),
+            (b"\xc3\xa9\xc3", "é"),
+            (b"\xf0\x9f\x98", ""),
+            (b"\xff", "\u{fffd}"),
+            (b"ab", "ab"),
+        ] {
+            let mut decoder = Utf8Decoder::default();
+            assert_eq!(decoder.push(bytes) + &decoder.finish(true), text, "{bytes:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn decoding_in_chunks_equals_decoding_the_whole(
@@ -74,7 +90,7 @@ mod tests {
         ) {
             let mut decoder = Utf8Decoder::default();
             let mut text: String = bytes.chunks(size).map(|chunk| decoder.push(chunk)).collect();
-            text.push_str(&decoder.finish());
+            text.push_str(&decoder.finish(false));
             prop_assert_eq!(text, String::from_utf8_lossy(&bytes));
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,7 +11,8 @@ use crate::domain::budget::Reservation;
 use crate::http::request_body::MEMORY_PER_BYTE;
 
 /// A stream that reserves memory for what is read from it, until [`UnprocessedBytes::release`]. A read fails with
-/// [`io::ErrorKind::OutOfMemory`] if the budget is exceeded.
+/// [`io::ErrorKind::OutOfMemory`] if the budget is exceeded, and with [`io::ErrorKind::FileTooLarge`] if too much is
+/// unprocessed: a WebSocket message may consist of any number of empty fragments, which nothing else counts.
 #[derive(Debug)]
 pub(crate) struct CountingStream<S> {
     stream: S,
@@ -20,22 +21,34 @@ pub(crate) struct CountingStream<S> {
 
 /// The memory of the bytes that were read and not processed yet.
 #[derive(Clone, Debug)]
-pub(crate) struct UnprocessedBytes(Arc<Mutex<Reservation>>);
+pub(crate) struct UnprocessedBytes {
+    reservation: Arc<Mutex<Reservation>>,
+    max_length: usize,
+}
 
 impl UnprocessedBytes {
-    /// Counts bytes in this reservation.
-    pub(crate) fn new(reservation: Reservation) -> Self {
-        Self(Arc::new(Mutex::new(reservation)))
+    /// Counts at most `max_length` bytes in this reservation.
+    pub(crate) fn new(reservation: Reservation, max_length: usize) -> Self {
+        Self { reservation: Arc::new(Mutex::new(reservation)), max_length }
     }
 
     /// Releases the memory, because all bytes read so far have been processed.
     pub(crate) fn release(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).release();
+        self.lock().release();
     }
 
     fn grow(&self, bytes: usize) -> io::Result<()> {
-        let mut reservation = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reservation = self.lock();
+        if reservation.reserved().saturating_add(bytes) > self.max_length.saturating_mul(MEMORY_PER_BYTE) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
         reservation.grow(bytes).map_err(|error| io::Error::new(io::ErrorKind::OutOfMemory, error))
+    }
+}
+
+impl UnprocessedBytes {
+    fn lock(&self) -> MutexGuard<'_, Reservation> {
+        self.reservation.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

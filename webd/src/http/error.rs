@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use protocol::ExecutionId;
+use protocol::bounds::MAX_LANGUAGE_NAME;
+use protocol::{ExecutionId, Rejection};
 use serde::Serialize;
 
 use crate::domain::budget::BudgetExceeded;
@@ -33,6 +34,12 @@ pub(crate) struct ErrorBody {
     /// Seconds after which a retry may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<u64>,
+    /// The name of the language that was requested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) requested: Option<String>,
+    /// The names of the languages that are available on this host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) available: Option<Vec<String>>,
 }
 
 /// What went wrong. Clients depend on the codes and on their statuses.
@@ -124,12 +131,21 @@ impl ErrorCode {
 impl ApiError {
     /// Creates an error. A message that is too long is truncated.
     pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { body: ErrorBody { error: truncated(message.into()), code, id: None, retry_after: None } }
+        let error = truncated(message.into(), MAX_MESSAGE);
+        let (id, retry_after, requested, available) = (None, None, None, None);
+        Self { body: ErrorBody { error, code, id, retry_after, requested, available } }
     }
 
     /// Creates an error for a request that is not valid.
     pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
+    }
+
+    /// Creates an error for a language that does not exist. The caller adds the names of those that do.
+    pub(crate) fn unsupported_language(requested: &str) -> Self {
+        let mut error = Self::new(ErrorCode::UnsupportedLanguage, Rejection::UnknownLanguage.to_string());
+        error.body.requested = Some(truncated(requested.to_owned(), MAX_LANGUAGE_NAME));
+        error
     }
 
     /// Creates an error for a path that does not exist.
@@ -165,9 +181,9 @@ impl IntoResponse for ApiError {
     }
 }
 
-fn truncated(mut message: String) -> String {
-    if message.len() > MAX_MESSAGE {
-        let end = (0..=MAX_MESSAGE).rev().find(|&end| message.is_char_boundary(end)).unwrap_or(0);
+fn truncated(mut message: String, max_length: usize) -> String {
+    if message.len() > max_length {
+        let end = (0..=max_length).rev().find(|&end| message.is_char_boundary(end)).unwrap_or(0);
         message.truncate(end);
         message.push('…');
     }

@@ -10,9 +10,10 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app_state::AppState;
+use crate::http::body_with::BodyWith;
+use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::peer::Peer;
-use crate::http::timed_body::TimedBody;
 use crate::ops::config::Origin;
 use crate::ops::metrics::RequestLabels;
 
@@ -42,7 +43,27 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
     let labels = RequestLabels::new(route.as_ref().map(MatchedPath::as_str), method.as_str(), status);
     // Debug formatting escapes line feeds and terminal escape sequences, so that a client cannot forge log lines.
     tracing::info!(?peer, %method, ?path, status, ms = started.elapsed().as_millis(), "request");
-    TimedBody::wrap(response, in_flight.answered(labels, started))
+    BodyWith::wrap(response, in_flight.answered(labels, started))
+}
+
+/// Refuses requests of a client that has too many connections, and marks the connection as in use until the response was
+/// sent.
+pub(crate) async fn limit_client(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let extensions = request.extensions();
+    let (Some(peer), Some(guard)) =
+        (extensions.get::<Peer>().copied(), extensions.get::<Arc<ConnectionGuard>>().cloned())
+    else {
+        return next.run(request).await;
+    };
+    let client = peer.client(request.headers(), &state.config.trusted_proxies);
+    match guard.begin_request(client) {
+        Ok(in_progress) => BodyWith::wrap(next.run(request).await, in_progress),
+        Err(reason) => ApiError::from(reason).into_response(),
+    }
 }
 
 /// Refuses requests that different servers would interpret differently, and requests for other hosts.

@@ -1,8 +1,13 @@
 //! HTTP as a transport: listener and connection limits, middleware, request and response bodies, and the files of the
 //! page.
 
+pub(crate) mod accept_encoding;
+pub(crate) mod body_with;
 pub(crate) mod chunked_body;
+pub(crate) mod compression;
 pub(crate) mod connection_guard;
+pub(crate) mod connection_refusal;
+pub(crate) mod connection_table;
 pub(crate) mod counting_stream;
 pub(crate) mod error;
 pub(crate) mod middleware;
@@ -10,5 +15,5 @@ pub(crate) mod peer;
 pub(crate) mod request_body;
 pub(crate) mod server;
 pub(crate) mod static_files;
-pub(crate) mod timed_body;
+pub(crate) mod unread_body;
 pub(crate) mod write_timeout;

@@ -11,6 +11,12 @@ use crate::domain::client_identity::{ClientIdentity, Network};
 pub(crate) struct Peer(pub(crate) IpAddr);
 
 impl Peer {
+    /// Returns the client at the other end, or `None` if that is a trusted proxy, whose requests name their clients.
+    pub(crate) fn direct_client(self, trusted_proxies: &[Network]) -> Option<ClientIdentity> {
+        let is_proxy = Network::any_contains(trusted_proxies, self.0);
+        (!is_proxy).then(|| ClientIdentity::new(self.0, &[], &[]))
+    }
+
     /// Identifies the client of a request with these headers.
     pub(crate) fn client(self, headers: &HeaderMap, trusted_proxies: &[Network]) -> ClientIdentity {
         let values = headers.get_all("x-forwarded-for").iter();

@@ -13,12 +13,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
 use crate::app_state::AppState;
 use crate::http::connection_guard::ConnectionGuard;
+use crate::http::connection_refusal::Refusals;
+use crate::http::connection_table::ConnectionTable;
 use crate::http::peer::Peer;
 use crate::http::write_timeout::WriteTimeout;
 
@@ -33,32 +35,49 @@ const SEND_BUFFER: usize = 128 * 1024;
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Delay after `accept` failed for want of descriptors: retrying at once would only use CPU time.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+/// Interval at which an idle connection is closed while a new one waits for a slot.
+const MAKE_ROOM_INTERVAL: Duration = Duration::from_millis(100);
+/// Timeout for the end of an idle connection that is closed to make room.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Serves `router` until `shutdown` is ready, then lets running requests finish within the stop timeout.
+/// Serves `router` on at most `max_connections` connections until `shutdown` is ready, then lets running requests finish within the stop timeout.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
     state: Arc<AppState>,
+    max_connections: usize,
     shutdown: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(state.config.max_connections.get()));
+    let slots = Arc::new(Semaphore::new(max_connections));
+    let table = Arc::new(ConnectionTable::new(&state.config));
+    let refusals = Refusals::new();
     let (stop, stopping) = watch::channel(false);
     let mut shutdown = pin!(shutdown);
     loop {
-        let next = async {
-            // The semaphore is never closed, so this only waits.
-            let permit = Arc::clone(&slots).acquire_owned().await.ok();
-            (permit, listener.accept().await)
-        };
-        let (permit, accepted) = tokio::select! {
-            next = next => next,
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
         match accepted {
             Ok((stream, peer)) => {
+                let client = Peer(peer.ip()).direct_client(&state.config.trusted_proxies);
+                let entry = match table.open(client) {
+                    Ok(entry) => entry,
+                    Err(reason) => {
+                        tracing::debug!(%peer, %reason, "connection refused");
+                        refusals.refuse(stream, reason);
+                        continue;
+                    }
+                };
+                let permit = tokio::select! {
+                    permit = slot(&slots, &table) => permit,
+                    () = &mut shutdown => break,
+                };
+                let Some(permit) = permit else { break };
+                entry.set_idle(true);
                 let state = Arc::clone(&state);
                 let router = router.clone();
-                let guard = ConnectionGuard::new(permit, state.metrics.connection(), stopping.clone());
+                let guard = ConnectionGuard::new(entry, permit, state.metrics.connection(), stopping.clone());
                 tokio::spawn(serve_connection(stream, peer, Arc::new(guard), router, state));
             }
             Err(error) if concerns_one_connection(&error) => {}
@@ -69,12 +88,25 @@ pub(crate) async fn serve(
         }
     }
     drop(listener);
-    let all = state.config.max_connections.get();
-    tracing::info!(connections = all - slots.available_permits(), "stopping");
+    tracing::info!(connections = max_connections - slots.available_permits(), "stopping");
     stop.send_replace(true);
-    let ended = slots.acquire_many(u32::try_from(all).unwrap_or(u32::MAX));
+    let ended = slots.acquire_many(u32::try_from(max_connections).unwrap_or(u32::MAX));
     if timeout(state.config.timeouts.stop, ended).await.is_err() {
         tracing::warn!("some requests did not finish within the stop timeout, dropping them");
+    }
+}
+
+/// Waits for a free slot. While there is none, idle connections are closed.
+async fn slot(slots: &Arc<Semaphore>, table: &ConnectionTable) -> Option<OwnedSemaphorePermit> {
+    loop {
+        if let Ok(permit) = Arc::clone(slots).try_acquire_owned() {
+            return Some(permit);
+        }
+        table.make_room();
+        if let Ok(permit) = timeout(MAKE_ROOM_INTERVAL, Arc::clone(slots).acquire_owned()).await {
+            // The semaphore is never closed.
+            return permit.ok();
+        }
     }
 }
 
@@ -91,6 +123,15 @@ async fn serve_connection(
         () = guard.stopping() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = guard.entry.closing() => {
+            connection.as_mut().graceful_shutdown();
+            match timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
+                Ok(ended) => ended,
+                Err(_) if guard.entry.is_idle() => return,
+                // A request arrived at the last moment.
+                Err(_) => connection.await,
+            }
         }
     };
     if let Err(error) = ended {

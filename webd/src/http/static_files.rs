@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
+use crate::http::accept_encoding::accepts;
 use crate::http::error::ApiError;
 use crate::ops::config::Origin;
 
@@ -178,16 +179,6 @@ fn tag(content: &[u8]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Returns whether the client accepts an encoding: it is listed, and its weight is not zero.
-fn accepts(request: &HeaderMap, encoding: &str) -> bool {
-    let listed = request.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    listed.flat_map(|list| list.split(',')).any(|one| {
-        let mut parts = one.split(';').map(str::trim);
-        let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
-    })
-}
-
 /// Returns whether the client has a current copy.
 fn is_cached(request: &HeaderMap, tag: &str) -> bool {
     let cached = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
@@ -236,24 +227,6 @@ fn cache_control(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_encoding_is_used_if_the_client_lists_it() {
-        for (listed, accepted) in [
-            ("br", true),
-            ("gzip, deflate, br", true),
-            ("gzip;q=1.0, BR ; q=0.5", true),
-            ("gzip", false),
-            ("br;q=0", false),
-            ("br; q=0.000", false),
-            ("", false),
-        ] {
-            let mut request = HeaderMap::new();
-            request.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(listed));
-            assert_eq!(accepts(&request, "br"), accepted, "{listed}");
-        }
-        assert!(!accepts(&HeaderMap::new(), "br"));
-    }
 
     #[test]
     fn an_entity_tag_matches_in_any_list() {

@@ -58,6 +58,9 @@ pub(crate) struct Options {
 pub struct Config {
     /// Address to listen on.
     pub listen: SocketAddr,
+    /// Address at which `/metrics` is served instead of [`Config::listen`].
+    #[serde(deserialize_with = "optional_address")]
+    pub metrics_listen: Option<SocketAddr>,
     /// Socket of executord.
     pub socket: PathBuf,
     /// Directory of the built page.
@@ -70,8 +73,12 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Proxies whose `X-Forwarded-For` header is trusted.
     pub trusted_proxies: Vec<Network>,
-    /// Maximum number of open connections; more wait in the kernel.
+    /// Maximum number of open connections. For one more an idle connection is closed, or it waits in the kernel.
     pub max_connections: NonZeroUsize,
+    /// Maximum number of open connections of one client.
+    pub max_connections_per_client: NonZeroUsize,
+    /// Maximum number of open sessions of one client.
+    pub max_sessions_per_client: NonZeroUsize,
     /// Maximum length of a request body.
     #[serde(deserialize_with = "positive")]
     pub max_body: ByteCount,
@@ -113,6 +120,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 3000)),
+            metrics_listen: None,
             socket: protocol::DEFAULT_SOCKET.into(),
             web: "/usr/share/executor/web".into(),
             allowed_origins: Vec::new(),
@@ -120,6 +128,8 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             max_connections: NonZeroUsize::MIN.saturating_add(1023),
+            max_connections_per_client: NonZeroUsize::MIN.saturating_add(63),
+            max_sessions_per_client: NonZeroUsize::MIN.saturating_add(15),
             max_body: ByteCount::mib(16),
             max_memory: ByteCount::mib(512),
             timeouts: Timeouts::default(),
@@ -139,6 +149,18 @@ impl Default for Timeouts {
             session: Duration::from_secs(4 * 60 * 60),
         }
     }
+}
+
+/// Deserializes an address; an empty string is none.
+fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse();
+    address
+        .map(Some)
+        .map_err(|_| D::Error::custom(format!("{text:?} is not an address such as 127.0.0.1:9464")))
 }
 
 /// Deserializes a quantity such as `"10s"` or `"16MiB"`, and refuses zero.
@@ -243,6 +265,11 @@ impl Config {
         if config.allowed_origins.len() > 1 && config.allowed_origins.iter().any(Origin::is_any) {
             return Err("allowed_origins: \"*\" must be the only entry".to_owned());
         }
+        if config.metrics_listen == Some(config.listen) {
+            return Err(
+                "metrics_listen must differ from listen; leave it out to serve /metrics there".to_owned()
+            );
+        }
         if config.max_body > config.max_memory {
             return Err("max_body must not be larger than max_memory".to_owned());
         }
@@ -289,6 +316,12 @@ mod tests {
         check("[timeouts]\nhead = 10", &["line 2", "a quantity with its unit"]);
         check("max_body = '16MB'", &["line 1", "is not a byte count such as"]);
         check("listen = 3000", &["line 1"]);
+        check("metrics_listen = '[::1]:9464'", &["valid"]);
+        check("metrics_listen = 'localhost'", &["line 1", "is not an address such as 127.0.0.1:9464"]);
+        check(
+            "listen = '[::1]:80'\nmetrics_listen = '[::1]:80'",
+            &["metrics_listen must differ from listen"],
+        );
     }
 
     #[test]
@@ -312,6 +345,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (11, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (14, 7));
     }
 }

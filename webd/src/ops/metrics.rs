@@ -126,7 +126,8 @@ impl RequestLabels {
     /// Creates labels from the path template of the route that matched, the method and the status of the response.
     pub(crate) fn new(route: Option<&str>, method: &str, status: u16) -> Self {
         let method = METHODS.into_iter().find(|known| method == *known).unwrap_or(OTHER);
-        Self { route: route.unwrap_or(OTHER).to_owned(), method, status }
+        let route = route.map_or(OTHER, |route| route.trim_end_matches('/'));
+        Self { route: route.to_owned(), method, status }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,10 +53,14 @@ pub(crate) enum Observation {
 
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// The address of the metrics, if they have one of their own.
+    pub(crate) metrics_address: Option<SocketAddr>,
     pub(crate) observations: mpsc::UnboundedReceiver<Observation>,
     pub(crate) directory: tempfile::TempDir,
     pub(crate) stop: oneshot::Sender<()>,
     pub(crate) server: JoinHandle<()>,
+    /// Connections that the daemon has accepted.
+    pub(crate) daemon_connections: Arc<AtomicUsize>,
 }
 
 /// Starts a webd in front of a daemon that follows `script` for every execution.
@@ -75,22 +80,30 @@ pub(crate) async fn server_with(
     let daemon = UnixListener::bind(&config.socket).unwrap();
     let (observer, observations) = mpsc::unbounded_channel();
     let script: Arc<Script> = Arc::new(script);
+    let daemon_connections = Arc::new(AtomicUsize::new(0));
+    let accepted = Arc::clone(&daemon_connections);
     tokio::spawn(async move {
         while let Ok((stream, _)) = daemon.accept().await {
+            accepted.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(follow_script(stream, Arc::clone(&script), observer.clone()));
         }
     });
     configure(&mut config);
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(TcpListener::bind(address).await.unwrap()),
+        None => None,
+    };
+    let metrics_address = metrics.as_ref().map(|listener| listener.local_addr().unwrap());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(webd::serve(listener, config, async move {
+    let server = tokio::spawn(webd::serve(listener, metrics, config, async move {
         // Dropping `TestServer` does not stop webd; the runtime does when the test ends.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
     }));
-    TestServer { address, observations, directory, stop, server }
+    TestServer { address, metrics_address, observations, directory, stop, server, daemon_connections }
 }
 
 type Script = dyn Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync;
@@ -104,11 +117,13 @@ async fn follow_script(
     frames.next().await?.ok()?;
     frames.send(Hello::CURRENT).await.ok()?;
     let mut frames = frames.map_codec(Frames::after_hello::<Request, Event>);
-    let request = match frames.next().await?.ok()? {
-        Request::Execute(request) => *request,
-        Request::Languages => return frames.send(Event::Languages(languages())).await.ok(),
-        Request::Status => return frames.send(Event::Status(Box::new(status()))).await.ok(),
-        _ => return None,
+    let request = loop {
+        match frames.next().await?.ok()? {
+            Request::Execute(request) => break *request,
+            Request::Languages => frames.send(Event::Languages(languages())).await.ok()?,
+            Request::Status => frames.send(Event::Status(Box::new(status()))).await.ok()?,
+            _ => return None,
+        }
     };
     let steps = script(&request);
     let _ = observer.send(Observation::Request(Box::new(request)));

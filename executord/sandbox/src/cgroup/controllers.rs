@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::cleanup::SlotCleanup;
 use super::files::is_v2;
@@ -51,6 +52,32 @@ enum RunKind {
     V2(v2::Run),
     V1(v1::Run),
     None,
+}
+
+/// Reads the usage of one run. It does not keep the run's cgroup.
+#[derive(Debug)]
+pub struct UsageMeter(MeterKind);
+
+#[derive(Debug)]
+enum MeterKind {
+    V2(v2::Meter),
+    V1(v1::Run),
+    None,
+}
+
+impl UsageMeter {
+    /// Returns the CPU time that the run has used since a fixed point in time, and its current memory usage in bytes;
+    /// `None` on a host without cgroups, or that does not account for CPU time.
+    ///
+    /// # Errors
+    /// The errors of the cgroup file system, for example if the cgroup is gone.
+    pub fn usage(&self) -> io::Result<Option<(Duration, u64)>> {
+        match &self.0 {
+            MeterKind::V2(meter) => meter.usage().map(Some),
+            MeterKind::V1(run) => run.usage(),
+            MeterKind::None => Ok(None),
+        }
+    }
 }
 
 impl Controllers {
@@ -177,6 +204,16 @@ impl RunCgroup {
             RunKind::V1(run) => run.memory(),
             RunKind::None => Ok(0),
         }
+    }
+
+    /// Returns what reads the usage of the run, as long as its cgroup exists.
+    #[must_use]
+    pub fn meter(&self) -> UsageMeter {
+        UsageMeter(match &self.kind {
+            RunKind::V2(run) => MeterKind::V2(run.meter()),
+            RunKind::V1(run) => MeterKind::V1(run.meter()),
+            RunKind::None => MeterKind::None,
+        })
     }
 
     /// Returns the run's counters; `None` on a host without cgroups.

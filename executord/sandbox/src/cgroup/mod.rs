@@ -14,6 +14,6 @@ mod v1;
 mod v2;
 
 pub use cleanup::{SlotCleanup, kill_and_remove, kill_and_remove_children};
-pub use controllers::{Controllers, RunCgroup, SlotCgroup};
+pub use controllers::{Controllers, RunCgroup, SlotCgroup, UsageMeter};
 pub use limits::{CgroupLimits, CpuWeight, Readings};
 pub use proof::{Emptied, NamespaceGone};

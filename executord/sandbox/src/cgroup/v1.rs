@@ -221,7 +221,7 @@ impl Slot {
 }
 
 /// One run in the cgroups of its slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Run {
     counters: Arc<Counters>,
     baseline: Readings,
@@ -247,6 +247,16 @@ impl Run {
             peak_memory: peak.number()?,
             out_of_memory_kills: out_of_memory.keyed("oom_kill")?,
         })
+    }
+
+    pub(super) fn meter(&self) -> Self {
+        self.clone()
+    }
+
+    /// Returns the CPU time of the slot and the memory of the run, or `None` if CPU time is not accounted.
+    pub(super) fn usage(&self) -> io::Result<Option<(Duration, u64)>> {
+        let Some(cpu_time) = &self.counters.cpu_time else { return Ok(None) };
+        Ok(Some((Duration::from_nanos(cpu_time.number()?), self.memory()?)))
     }
 
     pub(super) fn readings(&self) -> io::Result<Readings> {

@@ -103,6 +103,19 @@ impl Slot {
     }
 }
 
+/// Reads the usage of a run. It opens the files each time, because most runs are too short to be observed.
+#[derive(Debug)]
+pub(super) struct Meter {
+    directory: PathBuf,
+}
+
+impl Meter {
+    pub(super) fn usage(&self) -> io::Result<(Duration, u64)> {
+        let cpu_time = Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?);
+        Ok((cpu_time, read_number(&self.directory, "memory.current")?))
+    }
+}
+
 /// The cgroup of one run.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -157,6 +170,10 @@ impl Run {
     pub(super) fn descriptor(&self) -> io::Result<OwnedFd> {
         let flags = libc::O_DIRECTORY | libc::O_PATH;
         Ok(OpenOptions::new().read(true).custom_flags(flags).open(&self.directory)?.into())
+    }
+
+    pub(super) fn meter(&self) -> Meter {
+        Meter { directory: self.directory.clone() }
     }
 
     pub(super) fn readings(&self) -> io::Result<Readings> {

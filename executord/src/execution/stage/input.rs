@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::plan::planner::Planner;
+use crate::queue::Permit;
 
 /// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are discarded.
 pub(crate) type EventSender = mpsc::Sender<Event>;
@@ -16,6 +17,8 @@ pub(crate) type EventSender = mpsc::Sender<Event>;
 /// The parts of the execution that all its stages share.
 pub(crate) struct StageContext<'a> {
     pub(crate) planner: &'a Planner,
+    /// Learns whether a program runs.
+    pub(crate) permit: &'a Permit,
     /// Time from SIGTERM until all processes are killed.
     pub(crate) grace: Duration,
     pub(crate) events: &'a EventSender,

@@ -156,6 +156,7 @@ impl<'a> Watch<'a> {
             }
         }
         if self.phase == Phase::Exited {
+            self.context.permit.program_ended();
             // Init ends the other processes by ending itself. If it hangs, it is killed.
             self.deadlines.kill_by(Instant::now() + self.context.grace);
         }
@@ -167,6 +168,7 @@ impl<'a> Watch<'a> {
             self.phase = Phase::Running;
         }
         self.record.started = Some(Instant::now());
+        self.context.permit.program_started(self.sandbox.meter());
         self.pending = Some(Event::StageStarted(self.stage.name));
         // The limit is for the program's time, without that of the set-up.
         self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
@@ -175,6 +177,7 @@ impl<'a> Watch<'a> {
 
     fn init_is_gone(&mut self, gone: NamespaceGone) {
         self.phase = Phase::Exited;
+        self.context.permit.program_ended();
         self.record.ended.get_or_insert_with(Instant::now);
         self.record.gone = Some(gone);
         (self.deadlines.kill, self.deadlines.give_up) = (None, None);

@@ -6,28 +6,28 @@ use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Stat
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
-use crate::domain::output_collector::{OutputCollector, StageTexts};
+use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts};
 
-/// The whole answer. `T` is the output of a stage. The fields at the top are those of the stage that counts
-/// ([`Outcome::deciding_stage`]).
+/// The whole answer. `S` is the output of a stage, `T` that at the top. The fields at the top are those of the stage that
+/// counts ([`Outcome::deciding_stage`]).
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Answer<'a, T> {
+pub(crate) struct Answer<T, S = T> {
     #[cfg_attr(test, schemars(with = "String"))]
     id: ExecutionId,
     #[serde(flatten)]
-    top: Stage<'a, T>,
+    top: Stage<T>,
     limits: Option<LimitsJson>,
-    compile: Option<Stage<'a, T>>,
-    runs: Vec<Stage<'a, T>>,
+    compile: Option<Stage<S>>,
+    runs: Vec<Stage<S>>,
 }
 
 /// One stage.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(crate) struct Stage<'a, T> {
+pub(crate) struct Stage<T> {
     #[serde(flatten)]
-    output: &'a T,
+    output: T,
     #[serde(flatten)]
     verdict: Verdict,
 }
@@ -101,43 +101,54 @@ pub(crate) struct UsageJson {
     memory_bytes: u64,
 }
 
-impl<'a> Answer<'a, StageTexts> {
+impl<'a> Answer<&'a StageTexts> {
     /// Creates the answer with the output of every stage.
     pub(crate) fn with_output(
         outcome: &Outcome,
         limits: Option<&Limits>,
         output: &'a OutputCollector,
     ) -> Self {
-        Self::new(outcome, limits, |report| Stage {
-            output: output.texts(report.stage),
-            verdict: Verdict::new(report, output.is_truncated(report.stage)),
-        })
+        let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
+        let texts = |report: &StageReport| output.texts(report.stage);
+        Self::new(outcome, limits, verdict, texts, texts)
     }
 }
 
-impl Answer<'static, NoOutput> {
+impl<'a> Answer<NoOutput, CompactTexts<'a>> {
+    /// Creates the answer that has each output once, in its stage.
+    pub(crate) fn compact(outcome: &Outcome, limits: Option<&Limits>, output: &'a OutputCollector) -> Self {
+        let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
+        Self::new(outcome, limits, verdict, |_| NoOutput {}, |report| output.texts(report.stage).into())
+    }
+}
+
+impl Answer<NoOutput> {
     /// Creates the answer without output.
     pub(crate) fn without_output(outcome: &Outcome, limits: Option<&Limits>) -> Self {
-        Self::new(outcome, limits, |report| Stage {
-            output: &NoOutput {},
-            verdict: Verdict::new(report, false),
-        })
+        let verdict = |report: &StageReport| Verdict::new(report, false);
+        Self::new(outcome, limits, verdict, |_| NoOutput {}, |_| NoOutput {})
     }
 }
 
-impl<'a, T> Answer<'a, T> {
-    fn new(outcome: &Outcome, limits: Option<&Limits>, stage: impl Fn(&StageReport) -> Stage<'a, T>) -> Self {
-        let mut top = match outcome.deciding_stage() {
-            Some(report) => stage(report),
-            None => stage(&cancelled_before_start()),
-        };
+impl<T, S> Answer<T, S> {
+    fn new(
+        outcome: &Outcome,
+        limits: Option<&Limits>,
+        verdict: impl Fn(&StageReport) -> Verdict,
+        top_output: impl Fn(&StageReport) -> T,
+        stage_output: impl Fn(&StageReport) -> S,
+    ) -> Self {
+        let cancelled = cancelled_before_start();
+        let deciding = outcome.deciding_stage().unwrap_or(&cancelled);
+        let mut top = Stage { output: top_output(deciding), verdict: verdict(deciding) };
+        let stage = |report: &StageReport| Stage { output: stage_output(report), verdict: verdict(report) };
         top.verdict.status = outcome.status_name().as_str();
         Self {
             id: outcome.id,
             top,
             limits: limits.map(LimitsJson::from),
-            compile: outcome.compile.as_ref().map(&stage),
-            runs: outcome.runs.iter().map(&stage).collect(),
+            compile: outcome.compile.as_ref().map(stage),
+            runs: outcome.runs.iter().map(stage).collect(),
         }
     }
 }

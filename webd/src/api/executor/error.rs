@@ -20,6 +20,7 @@ impl From<Rejection> for ApiError {
     fn from(rejection: Rejection) -> Self {
         let message = rejection.to_string();
         match rejection {
+            // The dispatching code knows the requested name, and replaces this error by one with that name.
             Rejection::UnknownLanguage => Self::new(ErrorCode::UnsupportedLanguage, message),
             Rejection::LanguageUnavailable { .. } => Self::new(ErrorCode::LanguageUnavailable, message),
             Rejection::Invalid(_) => Self::invalid_request(message),

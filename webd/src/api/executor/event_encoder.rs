@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::api::executor::answer::{Answer, NoOutput, Verdict};
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::encoding::Encoding;
-use crate::domain::execution::{ExecutionError, ExecutionEvent};
+use crate::domain::execution::{ExecutionEvent, is_cut};
 use crate::domain::utf8_decoder::Utf8Decoder;
 use crate::http::error::{ApiError, ErrorBody};
 
@@ -55,7 +55,7 @@ pub(crate) enum LiveEvent<'a> {
         #[serde(flatten)]
         verdict: Verdict,
     },
-    Finished(&'a Answer<'a, NoOutput>),
+    Finished(&'a Answer<NoOutput>),
     Error(ErrorBody),
 }
 
@@ -126,7 +126,7 @@ impl EventEncoder {
     }
 
     /// Encodes the next event, or the error that takes the place of the last one.
-    pub(crate) fn encode(&mut self, event: Result<ExecutionEvent, ExecutionError>) -> EncodedEvent {
+    pub(crate) fn encode(&mut self, event: Result<ExecutionEvent, ApiError>) -> EncodedEvent {
         let is_last = matches!(event, Ok(ExecutionEvent::Finished(_)) | Err(_));
         let mut lines = Vec::new();
         match event {
@@ -143,7 +143,7 @@ impl EventEncoder {
             Ok(ExecutionEvent::Output { stream, bytes }) => self.output(&mut lines, stream, &bytes),
             Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
             Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
-            Err(error) => self.write(&mut lines, &LiveEvent::Error(ApiError::from(error).body)),
+            Err(error) => self.write(&mut lines, &LiveEvent::Error(error.body)),
         }
         EncodedEvent { lines, is_last }
     }
@@ -161,7 +161,8 @@ impl EventEncoder {
     }
 
     fn stage_finished(&mut self, lines: &mut Vec<u8>, report: &StageReport) {
-        let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
+        let stdout = self.stdout.finish(is_cut(report, StreamName::Stdout));
+        let stderr = self.stderr.finish(is_cut(report, StreamName::Stderr));
         self.write_output(lines, OutputStream::Stdout, stdout);
         self.write_output(lines, OutputStream::Stderr, stderr);
         let verdict = Verdict::new(report, false);

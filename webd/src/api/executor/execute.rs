@@ -12,7 +12,9 @@ use crate::api::executor::answer::Answer;
 use crate::api::executor::event_encoder::EventFormat;
 use crate::api::executor::live_body;
 use crate::api::executor::request::{self, ParsedRequest};
+use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
+use crate::domain::budget::Reservation;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
@@ -40,13 +42,30 @@ pub(crate) async fn execute(
     let mut reservation = state.budget.reservation();
     let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
     let client = peer.client(&head.headers, &state.config.trusted_proxies);
-    let ParsedRequest { request, encoding } = request::parse(&body, client)?;
+    let parsed = match request::parse(&body, client) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(explained(error, "", &state.daemon).await),
+    };
     drop(body);
+    let language = parsed.request.language.clone();
+    match answer(parsed, live_format(&head.headers), reservation, &state).await {
+        Err(error) => Err(explained(error, &language, &state.daemon).await),
+        answer => answer,
+    }
+}
 
+/// Runs a program. The request holds `reservation` until the daemon has it.
+async fn answer(
+    parsed: ParsedRequest,
+    live: Option<EventFormat>,
+    reservation: Reservation,
+    state: &AppState,
+) -> Result<Response, ApiError> {
+    let ParsedRequest { request, encoding, is_compact } = parsed;
     let execution = state.dispatcher.execute(request).await?;
     drop(reservation);
-    match live_format(&head.headers) {
-        None => buffered_answer(execution, encoding, &state).await,
+    match live {
+        None => buffered_answer(execution, encoding, is_compact, state).await,
         Some(format) => live_answer(execution, encoding, format).await,
     }
 }
@@ -59,6 +78,7 @@ fn body_limits(config: &Config) -> BodyLimits {
 async fn buffered_answer(
     mut execution: Execution,
     encoding: Encoding,
+    is_compact: bool,
     state: &AppState,
 ) -> Result<Response, ApiError> {
     let mut output = OutputCollector::new(encoding, &state.budget);
@@ -69,12 +89,17 @@ async fn buffered_answer(
             ExecutionEvent::Started { limits: applied, .. } => limits = Some(applied),
             ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
             ExecutionEvent::Output { stream, bytes } => output.write(stream, &bytes)?,
-            ExecutionEvent::StageFinished(_) => output.finish_stage(),
+            ExecutionEvent::StageFinished(report) => output.finish_stage(Some(&report)),
             ExecutionEvent::Finished(outcome) => break outcome,
         }
     };
-    output.finish_stage();
-    let json = serde_json::to_vec(&Answer::with_output(&outcome, limits.as_deref(), &output));
+    output.finish_stage(None);
+    let limits = limits.as_deref();
+    let json = if is_compact {
+        serde_json::to_vec(&Answer::compact(&outcome, limits, &output))
+    } else {
+        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output))
+    };
     let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
     let body = Body::new(ChunkedBody::new(json, output.into_reservation()));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())

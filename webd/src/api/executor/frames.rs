@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::api::executor::request::{ParsedRequest, Start, decode};
-use crate::api::strict_json::Object;
+use crate::api::strict_json::{self, JsonError};
 use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::Control;
@@ -134,9 +134,10 @@ impl ClientFrame {
 }
 
 fn parse_as<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ApiError> {
-    let invalid = |error| ApiError::invalid_request(format!("invalid frame: {error}"));
-    let Object(frame) = serde_json::from_str(text).map_err(invalid)?;
-    Ok(frame)
+    strict_json::parse(text.as_bytes()).map_err(|error| {
+        let (JsonError::Syntax(message) | JsonError::Data(message)) = error;
+        ApiError::invalid_request(format!("invalid frame: {message}"))
+    })
 }
 
 impl From<SignalName> for ProgramSignal {

@@ -23,7 +23,7 @@ const KEY_LENGTH: usize = 24;
 /// Opens a session. It runs in a task of its own, which keeps the connection's guard.
 ///
 /// # Errors
-/// 400, 403 or 426, and 503 if all connections together hold too much memory.
+/// 400, 403 or 426, 429 if the client has too many sessions, and 503 if all connections together hold too much memory.
 pub(crate) async fn session(
     State(state): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
@@ -41,6 +41,7 @@ pub(crate) async fn session(
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
     let accept = accept.map_err(|_| invalid_key().into_response())?;
 
+    guard.entry.open_session().map_err(|reason| ApiError::from(reason).into_response())?;
     let client = peer.client(request.headers(), &state.config.trusted_proxies);
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {

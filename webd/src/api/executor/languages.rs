@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
 use crate::app_state::AppState;
-use crate::domain::daemon_info;
 use crate::http::error::ApiError;
 
 /// A language as JSON.
@@ -48,7 +47,7 @@ pub(crate) struct EditorJson {
 pub(crate) async fn languages(
     State(state): State<Arc<AppState>>,
 ) -> Result<Json<Vec<LanguageJson>>, ApiError> {
-    let languages = daemon_info::languages(&state.config.socket).await?;
+    let languages = state.daemon.languages().await?;
     Ok(Json(languages.into_iter().map(LanguageJson::from).collect()))
 }
 

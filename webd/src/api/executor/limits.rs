@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use protocol::quantity::Value;
+use protocol::quantity::{Kind, Value};
 use protocol::{ByteCount, Limits, LimitsRequest, each_limit};
 use serde::{Deserialize, Serialize};
 
+use crate::api::executor::number::Number;
 use crate::http::error::ApiError;
 
 macro_rules! json_types {
@@ -25,7 +26,7 @@ macro_rules! json_types {
         #[cfg_attr(test, derive(schemars::JsonSchema))]
         #[serde(deny_unknown_fields)]
         pub(crate) struct LimitsRequestJson {
-            $(#[doc = $help] $json: Option<u64>,)*
+            $(#[doc = $help] #[cfg_attr(test, schemars(with = "Option<u64>"))] $json: Option<Number>,)*
         }
 
         impl From<&Limits> for LimitsJson {
@@ -46,10 +47,14 @@ macro_rules! json_types {
 
 each_limit!(json_types);
 
-/// Converts a number. The daemon lowers a limit to the administrator's maximum, so no number is too large.
-fn parse<T: Value>(key: &str, number: Option<u64>) -> Result<Option<T>, ApiError> {
+/// Converts a number. The daemon lowers a limit to the administrator's maximum, so no number is too large. A part of a
+/// millisecond or of a byte counts as a whole one; there is no part of a process or of a file.
+fn parse<T: Value>(key: &str, number: Option<Number>) -> Result<Option<T>, ApiError> {
+    let Some(number) = number else { return Ok(None) };
+    let invalid = |problem: &str| ApiError::invalid_request(format!("`limits.{key}` must be {problem}"));
     match number {
-        Some(0) => Err(ApiError::invalid_request(format!("`limits.{key}` must be at least 1"))),
-        number => Ok(number.map(T::from_number)),
+        Number::Whole(0) | Number::Negative => Err(invalid("at least 1")),
+        Number::Fraction { .. } if T::KIND == Kind::Count => Err(invalid("a whole number")),
+        Number::Whole(number) | Number::Fraction { next: number } => Ok(Some(T::from_number(number))),
     }
 }

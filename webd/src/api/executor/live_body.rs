@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat};
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionError, ExecutionEvent};
+use crate::http::error::ApiError;
 
 /// Time without events after which a comment is sent, so that proxies do not close the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -47,7 +48,7 @@ impl LiveBody {
                     EventFormat::Ndjson => continue,
                 }
             };
-            let encoded = body.encoder.encode(event);
+            let encoded = body.encoder.encode(event.map_err(ApiError::from));
             let chunk = Bytes::from(encoded.lines);
             if encoded.is_last {
                 return Some((Ok(chunk), None));

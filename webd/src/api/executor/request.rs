@@ -5,14 +5,15 @@ use std::num::NonZeroU16;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use protocol::bounds::{MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS};
-use protocol::{ExecuteRequest, Rejection, RunRequest, SourceFile, Stdin, TerminalSize};
+use protocol::bounds::{
+    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS, MAX_SOURCES,
+};
+use protocol::{ExecuteRequest, RunRequest, SourceFile, Stdin, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_json::error::Category;
 
 use crate::api::executor::limits::LimitsRequestJson;
-use crate::api::strict_json::{AtMost, Object};
+use crate::api::strict_json::{self, AtMost, JsonError, Object};
 use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::http::error::{ApiError, ErrorCode};
@@ -32,6 +33,7 @@ pub(crate) struct Execute {
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
+    compact: Option<bool>,
 }
 
 /// The first frame of an execution in a session: the fields of [`Execute`], and whether there is a terminal. Without
@@ -53,6 +55,7 @@ pub(crate) struct Start {
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
     encoding: Option<Encoding>,
+    compact: Option<bool>,
     tty: Option<bool>,
     columns: Option<NonZeroU16>,
     rows: Option<NonZeroU16>,
@@ -86,6 +89,8 @@ pub(crate) struct ParsedRequest {
     pub(crate) request: ExecuteRequest,
     /// The encoding of the program's output in the answer.
     pub(crate) encoding: Encoding,
+    /// Whether the answer has each output once. Events always have.
+    pub(crate) is_compact: bool,
 }
 
 /// Parses the body of a request.
@@ -93,13 +98,14 @@ pub(crate) struct ParsedRequest {
 /// # Errors
 /// [`ErrorCode::InvalidJson`], or another 400 with a message that names the field.
 pub(crate) fn parse(body: &[u8], client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
-    let Object(execute): Object<Execute> =
-        serde_json::from_slice(body).map_err(|error| match error.classify() {
-            Category::Data => ApiError::invalid_request(format!("invalid request: {error}")),
-            _ => ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {error}")),
-        })?;
-    let encoding = execute.encoding.unwrap_or_default();
-    Ok(ParsedRequest { request: execute.into_request(client)?, encoding })
+    let execute: Execute = strict_json::parse(body).map_err(|error| match error {
+        JsonError::Data(message) => ApiError::invalid_request(format!("invalid request: {message}")),
+        JsonError::Syntax(message) => {
+            ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {message}"))
+        }
+    })?;
+    let (encoding, is_compact) = (execute.encoding.unwrap_or_default(), execute.compact.unwrap_or_default());
+    Ok(ParsedRequest { request: execute.into_request(client)?, encoding, is_compact })
 }
 
 impl Start {
@@ -127,6 +133,7 @@ impl Start {
             limits: self.limits,
             runs: self.runs,
             encoding: self.encoding,
+            compact: self.compact,
         };
         let mut request = execute.into_request(client)?;
         for run in &mut request.runs {
@@ -135,7 +142,7 @@ impl Start {
                 run.stdin = Stdin::Live;
             }
         }
-        Ok(ParsedRequest { request, encoding })
+        Ok(ParsedRequest { request, encoding, is_compact: self.compact.unwrap_or_default() })
     }
 }
 
@@ -145,7 +152,7 @@ impl Execute {
             return Err(ApiError::invalid_request("`language` is required"));
         };
         if language.len() > MAX_LANGUAGE_NAME {
-            return Err(Rejection::UnknownLanguage.into());
+            return Err(ApiError::unsupported_language(&language));
         }
         let files = match (self.code, self.files) {
             (Some(code), None) => vec![source_file(self.filename, code.into(), || "filename".to_owned())?],
@@ -163,6 +170,10 @@ impl Execute {
             }
             (None, None) => return Err(ApiError::invalid_request("`code` or `files` is required")),
         };
+        if files.iter().map(|file| file.content.len()).sum::<usize>() > MAX_SOURCES {
+            let message = format!("the source files are larger than {MAX_SOURCES} bytes (4 MiB) in total");
+            return Err(ApiError::new(ErrorCode::TooLarge, message));
+        }
         let single = Run { stdin: self.stdin, stdin_encoding: self.stdin_encoding, args: self.args };
         let runs = match self.runs {
             None => vec![single.into_request("")?],
@@ -185,7 +196,7 @@ impl Execute {
             runs,
             limits: limits.try_into()?,
             client: Some(client.tag()),
-            client_networks: Vec::new(),
+            client_networks: client.networks(),
         })
     }
 }
@@ -244,13 +255,20 @@ pub(crate) fn decode(
 ) -> Result<Bytes, ApiError> {
     match encoding {
         Encoding::Utf8 => Ok(text.into()),
-        Encoding::Base64 => match STANDARD.decode(text) {
+        Encoding::Base64 => match STANDARD.decode(unwrapped(text)) {
             Ok(bytes) => Ok(bytes.into()),
             Err(error) => {
                 Err(ApiError::invalid_request(format!("`{}` must be base64 with padding: {error}", field())))
             }
         },
     }
+}
+
+/// Removes the white space with which many encoders wrap base64 into lines (RFC 2045, section 6.8).
+fn unwrapped(text: String) -> Vec<u8> {
+    let mut text = text.into_bytes();
+    text.retain(|byte| !byte.is_ascii_whitespace());
+    text
 }
 
 #[cfg(test)]
@@ -298,6 +316,14 @@ mod tests {
             r#"{"files":[{"content":"*","encoding":"base64"}],"language":"c"}"#,
             "`files[0].content` must be base64",
         );
+        check(
+            r#"{"files":[{"content":" TVE9\r\nPQ\t==\n","encoding":"base64"}],"language":"python"}"#,
+            "valid",
+        );
+        check(
+            r#"{"files":[{"content":"TVE9\u00a0PQ==","encoding":"base64"}],"language":"python"}"#,
+            "`files[0].content` must be base64",
+        );
         check(r#"{"files":[["a","b"]],"language":"c"}"#, "expected an object");
         check(r#"{"code":"","language":"c","runs":[]}"#, "at least one run");
         check(r#"{"code":"","language":"c","runs":[{}],"stdin":"x"}"#, "must be in each run");
@@ -310,8 +336,20 @@ mod tests {
             r#"{"code":"","language":"c","limits":{"open_files":0}}"#,
             "`limits.open_files` must be at least 1",
         );
-        check(r#"{"code":"","language":"c","limits":{"cpu_ms":1.5}}"#, "InvalidRequest");
-        check(r#"{"code":"","language":"c","limits":{"cpu_ms":-1}}"#, "InvalidRequest");
+        check(r#"{"code":"","language":"c","limits":{"cpu_ms":1.5,"processes":1e1}}"#, "valid");
+        check(
+            r#"{"code":"","language":"c","limits":{"processes":1.5}}"#,
+            "InvalidRequest: `limits.processes` must be a whole number",
+        );
+        check(
+            r#"{"code":"","language":"c","limits":{"memory_bytes":-0.5}}"#,
+            "InvalidRequest: `limits.memory_bytes` must be at least 1",
+        );
+        check(r#"{"code":"","language":"c","limits":{"cpu_ms":-1}}"#, "InvalidRequest: `limits.cpu_ms`");
+        check(
+            r#"{"code":"","language":"c","limits":{"cpu_ms":"1s"}}"#,
+            "`limits.cpu_ms`: invalid type: string",
+        );
         check(r#"{"code":"","language":"c","limits":[1]}"#, "InvalidRequest");
         check(r#"{"code":"","language":"c","encoding":"latin1"}"#, "expected `utf8` or `base64`");
         check(
@@ -323,10 +361,15 @@ mod tests {
         check(r#"["x","python"]"#, "InvalidRequest");
         check("null", "InvalidRequest");
         check("", "InvalidJson");
-        check(r#"{"code":"\ud800","language":"c"}"#, "InvalidJson");
+        check(r#"{"code":"\ud800","language":"c"}"#, "InvalidJson: the body is not valid JSON: `code`: ");
+        check(r#"{"code":"\udc00","language":"c"}"#, "InvalidJson: the body is not valid JSON: `code`: ");
+        check(r#"{"code":"","language":"c","runs":[{},{"stdin":"\ud83d!"}]}"#, "`runs[1].stdin`: ");
+        check(r#"{"code":"","language":"c","args":["a","\udead"]}"#, "`args[1]`: ");
+        check(r#"{"code":"\ud83d\ude00","language":"c"}"#, "valid");
+        check("\u{feff}{\"code\":\"\",\"language\":\"c\"}", "valid");
         check(
             r#"{"code":"","language":"c","limits":{"cpu_ms":1e400}}"#,
-            "InvalidJson: the body is not valid JSON: number out of range",
+            "InvalidJson: the body is not valid JSON: `limits.cpu_ms`: number out of range",
         );
         check(
             &format!(r#"{{"code":"","language":"{}"}}"#, "a".repeat(65)),
@@ -350,6 +393,12 @@ mod tests {
         check(&files, "an array of at most 128 elements");
         let runs = format!(r#"{{"language":"c","code":"","runs":[{}]}}"#, vec!["{}"; 65].join(","));
         check(&runs, "an array of at most 64 elements");
+        let code = |length| format!(r#"{{"language":"c","code":"{}"}}"#, "x".repeat(length));
+        check(&code(MAX_SOURCES), "valid");
+        check(&code(MAX_SOURCES + 1), "TooLarge: the source files are larger than 4194304 bytes (4 MiB)");
+        let half = "x".repeat(MAX_SOURCES / 2 + 1);
+        let files = format!(r#"{{"language":"c","files":[{{"content":"{half}"}},{{"content":"{half}"}}]}}"#);
+        check(&files, "TooLarge");
         let name = format!(r#"{{"language":"c","code":"","filename":"{}"}}"#, "x".repeat(1025));
         check(&name, "the file name in `filename` must be at most 1024 bytes long");
         let long = format!(r#"{{"{}":1}}"#, "x".repeat(100_000));
@@ -379,7 +428,7 @@ mod tests {
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
             client: Some("0:0:0:0::/64".to_owned()),
-            client_networks: Vec::new(),
+            client_networks: vec!["::/32".to_owned(), "::/48".to_owned()],
         };
         assert_eq!(parsed.request, expected);
         let limits = expected.limits;

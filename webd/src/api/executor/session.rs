@@ -23,8 +23,10 @@ use crate::api::executor::event_encoder::{EventEncoder, EventFormat, error_event
 use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
 use crate::api::executor::session_reader::{Liveness, SessionReader, Socket};
+use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::client_identity::ClientIdentity;
+use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::EventReceiver;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
@@ -37,12 +39,16 @@ pub(crate) const IDLE_MEMORY: usize = 64 * 1024;
 const EXECUTION_MEMORY: usize = 1024 * 1024;
 /// Bytes that are read from a connection at a time.
 const READ_BUFFER: usize = 16 * 1024;
+/// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
+const RAW_BYTES_PER_BYTE: usize = 2;
 /// Bytes that wait to be written. Events are written one by one, so this holds the largest event and some pongs.
 const WRITE_BUFFER: usize = 1024 * 1024;
 /// Pings without any sign of life after which a client is considered gone.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 /// Timeout for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Timeout for the whole end of a session that is closed to make room.
+const MADE_ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// An open session.
 pub(crate) struct Session {
@@ -76,7 +82,10 @@ impl Session {
             .max_write_buffer_size(WRITE_BUFFER)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
-        let unprocessed = UnprocessedBytes::new(state.budget.reservation());
+        let unprocessed = UnprocessedBytes::new(
+            state.budget.reservation(),
+            max_message.saturating_mul(RAW_BYTES_PER_BYTE).saturating_add(READ_BUFFER),
+        );
         let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
@@ -100,8 +109,16 @@ impl Session {
     async fn serve_requests(&mut self) -> SessionEnd {
         loop {
             let result = match self.next_start().await {
-                Ok(Ok(request)) => self.execute(request).await,
-                Ok(Err(error)) => self.writer.send_error(error).await,
+                Ok(Ok(request)) => {
+                    self.guard.entry.set_idle(false);
+                    let result = self.execute(request).await;
+                    self.guard.entry.set_idle(true);
+                    result
+                }
+                Ok(Err(error)) => {
+                    let error = explained(error, "", &self.state.daemon).await;
+                    self.writer.send_error(error).await
+                }
                 Err(end) => Err(end),
             };
             if let Err(end) = result {
@@ -119,6 +136,7 @@ impl Session {
                 start = &mut start => return start,
                 () = &mut idle => return Err(SessionEnd::Idle),
                 () = self.guard.stopping() => return Err(SessionEnd::Stopping),
+                () = self.guard.entry.closing() => return Err(SessionEnd::MadeRoom),
                 _ = self.writer.ping_interval.tick() => self.writer.ping().await?,
             }
         }
@@ -127,12 +145,13 @@ impl Session {
     /// Runs an execution until its last event. An error is what ends the session, not what ends the execution.
     async fn execute(
         &mut self,
-        ParsedRequest { request, encoding }: ParsedRequest,
+        ParsedRequest { request, encoding, .. }: ParsedRequest,
     ) -> Result<(), SessionEnd> {
         let mut reservation = self.state.budget.reservation();
         if let Err(error) = reservation.grow(EXECUTION_MEMORY) {
             return self.writer.send_error(error.into()).await;
         }
+        let language = request.language.clone();
         let (events, control) = match self.state.dispatcher.execute_interactive(request).await {
             Ok(execution) => execution.split(),
             Err(error) => return self.writer.send_error(error.into()).await,
@@ -141,7 +160,7 @@ impl Session {
         // The last event is sent after reading from the client has stopped: messages that the client sends in reply to
         // it are for the next execution.
         let last_event = tokio::select! {
-            last_event = self.writer.send_events(events, encoder) => last_event?,
+            last_event = self.writer.send_events(events, encoder, &language, &self.state.daemon) => last_event?,
             end = self.reader.forward_control(control) => return Err(end),
         };
         self.writer.send_lines(&last_event).await
@@ -149,20 +168,28 @@ impl Session {
 
     /// Sends the reason to the client, then waits for its side of the closing handshake.
     async fn close(self, end: SessionEnd) {
+        let is_closed_for_room = matches!(end, SessionEnd::MadeRoom);
         let Self { mut reader, mut writer, .. } = self;
         let Some((error, frame)) = end.report() else { return };
-        if let Some(error) = error
-            && writer.send_error(error).await.is_err()
-        {
-            return;
-        }
-        if writer.socket.send(Message::Close(Some(frame))).await.is_err() {
-            return;
-        }
-        let _ = timeout(CLOSE_TIMEOUT, reader.drain()).await;
-        // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just sent.
-        if let Ok(mut socket) = writer.socket.reunite(reader.into_socket()) {
-            let _ = socket.get_mut().shutdown().await;
+        let farewell = async move {
+            if let Some(error) = error
+                && writer.send_error(error).await.is_err()
+            {
+                return;
+            }
+            if writer.socket.send(Message::Close(Some(frame))).await.is_err() {
+                return;
+            }
+            let _ = timeout(CLOSE_TIMEOUT, reader.drain()).await;
+            // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just sent.
+            if let Ok(mut socket) = writer.socket.reunite(reader.into_socket()) {
+                let _ = socket.get_mut().shutdown().await;
+            }
+        };
+        if is_closed_for_room {
+            let _ = timeout(MADE_ROOM_TIMEOUT, farewell).await;
+        } else {
+            farewell.await;
         }
     }
 }
@@ -178,6 +205,8 @@ impl SessionWriter {
         &mut self,
         mut events: EventReceiver,
         mut encoder: EventEncoder,
+        language: &str,
+        daemon: &DaemonInfo,
     ) -> Result<Vec<u8>, SessionEnd> {
         loop {
             let event = tokio::select! {
@@ -187,7 +216,10 @@ impl SessionWriter {
                     continue;
                 }
             };
-            let encoded = encoder.encode(event);
+            let encoded = match event {
+                Ok(event) => encoder.encode(Ok(event)),
+                Err(error) => encoder.encode(Err(explained(error.into(), language, daemon).await)),
+            };
             if encoded.is_last {
                 return Ok(encoded.lines);
             }

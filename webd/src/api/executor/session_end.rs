@@ -22,12 +22,16 @@ pub(crate) enum SessionEnd {
     InvalidText,
     /// The client sent a message longer than this many bytes.
     TooLarge(usize),
+    /// The client sent a message in too many fragments.
+    TooManyFragments,
     /// All requests together hold too much memory.
     Overloaded,
     /// The client started no execution for too long.
     Idle,
     /// The session reached its maximum age.
     Expired,
+    /// The server is full, and the session was idle.
+    MadeRoom,
     /// The server stops.
     Stopping,
 }
@@ -44,9 +48,17 @@ impl SessionEnd {
                 let message = format!("the message is longer than {max} bytes");
                 (Some(ApiError::new(ErrorCode::TooLarge, message)), CloseCode::Size, "message too long")
             }
+            Self::TooManyFragments => {
+                let message = "the message consists of too many small fragments";
+                (Some(ApiError::new(ErrorCode::TooLarge, message)), CloseCode::Size, "too many fragments")
+            }
             Self::Overloaded => (Some(BudgetExceeded.into()), CloseCode::Again, "out of memory"),
             Self::Idle => (None, CloseCode::Normal, "idle timeout"),
             Self::Expired => (None, CloseCode::Normal, "maximum session time reached"),
+            Self::MadeRoom => {
+                let message = "the server has too many connections, and this session was idle";
+                (Some(ApiError::new(ErrorCode::Busy, message)), CloseCode::Again, "closed to make room")
+            }
             Self::Stopping => (None, CloseCode::Away, "the server is stopping"),
         };
         Some((error, CloseFrame { code, reason: reason.into() }))
@@ -58,6 +70,7 @@ impl From<Error> for SessionEnd {
         match error {
             Error::Capacity(MessageTooLong { max_size, .. }) => Self::TooLarge(max_size),
             Error::Io(error) if error.kind() == std::io::ErrorKind::OutOfMemory => Self::Overloaded,
+            Error::Io(error) if error.kind() == std::io::ErrorKind::FileTooLarge => Self::TooManyFragments,
             Error::Protocol(ResetWithoutClosingHandshake) => Self::Disconnected,
             Error::Protocol(_) => Self::ProtocolError,
             Error::Utf8(_) => Self::InvalidText,

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use tokio::time::sleep_until;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -15,6 +17,7 @@ use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
 use crate::domain::client_identity::ClientIdentity;
 use crate::domain::execution::{Control, ControlSender};
+use crate::domain::frame_budget::FrameBudget;
 use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
 use crate::http::error::ApiError;
 
@@ -26,6 +29,7 @@ pub(crate) struct SessionReader {
     socket: SplitStream<Socket>,
     unprocessed: UnprocessedBytes,
     client: ClientIdentity,
+    budget: FrameBudget,
     liveness: Arc<Liveness>,
 }
 
@@ -34,7 +38,8 @@ pub(crate) struct SessionReader {
 pub(crate) struct Liveness {
     /// A message arrived since the last check.
     received: AtomicBool,
-    /// The program does not read its input, so the reader does not read the client's messages, pongs included.
+    /// The reader does not read the client's messages, pongs included: the program does not read its input, or the client
+    /// sends messages too fast.
     backpressured: AtomicBool,
 }
 
@@ -52,7 +57,8 @@ impl SessionReader {
         unprocessed: UnprocessedBytes,
         client: ClientIdentity,
     ) -> Self {
-        Self { socket, unprocessed, client, liveness: Arc::default() }
+        let budget = FrameBudget::new(Instant::now());
+        Self { socket, unprocessed, client, budget, liveness: Arc::default() }
     }
 
     /// Returns the signs of life.
@@ -104,11 +110,24 @@ impl SessionReader {
         self.socket
     }
 
+    /// Waits until the client may send a message. Reading the message first would hold it in memory.
+    async fn wait_for_budget(&self) {
+        let next_at = self.budget.next_at();
+        if next_at > Instant::now() {
+            self.liveness.backpressured.store(true, Ordering::Relaxed);
+            sleep_until(next_at.into()).await;
+        }
+    }
+
     /// Waits for the next frame. No frame is lost if the future is dropped before it is ready.
     async fn recv(&mut self) -> Result<ClientFrame, SessionEnd> {
         loop {
             self.unprocessed.release();
+            self.wait_for_budget().await;
+            // Also after an earlier wait that was cancelled.
+            self.liveness.backpressured.store(false, Ordering::Relaxed);
             let message = self.socket.next().await.ok_or(SessionEnd::Disconnected)??;
+            self.budget.take(Instant::now());
             self.liveness.received.store(true, Ordering::Relaxed);
             match message {
                 Message::Text(text) => {

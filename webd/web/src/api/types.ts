@@ -19,6 +19,7 @@ export type components = {
       runs?: components["schemas"]["RunRequest"][];
       /** @enum {string} */
       encoding?: "utf8" | "base64";
+      compact?: boolean;
     } & (unknown | unknown);
     File: {
       name?: string;
@@ -78,6 +79,43 @@ export type components = {
       stdout: string;
       stderr: string;
       output_base64?: string;
+      stdout_base64?: string;
+      stderr_base64?: string;
+      /** @enum {string} */
+      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+    };
+    CompactAnswer: {
+      /** Format: uuid */
+      id: string;
+      /** @enum {string} */
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "compile_error";
+      exit_code: number | null;
+      signal: number | null;
+      signal_name: string | null;
+      truncated: boolean;
+      cause: components["schemas"]["Cause"] | null;
+      usage: components["schemas"]["Usage"];
+      limits: components["schemas"]["Limits"] | null;
+      compile: components["schemas"]["CompactStage"] | null;
+      runs: components["schemas"]["CompactStage"][];
+    };
+    CompactStage: {
+      stdout?: string;
+      stderr?: string;
       stdout_base64?: string;
       stderr_base64?: string;
       /** @enum {string} */
@@ -228,6 +266,8 @@ export type components = {
       /** Format: uuid */
       id?: string;
       retry_after?: number;
+      requested?: string;
+      available?: string[];
     };
     SessionFrame:
       | components["schemas"]["SessionStart"]
@@ -254,6 +294,7 @@ export type components = {
       runs?: components["schemas"]["RunRequest"][];
       /** @enum {string} */
       encoding?: "utf8" | "base64";
+      compact?: boolean;
       tty?: boolean;
       columns?: number;
       rows?: number;
@@ -344,6 +385,8 @@ export type components = {
       /** Format: uuid */
       id?: string;
       retry_after?: number;
+      requested?: string;
+      available?: string[];
     };
   };
   responses: never;

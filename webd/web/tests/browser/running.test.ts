@@ -161,7 +161,8 @@ test("a flood of output does not block the page, and can be downloaded completel
   });
   await setCode(
     page,
-    "import sys\nfor n in range(130_000): print(n)\nsys.stdout.flush()\nsys.stderr.write('x' * 1_000_000)\n",
+    // The pause separates the two pipes: output at the same time may arrive in either order.
+    "import sys, time\nfor n in range(130_000): print(n)\nsys.stdout.flush()\ntime.sleep(1)\nsys.stderr.write('x' * 1_000_000)\n",
   );
   await run(page);
   const text = await shownOutput(page);

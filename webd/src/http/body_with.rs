@@ -1,4 +1,4 @@
-//! A response body that reports when it has been sent.
+//! A response body that keeps something until it has been sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -8,23 +8,20 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::ops::metrics::RequestTimer;
-
-/// A body that stops a timer when it is dropped: after its last chunk was handed to the connection, or when the
-/// connection broke.
-pub(crate) struct TimedBody {
+/// A body that drops `T` with itself: after its last chunk was handed to the connection, or when the connection broke.
+pub(crate) struct BodyWith<T> {
     body: Body,
-    _timer: RequestTimer,
+    _kept: T,
 }
 
-impl TimedBody {
-    /// Lets the body of `response` stop `timer`.
-    pub(crate) fn wrap(response: Response, timer: RequestTimer) -> Response {
-        response.map(|body| Body::new(Self { body, _timer: timer }))
+impl<T: Send + Unpin + 'static> BodyWith<T> {
+    /// Lets the body of `response` keep `kept`.
+    pub(crate) fn wrap(response: Response, kept: T) -> Response {
+        response.map(|body| Body::new(Self { body, _kept: kept }))
     }
 }
 
-impl http_body::Body for TimedBody {
+impl<T: Unpin> http_body::Body for BodyWith<T> {
     type Data = Bytes;
     type Error = axum::Error;
 

@@ -1,0 +1,184 @@
+//! The decision whether the next execution may start: a pure function from the load to an [`Obstacle`] or none.
+//!
+//! An execution needs a core only while it uses one. So the bound is on the executions that use the CPU, and those that
+//! sleep or wait for input let others start, up to a second bound on all of them and on their memory.
+
+use super::fair_queue::Standing;
+
+/// Memory that a new execution is assumed to need, in bytes, until it was measured. Its limit, if that is less.
+const MEMORY_RESERVE: u64 = 64 << 20;
+
+/// Bounds of the executions that run at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Executions that use the CPU.
+    pub(crate) slots: usize,
+    /// All executions, including those that are idle.
+    pub(crate) executions: usize,
+    /// Executions of one client.
+    pub(crate) executions_per_client: usize,
+    /// Executions with live input, which may be idle for long.
+    pub(crate) interactive: usize,
+    /// Memory of all executions together, in bytes.
+    pub(crate) memory: u64,
+}
+
+/// The executions that run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    /// Executions that use the CPU.
+    pub(super) busy: usize,
+    /// All executions, including those that are idle.
+    pub(super) executions: usize,
+    /// Executions with live input.
+    pub(super) interactive: usize,
+    /// Memory that they use or are assumed to need, in bytes.
+    pub(super) memory: u64,
+}
+
+/// What a waiting execution will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// Whether it has live input.
+    pub(crate) is_interactive: bool,
+    /// Memory limit in bytes.
+    pub(crate) memory_limit: u64,
+}
+
+/// A waiting execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Candidate {
+    /// It runs already, and gave way between two of its runs.
+    Paused,
+    New(Demand, Standing),
+}
+
+/// The reason for which an execution may not start yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Obstacle {
+    Cpu,
+    Memory,
+    Executions,
+    ExecutionsOfClient,
+    Interactive,
+}
+
+impl Bounds {
+    /// Executions beyond [`Bounds::executions`] for clients without one: a client with many long executions does not
+    /// lock out the others.
+    pub(crate) const fn reserved_for_newcomers(&self) -> usize {
+        self.executions / 4
+    }
+
+    /// Returns the reason for which `candidate` may not start, if there is one.
+    pub(super) fn obstacle(&self, load: &Load, candidate: Candidate) -> Option<Obstacle> {
+        if load.busy >= self.slots {
+            return Some(Obstacle::Cpu);
+        }
+        let Candidate::New(demand, standing) = candidate else { return None };
+        let Standing { running, unused_levels, levels } = standing;
+        let reserved = self.reserved_for_newcomers() * unused_levels / levels.max(1);
+        if load.executions >= self.executions + reserved {
+            Some(Obstacle::Executions)
+        } else if running >= self.executions_per_client {
+            Some(Obstacle::ExecutionsOfClient)
+        } else if demand.is_interactive && load.interactive >= self.interactive {
+            Some(Obstacle::Interactive)
+        } else if load.executions >= self.slots && load.memory + demand.memory(0) > self.memory {
+            // The administrator has planned memory for as many executions as there are slots.
+            Some(Obstacle::Memory)
+        } else {
+            None
+        }
+    }
+}
+
+impl Demand {
+    /// Returns the memory of an execution that was measured to use `used` bytes.
+    pub(super) fn memory(&self, used: u64) -> u64 {
+        used.max(MEMORY_RESERVE.min(self.memory_limit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Bounds, Candidate, Demand, Load, Obstacle, Standing};
+
+    const MIB: u64 = 1 << 20;
+
+    /// A case: its name, how it differs from a load of four idle executions and a program of a newcomer, and the result.
+    type Case = (&'static str, fn(&mut Load, &mut Demand, &mut Standing), Option<Obstacle>);
+
+    #[test]
+    fn an_execution_starts_when_cpu_memory_and_all_bounds_allow_it() {
+        let bounds = Bounds {
+            slots: 2,
+            executions: 32,
+            executions_per_client: 16,
+            interactive: 24,
+            memory: 4096 * MIB,
+        };
+        let cases: &[Case] = &[
+            ("all are idle", |_, _, _| {}, None),
+            ("one core is free", |load, _, _| load.busy = 1, None),
+            ("no core is free", |load, _, _| load.busy = 2, Some(Obstacle::Cpu)),
+            ("more woke up than there are cores", |load, _, _| load.busy = 5, Some(Obstacle::Cpu)),
+            ("the last of its client", |_, _, standing| *standing = with(15), None),
+            (
+                "too many of its client",
+                |_, _, standing| *standing = with(16),
+                Some(Obstacle::ExecutionsOfClient),
+            ),
+            (
+                "too many",
+                |load, _, standing| (load.executions, *standing) = (32, with(1)),
+                Some(Obstacle::Executions),
+            ),
+            ("too many but for a newcomer", |load, _, _| load.executions = 39, None),
+            ("too many even for it", |load, _, _| load.executions = 40, Some(Obstacle::Executions)),
+            (
+                "a newcomer in a network that is not new",
+                |load, _, standing| {
+                    load.executions = 34;
+                    standing.unused_levels = 1;
+                },
+                Some(Obstacle::Executions),
+            ),
+            ("sessions that wait", |load, _, _| load.interactive = 24, None),
+            (
+                "another session",
+                |load, demand, _| (load.interactive, demand.is_interactive) = (24, true),
+                Some(Obstacle::Interactive),
+            ),
+            ("memory for one", |load, _, _| load.memory = (4096 - 64) * MIB, None),
+            ("no memory", |load, _, _| load.memory = (4096 - 63) * MIB, Some(Obstacle::Memory)),
+            (
+                "a small one",
+                |load, demand, _| {
+                    load.memory = 4095 * MIB;
+                    demand.memory_limit = MIB;
+                },
+                None,
+            ),
+            (
+                "no memory, but fewer than slots",
+                |load, _, _| (load.memory, load.executions) = (5000 * MIB, 1),
+                None,
+            ),
+        ];
+        for (case, change, expected) in cases {
+            let mut load = Load { busy: 0, executions: 4, interactive: 0, memory: 256 * MIB };
+            let mut demand = Demand { is_interactive: false, memory_limit: 256 * MIB };
+            let mut standing = Standing { running: 0, unused_levels: 3, levels: 3 };
+            change(&mut load, &mut demand, &mut standing);
+            assert_eq!(bounds.obstacle(&load, Candidate::New(demand, standing)), *expected, "{case}");
+        }
+        let full = Load { busy: 1, executions: 40, interactive: 24, memory: 9000 * MIB };
+        assert_eq!(bounds.obstacle(&full, Candidate::Paused), None);
+        assert_eq!(bounds.obstacle(&Load { busy: 2, ..full }, Candidate::Paused), Some(Obstacle::Cpu));
+    }
+
+    const fn with(running: usize) -> Standing {
+        Standing { running, unused_levels: 0, levels: 3 }
+    }
+}

@@ -1,0 +1,405 @@
+//! The open connections: which client each belongs to, and which may be closed to make room for others.
+//!
+//! A client is what the daemon's queue takes it for (`domain::client_identity`). A connection of a trusted proxy belongs
+//! to the client of its request while there is one, and to nobody in between.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use ipnet::IpNet;
+use tokio::sync::watch;
+
+use crate::domain::client_identity::ClientIdentity;
+use crate::ops::config::Config;
+
+/// Time without a request or an execution after which a connection may be closed to make room. A connection that was just
+/// opened is about to send its request.
+const MIN_IDLE_TIME: Duration = Duration::from_secs(1);
+/// Clients of one IPv6 site whose connections and sessions the site may have together. A single computer can use every
+/// address of its site.
+const CLIENTS_PER_SITE: usize = 4;
+
+/// Maximum numbers for one client.
+#[derive(Clone, Copy, Debug)]
+struct ClientLimits {
+    connections: usize,
+    sessions: usize,
+}
+
+/// The client has as many connections or sessions as it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooMany {
+    /// See [`Config::max_connections_per_client`].
+    #[error("this client has {0} open connections, and no more are allowed; close one or try again later")]
+    Connections(usize),
+    /// See [`Config::max_sessions_per_client`].
+    #[error("this client has {0} open sessions, and no more are allowed; close one or try again later")]
+    Sessions(usize),
+}
+
+/// All open connections.
+#[derive(Debug)]
+pub(crate) struct ConnectionTable {
+    limits: ClientLimits,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug, Default)]
+struct Entries {
+    next_number: u64,
+    connections: HashMap<u64, Connection>,
+    /// By client and by site.
+    counts: HashMap<IpNet, Counts>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    /// The client it counts for.
+    client: Option<ClientIdentity>,
+    /// Whether it counts for a client only during a request.
+    is_proxied: bool,
+    is_session: bool,
+    /// `None` while a request or an execution is in progress.
+    idle_since: Option<Instant>,
+    close: watch::Sender<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    connections: usize,
+    sessions: usize,
+}
+
+/// An open connection; dropping it removes it from the table.
+#[derive(Debug)]
+pub(crate) struct TableEntry {
+    table: Arc<ConnectionTable>,
+    number: u64,
+    closing: watch::Receiver<bool>,
+}
+
+impl ConnectionTable {
+    /// Creates an empty table with the limits of `config`.
+    pub(crate) fn new(config: &Config) -> Self {
+        let limits = ClientLimits {
+            connections: config.max_connections_per_client.get(),
+            sessions: config.max_sessions_per_client.get(),
+        };
+        Self { limits, entries: Mutex::default() }
+    }
+
+    /// Adds a connection, which is not idle until it is served. `client` is `None` if the other end is a trusted proxy. If the client has too many connections,
+    /// the one that has been idle longest is closed.
+    ///
+    /// # Errors
+    /// [`TooMany`] if none of them is idle.
+    pub(crate) fn open(self: &Arc<Self>, client: Option<ClientIdentity>) -> Result<TableEntry, TooMany> {
+        let mut entries = self.lock();
+        if let Some(client) = client {
+            let full = entries.full_network(client, self.limits, |counts| counts.connections);
+            if let Some(network) = full
+                && !entries.close_idle(|connection| connection.is_in(network))
+            {
+                return Err(TooMany::Connections(self.limits.connections));
+            }
+            entries.count(client, |counts| counts.connections += 1);
+        }
+        let number = entries.next_number;
+        entries.next_number += 1;
+        let (close, closing) = watch::channel(false);
+        let connection =
+            Connection { client, is_proxied: client.is_none(), is_session: false, idle_since: None, close };
+        entries.connections.insert(number, connection);
+        Ok(TableEntry { table: Arc::clone(self), number, closing })
+    }
+
+    /// Closes an idle connection of the client that has the most. Returns whether there was one.
+    pub(crate) fn make_room(&self) -> bool {
+        self.lock().close_idle(|_| true)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entries {
+    /// Returns the client's network or its site, if it has as many of what `number` counts as it may have.
+    fn full_network(
+        &self,
+        client: ClientIdentity,
+        limits: ClientLimits,
+        number: fn(Counts) -> usize,
+    ) -> Option<IpNet> {
+        let limit = number(Counts { connections: limits.connections, sessions: limits.sessions });
+        let is_full = |network: IpNet, limit: usize| {
+            self.counts.get(&network).is_some_and(|counts| number(*counts) >= limit)
+        };
+        if is_full(client.client_network(), limit) {
+            return Some(client.client_network());
+        }
+        client.site().filter(|site| is_full(*site, limit.saturating_mul(CLIENTS_PER_SITE)))
+    }
+
+    /// Changes the counts of a client and of its site.
+    fn count(&mut self, client: ClientIdentity, change: impl Fn(&mut Counts)) {
+        for network in [Some(client.client_network()), client.site()].into_iter().flatten() {
+            let counts = self.counts.entry(network).or_default();
+            change(counts);
+            if counts.connections == 0 && counts.sessions == 0 {
+                self.counts.remove(&network);
+            }
+        }
+    }
+
+    /// Closes the idle connection among those that `may_close` selects whose client has the most connections: one without
+    /// a session before one with a session, the one that has been idle longest first. Returns whether there was one.
+    fn close_idle(&self, may_close: impl Fn(&Connection) -> bool) -> bool {
+        let now = Instant::now();
+        let candidates = self.connections.values().filter_map(|connection| {
+            let idle_since = connection.idle_since?;
+            let is_idle = now.duration_since(idle_since) >= MIN_IDLE_TIME;
+            let is_open = !*connection.close.borrow();
+            (is_idle && is_open && may_close(connection)).then_some((connection, idle_since))
+        });
+        let chosen = candidates.max_by_key(|(connection, idle_since)| {
+            (self.share(connection.client), !connection.is_session, std::cmp::Reverse(*idle_since))
+        });
+        chosen.is_some_and(|(connection, _)| {
+            connection.close.send_replace(true);
+            true
+        })
+    }
+
+    /// Returns how many connections a client has. Its site counts as [`CLIENTS_PER_SITE`] clients.
+    fn share(&self, client: Option<ClientIdentity>) -> usize {
+        let Some(client) = client else { return 0 };
+        let connections = |network| self.counts.get(&network).map_or(0, |counts: &Counts| counts.connections);
+        let in_site = client.site().map_or(0, connections) / CLIENTS_PER_SITE;
+        connections(client.client_network()).max(in_site)
+    }
+
+    /// Lets a connection count for `client` instead of the one before.
+    fn assign(&mut self, number: u64, client: Option<ClientIdentity>) {
+        let Some(connection) = self.connections.get_mut(&number) else { return };
+        let before = std::mem::replace(&mut connection.client, client);
+        if let Some(before) = before {
+            self.count(before, |counts| counts.connections -= 1);
+        }
+        if let Some(client) = client {
+            self.count(client, |counts| counts.connections += 1);
+        }
+    }
+}
+
+impl Connection {
+    fn is_in(&self, network: IpNet) -> bool {
+        self.client.is_some_and(|client| {
+            client.client_network() == network || client.site().is_some_and(|site| site == network)
+        })
+    }
+}
+
+impl TableEntry {
+    /// Notes that a request of `client` is in progress.
+    ///
+    /// # Errors
+    /// [`TooMany`] if the connection is that of a proxy, and the client has too many already.
+    pub(crate) fn begin_request(&self, client: ClientIdentity) -> Result<(), TooMany> {
+        let mut entries = self.table.lock();
+        let Some(connection) = entries.connections.get_mut(&self.number) else { return Ok(()) };
+        connection.idle_since = None;
+        if connection.is_proxied && connection.client != Some(client) {
+            let limits = self.table.limits;
+            if entries.full_network(client, limits, |counts| counts.connections).is_some() {
+                return Err(TooMany::Connections(limits.connections));
+            }
+            entries.assign(self.number, Some(client));
+        }
+        Ok(())
+    }
+
+    /// Notes that the response was sent. A session goes on.
+    pub(crate) fn end_request(&self) {
+        let mut entries = self.table.lock();
+        let Some(connection) = entries.connections.get_mut(&self.number) else { return };
+        if connection.is_session {
+            return;
+        }
+        connection.idle_since = Some(Instant::now());
+        if connection.is_proxied {
+            entries.assign(self.number, None);
+        }
+    }
+
+    /// Turns the connection into a session of its client, without an execution yet.
+    ///
+    /// # Errors
+    /// [`TooMany`] if the client has too many sessions.
+    pub(crate) fn open_session(&self) -> Result<(), TooMany> {
+        let mut entries = self.table.lock();
+        let Some(connection) = entries.connections.get(&self.number) else { return Ok(()) };
+        if let Some(client) = connection.client {
+            let limits = self.table.limits;
+            if entries.full_network(client, limits, |counts| counts.sessions).is_some() {
+                return Err(TooMany::Sessions(limits.sessions));
+            }
+            entries.count(client, |counts| counts.sessions += 1);
+        }
+        if let Some(connection) = entries.connections.get_mut(&self.number) {
+            connection.is_session = true;
+            connection.idle_since = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Notes that the connection begins to wait for the client, or that an execution of its session begins.
+    pub(crate) fn set_idle(&self, is_idle: bool) {
+        if let Some(connection) = self.table.lock().connections.get_mut(&self.number) {
+            connection.idle_since = is_idle.then(Instant::now);
+        }
+    }
+
+    /// Returns whether no request and no execution is in progress.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.table
+            .lock()
+            .connections
+            .get(&self.number)
+            .is_some_and(|connection| connection.idle_since.is_some())
+    }
+
+    /// Waits until the connection is to be closed to make room for another one.
+    pub(crate) async fn closing(&self) {
+        // Fails only if the connection is not in the table any more; then nothing asks for its end.
+        if self.closing.clone().wait_for(|closing| *closing).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for TableEntry {
+    fn drop(&mut self) {
+        let mut entries = self.table.lock();
+        let Some(connection) = entries.connections.remove(&self.number) else { return };
+        if let Some(client) = connection.client {
+            entries.count(client, |counts| {
+                counts.connections -= 1;
+                counts.sessions -= usize::from(connection.is_session);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(connections: usize, sessions: usize) -> Arc<ConnectionTable> {
+        let limits = ClientLimits { connections, sessions };
+        Arc::new(ConnectionTable { limits, entries: Mutex::default() })
+    }
+
+    fn client(address: &str) -> ClientIdentity {
+        ClientIdentity::new(address.parse().unwrap(), &[], &[])
+    }
+
+    /// Lets a connection have been idle for some seconds.
+    fn age(entry: &TableEntry, seconds: u64) {
+        let since = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+        entry.table.lock().connections.get_mut(&entry.number).unwrap().idle_since = Some(since);
+    }
+
+    fn closing(entries: &[TableEntry]) -> Vec<bool> {
+        entries.iter().map(|entry| *entry.closing.borrow()).collect()
+    }
+
+    #[test]
+    fn a_client_has_at_most_its_connections_and_others_are_not_affected() {
+        let table = table(2, 1);
+        let busy = client("192.0.2.1");
+        let mut entries = vec![table.open(Some(busy)).unwrap(), table.open(Some(busy)).unwrap()];
+        assert_eq!(table.open(Some(busy)).unwrap_err(), TooMany::Connections(2));
+        entries.push(table.open(Some(client("192.0.2.2"))).unwrap());
+        entries.push(table.open(Some(client("::1"))).unwrap());
+        // A connection that has been idle makes room for one of the same client.
+        age(&entries[0], 5);
+        age(&entries[1], 9);
+        age(&entries[2], 99);
+        entries.push(table.open(Some(busy)).unwrap());
+        assert_eq!(closing(&entries), [false, true, false, false, false]);
+        entries.clear();
+        assert!(table.lock().counts.is_empty() && table.lock().connections.is_empty());
+    }
+
+    #[test]
+    fn addresses_of_a_network_and_networks_of_a_site_count_together() {
+        let table = table(2, 1);
+        let open = |address: &str| table.open(Some(client(address)));
+        let _network = [open("2001:db8:0:1::1").unwrap(), open("2001:db8:0:1::2").unwrap()];
+        assert!(open("2001:db8:0:1:ffff::3").is_err());
+        let _site: Vec<_> = (2..8).map(|net| open(&format!("2001:db8:0:{net}::1")).unwrap()).collect();
+        assert_eq!(open("2001:db8:0:8::1").unwrap_err(), TooMany::Connections(2));
+        assert!(open("2001:db8:1:8::1").is_ok());
+        assert!(open("192.0.2.1").is_ok());
+    }
+
+    #[test]
+    fn the_client_with_the_most_connections_makes_room() {
+        let table = table(8, 8);
+        let few = client("192.0.2.1");
+        let many = client("192.0.2.2");
+        let entries: Vec<_> =
+            [few, many, many, many, few].map(|client| table.open(Some(client)).unwrap()).into();
+        assert!(!table.make_room(), "no connection has been idle for long");
+        for (entry, seconds) in entries.iter().zip([90, 5, 7, 80, 99]) {
+            age(entry, seconds);
+        }
+        entries[3].begin_request(many).unwrap();
+        entries[2].begin_request(many).unwrap();
+        entries[2].open_session().unwrap();
+        age(&entries[2], 60);
+        // One without a session, then the session, then those of the other client; never the request in progress.
+        for expected in [
+            [false, true, false, false, false],
+            [false, true, true, false, false],
+            [false, true, true, false, true],
+            [true, true, true, false, true],
+        ] {
+            assert!(table.make_room());
+            assert_eq!(closing(&entries), expected);
+        }
+        assert!(!table.make_room());
+    }
+
+    #[test]
+    fn a_connection_of_a_proxy_counts_for_the_client_of_its_request() {
+        let table = table(1, 1);
+        let (first, second) = (client("192.0.2.1"), client("192.0.2.2"));
+        let entries = [(); 3].map(|()| table.open(None).unwrap());
+        entries[0].begin_request(first).unwrap();
+        assert_eq!(entries[1].begin_request(first), Err(TooMany::Connections(1)));
+        entries[1].begin_request(second).unwrap();
+        entries[0].end_request();
+        entries[1].end_request();
+        entries[1].begin_request(first).unwrap();
+        entries[1].open_session().unwrap();
+        entries[1].end_request();
+        // The session goes on after the response to its handshake.
+        assert_eq!(entries[2].begin_request(first), Err(TooMany::Connections(1)));
+        drop(entries);
+        assert!(table.lock().counts.is_empty());
+    }
+
+    #[test]
+    fn a_client_has_at_most_its_sessions() {
+        let table = table(9, 2);
+        let client = client("192.0.2.1");
+        let mut entries: Vec<_> = (0..3).map(|_| table.open(Some(client)).unwrap()).collect();
+        assert!(entries[0].open_session().is_ok() && entries[1].open_session().is_ok());
+        assert_eq!(entries[2].open_session(), Err(TooMany::Sessions(2)));
+        entries.remove(0);
+        assert!(entries[1].open_session().is_ok());
+    }
+}
