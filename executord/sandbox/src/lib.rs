@@ -46,5 +46,6 @@ pub use plan::{
 };
 pub use report::{ExitReport, Report, read_report};
 pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor, supervise};
+pub use sys::descriptor::unread_bytes;
 pub use terminal::resize_terminal;
 pub use zygote::serve_zygote;

@@ -2,21 +2,20 @@
 
 use std::io;
 
-use protocol::StreamName;
 use sandbox::{Control, Descriptors, Report, read_report};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe;
 
 use crate::failure::{Context, Failure};
-use crate::streams::output::{OutputPipe, pipe_pair, stdin_pipe};
+use crate::streams::output::Output;
+use crate::streams::pipe::{pipe_pair, stdin_pipe};
 
 /// The daemon's ends of a sandbox's standard streams, control socket and report pipe.
 #[derive(Debug)]
 pub(crate) struct Pipes {
     /// Taken when the program starts.
     pub(crate) stdin: Option<pipe::Sender>,
-    pub(crate) stdout: OutputPipe,
-    pub(crate) stderr: OutputPipe,
+    pub(crate) output: Output,
     pub(crate) control: Control,
     pub(crate) reports: Reports,
 }
@@ -25,8 +24,7 @@ impl Pipes {
     /// Creates both ends of each: the daemon's, and those of the sandbox.
     pub(crate) fn new() -> Result<(Self, Descriptors), Failure> {
         let (stdin_end, stdin) = stdin_pipe().context("create a pipe for stdin")?;
-        let (stdout, stdout_end) = OutputPipe::new(StreamName::Stdout).context("create a pipe for stdout")?;
-        let (stderr, stderr_end) = OutputPipe::new(StreamName::Stderr).context("create a pipe for stderr")?;
+        let (output, ends) = Output::new().context("create the pipes for stdout and stderr")?;
         let (report, report_end) = pipe_pair().context("create a pipe for reports")?;
         let (control, control_end) = Control::new().context("create the control socket")?;
         let reports = Reports {
@@ -36,12 +34,12 @@ impl Pipes {
         };
         let descriptors = Descriptors {
             stdin: stdin_end,
-            stdout: stdout_end,
-            stderr: stderr_end,
+            stdout: ends.stdout,
+            stderr: ends.stderr,
             report: report_end,
             control: control_end,
         };
-        Ok((Self { stdin: Some(stdin), stdout, stderr, control, reports }, descriptors))
+        Ok((Self { stdin: Some(stdin), output, control, reports }, descriptors))
     }
 }
 

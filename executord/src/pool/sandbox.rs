@@ -160,8 +160,7 @@ impl Sandbox {
         self.wait_until_prepared(TERMINAL_TIMEOUT).await?;
         let master = self.pipes.control.terminal().context("receive the terminal")?;
         let terminal = Arc::new(Terminal::new(master).context("watch the terminal")?);
-        self.pipes.stdout.redirect_to(Arc::clone(&terminal));
-        self.pipes.stderr.close();
+        self.pipes.output.redirect_to(Arc::clone(&terminal));
         Ok(Some(terminal))
     }
 

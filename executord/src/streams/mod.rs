@@ -2,4 +2,7 @@
 
 pub(crate) mod input;
 pub(crate) mod output;
+mod output_limit;
+pub(crate) mod pipe;
+mod read_order;
 pub(crate) mod terminal;

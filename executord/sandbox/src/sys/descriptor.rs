@@ -66,3 +66,14 @@ pub(crate) fn duplicate_onto(descriptor: &OwnedFd, number: RawFd) -> io::Result<
     // return to, or does not use it any more.
     checked(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }.into()).map(drop)
 }
+
+/// Returns the number of bytes that a pipe holds; see FIONREAD in pipe(7).
+///
+/// # Errors
+/// The errors of ioctl(2), for a descriptor that is no pipe.
+pub fn unread_bytes(pipe: BorrowedFd) -> io::Result<u64> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: FIONREAD writes an int, and `count` outlives the call.
+    checked(unsafe { libc::ioctl(pipe.as_raw_fd(), libc::FIONREAD, &raw mut count) }.into())?;
+    u64::try_from(count).map_err(io::Error::other)
+}

@@ -46,8 +46,7 @@ pub(crate) async fn run(
     input: &mut InputReceiver,
 ) -> Result<StageOutcome, Failure> {
     let predates_program = sandbox.predates_program();
-    sandbox.pipes.stdout.set_limit(stage.limits.output);
-    sandbox.pipes.stderr.set_limit(stage.limits.output);
+    sandbox.pipes.output.set_limit(stage.limits.output);
     let terminal = sandbox.connect_terminal().await?;
     let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
         Err(_) if predates_program => return Ok(StageOutcome::NeverStarted),
@@ -94,16 +93,16 @@ async fn finish(
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }
-    let (stdout, stderr) = (&sandbox.pipes.stdout, &sandbox.pipes.stderr);
+    let output = &sandbox.pipes.output;
     Ok(StageOutcome::Finished(Box::new(StageResult {
         report: StageReport {
             stage: stage.name,
             status,
             usage,
-            stdout_truncated: stdout.is_truncated(),
-            stderr_truncated: stderr.is_truncated(),
+            stdout_truncated: output.is_truncated(StreamName::Stdout),
+            stderr_truncated: output.is_truncated(StreamName::Stderr),
         },
-        was_silent: stdout.is_unused(stage.limits.output) && stderr.is_unused(stage.limits.output),
+        was_silent: output.is_unused(stage.limits.output),
         launch_time: record.started.unwrap_or(ended).duration_since(stage.requested),
         cleanup: PendingCleanup {
             sandbox,

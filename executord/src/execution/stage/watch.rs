@@ -19,7 +19,7 @@ use crate::execution::verdict::KillReason;
 use crate::failure::Failure;
 use crate::pool::sandbox::{KILL_TIMEOUT, Sandbox};
 use crate::streams::input::{ControlMessage, ControlMessages};
-use crate::streams::output::{OutputChunk, OutputPipe};
+use crate::streams::output::OutputChunk;
 use crate::streams::terminal::Terminal;
 
 /// The shortest and the longest time between two looks at CPU time and out-of-memory kills.
@@ -112,7 +112,7 @@ impl<'a> Watch<'a> {
                 () = passed(deadlines.usage_check), if is_alive => self.check_usage()?,
                 message = control.next(), if is_alive => self.forward_control(message),
                 permit = events.reserve(), if self.pending.is_some() => self.send_pending(permit),
-                (stream, chunk) = read_either(&mut pipes.stdout, &mut pipes.stderr, &mut buffer), if may_read => {
+                (stream, chunk) = pipes.output.read(&mut buffer), if may_read => {
                     self.take_output(stream, chunk);
                 }
                 // Only once the program runs: in a sandbox that never started, the input must be left for the next one.
@@ -126,8 +126,7 @@ impl<'a> Watch<'a> {
     fn is_over(&self) -> bool {
         let pipes = &self.sandbox.pipes;
         let no_process = self.record.exit.is_some() || (self.record.gone.is_some() && !pipes.reports.is_open);
-        let no_output = !pipes.stdout.is_open() && !pipes.stderr.is_open();
-        no_process && no_output && self.may_read_output()
+        no_process && !pipes.output.is_open() && self.may_read_output()
     }
 
     /// Returns whether the program may still be ended for a reason.
@@ -250,20 +249,6 @@ impl<'a> Watch<'a> {
             OutputChunk::Discarded | OutputChunk::End => {}
         }
     }
-}
-
-/// Reads from the output that has something. Neither is preferred, so that neither can hide the other.
-async fn read_either(
-    stdout: &mut OutputPipe,
-    stderr: &mut OutputPipe,
-    buffer: &mut [u8; MAX_OUTPUT_CHUNK],
-) -> (StreamName, OutputChunk) {
-    let name = tokio::select! {
-        () = stdout.readable() => stdout.name(),
-        () = stderr.readable() => stderr.name(),
-    };
-    let pipe = if name == StreamName::Stdout { stdout } else { stderr };
-    (name, pipe.read(buffer).await)
 }
 
 const fn signal_of(signal: ProgramSignal) -> Signal {

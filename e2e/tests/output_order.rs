@@ -1,0 +1,151 @@
+//! The output of a program: its order, its end, and where it is cut.
+
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use e2e::daemons::{Daemons, Settings};
+use serde_json::json;
+
+/// How often the order must be right.
+const ROUNDS: usize = 200;
+/// How often for languages whose programs take longer.
+const SLOW_ROUNDS: usize = 20;
+
+/// Programs that write `out` and a line end to stdout and then something to stderr.
+const PRINT_THEN_FAIL: [(&str, &str, usize); 7] = [
+    ("python", "print('out')\nraise ValueError('x')", ROUNDS),
+    ("bash", "echo out; echo err >&2", ROUNDS),
+    ("javascript", "console.log('out'); throw new Error('x')", SLOW_ROUNDS),
+    ("typescript", "console.log('out'); throw new Error('x')", SLOW_ROUNDS),
+    (
+        "java",
+        "public class M { public static void main(String[] a) { System.out.println(\"out\"); throw new RuntimeException(); } }",
+        SLOW_ROUNDS,
+    ),
+    (
+        "c",
+        "#include <stdio.h>\nint main() { puts(\"out\"); fflush(stdout); fputs(\"err\\n\", stderr); return 1; }",
+        SLOW_ROUNDS,
+    ),
+    ("python", "import sys\nprint('out' * 30000, flush=True)\nprint('err', file=sys.stderr)", SLOW_ROUNDS),
+];
+
+/// Keeps all cores busy until it is dropped.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn start() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        for _ in 0..thread::available_parallelism().map_or(1, Into::into) {
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || while !stop.load(Ordering::Relaxed) {});
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn start(pool: bool) -> Daemons {
+    let settings = Settings { slots: 2, pool, ..Settings::default() };
+    Daemons::start(&settings).await.expect("both daemons start")
+}
+
+/// Verifies that the output of each program is its stdout followed by its stderr.
+async fn check_order(daemons: &Daemons, most_rounds: usize) {
+    for (language, code, rounds) in PRINT_THEN_FAIL {
+        for round in 0..rounds.min(most_rounds) {
+            let answer = daemons.execute(&json!({ "language": language, "code": code })).await;
+            let text = |name: &str| answer[name].as_str().unwrap_or_default().to_owned();
+            assert!(text("stdout").starts_with("out") && !text("stderr").is_empty(), "{language}: {answer}");
+            assert_eq!(text("output"), text("stdout") + &text("stderr"), "{language}, round {round}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn stdout_precedes_what_is_written_to_stderr_after_it_in_cold_sandboxes() {
+    check_order(&start(false).await, ROUNDS).await;
+}
+
+#[tokio::test]
+async fn stdout_precedes_what_is_written_to_stderr_after_it_in_pre_warmed_sandboxes() {
+    check_order(&start(true).await, ROUNDS).await;
+}
+
+#[tokio::test]
+async fn stdout_precedes_what_is_written_to_stderr_after_it_on_a_busy_host() {
+    for pool in [false, true] {
+        let daemons = start(pool).await;
+        let _load = Load::start();
+        check_order(&daemons, SLOW_ROUNDS).await;
+    }
+}
+
+#[tokio::test]
+async fn lines_that_alternate_slowly_keep_their_order() {
+    let daemons = start(false).await;
+    let code = "for i in 1 2 3 4 5; do echo err$i >&2; sleep 0.05; echo out$i; sleep 0.05; done";
+    let answer = daemons.execute(&json!({ "language": "bash", "code": code })).await;
+    let expected: String = (1..=5).map(|number| format!("err{number}\nout{number}\n")).collect();
+    assert_eq!(answer["output"], expected);
+}
+
+#[tokio::test]
+async fn output_up_to_the_limit_is_complete_when_a_program_exits_at_once() {
+    for pool in [false, true] {
+        let daemons = start(pool).await;
+        let length = 1024 * 1024;
+        for (language, code) in [
+            ("javascript", format!("process.stdout.write('x'.repeat({length})); process.exit(0)")),
+            ("javascript", format!("process.stdout.write('x'.repeat({length})); throw 1")),
+            ("typescript", format!("process.stdout.write('x'.repeat({length})); process.exit(0)")),
+            ("javascript", format!("process.stderr.write('x'.repeat({length})); process.exit(0)")),
+            (
+                "python",
+                format!("import os, sys\nsys.stdout.write('x' * {length})\nsys.stdout.flush()\nos._exit(0)"),
+            ),
+        ] {
+            let answer = daemons.execute(&json!({ "language": language, "code": code })).await;
+            let stream = if code.contains("stderr") { "stderr" } else { "stdout" };
+            let text = answer[stream].as_str().unwrap_or_default();
+            assert!(text == "x".repeat(length), "{language}: {} of {length} bytes", text.len());
+        }
+    }
+}
+
+#[tokio::test]
+async fn output_beyond_the_default_limit_is_complete_where_the_host_permits_larger_pipes() {
+    let daemons = start(false).await;
+    let length = 4 * 1024 * 1024;
+    let code = format!("process.stdout.write('x'.repeat({length})); process.exit(0)");
+    let limits = json!({ "output_bytes": 2 * length });
+    let answer = daemons.execute(&json!({ "language": "javascript", "code": code, "limits": limits })).await;
+    assert_eq!((&answer["status"], answer["stdout"].as_str().map(str::len)), (&json!("ok"), Some(length)));
+}
+
+#[tokio::test]
+async fn output_is_not_cut_inside_a_character() {
+    let daemons = start(false).await;
+    for (before, character) in
+        [("x", "é"), ("", "€"), ("x", "€"), ("xx", "€"), ("x", "😀"), ("xx", "😀"), ("xxx", "😀")]
+    {
+        for stream in ["stdout", "stderr"] {
+            let code = format!(
+                "import sys\nsys.{stream}.reconfigure(encoding='utf-8')\nsys.{stream}.write('{before}' + '{character}' * 700000)"
+            );
+            let answer = daemons.execute(&json!({ "language": "python", "code": code })).await;
+            let text = answer[stream].as_str().unwrap_or_default();
+            assert_eq!((&answer["status"], &answer["truncated"]), (&json!("output_limit"), &json!(true)));
+            let whole = (1024 * 1024 - before.len()) / character.len();
+            assert!(text == before.to_owned() + &character.repeat(whole), "{} bytes", text.len());
+        }
+    }
+}
