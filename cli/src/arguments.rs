@@ -71,6 +71,9 @@ pub(crate) struct RunArguments {
     /// Run the program in a terminal: it can show prompts, and handles Ctrl+C and Ctrl+D itself
     #[arg(short, long)]
     pub(crate) tty: bool,
+    /// Give the program one pipe for stdout and stderr: both are written to stdout, in their exact order
+    #[arg(long, conflicts_with = "tty")]
+    pub(crate) merge_output: bool,
     /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,

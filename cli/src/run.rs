@@ -34,7 +34,12 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     let request = ExecuteRequest {
         language,
         files,
-        runs: vec![RunRequest { stdin: input.stdin_kind(), args: arguments.args, terminal }],
+        runs: vec![RunRequest {
+            stdin: input.stdin_kind(),
+            args: arguments.args,
+            terminal,
+            merge_output: arguments.merge_output,
+        }],
         limits: limits::request(&arguments.limits),
         client: None,
         client_networks: Vec::new(),

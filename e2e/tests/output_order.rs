@@ -99,6 +99,59 @@ async fn lines_that_alternate_slowly_keep_their_order() {
 }
 
 #[tokio::test]
+async fn merged_output_is_in_the_exact_order_of_every_language() {
+    let lines: String = (0..1000).map(|number| format!("out{number}\nerr{number}\n")).collect();
+    let programs = [
+        (
+            "python",
+            "import os\nfor i in range(1000):\n  os.write(1, b'out%d\\n' % i); os.write(2, b'err%d\\n' % i)",
+        ),
+        ("bash", "for ((i = 0; i < 1000; i++)); do echo out$i; echo err$i >&2; done"),
+        (
+            "javascript",
+            "for (let i = 0; i < 1000; i++) { console.log('out' + i); console.error('err' + i); }",
+        ),
+        (
+            "c",
+            "#include <stdio.h>\nint main() { for (int i = 0; i < 1000; i++) { printf(\"out%d\\n\", i); \
+             fflush(stdout); fprintf(stderr, \"err%d\\n\", i); } }",
+        ),
+        (
+            "java",
+            "public class M { public static void main(String[] a) { for (int i = 0; i < 1000; i++) { \
+             System.out.println(\"out\" + i); System.err.println(\"err\" + i); } } }",
+        ),
+    ];
+    for (pool, zygotes) in [(false, false), (true, false), (true, true)] {
+        let settings = Settings { slots: 2, pool, zygotes, ..Settings::default() };
+        let daemons = Daemons::start(&settings).await.expect("both daemons start");
+        for (language, code) in programs {
+            let body = json!({ "language": language, "code": code, "merge_output": true });
+            let answer = daemons.execute(&body).await;
+            assert_eq!(
+                (&answer["status"], &answer["stderr"]),
+                (&json!("ok"), &json!("")),
+                "{language}: {answer}"
+            );
+            assert!(
+                answer["output"] == lines && answer["stdout"] == lines,
+                "{language}, pool {pool}: {answer}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_output_limit_applies_to_merged_output_as_a_whole() {
+    let daemons = start(true).await;
+    let code = "printf %700s; printf %700s >&2; sleep 100";
+    let body =
+        json!({ "language": "bash", "code": code, "merge_output": true, "limits": { "output_bytes": 1000 } });
+    let answer = daemons.execute(&body).await;
+    assert_eq!((&answer["status"], &answer["stdout"]), (&json!("output_limit"), &json!(" ".repeat(1000))));
+}
+
+#[tokio::test]
 async fn output_up_to_the_limit_is_complete_when_a_program_exits_at_once() {
     for pool in [false, true] {
         let daemons = start(pool).await;
@@ -124,9 +177,9 @@ async fn output_up_to_the_limit_is_complete_when_a_program_exits_at_once() {
 #[tokio::test]
 async fn output_beyond_the_default_limit_is_complete_where_the_host_permits_larger_pipes() {
     let daemons = start(false).await;
-    let length = 4 * 1024 * 1024;
+    let length = 3 * 1024 * 1024;
     let code = format!("process.stdout.write('x'.repeat({length})); process.exit(0)");
-    let limits = json!({ "output_bytes": 2 * length });
+    let limits = json!({ "output_bytes": 4 * 1024 * 1024 });
     let answer = daemons.execute(&json!({ "language": "javascript", "code": code, "limits": limits })).await;
     assert_eq!((&answer["status"], answer["stdout"].as_str().map(str::len)), (&json!("ok"), Some(length)));
 }

@@ -86,6 +86,9 @@ pub struct RunRequest {
     /// Size of the terminal; `None` for three pipes instead of a terminal. With a terminal all output is stdout, and
     /// [`Request::EndOfInput`] has the effect of Ctrl+D.
     pub terminal: Option<TerminalSize>,
+    /// Whether stdout and stderr are one pipe: all output is stdout, in the exact order in which it was written, and the
+    /// output limit applies to both together. A terminal has the same effect.
+    pub merge_output: bool,
 }
 
 /// Size of a terminal. Neither side can be zero.

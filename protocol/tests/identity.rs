@@ -143,11 +143,8 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
 }
 
 fn run_request() -> impl Strategy<Value = RunRequest> {
-    (stdin(), vec(text(), 0..4), option::of(terminal_size())).prop_map(|(stdin, args, terminal)| RunRequest {
-        stdin,
-        args,
-        terminal,
-    })
+    (stdin(), vec(text(), 0..4), option::of(terminal_size()), any::<bool>())
+        .prop_map(|(stdin, args, terminal, merge_output)| RunRequest { stdin, args, terminal, merge_output })
 }
 
 fn terminal_size() -> impl Strategy<Value = TerminalSize> {

@@ -11,7 +11,7 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sys::signal::SigSet;
-use nix::unistd::{chdir, execve, setsid};
+use nix::unistd::{chdir, dup2_stderr, execve, setsid};
 
 use crate::error::{At, SetupError, Step};
 use crate::file_access::FileAccess;
@@ -106,6 +106,9 @@ pub(crate) fn await_program(pipes: &mut PayloadPipes) -> Result<Program, SetupEr
     pipes.program_pipe.read_to_end(&mut text).at(Step::AwaitStart)?;
     let program: Program = serde_json::from_slice(&text).map_err(io::Error::other).at(Step::ReadPlan)?;
     lower_resource_limits(program_limits(&program.resources)).at(Step::SetResourceLimits)?;
+    if program.merge_output {
+        dup2_stderr(descriptor::standing(1)).map_err(io::Error::from).at(Step::ConnectStreams)?;
+    }
     Ok(program)
 }
 

@@ -61,6 +61,9 @@ pub struct Program {
     pub environment: Vec<(String, String)>,
     /// Limits of each process. The cgroup limits all processes together.
     pub resources: ResourceLimits,
+    /// Whether stderr is the same pipe as stdout. A pre-warmed interpreter keeps its two pipes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_output: bool,
 }
 
 /// The size of a tmpfs: of the one behind `/box`, `/tmp` and `/dev/shm` together, or of the one at `/build`.

@@ -107,6 +107,7 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
             stdin: Stdin::Bytes(Bytes::from(test.stdin.clone())),
             args: test.args.clone(),
             terminal: None,
+            merge_output: false,
         }],
         limits: protocol::LimitsRequest::default(),
         client: None,

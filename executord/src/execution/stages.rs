@@ -126,6 +126,7 @@ impl<'a> Stages<'a> {
             sources: &self.job.sources,
             arguments: &run.args,
             terminal: run.terminal,
+            merge_output: run.merge_output,
         }
     }
 

@@ -94,6 +94,7 @@ impl Planner {
                     .collect(),
                 environment: environment(command, &BTreeMap::new(), user, terminal_type),
                 resources: resources(limits),
+                merge_output: stage.merge_output,
             },
         }
     }
@@ -134,6 +135,7 @@ fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
         command: expand(&warm.command, toolchain, limits, &[]),
         environment: environment(command, own, user, None),
         resources,
+        merge_output: false,
     }
 }
 
@@ -177,8 +179,16 @@ mod tests {
         let command = toolchain.stage(kind).unwrap();
         let arguments = &["-v".to_owned(), String::new()];
         let limits = &command.limits;
-        let stage =
-            StageSpec { toolchain, kind, command, limits, sources: &sources, arguments, terminal: None };
+        let stage = StageSpec {
+            toolchain,
+            kind,
+            command,
+            limits,
+            sources: &sources,
+            arguments,
+            terminal: None,
+            merge_output: false,
+        };
         let planner = Planner::new(&["/opt/tools".into()], 2000);
         (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()))
     }

@@ -26,6 +26,8 @@ pub(crate) struct StageSpec<'a> {
     pub(crate) arguments: &'a [String],
     /// The size of the terminal, for a run that asked for one.
     pub(crate) terminal: Option<TerminalSize>,
+    /// Whether stdout and stderr are one pipe.
+    pub(crate) merge_output: bool,
 }
 
 impl<'a> StageSpec<'a> {
@@ -40,6 +42,7 @@ impl<'a> StageSpec<'a> {
             sources: &[],
             arguments: &[],
             terminal: None,
+            merge_output: false,
         })
     }
 
@@ -50,8 +53,8 @@ impl<'a> StageSpec<'a> {
 
     /// Returns whether the warm command can become this stage's program.
     pub(super) fn fits_warm_command(&self) -> bool {
-        if self.terminal.is_some() {
-            // The warm command has pipes already.
+        if self.terminal.is_some() || self.merge_output {
+            // The warm command has its three pipes already.
             return false;
         }
         let main = self.sources.first().map(|source| source.path.as_str());

@@ -154,8 +154,8 @@ impl SandboxPool {
     }
 
     fn find_warm(&self, stage: &StageSpec<'_>) -> Option<Sandbox> {
-        if stage.terminal.is_some() {
-            // A pre-warmed sandbox has pipes already.
+        if stage.terminal.is_some() || (stage.merge_output && stage.command.warm.is_some()) {
+            // A pre-warmed sandbox has pipes already, and its warm command keeps all of them.
             return None;
         }
         let mut found = self.with_bucket(stage, Bucket::request)?;

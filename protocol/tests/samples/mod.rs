@@ -133,8 +133,14 @@ pub fn fullest_request() -> ExecuteRequest {
                 stdin: Stdin::Bytes(Bytes::from_static(b"1 2\n")),
                 args: vec!["-v".into(), String::new()],
                 terminal: None,
+                merge_output: true,
             },
-            RunRequest { stdin: Stdin::Live, args: Vec::new(), terminal: Some(TerminalSize::default()) },
+            RunRequest {
+                stdin: Stdin::Live,
+                args: Vec::new(),
+                terminal: Some(TerminalSize::default()),
+                merge_output: false,
+            },
         ],
         limits: LimitsRequest {
             cpu_time: Some(Duration::from_secs(5)),

@@ -208,6 +208,7 @@ pub fn program(command: &[&str]) -> Program {
             open_files: 64,
             stack: 8 << 20,
         },
+        merge_output: false,
     }
 }
 

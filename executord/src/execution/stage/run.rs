@@ -89,7 +89,9 @@ async fn finish(
             return Ok(StageOutcome::SetupFailed(error));
         }
         let message = Bytes::from(format!("cannot execute the program: {}\n", error.errno.desc()));
-        let _ = context.events.send(Event::Output { stream: StreamName::Stderr, bytes: message }).await;
+        let is_merged = stage.start.program.merge_output;
+        let stream = if is_merged { StreamName::Stdout } else { StreamName::Stderr };
+        let _ = context.events.send(Event::Output { stream, bytes: message }).await;
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }

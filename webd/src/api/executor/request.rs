@@ -32,6 +32,7 @@ pub(crate) struct Execute {
     args: Option<AtMost<String, MAX_ARGS>>,
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
+    merge_output: Option<bool>,
     encoding: Option<Encoding>,
     compact: Option<bool>,
 }
@@ -54,6 +55,7 @@ pub(crate) struct Start {
     args: Option<AtMost<String, MAX_ARGS>>,
     limits: Option<Object<LimitsRequestJson>>,
     runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
+    merge_output: Option<bool>,
     encoding: Option<Encoding>,
     compact: Option<bool>,
     tty: Option<bool>,
@@ -132,6 +134,7 @@ impl Start {
             args: self.args,
             limits: self.limits,
             runs: self.runs,
+            merge_output: self.merge_output,
             encoding: self.encoding,
             compact: self.compact,
         };
@@ -175,7 +178,7 @@ impl Execute {
             return Err(ApiError::new(ErrorCode::TooLarge, message));
         }
         let single = Run { stdin: self.stdin, stdin_encoding: self.stdin_encoding, args: self.args };
-        let runs = match self.runs {
+        let mut runs: Vec<_> = match self.runs {
             None => vec![single.into_request("")?],
             Some(_) if !single.is_empty() => {
                 return Err(ApiError::invalid_request("with `runs`, `stdin` and `args` must be in each run"));
@@ -189,6 +192,9 @@ impl Execute {
                 .map(|(number, Object(run))| run.into_request(&format!("runs[{number}].")))
                 .collect::<Result<_, _>>()?,
         };
+        for run in &mut runs {
+            run.merge_output = self.merge_output.unwrap_or_default();
+        }
         let Object(limits) = self.limits.unwrap_or(Object(LimitsRequestJson::default()));
         Ok(ExecuteRequest {
             language,
@@ -240,7 +246,7 @@ impl Run {
         }
         let encoding = self.stdin_encoding.unwrap_or_default();
         let stdin = decode(self.stdin.unwrap_or_default(), encoding, || format!("{prefix}stdin"))?;
-        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, terminal: None })
+        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, terminal: None, merge_output: false })
     }
 }
 
@@ -408,7 +414,7 @@ mod tests {
     #[test]
     fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
-            "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64",
+            "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9}}"#;
         let parsed = parse(body.as_bytes(), client()).unwrap();
@@ -421,6 +427,7 @@ mod tests {
             stdin: Stdin::Bytes(stdin.into()),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
             terminal: None,
+            merge_output: true,
         };
         let expected = ExecuteRequest {
             language: "c".to_owned(),
