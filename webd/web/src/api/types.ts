@@ -17,6 +17,7 @@ export type components = {
       args?: string[];
       limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
+      merge_output?: boolean;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       compact?: boolean;
@@ -292,6 +293,7 @@ export type components = {
       args?: string[];
       limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
+      merge_output?: boolean;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       compact?: boolean;
