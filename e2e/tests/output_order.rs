@@ -176,12 +176,35 @@ async fn output_up_to_the_limit_is_complete_when_a_program_exits_at_once() {
 
 #[tokio::test]
 async fn output_beyond_the_default_limit_is_complete_where_the_host_permits_larger_pipes() {
+    let largest = std::fs::read_to_string("/proc/sys/fs/pipe-max-size").expect("a readable file");
+    if largest.trim().parse::<u64>().expect("a number") < 4 * 1024 * 1024 {
+        eprintln!("skipped: fs.pipe-max-size is below 4 MiB");
+        return;
+    }
     let daemons = start(false).await;
     let length = 3 * 1024 * 1024;
     let code = format!("process.stdout.write('x'.repeat({length})); process.exit(0)");
     let limits = json!({ "output_bytes": 4 * 1024 * 1024 });
     let answer = daemons.execute(&json!({ "language": "javascript", "code": code, "limits": limits })).await;
     assert_eq!((&answer["status"], answer["stdout"].as_str().map(str::len)), (&json!("ok"), Some(length)));
+}
+
+#[tokio::test]
+async fn a_program_that_exceeds_the_output_limit_and_exits_at_once_has_exceeded_it() {
+    for pool in [false, true] {
+        let daemons = start(pool).await;
+        let code = "printf %1001s; printf %999s >&2";
+        let body = json!({ "language": "bash", "code": code, "limits": { "output_bytes": 1000 } });
+        for _ in 0..SLOW_ROUNDS {
+            let answer = daemons.execute(&body).await;
+            assert_eq!(
+                (&answer["status"], &answer["truncated"]),
+                (&json!("output_limit"), &json!(true)),
+                "{answer}"
+            );
+            assert_eq!(answer["stdout"], " ".repeat(1000));
+        }
+    }
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ pub enum Status {
         /// Peak memory usage.
         used: ByteCount,
     },
-    /// The daemon killed the program at its output limit.
+    /// The program wrote more than its output limit. The daemon killed it, unless it ended before that was noticed.
     OutputExceeded {
         /// Stream that was too long.
         stream: StreamName,

@@ -244,6 +244,9 @@ impl<'a> Watch<'a> {
                 self.pending = (!bytes.is_empty()).then_some(Event::Output { stream, bytes });
                 if self.is_alive() {
                     self.terminate(KillReason::Output(stream));
+                } else {
+                    // It ended before all of its output was read. Whether it did must not depend on who was faster.
+                    self.record.kill_reason.get_or_insert(KillReason::Output(stream));
                 }
             }
             OutputChunk::Discarded | OutputChunk::End => {}
