@@ -69,11 +69,16 @@ async fn a_language_has_its_names_and_no_others() {
         let answer =
             daemons.post(&json!({ "code": "print(1)", "language": name })).await.expect("a response");
         assert_eq!(answer.status, 400, "{name:?}");
+        let text = |field: &str| answer.json[field].as_str().expect("a text");
         assert_eq!(
-            answer.json,
-            json!({ "error": "Unsupported language", "code": "unsupported_language" }),
+            (text("error"), text("code")),
+            ("Unsupported language", "unsupported_language"),
             "{name:?}"
         );
+        let requested = text("requested").trim_end_matches('…');
+        assert!(name.starts_with(requested) && requested.len() == name.len().min(64), "{requested:?}");
+        let available = answer.json["available"].as_array().expect("a list");
+        assert!(available.contains(&json!("python")) && !available.contains(&json!("klingon")));
         if name.len() <= 64 {
             assert_eq!(rejection(&daemons, program(&name, "print(1)")).await, Rejection::UnknownLanguage);
         }
@@ -251,8 +256,8 @@ async fn invalid_requests_are_rejected_with_a_message() {
         ),
         (
             json!({ "language": "python", "code": megabytes(5) }),
-            "invalid_request",
-            "larger than 4194304 bytes in total",
+            "too_large",
+            "larger than 4194304 bytes (4 MiB) in total",
         ),
         (json!({ "language": "python", "code": "", "stdin": megabytes(9) }), "too_large", "bytes"),
         (json!({ "language": "python", "code": megabytes(17) }), "too_large", "bytes"),

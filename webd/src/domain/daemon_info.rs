@@ -1,5 +1,6 @@
-//! Queries that the daemon answers from memory: its languages and its status. All of them share one connection, and an
-//! answer serves every query within a moment: probes and scrapers, however many, cost the daemon little.
+//! Queries that the daemon answers from memory: its languages and its status. All of them share one connection, and the
+//! answer to a question serves everybody who was waiting when it was asked: probes and scrapers, however many, cost the
+//! daemon one question at a time.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -10,8 +11,6 @@ use tokio::time::timeout;
 
 /// Timeout for a query, including the connection.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which a status is returned again instead of being queried.
-const STATUS_MAX_AGE: Duration = Duration::from_millis(100);
 /// Time for which the names of the languages are returned again. They change when the daemon reloads its configuration.
 const NAMES_MAX_AGE: Duration = Duration::from_secs(2);
 /// Names of languages in an error.
@@ -22,6 +21,7 @@ const MAX_NAMES: usize = 128;
 pub(crate) struct DaemonInfo {
     socket: PathBuf,
     connection: Mutex<Option<Client>>,
+    /// The last status, and when it was asked for.
     status: Mutex<Option<(ServerStatus, Instant)>>,
     names: Mutex<Option<(Vec<String>, Instant)>>,
 }
@@ -63,20 +63,22 @@ impl DaemonInfo {
         Ok(names)
     }
 
-    /// Returns the status of the daemon, as it was at most [`STATUS_MAX_AGE`] ago.
+    /// Returns the status of the daemon, as it was at some time during the call.
     ///
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
     pub(crate) async fn status(&self) -> Result<ServerStatus, ClientError> {
+        let called = Instant::now();
         let mut cached = self.status.lock().await;
-        if let Some((status, since)) = &*cached
-            && since.elapsed() < STATUS_MAX_AGE
+        if let Some((status, asked)) = &*cached
+            && *asked >= called
         {
             return Ok(status.clone());
         }
         *cached = None;
+        let asked = Instant::now();
         match self.query(Request::Status).await? {
-            Event::Status(status) => Ok(cached.insert((*status, Instant::now())).0.clone()),
+            Event::Status(status) => Ok(cached.insert((*status, asked)).0.clone()),
             _ => Err(ClientError::Unexpected),
         }
     }
