@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::admission::RequestBounds;
 use crate::admission::limits::LimitSettings;
+use crate::pool::SlotNumbers;
 use crate::queue::Bounds;
 
 /// Path of the configuration file if `--config` does not name another.
@@ -311,6 +312,14 @@ impl Config {
     pub(crate) fn most_executions(&self) -> u32 {
         let reserved = self.execution_bounds(0).reserved_for_newcomers();
         self.max_executions().saturating_add(u32::try_from(reserved).unwrap_or(u32::MAX))
+    }
+
+    /// Returns how many slots there are.
+    pub(crate) fn slot_numbers(&self) -> SlotNumbers {
+        let [busy, executions, most, pool] =
+            [self.slots(), self.max_executions(), self.most_executions(), self.pool.capacity()]
+                .map(|count| count as usize);
+        SlotNumbers::new(busy, executions, most, pool)
     }
 
     /// Returns the maximum number of users at one time: two for each execution, because the user of one stage is still

@@ -21,6 +21,7 @@ use crate::daemon::state::Daemon;
 use crate::daemon::systemd::{notify, watchdog_period};
 use crate::identity;
 use crate::metrics::TimedStep;
+use crate::pool::slot::Slot;
 use crate::pool::{self, Activity, Reaper, SlotFactory};
 use crate::queue::Counts;
 use crate::server::connection;
@@ -115,11 +116,14 @@ async fn serve_until_signaled(
     let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
     info!(cgroups = daemon.slot_factory.controllers().describe(), slots = daemon.slots, "starting");
-    for _ in 0..daemon.pool.execution_slots() {
+    for _ in 0..daemon.pool.slot_numbers().spare {
         daemon.pool.add(daemon.slot_factory.create().context("create a slot")?);
     }
     load_languages(daemon, config).await?;
-    let refill = AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon))));
+    let background = [
+        AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon)))),
+        AbortOnDropHandle::new(tokio::spawn(keep_slots(Arc::clone(daemon)))),
+    ];
     let (mut listener, owner) = listen(config, group)?;
     let mut watch = SocketWatch::new(config);
     let mut connections = JoinSet::new();
@@ -167,17 +171,13 @@ async fn serve_until_signaled(
         remove_socket(&config.socket_path());
     }
     drain(daemon, config.drain.0, &mut connections).await;
-    drop(refill);
+    drop(background);
     Ok(())
 }
 
 /// Keeps pre-warmed sandboxes in the pool.
 async fn refill_pool(daemon: Arc<Daemon>) {
-    let create_slot = || async {
-        let slot_factory = Arc::clone(&daemon.slot_factory);
-        let created = tokio::task::spawn_blocking(move || slot_factory.create()).await;
-        created.map_err(io::Error::other).flatten()
-    };
+    let create_slot = || create_slot(Arc::clone(&daemon.slot_factory));
     let activity = || match daemon.queue.counts() {
         Counts { waiting: 1.., .. } => Activity::Saturated,
         Counts { running, idle, .. } if running > idle => Activity::Running,
@@ -185,6 +185,16 @@ async fn refill_pool(daemon: Arc<Daemon>) {
     };
     let prepared = |elapsed| daemon.executor.metrics.time(TimedStep::Prepare, elapsed);
     pool::keep_warm(&daemon.pool, create_slot, activity, prepared).await;
+}
+
+/// Keeps enough slots in the pool.
+async fn keep_slots(daemon: Arc<Daemon>) {
+    pool::keep_slots(&daemon.pool, || create_slot(Arc::clone(&daemon.slot_factory))).await;
+}
+
+async fn create_slot(slot_factory: Arc<SlotFactory>) -> io::Result<Slot> {
+    let created = tokio::task::spawn_blocking(move || slot_factory.create()).await;
+    created.map_err(io::Error::other).flatten()
 }
 
 /// Lets running executions finish for `timeout`, cancels the others, and waits until all are cleaned up.

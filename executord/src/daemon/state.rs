@@ -67,7 +67,7 @@ impl Daemon {
         let planner = Planner::new(&config.toolchains, config.cpu_millis());
         let identities = IdentityPool::new(config);
         let pool = Arc::new(SandboxPool::new(
-            config.most_executions(),
+            config.slot_numbers(),
             identities.clone(),
             planner.clone(),
             config.pool,

@@ -18,6 +18,10 @@ pub(super) struct Contents {
     pub(super) free: Vec<Slot>,
     /// All slots, including those in use and those that are being replaced.
     pub(super) slots: usize,
+    /// Executions that wait for a free slot.
+    pub(super) waiting: usize,
+    /// The fewest free slots since unused ones were last removed.
+    pub(super) least_free: usize,
     pub(super) buckets: BTreeMap<BucketKey, Bucket>,
     /// When a slot was last released.
     pub(super) last_release: Option<Instant>,
@@ -27,6 +31,12 @@ impl Contents {
     pub(super) fn release(&mut self, slot: Slot) {
         self.free.push(slot);
         self.last_release = Some(Instant::now());
+    }
+
+    pub(super) fn pop_free(&mut self) -> Option<Slot> {
+        let slot = self.free.pop();
+        self.least_free = self.least_free.min(self.free.len());
+        slot
     }
 
     /// Returns the bucket of a stage, unless the languages were reloaded since `toolchain` was looked up.

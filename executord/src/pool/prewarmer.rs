@@ -14,7 +14,7 @@ use crate::pool::bucket::ASSUMED_MEMORY;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::policy::{self, Action, Activity};
 use crate::pool::sandbox::{Sandbox, SandboxState};
-use crate::pool::sandbox_pool::SandboxPool;
+use crate::pool::sandbox_pool::{SandboxPool, SlotToPreWarm};
 use crate::pool::slot::Slot;
 
 /// Time for a sandbox to be pre-warmed. It gets only the CPU time that programs leave.
@@ -64,12 +64,11 @@ async fn pre_warm<Created>(
     Created: Future<Output = io::Result<Slot>>,
 {
     let Some(toolchain) = pool.toolchain(key) else { return };
-    let slot = if pool.has_all_slots() {
-        // An execution may have taken the last one meanwhile.
-        let Some(slot) = pool.pop_free() else { return };
-        Ok(slot)
-    } else {
-        create_slot().await.inspect(|_| pool.count_slot()).context("create a slot")
+    let slot = match pool.take_slot_to_pre_warm() {
+        SlotToPreWarm::Free(slot) => Ok(*slot),
+        SlotToPreWarm::Create => create_slot().await.inspect(|_| pool.count_slot()).context("create a slot"),
+        // An execution took the last one meanwhile.
+        SlotToPreWarm::None => return,
     };
     let prewarmed = match slot {
         Ok(slot) => pre_warm_in(pool, slot, &toolchain, key.stage).await,

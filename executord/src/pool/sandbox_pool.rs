@@ -25,11 +25,19 @@ use crate::pool::contents::Contents;
 use crate::pool::policy::{Activity, Snapshot};
 use crate::pool::sandbox::{Sandbox, SandboxState};
 use crate::pool::slot::Slot;
+use crate::pool::slot_numbers::SlotNumbers;
 
-/// Slots that one execution can hold: that of its compilation, whose build the runs see, and that of a run.
-const SLOTS_PER_EXECUTION: usize = 2;
-/// Time that an execution waits for a free slot. There are enough slots unless some were lost and are being replaced.
+/// Time that an execution waits for a free slot. It waits only if many start at one time, or if slots were lost.
 const SLOT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A slot for a sandbox that is to be pre-warmed.
+#[derive(Debug)]
+pub(super) enum SlotToPreWarm {
+    Free(Box<Slot>),
+    /// One may be created.
+    Create,
+    None,
+}
 
 /// The slots of this host that no execution holds.
 #[derive(Debug)]
@@ -40,8 +48,9 @@ pub(crate) struct SandboxPool {
     /// Notified when the policy may decide otherwise than before.
     changed: Notify,
     closed: AtomicBool,
-    /// Slots that executions may hold at one time.
-    execution_slots: usize,
+    /// Notified when a slot should be created.
+    slot_wanted: Notify,
+    slots: SlotNumbers,
     identities: IdentityPool,
     planner: Planner,
     settings: PoolSettings,
@@ -50,9 +59,9 @@ pub(crate) struct SandboxPool {
 }
 
 impl SandboxPool {
-    /// Creates a pool without slots, for `executions` at one time.
+    /// Creates a pool without slots.
     pub(crate) fn new(
-        executions: u32,
+        slots: SlotNumbers,
         identities: IdentityPool,
         planner: Planner,
         settings: PoolSettings,
@@ -62,7 +71,8 @@ impl SandboxPool {
             slot_freed: Notify::new(),
             changed: Notify::new(),
             closed: AtomicBool::new(false),
-            execution_slots: executions as usize * SLOTS_PER_EXECUTION,
+            slot_wanted: Notify::new(),
+            slots,
             identities,
             planner,
             settings,
@@ -70,9 +80,9 @@ impl SandboxPool {
         }
     }
 
-    /// Returns how many slots executions may hold at one time.
-    pub(crate) const fn execution_slots(&self) -> usize {
-        self.execution_slots
+    /// Returns how many slots there are of each kind.
+    pub(crate) const fn slot_numbers(&self) -> SlotNumbers {
+        self.slots
     }
 
     /// Returns a sandbox for a stage: a pre-warmed one if one fits, or one that is only beginning to be made.
@@ -89,7 +99,7 @@ impl SandboxPool {
         {
             return Ok(sandbox);
         }
-        let slot = timeout(SLOT_TIMEOUT, self.free_slot()).await.map_err(|_| Failure::SlotTimeout)?;
+        let slot = self.free_slot().await?;
         // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once.
         let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
         self.begin(slot, stage, source, SandboxState::Starting, user_name)
@@ -188,17 +198,35 @@ impl SandboxPool {
         self.lock().bucket(&key, stage.toolchain).map(function)
     }
 
-    async fn free_slot(&self) -> Slot {
-        loop {
-            let notified = self.slot_freed.notified();
-            // A supervisor may have been killed while its slot was free.
-            while let Some(slot) = self.pop_free() {
-                if slot.is_alive() {
+    /// Waits for a free slot.
+    async fn free_slot(&self) -> Result<Slot, Failure> {
+        if let Some(slot) = self.pop_alive() {
+            return Ok(slot);
+        }
+        self.lock().waiting += 1;
+        self.slot_wanted.notify_one();
+        let found = timeout(SLOT_TIMEOUT, async {
+            loop {
+                let notified = self.slot_freed.notified();
+                if let Some(slot) = self.pop_alive() {
                     return slot;
                 }
+                notified.await;
             }
-            notified.await;
+        })
+        .await;
+        self.lock().waiting -= 1;
+        found.map_err(|_| Failure::SlotTimeout)
+    }
+
+    /// Takes a free slot whose supervisor was not killed meanwhile.
+    fn pop_alive(&self) -> Option<Slot> {
+        while let Some(slot) = self.pop_free() {
+            if slot.is_alive() {
+                return Some(slot);
+            }
         }
+        None
     }
 
     /// Begins to make a sandbox in a slot.
@@ -228,7 +256,7 @@ impl SandboxPool {
             now: Instant::now(),
             activity,
             last_release: contents.last_release,
-            has_slot: !contents.free.is_empty() || !self.has_all(&contents),
+            has_slot: !contents.free.is_empty() || contents.slots < self.slots.most,
             max_sandboxes: self.settings.capacity() as usize,
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,
@@ -256,13 +284,46 @@ impl SandboxPool {
         self.lock().buckets.get(key).map(|bucket| Arc::clone(&bucket.toolchain))
     }
 
-    /// Returns whether there are as many slots as there may be, so that another must not be created.
-    pub(super) fn has_all_slots(&self) -> bool {
-        self.has_all(&self.lock())
+    /// Returns how many slots should be created now.
+    pub(super) fn missing_slots(&self) -> usize {
+        let contents = self.lock();
+        self.slots.missing(contents.free.len(), contents.waiting, contents.slots)
     }
 
-    pub(super) fn pop_free(&self) -> Option<Slot> {
-        self.lock().free.pop()
+    /// Waits until slots may be missing.
+    pub(super) async fn slot_wanted(&self) {
+        self.slot_wanted.notified().await;
+    }
+
+    /// Removes slots that nobody used since the last call, down to the spare ones.
+    pub(super) fn retire_unused_slots(&self) {
+        let mut contents = self.lock();
+        let unused = contents.least_free.saturating_sub(self.slots.spare).min(contents.free.len());
+        let retired: Vec<_> = contents.free.drain(..unused).collect();
+        contents.slots -= unused;
+        contents.least_free = contents.free.len();
+        drop(contents);
+        // Ending supervisors takes a while, so it is done without the lock.
+        retired.into_iter().for_each(Slot::retire);
+    }
+
+    /// Takes a slot for a sandbox that is to be pre-warmed: a free one, unless executions may need it and another can be
+    /// created instead.
+    pub(super) fn take_slot_to_pre_warm(&self) -> SlotToPreWarm {
+        let mut contents = self.lock();
+        if contents.free.len() <= self.slots.spare && contents.slots < self.slots.most {
+            return SlotToPreWarm::Create;
+        }
+        contents.pop_free().map_or(SlotToPreWarm::None, |slot| SlotToPreWarm::Free(Box::new(slot)))
+    }
+
+    fn pop_free(&self) -> Option<Slot> {
+        let mut contents = self.lock();
+        let slot = contents.pop_free();
+        if self.slots.missing(contents.free.len(), contents.waiting, contents.slots) > 0 {
+            self.slot_wanted.notify_one();
+        }
+        slot
     }
 
     pub(super) fn count_slot(&self) {
@@ -282,10 +343,6 @@ impl SandboxPool {
             let stage = key.stage.name();
             warn!(%failure, language = key.language, stage, "cannot pre-warm sandbox, will retry");
         }
-    }
-
-    const fn has_all(&self, contents: &Contents) -> bool {
-        contents.slots >= self.execution_slots + self.settings.capacity() as usize
     }
 
     fn lock(&self) -> MutexGuard<'_, Contents> {

@@ -131,6 +131,11 @@ impl Slot {
         }
     }
 
+    /// Ends the slot for good: no other is created in its place.
+    pub(crate) fn retire(mut self) {
+        self.is_replaced = true;
+    }
+
     /// Returns the supervisor's next reply. Cancel safe.
     async fn reply(&self) -> Result<Reply, Failure> {
         loop {

@@ -96,9 +96,11 @@ impl<T> FairQueue<T> {
         self.root.change_running(&client.levels, 1);
     }
 
-    /// Counts an execution of a client as running no longer.
+    /// Counts an execution of a client as running no longer. The client was served until now, so it comes after those that
+    /// waited meanwhile.
     pub(super) fn stopped(&mut self, client: &ClientKey) {
         self.root.change_running(&client.levels, -1);
+        self.root.move_to_back(&client.levels);
         self.root.prune();
     }
 
@@ -176,6 +178,16 @@ impl<T> Branch<T> {
         self.running = self.running.saturating_add_signed(change);
         if let Some((name, below)) = levels.split_first() {
             self.descend(std::slice::from_ref(name)).change_running(below, change);
+        }
+    }
+
+    fn move_to_back(&mut self, levels: &[String]) {
+        let Some((name, below)) = levels.split_first() else { return };
+        if let Some(index) = self.branches.iter().position(|branch| branch.name == *name)
+            && let Some(mut branch) = self.branches.remove(index)
+        {
+            branch.move_to_back(below);
+            self.branches.push_back(branch);
         }
     }
 
@@ -317,6 +329,14 @@ mod tests {
             queue.stopped(&key(request));
         }
         assert_eq!((queue.len(), queue.root.branches.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_client_that_ran_is_served_after_one_that_waited_meanwhile() {
+        let mut queue = queue(&["n/a", "m/b"]);
+        queue.started(&key("n/a"));
+        queue.stopped(&key("n/a"));
+        assert_eq!(served(&mut queue), ["m/b", "n/a"]);
     }
 
     #[test]
