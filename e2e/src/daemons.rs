@@ -357,8 +357,8 @@ impl Daemons {
 }
 
 impl Drop for Daemons {
-    /// executord leaves its top cgroups for its next start, because a cgroup cannot always be created again. A test has
-    /// no next start. Cgroups that are not empty remain, and [`crate::inventory::cgroups`] finds them.
+    /// A killed executord leaves its top cgroups for its next start, and a test has none. Cgroups that are not empty
+    /// remain, and [`crate::inventory::cgroups`] finds them.
     fn drop(&mut self) {
         self.webd.end();
         self.executord.end();

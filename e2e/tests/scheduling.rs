@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use e2e::daemons::{Daemons, Settings, eventually};
 use e2e::socket::{Execution, live_program, program};
 use futures_util::future::join_all;
-use protocol::{Clock, Event, ExecuteRequest, LimitsRequest, RunRequest, StageName, Status};
+use protocol::{Clock, Event, ExecuteRequest, LimitsRequest, Request, RunRequest, StageName, Status};
 use serde_json::json;
 
 /// Prints that it runs, and waits for a line.
@@ -136,4 +136,34 @@ async fn many_addresses_of_one_network_take_the_turns_of_one() {
     assert_eq!(received.positions, [0], "the flood is served first");
     victim.end().await.expect("it ends");
     assert!(daemons.status().await.queued > 10, "the flood has been served first");
+}
+
+/// A Python program that fills 190 MiB, one after the other, and holds it for a while.
+const FILLS_MEMORY: &str = "import time
+memory = []
+for _ in range(190):
+    memory.append(bytearray(b'x') * (1 << 20))
+    time.sleep(0.005)
+time.sleep(2)
+print('kept')";
+
+#[tokio::test]
+async fn programs_that_together_use_too_much_memory_harm_no_other() {
+    const PROGRAMS: u32 = 12;
+    let more = "memory = \"1GiB\"\n".to_owned();
+    let settings = Settings { slots: 4, max_executions: Some(PROGRAMS), more, ..production() };
+    let daemons = start(settings).await;
+    let mut session = waiting_session(&daemons).await;
+    let request = json!({ "language": "python", "code": FILLS_MEMORY });
+    let answers = join_all((0..PROGRAMS).map(|_| daemons.execute(&request))).await;
+    let count = |status: &str| answers.iter().filter(|answer| answer["status"] == status).count();
+    assert_eq!(count("ok") + count("memory"), PROGRAMS as usize, "{answers:?}");
+    assert!(count("ok") > 0, "{answers:?}");
+    session.send(Request::Input("line\n".into())).await.expect("the message is sent");
+    let received = session.end().await.expect("it ends");
+    assert_eq!(received.status(StageName::Run(0)), Some(&Status::Exited(0)));
+    let answer = daemons.execute(&json!({ "language": "bash", "code": "echo hello" })).await;
+    assert_eq!(answer["stdout"], "hello\n", "{answer}");
+    assert!(!daemons.logs().contains("lost slot"), "{}", daemons.logs());
+    assert_eq!(daemons.status().await.quarantined_uids, 0);
 }

@@ -9,10 +9,7 @@ use protocol::renamed_keys::{ConfigKeys, RenamedKey};
 use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
-use crate::admission::RequestBounds;
-use crate::admission::limits::LimitSettings;
-use crate::pool::SlotNumbers;
-use crate::queue::Bounds;
+use crate::admission::limits::{LimitSettings, RequestBounds};
 
 /// Path of the configuration file if `--config` does not name another.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
@@ -50,7 +47,8 @@ pub(crate) struct Config {
     pub(crate) max_executions_per_client: u32,
     /// Interactive executions at one time, or 0 for three quarters of all.
     pub(crate) max_interactive: u32,
-    /// Memory of all executions together. The default is three quarters of the memory that the daemon may use.
+    /// Memory of all executions, pre-warmed sandboxes and cached builds together. The default is three quarters of the
+    /// memory that the daemon may use.
     pub(crate) memory: Option<Quantity<ByteCount>>,
     /// Executions that may wait for a slot.
     pub(crate) queue: u32,
@@ -295,31 +293,20 @@ impl Config {
         }
     }
 
-    /// Returns the bounds of the executions that run at one time.
-    pub(crate) fn execution_bounds(&self, memory: u64) -> Bounds {
-        let or = |configured: u32, default: u32| if configured == 0 { default } else { configured } as usize;
-        let executions = self.max_executions();
-        Bounds {
-            slots: self.slots() as usize,
-            executions: executions as usize,
-            executions_per_client: or(self.max_executions_per_client, u32::MAX),
-            interactive: or(self.max_interactive, executions - executions / 4),
-            memory: self.memory.map_or(memory / 4 * 3, |memory| memory.0.bytes()),
-        }
+    /// Returns the memory of everything in sandboxes together, in bytes, if `available` bytes are available to the daemon.
+    pub(crate) fn memory(&self, available: u64) -> u64 {
+        self.memory.map_or(available / 4 * 3, |memory| memory.0.bytes())
+    }
+
+    /// Returns the number of executions beyond [`Config::max_executions`] that are for clients without one, so that a
+    /// client with many long executions does not lock out the others.
+    pub(crate) fn reserved_executions(&self) -> u32 {
+        self.max_executions() / 4
     }
 
     /// Returns the maximum number of executions at one time, including those reserved for clients without one.
     pub(crate) fn most_executions(&self) -> u32 {
-        let reserved = self.execution_bounds(0).reserved_for_newcomers();
-        self.max_executions().saturating_add(u32::try_from(reserved).unwrap_or(u32::MAX))
-    }
-
-    /// Returns how many slots there are.
-    pub(crate) fn slot_numbers(&self) -> SlotNumbers {
-        let [busy, executions, most, pool] =
-            [self.slots(), self.max_executions(), self.most_executions(), self.pool.capacity()]
-                .map(|count| count as usize);
-        SlotNumbers::new(busy, executions, most, pool)
+        self.max_executions().saturating_add(self.reserved_executions())
     }
 
     /// Returns the maximum number of users at one time: two for each execution, because the user of one stage is still

@@ -27,6 +27,15 @@ macro_rules! settings {
 
 each_limit!(settings);
 
+/// What a request may ask for.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestBounds {
+    /// The maximum of each limit.
+    pub(crate) maxima: Limits,
+    /// Wall-clock time of all stages of a request together.
+    pub(crate) wall_time: Duration,
+}
+
 /// Returns the limits of a request: the requested ones, else the defaults, and never more than the maxima.
 ///
 /// # Errors

@@ -7,13 +7,13 @@ pub(crate) mod relative_path;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::bounds::MAX_SOURCES;
 use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, Source};
+use crate::admission::limits::RequestBounds;
 use crate::admission::relative_path::RelativePath;
 use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
@@ -23,15 +23,6 @@ use crate::languages::toolchain::Toolchain;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Unit in which a tmpfs allocates, in bytes.
 const PAGE: u64 = 4096;
-
-/// What a request may ask for.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestBounds {
-    /// The maximum of each limit.
-    pub(crate) maxima: Limits,
-    /// Wall-clock time of all stages of a request together.
-    pub(crate) wall_time: Duration,
-}
 
 /// Returns the language with this name or alias, in upper or lower case.
 ///

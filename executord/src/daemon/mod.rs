@@ -1,5 +1,6 @@
 //! The daemon as a whole: start in order, serve, stop in order.
 
+mod capacity;
 pub(crate) mod error;
 mod reload;
 pub(crate) mod run;

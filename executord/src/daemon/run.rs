@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, host_memory};
 use crate::daemon::error::{Context, DaemonError};
 use crate::daemon::reload::{load_languages, reload};
 use crate::daemon::state::Daemon;
@@ -50,7 +50,12 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     runtime_dir::prepare(&config, group)?;
     let _lock = lock(&config)?;
     janitor::clean(&config).context("clean up after the previous daemon")?;
-    let (controllers, degraded) = Controllers::detect(&config.cgroup);
+    let (controllers, mut degraded) = Controllers::detect(&config.cgroup);
+    let available = controllers.available_memory().unwrap_or(u64::MAX).min(host_memory());
+    let memory = config.memory(available);
+    if let Err(error) = controllers.limit_memory(memory) {
+        degraded.push(format!("the memory of all programs together is not limited: {error}"));
+    }
     janitor::record_cgroups(&config, &controllers.roots()).context("record our cgroups")?;
     // Nothing has come from outside up to here. Creating cgroups at the top of a hierarchy needs more privileges than
     // the daemon needs afterwards.
@@ -63,15 +68,16 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let roots = controllers.roots();
-    let result = runtime.block_on(serve(config_path, &config, controllers, degraded, group));
+    let cgroups = controllers.clone();
+    let result = runtime.block_on(serve(config_path, &config, controllers, degraded, memory, group));
     // Ends the remaining tasks. Slots end their supervisors when they are dropped.
     drop(runtime);
-    for root in roots {
+    for root in cgroups.roots() {
         if let Err(error) = kill_and_remove_children(&root) {
             warn!(%error, "cannot remove cgroup {}", root.display());
         }
     }
+    cgroups.remove();
     if let Err(error) = janitor::remove_slot_directories(&config) {
         warn!(%error, "cannot remove directories of slots");
     }
@@ -83,6 +89,7 @@ async fn serve(
     config: &Config,
     controllers: Controllers,
     degraded: Vec<String>,
+    memory: u64,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
     let (reap_jobs, reap_queue) = mpsc::channel();
@@ -94,7 +101,7 @@ async fn serve(
         config.pool.zygotes,
         reap_jobs.clone(),
     );
-    let daemon = Arc::new(Daemon::new(config, slot_factory, degraded)?);
+    let daemon = Arc::new(Daemon::new(config, slot_factory, degraded, memory)?);
     let reaper =
         Reaper::start(reap_jobs, reap_queue, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
             .context("start the reaper thread")?;

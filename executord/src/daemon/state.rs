@@ -6,10 +6,11 @@ use std::time::Instant;
 use protocol::ServerStatus;
 use tokio_util::sync::CancellationToken;
 
-use crate::admission::RequestBounds;
 use crate::admission::job::Job;
+use crate::admission::limits::RequestBounds;
 use crate::audit::Audit;
-use crate::config::{Config, host_memory};
+use crate::config::Config;
+use crate::daemon::capacity;
 use crate::daemon::error::DaemonError;
 use crate::execution::Executor;
 use crate::execution::build_cache::BuildCache;
@@ -60,14 +61,15 @@ impl Daemon {
         config: &Config,
         slot_factory: SlotFactory,
         degraded: Vec<String>,
+        memory: u64,
     ) -> Result<Self, DaemonError> {
         let probe = load::sandbox_probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
-        let bounds = config.execution_bounds(host_memory());
+        let bounds = capacity::execution_bounds(config, memory);
         let planner = Planner::new(&config.toolchains, config.cpu_millis());
         let identities = IdentityPool::new(config);
         let pool = Arc::new(SandboxPool::new(
-            config.slot_numbers(),
+            capacity::slot_numbers(config),
             identities.clone(),
             planner.clone(),
             config.pool,

@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 pub(crate) use fair_queue::ClientKey;
 use fair_queue::{FairQueue, Standing};
@@ -74,7 +75,7 @@ enum Phase {
     /// Its sandbox is being set up, or the end of a stage is being handled. This counts as busy.
     Working,
     /// Its program runs.
-    Program(Arc<dyn Meter>, Activity),
+    Program { meter: Arc<dyn Meter>, activity: Activity, reclaim: Arc<Notify>, is_reclaimed: bool },
     /// It gave way to others between two of its runs.
     Paused,
     /// It is being cleaned up while another uses its place.
@@ -109,6 +110,14 @@ pub(crate) struct Permit {
     number: u64,
     /// Whether it was received. A permit that the request did not wait for does not count.
     is_counted: bool,
+}
+
+/// How much of their budget all programs use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum MemoryFill {
+    /// At most half.
+    Low,
+    High,
 }
 
 /// The numbers of executions.
@@ -193,7 +202,7 @@ impl Queue {
         let count = |is: fn(&Phase) -> bool| state.executions.values().filter(|one| is(&one.phase)).count();
         Counts {
             running: count(|phase| !matches!(phase, Phase::Paused)),
-            idle: count(|phase| matches!(phase, Phase::Program(_, activity) if activity.is_idle())),
+            idle: count(|phase| matches!(phase, Phase::Program { activity, .. } if activity.is_idle())),
             waiting: state.waiting.len(),
         }
     }
@@ -253,7 +262,7 @@ impl Queue {
             }
         }
         state.send_positions();
-        if state.needs_samples(slots)
+        if state.needs_samples(&self.bounds)
             && !state.is_sampling
             && let Ok(runtime) = Handle::try_current()
         {
@@ -262,25 +271,29 @@ impl Queue {
         }
     }
 
-    /// Observes the programs, and lets executions start beside those that are idle. Returns the time until the next
+    /// Observes the programs, and lets executions start in addition to those that are idle. Returns the time until the next
     /// sample, or `None` if no more samples are needed.
     fn sample(self: &Arc<Self>) -> Option<Duration> {
         let mut state = self.lock();
-        if !state.needs_samples(self.bounds.slots) {
+        if !state.needs_samples(&self.bounds) {
             state.is_sampling = false;
             return None;
         }
-        state.observe(self.bounds.slots);
+        state.observe(0);
+        let fill = state.reclaim_memory(self.bounds.memory);
         if state.waiting.len() > 0 {
             self.grant_permits(state);
             state = self.lock();
         }
         let activities = state.executions.values().filter_map(|execution| match &execution.phase {
-            Phase::Program(_, activity) => Some(activity),
+            Phase::Program { activity, .. } => Some(activity),
             _ => None,
         });
         let [quieting, waiting, busy, idle] = SAMPLE_PAUSES;
-        let mut pause = idle;
+        let mut pause = match fill {
+            MemoryFill::Low => idle,
+            MemoryFill::High => waiting,
+        };
         for activity in activities {
             pause = pause.min(match (state.waiting.len(), activity.is_idle()) {
                 (0, true) => idle,
@@ -313,9 +326,10 @@ async fn sample(queue: Weak<Queue>) {
 }
 
 impl State {
-    /// Returns whether the next request might have to wait for one that is idle.
-    fn needs_samples(&self, slots: usize) -> bool {
-        self.executions.len() >= slots.max(1)
+    /// Returns whether the next request might have to wait for one that is idle, or programs may use too much memory.
+    fn needs_samples(&self, bounds: &Bounds) -> bool {
+        let limits = self.executions.values().map(|execution| execution.demand.memory_limit);
+        self.executions.len() >= bounds.slots.max(1) || limits.fold(0, u64::saturating_add) > bounds.memory
     }
 
     /// Observes programs whose last observation is too old, if there are at least `least` executions.
@@ -325,7 +339,7 @@ impl State {
         }
         let now = Instant::now();
         for execution in self.executions.values_mut() {
-            let Phase::Program(meter, activity) = &mut execution.phase else { continue };
+            let Phase::Program { meter, activity, .. } = &mut execution.phase else { continue };
             let (busy, idle) = OBSERVATION_AGE;
             if activity.age(now) >= if activity.is_idle() { idle } else { busy }
                 && let Some(usage) = meter.usage()
@@ -334,6 +348,31 @@ impl State {
                 execution.memory = usage.memory;
             }
         }
+    }
+
+    /// Ends the program that uses the most memory, if all of them use more than `budget`.
+    fn reclaim_memory(&mut self, budget: u64) -> MemoryFill {
+        let mut used: u64 = 0;
+        let mut largest: Option<(u64, &Notify, &mut bool)> = None;
+        for execution in self.executions.values_mut() {
+            let Phase::Program { reclaim, is_reclaimed, .. } = &mut execution.phase else { continue };
+            // One that is ending already frees its memory soon.
+            if *is_reclaimed {
+                continue;
+            }
+            used = used.saturating_add(execution.memory);
+            if largest.as_ref().is_none_or(|&(memory, ..)| memory < execution.memory) {
+                largest = Some((execution.memory, reclaim, is_reclaimed));
+            }
+        }
+        if used > budget
+            && let Some((memory, reclaim, is_reclaimed)) = largest
+        {
+            warn!(memory, used, budget, "ending the program that uses the most memory");
+            *is_reclaimed = true;
+            reclaim.notify_one();
+        }
+        if used > budget / 2 { MemoryFill::High } else { MemoryFill::Low }
     }
 
     fn load(&self, slots: usize) -> Load {
@@ -346,7 +385,7 @@ impl State {
                     cleaning_up += 1;
                     continue;
                 }
-                Phase::Program(_, activity) if activity.is_idle() => {
+                Phase::Program { activity, .. } if activity.is_idle() => {
                     idle_millis += activity.millis() as usize
                 }
                 // The same: they hold no more than a build.
@@ -355,7 +394,7 @@ impl State {
                     continue;
                 }
                 Phase::Paused => {}
-                Phase::Working | Phase::Program(..) | Phase::CleaningUp => load.busy += 1,
+                Phase::Working | Phase::Program { .. } | Phase::CleaningUp => load.busy += 1,
             }
             load.executions += 1;
             load.interactive += usize::from(execution.demand.is_interactive);
@@ -431,18 +470,23 @@ impl Drop for Ticket {
 
 impl Permit {
     /// Notes that a program of the execution runs. While it is idle, as `meter` tells, another execution may start.
-    pub(crate) fn program_started(&self, meter: Arc<dyn Meter>) {
-        let usage = meter.usage();
+    /// Returns what is notified when the program must end, because all programs together use too much memory and this
+    /// one uses the most.
+    pub(crate) fn program_started(&self, meter: Arc<dyn Meter>) -> Arc<Notify> {
+        let (usage, reclaim) = (meter.usage(), Arc::new(Notify::new()));
         if let (Some(execution), Some(usage)) = (self.queue.lock().executions.get_mut(&self.number), usage) {
             let activity = Activity::starting(Instant::now(), usage.cpu_time);
-            (execution.phase, execution.memory) = (Phase::Program(meter, activity), usage.memory);
+            execution.phase =
+                Phase::Program { meter, activity, reclaim: Arc::clone(&reclaim), is_reclaimed: false };
+            execution.memory = usage.memory;
         }
+        reclaim
     }
 
     /// Notes that the program ended.
     pub(crate) fn program_ended(&self) {
         if let Some(execution) = self.queue.lock().executions.get_mut(&self.number)
-            && matches!(execution.phase, Phase::Program(..))
+            && matches!(execution.phase, Phase::Program { .. })
         {
             (execution.phase, execution.memory) = (Phase::Working, 0);
         }
@@ -489,7 +533,7 @@ impl State {
     /// Moves an execution into a phase in which it does not count for its client any more.
     fn stop(&mut self, number: u64, phase: Phase) {
         if let Some(execution) = self.executions.get_mut(&number) {
-            if matches!(execution.phase, Phase::Working | Phase::Program(..)) {
+            if matches!(execution.phase, Phase::Working | Phase::Program { .. }) {
                 self.waiting.stopped(&execution.client);
             }
             execution.phase = phase;
@@ -530,7 +574,8 @@ mod tests {
 
     fn queue_with(slots: usize, executions: usize, capacity: usize) -> Arc<Queue> {
         let (executions_per_client, interactive, memory) = (usize::MAX, usize::MAX, u64::MAX);
-        Queue::new(Bounds { slots, executions, executions_per_client, interactive, memory }, capacity)
+        let bounds = Bounds { slots, executions, reserved: 0, executions_per_client, interactive, memory };
+        Queue::new(bounds, capacity)
     }
 
     fn enter(queue: &Arc<Queue>, client: &str) -> Result<Ticket, Full> {
@@ -674,16 +719,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_starts_beside_an_idle_program_but_not_beside_a_busy_one() {
+    async fn a_request_starts_next_to_an_idle_program_but_not_next_to_a_busy_one() {
         let queue = queue_with(1, 3, 3);
         let session = granted(enter(&queue, "a"));
-        session.program_started(Arc::new(Program::default()));
+        let _reclaim = session.program_started(Arc::new(Program::default()));
         let QueueUpdate::Granted(busy) = enter(&queue, "b").unwrap().next_update_of_permit().await else {
             panic!("no permit")
         };
         assert_eq!(queue.counts(), counts(2, 1, 0));
         let program = Program::default();
-        busy.program_started(Arc::new(program.clone()));
+        let _reclaim = busy.program_started(Arc::new(program.clone()));
         let mut waiting = enter(&queue, "c").unwrap();
         for _ in 0..20 {
             *program.0.lock().unwrap() += Duration::from_secs(1);
@@ -693,6 +738,38 @@ mod tests {
         busy.program_ended();
         busy.start_cleanup();
         assert!(matches!(waiting.try_update(), QueueUpdate::Granted(_)));
+    }
+
+    #[tokio::test]
+    async fn the_program_with_the_most_memory_ends_when_all_use_too_much() {
+        #[derive(Debug)]
+        struct Memory(u64);
+        impl Meter for Memory {
+            fn usage(&self) -> Option<Usage> {
+                Some(Usage { cpu_time: Duration::ZERO, memory: self.0 })
+            }
+        }
+        let bounds = Bounds {
+            slots: 3,
+            executions: 3,
+            reserved: 0,
+            executions_per_client: 3,
+            interactive: 3,
+            memory: 1000,
+        };
+        let queue = Queue::new(bounds, 0);
+        let permits = [400, 500, 200].map(|memory| {
+            let permit = granted(enter(&queue, "a"));
+            let reclaim = permit.program_started(Arc::new(Memory(memory)));
+            (permit, reclaim)
+        });
+        let (_, reclaim) = &permits[1];
+        tokio::time::timeout(Duration::from_secs(10), reclaim.notified()).await.unwrap();
+        // The others fit.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        for (_, reclaim) in [&permits[0], &permits[2]] {
+            assert!(tokio::time::timeout(Duration::ZERO, reclaim.notified()).await.is_err());
+        }
     }
 
     #[tokio::test]

@@ -15,6 +15,8 @@ pub(crate) struct Bounds {
     pub(crate) slots: usize,
     /// All executions, including those that are idle.
     pub(crate) executions: usize,
+    /// Executions beyond those for clients without one, and less for those that are only partly new.
+    pub(crate) reserved: usize,
     /// Executions of one client.
     pub(crate) executions_per_client: usize,
     /// Executions with live input, which may be idle for long.
@@ -64,12 +66,6 @@ pub(super) enum Obstacle {
 }
 
 impl Bounds {
-    /// Executions beyond [`Bounds::executions`] for clients without one: a client with many long executions does not
-    /// lock out the others.
-    pub(crate) const fn reserved_for_newcomers(&self) -> usize {
-        self.executions / 4
-    }
-
     /// Returns the reason for which `candidate` may not start, if there is one.
     pub(super) fn obstacle(&self, load: &Load, candidate: Candidate) -> Option<Obstacle> {
         if load.busy >= self.slots {
@@ -77,7 +73,7 @@ impl Bounds {
         }
         let Candidate::New(demand, standing) = candidate else { return None };
         let Standing { running, unused_levels, levels } = standing;
-        let reserved = self.reserved_for_newcomers() * unused_levels / levels.max(1);
+        let reserved = self.reserved * unused_levels / levels.max(1);
         if load.executions >= self.executions + reserved {
             Some(Obstacle::Executions)
         } else if running >= self.executions_per_client {
@@ -114,6 +110,7 @@ mod tests {
         let bounds = Bounds {
             slots: 2,
             executions: 32,
+            reserved: 8,
             executions_per_client: 16,
             interactive: 24,
             memory: 4096 * MIB,

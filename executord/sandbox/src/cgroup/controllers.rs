@@ -12,7 +12,7 @@ use super::proof::{Emptied, NamespaceGone};
 use super::{v1, v2};
 
 /// The cgroup controllers of this host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Controllers {
     /// The unified hierarchy.
     V2(v2::Tree),
@@ -114,6 +114,39 @@ impl Controllers {
             Self::V2(tree) => tree.roots(),
             Self::V1(tree) => tree.roots(),
             Self::None => Vec::new(),
+        }
+    }
+
+    /// Removes the cgroups of this daemon that [`Controllers::detect`] created itself and that are empty now. One that
+    /// systemd delegated stays: systemd removes it. The caller has removed those of the slots.
+    pub fn remove(self) {
+        match self {
+            Self::V2(tree) => tree.remove(),
+            Self::V1(tree) => tree.remove(),
+            Self::None => {}
+        }
+    }
+
+    /// Returns the memory that this daemon and its children may use, in bytes, if a cgroup above them has a limit.
+    #[must_use]
+    pub fn available_memory(&self) -> Option<u64> {
+        match self {
+            Self::V2(tree) => tree.available_memory(),
+            Self::V1(tree) => tree.available_memory(),
+            Self::None => None,
+        }
+    }
+
+    /// Limits the memory of all slots together, so that programs cannot bring in the out-of-memory killer of the host.
+    /// Does nothing on a host without cgroups.
+    ///
+    /// # Errors
+    /// The errors of the cgroup file system.
+    pub fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        match self {
+            Self::V2(tree) => tree.limit_memory(bytes),
+            Self::V1(tree) => tree.limit_memory(bytes),
+            Self::None => Ok(()),
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{CachedFile, create, own_path, processes, v1_mount, write};
+use super::files::{CachedFile, create, own_path, processes, read_keyed, v1_mount, write};
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
 /// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote and init.
@@ -50,7 +50,7 @@ impl<Directory: PartialEq> Hierarchies<Directory> {
 }
 
 /// The parent cgroups of all slots.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tree {
     roots: Hierarchies<PathBuf>,
 }
@@ -78,6 +78,29 @@ impl Tree {
 
     pub(super) fn roots(&self) -> Vec<PathBuf> {
         self.roots.all().into_iter().cloned().collect()
+    }
+
+    pub(super) fn remove(&self) {
+        for root in self.roots() {
+            // Another daemon may use it too.
+            let _ = fs::remove_dir(root);
+        }
+    }
+
+    pub(super) fn available_memory(&self) -> Option<u64> {
+        // The smallest limit of the cgroup and those above it.
+        let limit =
+            read_keyed(self.roots.memory.parent()?, "memory.stat", "hierarchical_memory_limit").ok()?;
+        (limit > 0).then_some(limit)
+    }
+
+    pub(super) fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        write(&self.roots.memory, "memory.limit_in_bytes", bytes)?;
+        let swap = "memory.memsw.limit_in_bytes";
+        if self.roots.memory.join(swap).try_exists()? {
+            write(&self.roots.memory, swap, bytes)?;
+        }
+        Ok(())
     }
 
     pub(super) fn slot(&self, label: &str) -> io::Result<Slot> {

@@ -24,9 +24,11 @@ const REDUCED_WEIGHT: u32 = 12;
 const CPU_PERIOD: u64 = 100_000;
 
 /// The parent cgroup of all runs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Tree {
     runs: PathBuf,
+    /// Whether its parent is not delegated to the daemon, but was created by a daemon that was started by hand.
+    is_own: bool,
 }
 
 impl Tree {
@@ -35,13 +37,12 @@ impl Tree {
         // A cgroup that enables controllers for its children must not contain processes (cgroups(7), "no internal
         // processes"), so the daemon moves into a leaf. The systemd of Debian 12 does not support DelegateSubgroup= yet.
         let delegated = if own.ends_with(LEAF) { own.parent().map(Path::to_owned) } else { Some(own) };
-        let candidates = delegated
-            .filter(|group| group != Path::new(MOUNT))
-            .into_iter()
-            .chain([Path::new(MOUNT).join(name)]);
+        let own_base = Path::new(MOUNT).join(name);
+        let candidates =
+            delegated.filter(|group| group != Path::new(MOUNT)).into_iter().chain([own_base.clone()]);
         let mut failed: Vec<(PathBuf, io::Error)> = Vec::new();
         for base in candidates {
-            match Self::prepare_in(&base) {
+            match Self::prepare_in(&base, base == own_base) {
                 Ok(tree) => {
                     // A candidate that failed keeps no empty cgroup of the daemon.
                     for (base, _) in failed {
@@ -55,7 +56,7 @@ impl Tree {
         Err(failed.into_iter().next().map_or_else(|| io::ErrorKind::NotFound.into(), |(_, error)| error))
     }
 
-    fn prepare_in(base: &Path) -> io::Result<Self> {
+    fn prepare_in(base: &Path, is_own: bool) -> io::Result<Self> {
         create(base)?;
         let (leaf, runs) = (base.join(LEAF), base.join("runs"));
         create(&leaf)?;
@@ -68,11 +69,34 @@ impl Tree {
             .map_err(|error| top.and_then(Result::err).unwrap_or(error))?;
         create(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
-        Ok(Self { runs })
+        Ok(Self { runs, is_own })
     }
 
     pub(super) fn roots(&self) -> Vec<PathBuf> {
         vec![self.runs.clone()]
+    }
+
+    pub(super) fn remove(&self) {
+        let Some(base) = self.runs.parent().filter(|_| self.is_own) else { return };
+        // The daemon itself is in one of them.
+        let _ = write(Path::new(MOUNT), "cgroup.procs", std::process::id());
+        for directory in [&self.runs, &base.join(LEAF), base] {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+
+    pub(super) fn available_memory(&self) -> Option<u64> {
+        let above = self.runs.ancestors().skip(1).take_while(|directory| directory.starts_with(MOUNT));
+        // The top cgroup has no limit, and no file for one.
+        above.filter_map(|directory| read_number(directory, "memory.max").ok()).min()
+    }
+
+    pub(super) fn limit_memory(&self, bytes: u64) -> io::Result<()> {
+        write(&self.runs, "memory.max", bytes)?;
+        if self.runs.join("memory.swap.max").try_exists()? {
+            write(&self.runs, "memory.swap.max", 0)?;
+        }
+        Ok(())
     }
 
     pub(super) fn slot(&self, label: &str) -> Slot {

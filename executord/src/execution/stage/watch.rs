@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, ProgramSignal, StreamName};
 use sandbox::{ExitReport, NamespaceGone, Report, SetupError};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tracing::debug;
 
 use super::deadlines::{Deadlines, passed};
@@ -46,6 +46,8 @@ pub(super) struct Watch<'a> {
     context: &'a StageContext<'a>,
     phase: Phase,
     deadlines: Deadlines,
+    /// Notified when the program must end because all programs together use too much memory.
+    reclaim: Arc<Notify>,
     /// The event that the client gets next. Meanwhile no more output is read.
     pending: Option<Event>,
     record: StageRecord,
@@ -82,7 +84,8 @@ impl<'a> Watch<'a> {
         let deadlines =
             Deadlines { wall_time: Some(Instant::now() + stage.limits.wall_time), ..Deadlines::default() };
         let (phase, pending, record) = (Phase::Starting, None, StageRecord::default());
-        Self { sandbox, terminal, stage, context, phase, deadlines, pending, record }
+        let reclaim = Arc::default();
+        Self { sandbox, terminal, stage, context, phase, deadlines, reclaim, pending, record }
     }
 
     /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output was
@@ -101,6 +104,7 @@ impl<'a> Watch<'a> {
             let (is_alive, may_read) = (self.is_alive(), self.may_read_output());
             let Sandbox { slot, pipes, .. } = &mut self.sandbox;
             let reports_open = pipes.reports.is_open;
+            let reclaim = Arc::clone(&self.reclaim);
             tokio::select! {
                 biased;
                 () = pipes.reports.read(), if reports_open => self.take_reports()?,
@@ -108,6 +112,7 @@ impl<'a> Watch<'a> {
                 () = passed(deadlines.kill) => self.kill()?,
                 () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
                 () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
+                () = reclaim.notified(), if is_alive => self.terminate(KillReason::Memory),
                 () = passed(deadlines.wall_time), if is_alive => self.terminate(KillReason::WallTime),
                 () = passed(deadlines.usage_check), if is_alive => self.check_usage()?,
                 message = control.next(), if is_alive => self.forward_control(message),
@@ -167,7 +172,7 @@ impl<'a> Watch<'a> {
             self.phase = Phase::Running;
         }
         self.record.started = Some(Instant::now());
-        self.context.permit.program_started(self.sandbox.meter());
+        self.reclaim = self.context.permit.program_started(self.sandbox.meter());
         self.pending = Some(Event::StageStarted(self.stage.name));
         // The limit is for the program's time, without that of the set-up.
         self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
