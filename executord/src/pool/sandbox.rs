@@ -61,6 +61,10 @@ impl Meter for CgroupMeter {
         let (cpu_time, memory) = self.0.usage().ok()??;
         Some(Usage { cpu_time, memory })
     }
+
+    fn unreclaimable_memory(&self) -> u64 {
+        self.0.unreclaimable_memory().unwrap_or(0)
+    }
 }
 
 impl Sandbox {

@@ -352,27 +352,35 @@ impl State {
 
     /// Ends the program that uses the most memory, if all of them use more than `budget`.
     fn reclaim_memory(&mut self, budget: u64) -> MemoryFill {
-        let mut used: u64 = 0;
-        let mut largest: Option<(u64, &Notify, &mut bool)> = None;
-        for execution in self.executions.values_mut() {
-            let Phase::Program { reclaim, is_reclaimed, .. } = &mut execution.phase else { continue };
-            // One that is ending already frees its memory soon.
-            if *is_reclaimed {
-                continue;
-            }
-            used = used.saturating_add(execution.memory);
-            if largest.as_ref().is_none_or(|&(memory, ..)| memory < execution.memory) {
-                largest = Some((execution.memory, reclaim, is_reclaimed));
+        let used = self.programs_memory(|execution, _| execution.memory);
+        if used <= budget {
+            return if used > budget / 2 { MemoryFill::High } else { MemoryFill::Low };
+        }
+        let unreclaimable = |_: &Execution, meter: &Arc<dyn Meter>| meter.unreclaimable_memory();
+        let used = self.programs_memory(unreclaimable);
+        if used > budget {
+            let largest = self.executions.values_mut().filter_map(|execution| match &mut execution.phase {
+                Phase::Program { meter, reclaim, is_reclaimed, .. } if !*is_reclaimed => {
+                    Some((meter.unreclaimable_memory(), reclaim, is_reclaimed))
+                }
+                _ => None,
+            });
+            if let Some((memory, reclaim, is_reclaimed)) = largest.max_by_key(|&(memory, ..)| memory) {
+                warn!(memory, used, budget, "ending the program that uses the most memory");
+                *is_reclaimed = true;
+                reclaim.notify_one();
             }
         }
-        if used > budget
-            && let Some((memory, reclaim, is_reclaimed)) = largest
-        {
-            warn!(memory, used, budget, "ending the program that uses the most memory");
-            *is_reclaimed = true;
-            reclaim.notify_one();
-        }
-        if used > budget / 2 { MemoryFill::High } else { MemoryFill::Low }
+        MemoryFill::High
+    }
+
+    /// Returns the memory of all programs together, except those that are ending because of it.
+    fn programs_memory(&self, memory: impl Fn(&Execution, &Arc<dyn Meter>) -> u64) -> u64 {
+        let of_program = |execution: &Execution| match &execution.phase {
+            Phase::Program { meter, is_reclaimed: false, .. } => memory(execution, meter),
+            _ => 0,
+        };
+        self.executions.values().map(of_program).fold(0, u64::saturating_add)
     }
 
     fn load(&self, slots: usize) -> Load {
@@ -716,6 +724,10 @@ mod tests {
         fn usage(&self) -> Option<Usage> {
             Some(Usage { cpu_time: *self.0.lock().unwrap(), memory: 0 })
         }
+
+        fn unreclaimable_memory(&self) -> u64 {
+            0
+        }
     }
 
     #[tokio::test]
@@ -746,7 +758,11 @@ mod tests {
         struct Memory(u64);
         impl Meter for Memory {
             fn usage(&self) -> Option<Usage> {
-                Some(Usage { cpu_time: Duration::ZERO, memory: self.0 })
+                Some(Usage { cpu_time: Duration::ZERO, memory: 2 * self.0 })
+            }
+
+            fn unreclaimable_memory(&self) -> u64 {
+                self.0
             }
         }
         let bounds = Bounds {

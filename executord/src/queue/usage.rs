@@ -23,6 +23,9 @@ pub(crate) struct Usage {
 pub(crate) trait Meter: Debug + Send + Sync {
     /// Returns `None` if the usage is unknown, for example on a host without cgroups.
     fn usage(&self) -> Option<Usage>;
+
+    /// Returns the memory in bytes without cached files, which the kernel drops when it needs memory.
+    fn unreclaimable_memory(&self) -> u64;
 }
 
 /// The activity of a program in the recent past.

@@ -78,6 +78,19 @@ impl UsageMeter {
             MeterKind::None => Ok(None),
         }
     }
+
+    /// Returns the memory of the run that the kernel cannot reclaim by dropping cached files, in bytes; 0 on a host
+    /// without cgroups.
+    ///
+    /// # Errors
+    /// As [`UsageMeter::usage`].
+    pub fn unreclaimable_memory(&self) -> io::Result<u64> {
+        match &self.0 {
+            MeterKind::V2(meter) => meter.unreclaimable_memory(),
+            MeterKind::V1(run) => run.unreclaimable_memory(),
+            MeterKind::None => Ok(0),
+        }
+    }
 }
 
 impl Controllers {

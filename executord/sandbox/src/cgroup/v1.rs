@@ -282,6 +282,13 @@ impl Run {
         Ok(Some((Duration::from_nanos(cpu_time.number()?), self.memory()?)))
     }
 
+    /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v1/memory.rst: `cache` contains `shmem`.
+    pub(super) fn unreclaimable_memory(&self) -> io::Result<u64> {
+        let stat = &self.counters.memory_stat;
+        let files = stat.keyed("cache")?.saturating_sub(stat.keyed("shmem")?);
+        Ok(self.memory()?.saturating_sub(files))
+    }
+
     pub(super) fn readings(&self) -> io::Result<Readings> {
         let (now, before) = (self.absolute()?, self.baseline);
         Ok(Readings {

@@ -138,6 +138,13 @@ impl Meter {
         let cpu_time = Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?);
         Ok((cpu_time, read_number(&self.directory, "memory.current")?))
     }
+
+    /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v2.rst: `file` contains `shmem`.
+    pub(super) fn unreclaimable_memory(&self) -> io::Result<u64> {
+        let stat = |key| read_keyed(&self.directory, "memory.stat", key);
+        let files = stat("file")?.saturating_sub(stat("shmem")?);
+        Ok(read_number(&self.directory, "memory.current")?.saturating_sub(files))
+    }
 }
 
 /// The cgroup of one run.
