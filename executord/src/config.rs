@@ -41,7 +41,8 @@ pub(crate) struct Config {
     pub(crate) webd_user: String,
     /// Executions that use the CPU at one time, or 0 for the number of cores.
     pub(crate) slots: u32,
-    /// Executions at one time, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`].
+    /// Executions at one time, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`], or fewer
+    /// if there are not enough user ids.
     pub(crate) max_executions: u32,
     /// Executions of one client at one time, or 0 for as many as of all.
     pub(crate) max_executions_per_client: u32,
@@ -288,7 +289,13 @@ impl Config {
     /// Returns the number of executions at one time, including those that are idle.
     pub(crate) fn max_executions(&self) -> u32 {
         match self.max_executions {
-            0 => self.slots().saturating_mul(EXECUTIONS_PER_SLOT),
+            0 => {
+                // A range of few user ids was enough for the slots before, so it still is.
+                let uids = u64::from(self.uids.last.saturating_sub(self.uids.first)) + 1;
+                let pairs = uids.saturating_sub(self.pool.capacity().into()) / 2;
+                let by_uids = u32::try_from(pairs * 4 / 5).unwrap_or(u32::MAX);
+                self.slots().saturating_mul(EXECUTIONS_PER_SLOT).min(by_uids).max(self.slots())
+            }
             max => max,
         }
     }
