@@ -75,6 +75,11 @@ export class Daemons {
     return daemons;
   }
 
+  /** Path of executord's socket. */
+  get socket(): string {
+    return join(this.directory, "run/executord.sock");
+  }
+
   get origin(): string {
     return `http://127.0.0.1:${this.port}`;
   }

@@ -2,10 +2,12 @@
  * Creates the screenshots of the documentation in docs/images. From the top of the repository, after
  * `make debug web`: `cd webd/web && sudo npm run screenshots`.
  */
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { BINARIES } from "../browser/installation";
 import { ready, run, testEnvironment, verdictText } from "../browser/environment";
 
 const IMAGES = resolve(import.meta.dirname, "../../../../docs/images");
@@ -40,4 +42,23 @@ test("tests.png: a C++ program with tests", async () => {
   await page.getByRole("button", { name: "Run all tests" }).click();
   expect(await verdictText(page)).toContain("4 of 4 tests passed");
   await screenshot(page, "tests");
+});
+
+test("check.png: executor check in a terminal", async () => {
+  const { stdout } = spawnSync(
+    join(BINARIES, "executor"),
+    ["--socket", env.daemons.socket, "check"],
+    { encoding: "utf8" },
+  );
+  expect(stdout).toContain("This host passes all required checks.");
+  const page = await env.openBlankPage({ ...SCREEN, viewport: { width: 900, height: 100 } });
+  await page.setContent(`<style>
+    body { margin: 0; background: #1e1e1e; color: #d4d4d4 }
+    pre { margin: 0; padding: 16px 20px; font: 14px/1.4 "DejaVu Sans Mono", monospace }
+    b { color: #fff }
+  </style><pre><b># executor check</b>\n</pre>`);
+  // Without the suffix by which a distribution or a cloud names its kernel.
+  const text = stdout.replace(/(kernel: [\d.]+)\S*/, "$1");
+  await page.locator("pre").evaluate((pre, text) => pre.append(text), text);
+  await page.locator("pre").screenshot({ path: join(IMAGES, "check.png") });
 });
