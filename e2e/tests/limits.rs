@@ -379,6 +379,8 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
     let maxima = json!({
         "cpu_ms": 7000, "wall_ms": 8000, "memory_bytes": 100 * MIB, "processes": 30, "output_bytes": 50 * 1024,
         "file_size_bytes": 3 * MIB, "disk_bytes": 5 * MIB, "files": 200, "open_files": 64,
+        // The stack is never larger than the memory.
+        "stack_bytes": 100 * MIB,
     });
     let names: Vec<&String> = maxima.as_object().expect("an object").keys().collect();
     let ask = |limits: Value| json!({ "language": "python", "code": "print(6 * 7)", "limits": limits });

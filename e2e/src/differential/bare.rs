@@ -117,8 +117,8 @@ fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<St
         }
         "cpp" => {
             let main = directory.join("build/main").display().to_string();
-            let mut compile =
-                words(&["/usr/bin/g++", "-std=c++20", "-O2", "-march=native", "-ffp-contract=off"]);
+            let mut compile = words(&["/usr/bin/g++", "-std=c++20", "-O2", "-march=native"]);
+            compile.extend(words(&["-ffp-contract=off", "-DONLINE_JUDGE"]));
             compile.extend(words(&["-o", &main]));
             compile.extend(sources(program, &[".cpp", ".cc", ".cxx"]));
             (Some(compile), vec![main])
@@ -128,7 +128,10 @@ fn commands(program: &Program, directory: &Path) -> (Option<Vec<String>>, Vec<St
             let mut javac = words(&["/usr/bin/javac", "-proc:none", "-d", &build]);
             javac.extend(sources(program, &[".java"]));
             let path = format!("{build}:.");
-            (Some(javac), words(&["/usr/bin/java", "-cp", &path, "Main"]))
+            (
+                Some(javac),
+                words(&["/usr/bin/java", "-Xss67108864", "-DONLINE_JUDGE=true", "-cp", &path, "Main"]),
+            )
         }
     }
 }

@@ -198,6 +198,38 @@ mod tests {
     }
 
     #[test]
+    fn a_language_file_that_replaces_another_keeps_its_launcher() {
+        let [shipped, own] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        std::fs::write(shipped.path().join("t.toml"), file("t", "")).unwrap();
+        std::fs::create_dir(shipped.path().join("t")).unwrap();
+        std::fs::write(own.path().join("renamed.toml"), file("t", "")).unwrap();
+        let languages = vec![shipped.path().to_owned(), own.path().to_owned()];
+        let launcher = || {
+            let registry = registry(&Config { languages: languages.clone(), ..Config::default() }).unwrap();
+            registry.find("t").unwrap().launcher.clone()
+        };
+        assert_eq!(launcher(), Some(shipped.path().join("t")));
+        std::fs::create_dir(own.path().join("renamed")).unwrap();
+        assert_eq!(launcher(), Some(own.path().join("renamed")));
+    }
+
+    #[test]
+    fn libraries_outside_usr_are_mounted_and_must_exist() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("t.toml"), file("t", "")).unwrap();
+        let with = |library: &str| {
+            let libraries = [("t".to_owned(), vec![library.into()])].into();
+            let languages = vec![directory.path().to_owned()];
+            let registry = registry(&Config { languages, libraries, ..Config::default() }).unwrap();
+            let toolchain = registry.find("t").unwrap();
+            (toolchain.mounts.len(), toolchain.version.clone())
+        };
+        assert_eq!(with("/usr/bin").0, 0);
+        assert_eq!(with("/etc/passwd").0, 1);
+        assert_eq!(with("/etc/none").1, Err("the library /etc/none does not exist".to_owned()));
+    }
+
+    #[test]
     fn a_language_without_its_toolchain_is_unavailable_with_a_reason() {
         for (text, reason) in [
             (
