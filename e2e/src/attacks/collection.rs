@@ -48,13 +48,10 @@ pub fn read_json(path: &Path) -> io::Result<Value> {
 /// Parses each entry of a list by itself. `source` names the list in the id of an entry that has none.
 #[must_use]
 pub fn parse_entries<T: DeserializeOwned>(list: Value, source: &str) -> Vec<Result<T, InvalidCase>> {
-    let entries = match list {
-        Value::Array(entries) => entries,
-        _ => {
-            let message = "not a list of cases".to_owned();
-            let (id, class) = (source.to_owned(), String::new());
-            return vec![Err(InvalidCase { id, class, level: Level::Must, message })];
-        }
+    let Value::Array(entries) = list else {
+        let message = "not a list of cases".to_owned();
+        let (id, class) = (source.to_owned(), String::new());
+        return vec![Err(InvalidCase { id, class, level: Level::Must, message })];
     };
     entries.into_iter().enumerate().map(|(index, entry)| parse_entry(entry, source, index)).collect()
 }

@@ -42,9 +42,9 @@ struct Arguments {
     /// Run only the attacks of this repository
     #[arg(long)]
     own: bool,
-    /// Run only cases whose id contains this text
+    /// Run only cases whose id contains this text. Several texts are alternatives
     #[arg(long)]
-    only: Option<String>,
+    only: Vec<String>,
     /// Run only cases of this class
     #[arg(long)]
     class: Option<String>,
@@ -103,7 +103,7 @@ fn uid_range(text: &str) -> Result<RangeInclusive<u32>, String> {
 
 impl Arguments {
     fn wants(&self, id: &str, class: &str) -> bool {
-        self.only.as_ref().is_none_or(|only| id.contains(&**only))
+        (self.only.is_empty() || self.only.iter().any(|only| id.contains(&**only)))
             && self.class.as_ref().is_none_or(|wanted| class == wanted)
     }
 }
