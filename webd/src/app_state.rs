@@ -1,6 +1,6 @@
 //! The state that all requests share.
 
-use crate::domain::budget::Budget;
+use crate::domain::budget::ClientBudgets;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
 use crate::http::static_files::StaticFiles;
@@ -15,8 +15,8 @@ pub(crate) struct AppState {
     /// Counters of this process.
     pub(crate) metrics: Metrics,
     /// Memory for request bodies and answers.
-    pub(crate) budget: Budget,
-    /// What the daemon tells about itself.
+    pub(crate) budgets: ClientBudgets,
+    /// Queries to the daemon about itself.
     pub(crate) daemon: DaemonInfo,
     /// The way to run programs.
     pub(crate) dispatcher: Dispatcher,
@@ -27,10 +27,10 @@ pub(crate) struct AppState {
 impl AppState {
     /// Creates the state for a configuration.
     pub(crate) fn new(config: Config) -> Self {
-        let budget = Budget::new(config.max_memory_length());
+        let budgets = ClientBudgets::new(config.max_memory_length());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
         let dispatcher = Dispatcher::new(config.socket.clone());
         let daemon = DaemonInfo::new(config.socket.clone());
-        Self { config, metrics: Metrics::default(), budget, daemon, dispatcher, files }
+        Self { config, metrics: Metrics::default(), budgets, daemon, dispatcher, files }
     }
 }

@@ -1,18 +1,41 @@
-//! Memory that requests and answers hold, bounded over all of them together.
+//! Memory that requests and answers hold, bounded over all of them together and for each client.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-/// Memory limit for all requests together.
+use ipnet::IpNet;
+
+use crate::domain::client_identity::ClientIdentity;
+
+/// Part of all memory that one client may hold, as a divisor.
+const CLIENT_SHARE: usize = 4;
+/// Part of all memory that the clients of one IPv6 site may hold together, as a divisor.
+const SITE_SHARE: usize = 2;
+/// Bytes that a client may hold in any case, unless there are fewer in total: an answer of the maximum length.
+const MIN_CLIENT_MEMORY: usize = 128 * 1024 * 1024;
+/// Clients whose memory is recorded before the records of those that hold none are removed.
+const MAX_IDLE_CLIENTS: usize = 1024;
+
+/// Memory that may be reserved. Several limits may apply to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Budget {
+    /// The available bytes of each limit.
+    limits: Arc<[Arc<AtomicUsize>]>,
+}
+
+/// The budgets of all clients.
+#[derive(Debug)]
+pub(crate) struct ClientBudgets {
+    total: usize,
     available: Arc<AtomicUsize>,
+    clients: Mutex<HashMap<IpNet, Weak<AtomicUsize>>>,
 }
 
 /// Memory of one request; dropping it returns the bytes to the [`Budget`].
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    available: Arc<AtomicUsize>,
+    budget: Budget,
     reserved: usize,
 }
 
@@ -21,15 +44,44 @@ pub(crate) struct Reservation {
 #[error("requests and answers hold as much memory as max_memory allows")]
 pub(crate) struct BudgetExceeded;
 
+impl ClientBudgets {
+    /// Creates the budgets of clients that may reserve `total` bytes together.
+    pub(crate) fn new(total: usize) -> Self {
+        Self { total, available: Arc::new(AtomicUsize::new(total)), clients: Mutex::default() }
+    }
+
+    /// Returns the budget of a client.
+    pub(crate) fn of(&self, client: ClientIdentity) -> Budget {
+        let share = |divisor: usize| (self.total / divisor).max(MIN_CLIENT_MEMORY.min(self.total));
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MAX_IDLE_CLIENTS {
+            clients.retain(|_, available| available.strong_count() > 0);
+        }
+        let mut limit = |network: IpNet, bytes: usize| {
+            let known = clients.get(&network).and_then(Weak::upgrade);
+            known.unwrap_or_else(|| {
+                let new = Arc::new(AtomicUsize::new(bytes));
+                clients.insert(network, Arc::downgrade(&new));
+                new
+            })
+        };
+        let of_client = limit(client.client_network(), share(CLIENT_SHARE));
+        let of_site = client.site().map(|site| limit(site, share(SITE_SHARE)));
+        let limits = [Some(Arc::clone(&self.available)), Some(of_client), of_site];
+        Budget { limits: limits.into_iter().flatten().collect() }
+    }
+}
+
 impl Budget {
     /// Creates a budget with all bytes available.
+    #[cfg(test)]
     pub(crate) fn new(bytes: usize) -> Self {
-        Self { available: Arc::new(AtomicUsize::new(bytes)) }
+        Self { limits: Arc::new([Arc::new(AtomicUsize::new(bytes))]) }
     }
 
     /// Returns an empty reservation.
     pub(crate) fn reservation(&self) -> Reservation {
-        Reservation { available: Arc::clone(&self.available), reserved: 0 }
+        Reservation { budget: self.clone(), reserved: 0 }
     }
 }
 
@@ -39,9 +91,16 @@ impl Reservation {
     /// # Errors
     /// [`BudgetExceeded`] if they are not available; the reservation keeps its size.
     pub(crate) fn grow(&mut self, bytes: usize) -> Result<(), BudgetExceeded> {
-        self.available
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |available| available.checked_sub(bytes))
-            .map_err(|_| BudgetExceeded)?;
+        for (number, available) in self.budget.limits.iter().enumerate() {
+            let taken = available
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |available| available.checked_sub(bytes));
+            if taken.is_err() {
+                for available in &self.budget.limits[..number] {
+                    available.fetch_add(bytes, Ordering::Relaxed);
+                }
+                return Err(BudgetExceeded);
+            }
+        }
         self.reserved += bytes;
         Ok(())
     }
@@ -53,12 +112,77 @@ impl Reservation {
 
     /// Returns all reserved bytes to the budget.
     pub(crate) fn release(&mut self) {
-        self.available.fetch_add(std::mem::take(&mut self.reserved), Ordering::Relaxed);
+        let reserved = std::mem::take(&mut self.reserved);
+        for available in &*self.budget.limits {
+            available.fetch_add(reserved, Ordering::Relaxed);
+        }
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1 << 20;
+
+    fn client(address: &str) -> ClientIdentity {
+        ClientIdentity::new(address.parse().unwrap(), &[], &[])
+    }
+
+    #[test]
+    fn a_client_holds_at_most_its_share() {
+        let budgets = ClientBudgets::new(1024 * MIB);
+        let mut first = budgets.of(client("192.0.2.1")).reservation();
+        let mut second = budgets.of(client("192.0.2.1")).reservation();
+        first.grow(200 * MIB).unwrap();
+        assert_eq!(second.grow(57 * MIB), Err(BudgetExceeded));
+        second.grow(56 * MIB).unwrap();
+        let others: Vec<_> = (2..5)
+            .map(|number| {
+                let mut other = budgets.of(client(&format!("192.0.2.{number}"))).reservation();
+                other.grow(256 * MIB).unwrap();
+                other
+            })
+            .collect();
+        assert_eq!(budgets.of(client("192.0.2.9")).reservation().grow(1), Err(BudgetExceeded));
+        drop((first, second, others));
+        // The failed attempts returned the bytes that they had taken from the first limit.
+        assert_eq!(budgets.available.load(Ordering::Relaxed), 1024 * MIB);
+        assert!(budgets.clients.lock().unwrap().values().all(|available| available.strong_count() == 0));
+    }
+
+    #[test]
+    fn the_clients_of_a_site_hold_at_most_half() {
+        let budgets = ClientBudgets::new(1024 * MIB);
+        let reserve = |address: &str, bytes: usize| {
+            let mut reservation = budgets.of(client(address)).reservation();
+            reservation.grow(bytes).map(|()| reservation)
+        };
+        let _first = reserve("2001:db8:0:1::1", 256 * MIB).unwrap();
+        let _second = reserve("2001:db8:0:2::1", 256 * MIB).unwrap();
+        assert!(reserve("2001:db8:0:3::1", 1).is_err());
+        assert!(reserve("2001:db8:1:3::1", 256 * MIB).is_ok());
+    }
+
+    #[test]
+    fn a_small_budget_is_not_divided() {
+        let budgets = ClientBudgets::new(MIB);
+        assert!(budgets.of(client("192.0.2.1")).reservation().grow(MIB).is_ok());
+        assert_eq!(budgets.of(client("192.0.2.1")).reservation().grow(MIB + 1), Err(BudgetExceeded));
+    }
+
+    #[test]
+    fn records_of_clients_without_memory_are_removed() {
+        let budgets = ClientBudgets::new(MIB);
+        for number in 0..5 * MAX_IDLE_CLIENTS {
+            budgets.of(client(&format!("10.0.{}.{}", number / 256, number % 256)));
+        }
+        assert!(budgets.clients.lock().unwrap().len() <= MAX_IDLE_CLIENTS);
     }
 }

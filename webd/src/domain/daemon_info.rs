@@ -1,6 +1,6 @@
-//! Queries that the daemon answers from memory: its languages and its status. All of them share one connection, and the
-//! answer to a question serves everybody who was waiting when it was asked: probes and scrapers, however many, cost the
-//! daemon one question at a time.
+//! Queries that the daemon answers from memory: its languages and its status. All of them share one connection, and one
+//! status answers all requests that were waiting when it was queried. Probes and scrapers therefore cost the daemon one
+//! query at a time, however many there are.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A response body that keeps something until it has been sent.
+//! A response body that holds a guard until it has been sent.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -22,6 +22,7 @@ use http_body::{Body as _, Frame};
 
 use crate::app_state::AppState;
 use crate::domain::budget::Reservation;
+use crate::domain::client_identity::ClientIdentity;
 use crate::http::accept_encoding::accepts;
 
 /// Bytes below which a response is not compressed: it fits into one packet.
@@ -34,6 +35,7 @@ const GZIP: &str = "gzip";
 /// Compresses the response, if it is worth it and there is memory.
 pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let is_accepted = accepts(request.headers(), GZIP);
+    let client = request.extensions().get::<ClientIdentity>().copied();
     let mut response = next.run(request).await;
     let length = response.body().size_hint().exact().unwrap_or(0);
     let headers = response.headers();
@@ -42,8 +44,9 @@ pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Reques
         return response;
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let mut reservation = state.budget.reservation();
-    if !is_accepted || reservation.grow(ENCODER_MEMORY).is_err() {
+    let (true, Some(client)) = (is_accepted, client) else { return response };
+    let mut reservation = state.budgets.of(client).reservation();
+    if reservation.grow(ENCODER_MEMORY).is_err() {
         return response;
     }
     response.headers_mut().remove(header::CONTENT_LENGTH);

@@ -1,7 +1,7 @@
 //! The open connections: which client each belongs to, and which may be closed to make room for others.
 //!
-//! A client is what the daemon's queue takes it for (`domain::client_identity`). A connection of a trusted proxy belongs
-//! to the client of its request while there is one, and to nobody in between.
+//! Clients are identified as in the daemon's queue (`domain::client_identity`). A connection of a trusted proxy counts for
+//! the client of its current request, and for no client between two requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

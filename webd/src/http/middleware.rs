@@ -46,11 +46,11 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
     BodyWith::wrap(response, in_flight.answered(labels, started))
 }
 
-/// Refuses requests of a client that has too many connections, and marks the connection as in use until the response was
-/// sent.
+/// Identifies the client for all that follows, refuses the request if the client has too many connections, and marks the
+/// connection as in use until the response was sent.
 pub(crate) async fn limit_client(
     State(state): State<Arc<AppState>>,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let extensions = request.extensions();
@@ -60,6 +60,7 @@ pub(crate) async fn limit_client(
         return next.run(request).await;
     };
     let client = peer.client(request.headers(), &state.config.trusted_proxies);
+    request.extensions_mut().insert(client);
     match guard.begin_request(client) {
         Ok(in_progress) => BodyWith::wrap(next.run(request).await, in_progress),
         Err(reason) => ApiError::from(reason).into_response(),

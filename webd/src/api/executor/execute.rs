@@ -14,13 +14,13 @@ use crate::api::executor::live_body;
 use crate::api::executor::request::{self, ParsedRequest};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
-use crate::domain::budget::Reservation;
+use crate::domain::budget::{Budget, Reservation};
+use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
 use crate::http::chunked_body::ChunkedBody;
 use crate::http::error::ApiError;
-use crate::http::peer::Peer;
 use crate::http::request_body::{self, BodyLimits};
 use crate::ops::config::Config;
 
@@ -34,21 +34,21 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// [`ApiError`] if the execution does not start, or if an answer in one piece cannot be made.
 pub(crate) async fn execute(
     State(state): State<Arc<AppState>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<ClientIdentity>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     request_body::require_json(&head.headers)?;
-    let mut reservation = state.budget.reservation();
+    let budget = state.budgets.of(client);
+    let mut reservation = budget.reservation();
     let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
-    let client = peer.client(&head.headers, &state.config.trusted_proxies);
     let parsed = match request::parse(&body, client) {
         Ok(parsed) => parsed,
         Err(error) => return Err(explained(error, "", &state.daemon).await),
     };
     drop(body);
     let language = parsed.request.language.clone();
-    match answer(parsed, live_format(&head.headers), reservation, &state).await {
+    match answer(parsed, live_format(&head.headers), reservation, &budget, &state).await {
         Err(error) => Err(explained(error, &language, &state.daemon).await),
         answer => answer,
     }
@@ -59,13 +59,14 @@ async fn answer(
     parsed: ParsedRequest,
     live: Option<EventFormat>,
     reservation: Reservation,
+    budget: &Budget,
     state: &AppState,
 ) -> Result<Response, ApiError> {
     let ParsedRequest { request, encoding, is_compact } = parsed;
     let execution = state.dispatcher.execute(request).await?;
     drop(reservation);
     match live {
-        None => buffered_answer(execution, encoding, is_compact, state).await,
+        None => buffered_answer(execution, encoding, is_compact, budget).await,
         Some(format) => live_answer(execution, encoding, format).await,
     }
 }
@@ -79,9 +80,9 @@ async fn buffered_answer(
     mut execution: Execution,
     encoding: Encoding,
     is_compact: bool,
-    state: &AppState,
+    budget: &Budget,
 ) -> Result<Response, ApiError> {
-    let mut output = OutputCollector::new(encoding, &state.budget);
+    let mut output = OutputCollector::new(encoding, budget);
     let mut limits: Option<Box<Limits>> = None;
     let outcome = loop {
         match execution.next_event().await? {

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::api::executor::session::{IDLE_MEMORY, Session};
 use crate::app_state::AppState;
+use crate::domain::client_identity::ClientIdentity;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::peer::Peer;
@@ -27,6 +28,7 @@ const KEY_LENGTH: usize = 24;
 pub(crate) async fn session(
     State(state): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
+    Extension(client): Extension<ClientIdentity>,
     Extension(guard): Extension<Arc<ConnectionGuard>>,
     mut request: Request,
 ) -> Result<Response, Response> {
@@ -36,13 +38,12 @@ pub(crate) async fn session(
         (hints, error).into_response()
     })?;
     check_origin(request.headers(), &state.config.allowed_origins).map_err(IntoResponse::into_response)?;
-    let mut reservation = state.budget.reservation();
+    let mut reservation = state.budgets.of(client).reservation();
     reservation.grow(IDLE_MEMORY).map_err(|error| ApiError::from(error).into_response())?;
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
     let accept = accept.map_err(|_| invalid_key().into_response())?;
 
     guard.entry.open_session().map_err(|reason| ApiError::from(reason).into_response())?;
-    let client = peer.client(request.headers(), &state.config.trusted_proxies);
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         let _reservation = reservation;

@@ -25,6 +25,7 @@ use crate::api::executor::session_end::SessionEnd;
 use crate::api::executor::session_reader::{Liveness, SessionReader, Socket};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
+use crate::domain::budget::Budget;
 use crate::domain::client_identity::ClientIdentity;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::EventReceiver;
@@ -54,6 +55,7 @@ const MADE_ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     state: Arc<AppState>,
     guard: Arc<ConnectionGuard>,
+    budget: Budget,
     reader: SessionReader,
     writer: SessionWriter,
     _counted: CountedGuard,
@@ -75,6 +77,7 @@ impl Session {
         client: ClientIdentity,
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
+        let budget = state.budgets.of(client);
         let max_message = state.config.max_body_length();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -83,7 +86,7 @@ impl Session {
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
         let unprocessed = UnprocessedBytes::new(
-            state.budget.reservation(),
+            budget.reservation(),
             max_message.saturating_mul(RAW_BYTES_PER_BYTE).saturating_add(READ_BUFFER),
         );
         let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
@@ -92,7 +95,7 @@ impl Session {
         let reader = SessionReader::new(stream, unprocessed, client);
         let writer = SessionWriter::new(sink, state.config.timeouts.ping, reader.liveness());
         let counted = state.metrics.session();
-        Self { state, guard: Arc::clone(guard), reader, writer, _counted: counted }
+        Self { state, guard: Arc::clone(guard), budget, reader, writer, _counted: counted }
     }
 
     /// Runs executions until one side ends the session, then closes it.
@@ -147,7 +150,7 @@ impl Session {
         &mut self,
         ParsedRequest { request, encoding, .. }: ParsedRequest,
     ) -> Result<(), SessionEnd> {
-        let mut reservation = self.state.budget.reservation();
+        let mut reservation = self.budget.reservation();
         if let Err(error) = reservation.grow(EXECUTION_MEMORY) {
             return self.writer.send_error(error.into()).await;
         }
