@@ -28,14 +28,14 @@ pub(super) struct ReadOrder {
     is_hung_up: [bool; PIPES],
     ready: AsyncFd<ReadyList>,
     /// The pipes that hold something, in the order in which they are read.
-    turns: VecDeque<Turn>,
+    queue: VecDeque<UnreadPipe>,
 }
 
 /// A pipe that is to be read.
 #[derive(Debug)]
-struct Turn {
+struct UnreadPipe {
     pipe: usize,
-    /// Bytes to read before the turn of the next pipe. The pipe held them when the next one was found readable, so they may
+    /// Bytes to read before the next pipe is read. This pipe held them when the next one was found readable, so they may
     /// have been written before those of the next one.
     bytes: u64,
 }
@@ -43,7 +43,7 @@ struct Turn {
 /// A read from a pipe.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum PipeRead {
-    /// So many bytes.
+    /// The number of bytes read.
     Data(usize),
     /// The pipe is empty, and no process has it open for writing.
     End,
@@ -70,8 +70,8 @@ impl ReadOrder {
             reason = "its successor is unsafe, for types that may change their descriptor; this one owns one for life"
         )]
         let ready = AsyncFd::with_interest(ReadyList(epoll), Interest::READABLE)?;
-        let turns = VecDeque::with_capacity(PIPES);
-        Ok(Self { pipes: pipes.map(Some), is_hung_up: [false; PIPES], ready, turns })
+        let queue = VecDeque::with_capacity(PIPES);
+        Ok(Self { pipes: pipes.map(Some), is_hung_up: [false; PIPES], ready, queue })
     }
 
     /// Returns the pipes that are open.
@@ -86,7 +86,7 @@ impl ReadOrder {
     /// Closes all pipes.
     pub(super) fn close(&mut self) {
         self.pipes = [const { None }; PIPES];
-        self.turns.clear();
+        self.queue.clear();
     }
 
     /// Waits for output and reads what is there. Returns the index of the pipe. Waits forever if none is open. Cancel safe.
@@ -106,7 +106,7 @@ impl ReadOrder {
         }
     }
 
-    /// Appends the pipes of the ready list to the turns.
+    /// Appends the pipes of the ready list to the queue.
     fn take_ready_list(&mut self) {
         let mut events = [EpollEvent::empty(); PIPES];
         let count = self.ready.get_ref().0.wait(&mut events, EpollTimeout::ZERO).unwrap_or(0);
@@ -115,42 +115,42 @@ impl ReadOrder {
             if event.events().intersects(EpollFlags::EPOLLHUP | EpollFlags::EPOLLERR) {
                 self.is_hung_up[pipe] = true;
             }
-            if self.turns.iter().any(|turn| turn.pipe == pipe) {
+            if self.queue.iter().any(|unread| unread.pipe == pipe) {
                 continue;
             }
-            for earlier in 0..self.turns.len() {
-                self.turns[earlier].bytes = self.unread(self.turns[earlier].pipe);
+            for earlier in 0..self.queue.len() {
+                self.queue[earlier].bytes = self.unread(self.queue[earlier].pipe);
             }
             let bytes = self.unread(pipe);
             if bytes > 0 || self.is_hung_up[pipe] {
-                self.turns.push_back(Turn { pipe, bytes });
+                self.queue.push_back(UnreadPipe { pipe, bytes });
             }
         }
     }
 
-    /// Reads from the pipe whose turn it is. Returns `None` if none holds anything.
+    /// Reads from the first pipe of the queue. Returns `None` if no pipe holds anything.
     fn read_now(&mut self, buffer: &mut [u8]) -> Option<(usize, PipeRead)> {
-        while let Some(turn) = self.turns.front_mut() {
-            let pipe = turn.pipe;
-            if turn.bytes > 0 {
-                let wanted = buffer.len().min(usize::try_from(turn.bytes).unwrap_or(usize::MAX));
+        while let Some(unread) = self.queue.front_mut() {
+            let pipe = unread.pipe;
+            if unread.bytes > 0 {
+                let wanted = buffer.len().min(usize::try_from(unread.bytes).unwrap_or(usize::MAX));
                 let source = self.pipes[pipe].as_ref()?;
                 match read(source, &mut buffer[..wanted]) {
                     Ok(count) if count > 0 => {
-                        turn.bytes = turn.bytes.saturating_sub(count as u64);
+                        unread.bytes = unread.bytes.saturating_sub(count as u64);
                         return Some((pipe, PipeRead::Data(count)));
                     }
-                    Err(Errno::EAGAIN | Errno::EINTR) => turn.bytes = 0,
+                    Err(Errno::EAGAIN | Errno::EINTR) => unread.bytes = 0,
                     // The end. Errors of a pipe do not exist.
                     _ => self.is_hung_up[pipe] = true,
                 }
             }
             // It goes on after the other one. If it is empty now, it is not in the ready list either: the list was read
             // before, and a write since then would be found here.
-            self.turns.pop_front();
+            self.queue.pop_front();
             let bytes = self.unread(pipe);
             if bytes > 0 {
-                self.turns.push_back(Turn { pipe, bytes });
+                self.queue.push_back(UnreadPipe { pipe, bytes });
             } else if self.is_hung_up[pipe] {
                 self.pipes[pipe] = None;
                 return Some((pipe, PipeRead::End));

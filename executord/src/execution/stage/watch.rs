@@ -250,7 +250,7 @@ impl<'a> Watch<'a> {
                 if self.is_alive() {
                     self.terminate(KillReason::Output(stream));
                 } else {
-                    // It ended before all of its output was read. Whether it did must not depend on who was faster.
+                    // It ended before all of its output was read. The status must not depend on timing.
                     self.record.kill_reason.get_or_insert(KillReason::Output(stream));
                 }
             }
