@@ -8,6 +8,7 @@
 
 mod admission;
 mod audit;
+mod cgroup_remover;
 mod config;
 mod config_check;
 mod daemon;
@@ -42,6 +43,9 @@ struct Arguments {
     /// Check the configuration, the language files, and what they need on this host, and exit
     #[arg(long)]
     check_config: bool,
+    /// Only for executord itself, see `cgroup_remover`
+    #[arg(long, value_name = "CGROUP", num_args = 1.., hide = true)]
+    remove_cgroups: Vec<PathBuf>,
 }
 
 /// Runs the daemon, or checks the configuration.
@@ -56,7 +60,10 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(Arguments { config: path, check_config }: Arguments) -> Result<(), String> {
+fn run(Arguments { config: path, check_config, remove_cgroups }: Arguments) -> Result<(), String> {
+    if !remove_cgroups.is_empty() {
+        return cgroup_remover::run(&remove_cgroups);
+    }
     let config = Config::load(path.as_deref()).map_err(|error| error.to_string())?;
     if check_config {
         let languages = languages::load::registry(&config).map_err(|error| error.to_string())?;

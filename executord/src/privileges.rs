@@ -16,7 +16,12 @@ pub(crate) const RETAINED: [(Capability, &str); 8] = [
 
 /// Drops all capabilities but [`RETAINED`]. Capabilities belong to a thread, so this must be called before there are others.
 pub(crate) fn drop_all_but_retained() -> Result<(), String> {
-    let retained: CapsHashSet = RETAINED.iter().map(|&(capability, _)| capability).collect();
+    drop_all_but(&RETAINED.map(|(capability, _)| capability))
+}
+
+/// Drops all capabilities but these, as [`drop_all_but_retained`] does.
+pub(crate) fn drop_all_but(retained: &[Capability]) -> Result<(), String> {
+    let retained: CapsHashSet = retained.iter().copied().collect();
     let permitted = caps::read(None, CapSet::Permitted).map_err(|error| error.to_string())?;
     let missing: Vec<String> = retained.difference(&permitted).map(ToString::to_string).collect();
     if !missing.is_empty() {

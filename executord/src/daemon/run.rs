@@ -14,6 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
+use crate::cgroup_remover::CgroupRemover;
 use crate::config::{Config, host_memory};
 use crate::daemon::error::{Context, DaemonError};
 use crate::daemon::reload::{load_languages, reload};
@@ -57,6 +58,8 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
         degraded.push(format!("the memory of all programs together is not limited: {error}"));
     }
     janitor::record_cgroups(&config, &controllers.roots()).context("record our cgroups")?;
+    let cgroups = controllers.clone();
+    let remover = CgroupRemover::new(cgroups.to_remove());
     // Nothing has come from outside up to here. Creating cgroups at the top of a hierarchy needs more privileges than
     // the daemon needs afterwards.
     privileges::drop_all_but_retained().map_err(DaemonError::Refused)?;
@@ -68,7 +71,6 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let cgroups = controllers.clone();
     let result = runtime.block_on(serve(config_path, &config, controllers, degraded, memory, group));
     // Ends the remaining tasks. Slots end their supervisors when they are dropped.
     drop(runtime);
@@ -77,7 +79,8 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
             warn!(%error, "cannot remove cgroup {}", root.display());
         }
     }
-    cgroups.remove();
+    cgroups.leave();
+    remover.remove();
     if let Err(error) = janitor::remove_slot_directories(&config) {
         warn!(%error, "cannot remove directories of slots");
     }

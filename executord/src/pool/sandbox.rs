@@ -62,6 +62,10 @@ impl Meter for CgroupMeter {
         Some(Usage { cpu_time, memory })
     }
 
+    fn is_runnable(&self) -> bool {
+        self.0.is_runnable().unwrap_or(true)
+    }
+
     fn unreclaimable_memory(&self) -> u64 {
         self.0.unreclaimable_memory().unwrap_or(0)
     }

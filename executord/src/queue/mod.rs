@@ -344,7 +344,7 @@ impl State {
             if activity.age(now) >= if activity.is_idle() { idle } else { busy }
                 && let Some(usage) = meter.usage()
             {
-                activity.observe(now, usage.cpu_time);
+                activity.observe(now, usage.cpu_time, || meter.is_runnable());
                 execution.memory = usage.memory;
             }
         }
@@ -725,6 +725,10 @@ mod tests {
             Some(Usage { cpu_time: *self.0.lock().unwrap(), memory: 0 })
         }
 
+        fn is_runnable(&self) -> bool {
+            false
+        }
+
         fn unreclaimable_memory(&self) -> u64 {
             0
         }
@@ -759,6 +763,10 @@ mod tests {
         impl Meter for Memory {
             fn usage(&self) -> Option<Usage> {
                 Some(Usage { cpu_time: Duration::ZERO, memory: 2 * self.0 })
+            }
+
+            fn is_runnable(&self) -> bool {
+                false
             }
 
             fn unreclaimable_memory(&self) -> u64 {

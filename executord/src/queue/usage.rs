@@ -24,6 +24,9 @@ pub(crate) trait Meter: Debug + Send + Sync {
     /// Returns `None` if the usage is unknown, for example on a host without cgroups.
     fn usage(&self) -> Option<Usage>;
 
+    /// Returns whether a thread of the program uses a processor or waits for one.
+    fn is_runnable(&self) -> bool;
+
     /// Returns the memory in bytes without cached files, which the kernel drops when it needs memory.
     fn unreclaimable_memory(&self) -> u64;
 }
@@ -48,12 +51,15 @@ impl Activity {
         Self { since: now, cpu_time, observed: now, millis: 1000, is_idle: false }
     }
 
-    /// Updates the activity with the CPU time that the program has used until `now`.
-    pub(super) fn observe(&mut self, now: Instant, cpu_time: Duration) {
+    /// Updates the activity with the CPU time that the program has used until `now`. On a host that is overloaded, a
+    /// program may get little of the CPU although it `is_runnable`. Then it is not idle.
+    pub(super) fn observe(&mut self, now: Instant, cpu_time: Duration, is_runnable: impl FnOnce() -> bool) {
         let elapsed = now.saturating_duration_since(self.since);
         let used = cpu_time.saturating_sub(self.cpu_time);
         self.observed = now;
-        if used * IDLE_SHARE >= elapsed.max(QUIET_TIME) {
+        let is_quiet = used * IDLE_SHARE < elapsed.max(QUIET_TIME);
+        let turns_idle = is_quiet && !self.is_idle && elapsed >= QUIET_TIME;
+        if !is_quiet || (turns_idle && is_runnable()) {
             *self = Self::starting(now, cpu_time);
         } else if elapsed >= QUIET_TIME {
             self.is_idle = true;
@@ -95,10 +101,27 @@ mod tests {
         let mut activity = Activity::starting(start, Duration::ZERO);
         let mut idle = Vec::new();
         for &(at, cpu_time) in observations {
-            activity.observe(start + Duration::from_millis(at), Duration::from_micros(cpu_time));
+            let now = start + Duration::from_millis(at);
+            activity.observe(now, Duration::from_micros(cpu_time), || false);
             idle.push(activity.is_idle());
         }
         idle
+    }
+
+    #[test]
+    fn a_program_that_gets_no_processor_is_not_idle() {
+        let start = Instant::now();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut activity = Activity::starting(start, Duration::ZERO);
+        for millis in [15, 30, 45] {
+            activity.observe(at(millis), Duration::ZERO, || true);
+            assert!(!activity.is_idle());
+        }
+        activity.observe(at(60), Duration::ZERO, || false);
+        assert!(activity.is_idle());
+        // It is asked only whether it turns idle.
+        activity.observe(at(75), Duration::ZERO, || true);
+        assert!(activity.is_idle());
     }
 
     #[test]

@@ -79,6 +79,18 @@ impl UsageMeter {
         }
     }
 
+    /// Returns whether a thread of the run uses a processor or waits for one.
+    ///
+    /// # Errors
+    /// As [`UsageMeter::usage`].
+    pub fn is_runnable(&self) -> io::Result<bool> {
+        match &self.0 {
+            MeterKind::V2(meter) => meter.is_runnable(),
+            MeterKind::V1(run) => run.is_runnable(),
+            MeterKind::None => Ok(true),
+        }
+    }
+
     /// Returns the memory of the run that the kernel cannot reclaim by dropping cached files, in bytes; 0 on a host
     /// without cgroups.
     ///
@@ -130,13 +142,22 @@ impl Controllers {
         }
     }
 
-    /// Removes the cgroups of this daemon that [`Controllers::detect`] created itself and that are empty now. One that
-    /// systemd delegated stays: systemd removes it. The caller has removed those of the slots.
-    pub fn remove(self) {
+    /// Leaves the cgroups of this daemon, whose slots are gone, and removes those below the ones that
+    /// [`Controllers::to_remove`] returns.
+    pub fn leave(&self) {
+        if let Self::V2(tree) = self {
+            tree.leave();
+        }
+    }
+
+    /// Returns the topmost cgroups that [`Controllers::detect`] created itself. One that systemd delegated is not among
+    /// them: systemd removes it.
+    #[must_use]
+    pub fn to_remove(&self) -> Vec<PathBuf> {
         match self {
-            Self::V2(tree) => tree.remove(),
-            Self::V1(tree) => tree.remove(),
-            Self::None => {}
+            Self::V2(tree) => tree.to_remove(),
+            Self::V1(tree) => tree.roots(),
+            Self::None => Vec::new(),
         }
     }
 

@@ -130,6 +130,21 @@ pub(super) fn processes(directory: &Path) -> io::Result<Vec<i32>> {
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }
 
+/// Returns whether one of the threads listed in `file` runs or waits for a processor: state R in proc_pid_stat(5). Of a
+/// cgroup with very many threads only the first are considered.
+pub(super) fn has_runnable_thread(directory: &Path, file: &str) -> io::Result<bool> {
+    const MAX_THREADS: usize = 64;
+    let path = directory.join(file);
+    let text = fs::read_to_string(&path).map_err(|error| with_path(&path, &error))?;
+    Ok(text.lines().take(MAX_THREADS).any(|thread| {
+        // A thread may end meanwhile.
+        let stat = fs::read(format!("/proc/{thread}/stat")).unwrap_or_default();
+        // The name of the program is in parentheses, and may contain others.
+        let end_of_name = stat.iter().rposition(|&byte| byte == b')');
+        end_of_name.is_some_and(|end| stat.get(end + 2) == Some(&b'R'))
+    }))
+}
+
 /// Creates a cgroup. An existing one is not an error.
 pub(super) fn create(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {

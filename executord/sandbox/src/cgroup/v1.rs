@@ -9,7 +9,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::files::{CachedFile, create, own_path, processes, read_keyed, v1_mount, write};
+use super::files::{
+    CachedFile, create, has_runnable_thread, own_path, processes, read_keyed, v1_mount, write,
+};
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
 /// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote and init.
@@ -78,13 +80,6 @@ impl Tree {
 
     pub(super) fn roots(&self) -> Vec<PathBuf> {
         self.roots.all().into_iter().cloned().collect()
-    }
-
-    pub(super) fn remove(&self) {
-        for root in self.roots() {
-            // Another daemon may use it too.
-            let _ = fs::remove_dir(root);
-        }
     }
 
     pub(super) fn available_memory(&self) -> Option<u64> {
@@ -280,6 +275,10 @@ impl Run {
     pub(super) fn usage(&self) -> io::Result<Option<(Duration, u64)>> {
         let Some(cpu_time) = &self.counters.cpu_time else { return Ok(None) };
         Ok(Some((Duration::from_nanos(cpu_time.number()?), self.memory()?)))
+    }
+
+    pub(super) fn is_runnable(&self) -> io::Result<bool> {
+        has_runnable_thread(&self.counters.pids, "tasks")
     }
 
     /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v1/memory.rst: `cache` contains `shmem`.

@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{MOUNT, create, own_path, read_keyed, read_number, write};
+use super::files::{MOUNT, create, has_runnable_thread, own_path, read_keyed, read_number, write};
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
 /// Name of the daemon's own cgroup.
@@ -76,13 +76,17 @@ impl Tree {
         vec![self.runs.clone()]
     }
 
-    pub(super) fn remove(&self) {
-        let Some(base) = self.runs.parent().filter(|_| self.is_own) else { return };
+    pub(super) fn leave(&self) {
+        let Some(base) = self.to_remove().pop() else { return };
         // The daemon itself is in one of them.
         let _ = write(Path::new(MOUNT), "cgroup.procs", std::process::id());
-        for directory in [&self.runs, &base.join(LEAF), base] {
+        for directory in [&self.runs, &base.join(LEAF)] {
             let _ = fs::remove_dir(directory);
         }
+    }
+
+    pub(super) fn to_remove(&self) -> Vec<PathBuf> {
+        self.runs.parent().filter(|_| self.is_own).map(Path::to_owned).into_iter().collect()
     }
 
     pub(super) fn available_memory(&self) -> Option<u64> {
@@ -137,6 +141,10 @@ impl Meter {
     pub(super) fn usage(&self) -> io::Result<(Duration, u64)> {
         let cpu_time = Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?);
         Ok((cpu_time, read_number(&self.directory, "memory.current")?))
+    }
+
+    pub(super) fn is_runnable(&self) -> io::Result<bool> {
+        has_runnable_thread(&self.directory, "cgroup.threads")
     }
 
     /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v2.rst: `file` contains `shmem`.
