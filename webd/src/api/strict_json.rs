@@ -33,7 +33,7 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonErr
         let path = error.path().to_string();
         let error = error.into_inner();
         let field = format!("`{path}`");
-        let message = error.to_string();
+        let message = explained(error.to_string());
         let names_field = path == "." || message.contains(&field);
         let message = if names_field { message } else { format!("{field}: {message}") };
         match error.classify() {
@@ -43,6 +43,14 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonErr
     })?;
     deserializer.end().map_err(|error| JsonError::Syntax(error.to_string()))?;
     Ok(parsed)
+}
+
+/// Explains a message of serde_json that names only a detail of its parser.
+fn explained(message: String) -> String {
+    let is_half_a_pair = ["lone leading surrogate", "unexpected end of hex escape"]
+        .iter()
+        .any(|beginning| message.starts_with(beginning));
+    if is_half_a_pair { format!("half of a surrogate pair is not a character: {message}") } else { message }
 }
 
 /// A `T` that must be a JSON object.

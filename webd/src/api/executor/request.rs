@@ -367,10 +367,19 @@ mod tests {
         check(r#"["x","python"]"#, "InvalidRequest");
         check("null", "InvalidRequest");
         check("", "InvalidJson");
-        check(r#"{"code":"\ud800","language":"c"}"#, "InvalidJson: the body is not valid JSON: `code`: ");
-        check(r#"{"code":"\udc00","language":"c"}"#, "InvalidJson: the body is not valid JSON: `code`: ");
-        check(r#"{"code":"","language":"c","runs":[{},{"stdin":"\ud83d!"}]}"#, "`runs[1].stdin`: ");
-        check(r#"{"code":"","language":"c","args":["a","\udead"]}"#, "`args[1]`: ");
+        check(
+            r#"{"code":"\ud800","language":"c"}"#,
+            "InvalidJson: the body is not valid JSON: `code`: half of a surrogate pair is not a character",
+        );
+        check(
+            r#"{"code":"\udc00","language":"c"}"#,
+            "InvalidJson: the body is not valid JSON: `code`: half of a surrogate pair is not a character",
+        );
+        check(
+            r#"{"code":"","language":"c","runs":[{},{"stdin":"\ud83d!"}]}"#,
+            "`runs[1].stdin`: half of a surrogate pair",
+        );
+        check(r#"{"code":"","language":"c","args":["a","\udead"]}"#, "`args[1]`: half of a surrogate pair");
         check(r#"{"code":"\ud83d\ude00","language":"c"}"#, "valid");
         check("\u{feff}{\"code\":\"\",\"language\":\"c\"}", "valid");
         check(
