@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
 use crate::programs::{Language, Program};
-use crate::rounds::{self, Effort};
+use crate::rounds::{self, RoundLimits};
 use crate::statistics::{Times, mib};
 use crate::testbed::{DaemonPair, Testbed, Variant, wait_until_idle};
 use e2e::daemons::Settings;
@@ -52,7 +52,7 @@ pub struct Point {
 ///
 /// # Errors
 /// A message, if an execution fails.
-pub fn sizes(testbed: &mut Testbed, effort: Effort) -> io::Result<Vec<Point>> {
+pub fn sizes(testbed: &mut Testbed, round_limits: RoundLimits) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     for size in SIZES {
         let comment = "#".repeat(79) + "\n";
@@ -61,9 +61,12 @@ pub fn sizes(testbed: &mut Testbed, effort: Effort) -> io::Result<Vec<Point>> {
         for (what, text) in [("bytes of source", source), ("bytes of output", writes)] {
             let program = python(what, text)?;
             let ready = testbed.prepare(program, 1)?;
-            for row in
-                rounds::measure(testbed, &ready, &[Variant::Bare, Variant::Warm, Variant::Cold], effort)?
-            {
+            for row in rounds::measure(
+                testbed,
+                &ready,
+                &[Variant::Bare, Variant::Warm, Variant::Cold],
+                round_limits,
+            )? {
                 points.push(Point {
                     what,
                     size: size as u64,
@@ -90,7 +93,7 @@ pub(super) fn python(name: &str, text: String) -> io::Result<Program> {
 ///
 /// # Errors
 /// A message, if an execution fails.
-pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, effort: Effort) -> io::Result<Vec<Point>> {
+pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, round_limits: RoundLimits) -> io::Result<Vec<Point>> {
     let mut points = Vec::new();
     let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
     for max in POOLS {
@@ -99,8 +102,8 @@ pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, effort: Effort) -> io::Re
         let mut pair = DaemonPair::start(runtime, group, &testbed.nothing(), settings)?;
         let begun = Instant::now();
         let mut times = Vec::new();
-        for round in 0..effort.at_most {
-            if round >= effort.at_least && begun.elapsed() >= effort.duration {
+        for round in 0..round_limits.at_most {
+            if round >= round_limits.at_least && begun.elapsed() >= round_limits.duration {
                 break;
             }
             times.push(pair.execute(Language::Python.name(), &body)?);

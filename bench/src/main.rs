@@ -13,7 +13,7 @@ use bench::growth::{self, Point};
 use bench::host::{self, Busy};
 use bench::load::{self, CLIENTS, Throughput};
 use bench::programs::Language;
-use bench::rounds::{self, Effort, Row};
+use bench::rounds::{self, RoundLimits, Row};
 use bench::sustained::{self, Sustained};
 use bench::testbed::{Testbed, Variant};
 use bench::{chart, naive, report, runner, statistics};
@@ -182,14 +182,14 @@ fn measure(
         Part::Latency => {
             for program in programs(languages, arguments)? {
                 let ready = testbed.prepare(program, 1)?;
-                let rows = rounds::measure(testbed, &ready, &Variant::ALL, effort(arguments, 30))?;
+                let rows = rounds::measure(testbed, &ready, &Variant::ALL, round_limits(arguments, 30))?;
                 print_line(&report::rounds(&rows));
                 measured.latency.extend(rows);
             }
         }
         Part::Sandbox => {
             let ready = testbed.prepare(testbed.nothing_program(), 1)?;
-            measured.sandbox = rounds::measure(testbed, &ready, &Variant::ALL, effort(arguments, 20))?;
+            measured.sandbox = rounds::measure(testbed, &ready, &Variant::ALL, round_limits(arguments, 20))?;
             print_line(&report::rounds(&measured.sandbox));
         }
         Part::Throughput => {
@@ -215,10 +215,10 @@ fn measure(
             measured.sustained = Some(found);
         }
         Part::Growth => {
-            let effort = effort(arguments, 10);
-            measured.growth = growth::sizes(testbed, effort)?;
-            measured.growth.extend(growth::pools(runtime, testbed, effort)?);
-            measured.growth.extend(growth::queues(runtime, testbed, effort.at_most.min(10))?);
+            let round_limits = round_limits(arguments, 10);
+            measured.growth = growth::sizes(testbed, round_limits)?;
+            measured.growth.extend(growth::pools(runtime, testbed, round_limits)?);
+            measured.growth.extend(growth::queues(runtime, testbed, round_limits.at_most.min(10))?);
             print_line(&report::growth(&measured.growth));
         }
     }
@@ -235,11 +235,11 @@ fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<ben
 }
 
 /// Returns enough rounds for a 99th percentile, unless they take too long.
-fn effort(arguments: &Arguments, seconds: u64) -> Effort {
+fn round_limits(arguments: &Arguments, seconds: u64) -> RoundLimits {
     match (arguments.rounds, arguments.quick) {
-        (Some(rounds), _) => Effort { at_least: rounds, at_most: rounds, duration: Duration::ZERO },
-        (None, true) => Effort { at_least: 5, at_most: 10, duration: Duration::from_secs(3) },
-        (None, false) => Effort { at_least: 30, at_most: 200, duration: Duration::from_secs(seconds) },
+        (Some(rounds), _) => RoundLimits { at_least: rounds, at_most: rounds, duration: Duration::ZERO },
+        (None, true) => RoundLimits { at_least: 5, at_most: 10, duration: Duration::from_secs(3) },
+        (None, false) => RoundLimits { at_least: 30, at_most: 200, duration: Duration::from_secs(seconds) },
     }
 }
 

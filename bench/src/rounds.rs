@@ -8,9 +8,9 @@ use serde::Serialize;
 use crate::statistics::{Times, mib, millis};
 use crate::testbed::{Ready, Sample, Testbed, Variant};
 
-/// Number of rounds.
+/// Limits on the number of rounds.
 #[derive(Clone, Copy, Debug)]
-pub struct Effort {
+pub struct RoundLimits {
     /// Minimum, whatever the duration.
     pub at_least: u32,
     /// Maximum.
@@ -48,7 +48,7 @@ pub fn measure(
     testbed: &mut Testbed,
     ready: &Ready,
     variants: &[Variant],
-    effort: Effort,
+    round_limits: RoundLimits,
 ) -> io::Result<Vec<Row>> {
     let variants = testbed.measurable(variants, ready.program.language);
     let mut samples: Vec<Vec<Sample>> = variants.iter().map(|_| Vec::new()).collect();
@@ -59,8 +59,8 @@ pub fn measure(
         expected.get_or_insert(output);
     }
     let begun = Instant::now();
-    for round in 0..effort.at_most {
-        if round >= effort.at_least && begun.elapsed() >= effort.duration {
+    for round in 0..round_limits.at_most {
+        if round >= round_limits.at_least && begun.elapsed() >= round_limits.duration {
             break;
         }
         for turn in 0..variants.len() {

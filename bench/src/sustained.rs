@@ -25,7 +25,7 @@ const PART: u32 = 4;
 /// Time until a flood is complete.
 const SETTLES: Duration = Duration::from_secs(1);
 /// Interval between memory samples.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Result.
 #[derive(Clone, Debug, Serialize)]
@@ -215,7 +215,7 @@ fn watched<T>(
                 for (pid, seen) in pids.into_iter().zip(&mut seen) {
                     seen.push(mib(resident_bytes(pid)?));
                 }
-                sleep(LOOK_EVERY);
+                sleep(POLL_INTERVAL);
             }
             Ok(seen)
         });

@@ -26,7 +26,7 @@ pub const NOTHING: &str = "nothing";
 /// A cgroup is idle if it has used no CPU for the first time; the second one is the time limit for that.
 const IDLE_AFTER: Duration = Duration::from_millis(8);
 const IDLE_WITHIN: Duration = Duration::from_secs(5);
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 /// More than the number of queued requests.
 const QUEUE: u32 = 4096;
 
@@ -543,7 +543,7 @@ pub fn wait_until_idle(group: &Group) {
     let give_up = Instant::now() + IDLE_WITHIN;
     let (mut used, mut since) = (group.cpu(), Instant::now());
     while since.elapsed() < IDLE_AFTER && Instant::now() < give_up {
-        sleep(LOOK_EVERY);
+        sleep(POLL_INTERVAL);
         let now = group.cpu();
         if now != used {
             (used, since) = (now, Instant::now());

@@ -22,23 +22,23 @@ use growth::Watch;
 
 /// Number of clients, each with its own address, and of concurrent requests per client.
 const CLIENTS: u8 = 12;
-const AT_ONCE: u8 = 3;
+const REQUESTS_PER_CLIENT: u8 = 3;
 /// Queue length; with the running requests, less than half of what clients send concurrently.
 const QUEUE: u32 = 12;
 /// One in this many programs is hostile.
 const HOSTILE_ONE_IN: usize = 3;
 /// Time limit of a request, including its time in the queue; after that it counts as unanswered.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(120);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
 /// Pause of a client after 429. It is shorter than `Retry-After`, to keep up the load.
-const STAYS_AWAY: Duration = Duration::from_millis(300);
+const RETRY_PAUSE: Duration = Duration::from_millis(300);
 
 /// Result of a soak test.
 #[derive(Clone, Debug, Default)]
-pub struct Soaked {
+pub struct SoakResult {
     /// Responses by program.
     pub got: BTreeMap<(&'static str, Got), u32>,
-    /// Size of the daemons.
-    pub watched: Vec<growth::Quantity>,
+    /// Growth of the daemons.
+    pub growth: Vec<growth::Quantity>,
     /// Violations, as messages.
     pub wrong: Vec<String>,
 }
@@ -68,14 +68,14 @@ pub async fn start() -> io::Result<(Daemons, Before)> {
 pub async fn soak(
     daemons: &Daemons,
     before: &Before,
-    lasts: Duration,
+    duration: Duration,
     random: &mut SeededRandom,
-) -> io::Result<Soaked> {
+) -> io::Result<SoakResult> {
     let languages = offered(daemons).await?;
-    let until = Instant::now() + lasts;
+    let until = Instant::now() + duration;
     let mut clients = JoinSet::new();
     for client in 0..CLIENTS {
-        for _ in 0..AT_ONCE {
+        for _ in 0..REQUESTS_PER_CLIENT {
             let address = Ipv4Addr::new(127, 0, 1, client + 1);
             clients.spawn(send(
                 address,
@@ -88,24 +88,24 @@ pub async fn soak(
     }
     let mut watch = Watch::default();
     while Instant::now() < until {
-        watch.look(daemons)?;
+        watch.sample(daemons)?;
         tokio::time::sleep(growth::EVERY).await;
     }
-    let mut soaked = Soaked::default();
+    let mut soak = SoakResult::default();
     while let Some(results) = clients.join_next().await {
         for (name, result) in results.map_err(io::Error::other)? {
             match result {
-                Ok(got) => *soaked.got.entry((name, got)).or_default() += 1,
-                Err(message) => soaked.wrong.push(message),
+                Ok(got) => *soak.got.entry((name, got)).or_default() += 1,
+                Err(message) => soak.wrong.push(message),
             }
         }
     }
-    soaked.watched = watch.quantities();
-    soaked.wrong.extend(soaked.watched.iter().filter_map(growth::Quantity::grew));
+    soak.growth = watch.quantities();
+    soak.wrong.extend(soak.growth.iter().filter_map(growth::Quantity::grew));
     if let Err(message) = before.nothing_left(daemons).await {
-        soaked.wrong.push(message);
+        soak.wrong.push(message);
     }
-    Ok(soaked)
+    Ok(soak)
 }
 
 type Results = Vec<(&'static str, Result<Got, String>)>;
@@ -120,10 +120,10 @@ async fn send(
     let mut results = Vec::new();
     while Instant::now() < until {
         let program = Program::any(&mut random, &languages, HOSTILE_ONE_IN);
-        let answer = http::post_from(from, &url, &program.body, ANSWERED_WITHIN).await;
+        let answer = http::post_from(from, &url, &program.body, ANSWER_TIMEOUT).await;
         let got = program.judge(&answer, Allowed::default());
         if got != Ok(Got::Answer) {
-            tokio::time::sleep(STAYS_AWAY).await;
+            tokio::time::sleep(RETRY_PAUSE).await;
         }
         results.push((program.name, got));
     }

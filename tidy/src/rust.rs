@@ -228,7 +228,7 @@ fn field(field: &syn::Field) -> Option<(String, String)> {
     let mut name = field.ident.as_ref()?.to_string();
     let mut skipped = false;
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        // What this does not understand, such as `default = "…"`, needs no understanding.
+        // Other attributes, such as `default = "…"`, end this parser with an error that does not matter.
         let _ = attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("rename") {
                 name = meta.value()?.parse::<syn::LitStr>()?.value();

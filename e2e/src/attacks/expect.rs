@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 /// Factor for the time limits of probes, because this host may have other load.
-const GENEROSITY: f64 = 1.5;
+const DEADLINE_FACTOR: f64 = 1.5;
 
 /// The `expect` of a probe. An unknown key is an error, so that everything is checked.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -73,7 +73,7 @@ impl Expect {
     #[must_use]
     pub fn check(&self, observation: &Observation) -> Vec<String> {
         let mut failures = Vec::new();
-        let mut fail = |words: String| failures.push(words);
+        let mut fail = |message: String| failures.push(message);
         for word in &self.stdout_contains {
             if !observation.stdout.contains(word) {
                 fail(format!("stdout lacks {word:?}: {}", excerpt(&observation.stdout)));
@@ -106,7 +106,7 @@ impl Expect {
         if !is_in(&self.signal_in, observation.signal) {
             fail(format!("signal {:?}", observation.signal));
         }
-        if self.max_wall_ms.is_some_and(|most| observation.wall_ms > most * GENEROSITY) {
+        if self.max_wall_ms.is_some_and(|most| observation.wall_ms > most * DEADLINE_FACTOR) {
             fail(format!("took {:.0} ms", observation.wall_ms));
         }
         for (name, bound, found, limit) in [
@@ -121,13 +121,13 @@ impl Expect {
             }
         }
         if let Some(prefix) = &self.args_echo
-            && let Err(words) = echoes(&observation.stdout, prefix, &observation.args)
+            && let Err(message) = echoes(&observation.stdout, prefix, &observation.args)
         {
-            fail(words);
+            fail(message);
         }
         for property in &self.response {
-            if let Err(words) = response_is(property, &observation.body) {
-                fail(words);
+            if let Err(message) = response_is(property, &observation.body) {
+                fail(message);
             }
         }
         failures

@@ -105,14 +105,19 @@ impl Host {
                 "next run ok" => target.greet(language).await,
                 "no OOM kill outside the run" => self.no_kill_outside(target),
                 "core_pattern pipe handler not started" => self.handler_not_started(),
-                _ => self.settled(phrase, target, fixtures).await,
+                _ => self.check_until_settled(phrase, target, fixtures).await,
             };
             failures.extend(answer.err());
         }
         failures
     }
 
-    async fn settled(&self, phrase: &str, target: &Target, fixtures: &Fixtures) -> Result<(), String> {
+    async fn check_until_settled(
+        &self,
+        phrase: &str,
+        target: &Target,
+        fixtures: &Fixtures,
+    ) -> Result<(), String> {
         let began = Instant::now();
         loop {
             let waiting = target.waiting().await?;

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::collection::{InvalidCase, parse_entries, read_json};
 use super::expect::excerpt;
-use super::raw_http::{self, Answer, Connection, PATIENCE};
+use super::raw_http::{self, ANSWER_TIMEOUT, Answer, Connection};
 use super::target::Target;
 use super::verdict::{Level, Verdict};
 use crate::inventory;
@@ -31,16 +31,16 @@ pub struct Sink<'a> {
     /// Whether a case of this name and class is selected.
     pub wanted: &'a (dyn Fn(&str, &str) -> bool + Sync),
     /// Cases that take longer are skipped.
-    pub patience: Duration,
+    pub max_duration: Duration,
 }
 
 impl Sink<'_> {
     /// Returns whether to run a case that may take this long.
-    pub fn takes(&mut self, id: &str, class: &str, length: Duration) -> bool {
+    pub fn selects(&mut self, id: &str, class: &str, length: Duration) -> bool {
         if !(self.wanted)(id, class) {
             return false;
         }
-        if length > self.patience {
+        if length > self.max_duration {
             self.excluded.push(id.to_owned());
             return false;
         }
@@ -48,7 +48,7 @@ impl Sink<'_> {
     }
 
     /// Records that a selected case is not run.
-    pub fn leave_out(&mut self, id: &str, class: &str) {
+    pub fn exclude(&mut self, id: &str, class: &str) {
         if (self.wanted)(id, class) {
             self.excluded.push(id.to_owned());
         }
@@ -69,9 +69,9 @@ impl Sink<'_> {
 }
 
 /// Factor for the deadlines of cases, because this host may have other load.
-const GENEROSITY: u32 = 2;
+const DEADLINE_FACTOR: u32 = 2;
 /// Duration of a case that waits for deadlines or opens thousands of connections.
-const LONG: Duration = Duration::from_secs(30);
+const LONG_CASE: Duration = Duration::from_secs(30);
 /// Allowed growth of a daemon's memory in a flood.
 const GROWTH: u64 = 64 << 20;
 
@@ -169,8 +169,8 @@ pub async fn run(file: &Path, target: &Target, sink: &mut Sink<'_>) -> io::Resul
             }
         };
         let slow = case.slow.is_some() || case.slow_read.is_some() || case.parallel.is_some();
-        let length = if slow { LONG } else { Duration::ZERO };
-        if !sink.takes(&case.id, &case.class, length) {
+        let length = if slow { LONG_CASE } else { Duration::ZERO };
+        if !sink.selects(&case.id, &case.class, length) {
             continue;
         }
         let began = Instant::now();
@@ -326,7 +326,7 @@ fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target:
     let mut fail = |message: String| {
         failures.push(path.map_or_else(|| message.clone(), |path| format!("{path}: {message}")))
     };
-    if expect.within_ms.is_some_and(|most| took > Duration::from_millis(most) * GENEROSITY) {
+    if expect.within_ms.is_some_and(|most| took > Duration::from_millis(most) * DEADLINE_FACTOR) {
         fail(format!("took {} ms", took.as_millis()));
     }
     let status = match reply {
@@ -364,7 +364,7 @@ fn judge(case: &Case, path: Option<&str>, reply: &Reply, took: Duration, target:
         }
     }
     if let Some(must) = &expect.must
-        && let Err(message) = keeps(must, case, status, &body)
+        && let Err(message) = check_must(must, case, status, &body)
     {
         fail(message);
     }
@@ -386,7 +386,7 @@ fn refused_as_result(body: &str) -> bool {
 }
 
 /// Verifies the sentences of `must` that are about one response.
-fn keeps(must: &str, case: &Case, status: Option<u16>, body: &str) -> Result<(), String> {
+fn check_must(must: &str, case: &Case, status: Option<u16>, body: &str) -> Result<(), String> {
     let ran = status == Some(200);
     if must.starts_with("never run one value after validating the other") {
         return if ran { Err(format!("one of two was run: {}", excerpt(body))) } else { Ok(()) };
@@ -501,7 +501,7 @@ async fn flood(case: &Case, count: usize, target: &Target) -> Vec<String> {
     let one = async || -> Reply {
         let mut connection = Connection::open(target.address).await?;
         connection.send(&request).await?;
-        connection.answer(PATIENCE).await
+        connection.answer(ANSWER_TIMEOUT).await
     };
     let mut failures = Vec::new();
     let mut statuses = std::collections::BTreeMap::<_, usize>::new();
@@ -534,7 +534,7 @@ async fn pipeline(bodies: &[String], target: &Target) -> io::Result<Vec<String>>
     let mut failures = Vec::new();
     let mut answers = 0;
     while answers < bodies.len() {
-        match connection.answer(PATIENCE).await {
+        match connection.answer(ANSWER_TIMEOUT).await {
             Ok(Some(answer)) if [200, 429, 503].contains(&answer.status) => answers += 1,
             Ok(Some(answer)) => {
                 failures.push(format!("answer {answers}: HTTP {}", answer.status));
@@ -566,7 +566,7 @@ async fn half_close(case: &Case, target: &Target) -> io::Result<Vec<String>> {
         if answered || gone {
             return Ok(Vec::new());
         }
-        if began.elapsed() > Duration::from_secs(2) * GENEROSITY {
+        if began.elapsed() > Duration::from_secs(2) * DEADLINE_FACTOR {
             return Ok(vec!["neither responded nor cancelled".to_owned()]);
         }
         sleep(Duration::from_millis(20)).await;

@@ -31,18 +31,18 @@ pub async fn run(target: &mut Target, sink: &mut Sink<'_>) {
         ("own-sock-hang-up", "b/other-requests"),
         ("own-sock-out-of-turn", "b/bounds"),
     ] {
-        if !sink.takes(id, class, Duration::ZERO) {
+        if !sink.selects(id, class, Duration::ZERO) {
             continue;
         }
         let began = Instant::now();
         let answer = match id {
-            "own-sock-stranger" => knock(target, STRANGER, STRANGER),
-            "own-sock-program-user" => knock(target, *target.uids.end(), group_of(target)),
+            "own-sock-stranger" => connect_as(target, STRANGER, STRANGER),
+            "own-sock-program-user" => connect_as(target, *target.uids.end(), group_of(target)),
             "own-sock-descriptors" => send_descriptors(target).await,
             "own-sock-daemons-proc" => daemons_proc(target),
             "own-sock-cancel-others" => cancel_others(target).await,
             "own-sock-hang-up" => disconnect(target).await,
-            _ => out_of_turn(target).await,
+            _ => second_request(target).await,
         };
         let mut failures: Vec<_> = answer.err().into_iter().collect();
         failures.extend(target.is_alive().err());
@@ -57,7 +57,7 @@ fn group_of(target: &Target) -> u32 {
 }
 
 /// Connects as another user: the file system or the daemon must refuse it.
-fn knock(target: &Target, uid: u32, gid: u32) -> Result<(), String> {
+fn connect_as(target: &Target, uid: u32, gid: u32) -> Result<(), String> {
     const SCRIPT: &str = r"
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
@@ -67,7 +67,7 @@ try:
 except PermissionError:
     sys.exit('kept out')
 data = b''
-# It may have said all it has to say, and hung up, before it was asked.
+# executord may have closed the connection before it received the request.
 try: s.sendall(bytes.fromhex(sys.argv[2]))
 except OSError: pass
 try:
@@ -186,7 +186,7 @@ async fn disconnect(target: &Target) -> Result<(), String> {
 }
 
 /// A second request before the end of the first must wait, or end the connection and the program.
-async fn out_of_turn(target: &Target) -> Result<(), String> {
+async fn second_request(target: &Target) -> Result<(), String> {
     let to_message = |error: protocol::ClientError| error.to_string();
     let mut first =
         Execution::begin(&target.socket, program("bash", "echo up; sleep 1")).await.map_err(to_message)?;

@@ -269,16 +269,16 @@ struct Watcher {
 }
 
 /// A repeated check; returns a violation.
-type Look = Box<dyn FnMut() -> Option<String> + Send>;
+type RepeatedCheck = Box<dyn FnMut() -> Option<String> + Send>;
 
 impl Watcher {
     fn start(asked: &str) -> Result<Self, String> {
-        let mut look = look_at(asked).ok_or_else(|| format!("unknown repeated check {asked:?}"))?;
+        let mut check = repeated_check(asked).ok_or_else(|| format!("unknown repeated check {asked:?}"))?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                if let Some(wrong) = look() {
+                if let Some(wrong) = check() {
                     return Some(wrong);
                 }
                 std::thread::sleep(Duration::from_millis(20));
@@ -298,7 +298,7 @@ impl Watcher {
     }
 }
 
-fn look_at(asked: &str) -> Option<Look> {
+fn repeated_check(asked: &str) -> Option<RepeatedCheck> {
     if let Some(port) = asked.strip_prefix("host cannot connect to 127.0.0.1:") {
         let port: u16 = port.parse().ok()?;
         return Some(Box::new(move || {

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 /// Maximum size of a response in bytes.
 const MAX_ANSWER: usize = 64 << 20;
 /// Default timeout.
-pub const PATIENCE: Duration = Duration::from_secs(150);
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// A response.
 #[derive(Clone, Debug)]
@@ -63,7 +63,7 @@ impl<Stream: AsyncWrite + Unpin> Connection<Stream> {
     /// # Errors
     /// As write(2); the server may have closed the connection.
     pub async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        within(PATIENCE, self.stream.write_all(bytes)).await
+        within(ANSWER_TIMEOUT, self.stream.write_all(bytes)).await
     }
 }
 
@@ -78,8 +78,8 @@ impl<Stream: AsyncRead + Unpin> Connection<Stream> {
     ///
     /// # Errors
     /// If the response is invalid, or nothing is received before the timeout.
-    pub async fn answer(&mut self, patience: Duration) -> io::Result<Option<Answer>> {
-        within(patience, self.read_answer()).await
+    pub async fn answer(&mut self, limit: Duration) -> io::Result<Option<Answer>> {
+        within(limit, self.read_answer()).await
     }
 
     async fn read_answer(&mut self) -> io::Result<Option<Answer>> {
@@ -111,13 +111,13 @@ impl<Stream: AsyncRead + Unpin> Connection<Stream> {
     }
 
     /// Returns whether the server closes the connection in time; earlier data is dropped.
-    pub async fn is_closed_within(&mut self, patience: Duration) -> bool {
+    pub async fn is_closed_within(&mut self, limit: Duration) -> bool {
         let closed = async {
             while self.more().await.unwrap_or(false) {
                 self.unread.clear();
             }
         };
-        timeout(patience, closed).await.is_ok()
+        timeout(limit, closed).await.is_ok()
     }
 
     #[expect(clippy::type_complexity, reason = "the three parts of a head, for its one caller")]
@@ -179,8 +179,8 @@ fn cut(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, format!("the {what} of a response is cut off"))
 }
 
-async fn within<T>(patience: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    timeout(patience, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(limit, work).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
 /// Returns an ordinary request with a body.
@@ -222,7 +222,7 @@ pub async fn execute(address: SocketAddr, body: &Value) -> io::Result<Answer> {
     loop {
         let mut connection = Connection::over(connect_as_other_client(address).await?);
         connection.send(&request).await?;
-        let answer = connection.answer(PATIENCE).await?;
+        let answer = connection.answer(ANSWER_TIMEOUT).await?;
         let answer = answer.ok_or_else(|| cut("beginning"))?;
         attempt += 1;
         if answer.status != 429 || attempt == ATTEMPTS {

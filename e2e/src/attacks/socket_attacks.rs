@@ -22,9 +22,9 @@ use crate::inventory;
 use crate::socket::{Execution, program};
 
 /// Values that the cases do not define.
-const PATIENCE: Duration = Duration::from_secs(60);
-const GENEROSITY: u32 = 2;
-const LONG: Duration = Duration::from_secs(30);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+const DEADLINE_FACTOR: u32 = 2;
+const LONG_CASE: Duration = Duration::from_secs(30);
 const GROWTH: u64 = 32 << 20;
 
 /// Runs the cases of a file.
@@ -37,10 +37,10 @@ pub async fn run(file: &Path, target: &mut Target, seed: u64, sink: &mut Sink<'_
         let many = case["connections"].is_u64() || case["count"].is_u64() || case["fuzz"].is_object();
         // Only a daemon that this program started may be killed.
         if case["inject"].is_string() && target.daemons.is_none() {
-            sink.leave_out(text("id"), text("class"));
+            sink.exclude(text("id"), text("class"));
             continue;
         }
-        if sink.takes(text("id"), text("class"), if many { LONG } else { Duration::ZERO }) {
+        if sink.selects(text("id"), text("class"), if many { LONG_CASE } else { Duration::ZERO }) {
             let began = Instant::now();
             let failures = attack(text("id"), case, seed, target).await;
             sink.end(text("id"), began, failures);
@@ -93,7 +93,7 @@ async fn drive(id: &str, case: &Value, seed: u64, target: &mut Target) -> Result
         _ => return Err("unknown action".to_owned()),
     };
     let most = case["expect"]["closed_within_ms"].as_u64();
-    let most = most.map_or(Duration::from_secs(2), Duration::from_millis) * GENEROSITY;
+    let most = most.map_or(Duration::from_secs(2), Duration::from_millis) * DEADLINE_FACTOR;
     let drip = case["drip_ms"].as_u64().map(Duration::from_millis);
     let close = text("then") == Some("close");
     // As the first frame, and again after a valid hello.
@@ -154,7 +154,7 @@ async fn connect(target: &Target, greeted: bool) -> Result<UnixStream, String> {
         let hello = codec::encode(&Hello::CURRENT).map_err(|error| error.to_string())?;
         stream.write_all(&framed(&hello)).await.map_err(to_message)?;
         let mut theirs = vec![0; 4 + hello.len()];
-        let read = timeout(PATIENCE, stream.read_exact(&mut theirs)).await;
+        let read = timeout(ANSWER_TIMEOUT, stream.read_exact(&mut theirs)).await;
         read.map_err(|_| "no hello")?.map_err(to_message)?;
     }
     Ok(stream)
@@ -245,7 +245,7 @@ async fn shutdown_write(target: &Target) -> Result<(), String> {
     stream.write_all(&request).await.map_err(|error| error.to_string())?;
     stream.shutdown().await.map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
-    let read = timeout(PATIENCE, stream.read_to_end(&mut answer)).await;
+    let read = timeout(ANSWER_TIMEOUT, stream.read_to_end(&mut answer)).await;
     read.map_err(|_| "neither responded nor cancelled")?.map_err(|error| error.to_string())?;
     nothing_runs(target, Duration::from_secs(2)).await
 }
@@ -257,7 +257,7 @@ async fn nothing_runs(target: &Target, most: Duration) -> Result<(), String> {
         if left.is_empty() {
             return Ok(());
         }
-        if began.elapsed() > most * GENEROSITY {
+        if began.elapsed() > most * DEADLINE_FACTOR {
             return Err(format!("still there: {left:?}"));
         }
         sleep(Duration::from_millis(20)).await;
@@ -407,7 +407,7 @@ async fn end_during_runs(target: &mut Target) -> Result<(), String> {
     target.pids[0] = daemons.executord_pid();
     left?;
     let status = ended?;
-    if !status.success() || took > Duration::from_secs(5) * GENEROSITY {
+    if !status.success() || took > Duration::from_secs(5) * DEADLINE_FACTOR {
         return Err(format!("{status} after {took:?}"));
     }
     // Each client received `Cancelled`, or its connection was closed.

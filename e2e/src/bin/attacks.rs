@@ -67,21 +67,21 @@ fn main() -> ExitCode {
             Ok(me) => Command::new(me).args(std::env::args_os().skip(1)).env(SECRET.0, SECRET.1).exec(),
             Err(error) => error,
         };
-        return complain(&error);
+        return exit_with_error(&error);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&error),
+        Err(error) => return exit_with_error(&error),
     };
-    match runtime.block_on(until_told_to_stop(attack(&arguments))) {
+    match runtime.block_on(until_signaled(attack(&arguments))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => complain(&error),
+        Err(error) => exit_with_error(&error),
     }
 }
 
 /// Handles signals, so that the daemons are dropped and therefore stopped.
-async fn until_told_to_stop(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
+async fn until_signaled(work: impl Future<Output = io::Result<bool>>) -> io::Result<bool> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! {
         done = work => done,
@@ -90,7 +90,7 @@ async fn until_told_to_stop(work: impl Future<Output = io::Result<bool>>) -> io:
     }
 }
 
-fn complain(error: &io::Error) -> ExitCode {
+fn exit_with_error(error: &io::Error) -> ExitCode {
     eprintln!("attacks: {error}");
     ExitCode::from(2)
 }
@@ -140,8 +140,9 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
         note(probe::run(program, &target, &fixtures, arguments.disposable_host).await);
     }
     let wanted = |id: &str, class: &str| arguments.wants(id, class);
-    let patience = if arguments.skip_slow { SLOW } else { Duration::MAX };
-    let mut sink = http_attacks::Sink { note: &mut note, excluded: &mut excluded, wanted: &wanted, patience };
+    let max_duration = if arguments.skip_slow { SLOW } else { Duration::MAX };
+    let mut sink =
+        http_attacks::Sink { note: &mut note, excluded: &mut excluded, wanted: &wanted, max_duration };
     if !arguments.own {
         let cases = probe::directory().join(probe::PROTOCOL_FILE);
         if cases.exists() {

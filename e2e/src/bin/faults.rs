@@ -38,12 +38,12 @@ fn main() -> ExitCode {
     print_line(&format!("seed {seed}"));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&error.to_string()),
+        Err(error) => return exit_with_error(&error.to_string()),
     };
     match runtime.block_on(run(&arguments, &mut SeededRandom::new(seed))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => complain(&error.to_string()),
+        Err(error) => exit_with_error(&error.to_string()),
     }
 }
 
@@ -101,7 +101,7 @@ async fn run_kills(arguments: &Arguments, random: &mut SeededRandom) -> std::io:
 fn in_private() -> ExitCode {
     let me = match std::env::current_exe() {
         Ok(me) => me,
-        Err(error) => return complain(&error.to_string()),
+        Err(error) => return exit_with_error(&error.to_string()),
     };
     let error = Command::new("unshare")
         .args(["--mount", "--propagation", "private", "--"])
@@ -110,7 +110,7 @@ fn in_private() -> ExitCode {
         .env(PRIVATE, "1")
         .env("TMPDIR", "/var/tmp")
         .exec();
-    complain(&format!("unshare: {error}"))
+    exit_with_error(&format!("unshare: {error}"))
 }
 
 fn now() -> u64 {
@@ -122,7 +122,7 @@ fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(message: &str) -> ExitCode {
+fn exit_with_error(message: &str) -> ExitCode {
     eprintln!("{message}");
     ExitCode::from(2)
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use clap::Parser;
 use e2e::faults::programs::Got;
 use e2e::faults::random::SeededRandom;
-use e2e::soak::{self, Soaked, neighbours};
+use e2e::soak::{self, SoakResult, neighbours};
 
 /// Timed executions of each program per neighbour: one per this many seconds, within these bounds.
 const SECONDS_A_SAMPLE: u64 = 10;
@@ -40,30 +40,30 @@ fn main() -> ExitCode {
     // Several threads: reading a neighbour's flood must not delay the client that is timed.
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return complain(&error.to_string()),
+        Err(error) => return exit_with_error(&error.to_string()),
     };
     match runtime.block_on(run(&arguments, &mut SeededRandom::new(seed))) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
-        Err(error) => complain(&error.to_string()),
+        Err(error) => exit_with_error(&error.to_string()),
     }
 }
 
 async fn run(arguments: &Arguments, random: &mut SeededRandom) -> std::io::Result<bool> {
     let seconds = arguments.seconds;
     let (daemons, before) = soak::start().await?;
-    let soaked = soak::soak(&daemons, &before, Duration::from_secs(seconds), random).await?;
-    tell_soaked(&soaked);
+    let result = soak::soak(&daemons, &before, Duration::from_secs(seconds), random).await?;
+    print_soak(&result);
     let samples = (seconds / SECONDS_A_SAMPLE).clamp(SAMPLES.0, SAMPLES.1);
     let samples = usize::try_from(samples).map_err(std::io::Error::other)?;
     let all = neighbours::measure(&daemons, samples, random).await.map_err(std::io::Error::other)?;
-    let are_near = tell_neighbours(&all);
-    Ok(soaked.wrong.is_empty() && (are_near || !arguments.judge_times))
+    let are_within = print_neighbours(&all);
+    Ok(result.wrong.is_empty() && (are_within || !arguments.judge_times))
 }
 
-fn tell_soaked(soaked: &Soaked) {
+fn print_soak(result: &SoakResult) {
     let mut programs: BTreeMap<&str, (u32, u32)> = BTreeMap::new();
-    for ((name, got), count) in &soaked.got {
+    for ((name, got), count) in &result.got {
         let (answered, busy) = programs.entry(name).or_default();
         *(if *got == Got::Answer { answered } else { busy }) += count;
     }
@@ -75,36 +75,36 @@ fn tell_soaked(soaked: &Soaked) {
     print_line(&format!("{:18} {answered:9} {busy:11}", "all"));
     print_line("");
     print_line("median over the             first quarter  last quarter  allowed growth");
-    for quantity in &soaked.watched {
-        let soak::growth::Quantity { name, first, last, may_grow } = quantity;
-        print_line(&format!("{name:27} {first:13} {last:13} {may_grow:15}"));
+    for quantity in &result.growth {
+        let soak::growth::Quantity { name, first, last, allowed_growth } = quantity;
+        print_line(&format!("{name:27} {first:13} {last:13} {allowed_growth:15}"));
     }
     print_line("");
-    for message in soaked.wrong.iter().collect::<BTreeSet<_>>() {
+    for message in result.wrong.iter().collect::<BTreeSet<_>>() {
         print_line(&format!("WRONG: {message}"));
     }
 }
 
 /// Prints a table. Returns whether all ratios are within the limit.
-fn tell_neighbours(all: &[neighbours::Beside]) -> bool {
+fn print_neighbours(all: &[neighbours::NeighbourTimes]) -> bool {
     let heads = neighbours::TIMED.map(|name| format!("{name:>10} p50     p95  ratio"));
     print_line(&format!("next to         {}", heads.concat()));
-    let mut fine = true;
-    for beside in all {
-        let columns = beside.times.iter().zip(&beside.ratios).map(|((middle, end), ratio)| {
-            format!("{:>11} ms {:>4} ms {ratio:>6.2}", middle.as_millis(), end.as_millis())
+    let mut is_within = true;
+    for next_to in all {
+        let columns = next_to.times.iter().zip(&next_to.ratios).map(|((median, p95), ratio)| {
+            format!("{:>11} ms {:>4} ms {ratio:>6.2}", median.as_millis(), p95.as_millis())
         });
-        print_line(&format!("{:16}{}", beside.neighbour, columns.collect::<String>()));
-        if beside.ratios.iter().any(|ratio| *ratio > neighbours::MAY_BE) {
-            fine = false;
+        print_line(&format!("{:16}{}", next_to.neighbour, columns.collect::<String>()));
+        if next_to.ratios.iter().any(|ratio| *ratio > neighbours::MAX_RATIO) {
+            is_within = false;
             print_line(&format!(
                 "FAR: more than {} times slower next to {}",
-                neighbours::MAY_BE,
-                beside.neighbour
+                neighbours::MAX_RATIO,
+                next_to.neighbour
             ));
         }
     }
-    fine
+    is_within
 }
 
 fn now() -> u64 {
@@ -116,7 +116,7 @@ fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(message: &str) -> ExitCode {
+fn exit_with_error(message: &str) -> ExitCode {
     eprintln!("{message}");
     ExitCode::from(2)
 }

@@ -22,11 +22,11 @@ use crate::daemons::{DEADLINE, Daemons, Settings, binary};
 use crate::http::{self, Answer, HttpError};
 
 /// Time limit for recovery after the end of a fault.
-const RECOVERS_WITHIN: Duration = Duration::from_secs(20);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Number of connections of a flood, and its duration.
 const FLOOD: usize = 200;
-const FLOOD_LASTS: Duration = Duration::from_secs(2);
+const FLOOD_DURATION: Duration = Duration::from_secs(2);
 /// Limit on executord's open files in that case: enough for requests, too few for the flood.
 const FEW_FILES: u32 = 64;
 
@@ -120,15 +120,15 @@ impl Host {
 
     /// Waits until everything works and nothing is left.
     async fn recovers(&self, random: &mut SeededRandom) -> Outcome {
-        let begun = Instant::now();
+        let began = Instant::now();
         loop {
             let state = match self.works(random).await {
                 Ok(()) => self.before.nothing_left(&self.daemons).await,
                 not => not,
             };
             match state {
-                Ok(()) => return Ok(format!("recovered after {:.1} s", begun.elapsed().as_secs_f32())),
-                Err(message) if begun.elapsed() > RECOVERS_WITHIN => {
+                Ok(()) => return Ok(format!("recovered after {:.1} s", began.elapsed().as_secs_f32())),
+                Err(message) if began.elapsed() > RECOVERY_TIMEOUT => {
                     return Err(format!("{message}\n{}", self.daemons.log_tail()));
                 }
                 Err(_) => sleep(LOOK_AGAIN).await,
@@ -187,9 +187,9 @@ impl Host {
 }
 
 async fn until(otherwise: &str, done: impl AsyncFn() -> bool) -> Result<(), String> {
-    let begun = Instant::now();
+    let began = Instant::now();
     while !done().await {
-        if begun.elapsed() > RECOVERS_WITHIN {
+        if began.elapsed() > RECOVERY_TIMEOUT {
             return Err(otherwise.to_owned());
         }
         sleep(LOOK_AGAIN).await;
@@ -325,9 +325,9 @@ async fn no_more_files(random: &mut SeededRandom) -> Outcome {
         let connection = timeout(Duration::from_millis(50), UnixStream::connect(host.daemons.socket())).await;
         flood.push(connection);
     }
-    let (begun, mut codes) = (Instant::now(), Vec::new());
+    let (began, mut codes) = (Instant::now(), Vec::new());
     let allowed = Allowed { errors: true, ..Allowed::default() };
-    while begun.elapsed() < FLOOD_LASTS {
+    while began.elapsed() < FLOOD_DURATION {
         let program = Program::friendly(random, "python");
         codes.push(match program.judge(&host.daemons.post(&program.body).await, allowed)? {
             Got::Error(code) => code,
@@ -495,7 +495,7 @@ async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
     host.works(random).await?;
     let (long, _) = host.begin_long(2000).await?;
     let sleeper = Program::hostile(random, "sleeper");
-    let begun = Instant::now();
+    let began = Instant::now();
     let late = host.begin(sleeper.body.clone());
     for seconds in [YEARS, -YEARS, 1, -3600, YEARS] {
         sleep(Duration::from_millis(300)).await;
@@ -505,7 +505,7 @@ async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
     }
     sleeper.judge(&late.await.map_err(message)?, Allowed::default())?;
     // Its limit is 1.5 s, with a grace period of 0.5 s.
-    let took = begun.elapsed();
+    let took = began.elapsed();
     ended_well(long.await)?;
     if took > Duration::from_secs(6) {
         return Err(format!("a limit of 1.5 s took {took:?}"));

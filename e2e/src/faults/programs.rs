@@ -211,7 +211,7 @@ impl Program {
     /// # Errors
     /// A message, if the response is not allowed.
     pub fn judge(&self, answer: &Result<Answer, HttpError>, allowed: Allowed) -> Result<Got, String> {
-        let wrong = |words: String| Err(format!("{}: {words}", self.name));
+        let wrong = |message: String| Err(format!("{}: {message}", self.name));
         let answer = match answer {
             Ok(answer) => answer,
             Err(HttpError::Late(_)) => return wrong("no response".to_owned()),
@@ -229,7 +229,7 @@ impl Program {
             429 if answer.retry_after.is_none() => wrong("429 without Retry-After".to_owned()),
             429 => Ok(Got::Error("busy".to_owned())),
             status => match (json["error"].as_str(), json["code"].as_str()) {
-                (Some(words), Some(code)) if allowed.errors && status >= 500 && !words.is_empty() => {
+                (Some(message), Some(code)) if allowed.errors && status >= 500 && !message.is_empty() => {
                     Ok(Got::Error(code.to_owned()))
                 }
                 _ => wrong(format!("HTTP {status}: {json}")),

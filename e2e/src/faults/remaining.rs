@@ -25,7 +25,7 @@ const MOST_PREPARED: u32 = 8;
 
 /// Time limit for the cleanup. Pre-warming only uses idle processors; executord waits up to a minute for it, and does
 /// no other work of this kind meanwhile.
-const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(75));
+const CLEANUP_TIMEOUTS: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(75));
 
 /// State before the first execution.
 #[derive(Clone, Debug)]
@@ -127,8 +127,8 @@ impl Before {
         // The last attempt provides the message.
         let mut last = "the state could not be read".to_owned();
         let pool = self.supervisors.start() != self.supervisors.end();
-        let (begun, patience) = (Instant::now(), if pool { PATIENCE.1 } else { PATIENCE.0 });
-        while begun.elapsed() < patience {
+        let (began, timeout) = (Instant::now(), if pool { CLEANUP_TIMEOUTS.1 } else { CLEANUP_TIMEOUTS.0 });
+        while began.elapsed() < timeout {
             match self.compare(daemons).await {
                 Ok(wrong) if wrong.is_empty() => return Ok(()),
                 Ok(wrong) => last = wrong.join("; "),

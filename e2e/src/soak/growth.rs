@@ -13,7 +13,7 @@ pub const EVERY: Duration = Duration::from_millis(500);
 /// Allowed growth of the median from the first to the last quarter. It allows for requests in progress, and for slots
 /// of up to eight sandboxes that are pre-warmed on demand, with five cgroups and some descriptors each. A leak of a
 /// buffer, a descriptor or a cgroup per request would exceed it.
-const MAY_GROW: [(&str, u64); 8] = [
+const ALLOWED_GROWTH: [(&str, u64); 8] = [
     ("memory of executord, KiB", 16 * 1024),
     ("memory of webd, KiB", 32 * 1024),
     ("open files of executord", 80),
@@ -21,13 +21,13 @@ const MAY_GROW: [(&str, u64); 8] = [
     ("threads of executord", 2),
     ("processes below executord", 100),
     ("control groups", 40),
-    ("mounts of executord's", 0),
+    ("mounts of executord", 0),
 ];
 
 /// Samples the daemons.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
-    seen: Vec<[u64; MAY_GROW.len()]>,
+    samples: Vec<[u64; ALLOWED_GROWTH.len()]>,
 }
 
 /// Median of a quantity over the samples of the first and of the last quarter.
@@ -40,15 +40,15 @@ pub struct Quantity {
     /// Median over the last quarter.
     pub last: u64,
     /// Allowed growth.
-    pub may_grow: u64,
+    pub allowed_growth: u64,
 }
 
 impl Quantity {
     /// Returns a message, if it grew too much.
     #[must_use]
     pub fn grew(&self) -> Option<String> {
-        let Self { name, first, last, may_grow } = self;
-        (*last > first + may_grow).then(|| format!("{name}: {first} at first and {last} at last"))
+        let Self { name, first, last, allowed_growth } = self;
+        (*last > first + allowed_growth).then(|| format!("{name}: {first} at first and {last} at last"))
     }
 }
 
@@ -57,13 +57,13 @@ impl Watch {
     ///
     /// # Errors
     /// If a daemon has ended.
-    pub fn look(&mut self, daemons: &Daemons) -> io::Result<()> {
+    pub fn sample(&mut self, daemons: &Daemons) -> io::Result<()> {
         let [executord, webd] = [daemons.executord_pid(), daemons.webd_pid()];
         let threads = std::fs::read_dir(format!("/proc/{executord}/task"))?.count();
         // Other processes mount on this host too.
         let mounts = inventory::mounts(executord)?;
         let mounts = mounts.iter().filter(|mount| Path::new(mount).starts_with(daemons.directory()));
-        self.seen.push([
+        self.samples.push([
             inventory::resident_bytes(executord)? / 1024,
             inventory::resident_bytes(webd)? / 1024,
             inventory::open_files(executord)? as u64,
@@ -79,20 +79,20 @@ impl Watch {
     /// Returns the growth of each quantity.
     #[must_use]
     pub fn quantities(&self) -> Vec<Quantity> {
-        let quarter = self.seen.len() / 4;
-        let (first, last) = (&self.seen[..quarter], &self.seen[self.seen.len() - quarter..]);
-        let quantities = MAY_GROW.iter().enumerate();
-        let quantities = quantities.map(|(number, &(name, may_grow))| Quantity {
+        let quarter = self.samples.len() / 4;
+        let (first, last) = (&self.samples[..quarter], &self.samples[self.samples.len() - quarter..]);
+        let quantities = ALLOWED_GROWTH.iter().enumerate();
+        let quantities = quantities.map(|(number, &(name, allowed_growth))| Quantity {
             name,
-            first: middle(first.iter().map(|look| look[number])),
-            last: middle(last.iter().map(|look| look[number])),
-            may_grow,
+            first: median(first.iter().map(|sample| sample[number])),
+            last: median(last.iter().map(|sample| sample[number])),
+            allowed_growth,
         });
         quantities.collect()
     }
 }
 
-fn middle(values: impl Iterator<Item = u64>) -> u64 {
+fn median(values: impl Iterator<Item = u64>) -> u64 {
     let mut values: Vec<_> = values.collect();
     values.sort_unstable();
     values.get(values.len() / 2).copied().unwrap_or(0)
@@ -100,14 +100,16 @@ fn middle(values: impl Iterator<Item = u64>) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAY_GROW, Watch};
+    use super::{ALLOWED_GROWTH, Watch};
 
     #[test]
     fn only_growth_beyond_its_bound_is_reported() {
         let grown = |by: u64| {
-            let seen = (0..8).map(|look| [if look < 6 { 100 } else { 100 + by }; MAY_GROW.len()]).collect();
-            Watch { seen }.quantities().iter().filter(|quantity| quantity.grew().is_some()).count()
+            let samples = (0..8)
+                .map(|number| [if number < 6 { 100 } else { 100 + by }; ALLOWED_GROWTH.len()])
+                .collect();
+            Watch { samples }.quantities().iter().filter(|quantity| quantity.grew().is_some()).count()
         };
-        assert_eq!([grown(0), grown(1), grown(1 << 30)], [0, 1, MAY_GROW.len()]);
+        assert_eq!([grown(0), grown(1), grown(1 << 30)], [0, 1, ALLOWED_GROWTH.len()]);
     }
 }

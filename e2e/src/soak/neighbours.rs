@@ -14,16 +14,16 @@ use crate::http;
 /// Timed programs: an interpreter, a large runtime, and a compiler with its program.
 pub const TIMED: [&str; 3] = ["python", "javascript", "cpp"];
 /// Maximum ratio of the median duration next to a hostile neighbour to that next to a friendly one.
-pub const MAY_BE: f64 = 4.0;
+pub const MAX_RATIO: f64 = 4.0;
 
-const US: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
+const CLIENT: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
 const NEIGHBOUR: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 2);
 /// Time between the start of a neighbour and the first timed program.
-const SETTLES: Duration = Duration::from_millis(300);
+const SETTLE_TIME: Duration = Duration::from_millis(300);
 
 /// Durations next to one neighbour.
 #[derive(Clone, Debug)]
-pub struct Beside {
+pub struct NeighbourTimes {
     /// `nobody`, `friendly`, or what the hostile one attempts.
     pub neighbour: &'static str,
     /// For each of [`TIMED`]: the median and the 95th percentile.
@@ -41,34 +41,34 @@ pub async fn measure(
     daemons: &Daemons,
     samples: usize,
     random: &mut SeededRandom,
-) -> Result<Vec<Beside>, String> {
+) -> Result<Vec<NeighbourTimes>, String> {
     let neighbours: Vec<_> = ["friendly", "nobody"].into_iter().chain(hostile_names()).collect();
     let mut times = vec![vec![Vec::new(); TIMED.len()]; neighbours.len()];
     for _ in 0..samples {
         for (neighbour, times) in neighbours.iter().zip(&mut times) {
-            let at_work = begin(daemons, neighbour, random);
-            sleep(SETTLES).await;
+            let neighbour_task = begin(daemons, neighbour, random);
+            sleep(SETTLE_TIME).await;
             for (times, language) in times.iter_mut().zip(TIMED) {
                 times.push(time(daemons, language, random).await?);
             }
-            end(daemons, at_work).await?;
+            end(daemons, neighbour_task).await?;
         }
     }
-    let mut all: Vec<Beside> = Vec::new();
+    let mut all: Vec<NeighbourTimes> = Vec::new();
     for (neighbour, times) in neighbours.into_iter().zip(times) {
-        let times: Vec<_> = times.into_iter().map(middle_and_end).collect();
+        let times: Vec<_> = times.into_iter().map(median_and_p95).collect();
         let friendly = all.first().map_or_else(|| times.clone(), |friendly| friendly.times.clone());
         let ratios =
             times.iter().zip(friendly).map(|((own, _), (friendly, _))| own.div_duration_f64(friendly));
-        all.push(Beside { neighbour, ratios: ratios.collect(), times });
+        all.push(NeighbourTimes { neighbour, ratios: ratios.collect(), times });
     }
     Ok(all)
 }
 
-type AtWork = Option<JoinHandle<Result<(), String>>>;
+type NeighbourTask = Option<JoinHandle<Result<(), String>>>;
 
-/// A neighbour that runs its program repeatedly.
-fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) -> AtWork {
+/// Starts a neighbour that runs its program repeatedly.
+fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) -> NeighbourTask {
     let (url, mut random) = (daemons.url("/api/execute"), random.split());
     (neighbour != "nobody").then(|| {
         tokio::spawn(async move {
@@ -88,10 +88,10 @@ fn begin(daemons: &Daemons, neighbour: &'static str, random: &mut SeededRandom) 
 }
 
 /// Closes its connection, and waits until its program has ended.
-async fn end(daemons: &Daemons, at_work: AtWork) -> Result<(), String> {
-    let Some(at_work) = at_work else { return Ok(()) };
-    at_work.abort();
-    if let Ok(ended) = at_work.await {
+async fn end(daemons: &Daemons, neighbour_task: NeighbourTask) -> Result<(), String> {
+    let Some(neighbour_task) = neighbour_task else { return Ok(()) };
+    neighbour_task.abort();
+    if let Ok(ended) = neighbour_task.await {
         ended?;
     }
     if eventually(|| async { daemons.status().await.running == 0 }).await {
@@ -102,15 +102,15 @@ async fn end(daemons: &Daemons, at_work: AtWork) -> Result<(), String> {
 
 async fn time(daemons: &Daemons, language: &str, random: &mut SeededRandom) -> Result<Duration, String> {
     let program = Program::friendly(random, language);
-    let begun = Instant::now();
-    let answer = http::post_from(US, &daemons.url("/api/execute"), &program.body, DEADLINE).await;
+    let began = Instant::now();
+    let answer = http::post_from(CLIENT, &daemons.url("/api/execute"), &program.body, DEADLINE).await;
     match program.judge(&answer, Allowed::default())? {
-        Got::Answer => Ok(begun.elapsed()),
+        Got::Answer => Ok(began.elapsed()),
         other => Err(format!("{language}: {other:?}")),
     }
 }
 
-fn middle_and_end(mut times: Vec<Duration>) -> (Duration, Duration) {
+fn median_and_p95(mut times: Vec<Duration>) -> (Duration, Duration) {
     times.sort_unstable();
     let at = |share: usize| times.get(times.len() * share / 100).copied().unwrap_or_default();
     (at(50), at(95))
