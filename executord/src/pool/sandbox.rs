@@ -84,11 +84,23 @@ impl Sandbox {
             SandboxState::Starting => CpuWeight::Full,
             SandboxState::Warm => CpuWeight::Reduced,
         };
-        // From here on an error quarantines the user, when the slot is dropped.
+        // From here on an error quarantines the user, when the slot is dropped, unless nothing was launched yet.
         slot.assign(identity);
         let mut cgroup = slot.begin(limits, weight, plan.user.uid)?;
-        let (pipes, descriptors) = Pipes::new()?;
-        slot.prepare(&plan, &mut cgroup, descriptors)?;
+        let prepared = Pipes::new().and_then(|(pipes, descriptors)| {
+            slot.prepare(&plan, &mut cgroup, descriptors)?;
+            Ok(pipes)
+        });
+        let pipes = match prepared {
+            Ok(pipes) => pipes,
+            Err(failure) => {
+                // If the supervisor was not asked, the user has had no process and is free at once.
+                if let Ok(Some(proof)) = cgroup.close_unused() {
+                    slot.release_identity(&proof);
+                }
+                return Err(failure);
+            }
+        };
         Ok(Self { slot, plan, pipes, cgroup, state, init: None, created: Instant::now() })
     }
 
