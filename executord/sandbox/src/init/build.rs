@@ -15,6 +15,7 @@ use crate::kernel_memory::KernelMemoryWatch;
 use crate::packet::{TERMINAL, send_packet};
 use crate::payload::PayloadSetup;
 use crate::plan::Plan;
+use crate::rootfs::proc::mask_locks;
 use crate::rootfs::sandbox_root::mount_sandbox;
 use crate::seccomp::Filters;
 use crate::sys::{descriptor, process};
@@ -98,6 +99,7 @@ pub(crate) fn build_sandbox<'a>(
         None => (streams, None),
     };
     let kernel_memory = KernelMemoryWatch::open().at(Step::Watch)?;
+    mask_locks().at(Step::MountProc)?;
     let pair = plan.warm_command.as_ref().map(|_| UnixStream::pair()).transpose().at(Step::PreWarm)?;
     let (launcher, program_end) = pair.unzip();
     // Blocked until init waits for it. The payload unblocks all signals.

@@ -6,7 +6,7 @@
 
 pub(crate) mod layout;
 mod mounts;
-mod proc;
+pub(crate) mod proc;
 pub(crate) mod sandbox_root;
 mod scratch;
 mod sources;

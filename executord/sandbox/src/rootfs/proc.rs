@@ -33,8 +33,12 @@ const MASKED_FILES: [&str; 22] = [
     "vmallocinfo",
     "zoneinfo",
 ];
-/// Directories of /proc that describe the host's hardware.
-const MASKED_DIRECTORIES: [&str; 7] = ["acpi", "bus", "driver", "fs", "irq", "scsi", "tty"];
+/// Directories of /proc that describe the host's hardware or load.
+const MASKED_DIRECTORIES: [&str; 8] = [
+    "acpi", "bus", "driver", "fs", "irq",
+    // Anyone may write triggers to its files, which the kernel then evaluates for the whole host.
+    "pressure", "scsi", "tty",
+];
 
 /// Mounts `/proc` with hidepid, masks files and directories in it, and makes `/proc/sys` read-only. The option
 /// `subset=pid` is not used, because it would hide /proc/cpuinfo and /proc/meminfo.
@@ -49,4 +53,10 @@ pub(super) fn mount_proc() -> io::Result<()> {
         mask(&Path::new("proc").join(name), Path::new(MASK_DIR))?;
     }
     bind(Path::new("proc/sys"), Path::new("proc/sys"), READ_ONLY | attribute::NOEXEC)
+}
+
+/// Masks the list of locks, which init has opened by now: the kernel stops all users of file locks on the host while it
+/// writes the list.
+pub(crate) fn mask_locks() -> io::Result<()> {
+    mask(Path::new("proc/locks"), Path::new(MASK_FILE))
 }

@@ -6,8 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+
 use super::layout::{BUILD, IDENTITY_FILES, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
-use super::mounts::{bind, create_directory_mount_point, create_file_mount_point};
+use super::mounts::{create_directory_mount_point, create_file_mount_point};
 use crate::error::{At, SetupError, Step};
 use crate::plan::{BindMount, BuildDir, HOME, Plan};
 use crate::sys::mount::{
@@ -19,8 +21,23 @@ const DIRECTORIES: [&str; 11] =
     ["box", "dev", "dev/shm", "etc", "home", "mnt", "proc", "run", "tmp", "usr", "var"];
 /// Directories that were merged into /usr and remain as links (<https://wiki.debian.org/UsrMerge>).
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+/// A character device of /dev.
+struct Device {
+    name: &'static str,
+    /// Major and minor number, from the kernel's Documentation/admin-guide/devices.txt.
+    number: (u64, u64),
+}
+
 /// Devices that hold no data of anyone.
-const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
+const DEVICES: [Device; 5] = [
+    Device { name: "null", number: (1, 3) },
+    Device { name: "zero", number: (1, 5) },
+    Device { name: "full", number: (1, 7) },
+    Device { name: "random", number: (1, 8) },
+    Device { name: "urandom", number: (1, 9) },
+];
+/// The controlling terminal of the process that opens it.
+const TERMINAL: Device = Device { name: "tty", number: (5, 0) };
 /// Files of /etc with the same content in all sandboxes.
 const ETC: [(&str, &str); 4] = [
     ("hostname", "executor\n"),
@@ -38,7 +55,7 @@ pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError>
     bind_devices(root).at(Step::MountDevices)?;
     if plan.terminal.is_some() {
         fs::create_dir(root.join("dev/pts")).at(Step::MountDevices)?;
-        bind_device("tty", root).at(Step::MountDevices)?;
+        bind_device(&TERMINAL, root).at(Step::MountDevices)?;
     }
     if plan.build_dir != BuildDir::None {
         create_build_mount_point(root).at(Step::MountBuild)?;
@@ -82,8 +99,8 @@ fn bind_read_only(host_path: &BindMount, root: &Path) -> io::Result<()> {
 }
 
 fn bind_devices(root: &Path) -> io::Result<()> {
-    for name in DEVICES {
-        bind_device(name, root)?;
+    for device in &DEVICES {
+        bind_device(device, root)?;
     }
     symlink("/proc/self/fd", root.join("dev/fd"))?;
     for (number, name) in ["stdin", "stdout", "stderr"].into_iter().enumerate() {
@@ -92,10 +109,23 @@ fn bind_devices(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn bind_device(name: &str, root: &Path) -> io::Result<()> {
-    let target = root.join("dev").join(name);
+/// Binds a device of the host, which must be the expected one. Read-only, because its times would otherwise be a mailbox
+/// between runs; the kernel lets a program write to a device nevertheless.
+fn bind_device(device: &Device, root: &Path) -> io::Result<()> {
+    let copy = clone_mount(&path_string(&Path::new("/dev").join(device.name))?)?;
+    verify_device(copy.as_fd(), device)?;
+    let target = root.join("dev").join(device.name);
     create_file_mount_point(&target)?;
-    bind(&Path::new("/dev").join(name), &target, attribute::NOSUID | attribute::NOEXEC)
+    set_attributes(copy.as_fd(), attribute::NOSUID | attribute::NOEXEC | attribute::READ_ONLY)?;
+    attach(copy.as_fd(), &path_string(&target)?)
+}
+
+/// Returns ENODEV unless `file` is this device: a disk or a memory device in its place would be readable and writable.
+fn verify_device(file: BorrowedFd, device: &Device) -> io::Result<()> {
+    let found = nix::sys::stat::fstat(file)?;
+    let number = (nix::sys::stat::major(found.st_rdev), nix::sys::stat::minor(found.st_rdev));
+    let is_character_device = found.st_mode & libc::S_IFMT == libc::S_IFCHR;
+    if is_character_device && number == device.number { Ok(()) } else { Err(Errno::ENODEV.into()) }
 }
 
 fn create_build_mount_point(root: &Path) -> io::Result<()> {
@@ -127,4 +157,29 @@ fn inside(root: &Path, path: &Path) -> PathBuf {
 fn is_directory(file: BorrowedFd) -> io::Result<bool> {
     let kind = nix::sys::stat::fstat(file)?.st_mode & libc::S_IFMT;
     Ok(kind == libc::S_IFDIR)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::{DEVICES, TERMINAL, verify_device};
+
+    #[test]
+    fn only_the_expected_device_is_accepted() {
+        for device in DEVICES.iter().chain([&TERMINAL]) {
+            let file = File::options()
+                .read(true)
+                .custom_flags(libc::O_PATH)
+                .open(format!("/dev/{}", device.name))
+                .unwrap();
+            for other in DEVICES.iter().chain([&TERMINAL]) {
+                assert_eq!(verify_device(file.as_fd(), other).is_ok(), device.number == other.number);
+            }
+        }
+        let file = tempfile::tempfile().unwrap();
+        assert!(verify_device(file.as_fd(), &DEVICES[0]).is_err());
+    }
 }
