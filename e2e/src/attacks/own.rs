@@ -121,9 +121,15 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
     Ok(probe)
 }
 
-/// Returns a file as a request has it.
-fn additional_file(name: &str, content: &str) -> Map<String, Value> {
-    [("name", name), ("content", content)]
+/// Returns a file as a request has it. A title that ends with ` base64` announces content in Base64.
+fn additional_file(title: &str, content: &str) -> Map<String, Value> {
+    let encoded = title.strip_suffix(" base64").map(|name| {
+        let content: String = content.split_whitespace().collect();
+        vec![("name", name.to_owned()), ("content", content), ("encoding", "base64".to_owned())]
+    });
+    let plain = || vec![("name", title.to_owned()), ("content", content.to_owned())];
+    encoded
+        .unwrap_or_else(plain)
         .into_iter()
         .map(|(key, value)| (key.to_owned(), Value::from(value)))
         .collect()
@@ -200,6 +206,7 @@ mod tests {
         assert_eq!(probe.expect.status_in.unwrap(), ["ok", "nonzero"]);
         assert_eq!(probe.files, [additional_file("other.py", "x = 1\n")]);
         assert_eq!(probe.limits_hint["wall_ms"], 3000);
+        assert_eq!(additional_file("a.class base64", "eA==\n")["content"], "eA==");
         for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n"] {
             assert!(parse(Path::new("x.py"), text).is_err(), "{text}");
         }

@@ -1,24 +1,29 @@
 //! Kernel memory that no cgroup accounts for: sockets and locks. Init counts them.
 //!
-//! Data in a connection that was not accepted yet, and in a netlink socket that is not read, is accounted to no cgroup. Its
-//! only bound (`net.ipv4.tcp_mem`) is shared by the whole host, so that a program which exhausts it cuts every process off
-//! the network. Locks on byte ranges of files are not accounted either, and their number is unlimited.
+//! Data in a connection that was not accepted yet, in a netlink socket that is not read, and in the error queue of a socket
+//! is accounted to no cgroup. The only bound of the first (`net.ipv4.tcp_mem`) is shared by the whole host, so that a
+//! program which exhausts it cuts every process off the network. Locks on byte ranges of files are not accounted either,
+//! and their number is unlimited.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// Maximum number of sockets of each protocol, named as in /proc/net/protocols. TCP: the maximum of open files of a process.
-/// Netlink: a program that lists interfaces has one for a moment.
-const MAX_SOCKETS: [(&str, u64); 3] = [("TCP", 1024), ("TCPv6", 1024), ("NETLINK", 64)];
-/// Size of a read of /proc/net/protocols in bytes; it has about thirty lines of 120 bytes.
-const PROTOCOLS_BYTES: usize = 16 * 1024;
+/// Maximum number of sockets of several protocols together, named as in /proc/net/protocols.
+const MAX_SOCKETS: [(&[&str], u64); 3] = [
+    // The maximum of open files of a process.
+    (&["TCP", "TCPv6"], 1024),
+    // The error queue of each holds net.core.rmem_default, 208 KiB, and a datagram begun with MSG_MORE 64 KiB.
+    (&["UDP", "UDPv6"], 256),
+    // A program that lists interfaces has one for a moment.
+    (&["NETLINK"], 64),
+];
 /// Maximum number of byte-range locks. SQLite holds three for each connection.
 const MAX_LOCKS: usize = 1000;
-/// Size of one read of /proc/locks in bytes.
-const LOCKS_BYTES: usize = 48 * 1024;
-/// Maximum number of bytes to read of /proc/locks; far more than [`MAX_LOCKS`] lines.
-const MAX_LOCKS_BYTES: u64 = 1024 * 1024;
+/// Size of one read in bytes. The kernel returns about a page at once.
+const READ_BYTES: usize = 16 * 1024;
+/// Maximum number of bytes to read of one list; far more than [`MAX_LOCKS`] lines.
+const MAX_LIST_BYTES: u64 = 1024 * 1024;
 
 /// The kernel's lists of sockets and locks, opened in the namespaces of the sandbox.
 pub(crate) struct KernelMemoryWatch {
@@ -38,28 +43,37 @@ impl KernelMemoryWatch {
     }
 
     fn has_too_many_sockets(&self) -> io::Result<bool> {
-        let mut list = [0; PROTOCOLS_BYTES];
-        let length = self.protocols.read_at(&mut list, 0)?;
-        Ok(String::from_utf8_lossy(&list[..length]).lines().any(exceeds_socket_limit))
+        let mut sockets = SocketCount::default();
+        find_line(&self.protocols, |line| sockets.exceeds_limit_with(line))
     }
 
     fn has_too_many_locks(&self) -> io::Result<bool> {
-        let (mut list, mut offset, mut count) = (vec![0; LOCKS_BYTES], 0, 0);
-        let mut partial = String::new();
-        // A read returns about a page, and lines of other namespaces are between those of this sandbox.
-        while offset < MAX_LOCKS_BYTES && count <= MAX_LOCKS {
-            let length = self.locks.read_at(&mut list, offset)?;
-            if length == 0 {
-                break;
-            }
-            offset += length as u64;
-            partial.push_str(&String::from_utf8_lossy(&list[..length]));
-            let end = partial.rfind('\n').map_or(0, |newline| newline + 1);
-            count += partial[..end].lines().filter(|line| is_held_in_namespace(line)).count();
-            partial.drain(..end);
-        }
-        Ok(count > MAX_LOCKS)
+        let mut count = 0;
+        find_line(&self.locks, |line| {
+            count += usize::from(is_held_in_namespace(line));
+            count > MAX_LOCKS
+        })
     }
+}
+
+/// Returns whether `is_found` accepts a line of a list. Reads the whole list until then: a kernel with many modules has more
+/// protocols than one read returns, and the oldest ones are at the end.
+fn find_line(list: &File, mut is_found: impl FnMut(&str) -> bool) -> io::Result<bool> {
+    let (mut bytes, mut partial, mut offset) = ([0; READ_BYTES], String::new(), 0);
+    while offset < MAX_LIST_BYTES {
+        let length = list.read_at(&mut bytes, offset)?;
+        if length == 0 {
+            break;
+        }
+        offset += length as u64;
+        partial.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        let end = partial.rfind('\n').map_or(0, |newline| newline + 1);
+        if partial[..end].lines().any(&mut is_found) {
+            return Ok(true);
+        }
+        partial.drain(..end);
+    }
+    Ok(false)
 }
 
 /// Returns whether a line of /proc/locks names a process of this pid namespace. Open file description locks, and the locks
@@ -70,18 +84,46 @@ fn is_held_in_namespace(line: &str) -> bool {
     holder.and_then(|pid| pid.parse::<i32>().ok()).is_some_and(|pid| pid > 0)
 }
 
-/// Returns whether a line of /proc/net/protocols has more sockets than [`MAX_SOCKETS`] allows.
-fn exceeds_socket_limit(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let (name, count) = (words.next(), words.nth(1).and_then(|count| count.parse::<u64>().ok()));
-    MAX_SOCKETS
-        .iter()
-        .any(|&(protocol, max)| name == Some(protocol) && count.is_some_and(|count| count > max))
+/// Number of sockets of each group of [`MAX_SOCKETS`].
+#[derive(Default)]
+struct SocketCount([u64; MAX_SOCKETS.len()]);
+
+impl SocketCount {
+    /// Adds a line of /proc/net/protocols, and returns whether its group has more sockets than allowed.
+    fn exceeds_limit_with(&mut self, line: &str) -> bool {
+        let mut words = line.split_whitespace();
+        let (Some(name), Some(count)) =
+            (words.next(), words.nth(1).and_then(|count| count.parse::<u64>().ok()))
+        else {
+            return false;
+        };
+        MAX_SOCKETS.iter().zip(&mut self.0).any(|((protocols, max), total)| {
+            *total += if protocols.contains(&name) { count } else { 0 };
+            *total > *max
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{KernelMemoryWatch, exceeds_socket_limit, is_held_in_namespace};
+    use std::io::Write;
+
+    use super::{KernelMemoryWatch, READ_BYTES, SocketCount, find_line, is_held_in_namespace};
+
+    #[test]
+    fn a_list_is_read_to_its_end() {
+        let list = tempfile::tempfile().unwrap();
+        while list.metadata().unwrap().len() < 3 * READ_BYTES as u64 {
+            writeln!(&list, "SCTP      1512      0      -1   no       0   yes  kernel").unwrap();
+        }
+        let is_exceeded = || {
+            let mut sockets = SocketCount::default();
+            find_line(&list, |line| sockets.exceeds_limit_with(line)).unwrap()
+        };
+        assert!(!is_exceeded());
+        writeln!(&list, "TCP       2304   1025     322   no     192   yes  kernel").unwrap();
+        assert!(is_exceeded());
+    }
 
     #[test]
     fn only_locks_that_a_process_of_the_namespace_holds_are_counted() {
@@ -106,12 +148,17 @@ mod tests {
             ("TCP       2304   1025     322   no     192   yes  kernel", true),
             ("TCPv6     2432   9999     322   no     192   yes  kernel", true),
             ("NETLINK   1112     65      -1   NI       0   no   kernel", true),
+            ("UDP       1472    256     322   NI       0   yes  kernel", false),
+            ("UDP       1472    257     322   NI       0   yes  kernel", true),
             ("UNIX      1152   9999      -1   NI       0   yes  kernel", false),
             ("MPTCP     2064   9999     322   no       0   yes  kernel", false),
             ("", false),
         ] {
-            assert_eq!(exceeds_socket_limit(line), expected, "{line}");
+            assert_eq!(SocketCount::default().exceeds_limit_with(line), expected, "{line}");
         }
+        let mut sockets = SocketCount::default();
+        assert!(!sockets.exceeds_limit_with("UDPv6     1472    200     322   NI       0   yes  kernel"));
+        assert!(sockets.exceeds_limit_with("UDP       1472    100     322   NI       0   yes  kernel"));
         assert!(!KernelMemoryWatch::open().unwrap().is_exceeded().unwrap());
     }
 }

@@ -211,7 +211,8 @@ fn every_system_call_gets_the_action_of_its_rule() {
                     | ArgumentCheck::KeepCoreLimitPrlimit,
                 ),
             ) => true,
-            Some(Action::Check(ArgumentCheck::NoNewNamespaces)) => errno == libc::EPERM,
+            Some(Action::Check(ArgumentCheck::AllowedClone)) => errno == libc::EPERM,
+            Some(Action::Check(ArgumentCheck::NoOutOfBandData(_))) => errno == libc::EOPNOTSUPP,
             Some(Action::Check(ArgumentCheck::AllowedSocket | ArgumentCheck::UnixSocketPair)) => {
                 errno == libc::EAFNOSUPPORT
             }

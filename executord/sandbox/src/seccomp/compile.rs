@@ -12,7 +12,7 @@ use libc::{
     sock_filter,
 };
 
-use super::policy::{Action, ArgumentCheck, PRCTL_OPTIONS, Rule};
+use super::policy::{Action, ArgumentCheck, NETWORK_IOCTLS, PRCTL_OPTIONS, Rule};
 use crate::sys::seccomp::install_filter;
 
 /// A compiled filter.
@@ -49,15 +49,31 @@ const NEW_NAMESPACES: u32 = 0x7e02_0000;
 const IGNORED_SOCKET_OPTION: [u32; 2] = [1, 8];
 /// Flags in the type argument of socket(2): SOCK_NONBLOCK and SOCK_CLOEXEC.
 const SOCKET_FLAGS: u32 = 0o2_004_000;
+/// Flag of clone(2): a shared file table.
+const CLONE_FILES: u32 = 0x400;
+/// Flag of clone(2): a thread.
+const CLONE_THREAD: u32 = 0x1_0000;
 /// Refused requests of ioctl(2): TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD, TIOCVHANGUP.
 const TERMINAL_INJECTION: [u32; 5] = [0x5412, 0x541c, 0x541d, 0x5423, 0x5437];
+/// The bits of a request of ioctl(2) other than its number in a range.
+const IOCTL_RANGE: u32 = 0xffff_ff00;
+/// The ranges of requests to sockets and network interfaces, and of requests to wireless interfaces, which are refused.
+const NETWORK_RANGE: u32 = 0x8900;
+const WIRELESS_RANGE: u32 = 0x8b00;
 /// Refused commands of fcntl(2): F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW.
 const OFD_LOCKS: [u32; 3] = [36, 37, 38];
 /// Levels of setsockopt(2), and the refused options of each.
-const REFUSED_SOCKET_OPTIONS: [(u32, &[u32]); 3] = [
-    (1, &[26, 50, 51, 52]), // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF
-    (6, &[31]),             // SOL_TCP: TCP_ULP
-    (17, &[100]),           // SOL_UDP: UDP_ENCAP
+const REFUSED_SOCKET_OPTIONS: [(u32, &[u32]); 5] = [
+    // SOL_IP: IP_ADD_MEMBERSHIP, IP_BLOCK_SOURCE, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP,
+    // MCAST_BLOCK_SOURCE, MCAST_JOIN_SOURCE_GROUP, MCAST_MSFILTER
+    (0, &[35, 38, 39, 41, 42, 43, 46, 48]),
+    // SOL_SOCKET: SO_ATTACH_FILTER, _BPF, _REUSEPORT_CBPF, _REUSEPORT_EBPF; SO_TIMESTAMPING, old and new
+    (1, &[26, 50, 51, 52, 37, 65]),
+    // SOL_TCP: TCP_MD5SIG, TCP_ULP, TCP_MD5SIG_EXT, TCP_AO_ADD_KEY
+    (6, &[14, 31, 32, 38]),
+    (17, &[100]), // SOL_UDP: UDP_ENCAP
+    // SOL_IPV6: IPV6_JOIN_GROUP, IPV6_JOIN_ANYCAST, IPV6_FLOWLABEL_MGR, and as above
+    (41, &[20, 27, 32, 42, 43, 46, 48]),
 ];
 
 /// Compiles a table. System calls without a rule return ENOSYS, as do those of the x32 interface, whose numbers are above
@@ -134,16 +150,18 @@ fn check(argument: ArgumentCheck, code: &mut Vec<sock_filter>) {
     let refused = refuse(argument.refusal());
     let allowed = ret(libc::SECCOMP_RET_ALLOW);
     match argument {
-        ArgumentCheck::NoNewNamespaces => {
+        ArgumentCheck::AllowedClone => {
             code.extend([
                 load(low_half_of_argument(0)),
-                jump(BPF_JSET, NEW_NAMESPACES, 0, 1),
+                jump(BPF_JSET, NEW_NAMESPACES, 2, 0),
+                jump(BPF_JSET, CLONE_FILES, 0, 2),
+                jump(BPF_JSET, CLONE_THREAD, 1, 0),
                 refused,
                 allowed,
             ]);
         }
         ArgumentCheck::UnixSocketPair => one_of(&[libc::AF_UNIX.cast_unsigned()], 0, allowed, refused, code),
-        ArgumentCheck::NoTerminalInjection => one_of(&TERMINAL_INJECTION, 1, refused, allowed, code),
+        ArgumentCheck::AllowedIoctl => check_ioctl(allowed, refused, code),
         ArgumentCheck::AllowedPrctl => one_of(PRCTL_OPTIONS, 0, allowed, refused, code),
         ArgumentCheck::DefaultPersonality => one_of(&[0, u32::MAX], 0, allowed, refused, code),
         ArgumentCheck::KeepCoreLimit => one_of(&[libc::RLIMIT_CORE], 0, refused, allowed, code),
@@ -157,6 +175,15 @@ fn check(argument: ArgumentCheck, code: &mut Vec<sock_filter>) {
         ArgumentCheck::NoOfdLocks => one_of(&OFD_LOCKS, 1, refused, allowed, code),
         ArgumentCheck::AllowedSocketOption => check_socket_option(allowed, refused, code),
         ArgumentCheck::AllowedSocket => check_socket(allowed, refused, code),
+        ArgumentCheck::NoOutOfBandData(flags) => code.extend([
+            load(low_half_of_argument(flags)),
+            jump(BPF_JSET, libc::MSG_OOB.cast_unsigned(), 0, 1),
+            refused,
+            allowed,
+        ]),
+        ArgumentCheck::KeepPageCache => {
+            one_of(&[libc::POSIX_FADV_DONTNEED.cast_unsigned()], 3, refused, allowed, code);
+        }
     }
 }
 
@@ -174,6 +201,21 @@ fn one_of(
         code.extend([jump(BPF_JEQ, value, 0, 1), matching]);
     }
     code.push(other);
+}
+
+fn check_ioctl(allowed: sock_filter, refused: sock_filter, code: &mut Vec<sock_filter>) {
+    let mut network = Vec::new();
+    one_of(NETWORK_IOCTLS, 1, allowed, refused, &mut network);
+    let length = u8::try_from(network.len()).unwrap_or(u8::MAX);
+    code.extend([
+        load(low_half_of_argument(1)),
+        statement(libc::BPF_ALU | libc::BPF_AND | BPF_K, IOCTL_RANGE),
+        jump(BPF_JEQ, WIRELESS_RANGE, 0, 1),
+        refused,
+        jump(BPF_JEQ, NETWORK_RANGE, 0, length),
+    ]);
+    code.extend(network);
+    one_of(&TERMINAL_INJECTION, 1, refused, allowed, code);
 }
 
 fn check_socket_option(allowed: sock_filter, refused: sock_filter, code: &mut Vec<sock_filter>) {

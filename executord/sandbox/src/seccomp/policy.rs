@@ -95,15 +95,16 @@ pub enum Action {
 /// A check of arguments. It compares only the low 32 bits if the kernel uses no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgumentCheck {
-    /// clone(2): no new namespaces; otherwise EPERM.
-    NoNewNamespaces,
+    /// clone(2): no new namespaces, and no file table that two processes share; otherwise EPERM.
+    AllowedClone,
     /// socket(2): AF_UNIX; AF_INET and AF_INET6 with TCP and UDP; AF_NETLINK with NETLINK_ROUTE. Otherwise
     /// EAFNOSUPPORT.
     AllowedSocket,
     /// socketpair(2): AF_UNIX; otherwise EAFNOSUPPORT.
     UnixSocketPair,
-    /// ioctl(2): no request that injects input into a terminal or changes its line discipline; otherwise EPERM.
-    NoTerminalInjection,
+    /// ioctl(2): no request that injects input into a terminal or changes its line discipline, and of the requests to
+    /// network interfaces those in `NETWORK_IOCTLS` only; otherwise EPERM.
+    AllowedIoctl,
     /// prctl(2): the options in `PRCTL_OPTIONS`; otherwise EINVAL.
     AllowedPrctl,
     /// personality(2): queries and the default personality; otherwise EPERM.
@@ -114,9 +115,13 @@ pub enum ArgumentCheck {
     KeepCoreLimitPrlimit,
     /// fcntl(2): no open file description locks; otherwise EINVAL, as before Linux 3.15.
     NoOfdLocks,
-    /// setsockopt(2): no socket filter and no upper layer protocol; otherwise ENOPROTOOPT. SO_RCVBUF reports success
-    /// without an effect.
+    /// setsockopt(2): no socket filter, no upper layer protocol, no multicast group, no key and no flow label;
+    /// otherwise ENOPROTOOPT. SO_RCVBUF reports success without an effect.
     AllowedSocketOption,
+    /// send(2) and recv(2) with the flags in this argument: no MSG_OOB; otherwise EOPNOTSUPP.
+    NoOutOfBandData(u32),
+    /// posix_fadvise(2): POSIX_FADV_DONTNEED reports success without an effect.
+    KeepPageCache,
 }
 
 /// The options of prctl(2) that language runtimes use; from linux/prctl.h.
@@ -149,6 +154,36 @@ pub(crate) const PRCTL_OPTIONS: &[u32] = &[
     0x5961_6d61, // PR_SET_PTRACER
 ];
 
+/// The reason to refuse MSG_OOB. A filter cannot tell the sockets of a call apart, so TCP has no urgent data either.
+const OUT_OF_BAND_REASON: &str = "networking with itself; out-of-band data on Unix sockets is a separate part of the kernel \
+                                  (CVE-2025-38236) that next to no program uses";
+
+/// Requests of ioctl(2) to sockets and network interfaces, of those in the range 0x8900 to 0x89ff, that programs may
+/// make: they read. From linux/sockios.h.
+pub(crate) const NETWORK_IOCTLS: &[u32] = &[
+    0x8901, // FIOSETOWN
+    0x8902, // SIOCSPGRP
+    0x8903, // FIOGETOWN
+    0x8904, // SIOCGPGRP
+    0x8905, // SIOCATMARK
+    0x8906, // SIOCGSTAMP
+    0x8907, // SIOCGSTAMPNS
+    0x8910, // SIOCGIFNAME
+    0x8912, // SIOCGIFCONF
+    0x8913, // SIOCGIFFLAGS
+    0x8915, // SIOCGIFADDR
+    0x8917, // SIOCGIFDSTADDR
+    0x8919, // SIOCGIFBRDADDR
+    0x891b, // SIOCGIFNETMASK
+    0x891d, // SIOCGIFMETRIC
+    0x8921, // SIOCGIFMTU
+    0x8927, // SIOCGIFHWADDR
+    0x8933, // SIOCGIFINDEX
+    0x8942, // SIOCGIFTXQLEN
+    0x8946, // SIOCETHTOOL: changes need CAP_NET_ADMIN
+    0x8970, // SIOCGIFMAP
+];
+
 /// The rules for programs.
 pub const PROGRAM_RULES: &[Rule] = &[
     Rule {
@@ -178,7 +213,6 @@ pub const PROGRAM_RULES: &[Rule] = &[
             SYS_fsync,
             SYS_fdatasync,
             SYS_sync_file_range,
-            SYS_fadvise64,
             SYS_readahead,
             SYS_ftruncate,
             SYS_truncate,
@@ -446,16 +480,26 @@ pub const PROGRAM_RULES: &[Rule] = &[
             SYS_accept4,
             SYS_getsockname,
             SYS_getpeername,
-            SYS_sendto,
-            SYS_recvfrom,
-            SYS_sendmsg,
-            SYS_recvmsg,
-            SYS_sendmmsg,
-            SYS_recvmmsg,
             SYS_shutdown,
             SYS_getsockopt,
         ],
         reason: "networking with itself: the network namespace has a loopback interface only",
+    },
+    Rule {
+        action: Action::Check(ArgumentCheck::NoOutOfBandData(3)),
+        syscalls: &[SYS_sendto, SYS_recvfrom, SYS_sendmmsg, SYS_recvmmsg],
+        reason: OUT_OF_BAND_REASON,
+    },
+    Rule {
+        action: Action::Check(ArgumentCheck::NoOutOfBandData(2)),
+        syscalls: &[SYS_sendmsg, SYS_recvmsg],
+        reason: OUT_OF_BAND_REASON,
+    },
+    Rule {
+        action: Action::Check(ArgumentCheck::KeepPageCache),
+        syscalls: &[SYS_fadvise64],
+        reason: "POSIX_FADV_DONTNEED takes the files of /usr out of the page cache that all runs share, so that the compilers \
+                 and interpreters of others start from the disk. It is only advice, so programs do not need its effect",
     },
     Rule {
         action: Action::Allow,
@@ -476,9 +520,11 @@ pub const PROGRAM_RULES: &[Rule] = &[
         reason: "System V IPC, in an IPC namespace that ends with the run",
     },
     Rule {
-        action: Action::Check(ArgumentCheck::NoNewNamespaces),
+        action: Action::Check(ArgumentCheck::AllowedClone),
         syscalls: &[SYS_clone],
-        reason: "threads; a user namespace would expose the kernel's entire administrative interface",
+        reason: "threads; a user namespace would expose the kernel's entire administrative interface. A file table that two \
+                 processes share (CLONE_FILES without CLONE_THREAD) keeps the locks of a process that has ended, and \
+                 /proc/locks, which init counts, omits them. Only LeakSanitizer uses it, which needs ptrace, too",
     },
     Rule {
         action: Action::Errno(ENOSYS),
@@ -497,10 +543,12 @@ pub const PROGRAM_RULES: &[Rule] = &[
         reason: "a bidirectional pipe",
     },
     Rule {
-        action: Action::Check(ArgumentCheck::NoTerminalInjection),
+        action: Action::Check(ArgumentCheck::AllowedIoctl),
         syscalls: &[SYS_ioctl],
         reason: "TIOCSTI injects input into a shared terminal (CVE-2017-5226, CVE-2019-10063); TIOCSETD loads line \
-                 disciplines with a history of vulnerabilities (CVE-2017-2636); TIOCCONS redirects console output",
+                 disciplines with a history of vulnerabilities (CVE-2017-2636); TIOCCONS redirects console output. \
+                 Requests about VLANs, bridges and the like load kernel modules before the kernel checks any capability \
+                 (sock_ioctl in net/socket.c), so only those are allowed that read properties of interfaces",
     },
     Rule {
         action: Action::Check(ArgumentCheck::AllowedPrctl),
@@ -533,7 +581,10 @@ pub const PROGRAM_RULES: &[Rule] = &[
         action: Action::Check(ArgumentCheck::AllowedSocketOption),
         syscalls: &[SYS_setsockopt],
         reason: "socket filters and in-kernel protocols (TLS, ESP) have been exploited repeatedly, and programs here do \
-                 not need them. A larger receive buffer would hold memory that no cgroup accounts for",
+                 not need them. A larger receive buffer would hold memory that no cgroup accounts for. So do multicast groups, \
+                 the keys of TCP MD5 and TCP-AO (up to net.core.optmem_max for each socket, even one that is not \
+                 connected), copies of what was sent for SO_TIMESTAMPING, and IPv6 flow labels, whose table is also \
+                 shared by the whole host",
     },
     Rule {
         action: Action::Errno(EOPNOTSUPP),
@@ -692,14 +743,16 @@ impl ArgumentCheck {
     /// Returns the error number for refused arguments.
     pub(crate) const fn refusal(self) -> c_int {
         match self {
-            Self::NoNewNamespaces
-            | Self::NoTerminalInjection
+            Self::AllowedClone
+            | Self::AllowedIoctl
             | Self::DefaultPersonality
             | Self::KeepCoreLimit
             | Self::KeepCoreLimitPrlimit => EPERM,
             Self::AllowedSocket | Self::UnixSocketPair => EAFNOSUPPORT,
             Self::AllowedPrctl | Self::NoOfdLocks => EINVAL,
             Self::AllowedSocketOption => ENOPROTOOPT,
+            Self::NoOutOfBandData(_) => EOPNOTSUPP,
+            Self::KeepPageCache => 0,
         }
     }
 }

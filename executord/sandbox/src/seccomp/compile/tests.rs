@@ -101,6 +101,13 @@ fn checked_arguments_decide() {
     // A thread, a fork, each namespace flag, and bits that the kernel ignores.
     check(libc::SYS_clone, &[0x003d_0f00], ALLOW);
     check(libc::SYS_clone, &[17], ALLOW);
+    // posix_spawn, and the file table of another process or thread.
+    check(libc::SYS_clone, &[0x4111], ALLOW);
+    check(libc::SYS_clone, &[0x0001_0f00], ALLOW);
+    for flags in [0x400, 0x411, 0x511, 0xf11] {
+        check(libc::SYS_clone, &[flags], perm);
+        check(libc::SYS_clone, &[flags | 1 << 40], perm);
+    }
     for flag in [0x0002_0000, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000] {
         check(libc::SYS_clone, &[flag | 17], perm);
         check(libc::SYS_clone, &[flag | 1 << 40], perm);
@@ -132,7 +139,26 @@ fn checked_arguments_decide() {
         check(libc::SYS_socket, &[16, 3, protocol], family);
     }
     for (request, answer) in
-        [(0x5412, perm), (0x541c, perm), (0x5423, perm), (0x5401, ALLOW), (0x541b, ALLOW)]
+        [(0x5412, perm), (0x541c, perm), (0x5423, perm), (0x5401, ALLOW), (0x541b, ALLOW)].into_iter().chain(
+            [
+                // Properties of interfaces, with and without a size in the request.
+                (0x8912, ALLOW),
+                (0x8913, ALLOW),
+                (0x8933, ALLOW),
+                (0x8010_8906, ALLOW),
+                // VLANs, bridges, frame relay, a device's own requests, wireless interfaces, routes.
+                (0x8982, perm),
+                (0x8983, perm),
+                (0x89a0, perm),
+                (0x8940, perm),
+                (0x8941, perm),
+                (0x8980, perm),
+                (0x89f0, perm),
+                (0x8b00, perm),
+                (0x8bff, perm),
+                (0x890b, perm),
+            ],
+        )
     {
         check(libc::SYS_ioctl, &[0, request], answer);
         check(libc::SYS_ioctl, &[0, request | 1 << 32], answer);
@@ -164,15 +190,43 @@ fn checked_arguments_decide() {
         (1, 26, no_option),
         (1, 50, no_option),
         (1, 52, no_option),
+        (1, 37, no_option),
+        (1, 65, no_option),
+        (1, 29, ALLOW),
+        (6, 14, no_option),
+        (6, 32, no_option),
+        (6, 38, no_option),
         (6, 1, ALLOW),
         (6, 26, ALLOW),
         (6, 31, no_option),
         (17, 100, no_option),
         (17, 31, ALLOW),
         (41, 26, ALLOW),
+        (0, 1, ALLOW),
+        (0, 32, ALLOW),
+        (0, 35, no_option),
+        (0, 42, no_option),
+        (41, 20, no_option),
+        (41, 21, ALLOW),
+        (41, 32, no_option),
+        (41, 46, no_option),
     ] {
         check(libc::SYS_setsockopt, &[3, level, option], answer);
         check(libc::SYS_setsockopt, &[3, level | 1 << 32, option | 1 << 32], answer);
+    }
+    let no_urgent_data = errno(libc::EOPNOTSUPP);
+    for (flags, answer) in [(0, ALLOW), (0x4040, ALLOW), (1, no_urgent_data), (0x4041, no_urgent_data)] {
+        for flags in [flags, flags | 1 << 32] {
+            for call in [libc::SYS_sendmsg, libc::SYS_recvmsg] {
+                check(call, &[3, 8, flags], answer);
+            }
+            for call in [libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmmsg, libc::SYS_recvmmsg] {
+                check(call, &[3, 8, 1, flags], answer);
+            }
+        }
+    }
+    for (advice, answer) in [(0, ALLOW), (3, ALLOW), (4, errno(0)), (4 | 1 << 32, errno(0)), (5, ALLOW)] {
+        check(libc::SYS_fadvise64, &[3, 4, 4, advice], answer);
     }
     assert_eq!(ArgumentCheck::AllowedSocket.refusal(), libc::EAFNOSUPPORT);
 }
