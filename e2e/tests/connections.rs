@@ -38,7 +38,7 @@ self_test = { files = [{ name = "main.sh", content = "true" }], stdout = "" }
 "##;
 
 /// Prints that it runs, and waits for a line.
-const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
+const WAIT_FOR_LINE: &str = "echo ready; read -r line; echo \"$line\"";
 /// Longer than any of these tests, so that no program ends because of its limit.
 const LONG: LimitsRequest = LimitsRequest {
     wall_time: Some(Duration::from_secs(110)),
@@ -110,10 +110,10 @@ async fn assert_idle(daemons: &Daemons, after: &str) {
 #[tokio::test]
 async fn queued_clients_get_a_position_and_rejected_ones_a_retry_time() {
     let daemons = start(1, 3).await;
-    let mut running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
-    let mut first = queue(&daemons, live_program("bash", WAITS)).await;
-    let mut second = queue(&daemons, live_program("bash", WAITS)).await;
-    let third = queue(&daemons, live_program("bash", WAITS)).await;
+    let mut running = run_until(&daemons, live_program("bash", WAIT_FOR_LINE), "ready\n").await;
+    let mut first = queue(&daemons, live_program("bash", WAIT_FOR_LINE)).await;
+    let mut second = queue(&daemons, live_program("bash", WAIT_FOR_LINE)).await;
+    let third = queue(&daemons, live_program("bash", WAIT_FOR_LINE)).await;
     let positions = [&first, &second, &third].map(|waiting| waiting.received.positions.clone());
     assert_eq!(positions, [[0], [1], [2]]);
     let status = daemons.status().await;
@@ -146,7 +146,7 @@ async fn queued_clients_get_a_position_and_rejected_ones_a_retry_time() {
 #[tokio::test]
 async fn a_full_queue_is_reported_over_http() {
     let daemons = start(1, 0).await;
-    let running = run_until(&daemons, live_program("bash", WAITS), "ready\n").await;
+    let running = run_until(&daemons, live_program("bash", WAIT_FOR_LINE), "ready\n").await;
     let answer =
         daemons.post(&json!({ "language": "python", "code": "print(1)" })).await.expect("a response");
     assert_eq!((answer.status, &answer.json["code"]), (429, &json!("busy")), "{}", answer.json);
@@ -163,7 +163,7 @@ async fn a_flooding_client_does_not_delay_another() {
     let by =
         |client: &str, request: ExecuteRequest| ExecuteRequest { client: Some(client.to_owned()), ..request };
     let now = || program("bash", "echo $EPOCHREALTIME");
-    let mut running = run_until(&daemons, by("flood", live_program("bash", WAITS)), "ready\n").await;
+    let mut running = run_until(&daemons, by("flood", live_program("bash", WAIT_FOR_LINE)), "ready\n").await;
     let mut flood = Vec::new();
     for _ in 0..6 {
         flood.push(queue(&daemons, by("flood", now())).await);
@@ -189,7 +189,7 @@ async fn a_flooding_client_does_not_delay_another() {
     assert_idle(&daemons, "the flood is over").await;
 }
 
-const COMPILES_FOR_EVER: &str = "echo compiling; sleep 600";
+const ENDLESS_COMPILATION: &str = "echo compiling; sleep 600";
 
 #[tokio::test]
 async fn an_execution_can_be_cancelled_at_any_time() {
@@ -207,7 +207,7 @@ async fn an_execution_can_be_cancelled_at_any_time() {
     assert_eq!((compile, runs.len(), &runs[0].status), (None, 1, &Status::Cancelled));
     assert_idle(&daemons, "cancelled while running").await;
 
-    let mut compiling = run_until(&daemons, program("staged", COMPILES_FOR_EVER), "compiling\n").await;
+    let mut compiling = run_until(&daemons, program("staged", ENDLESS_COMPILATION), "compiling\n").await;
     compiling.send(Request::Cancel).await.expect("the message is sent");
     let Outcome { compile, runs, .. } = outcome(end(compiling).await);
     assert_eq!((compile.map(|stage| stage.status), runs), (Some(Status::Cancelled), Vec::new()));
@@ -282,7 +282,7 @@ async fn a_disconnect_ends_an_execution_at_any_time() {
     drop(running);
     assert_idle(&daemons, "disconnected while running").await;
 
-    drop(run_until(&daemons, program("staged", COMPILES_FOR_EVER), "compiling\n").await);
+    drop(run_until(&daemons, program("staged", ENDLESS_COMPILATION), "compiling\n").await);
     assert_idle(&daemons, "disconnected while compiling").await;
 
     // While the program writes and the client does not read.

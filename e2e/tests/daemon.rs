@@ -31,10 +31,10 @@ fn one_slot() -> Settings {
 }
 
 /// Prints that it runs, and waits for a line.
-const WAITS: &str = "echo ready; read -r line; echo \"$line\"";
+const WAIT_FOR_LINE: &str = "echo ready; read -r line; echo \"$line\"";
 
 async fn wait_for_line(daemons: &Daemons) -> Execution {
-    let mut request = live_program("bash", WAITS);
+    let mut request = live_program("bash", WAIT_FOR_LINE);
     request.limits = LimitsRequest { wall_time: Some(Duration::from_secs(110)), ..LimitsRequest::default() };
     let mut execution =
         Execution::begin(&daemons.socket(), request).await.expect("executord accepts the connection");
@@ -122,7 +122,7 @@ async fn check_config_starts_nothing() {
             assert!(message(&output).contains(part), "{bad:?}: {part:?} is not in {}", message(&output));
         }
     }
-    // What will fail later is part of it too.
+    // The check also reports settings that would fail only later.
     for (bad, said) in [
         ("toolchains = [\"/nonexistent\"]", "toolchains: /nonexistent is not a directory"),
         ("toolchains = [\"/home\"]", "ProtectHome="),

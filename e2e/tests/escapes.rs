@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 /// Long enough to be observed, and short enough for a test.
 const WALL_TIME: Duration = Duration::from_secs(3);
 
-/// A program that attempts to remain, and how it looks meanwhile.
+/// A program whose processes attempt to outlive it, and the name and state by which they are recognized.
 struct Escape {
     name: &'static str,
     code: String,

@@ -59,7 +59,7 @@ impl Inventory {
     }
 }
 
-/// Each program leaves what it can: processes, files, shared memory, a full disk; or it ends abnormally.
+/// Returns a program that leaves as much as possible (processes, files, shared memory, a full disk), or ends abnormally.
 fn untidy(number: usize) -> Value {
     let limits = json!({ "wall_ms": 5000 });
     let (language, code) = match number % 8 {

@@ -351,7 +351,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_again(seconds in any::<u64>(), nanos in 0_u32..1_000_000_000, bytes in any::<u64>()) {
+        fn a_written_quantity_parses_to_the_same_value(seconds in any::<u64>(), nanos in 0_u32..1_000_000_000, bytes in any::<u64>()) {
             let duration = Duration::new(seconds, nanos);
             prop_assert_eq!(Quantity(duration).to_string().parse(), Ok(Quantity(duration)));
             let small = Duration::new(0, nanos);

@@ -161,7 +161,7 @@ impl Collector<'_> {
     fn import(&mut self, path: &[String], alias: Option<String>, span: Span) {
         let Some((module, rest)) = self.resolve(path) else { return };
         match alias {
-            // A module's name is no item of it; the paths that begin with it are looked at where they are used.
+            // The name of a module is not an item of it. Paths that begin with the name are resolved where they are used.
             Some(alias) if rest == 0 => {
                 self.aliases.insert((self.scope.clone(), alias), module);
             }

@@ -74,7 +74,7 @@ const HASH: Syntax = Syntax {
     mixed: true,
 };
 
-/// Splits a file, or returns `None` if this kind of file is not looked at.
+/// Splits a file, or returns `None` if this kind of file is not checked.
 #[must_use]
 pub fn split(path: &Path, text: &str) -> Option<Vec<Piece>> {
     let name = path.file_name()?.to_str()?;

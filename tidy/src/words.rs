@@ -16,7 +16,7 @@ const LIST: &str = "tidy/words.toml";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct List {
-    /// Paths that are not looked at: the first part of their name.
+    /// Prefixes of paths that are not checked.
     ignore: Vec<String>,
     word: Vec<Entry>,
 }

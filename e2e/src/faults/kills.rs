@@ -31,8 +31,8 @@ const HOSTILE_ONE_IN: usize = 5;
 /// Pause of a client after an immediate response: requests to a killed daemon fail very fast.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Attempts to find a short-lived victim, and the pause between them.
-const LOOKS: u32 = 400;
-const LOOK_PAUSE: Duration = Duration::from_millis(5);
+const MAX_POLLS: u32 = 400;
+const POLL_PAUSE: Duration = Duration::from_millis(5);
 
 /// Process that is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -186,7 +186,7 @@ async fn one_round(
 
 /// Kills a supervisor, or the init of its sandbox.
 async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: bool) -> io::Result<bool> {
-    for _ in 0..LOOKS {
+    for _ in 0..MAX_POLLS {
         let supervisors: Vec<_> = remaining::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
         let found = match init {
             true => supervisors.into_iter().flat_map(remaining::children).collect(),
@@ -195,7 +195,7 @@ async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: boo
         if !found.is_empty() && remaining::kill_process(*random.choose(&found)) {
             return Ok(true);
         }
-        tokio::time::sleep(LOOK_PAUSE).await;
+        tokio::time::sleep(POLL_PAUSE).await;
     }
     Ok(false)
 }

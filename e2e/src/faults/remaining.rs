@@ -44,7 +44,8 @@ impl Before {
     /// If `/proc` cannot be read.
     pub fn take(slots: u32, pool: bool) -> io::Result<Self> {
         let least = slots * SLOTS_OF_AN_EXECUTION;
-        // A quarter more executions is reserved for newcomers, and as many as have a slot may have given way to others.
+        // A quarter more executions is reserved for clients that have none, and as many executions as there are slots may be
+        // paused between two of their runs.
         let most_of_executions = least + slots / 4 * SLOTS_OF_AN_EXECUTION + slots;
         let most = most_of_executions + if pool { MOST_PREPARED } else { 0 };
         let mounts = inventory::mounts(std::process::id())?;

@@ -1,4 +1,4 @@
-//! Network namespaces, created ahead of their sandbox: creating and destroying one takes the kernel a millisecond.
+//! Network namespaces, created before their sandbox: creating and destroying one takes the kernel a millisecond.
 //!
 //! The supervisor lives in the network namespace of its next sandbox, and init inherits it. After the sandbox is gone, the
 //! supervisor creates another one, unless this one was never used and is therefore indistinguishable from a new one.

@@ -66,7 +66,7 @@ fn status(observation: &Observation, limits: &Limits, usage: &Usage) -> Status {
         Some(KillReason::Output(stream)) => return Status::OutputExceeded { stream, limit: limits.output },
         None => {}
     }
-    // SIGKILL alone proves nothing: a program may send it to itself. The kernel's counter does.
+    // Only the kernel's counter proves it: a program may send SIGKILL to itself.
     if observation.readings.is_some_and(|readings| readings.out_of_memory_kills > 0) {
         return memory;
     }

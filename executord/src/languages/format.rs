@@ -67,7 +67,7 @@ impl From<Mount> for MountAt {
     }
 }
 
-/// Extensions of a main file by which the toolchain takes it for something other than a source.
+/// Extensions that make the toolchain treat a main file as something other than source code.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum MisreadExtensions {

@@ -1,4 +1,4 @@
-//! What of a toolchain is installed on this host.
+//! The parts of a toolchain that are installed on this host.
 
 use std::path::{Path, PathBuf};
 

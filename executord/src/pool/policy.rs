@@ -96,8 +96,8 @@ pub(crate) fn next(snapshot: &Snapshot) -> Action {
     }
 }
 
-/// Returns the users of sandboxes that are more than their bucket's target, or too old. One that is only to be replaced stays
-/// until then, if there is room for both.
+/// Returns the users of sandboxes that exceed their bucket's target or are too old. A sandbox that is only too old stays until
+/// its replacement exists, if there is room for both.
 fn surplus(snapshot: &Snapshot, targets: &[usize]) -> Vec<u32> {
     let is_full = snapshot.idle_count() >= snapshot.max_sandboxes;
     let max_age = if is_full { MAX_AGE } else { MAX_AGE + REPLACEMENT_TIME };
@@ -116,7 +116,7 @@ fn surplus(snapshot: &Snapshot, targets: &[usize]) -> Vec<u32> {
 }
 
 /// Returns the bucket that is furthest below its target, if a sandbox may be pre-warmed now. While others wait for the
-/// processors none may: it would take more of them than it saves, and get them late.
+/// processors none may: pre-warming would take more processor time than it saves, and would finish late.
 fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<&'a BucketKey> {
     let has_room = snapshot.has_slot && snapshot.idle_count() < snapshot.max_sandboxes;
     if snapshot.activity == Activity::Saturated || !has_room {

@@ -32,7 +32,7 @@ pub(crate) fn stdin_pipe() -> io::Result<(OwnedFd, pipe::Sender)> {
 /// Creates a pipe for output. Returns the daemon's end, which is non-blocking, and the program's.
 pub(super) fn output_pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (reader, writer) = pipe_pair()?;
-    // A program that opens /dev/stdout again may write to it, and not read.
+    // A program that reopens /dev/stdout may write to it, but not read from it.
     set_mode(&writer, 0o222)?;
     let flags = OFlag::from_bits_retain(fcntl(&reader, FcntlArg::F_GETFL)?);
     fcntl(&reader, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;

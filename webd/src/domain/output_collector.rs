@@ -13,8 +13,8 @@ use crate::domain::encoding::Encoding;
 use crate::domain::execution::is_cut;
 use crate::domain::utf8_decoder::Utf8Decoder;
 
-/// Bytes of output collected of one execution, whatever the daemon's limits for each of up to 64 runs add up to. The
-/// rest is dropped and reported as truncated.
+/// Maximum number of bytes of output to collect from one execution, even if the output limits of its up to 64 runs add up
+/// to more. The rest is dropped and reported as truncated.
 pub(crate) const MAX_COLLECTED_OUTPUT: usize = 8 * 1024 * 1024;
 
 /// Memory for one byte of output in JSON: it is stored twice (its stream, and the merged output), first as text, and

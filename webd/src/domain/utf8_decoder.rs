@@ -18,8 +18,8 @@ impl Utf8Decoder {
         lossy(bytes)
     }
 
-    /// Returns the rest at the end of the stream: U+FFFD if the stream ends within a character. If the stream was cut, it
-    /// is not the program that ended it there: nothing of the character is returned.
+    /// Returns the rest at the end of the stream: U+FFFD if the program ended the stream within a character. If the
+    /// stream was cut instead, the incomplete character is dropped.
     pub(crate) fn finish(&mut self, is_cut: bool) -> String {
         let incomplete = std::mem::take(&mut self.incomplete);
         if is_cut { String::new() } else { lossy(incomplete) }

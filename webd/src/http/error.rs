@@ -61,7 +61,7 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// The body did not arrive in time.
     RequestTimeout,
-    /// The body, or what it asks for, is too long.
+    /// The body, or something that it requests, is too large.
     TooLarge,
     /// The body is not JSON in UTF-8.
     UnsupportedMediaType,

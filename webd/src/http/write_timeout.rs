@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Rate at which reading earns time: a client that reads slower runs out of it.
+/// Rate at which reading extends the timeout: a client that reads more slowly is eventually disconnected.
 const MIN_BYTES_PER_SECOND: u64 = 4096;
 /// How long the other end may go on sending after our last byte. Closing the connection earlier would reset it, and
 /// the client would not see why its request was refused.

@@ -35,7 +35,7 @@ pub(crate) struct Metrics {
     durations: Family<RouteLabel, Histogram>,
 }
 
-/// Labels of an answered request. Their number is bounded, whatever clients send.
+/// Labels of an answered request. No request can add values beyond a fixed set.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
     route: String,

@@ -71,7 +71,7 @@ pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError>
 fn mount_root(root: &Path) -> io::Result<()> {
     let options = [(c"size", c"1m"), (c"nr_inodes", c"256"), (c"mode", c"0755")];
     let file_system = new_file_system(c"tmpfs", &options, NOSUID_NODEV)?;
-    // Attached before it is filled: some kernels cannot mount into a detached mount.
+    // Attach it before filling it: some kernels cannot mount into a detached mount.
     attach(file_system.as_fd(), &path_string(root)?)?;
     for directory in DIRECTORIES {
         fs::create_dir(root.join(directory))?;

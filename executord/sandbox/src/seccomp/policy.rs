@@ -92,7 +92,7 @@ pub enum Action {
     Check(ArgumentCheck),
 }
 
-/// A check of arguments. It compares only the low 32 bits if the kernel uses no more.
+/// A check of arguments. If the kernel uses only the low 32 bits of an argument, the check compares only those.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ArgumentCheck {
     /// clone(2): no new namespaces, and no file table that two processes share; otherwise EPERM.

@@ -10,7 +10,7 @@ use tokio::time::sleep_until;
 pub(super) struct Deadlines {
     /// The wall-clock time limit.
     pub(super) wall_time: Option<Instant>,
-    /// The next look at CPU time and out-of-memory kills.
+    /// The next check of CPU time and out-of-memory kills.
     pub(super) usage_check: Option<Instant>,
     /// The end of the grace period: all processes are killed.
     pub(super) kill: Option<Instant>,

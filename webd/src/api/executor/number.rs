@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// A JSON number, of which JSON itself does not say whether it is an integer: `1000`, `1000.0` and `1e3` are the same.
+/// A JSON number. JSON does not distinguish integers: `1000`, `1000.0` and `1e3` are the same number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Number {
     /// A whole number. One that is too large became the largest.
