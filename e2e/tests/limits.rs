@@ -543,3 +543,44 @@ async fn compilations_are_limited_like_programs() {
     assert_eq!(answer["status"], "ok", "{}", excerpt(&answer));
     assert_nothing_runs(&daemons).await;
 }
+
+#[tokio::test]
+async fn the_figures_of_an_answer_are_consistent() {
+    for pool in [false, true] {
+        let settings = Settings { slots: 1, pool, ..Settings::default() };
+        let daemons = Daemons::start(&settings).await.expect("both daemons start");
+        let busy = "import time\nend = time.monotonic() + 0.1\nwhile time.monotonic() < end: pass";
+        // Programs of one thread. Their limits end the last two.
+        for (language, code, limits, rounds) in [
+            ("python", "print(1)", json!({}), 20),
+            ("python", busy, json!({}), 20),
+            ("bash", "echo 1", json!({}), 20),
+            ("c", "int main() {}", json!({}), 20),
+            ("c", "int main() { for (volatile int i = 0; i < 50000000; i++); }", json!({}), 20),
+            ("python", "while True: pass", json!({ "cpu_ms": 300 }), 5),
+            (
+                "python",
+                "x = []\nwhile True: x.append(bytearray(1 << 20))",
+                json!({ "memory_bytes": 100 * MIB }),
+                5,
+            ),
+        ] {
+            for _ in 0..rounds {
+                let answer =
+                    daemons.execute(&json!({ "language": language, "code": code, "limits": limits })).await;
+                let (usage, cause) = (&answer["usage"], &answer["cause"]);
+                let number = |name: &str| usage[name].as_f64().expect("a number");
+                assert!(number("cpu_ms") <= number("wall_ms"), "{language} {code}: {usage}");
+                if let Some(limit) = cause["limit"].as_str() {
+                    let figure = if limit == "memory" { "memory_bytes" } else { "cpu_ms" };
+                    assert_eq!(cause["used"].as_f64(), usage[figure].as_f64(), "{answer}");
+                } else {
+                    assert_eq!(
+                        (&answer["status"], limits.as_object().map(serde_json::Map::len)),
+                        (&json!("ok"), Some(0))
+                    );
+                }
+            }
+        }
+    }
+}

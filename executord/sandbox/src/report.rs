@@ -6,7 +6,6 @@ use std::time::Duration;
 use nix::errno::Errno;
 
 use crate::error::{SetupError, Step};
-use crate::sys::process::ExitInfo;
 
 /// A report of init. The order is `Ready`, `Started`, `Exited`; `SetupFailed` may come at any time and is the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +27,10 @@ pub struct ExitReport {
     pub wait_status: i32,
     /// Time from the start of the program to its end.
     pub wall_time: Duration,
-    /// CPU time of the main process and of the children that it waited for.
+    /// CPU time of all processes since the start of the program, except of those whose parent ignored their end (SIGCHLD;
+    /// see wait(2)).
     pub cpu_time: Duration,
-    /// Largest peak resident set of one of these processes, in bytes.
+    /// Largest peak resident set of the main process or of a child that it waited for, in bytes.
     pub peak_rss: u64,
     /// Init killed the program because it used too much kernel memory that no cgroup accounts for.
     pub kernel_memory_exceeded: bool,
@@ -70,24 +70,6 @@ impl Report {
 
     pub(crate) fn write(&self, mut pipe: impl Write) -> io::Result<()> {
         pipe.write_all(&self.encode())
-    }
-}
-
-impl ExitReport {
-    /// Creates the report. `startup_cpu_time` is the CPU time that the process used before it became the program.
-    pub(crate) fn new(
-        exit: ExitInfo,
-        wall_time: Duration,
-        startup_cpu_time: Duration,
-        kernel_memory_exceeded: bool,
-    ) -> Self {
-        Self {
-            wait_status: exit.status,
-            wall_time,
-            cpu_time: exit.cpu_time.saturating_sub(startup_cpu_time),
-            peak_rss: exit.max_rss_kib.saturating_mul(1024),
-            kernel_memory_exceeded,
-        }
     }
 }
 

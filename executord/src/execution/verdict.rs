@@ -22,6 +22,11 @@ pub(crate) enum KillReason {
     Cancelled,
 }
 
+/// CPU time that a sandbox's own processes use while a program runs, and that its cgroup accounts for too: this much, and
+/// this part of the wall-clock time.
+const SANDBOX_CPU_TIME: Duration = Duration::from_millis(50);
+const SANDBOX_CPU_SHARE: u32 = 100;
+
 /// Observations of a stage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
@@ -37,25 +42,44 @@ pub(crate) struct Observation {
 
 /// Returns how the stage ended, and what it used.
 pub(crate) fn judge(observation: &Observation, limits: &Limits) -> (Status, Usage) {
-    let usage = usage(observation);
-    (status(observation, limits, &usage), usage)
+    let mut usage = usage(observation);
+    let status = status(observation, limits, &usage);
+    // An answer has one figure for one thing.
+    match status {
+        Status::TimedOut { clock: Clock::Cpu, used, .. } => usage.cpu_time = used,
+        Status::MemoryExceeded { used, .. } => usage.peak_memory = used,
+        _ => {}
+    }
+    (status, usage)
 }
 
 fn usage(observation: &Observation) -> Usage {
     let exit = observation.exit;
-    let (own_cpu_time, own_memory) = exit.map_or((Duration::ZERO, 0), |exit| (exit.cpu_time, exit.peak_rss));
     let readings = observation.readings.unwrap_or_default();
+    // Without a cgroup there is only what wait4(2) returned for the main process.
+    let own_memory = exit.map_or(0, |exit| exit.peak_rss);
     Usage {
         wall_time: observation.wall_time,
-        // Without a cgroup there is only what wait4(2) returned for the main process.
-        cpu_time: if readings.cpu_time.is_zero() { own_cpu_time } else { readings.cpu_time },
+        cpu_time: exit.map_or(readings.cpu_time, |exit| cpu_time(&exit, readings.cpu_time)),
         peak_memory: ByteCount(if readings.peak_memory == 0 { own_memory } else { readings.peak_memory }),
     }
 }
 
+/// Returns the CPU time of a program. That of the processes that init reaped has the same interval as the wall-clock time,
+/// whereas the cgroup accounts for the sandbox's own processes too. But a program can hide processes from init, by ignoring
+/// SIGCHLD: then the cgroup accounts for more.
+fn cpu_time(exit: &ExitReport, accounted: Duration) -> Duration {
+    let sandbox = SANDBOX_CPU_TIME + exit.wall_time / SANDBOX_CPU_SHARE;
+    if accounted > exit.cpu_time + sandbox { accounted } else { exit.cpu_time }
+}
+
 fn status(observation: &Observation, limits: &Limits, usage: &Usage) -> Status {
     let memory = Status::MemoryExceeded { limit: limits.memory, used: usage.peak_memory.max(limits.memory) };
-    let cpu_time = Status::TimedOut { clock: Clock::Cpu, limit: limits.cpu_time, used: usage.cpu_time };
+    let cpu_time = Status::TimedOut {
+        clock: Clock::Cpu,
+        limit: limits.cpu_time,
+        used: usage.cpu_time.max(limits.cpu_time),
+    };
     match observation.kill_reason {
         Some(KillReason::Cancelled) => return Status::Cancelled,
         Some(KillReason::Memory) => return memory,
@@ -144,6 +168,24 @@ mod tests {
         ] {
             assert_eq!(judge(&observation, &RUN).0, expected, "{observation:?}");
         }
+    }
+
+    #[test]
+    fn the_cpu_time_is_that_of_the_program_unless_it_hides_processes() {
+        let cpu_time = |accounted| judge(&observed(None, Some(0), 0, accounted), &RUN).1.cpu_time;
+        // The sandbox's own processes, in a run of 20 seconds.
+        assert_eq!(cpu_time(CPU + Duration::from_millis(200)), CPU);
+        assert_eq!(cpu_time(CPU / 2), CPU);
+        assert_eq!(cpu_time(3 * CPU), 3 * CPU);
+    }
+
+    #[test]
+    fn the_usage_is_what_the_status_says() {
+        let (status, usage) = judge(&observed(None, Some(9), 1, CPU), &RUN);
+        assert_eq!(status, Status::MemoryExceeded { limit: RUN.memory, used: usage.peak_memory });
+        let (status, usage) = judge(&observed(Some(KillReason::CpuTime), Some(15), 0, CPU), &RUN);
+        let (clock, limit) = (Clock::Cpu, RUN.cpu_time);
+        assert_eq!(status, Status::TimedOut { clock, limit, used: usage.cpu_time });
     }
 
     #[test]

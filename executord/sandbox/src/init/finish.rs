@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -25,13 +26,15 @@ pub(super) fn kill_all() {
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
 }
 
-/// Kills every other process of the pid namespace, and waits until none is left: an orphan becomes a child of init.
-pub(super) fn kill_and_reap_all() -> io::Result<()> {
+/// Kills every other process of the pid namespace, and waits until none is left: an orphan becomes a child of init. Returns
+/// the CPU time that they used.
+pub(super) fn kill_and_reap_all() -> io::Result<Duration> {
     kill_all();
+    let mut cpu_time = Duration::ZERO;
     loop {
         match process::wait(process::ANY_CHILD) {
-            Ok(_) => {}
-            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(()),
+            Ok(exit) => cpu_time += exit.cpu_time,
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => return Ok(cpu_time),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }

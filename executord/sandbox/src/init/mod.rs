@@ -64,8 +64,8 @@ pub(crate) fn run_sandbox(
     // Kept until the end: a program that closes its terminal may open it again.
     let Sandbox { control, kernel_memory, launcher, terminal: _terminal, unused_streams: _unused_streams } =
         sandbox;
-    let waiting = wait::pre_warm(plan, payload, launcher)?;
-    let Some(start) = wait::await_start(&waiting, report, &control)? else { return Ok(None) };
+    let mut waiting = wait::pre_warm(plan, payload, launcher)?;
+    let Some(start) = wait::await_start(&mut waiting, report, &control)? else { return Ok(None) };
     let program = run::start(plan, waiting, start, report, filters)?;
     run::watch(&program, &kernel_memory, &control)
 }

@@ -33,11 +33,12 @@ pub(crate) fn payload_pipes() -> io::Result<(InitPipes, PayloadPipes)> {
 pub(crate) struct PayloadProcess {
     pid: Pid,
     pipes: InitPipes,
+    is_ready: bool,
 }
 
 impl PayloadProcess {
     pub(crate) fn new(pid: libc::pid_t, pipes: InitPipes) -> Self {
-        Self { pid: Pid::from_raw(pid), pipes }
+        Self { pid: Pid::from_raw(pid), pipes, is_ready: false }
     }
 
     pub(super) const fn pid(&self) -> Pid {
@@ -49,10 +50,16 @@ impl PayloadProcess {
         self.pipes.reports.as_fd()
     }
 
-    /// Waits for the report that the payload is ready.
-    pub(super) fn await_ready(&self) -> Result<(), SetupError> {
+    /// Waits for the report that the payload is ready, unless it has arrived already.
+    pub(super) fn await_ready(&mut self) -> Result<(), SetupError> {
+        if self.is_ready {
+            return Ok(());
+        }
         match next_report(&self.pipes.reports).at(Step::AwaitStart)? {
-            Some(Report::Ready) => Ok(()),
+            Some(Report::Ready) => {
+                self.is_ready = true;
+                Ok(())
+            }
             Some(Report::SetupFailed(error)) => Err(error),
             _ => Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }),
         }

@@ -36,13 +36,15 @@ pub(super) struct RunningProgram {
     pid: Pid,
     /// CPU time that the process used before it became the program.
     startup_cpu_time: Duration,
+    /// When the process continued as the program, which is when `startup_cpu_time` was read: both times have the same
+    /// interval.
     started: Instant,
 }
 
 /// Completes the sandbox with the start message, drops init's privileges and lets the program run.
 pub(super) fn start(
     plan: &Plan,
-    waiting: Waiting,
+    mut waiting: Waiting,
     packet: Packet,
     report: &File,
     filters: &Filters,
@@ -52,18 +54,22 @@ pub(super) fn start(
     let Start { disk, sources, program } = read_start(&mut file).at(Step::ReadPlan)?;
     sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, file)?;
     lower_stack_limit(plan, &waiting, &program).at(Step::SetResourceLimits)?;
-    let startup_cpu_time = cpu_time(waiting.pid()).at(Step::PreWarm)?;
+    // Before the filter, which forbids clock_getres(2).
+    let cpu_clock = clock_getcpuclockid(waiting.pid()).at(Step::PreWarm)?;
     drop_privileges(filters).at(Step::DropInitPrivileges)?;
+    if let Waiting::Payload(payload) = &mut waiting {
+        payload.await_ready()?;
+    }
+    let started = Instant::now();
+    let startup_cpu_time = clock_gettime(cpu_clock).at(Step::PreWarm)?.into();
     match waiting {
         Waiting::Payload(payload) => {
             let pid = payload.execute(&program)?;
-            let program = RunningProgram { pid, startup_cpu_time, started: Instant::now() };
             Report::Started.write(report).at(Step::Watch)?;
-            Ok(program)
+            Ok(RunningProgram { pid, startup_cpu_time, started })
         }
         Waiting::Interpreter(interpreter) => {
-            let running =
-                RunningProgram { pid: interpreter.pid(), startup_cpu_time, started: Instant::now() };
+            let running = RunningProgram { pid: interpreter.pid(), startup_cpu_time, started };
             Report::Started.write(report).at(Step::Watch)?;
             // An interpreter that is gone shows as the program's exit.
             let _ = interpreter.send_command(&program.command);
@@ -82,10 +88,6 @@ fn lower_stack_limit(plan: &Plan, waiting: &Waiting, program: &Program) -> io::R
         return Ok(());
     }
     with_real_ids_of(&plan.user, || process::set_stack_limit(interpreter.pid().as_raw(), stack))
-}
-
-fn cpu_time(process: Pid) -> io::Result<Duration> {
-    Ok(clock_gettime(clock_getcpuclockid(process)?)?.into())
 }
 
 /// Keeps only the capability to signal the program, and only the system calls of [`watch`].
@@ -108,17 +110,24 @@ pub(super) fn watch(
             .at(Step::Watch)?;
     let mut last_check = Instant::now();
     let mut kernel_memory_exceeded = false;
+    let mut cpu_time = Duration::ZERO;
     loop {
         // Before waiting for the signal: a child may have ended before the descriptor existed.
         let mut reaped = 0;
         while reaped < MAX_REAPED_AT_ONCE
             && let Some(exit) = reap_any().at(Step::Watch)?
         {
+            cpu_time += exit.cpu_time;
             if exit.pid == program.pid.as_raw() {
                 let wall_time = program.started.elapsed();
-                kill_and_reap_all().at(Step::Watch)?;
-                let exit = ExitReport::new(exit, wall_time, program.startup_cpu_time, kernel_memory_exceeded);
-                return Ok(Some(Report::Exited(exit)));
+                cpu_time += kill_and_reap_all().at(Step::Watch)?;
+                return Ok(Some(Report::Exited(ExitReport {
+                    wait_status: exit.status,
+                    wall_time,
+                    cpu_time: cpu_time.saturating_sub(program.startup_cpu_time),
+                    peak_rss: exit.max_rss_kib.saturating_mul(1024),
+                    kernel_memory_exceeded,
+                })));
             }
             reaped += 1;
         }

@@ -47,14 +47,14 @@ pub(super) fn pre_warm(
 /// Reports when the sandbox is prepared, and returns the start message. Returns `None` if the daemon closed the control
 /// socket or sent another message.
 pub(super) fn await_start(
-    waiting: &Waiting,
+    waiting: &mut Waiting,
     report: &File,
     control: &OwnedFd,
 ) -> Result<Option<Packet>, SetupError> {
     let mut is_ready = false;
     loop {
         // Until an interpreter is ready only a hang-up is of interest, which poll(2) always reports.
-        let accepts_start = is_ready || matches!(waiting, Waiting::Payload(_));
+        let accepts_start = is_ready || matches!(*waiting, Waiting::Payload(_));
         let events = if accepts_start { PollFlags::POLLIN } else { PollFlags::empty() };
         let mut watched =
             [PollFd::new(control.as_fd(), events), PollFd::new(waiting.ready_fd(), PollFlags::POLLIN)];
@@ -93,7 +93,7 @@ impl Waiting {
         }
     }
 
-    fn check_ready(&self) -> Result<(), SetupError> {
+    fn check_ready(&mut self) -> Result<(), SetupError> {
         match self {
             Self::Payload(payload) => payload.await_ready(),
             Self::Interpreter(interpreter) => interpreter.check_ready(),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use nix::errno::Errno;
 use protocol::{Event, StageName, StageReport, Status, StreamName};
+use sandbox::cgroup::Readings;
 use sandbox::{SetupError, Start, Step};
 use tracing::warn;
 
@@ -78,7 +79,10 @@ async fn finish(
     context: &StageContext<'_>,
 ) -> Result<StageOutcome, Failure> {
     let ended = record.ended.unwrap_or_else(Instant::now);
-    let readings = sandbox.readings()?;
+    let readings = sandbox.readings()?.map(|readings| Readings {
+        cpu_time: readings.cpu_time.saturating_sub(record.setup_cpu_time),
+        ..readings
+    });
     // Init measures the wall-clock time best: its report may have waited for us.
     let since_start = || record.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
     let wall_time = record.exit.map_or_else(since_start, |exit| exit.wall_time);

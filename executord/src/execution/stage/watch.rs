@@ -25,6 +25,11 @@ use crate::streams::terminal::Terminal;
 /// The shortest and the longest time between two looks at CPU time and out-of-memory kills.
 const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
+/// How far the kernel's accounting of CPU time may be behind: a tick of the timer, at 100 Hz.
+const ACCOUNTING_DELAY: Duration = Duration::from_millis(10);
+/// Maximum CPU time of the set-up of a sandbox. A program gains no more than this if the report of its start arrives late.
+const MAX_SETUP_CPU_TIME: Duration = Duration::from_millis(50);
+
 /// How far a program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -58,6 +63,8 @@ pub(super) struct Watch<'a> {
 pub(super) struct StageRecord {
     /// When the program's first instruction was reported.
     pub(super) started: Option<Instant>,
+    /// CPU time of its cgroup until then: that of the set-up.
+    pub(super) setup_cpu_time: Duration,
     /// When the end of its main process was reported.
     pub(super) ended: Option<Instant>,
     pub(super) exit: Option<ExitReport>,
@@ -150,7 +157,7 @@ impl<'a> Watch<'a> {
         while let Some(report) = self.sandbox.pipes.reports.take()? {
             match report {
                 Report::Ready => {}
-                Report::Started => self.program_started(),
+                Report::Started => self.program_started()?,
                 Report::SetupFailed(error) => self.record.setup_error = Some(error),
                 Report::Exited(exit) => {
                     self.phase = Phase::Exited;
@@ -167,7 +174,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    fn program_started(&mut self) {
+    fn program_started(&mut self) -> Result<(), Failure> {
         if self.phase == Phase::Starting {
             self.phase = Phase::Running;
         }
@@ -177,6 +184,10 @@ impl<'a> Watch<'a> {
         // The limit is for the program's time, without that of the set-up.
         self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
         self.deadlines.usage_check = Some(Instant::now() + CHECK_INTERVAL.0);
+        if let Some(readings) = self.sandbox.readings()? {
+            self.record.setup_cpu_time = readings.cpu_time.min(MAX_SETUP_CPU_TIME);
+        }
+        Ok(())
     }
 
     fn init_is_gone(&mut self, gone: NamespaceGone) {
@@ -208,7 +219,8 @@ impl<'a> Watch<'a> {
     fn check_usage(&mut self) -> Result<(), Failure> {
         let mut next = CHECK_INTERVAL.1;
         if let Some(readings) = self.sandbox.readings()? {
-            let left = self.stage.limits.cpu_time.saturating_sub(readings.cpu_time);
+            let allowed = self.stage.limits.cpu_time + self.record.setup_cpu_time + ACCOUNTING_DELAY;
+            let left = allowed.saturating_sub(readings.cpu_time);
             next = (left / self.context.planner.cores()).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
             if readings.out_of_memory_kills > 0 {
                 self.terminate(KillReason::Memory);
