@@ -128,7 +128,12 @@ pub fn queues(runtime: &Rc<Runtime>, testbed: &Testbed, newcomers: u32) -> io::R
             runtime,
             group,
             &testbed.nothing(),
-            Settings { pool: true, ..Settings::default() },
+            Settings {
+                pool: true,
+                // The crowd is one client with a connection for each request.
+                webd: format!("max_connections_per_client = {}\n", queued.max(1)),
+                ..Settings::default()
+            },
         )?;
         wait_until_idle(&pair.group);
         pair.group.forget_peak();

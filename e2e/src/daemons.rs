@@ -60,6 +60,8 @@ pub struct Settings {
     pub languages: Vec<(&'static str, String)>,
     /// Launcher directories of some of them.
     pub launchers: Vec<(&'static str, PathBuf)>,
+    /// Content of `webd.toml`.
+    pub webd: String,
     /// Shell script that runs in a separate mount namespace before executord, to simulate another host. `$DIRECTORY` is
     /// [`Daemons::directory`].
     pub host: Option<String>,
@@ -79,6 +81,7 @@ impl Default for Settings {
             more: String::new(),
             languages: Vec::new(),
             launchers: Vec::new(),
+            webd: String::new(),
             host: None,
         }
     }
@@ -135,7 +138,7 @@ impl Daemons {
         }
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;
-        fs::write(directory.path().join("webd.toml"), "")?;
+        fs::write(directory.path().join("webd.toml"), &settings.webd)?;
         // nobody may have no access to the build directory, but has access to this copy.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
 
