@@ -138,10 +138,14 @@ fn process_called(name: &str) -> io::Result<u32> {
 
 fn greeting(language: &str) -> &'static str {
     match language {
-        "javascript" => "console.log('hello')",
+        "javascript" | "typescript" => "console.log('hello')",
         "java" => "class Main { public static void main(String[] a) { System.out.println(\"hello\"); } }",
         "c" | "cpp" => "#include <stdio.h>\nint main(void) { puts(\"hello\"); }",
         "bash" => "echo hello",
+        "go" => "package main\nimport \"fmt\"\nfunc main() { fmt.Println(\"hello\") }",
+        "rust" => "fn main() { println!(\"hello\") }",
+        "perl" => "print 'hello'",
+        "php" => "<?php print('hello');",
         _ => "print('hello')",
     }
 }

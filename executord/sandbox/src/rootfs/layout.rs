@@ -13,5 +13,7 @@ pub(super) const BUILD: &str = "mnt/build";
 pub(super) const MASK_DIR: &str = "mnt/empty";
 /// An empty file of the template that masks other files. Unlike /dev/null it cannot be opened for writing.
 pub(super) const MASK_FILE: &str = "mnt/nothing";
+/// An empty file of the template that only root may open. It masks files whose absence programs should notice.
+pub(super) const DENIED_FILE: &str = "mnt/denied";
 /// The files of /etc that name the program's user. A template has mount points for them.
 pub(super) const IDENTITY_FILES: [&str; 2] = ["passwd", "group"];

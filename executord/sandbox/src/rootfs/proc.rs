@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-use super::layout::{MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
+use super::layout::{DENIED_FILE, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
 use super::mounts::{bind, mask};
 use crate::sys::mount::{attach, attribute, new_file_system};
 
@@ -58,5 +58,5 @@ pub(super) fn mount_proc() -> io::Result<()> {
 /// Masks the list of locks, which init has opened by now: the kernel stops all users of file locks on the host while it
 /// writes the list.
 pub(crate) fn mask_locks() -> io::Result<()> {
-    mask(Path::new("proc/locks"), Path::new(MASK_FILE))
+    mask(Path::new("proc/locks"), Path::new(DENIED_FILE))
 }

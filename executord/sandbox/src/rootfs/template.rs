@@ -1,14 +1,14 @@
 //! Templates: the part of a root file system that is the same for all sandboxes with the same bind mounts.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 
-use super::layout::{BUILD, IDENTITY_FILES, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
+use super::layout::{BUILD, DENIED_FILE, IDENTITY_FILES, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
 use super::mounts::{create_directory_mount_point, create_file_mount_point};
 use crate::error::{At, SetupError, Step};
 use crate::plan::{BindMount, BuildDir, HOME, Plan};
@@ -135,7 +135,10 @@ fn create_build_mount_point(root: &Path) -> io::Result<()> {
 
 fn create_masks(root: &Path) -> io::Result<()> {
     create_directory_mount_point(&root.join(MASK_DIR))?;
-    create_file_mount_point(&root.join(MASK_FILE))
+    create_file_mount_point(&root.join(MASK_FILE))?;
+    let denied = root.join(DENIED_FILE);
+    create_file_mount_point(&denied)?;
+    fs::set_permissions(&denied, Permissions::from_mode(0o000))
 }
 
 fn write_etc(root: &Path) -> io::Result<()> {
