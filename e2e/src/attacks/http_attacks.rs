@@ -2,6 +2,7 @@
 //! `e2e/attacks/wire.json`.
 
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -498,14 +499,18 @@ async fn flood(case: &Case, count: usize, target: &Target) -> Vec<String> {
         Ok(request) => request,
         Err(error) => return vec![error.to_string()],
     };
-    let one = async || -> Reply {
-        let mut connection = Connection::open(target.address).await?;
+    // A flood from one address would only meet the limit on connections of a client.
+    const CONNECTIONS_OF_A_CLIENT: usize = 32;
+    let one = async |number: usize| -> Reply {
+        let client = u8::try_from(1 + number / CONNECTIONS_OF_A_CLIENT % 250).unwrap_or(1);
+        let client = Ipv4Addr::new(127, 0, client, 3);
+        let mut connection = Connection::over(raw_http::connect_as(client, target.address).await?);
         connection.send(&request).await?;
         connection.answer(ANSWER_TIMEOUT).await
     };
     let mut failures = Vec::new();
     let mut statuses = std::collections::BTreeMap::<_, usize>::new();
-    for reply in join_all((0..count).map(|_| one())).await {
+    for reply in join_all((0..count).map(one)).await {
         match reply {
             Ok(answer) => *statuses.entry(answer.map_or(0, |answer| answer.status)).or_default() += 1,
             Err(error) => failures.push(format!("no answer: {error}")),

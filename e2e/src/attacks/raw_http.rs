@@ -220,7 +220,7 @@ pub async fn execute(address: SocketAddr, body: &Value) -> io::Result<Answer> {
     let request = request("POST", "/api/execute", &[], body.to_string().as_bytes());
     let mut attempt = 0;
     loop {
-        let mut connection = Connection::over(connect_as_other_client(address).await?);
+        let mut connection = Connection::over(connect_as(OTHER_CLIENT, address).await?);
         connection.send(&request).await?;
         let answer = connection.answer(ANSWER_TIMEOUT).await?;
         let answer = answer.ok_or_else(|| cut("beginning"))?;
@@ -233,11 +233,12 @@ pub async fn execute(address: SocketAddr, body: &Value) -> io::Result<Answer> {
     }
 }
 
-async fn connect_as_other_client(address: SocketAddr) -> io::Result<TcpStream> {
+/// Connects from a loopback address, if the server is on this host.
+pub(super) async fn connect_as(client: Ipv4Addr, address: SocketAddr) -> io::Result<TcpStream> {
     if !address.is_ipv4() || !address.ip().is_loopback() {
         return TcpStream::connect(address).await;
     }
     let socket = TcpSocket::new_v4()?;
-    socket.bind((OTHER_CLIENT, 0).into())?;
+    socket.bind((client, 0).into())?;
     socket.connect(address).await
 }
