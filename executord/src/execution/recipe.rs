@@ -68,7 +68,7 @@ async fn run_all(stages: &mut Stages<'_>, build: &BuildSource<'_>) -> Result<Vec
     for (number, run) in (0_u32..).zip(&stages.job.runs) {
         if number > 0 {
             stages.executor.clean_up(stages.cleanup.take()).await?;
-            stages.give_way().await;
+            stages.yield_to_waiting().await;
             if stages.is_cancelled() {
                 break;
             }

@@ -60,8 +60,8 @@ impl<'a> Stages<'a> {
     }
 
     /// Lets other executions run before the next stage, if any wait.
-    pub(super) async fn give_way(&self) {
-        self.permit.give_way(&self.connections.cancel).await;
+    pub(super) async fn yield_to_waiting(&self) {
+        self.permit.yield_to_waiting(&self.connections.cancel).await;
     }
 
     /// Returns the limits of the next run: its wall-clock time is at most what is left of that of the request. Returns

@@ -160,7 +160,7 @@ struct Wish {
 }
 
 /// Fulfils the wishes as far as there is room: while there are too many sandboxes, or they would hold too much memory, the
-/// greatest wish is cut by one. So the bucket with the most gives way first, then one without demand, then the largest.
+/// greatest wish is cut by one. So the bucket with the most is cut first, then one without demand, then the largest.
 fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u64) -> Vec<usize> {
     for too_large in wishes.iter_mut().filter(|wish| wish.memory > max_memory) {
         too_large.count = 0;

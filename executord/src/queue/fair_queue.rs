@@ -33,7 +33,7 @@ struct Branch<T> {
 
 /// The running executions around a waiting request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct ClientLoad {
     /// Running executions of its client.
     pub(super) running: usize,
     /// Levels from the client's outermost group to the client, without a running execution.
@@ -84,9 +84,9 @@ impl<T> FairQueue<T> {
     }
 
     /// Takes the next request that `may_start`. The caller reports its start with [`FairQueue::started`].
-    pub(super) fn pop(&mut self, may_start: &impl Fn(&T, Standing) -> bool) -> Option<T> {
+    pub(super) fn pop(&mut self, may_start: &impl Fn(&T, ClientLoad) -> bool) -> Option<T> {
         // The root is no level.
-        let request = self.root.pop(Standing { running: 0, unused_levels: 0, levels: 0 }, may_start);
+        let request = self.root.pop(ClientLoad { running: 0, unused_levels: 0, levels: 0 }, may_start);
         self.root.prune();
         request
     }
@@ -105,15 +105,15 @@ impl<T> FairQueue<T> {
     }
 
     /// Returns the running executions around a client.
-    pub(super) fn standing(&self, client: &ClientKey) -> Standing {
-        let mut standing = Standing { running: 0, unused_levels: 0, levels: client.levels.len() };
+    pub(super) fn client_load(&self, client: &ClientKey) -> ClientLoad {
+        let mut client_load = ClientLoad { running: 0, unused_levels: 0, levels: client.levels.len() };
         let mut branch = Some(&self.root);
         for name in &client.levels {
             branch = branch.and_then(|branch| branch.find(name));
-            standing.running = branch.map_or(0, |branch| branch.running);
-            standing.unused_levels += usize::from(standing.running == 0);
+            client_load.running = branch.map_or(0, |branch| branch.running);
+            client_load.unused_levels += usize::from(client_load.running == 0);
         }
-        standing
+        client_load
     }
 
     /// Removes requests for which `keep` returns false.
@@ -208,19 +208,19 @@ impl<T> Branch<T> {
         self.count(&|entry| entry.is_evictable)
     }
 
-    /// Takes the next request below this branch. `standing` is that of the branch.
-    fn pop(&mut self, standing: Standing, may_start: &impl Fn(&T, Standing) -> bool) -> Option<T> {
-        if let Some(index) = self.requests.iter().position(|entry| may_start(&entry.request, standing)) {
+    /// Takes the next request below this branch. `client_load` is that of the branch.
+    fn pop(&mut self, client_load: ClientLoad, may_start: &impl Fn(&T, ClientLoad) -> bool) -> Option<T> {
+        if let Some(index) = self.requests.iter().position(|entry| may_start(&entry.request, client_load)) {
             return self.requests.remove(index).map(|entry| entry.request);
         }
         let mut indices: Vec<_> = (0..self.branches.len()).collect();
         indices.sort_by_key(|&index| self.branches[index].running);
         for index in indices {
             let branch = &mut self.branches[index];
-            let below = Standing {
+            let below = ClientLoad {
                 running: branch.running,
-                unused_levels: standing.unused_levels + usize::from(branch.running == 0),
-                levels: standing.levels + 1,
+                unused_levels: client_load.unused_levels + usize::from(branch.running == 0),
+                levels: client_load.levels + 1,
             };
             if let Some(request) = branch.pop(below, may_start) {
                 let served = self.branches.remove(index);
@@ -273,7 +273,7 @@ impl<T> Branch<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientKey, FairQueue, Standing};
+    use super::{ClientKey, ClientLoad, FairQueue};
 
     fn key(levels: &str) -> ClientKey {
         let mut levels: Vec<_> = levels.split('/').map(ToOwned::to_owned).collect();
@@ -314,9 +314,9 @@ mod tests {
         queue.started(&key("n/b"));
         let expected = ["c", "n/b", "n/a"];
         assert_eq!(queue.in_order().into_iter().copied().collect::<Vec<_>>(), expected);
-        let standing = |running, unused_levels, levels| Standing { running, unused_levels, levels };
+        let client_load = |running, unused_levels, levels| ClientLoad { running, unused_levels, levels };
         for (client, expected) in
-            [("c", standing(0, 1, 2)), ("n/b", standing(1, 0, 3)), ("n/a", standing(2, 0, 3))]
+            [("c", client_load(0, 1, 2)), ("n/b", client_load(1, 0, 3)), ("n/a", client_load(2, 0, 3))]
         {
             assert_eq!(
                 queue.pop(&|&request, found| request == client && found != expected),

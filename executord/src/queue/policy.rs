@@ -1,9 +1,9 @@
-//! The decision whether the next execution may start: a pure function from the load to an [`Obstacle`] or none.
+//! The decision whether the next execution may start: a pure function from the load to an [`BlockReason`] or none.
 //!
 //! An execution needs a core only while it uses one. So the bound is on the executions that use the CPU, and those that
 //! sleep or wait for input let others start, up to a second bound on all of them and on their memory.
 
-use super::fair_queue::Standing;
+use super::fair_queue::ClientLoad;
 
 /// Memory that a new execution is assumed to need, in bytes, until it was measured. Its limit, if that is less.
 const MEMORY_RESERVE: u64 = 64 << 20;
@@ -50,14 +50,14 @@ pub(crate) struct Demand {
 /// A waiting execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Candidate {
-    /// It runs already, and gave way between two of its runs.
-    Paused,
-    New(Demand, Standing),
+    /// It runs already, and yielded between two of its runs.
+    Yielded,
+    New(Demand, ClientLoad),
 }
 
 /// The reason for which an execution may not start yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Obstacle {
+pub(super) enum BlockReason {
     Cpu,
     Memory,
     Executions,
@@ -67,22 +67,22 @@ pub(super) enum Obstacle {
 
 impl Bounds {
     /// Returns the reason for which `candidate` may not start, if there is one.
-    pub(super) fn obstacle(&self, load: &Load, candidate: Candidate) -> Option<Obstacle> {
+    pub(super) fn block_reason(&self, load: &Load, candidate: Candidate) -> Option<BlockReason> {
         if load.busy >= self.slots {
-            return Some(Obstacle::Cpu);
+            return Some(BlockReason::Cpu);
         }
-        let Candidate::New(demand, standing) = candidate else { return None };
-        let Standing { running, unused_levels, levels } = standing;
+        let Candidate::New(demand, client_load) = candidate else { return None };
+        let ClientLoad { running, unused_levels, levels } = client_load;
         let reserved = self.reserved * unused_levels / levels.max(1);
         if load.executions >= self.executions + reserved {
-            Some(Obstacle::Executions)
+            Some(BlockReason::Executions)
         } else if running >= self.executions_per_client {
-            Some(Obstacle::ExecutionsOfClient)
+            Some(BlockReason::ExecutionsOfClient)
         } else if demand.is_interactive && load.interactive >= self.interactive {
-            Some(Obstacle::Interactive)
+            Some(BlockReason::Interactive)
         } else if load.executions >= self.slots && load.memory + demand.memory(0) > self.memory {
             // The administrator has planned memory for as many executions as there are slots.
-            Some(Obstacle::Memory)
+            Some(BlockReason::Memory)
         } else {
             None
         }
@@ -98,12 +98,12 @@ impl Demand {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounds, Candidate, Demand, Load, Obstacle, Standing};
+    use super::{BlockReason, Bounds, Candidate, ClientLoad, Demand, Load};
 
     const MIB: u64 = 1 << 20;
 
     /// A case: its name, how it differs from a load of four idle executions and a program of a newcomer, and the result.
-    type Case = (&'static str, fn(&mut Load, &mut Demand, &mut Standing), Option<Obstacle>);
+    type Case = (&'static str, fn(&mut Load, &mut Demand, &mut ClientLoad), Option<BlockReason>);
 
     #[test]
     fn an_execution_starts_when_cpu_memory_and_all_bounds_allow_it() {
@@ -118,37 +118,37 @@ mod tests {
         let cases: &[Case] = &[
             ("all are idle", |_, _, _| {}, None),
             ("one core is free", |load, _, _| load.busy = 1, None),
-            ("no core is free", |load, _, _| load.busy = 2, Some(Obstacle::Cpu)),
-            ("more woke up than there are cores", |load, _, _| load.busy = 5, Some(Obstacle::Cpu)),
-            ("the last of its client", |_, _, standing| *standing = with(15), None),
+            ("no core is free", |load, _, _| load.busy = 2, Some(BlockReason::Cpu)),
+            ("more woke up than there are cores", |load, _, _| load.busy = 5, Some(BlockReason::Cpu)),
+            ("the last of its client", |_, _, client_load| *client_load = with(15), None),
             (
                 "too many of its client",
-                |_, _, standing| *standing = with(16),
-                Some(Obstacle::ExecutionsOfClient),
+                |_, _, client_load| *client_load = with(16),
+                Some(BlockReason::ExecutionsOfClient),
             ),
             (
                 "too many",
-                |load, _, standing| (load.executions, *standing) = (32, with(1)),
-                Some(Obstacle::Executions),
+                |load, _, client_load| (load.executions, *client_load) = (32, with(1)),
+                Some(BlockReason::Executions),
             ),
             ("too many but for a newcomer", |load, _, _| load.executions = 39, None),
-            ("too many even for it", |load, _, _| load.executions = 40, Some(Obstacle::Executions)),
+            ("too many even for it", |load, _, _| load.executions = 40, Some(BlockReason::Executions)),
             (
                 "a newcomer in a network that is not new",
-                |load, _, standing| {
+                |load, _, client_load| {
                     load.executions = 34;
-                    standing.unused_levels = 1;
+                    client_load.unused_levels = 1;
                 },
-                Some(Obstacle::Executions),
+                Some(BlockReason::Executions),
             ),
             ("sessions that wait", |load, _, _| load.interactive = 24, None),
             (
                 "another session",
                 |load, demand, _| (load.interactive, demand.is_interactive) = (24, true),
-                Some(Obstacle::Interactive),
+                Some(BlockReason::Interactive),
             ),
             ("memory for one", |load, _, _| load.memory = (4096 - 64) * MIB, None),
-            ("no memory", |load, _, _| load.memory = (4096 - 63) * MIB, Some(Obstacle::Memory)),
+            ("no memory", |load, _, _| load.memory = (4096 - 63) * MIB, Some(BlockReason::Memory)),
             (
                 "a small one",
                 |load, demand, _| {
@@ -166,16 +166,19 @@ mod tests {
         for (case, change, expected) in cases {
             let mut load = Load { busy: 0, executions: 4, interactive: 0, memory: 256 * MIB };
             let mut demand = Demand { is_interactive: false, memory_limit: 256 * MIB };
-            let mut standing = Standing { running: 0, unused_levels: 3, levels: 3 };
-            change(&mut load, &mut demand, &mut standing);
-            assert_eq!(bounds.obstacle(&load, Candidate::New(demand, standing)), *expected, "{case}");
+            let mut client_load = ClientLoad { running: 0, unused_levels: 3, levels: 3 };
+            change(&mut load, &mut demand, &mut client_load);
+            assert_eq!(bounds.block_reason(&load, Candidate::New(demand, client_load)), *expected, "{case}");
         }
         let full = Load { busy: 1, executions: 40, interactive: 24, memory: 9000 * MIB };
-        assert_eq!(bounds.obstacle(&full, Candidate::Paused), None);
-        assert_eq!(bounds.obstacle(&Load { busy: 2, ..full }, Candidate::Paused), Some(Obstacle::Cpu));
+        assert_eq!(bounds.block_reason(&full, Candidate::Yielded), None);
+        assert_eq!(
+            bounds.block_reason(&Load { busy: 2, ..full }, Candidate::Yielded),
+            Some(BlockReason::Cpu)
+        );
     }
 
-    const fn with(running: usize) -> Standing {
-        Standing { running, unused_levels: 0, levels: 3 }
+    const fn with(running: usize) -> ClientLoad {
+        ClientLoad { running, unused_levels: 0, levels: 3 }
     }
 }
