@@ -25,7 +25,7 @@ pub(crate) enum Failure {
     /// executord rejected the request.
     Rejected(Rejection),
     /// executord could not execute the request.
-    Failed { id: Option<ExecutionId>, message: String },
+    Failed { id: ExecutionId, message: String },
 }
 
 impl Failure {
@@ -70,10 +70,9 @@ impl Failure {
                 "unknown language; `executor languages` lists the languages of this host".into()
             }
             Self::Rejected(rejection) => rejection.to_string(),
-            Self::Failed { id: Some(id), message } => {
+            Self::Failed { id, message } => {
                 format!("{message}\nsee the log for the causes: journalctl -u executord --grep {id}")
             }
-            Self::Failed { id: None, message } => message.clone(),
         })
     }
 }

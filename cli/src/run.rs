@@ -114,7 +114,7 @@ async fn show_events(
                 return Ok(Failure::Rejected(rejection).exit_code());
             }
             Event::Failed { id, message } if json => {
-                stdout.line(&report::error(&message, id).to_string()).await?;
+                stdout.line(&report::error(&message, Some(id)).to_string()).await?;
                 return Ok(Failure::Failed { id, message }.exit_code());
             }
             other => return Err(Failure::from_unexpected(other)),

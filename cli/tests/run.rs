@@ -287,7 +287,7 @@ fn rejected(rejection: Rejection, code: i32, message: &str) {
 fn a_failure_of_executor_or_executord_exits_with_125() {
     let daemon = FakeDaemon::new(|mut connection| async move {
         connection.receive_execute().await;
-        connection.send(Event::Failed { id: Some(id()), message: "no user is free".into() }).await;
+        connection.send(Event::Failed { id: id(), message: "no user is free".into() }).await;
     });
     let ran = daemon.run(&["run", "-l", "java", "-"]);
     assert_eq!(ran.code, Some(125));

@@ -47,8 +47,8 @@ pub enum Event {
     Rejected(Rejection),
     /// The daemon could not execute the request. The causes are in its log.
     Failed {
-        /// Id to search for in the log; `None` if the execution got no id.
-        id: Option<ExecutionId>,
+        /// Id to search for in the log.
+        id: ExecutionId,
         /// Message for the client.
         #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
         message: String,

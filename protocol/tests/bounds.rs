@@ -64,7 +64,7 @@ fn an_event_stays_within_its_bounds() {
         bytes: Bytes::from(vec![0; n]),
     });
     check("a message", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
-    check("a failure", MAX_TEXT, |n| Event::Failed { id: None, message: text(n) });
+    check("a failure", MAX_TEXT, |n| Event::Failed { id: samples::id(), message: text(n) });
     check("languages", MAX_ITEMS, |n| Event::Languages(vec![language(|_| {}); n]));
     check("aliases", MAX_ITEMS, |n| language(|language| language.aliases = vec![String::new(); n]));
     check("an alias", MAX_TEXT, |n| language(|language| language.aliases = vec![text(n)]));

@@ -210,7 +210,7 @@ fn event() -> impl Strategy<Value = Event> {
         (id(), option::of(stage_report()), vec(stage_report(), 0..4))
             .prop_map(|(id, compile, runs)| Event::Finished(Outcome { id, compile, runs })),
         rejection().prop_map(Event::Rejected),
-        (option::of(id()), text()).prop_map(|(id, message)| Event::Failed { id, message }),
+        (id(), text()).prop_map(|(id, message)| Event::Failed { id, message }),
         vec(language(), 0..3).prop_map(Event::Languages),
         server_status().prop_map(|status| Event::Status(Box::new(status))),
         (text(), any::<(bool, bool)>(), text(), option::of(text())).prop_map(

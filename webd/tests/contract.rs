@@ -291,7 +291,7 @@ async fn each_rejection_has_an_http_status_and_a_code() {
 
 #[tokio::test]
 async fn an_internal_failure_names_the_execution() {
-    let failed = Event::Failed { id: Some(id()), message: "the sandbox could not be set up".to_owned() };
+    let failed = Event::Failed { id: id(), message: "the sandbox could not be set up".to_owned() };
     let server = start_server(move |_| send_all(vec![failed.clone()])).await;
     let answer = server.execute(HELLO).await;
     assert_eq!(answer.status, 500);

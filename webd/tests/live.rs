@@ -83,7 +83,7 @@ async fn output_is_sent_as_base64_if_requested() {
 
 #[tokio::test]
 async fn an_error_after_the_first_event_is_the_last_event() {
-    let failed = Event::Failed { id: Some(id()), message: "lost".to_owned() };
+    let failed = Event::Failed { id: id(), message: "lost".to_owned() };
     let busy = Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(2) });
     let endings = [
         (vec![Step::Send(started()), Step::Disconnect], "unavailable"),

@@ -135,8 +135,7 @@ async fn errors_match_the_description() {
         send_all(vec![Event::Rejected(Rejection::Invalid("no".to_owned()))]),
         send_all(vec![Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(1) })]),
         send_all(vec![Event::Rejected(Rejection::Forbidden("no".to_owned()))]),
-        send_all(vec![Event::Failed { id: Some(id()), message: "no".to_owned() }]),
-        send_all(vec![Event::Failed { id: None, message: "no".to_owned() }]),
+        send_all(vec![Event::Failed { id: id(), message: "no".to_owned() }]),
         vec![Step::Disconnect],
     ];
     for steps in steps {

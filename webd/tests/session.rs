@@ -14,7 +14,7 @@ use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::{ByteCount, Event, ProgramSignal, Rejection, Request, Status, Stdin, TerminalSize};
 use serde_json::{Value, json};
 use support::{
-    Observation, Step, TIMEOUT, TestServer, hello, one_run, send_all, server_with, start_server, started,
+    Observation, Step, TIMEOUT, TestServer, hello, id, one_run, send_all, server_with, start_server, started,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -196,7 +196,7 @@ async fn a_rejected_execution_leaves_the_session_open() {
     let endings = [
         (vec![Step::Send(Event::Rejected(Rejection::UnknownLanguage))], "unsupported_language"),
         (vec![Step::Send(Event::Rejected(Rejection::Busy { retry_after: Duration::from_secs(2) }))], "busy"),
-        (vec![Step::Send(Event::Failed { id: None, message: "lost".to_owned() })], "failed"),
+        (vec![Step::Send(Event::Failed { id: id(), message: "lost".to_owned() })], "failed"),
         (vec![Step::Send(started()), Step::Disconnect], "unavailable"),
         (vec![Step::Disconnect], "unavailable"),
     ];

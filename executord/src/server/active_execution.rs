@@ -121,7 +121,7 @@ impl ActiveExecution<'_> {
             error!(%id, %error, "execution panicked");
             result?;
             let message = FAILURE_MESSAGE.to_owned();
-            return self.events.send(Event::Failed { id: Some(id), message }).await;
+            return self.events.send(Event::Failed { id, message }).await;
         }
         result
     }

@@ -42,7 +42,7 @@ pub(super) async fn execute_and_clean_up(
             error!(%id, uid, language, %failure, "execution failed");
             daemon.executor.metrics.count(&language, "failed");
             daemon.audit.record(format!("{audit_line} verdict=failed"));
-            Event::Failed { id: Some(id), message: FAILURE_MESSAGE.to_owned() }
+            Event::Failed { id, message: FAILURE_MESSAGE.to_owned() }
         }
     };
     permit.start_cleanup();

@@ -56,8 +56,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ),
         ("event.finished.compiled", Event::Finished(outcome())),
         ("event.finished.nothing", Event::Finished(Outcome { id: id(), compile: None, runs: Vec::new() })),
-        ("event.failed", Event::Failed { id: Some(id()), message: "no more users".into() }),
-        ("event.failed.early", Event::Failed { id: None, message: String::new() }),
+        ("event.failed", Event::Failed { id: id(), message: "no more users".into() }),
         ("event.languages", Event::Languages(vec![language(), missing_language()])),
         ("event.languages.none", Event::Languages(Vec::new())),
         ("event.status", Event::Status(Box::new(server_status()))),
@@ -165,7 +164,7 @@ pub fn limits() -> Limits {
     }
 }
 
-fn id() -> ExecutionId {
+pub fn id() -> ExecutionId {
     ExecutionId(Uuid::from_u128(0x0011_2233_4455_6677_8899_aabb_ccdd_eeff))
 }
 

@@ -76,8 +76,8 @@ pub(crate) enum ExecutionError {
     /// The daemon accepted it and failed.
     #[error("{message}")]
     Failed {
-        /// The execution, if it had started.
-        id: Option<ExecutionId>,
+        /// The execution.
+        id: ExecutionId,
         /// Text for the client.
         message: String,
     },

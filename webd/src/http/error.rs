@@ -154,9 +154,9 @@ impl ApiError {
     }
 
     /// Creates an error for an execution that could not be carried out.
-    pub(crate) fn failed(id: Option<ExecutionId>, message: impl Into<String>) -> Self {
+    pub(crate) fn failed(id: ExecutionId, message: impl Into<String>) -> Self {
         let mut error = Self::new(ErrorCode::Failed, message);
-        error.body.id = id;
+        error.body.id = Some(id);
         error
     }
 }

@@ -101,7 +101,7 @@ async fn buffered_answer(
     } else {
         serde_json::to_vec(&Answer::with_output(&outcome, limits, &output))
     };
-    let json = json.map_err(|error| ApiError::failed(Some(outcome.id), error.to_string()))?;
+    let json = json.map_err(|error| ApiError::failed(outcome.id, error.to_string()))?;
     let body = Body::new(ChunkedBody::new(json, output.into_reservation()));
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
