@@ -115,8 +115,11 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
         let settings = Settings {
             languages: vec![(
                 "snake",
-                text.replace("name = \"python\"", "name = \"snake\"")
-                    .replace("aliases = [\"py\", \"python3\"]", ""),
+                text.lines()
+                    .filter(|line| !line.starts_with("aliases"))
+                    .map(|line| format!("{line}\n"))
+                    .collect::<String>()
+                    .replace("name = \"python\"", "name = \"snake\""),
             )],
             launchers: vec![("snake", launcher.path().to_owned())],
             ..settings()
