@@ -63,6 +63,8 @@ export class Daemons {
       `cgroup = "${cgroup}"`,
       `userdb = "off"`,
       `slots = ${slots}`,
+      // A program that sleeps keeps others waiting.
+      `max_executions = ${slots}`,
       `queue = ${queue}`,
       `uids = { first = ${first}, last = ${first + UIDS - 1} }`,
       `socket = { path = "${directory}/run/executord.sock", group = "nogroup" }`,
