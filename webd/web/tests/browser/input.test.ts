@@ -13,7 +13,7 @@ test("lines that the user types reach the program", async () => {
   );
   await page.getByRole("button", { name: "Run", exact: true }).click();
   const field = page.getByLabel("Input line");
-  await page.getByText("Name?").waitFor();
+  await page.locator(".log").getByText("Name?").waitFor();
   await field.fill("Ada");
   await field.press("Enter");
   await page.getByText("Hello Ada. How old?").waitFor();
