@@ -24,7 +24,7 @@ const PIPES: usize = 2;
 pub(super) struct ReadOrder {
     /// `None` once no process has the pipe open for writing.
     pipes: [Option<OwnedFd>; PIPES],
-    /// Whether no process has the pipe open for writing: what it holds is all that it will.
+    /// Whether no process has the pipe open for writing, so that nothing is added to its content.
     is_hung_up: [bool; PIPES],
     ready: AsyncFd<ReadyList>,
     /// The pipes that hold something, in the order in which they are read.
