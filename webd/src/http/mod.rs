@@ -16,4 +16,5 @@ pub(crate) mod request_body;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod unread_body;
+pub(crate) mod websocket;
 pub(crate) mod write_timeout;
