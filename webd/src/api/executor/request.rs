@@ -18,49 +18,55 @@ use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::http::error::{ApiError, ErrorCode};
 
-/// The body of a request. Unknown fields are refused, never ignored.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Execute {
-    language: Option<String>,
-    code: Option<String>,
-    filename: Option<String>,
-    files: Option<AtMost<Object<File>, MAX_FILES>>,
-    stdin: Option<String>,
-    stdin_encoding: Option<Encoding>,
-    args: Option<AtMost<String, MAX_ARGS>>,
-    limits: Option<Object<LimitsRequestJson>>,
-    runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
-    merge_output: Option<bool>,
-    encoding: Option<Encoding>,
-    compact: Option<bool>,
+/// Defines the two types that have the fields of a request, from one list of them. serde(flatten) would do the same, but
+/// it excludes `deny_unknown_fields`.
+macro_rules! request_fields {
+    ($($(#[$attribute:meta])* $field:ident: $type:ty,)*) => {
+        /// The body of a request. Unknown fields are refused, never ignored.
+        #[derive(Debug, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Execute {
+            $($(#[$attribute])* $field: Option<$type>,)*
+        }
+
+        /// The first frame of an execution in a session: the fields of [`Execute`], and whether there is a terminal.
+        /// Without `stdin` and `runs` the input of the program comes in frames too.
+        #[derive(Debug, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Start {
+            #[serde(rename = "type")]
+            #[cfg_attr(test, schemars(with = "String"))]
+            _type: IgnoredAny,
+            $($(#[$attribute])* $field: Option<$type>,)*
+            tty: Option<bool>,
+            columns: Option<NonZeroU16>,
+            rows: Option<NonZeroU16>,
+        }
+
+        impl Start {
+            /// Returns the fields of a request alone.
+            fn into_execute(self) -> Execute {
+                Execute { $($field: self.$field,)* }
+            }
+        }
+    };
 }
 
-/// The first frame of an execution in a session: the fields of [`Execute`], and whether there is a terminal. Without
-/// `stdin` and `runs` the input of the program comes in frames too.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Start {
-    #[serde(rename = "type")]
-    #[cfg_attr(test, schemars(with = "String"))]
-    _type: IgnoredAny,
-    language: Option<String>,
-    code: Option<String>,
-    filename: Option<String>,
-    files: Option<AtMost<Object<File>, MAX_FILES>>,
-    stdin: Option<String>,
-    stdin_encoding: Option<Encoding>,
-    args: Option<AtMost<String, MAX_ARGS>>,
-    limits: Option<Object<LimitsRequestJson>>,
-    runs: Option<AtMost<Object<Run>, MAX_RUNS>>,
-    merge_output: Option<bool>,
-    encoding: Option<Encoding>,
-    compact: Option<bool>,
-    tty: Option<bool>,
-    columns: Option<NonZeroU16>,
-    rows: Option<NonZeroU16>,
+request_fields! {
+    language: String,
+    code: String,
+    filename: String,
+    files: AtMost<Object<File>, MAX_FILES>,
+    stdin: String,
+    stdin_encoding: Encoding,
+    args: AtMost<String, MAX_ARGS>,
+    limits: Object<LimitsRequestJson>,
+    runs: AtMost<Object<Run>, MAX_RUNS>,
+    merge_output: bool,
+    encoding: Encoding,
+    compact: bool,
 }
 
 /// A source file.
@@ -106,8 +112,7 @@ pub(crate) fn parse(body: &[u8], client: ClientIdentity) -> Result<ParsedRequest
             ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {message}"))
         }
     })?;
-    let (encoding, is_compact) = (execute.encoding.unwrap_or_default(), execute.compact.unwrap_or_default());
-    Ok(ParsedRequest { request: execute.into_request(client)?, encoding, is_compact })
+    execute.into_parsed(client)
 }
 
 impl Start {
@@ -123,33 +128,23 @@ impl Start {
         };
         let terminal = self.tty.unwrap_or_default().then_some(size);
         let live = self.stdin.is_none() && self.stdin_encoding.is_none() && self.runs.is_none();
-        let encoding = self.encoding.unwrap_or_default();
-        let execute = Execute {
-            language: self.language,
-            code: self.code,
-            filename: self.filename,
-            files: self.files,
-            stdin: self.stdin,
-            stdin_encoding: self.stdin_encoding,
-            args: self.args,
-            limits: self.limits,
-            runs: self.runs,
-            merge_output: self.merge_output,
-            encoding: self.encoding,
-            compact: self.compact,
-        };
-        let mut request = execute.into_request(client)?;
-        for run in &mut request.runs {
+        let mut parsed = self.into_execute().into_parsed(client)?;
+        for run in &mut parsed.request.runs {
             run.terminal = terminal;
             if live {
                 run.stdin = Stdin::Live;
             }
         }
-        Ok(ParsedRequest { request, encoding, is_compact: self.compact.unwrap_or_default() })
+        Ok(parsed)
     }
 }
 
 impl Execute {
+    fn into_parsed(self, client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
+        let (encoding, is_compact) = (self.encoding.unwrap_or_default(), self.compact.unwrap_or_default());
+        Ok(ParsedRequest { request: self.into_request(client)?, encoding, is_compact })
+    }
+
     fn into_request(self, client: ClientIdentity) -> Result<ExecuteRequest, ApiError> {
         let Some(language) = self.language else {
             return Err(ApiError::invalid_request("`language` is required"));
