@@ -7,6 +7,7 @@ use std::sync::Arc;
 use protocol::codec::CodecError;
 use protocol::{Client, ClientError, Event, ExecuteRequest};
 
+use crate::domain::caller::Caller;
 use crate::domain::connection_pool::ConnectionPool;
 use crate::domain::execution::{Execution, ExecutionError};
 
@@ -27,7 +28,12 @@ impl Dispatcher {
     ///
     /// # Errors
     /// If the daemon cannot be reached, or closes a new connection before it replies.
-    pub(crate) async fn execute(&self, request: ExecuteRequest) -> Result<Execution, ExecutionError> {
+    pub(crate) async fn execute(
+        &self,
+        caller: &Caller,
+        mut request: ExecuteRequest,
+    ) -> Result<Execution, ExecutionError> {
+        caller.sign(&mut request);
         while let Some(mut client) = self.pool.take_idle() {
             match first_event(&mut client, request.clone()).await {
                 // The daemon restarted since the connection was last used. It replied nothing, so it started nothing.
@@ -47,8 +53,10 @@ impl Dispatcher {
     /// If the daemon cannot be reached, or closes the connection before it has read the request.
     pub(crate) async fn execute_interactive(
         &self,
-        request: ExecuteRequest,
+        caller: &Caller,
+        mut request: ExecuteRequest,
     ) -> Result<Execution, ExecutionError> {
+        caller.sign(&mut request);
         let mut client = self.pool.connect().await?;
         let early = send(&mut client, request).await?;
         Ok(self.execution(client, early))

@@ -2,6 +2,7 @@
 //! output. No file here depends on axum; errors are domain types, which `api` maps to HTTP.
 
 pub(crate) mod budget;
+pub(crate) mod caller;
 pub(crate) mod client_identity;
 pub(crate) mod connection_pool;
 pub(crate) mod daemon_info;

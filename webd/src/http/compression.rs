@@ -22,7 +22,7 @@ use http_body::{Body as _, Frame};
 
 use crate::app_state::AppState;
 use crate::domain::budget::Reservation;
-use crate::domain::client_identity::ClientIdentity;
+use crate::domain::caller::Caller;
 use crate::http::accept_encoding::accepts;
 
 /// Bytes below which a response is not compressed: it fits into one packet.
@@ -35,7 +35,7 @@ const GZIP: &str = "gzip";
 /// Compresses the response, if it is worth it and there is memory.
 pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let is_accepted = accepts(request.headers(), GZIP);
-    let client = request.extensions().get::<ClientIdentity>().copied();
+    let client = request.extensions().get::<Caller>().map(Caller::client);
     let mut response = next.run(request).await;
     let length = response.body().size_hint().exact().unwrap_or(0);
     let headers = response.headers();

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app_state::AppState;
+use crate::domain::caller::Caller;
 use crate::http::body_with::BodyWith;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
@@ -60,7 +61,7 @@ pub(crate) async fn limit_client(
         return next.run(request).await;
     };
     let client = peer.client(request.headers(), &state.config.trusted_proxies);
-    request.extensions_mut().insert(client);
+    request.extensions_mut().insert(Caller::new(client));
     match guard.begin_request(client) {
         Ok(in_progress) => BodyWith::wrap(next.run(request).await, in_progress),
         Err(reason) => ApiError::from(reason).into_response(),

@@ -15,7 +15,7 @@ use crate::api::executor::request::{self, ParsedRequest};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::budget::{Budget, Reservation};
-use crate::domain::client_identity::ClientIdentity;
+use crate::domain::caller::Caller;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
@@ -34,21 +34,21 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// [`ApiError`] if the execution does not start, or if an answer in one piece cannot be made.
 pub(crate) async fn execute(
     State(state): State<Arc<AppState>>,
-    Extension(client): Extension<ClientIdentity>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
     request_body::require_json(&head.headers)?;
-    let budget = state.budgets.of(client);
+    let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
     let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
-    let parsed = match request::parse(&body, client) {
+    let parsed = match request::parse(&body) {
         Ok(parsed) => parsed,
         Err(error) => return Err(explained(error, "", &state.daemon).await),
     };
     drop(body);
     let language = parsed.request.language.clone();
-    match answer(parsed, live_format(&head.headers), reservation, &budget, &state).await {
+    match answer(&caller, parsed, live_format(&head.headers), reservation, &budget, &state).await {
         Err(error) => Err(explained(error, &language, &state.daemon).await),
         answer => answer,
     }
@@ -56,6 +56,7 @@ pub(crate) async fn execute(
 
 /// Runs a program. The request holds `reservation` until the daemon has it.
 async fn answer(
+    caller: &Caller,
     parsed: ParsedRequest,
     live: Option<EventFormat>,
     reservation: Reservation,
@@ -63,7 +64,7 @@ async fn answer(
     state: &AppState,
 ) -> Result<Response, ApiError> {
     let ParsedRequest { request, encoding, is_compact } = parsed;
-    let execution = state.dispatcher.execute(request).await?;
+    let execution = state.dispatcher.execute(caller, request).await?;
     drop(reservation);
     match live {
         None => buffered_answer(execution, encoding, is_compact, budget).await,

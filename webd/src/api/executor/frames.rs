@@ -9,7 +9,6 @@ use serde::de::IgnoredAny;
 
 use crate::api::executor::request::{ParsedRequest, Start, decode};
 use crate::api::strict_json::{self, JsonError};
-use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::Control;
 use crate::http::error::ApiError;
@@ -100,11 +99,11 @@ impl ClientFrame {
     ///
     /// # Errors
     /// If it is not a valid frame.
-    pub(crate) fn parse(text: &str, client: ClientIdentity) -> Result<Self, ApiError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ApiError> {
         let TypedFrame { r#type } = parse_as(text)?;
         let control = match r#type {
             FrameType::Start => {
-                return Ok(Self::Start(Box::new(parse_as::<Start>(text)?.into_request(client))));
+                return Ok(Self::Start(Box::new(parse_as::<Start>(text)?.into_request())));
             }
             FrameType::Stdin => {
                 let Stdin { data, encoding, .. } = parse_as(text)?;
@@ -160,8 +159,7 @@ mod tests {
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
-        let client = ClientIdentity::new("::1".parse().unwrap(), &[], &[]);
-        let result = match ClientFrame::parse(text, client) {
+        let result = match ClientFrame::parse(text) {
             Ok(frame) => format!("{frame:?}"),
             Err(error) => format!("{:?}: {}", error.body.code, error.body.error),
         };

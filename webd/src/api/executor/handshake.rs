@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::executor::session::{IDLE_MEMORY, Session};
 use crate::app_state::AppState;
-use crate::domain::client_identity::ClientIdentity;
+use crate::domain::caller::Caller;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::ApiError;
 use crate::http::peer::Peer;
@@ -20,15 +20,15 @@ use crate::http::websocket::Handshake;
 pub(crate) async fn session(
     State(state): State<Arc<AppState>>,
     Extension(peer): Extension<Peer>,
-    Extension(client): Extension<ClientIdentity>,
+    Extension(caller): Extension<Caller>,
     Extension(guard): Extension<Arc<ConnectionGuard>>,
     request: Request,
 ) -> Result<Response, Response> {
     let handshake = Handshake::check(&request, &state.config.allowed_origins)?;
-    let mut reservation = state.budgets.of(client).reservation();
+    let mut reservation = state.budgets.of(caller.client()).reservation();
     reservation.grow(IDLE_MEMORY).map_err(|error| ApiError::from(error).into_response())?;
     let of_session = Arc::clone(&guard);
     handshake.accept(request, peer, &guard, reservation, async move |upgraded| {
-        Session::new(upgraded, state, client, &of_session).await.run().await;
+        Session::new(upgraded, state, caller, &of_session).await.run().await;
     })
 }

@@ -14,7 +14,6 @@ use serde::de::IgnoredAny;
 
 use crate::api::executor::limits::LimitsRequestJson;
 use crate::api::strict_json::{self, AtMost, JsonError, Object};
-use crate::domain::client_identity::ClientIdentity;
 use crate::domain::encoding::Encoding;
 use crate::http::error::{ApiError, ErrorCode};
 
@@ -105,14 +104,14 @@ pub(crate) struct ParsedRequest {
 ///
 /// # Errors
 /// [`ErrorCode::InvalidJson`], or another 400 with a message that names the field.
-pub(crate) fn parse(body: &[u8], client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
+pub(crate) fn parse(body: &[u8]) -> Result<ParsedRequest, ApiError> {
     let execute: Execute = strict_json::parse(body).map_err(|error| match error {
         JsonError::Data(message) => ApiError::invalid_request(format!("invalid request: {message}")),
         JsonError::Syntax(message) => {
             ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {message}"))
         }
     })?;
-    execute.into_parsed(client)
+    execute.into_parsed()
 }
 
 impl Start {
@@ -120,7 +119,7 @@ impl Start {
     ///
     /// # Errors
     /// A 400 with a message that names the field.
-    pub(crate) fn into_request(self, client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
+    pub(crate) fn into_request(self) -> Result<ParsedRequest, ApiError> {
         let default = TerminalSize::default();
         let size = TerminalSize {
             columns: self.columns.unwrap_or(default.columns),
@@ -128,7 +127,7 @@ impl Start {
         };
         let terminal = self.tty.unwrap_or_default().then_some(size);
         let live = self.stdin.is_none() && self.stdin_encoding.is_none() && self.runs.is_none();
-        let mut parsed = self.into_execute().into_parsed(client)?;
+        let mut parsed = self.into_execute().into_parsed()?;
         for run in &mut parsed.request.runs {
             run.terminal = terminal;
             if live {
@@ -140,12 +139,12 @@ impl Start {
 }
 
 impl Execute {
-    fn into_parsed(self, client: ClientIdentity) -> Result<ParsedRequest, ApiError> {
+    fn into_parsed(self) -> Result<ParsedRequest, ApiError> {
         let (encoding, is_compact) = (self.encoding.unwrap_or_default(), self.compact.unwrap_or_default());
-        Ok(ParsedRequest { request: self.into_request(client)?, encoding, is_compact })
+        Ok(ParsedRequest { request: self.into_request()?, encoding, is_compact })
     }
 
-    fn into_request(self, client: ClientIdentity) -> Result<ExecuteRequest, ApiError> {
+    fn into_request(self) -> Result<ExecuteRequest, ApiError> {
         let Some(language) = self.language else {
             return Err(ApiError::invalid_request("`language` is required"));
         };
@@ -196,8 +195,8 @@ impl Execute {
             files,
             runs,
             limits: limits.try_into()?,
-            client: Some(client.tag()),
-            client_networks: client.networks(),
+            client: None,
+            client_networks: Vec::new(),
         })
     }
 }
@@ -280,13 +279,9 @@ mod tests {
 
     use super::*;
 
-    fn client() -> ClientIdentity {
-        ClientIdentity::new("::1".parse().unwrap(), &[], &[])
-    }
-
     #[track_caller]
     fn check(body: &str, expected: &str) {
-        let result = match parse(body.as_bytes(), client()) {
+        let result = match parse(body.as_bytes()) {
             Ok(_) => "valid".to_owned(),
             Err(error) => format!("{:?}: {}", error.body.code, error.body.error),
         };
@@ -412,7 +407,7 @@ mod tests {
         let name = format!(r#"{{"language":"c","code":"","filename":"{}"}}"#, "x".repeat(1025));
         check(&name, "the file name in `filename` must be at most 1024 bytes long");
         let long = format!(r#"{{"{}":1}}"#, "x".repeat(100_000));
-        assert!(parse(long.as_bytes(), client()).unwrap_err().body.error.len() < 600);
+        assert!(parse(long.as_bytes()).unwrap_err().body.error.len() < 600);
     }
 
     #[test]
@@ -421,7 +416,7 @@ mod tests {
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9}}"#;
-        let parsed = parse(body.as_bytes(), client()).unwrap();
+        let parsed = parse(body.as_bytes()).unwrap();
         assert_eq!(parsed.encoding, Encoding::Base64);
         let file = |path: Option<&str>, content: &'static [u8]| SourceFile {
             path: path.map(str::to_owned),
@@ -438,8 +433,8 @@ mod tests {
             files: vec![file(Some("m.c"), b"int"), file(None, b"\x00\xff")],
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
-            client: Some("0:0:0:0::/64".to_owned()),
-            client_networks: vec!["::/32".to_owned(), "::/48".to_owned()],
+            client: None,
+            client_networks: Vec::new(),
         };
         assert_eq!(parsed.request, expected);
         let limits = expected.limits;

@@ -26,7 +26,7 @@ use crate::api::executor::session_reader::{Liveness, SessionReader, Socket};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::budget::Budget;
-use crate::domain::client_identity::ClientIdentity;
+use crate::domain::caller::Caller;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::EventReceiver;
 use crate::http::connection_guard::ConnectionGuard;
@@ -55,6 +55,7 @@ const MADE_ROOM_TIMEOUT: Duration = Duration::from_millis(100);
 pub(crate) struct Session {
     state: Arc<AppState>,
     guard: Arc<ConnectionGuard>,
+    caller: Caller,
     budget: Budget,
     reader: SessionReader,
     writer: SessionWriter,
@@ -74,10 +75,10 @@ impl Session {
     pub(crate) async fn new(
         upgraded: Upgraded,
         state: Arc<AppState>,
-        client: ClientIdentity,
+        caller: Caller,
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
-        let budget = state.budgets.of(client);
+        let budget = state.budgets.of(caller.client());
         let max_message = state.config.max_body_length();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
@@ -92,10 +93,10 @@ impl Session {
         let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
         let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
         let (sink, stream) = socket.split();
-        let reader = SessionReader::new(stream, unprocessed, client);
+        let reader = SessionReader::new(stream, unprocessed);
         let writer = SessionWriter::new(sink, state.config.timeouts.ping, reader.liveness());
         let counted = state.metrics.session();
-        Self { state, guard: Arc::clone(guard), budget, reader, writer, _counted: counted }
+        Self { state, guard: Arc::clone(guard), caller, budget, reader, writer, _counted: counted }
     }
 
     /// Runs executions until one side ends the session, then closes it.
@@ -155,7 +156,7 @@ impl Session {
             return self.writer.send_error(error.into()).await;
         }
         let language = request.language.clone();
-        let (events, control) = match self.state.dispatcher.execute_interactive(request).await {
+        let (events, control) = match self.state.dispatcher.execute_interactive(&self.caller, request).await {
             Ok(execution) => execution.split(),
             Err(error) => return self.writer.send_error(error.into()).await,
         };

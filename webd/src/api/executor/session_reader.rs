@@ -15,7 +15,6 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::api::executor::frames::ClientFrame;
 use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
-use crate::domain::client_identity::ClientIdentity;
 use crate::domain::execution::{Control, ControlSender};
 use crate::domain::frame_budget::FrameBudget;
 use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
@@ -28,7 +27,6 @@ pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;
 pub(crate) struct SessionReader {
     socket: SplitStream<Socket>,
     unprocessed: UnprocessedBytes,
-    client: ClientIdentity,
     budget: FrameBudget,
     liveness: Arc<Liveness>,
 }
@@ -52,13 +50,9 @@ impl Liveness {
 
 impl SessionReader {
     /// Creates the reader of a socket whose bytes count in `unprocessed`.
-    pub(crate) fn new(
-        socket: SplitStream<Socket>,
-        unprocessed: UnprocessedBytes,
-        client: ClientIdentity,
-    ) -> Self {
+    pub(crate) fn new(socket: SplitStream<Socket>, unprocessed: UnprocessedBytes) -> Self {
         let budget = FrameBudget::new(Instant::now());
-        Self { socket, unprocessed, client, budget, liveness: Arc::default() }
+        Self { socket, unprocessed, budget, liveness: Arc::default() }
     }
 
     /// Returns the signs of life.
@@ -131,7 +125,7 @@ impl SessionReader {
             self.liveness.received.store(true, Ordering::Relaxed);
             match message {
                 Message::Text(text) => {
-                    return ClientFrame::parse(&text, self.client).map_err(SessionEnd::InvalidFrame);
+                    return ClientFrame::parse(&text).map_err(SessionEnd::InvalidFrame);
                 }
                 Message::Binary(bytes) => return Ok(ClientFrame::binary(bytes)),
                 // tungstenite has answered these already; nothing follows a close.
