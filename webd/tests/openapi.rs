@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use protocol::{ByteCount, Clock, Event, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Map, Value};
-use support::{Step, hello, id, one_run, output, report, send_all, server_with, start_server, started};
+use support::{
+    Step, hello, id, one_run, output, output_of, report, send_all, server_with, start_server, started,
+};
 
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
@@ -97,7 +99,7 @@ async fn answers_match_the_description() {
             Event::Queued { position: 2 },
             started(),
             Event::StageStarted(StageName::Compile),
-            output(StreamName::Stderr, b"warning"),
+            output_of(StageName::Compile, StreamName::Stderr, b"warning"),
             Event::StageFinished(compile.clone()),
         ];
         if status.is_success() {

@@ -26,7 +26,7 @@ pub(super) async fn execute_and_clean_up(
     let language = job.toolchain.name.clone();
     let id = job.id;
     let events = connections.events.clone();
-    let ExecutionResult { uids, outcome, cleanup } =
+    let ExecutionResult { uids, outcome, mut cleanups } =
         execution::execute(&daemon.executor, &job, &permit, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
@@ -47,8 +47,10 @@ pub(super) async fn execute_and_clean_up(
     };
     permit.start_cleanup();
     let clean_up = async {
-        if let Err(failure) = daemon.executor.clean_up(cleanup).await {
-            error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
+        while let Some(cleaned_up) = cleanups.next().await {
+            if let Err(failure) = cleaned_up {
+                error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
+            }
         }
         drop(permit);
     };

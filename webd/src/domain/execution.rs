@@ -45,14 +45,16 @@ pub(crate) enum ExecutionEvent {
     },
     /// A stage begins.
     StageStarted(StageName),
-    /// The program of the current stage wrote output.
+    /// A program wrote output.
     Output {
+        /// Its stage. Runs that are active at one time write alternately.
+        stage: StageName,
         /// The stream it wrote to.
         stream: StreamName,
         /// What it wrote: not necessarily text, and split at any byte.
         bytes: Bytes,
     },
-    /// The current stage ended.
+    /// A stage ended.
     StageFinished(StageReport),
     /// The execution ended.
     Finished(Outcome),
@@ -194,7 +196,7 @@ impl TryFrom<Event> for ExecutionEvent {
             Event::Queued { position } => Ok(Self::Queued { position }),
             Event::Started { id, limits } => Ok(Self::Started { id, limits }),
             Event::StageStarted(stage) => Ok(Self::StageStarted(stage)),
-            Event::Output { stream, bytes } => Ok(Self::Output { stream, bytes }),
+            Event::Output { stream, bytes, stage } => Ok(Self::Output { stage, stream, bytes }),
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),
             Event::Finished(outcome) => Ok(Self::Finished(outcome)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),

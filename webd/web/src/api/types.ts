@@ -207,6 +207,9 @@ export type components = {
        */
       type: "output";
       /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
+      /** @enum {string} */
       stream: "stdout" | "stderr";
       data: string;
     };
