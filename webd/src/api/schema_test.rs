@@ -15,6 +15,7 @@ use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
+use crate::api::executor::token::TokenJson;
 use crate::api::openapi::DESCRIPTION;
 use crate::domain::output_collector::{CompactTexts, StageTexts};
 use crate::http::error::{ErrorBody, ErrorCode};
@@ -187,6 +188,7 @@ fn the_description_matches_the_rust_types() {
         ("SessionCancel", frame::<TypeOnly>("cancel")),
         ("Language", sent::<LanguageJson>()),
         ("Editor", sent::<EditorJson>()),
+        ("Token", sent::<TokenJson>()),
         ("ErrorCode", sent::<ErrorCode>()),
         ("Error", sent::<ErrorBody>()),
     ]);

@@ -3,6 +3,7 @@
 //! query at a time, however many there are.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::{Availability, Client, ClientError, Event, Language, Request, ServerStatus};
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 /// Timeout for a query, including the connection.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which the names of the languages are returned again. They change when the daemon reloads its configuration.
+/// Time for which the languages are used again for their names. They change when the daemon reloads its configuration.
 const NAMES_MAX_AGE: Duration = Duration::from_secs(2);
 /// Names of languages in an error.
 const MAX_NAMES: usize = 128;
@@ -23,13 +24,18 @@ pub(crate) struct DaemonInfo {
     connection: Mutex<Option<Client>>,
     /// The last status, and when it was asked for.
     status: Mutex<Option<(ServerStatus, Instant)>>,
-    names: Mutex<Option<(Vec<String>, Instant)>>,
+    cached_languages: Mutex<Option<(Arc<[Language]>, Instant)>>,
 }
 
 impl DaemonInfo {
     /// Creates the source for the daemon that listens on `socket`. It connects with the first query.
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, connection: Mutex::default(), status: Mutex::default(), names: Mutex::default() }
+        Self {
+            socket,
+            connection: Mutex::default(),
+            status: Mutex::default(),
+            cached_languages: Mutex::default(),
+        }
     }
 
     /// Returns the languages of this host.
@@ -49,18 +55,38 @@ impl DaemonInfo {
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
     pub(crate) async fn available_names(&self) -> Result<Vec<String>, ClientError> {
-        let mut cached = self.names.lock().await;
-        if let Some((names, since)) = &*cached
+        let is_available =
+            |language: &&Language| matches!(language.availability, Availability::Available { .. });
+        let languages = self.recent_languages().await?;
+        let available = languages.iter().filter(is_available);
+        Ok(available.map(|language| language.name.clone()).take(MAX_NAMES).collect())
+    }
+
+    /// Returns the name of the language with this name or alias, ignoring case; `None` if there was none
+    /// [`NAMES_MAX_AGE`] ago.
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn language_name(&self, name_or_alias: &str) -> Result<Option<String>, ClientError> {
+        let languages = self.recent_languages().await?;
+        let is_meant = |language: &&Language| {
+            let mut names = language.aliases.iter().chain([&language.name]);
+            names.any(|name| name.eq_ignore_ascii_case(name_or_alias))
+        };
+        Ok(languages.iter().find(is_meant).map(|language| language.name.clone()))
+    }
+
+    /// Returns the languages as they were at most [`NAMES_MAX_AGE`] ago.
+    async fn recent_languages(&self) -> Result<Arc<[Language]>, ClientError> {
+        let mut cached = self.cached_languages.lock().await;
+        if let Some((languages, since)) = &*cached
             && since.elapsed() < NAMES_MAX_AGE
         {
-            return Ok(names.clone());
+            return Ok(Arc::clone(languages));
         }
-        let is_available =
-            |language: &Language| matches!(language.availability, Availability::Available { .. });
-        let languages = self.languages().await?.into_iter().filter(is_available);
-        let names: Vec<_> = languages.map(|language| language.name).take(MAX_NAMES).collect();
-        *cached = Some((names.clone(), Instant::now()));
-        Ok(names)
+        let languages: Arc<[Language]> = self.languages().await?.into();
+        *cached = Some((Arc::clone(&languages), Instant::now()));
+        Ok(languages)
     }
 
     /// Returns the status of the daemon, as it was at some time during the call.

@@ -9,6 +9,8 @@ pub(crate) mod daemon_info;
 pub(crate) mod dispatcher;
 pub(crate) mod encoding;
 pub(crate) mod execution;
+pub(crate) mod execution_meter;
 pub(crate) mod frame_budget;
+pub(crate) mod keys;
 pub(crate) mod output_collector;
 pub(crate) mod utf8_decoder;

@@ -10,6 +10,7 @@ use hyper::upgrade::Upgraded;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::domain::budget::Reservation;
+use crate::http::authentication::{SUBPROTOCOL, offers_subprotocol};
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::peer::Peer;
@@ -24,6 +25,7 @@ const KEY_LENGTH: usize = 24;
 #[derive(Debug)]
 pub(crate) struct Handshake {
     accept: HeaderValue,
+    selects_subprotocol: bool,
 }
 
 impl Handshake {
@@ -40,7 +42,8 @@ impl Handshake {
         })?;
         check_origin(request.headers(), allowed_origins).map_err(IntoResponse::into_response)?;
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
-        Ok(Self { accept: accept.map_err(|_| invalid_key().into_response())? })
+        let selects_subprotocol = offers_subprotocol(request.headers());
+        Ok(Self { accept: accept.map_err(|_| invalid_key().into_response())?, selects_subprotocol })
     }
 
     /// Accepts the WebSocket. `serve` runs in a task of its own, which keeps `reservation`.
@@ -71,6 +74,10 @@ impl Handshake {
             (header::UPGRADE, HeaderValue::from_static("websocket")),
             (header::SEC_WEBSOCKET_ACCEPT, self.accept),
         ]);
+        if self.selects_subprotocol {
+            let name = HeaderValue::from_static(SUBPROTOCOL);
+            response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, name);
+        }
         Ok(response)
     }
 }

@@ -85,8 +85,33 @@ pub struct Config {
     /// Memory that all requests and answers together may hold.
     #[serde(deserialize_with = "positive")]
     pub max_memory: ByteCount,
+    /// Format of the log.
+    pub log_format: LogFormat,
+    /// Directory for what must survive a restart.
+    pub state: PathBuf,
+    /// API keys.
+    pub keys: KeysConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object of JSON on each line.
+    Json,
+}
+
+/// API keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// File with the hashes and limits of all keys, which `executor key` writes.
+    pub file: PathBuf,
 }
 
 /// Timeouts.
@@ -132,8 +157,17 @@ impl Default for Config {
             max_sessions_per_client: NonZeroUsize::MIN.saturating_add(15),
             max_body: ByteCount::mib(16),
             max_memory: ByteCount::mib(512),
+            log_format: LogFormat::Text,
+            state: keys::DEFAULT_STATE_DIRECTORY.into(),
+            keys: KeysConfig::default(),
             timeouts: Timeouts::default(),
         }
+    }
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self { file: keys::DEFAULT_KEY_FILE.into() }
     }
 }
 
@@ -345,6 +379,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (14, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (17, 7));
     }
 }

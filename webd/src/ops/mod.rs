@@ -3,5 +3,7 @@
 
 pub(crate) mod config;
 pub(crate) mod daemon_metrics;
+pub(crate) mod key_files;
+pub(crate) mod key_metrics;
 pub(crate) mod metrics;
 pub(crate) mod privilege;

@@ -260,6 +260,7 @@ pub(crate) fn languages() -> Vec<Language> {
     };
     let go = Language {
         name: "go".to_owned(),
+        aliases: vec!["golang".to_owned()],
         availability: Availability::Unavailable { reason: "go is not installed".to_owned() },
         compile_limits: Some(limits()),
         ..python.clone()
