@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
 
 /// Command line of `executor`.
@@ -47,8 +46,6 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Create, list, rotate and revoke API keys of webd
-    Key(KeyArguments),
     /// Print shell completions
     Completions {
         /// Shell to print completions for

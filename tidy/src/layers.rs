@@ -11,14 +11,13 @@ use crate::repository::Repository;
 use crate::rust;
 
 /// Each crate and the crates of the workspace that it may depend on.
-const CRATES: [(&str, &[&str]); 10] = [
+const CRATES: [(&str, &[&str]); 9] = [
     ("protocol", &[]),
     ("sandbox", &[]),
     ("executor-zygote", &["sandbox"]),
     ("executord", &["protocol", "sandbox"]),
-    ("keys", &["protocol"]),
-    ("webd", &["keys", "protocol"]),
-    ("cli", &["keys", "protocol"]),
+    ("webd", &["protocol"]),
+    ("cli", &["protocol"]),
     ("e2e", &["protocol"]),
     ("bench", &["e2e", "protocol"]),
     ("tidy", &["protocol"]),

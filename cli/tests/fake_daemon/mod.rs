@@ -38,11 +38,7 @@ impl Connection {
     }
 
     pub async fn print(&mut self, stream: StreamName, text: impl Into<Bytes>) {
-        self.print_in(StageName::Run(0), stream, text).await;
-    }
-
-    pub async fn print_in(&mut self, stage: StageName, stream: StreamName, text: impl Into<Bytes>) {
-        self.send(Event::Output { stream, bytes: text.into(), stage }).await;
+        self.send(Event::Output { stream, bytes: text.into() }).await;
     }
 
     /// Sends the outcome of one run with `status`.
@@ -66,8 +62,7 @@ impl Connection {
     /// Sends output and returns whether the client is still connected.
     pub async fn try_print(&mut self, text: &'static str) -> bool {
         let bytes = Bytes::from_static(text.as_bytes());
-        let stage = StageName::Run(0);
-        self.0.send(Event::Output { stream: StreamName::Stdout, bytes, stage }).await.is_ok()
+        self.0.send(Event::Output { stream: StreamName::Stdout, bytes }).await.is_ok()
     }
 
     pub async fn start(&mut self) {

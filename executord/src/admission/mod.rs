@@ -199,7 +199,9 @@ mod tests {
             language: "python".to_owned(),
             files: files.iter().map(file).collect(),
             runs: vec![RunRequest::default()],
-            ..ExecuteRequest::default()
+            limits: LimitsRequest::default(),
+            client: None,
+            client_networks: Vec::new(),
         }
     }
 

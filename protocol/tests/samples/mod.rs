@@ -48,19 +48,11 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("event.stage_started.run", Event::StageStarted(StageName::Run(7))),
         (
             "event.output.stdout",
-            Event::Output {
-                stream: StreamName::Stdout,
-                bytes: Bytes::from_static(b"hi\n"),
-                stage: StageName::Run(7),
-            },
+            Event::Output { stream: StreamName::Stdout, bytes: Bytes::from_static(b"hi\n") },
         ),
         (
             "event.output.stderr",
-            Event::Output {
-                stream: StreamName::Stderr,
-                bytes: Bytes::from_static(b"\xff\0"),
-                stage: StageName::Compile,
-            },
+            Event::Output { stream: StreamName::Stderr, bytes: Bytes::from_static(b"\xff\0") },
         ),
         ("event.finished.compiled", Event::Finished(outcome())),
         ("event.finished.nothing", Event::Finished(Outcome { id: id(), compile: None, runs: Vec::new() })),
@@ -115,7 +107,14 @@ pub fn statuses() -> Vec<(&'static str, Status)> {
 }
 
 pub fn smallest_request() -> ExecuteRequest {
-    ExecuteRequest::default()
+    ExecuteRequest {
+        language: String::new(),
+        files: Vec::new(),
+        runs: Vec::new(),
+        limits: LimitsRequest::default(),
+        client: None,
+        client_networks: Vec::new(),
+    }
 }
 
 pub fn fullest_request() -> ExecuteRequest {

@@ -44,7 +44,7 @@ pub(crate) async fn run(
     mut sandbox: Sandbox,
     stage: &StageInput<'_>,
     context: &StageContext<'_>,
-    input: &InputReceiver,
+    input: &mut InputReceiver,
 ) -> Result<StageOutcome, Failure> {
     let predates_program = sandbox.predates_program();
     sandbox.pipes.output.set_limit(stage.limits.output);
@@ -60,9 +60,11 @@ pub(crate) async fn run(
         }
         launched => launched?,
     }
-    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, &input.chunks);
+    let InputReceiver { chunks, control } = input;
+    control.reset_for_next_program();
+    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, chunks);
     let watch = Watch::new(sandbox, terminal, stage, context);
-    let (sandbox, record) = watch.until_gone(write_stdin, input.control()).await?;
+    let (sandbox, record) = watch.until_gone(write_stdin, control).await?;
     if predates_program && !record.has_begun() {
         return Ok(StageOutcome::NeverStarted);
     }
@@ -93,7 +95,7 @@ async fn finish(
         let message = Bytes::from(format!("cannot execute the program: {}\n", error.errno.desc()));
         let is_merged = stage.start.program.merge_output;
         let stream = if is_merged { StreamName::Stdout } else { StreamName::Stderr };
-        let _ = context.events.send(Event::Output { stream, bytes: message, stage: stage.name }).await;
+        let _ = context.events.send(Event::Output { stream, bytes: message }).await;
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }

@@ -207,9 +207,6 @@ export type components = {
        */
       type: "output";
       /** @enum {string} */
-      stage: "compile" | "run";
-      run?: number;
-      /** @enum {string} */
       stream: "stdout" | "stderr";
       data: string;
     };
@@ -365,11 +362,6 @@ export type components = {
       line_comment: string;
       indent: number;
     };
-    Token: {
-      token: string;
-      protocols: string[];
-      expires_in: number;
-    };
     /** @enum {string} */
     ErrorCode:
       | "invalid_json"
@@ -388,11 +380,7 @@ export type components = {
       | "forbidden"
       | "forbidden_origin"
       | "upgrade_required"
-      | "failed"
-      | "unauthorized"
-      | "language_forbidden"
-      | "rate_limited"
-      | "quota_exceeded";
+      | "failed";
     Error: {
       error: string;
       code: components["schemas"]["ErrorCode"];

@@ -18,24 +18,21 @@ export async function runTests(): Promise<void> {
   compilerOutput.value = "";
   const abort = startExecution({ kind: "tests", terminal: false, inputOpen: false });
 
-  // Several tests may run at one time.
-  const outputs = new Map<string, OutputBuffer>();
-  const key = (event: { stage: string; run?: number }) => `${event.stage} ${event.run ?? 0}`;
+  let output = new OutputBuffer();
   const onEvent = (event: ExecutionEvent) => {
     if (event.type === "stage") {
-      outputs.set(key(event), new OutputBuffer());
+      output = new OutputBuffer();
       if (event.stage === "run") setResult(event.run ?? 0, "running");
     } else if (event.type === "output") {
-      outputs.get(key(event))?.append(event.stream, fromBase64(event.data));
+      output.append(event.stream, fromBase64(event.data));
     } else if (event.type === "stage_finished" && event.stage === "compile") {
       const files = tested.files.map((file) => file.name);
-      compilerOutput.value = outputs.get(key(event))?.text() ?? "";
-      problems.value = findProblems(compilerOutput.value, language.value?.editor.mode ?? "", files);
+      problems.value = findProblems(output.text(), language.value?.editor.mode ?? "", files);
+      compilerOutput.value = output.text();
     } else if (event.type === "stage_finished") {
       const run = event.run ?? 0;
       const test = tested.tests[run];
-      const output = outputs.get(key(event));
-      if (!test || !output) return;
+      if (!test) return;
       const verdict = testVerdict(test, event, output.text("stdout"));
       setResult(run, { verdict, usage: event.usage, output: output.text() });
       postStatus(`Test ${run + 1}: ${verdict.title}`);
