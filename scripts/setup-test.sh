@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs what `make test` needs in addition to `make run`: cargo-deny, and Chromium for the tests of the page.
+# Installs what `make test` needs in addition to `make run`: cargo-deny, Chromium for the tests of the page, nginx and
+# Caddy for the tests of reverse proxies, and the toolchains of all other languages that Executor ships.
 set -eu
 command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-deny" ] || {
     echo "installing cargo-deny (takes a minute or two, once)"
@@ -7,10 +8,35 @@ command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/c
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked cargo-deny@0.20.2
 }
-[ -x /usr/bin/chromium ] || {
-    echo "installing chromium"
+
+missing=
+need() { # need COMMAND PACKAGES
+    # Sandboxes see only /usr, so a toolchain in a home directory does not count.
+    [ -x "/usr/bin/$1" ] || [ -x "/usr/sbin/$1" ] || missing="$missing $2"
+}
+need chromium "chromium fonts-dejavu-core"
+need nginx nginx-light
+need caddy caddy
+need openssl openssl
+# About 150 MB of archives, and 0.8 GB on the disk.
+need go golang-go
+need lua lua5.4
+need php php-cli
+need ruby ruby
+need rustc rustc
+if [ -n "$missing" ]; then
+    echo "installing$missing"
     sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
+    # The tests start their own servers on loopback; the packages must not start others that listen everywhere
+    # (invoke-rc.d(8)).
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | $sudo tee $policy >/dev/null
+        $sudo chmod 755 $policy
+        trap '$sudo rm -f $policy' EXIT
+    fi
     $sudo apt-get update -q
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core
-}
+    # shellcheck disable=SC2086 # a list of words
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+fi

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
 
 /// Command line of `executor`.
@@ -46,6 +47,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Create, list, rotate and revoke API keys of webd
+    Key(KeyArguments),
     /// Print shell completions
     Completions {
         /// Shell to print completions for

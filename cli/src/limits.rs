@@ -93,7 +93,7 @@ mod tests {
             "cpu=5",
             "cpu=s",
             "cpu=-1s",
-            "cpu=1h",
+            "cpu=1y",
             "cpu=infs",
             "cpu=1e400s",
             "memory=1.5G",

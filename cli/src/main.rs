@@ -7,6 +7,7 @@ mod check;
 mod exit_status;
 mod failure;
 mod input;
+mod key;
 mod languages;
 mod limits;
 mod messages;
@@ -44,6 +45,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Languages { json } => languages::languages(&socket, json).await,
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,
+        Command::Key(arguments) => key::key(&socket, arguments).await,
         Command::Completions { shell } => completions(shell).await,
     }
 }

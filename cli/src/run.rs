@@ -41,8 +41,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
             merge_output: arguments.merge_output,
         }],
         limits: limits::request(&arguments.limits),
-        client: None,
-        client_networks: Vec::new(),
+        ..ExecuteRequest::default()
     };
     client.execute(request).await.map_err(request_failure)?;
 
@@ -68,7 +67,6 @@ async fn show_events(
 ) -> Result<ExitCode, Failure> {
     let (mut stdout, mut stderr) = (Output::stdout(), Output::stderr());
     let mut report = json.then(Report::default);
-    let mut stage = StageName::Compile;
     let shows_queue = !json && std::io::stderr().is_terminal();
     loop {
         let event = events.next().await.ok_or(ClientError::Closed)?.map_err(ClientError::from)?;
@@ -84,14 +82,13 @@ async fn show_events(
                 }
             }
             Event::StageStarted(name) => {
-                stage = name;
                 if matches!(name, StageName::Run(_)) {
                     raw_mode.inspect(|raw_mode| raw_mode.enable());
                     control.is_running.set(true);
                     control.run_started.notify_one();
                 }
             }
-            Event::Output { stream, bytes } => match (&mut report, stage, stream) {
+            Event::Output { stream, bytes, stage } => match (&mut report, stage, stream) {
                 (Some(report), _, _) => report.push_output(stage, stream, &bytes),
                 // The compiler's messages are not output of the program, whichever stream they are on.
                 (None, StageName::Compile, _) => stderr.write(&bytes).await?,

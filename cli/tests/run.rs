@@ -117,7 +117,7 @@ fn output_goes_to_the_stream_that_the_program_used() {
     let daemon = FakeDaemon::new(|mut connection| async move {
         connection.receive_execute().await;
         connection.send(Event::StageStarted(StageName::Compile)).await;
-        connection.print(StreamName::Stdout, "a warning\n").await;
+        connection.print_in(StageName::Compile, StreamName::Stdout, "a warning\n").await;
         connection.start().await;
         connection.print(StreamName::Stdout, "out\n").await;
         connection.print(StreamName::Stderr, "err\n").await;
@@ -133,7 +133,7 @@ fn a_failed_compilation_prints_the_compilers_messages() {
     let script = |mut connection: fake_daemon::Connection| async move {
         connection.receive_execute().await;
         connection.send(Event::StageStarted(StageName::Compile)).await;
-        connection.print(StreamName::Stderr, "main.cpp:1: expected ';'\n").await;
+        connection.print_in(StageName::Compile, StreamName::Stderr, "main.cpp:1: expected ';'\n").await;
         let compile = Some(report(StageName::Compile, Status::Exited(2)));
         connection.send(Event::Finished(Outcome { id: id(), compile, runs: Vec::new() })).await;
     };

@@ -499,7 +499,8 @@ fn configuration(
     ))
 }
 
-/// Languages whose launchers are built. Go's takes minutes, so its programs compile the standard library instead.
+/// Languages whose launchers are built. Go's is only copied: the standard library that its build compiles takes minutes,
+/// and Debian's Go has a compiled one.
 const LAUNCHERS: [&str; 4] = ["java", "javascript", "python", "typescript"];
 
 /// Installs the language files and launchers as the package does.
@@ -512,6 +513,8 @@ fn install_languages(to: &Path) -> io::Result<()> {
             fs::copy(&file, to.join(name))?;
         }
     }
+    fs::create_dir(to.join("go"))?;
+    fs::copy(from.join("go/compile"), to.join("go/compile"))?;
     let built = built_launchers(&from)?;
     succeed(Command::new("cp").arg("-a").arg(built.join(".")).arg(to))?;
     symlink(precompiled_headers(None)?, to.join("cpp"))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -36,8 +37,8 @@ pub enum SessionError {
 
 /// A session and the output of its current execution.
 #[derive(Debug)]
-pub struct Session {
-    socket: WebSocketStream<TcpStream>,
+pub struct Session<S = TcpStream> {
+    socket: WebSocketStream<S>,
     /// Unread stdout since the last start.
     pub stdout: String,
     /// stderr since the last start.
@@ -51,7 +52,17 @@ impl Session {
     /// If the server does not accept it.
     pub async fn open(address: SocketAddr) -> Result<Self, SessionError> {
         let stream = TcpStream::connect(address).await.map_err(SessionError::Connect)?;
-        let (socket, _) = client_async(format!("ws://{address}/api/session"), stream).await?;
+        Self::over(stream, &address.to_string()).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    /// Opens a session over a connection to `host`.
+    ///
+    /// # Errors
+    /// If the server does not accept it.
+    pub async fn over(stream: S, host: &str) -> Result<Self, SessionError> {
+        let (socket, _) = client_async(format!("ws://{host}/api/session"), stream).await?;
         Ok(Self { socket, stdout: String::new(), stderr: String::new() })
     }
 

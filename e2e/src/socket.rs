@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use protocol::{
-    Client, ClientError, Event, ExecuteRequest, ExecutionId, Limits, LimitsRequest, Request, RunRequest,
-    SourceFile, StageName, StageReport, Status, Stdin, StreamName,
+    Client, ClientError, Event, ExecuteRequest, ExecutionId, Limits, Request, RunRequest, SourceFile,
+    StageName, StageReport, Status, Stdin, StreamName,
 };
 use tokio::time::timeout;
 
@@ -17,9 +17,7 @@ pub fn program(language: &str, code: impl Into<String>) -> ExecuteRequest {
         language: language.into(),
         files: vec![SourceFile { path: None, content: code.into().into() }],
         runs: vec![RunRequest::default()],
-        limits: LimitsRequest::default(),
-        client: None,
-        client_networks: Vec::new(),
+        ..ExecuteRequest::default()
     }
 }
 
@@ -63,8 +61,8 @@ impl Received {
             Event::Queued { position } => self.positions.push(position),
             Event::Started { id, limits } => (self.id, self.limits) = (Some(id), Some(*limits)),
             Event::StageStarted(stage) => self.begun.push(stage),
-            Event::Output { stream: StreamName::Stdout, bytes } => self.stdout.extend(bytes),
-            Event::Output { stream: StreamName::Stderr, bytes } => self.stderr.extend(bytes),
+            Event::Output { stream: StreamName::Stdout, bytes, .. } => self.stdout.extend(bytes),
+            Event::Output { stream: StreamName::Stderr, bytes, .. } => self.stderr.extend(bytes),
             Event::StageFinished(report) => self.stages.push(report),
             last => self.last = Some(last),
         }

@@ -4,6 +4,7 @@
 
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
+use e2e::differential::programs::{self, Program};
 use e2e::differential::{compilers, pool};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -233,14 +234,19 @@ async fn a_pre_warmed_compiler_has_the_same_messages_and_results() {
 }
 
 #[tokio::test]
-async fn real_programs_are_compiled_the_same_way() {
-    let Ok(mut programs) = corpus::load() else {
-        eprintln!("NOT RUN: no corpus of real programs; set EXECUTOR_CORPUS");
-        return;
-    };
-    programs.retain(|program| program.language == "cpp");
+async fn programs_are_compiled_the_same_way() {
+    let own = programs::own().expect("readable programs");
+    let real = corpus::sample(cpp_of_corpus(), SAMPLE);
+    let own = own.iter().filter(|program| program.language == "cpp").map(Program::request);
     let daemons = start().await;
-    for program in corpus::sample(programs, SAMPLE) {
-        both(&daemons, program.request()).await;
+    for request in own.chain(real.iter().map(corpus::Program::request)) {
+        both(&daemons, request).await;
     }
+}
+
+/// Returns the programs of the corpus, which is not part of this repository, or none.
+fn cpp_of_corpus() -> Vec<corpus::Program> {
+    let mut programs = corpus::load().unwrap_or_default();
+    programs.retain(|program| program.language == "cpp");
+    programs
 }

@@ -193,9 +193,8 @@ async fn a_build_is_reused_by_its_client_only() {
         language: "cpp".to_owned(),
         files: vec![protocol::SourceFile { path: None, content: program("one").into() }],
         runs: vec![protocol::RunRequest { args: vec!["x".to_owned()], ..Default::default() }],
-        limits: protocol::LimitsRequest::default(),
         client: Some("somebody else".to_owned()),
-        client_networks: Vec::new(),
+        ..protocol::ExecuteRequest::default()
     };
     let mut client = protocol::Client::connect(&daemons.socket()).await.expect("it listens");
     client.execute(request).await.expect("the program receives it");

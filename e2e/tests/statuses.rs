@@ -4,9 +4,7 @@
 
 use e2e::answer::contradictions;
 use e2e::daemons::{Daemons, Settings};
-use protocol::{
-    Client, Event, ExecuteRequest, LimitsRequest, Outcome, Request, RunRequest, SourceFile, StageName, Status,
-};
+use protocol::{Client, Event, ExecuteRequest, Outcome, Request, RunRequest, SourceFile, StageName, Status};
 use serde_json::{Value, json};
 
 /// A program, its limits, and the expected response.
@@ -201,9 +199,7 @@ async fn cancel(daemons: &Daemons, language: &str, waiting: &str) -> Status {
         language: language.into(),
         files: vec![SourceFile { path: None, content: waiting.to_owned().into() }],
         runs: vec![RunRequest::default()],
-        limits: LimitsRequest::default(),
-        client: None,
-        client_networks: Vec::new(),
+        ..ExecuteRequest::default()
     };
     client.execute(request).await.expect("executord accepts the connection");
     loop {

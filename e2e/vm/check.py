@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
+from concurrent import futures
 
 STATE = pathlib.Path("/var/lib/check")
 RUNS = pathlib.Path("/sys/fs/cgroup/executor.slice/executord.service/runs")
@@ -81,6 +82,33 @@ def ready():
     until(60, "executord and webd answer", lambda: run("curl", "-fsS", URL + "/readyz"))
 
 
+def configure(unit, change):
+    """Restarts a daemon with its configuration file as `change` returns it for the old text, which this returns."""
+    path = pathlib.Path(f"/etc/executor/{unit}.toml")
+    before = path.read_text()
+    path.write_text(change(before))
+    run(unit, "--check-config")
+    run("systemctl", "restart", f"{unit}.service")
+    ready()
+    return before
+
+
+@contextlib.contextmanager
+def configured(unit, change):
+    """Configures a daemon, and restores its configuration afterwards."""
+    before = configure(unit, change)
+    try:
+        yield
+    finally:
+        configure(unit, lambda _: before)
+    expect_nothing_left()
+
+
+def pool_settings(settings):
+    """Configures executord with other settings than NO_POOL for a while."""
+    return configured("executord", lambda before: before.replace(NO_POOL, settings))
+
+
 def works():
     ready()
     expect(execute("python", HELLO["python"]), output="hello 42\n", status="ok")
@@ -117,26 +145,43 @@ def remaining():
 def expect_nothing_left():
     until(20, lambda: f"nothing left of runs; found {remaining()}", lambda: not any(remaining().values()))
     ready()
-    slots = json.loads(run("executor", "status", "--json"))["slots"]
     directories = lambda: os.listdir("/run/executor/slots")
-    # Each slot has one for the compilation and one for the run.
-    expected = 2 * slots
-    until(20, lambda: f"{expected} slot directories; found {directories()}", lambda: len(directories()) == expected)
+    # Each slot has a directory and a supervisor. After many executions at one time there are more slots for a while.
+    until(20, lambda: f"a directory for each of {len(supervisors())} supervisors; found {directories()}",
+          lambda: len(directories()) == len(supervisors()) > 0)
 
 
 def main_pid(unit):
     return int(run("systemctl", "show", "-P", "MainPID", unit))
 
 
-def sleeper(*more):
-    """Starts a program that runs until it is killed."""
-    pathlib.Path("/tmp/sleeper.py").write_text(SLEEPER)
-    process = subprocess.Popen(["executor", "run", *more, "/tmp/sleeper.py"], stdin=subprocess.DEVNULL,
+def start_program(name, code, first_line, *more, stdin=subprocess.DEVNULL):
+    """Starts a program with `executor run`, and waits for its first line."""
+    path = pathlib.Path("/tmp") / name
+    path.write_text(code)
+    process = subprocess.Popen(["executor", "run", *more, path], stdin=stdin,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     line = process.stdout.readline()
-    if line != "asleep\n":
-        raise AssertionError(f"the sleeper printed {line!r} and {process.stderr.read()!r}")
+    if line != first_line:
+        raise AssertionError(f"{name} printed {line!r} and {process.stderr.read()!r}")
     return process
+
+
+def supervisors():
+    """Returns the process ids of the supervisors of all slots."""
+    executord = main_pid("executord.service")
+    children = pathlib.Path(f"/proc/{executord}/task").glob("*/children")
+    pids = [pid for path in children for pid in path.read_text().split()]
+    return [pid for pid in pids if pathlib.Path(f"/proc/{pid}/comm").read_text().startswith("executor-sand")]
+
+
+def sleeper(*more):
+    """Starts a program that runs until it is killed."""
+    return start_program("sleeper.py", SLEEPER, "asleep\n", *more)
+
+
+def status_of_executord():
+    return json.loads(run("executor", "status", "--json"))
 
 
 def wait_for(process, seconds=30):
@@ -300,6 +345,86 @@ def memory_is_measured():
     cpu = next(value for key, value in answer["usage"].items() if "cpu" in key)
     assert cpu > 50, usage
     return usage[:120]
+
+
+def programs_that_wait_block_nobody():
+    """Sessions that wait for input use no slot: others run at the same time, and the sessions go on afterwards"""
+    slots = status_of_executord()["slots"]
+    session = lambda: start_program("asks.sh", "echo asks; read -r line; echo got $line", "asks\n", stdin=subprocess.PIPE)
+    sessions = [session() for _ in range(slots + 1)]
+    try:
+        begun = time.monotonic()
+        expect(execute("python", HELLO["python"]), output="hello 42\n", status="ok")
+        took = time.monotonic() - begun
+        counts = lambda: {key: status_of_executord()[key] for key in ("running", "idle")}
+        expected = {"running": slots + 1, "idle": slots + 1}
+        until(20, lambda: f"{expected}; found {counts()}", lambda: counts() == expected)
+    finally:
+        answers = [process.communicate("line\n", timeout=60) for process in sessions]
+    assert answers == [("got line\n", "")] * len(sessions), answers
+    expect_nothing_left()
+    return f"hello next to {len(sessions)} sessions took {took:.1f} s"
+
+
+def programs_that_sleep_run_at_the_same_time():
+    """16 programs that sleep for a second run at the same time, on fewer slots"""
+    code = "date +%s.%N; sleep 1; date +%s.%N"
+    begun = time.monotonic()
+    with futures.ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: expect(execute("bash", code), status="ok"), range(16)))
+    took = time.monotonic() - begun
+    # An emulated processor starts few of them in a second, so only the order is judged.
+    asleep = [tuple(map(float, answer["stdout"].split())) for answer in answers]
+    together = max(sum(begin <= moment < end for begin, end in asleep) for moment, _ in asleep)
+    slots = status_of_executord()["slots"]
+    assert together > slots, (slots, asleep)
+    expect_nothing_left()
+    return f"up to {together} slept at one time on {slots} slots; {took:.1f} s in all"
+
+
+def oom_kills(since, kind):
+    """Returns the lines of the kernel's log since then about processes that it killed because of this constraint."""
+    log = run("journalctl", "-k", "-b", "--no-pager", "-o", "cat", f"--since=@{since}")
+    return [line for line in log.splitlines() if "oom-kill:" in line and kind in line]
+
+
+def memory_bombs_harm_no_other():
+    """Memory bombs in several executions at once report `memory`; no other program and no daemon is killed"""
+    total = 768 << 20
+    bomb = "import time\nhold = []\nwhile True: hold.append(bytearray(b'x') * (4 << 20))"
+    fills = "import time\nhold = bytearray(b'x') * (200 << 20)\nprint(len(hold)); time.sleep(5)"
+    with configured("executord", lambda before: f'memory = "{total >> 20}MiB"\n' + before):
+        assert int((RUNS / "memory.max").read_text()) == total, (RUNS / "memory.max").read_text()
+        daemons = [main_pid("executord.service"), main_pid("webd.service")]
+        bystander, since = sleeper(), int(time.time())
+        with futures.ThreadPoolExecutor(8) as pool:
+            for answer in pool.map(lambda _: execute("python", bomb), range(8)):
+                expect(answer, status="memory")
+            # Each stays below its own limit of 256 MiB; together they need twice the memory of all.
+            answers = list(pool.map(lambda _: execute("python", fills), range(8)))
+        statuses = [answer["status"] for answer in answers]
+        assert set(statuses) <= {"ok", "memory"} and "ok" in statuses, statuses
+        assert bystander.poll() is None, bystander.communicate()
+        bystander.send_signal(signal.SIGINT)
+        wait_for(bystander)
+        assert daemons == [main_pid("executord.service"), main_pid("webd.service")]
+        of_host = oom_kills(since, "CONSTRAINT_NONE")
+        assert not of_host, of_host
+        works()
+    own = len(oom_kills(since, "CONSTRAINT_MEMCG"))
+    return f"the kernel killed in {own} cgroups; of 8 that fill 200 MiB {statuses.count('ok')} finished"
+
+
+def metrics_have_their_own_address():
+    """With metrics_listen, /metrics is served at that address only"""
+    status_of = lambda url: run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", url)
+    with configured("webd", lambda before: 'metrics_listen = "127.0.0.1:9464"\n' + before):
+        text = run("curl", "-fsS", "http://127.0.0.1:9464/metrics")
+        assert "executor" in text, text[:300]
+        statuses = [status_of(URL + "/metrics"), status_of("http://127.0.0.1:9464/api/languages")]
+        assert statuses == ["404", "404"], statuses
+        works()
+    assert status_of(URL + "/metrics") == "200"
 
 
 def processes_are_limited():
@@ -514,22 +639,6 @@ def run_without_unit(*wrapper):
         (STATE / f"by-hand-{len(wrapper)}.txt").write_text(log)
 
 
-@contextlib.contextmanager
-def pool_settings(settings):
-    """Restarts executord with other settings than NO_POOL, and with NO_POOL again afterwards."""
-    path = pathlib.Path("/etc/executor/executord.toml")
-    configuration = path.read_text()
-    path.write_text(configuration.replace(NO_POOL, settings))
-    try:
-        run("systemctl", "restart", "executord.service")
-        ready()
-        yield
-    finally:
-        path.write_text(configuration)
-        run("systemctl", "restart", "executord.service")
-    expect_nothing_left()
-
-
 def the_pool_serves_programs():
     """With the default configuration programs get pre-warmed sandboxes, and kill -9 of executord leaves none of them"""
     of_python = re.compile(r'^\S*prepared_(ready|taken_total)\{language="python",stage="run"(,result="hit")?\} (\d+)$', re.M)
@@ -666,11 +775,7 @@ def the_log_is_clean():
 
 def configure_for_emulation():
     """executord reads its configuration at a restart"""
-    path = pathlib.Path("/etc/executor/executord.toml")
-    path.write_text(path.read_text() + SLOW + NO_POOL)
-    run("executord", "--check-config")
-    run("systemctl", "restart", "executord.service")
-    ready()
+    configure("executord", lambda before: before + SLOW + NO_POOL)
 
 
 # ---- the second boot
@@ -727,6 +832,10 @@ STAGES = [
         the_user_has_a_name_while_it_exists,
         memory_is_limited,
         memory_is_measured,
+        programs_that_wait_block_nobody,
+        programs_that_sleep_run_at_the_same_time,
+        memory_bombs_harm_no_other,
+        metrics_have_their_own_address,
         processes_are_limited,
         time_is_limited,
         programs_can_use_their_loopback,

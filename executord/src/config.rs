@@ -65,6 +65,8 @@ pub(crate) struct Config {
     pub(crate) grace: Quantity<Duration>,
     /// Time that running executions may take when the daemon stops.
     pub(crate) drain: Quantity<Duration>,
+    /// Format of the log.
+    pub(crate) log_format: LogFormat,
     /// Whether `getent` and `id` know the users of executions by name. ps(1) has room for 32 letters, which is too few
     /// for these names, and shows the number.
     pub(crate) userdb: Userdb,
@@ -126,6 +128,17 @@ impl Default for CacheSettings {
     fn default() -> Self {
         Self { enabled: false, max: 16, memory: Quantity(ByteCount::mib(128)) }
     }
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object of JSON on each line.
+    Json,
 }
 
 /// Whether the users of executions are announced to systemd-userdbd.
@@ -191,6 +204,7 @@ impl Default for Config {
             cgroup: "executor".to_owned(),
             grace: Quantity(Duration::from_millis(500)),
             drain: Quantity(Duration::from_secs(5)),
+            log_format: LogFormat::Text,
             userdb: Userdb::Auto,
             socket: Socket::default(),
             uids: UidRange::default(),

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 
 /// Runs untrusted programs, each in a sandbox and as a user of its own.
 #[derive(Debug, Parser)]
@@ -52,8 +52,6 @@ struct Arguments {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_env("EXECUTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(&message),
@@ -62,14 +60,25 @@ pub fn main() -> ExitCode {
 
 fn run(Arguments { config: path, check_config, remove_cgroups }: Arguments) -> Result<(), String> {
     if !remove_cgroups.is_empty() {
+        start_log(LogFormat::Text);
         return cgroup_remover::run(&remove_cgroups);
     }
     let config = Config::load(path.as_deref()).map_err(|error| error.to_string())?;
+    start_log(config.log_format);
     if check_config {
         let languages = languages::load::registry(&config).map_err(|error| error.to_string())?;
         return report(&config_check::problems(&config, &languages));
     }
     daemon::run::run(path, config).map_err(|error| error.to_string())
+}
+
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env("EXECUTOR_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 /// Reports the problems that were found in the configuration, or that there are none.

@@ -30,13 +30,15 @@ pub enum Event {
     },
     /// A stage starts.
     StageStarted(StageName),
-    /// Output of the program of the current stage.
+    /// Output of a program. Several runs of one execution may be active at one time, and their output then alternates.
     Output {
         /// Stream to which the program wrote.
         stream: StreamName,
         /// What it wrote: not necessarily text, and split anywhere.
         #[serde(deserialize_with = "bounded::bytes::<_, MAX_OUTPUT_CHUNK>")]
         bytes: Bytes,
+        /// Stage whose program wrote it. The stage has started and has not finished.
+        stage: StageName,
     },
     /// A stage ended.
     StageFinished(StageReport),

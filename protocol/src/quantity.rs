@@ -122,6 +122,8 @@ impl Value for Duration {
             "ms" => 1_000_000,
             "s" => 1_000_000_000,
             "m" | "min" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
             _ => return Err(wrong()),
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
@@ -305,6 +307,8 @@ mod tests {
         check("0.25ms", Duration::from_micros(250), "0.25ms");
         check("2min", Duration::from_secs(120), "120s");
         check("0.5m", Duration::from_secs(30), "30s");
+        check("1.5h", Duration::from_secs(5400), "5400s");
+        check("2d", Duration::from_secs(172_800), "172800s");
         check("0s", Duration::ZERO, "0ms");
         check("1.0000000019s", Duration::new(1, 1), "1.000000001s");
     }
@@ -326,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_text_that_is_not_a_quantity_is_refused() {
-        for text in ["10", "s", "", ".", ".s", "-1s", "1h", "1.2.3s", "infs", "1e400s", "1 0s"] {
+        for text in ["10", "s", "", ".", ".s", "-1s", "1y", "1.2.3s", "infs", "1e400s", "1 0s"] {
             assert_eq!(Duration::parse(text), Err(QuantityError::NotADuration(text.into())), "{text}");
         }
         for text in ["99999999999999999999s", "18446744073709551615min"] {

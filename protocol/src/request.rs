@@ -38,7 +38,7 @@ pub enum Request {
     Check,
 }
 
-/// Program to compile, if its language is compiled, and to run.
+/// Program to compile, if its language is compiled, and to run. The default is an empty program without a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExecuteRequest {
     /// Name or alias of a language. Upper and lower case are the same.

@@ -12,8 +12,8 @@ use protocol::bounds::{
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
-    Event, ExecuteRequest, Hello, Language, Outcome, Rejection, Request, RunRequest, SourceFile, StreamName,
-    TerminalSize,
+    Event, ExecuteRequest, Hello, Language, Outcome, Rejection, Request, RunRequest, SourceFile, StageName,
+    StreamName, TerminalSize,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -62,6 +62,7 @@ fn an_event_stays_within_its_bounds() {
     check("an output chunk", MAX_OUTPUT_CHUNK, |n| Event::Output {
         stream: StreamName::Stdout,
         bytes: Bytes::from(vec![0; n]),
+        stage: StageName::Run(0),
     });
     check("a message", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
     check("a failure", MAX_TEXT, |n| Event::Failed { id: samples::id(), message: text(n) });

@@ -205,7 +205,11 @@ fn event() -> impl Strategy<Value = Event> {
         any::<u32>().prop_map(|position| Event::Queued { position }),
         (id(), limits()).prop_map(|(id, limits)| Event::Started { id, limits: Box::new(limits) }),
         stage_name().prop_map(Event::StageStarted),
-        (stream(), bytes()).prop_map(|(stream, bytes)| Event::Output { stream, bytes }),
+        (stream(), bytes(), stage_name()).prop_map(|(stream, bytes, stage)| Event::Output {
+            stream,
+            bytes,
+            stage
+        }),
         stage_report().prop_map(Event::StageFinished),
         (id(), option::of(stage_report()), vec(stage_report(), 0..4))
             .prop_map(|(id, compile, runs)| Event::Finished(Outcome { id, compile, runs })),

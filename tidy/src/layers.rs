@@ -11,13 +11,14 @@ use crate::repository::Repository;
 use crate::rust;
 
 /// Each crate and the crates of the workspace that it may depend on.
-const CRATES: [(&str, &[&str]); 9] = [
+const CRATES: [(&str, &[&str]); 10] = [
     ("protocol", &[]),
     ("sandbox", &[]),
     ("executor-zygote", &["sandbox"]),
     ("executord", &["protocol", "sandbox"]),
-    ("webd", &["protocol"]),
-    ("cli", &["protocol"]),
+    ("keys", &["protocol"]),
+    ("webd", &["keys", "protocol"]),
+    ("cli", &["keys", "protocol"]),
     ("e2e", &["protocol"]),
     ("bench", &["e2e", "protocol"]),
     ("tidy", &["protocol"]),

@@ -1,8 +1,11 @@
 //! The state that all requests share.
 
+use std::sync::Arc;
+
 use crate::domain::budget::ClientBudgets;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
+use crate::domain::keys::key_store::KeyStore;
 use crate::http::static_files::StaticFiles;
 use crate::ops::config::Config;
 use crate::ops::metrics::Metrics;
@@ -17,7 +20,9 @@ pub(crate) struct AppState {
     /// Memory for request bodies and answers.
     pub(crate) budgets: ClientBudgets,
     /// Queries to the daemon about itself.
-    pub(crate) daemon: DaemonInfo,
+    pub(crate) daemon: Arc<DaemonInfo>,
+    /// API keys.
+    pub(crate) keys: Arc<KeyStore>,
     /// The way to run programs.
     pub(crate) dispatcher: Dispatcher,
     /// The files of the page.
@@ -25,12 +30,12 @@ pub(crate) struct AppState {
 }
 
 impl AppState {
-    /// Creates the state for a configuration.
-    pub(crate) fn new(config: Config) -> Self {
+    /// Creates the state for a configuration and its keys.
+    pub(crate) fn new(config: Config, keys: Arc<KeyStore>) -> Self {
         let budgets = ClientBudgets::new(config.max_memory_length());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
-        let dispatcher = Dispatcher::new(config.socket.clone());
-        let daemon = DaemonInfo::new(config.socket.clone());
-        Self { config, metrics: Metrics::default(), budgets, daemon, dispatcher, files }
+        let daemon = Arc::new(DaemonInfo::new(config.socket.clone()));
+        let dispatcher = Dispatcher::new(config.socket.clone(), Arc::clone(&keys), Arc::clone(&daemon));
+        Self { config, metrics: Metrics::default(), budgets, daemon, keys, dispatcher, files }
     }
 }

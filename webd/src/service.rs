@@ -11,13 +11,15 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
 use crate::api::routes;
 use crate::app_state::AppState;
 use crate::http::server;
-use crate::ops::config::{Config, Options};
+use crate::ops::config::{Config, LogFormat, Options};
+use crate::ops::key_files::{self, KeyFiles};
 use crate::ops::privilege::Privileges;
 
 /// The variable with the log filter, in the syntax of `tracing_subscriber::EnvFilter`.
@@ -34,13 +36,14 @@ const DESCRIPTORS_PER_CONNECTION: u64 = 2;
 /// Runs webd as the command line says.
 pub fn main() -> ExitCode {
     let options = Options::parse();
-    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
-        .init();
-    match run(options) {
+    let only_check = options.check_config;
+    let config = options.configuration();
+    start_log(config.as_ref().map(|config| config.log_format).unwrap_or_default());
+    let result = match config {
+        Ok(config) => run(config, only_check),
+        Err(error) => Err(error.to_string()),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             tracing::error!("{message}");
@@ -49,9 +52,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(options: Options) -> Result<(), String> {
-    let only_check = options.check_config;
-    let config = options.configuration().map_err(|error| error.to_string())?;
+fn start_log(format: LogFormat) {
+    let filter = EnvFilter::try_from_env(LOG_VARIABLE).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    match format {
+        LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+}
+
+fn run(config: Config, only_check: bool) -> Result<(), String> {
+    key_files::check(&config.keys.file)?;
     if only_check {
         return Ok(());
     }
@@ -102,7 +113,18 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let max_connections = config.max_connections.get();
-    let state = Arc::new(AppState::new(config));
+    let key_files = match KeyFiles::load(&config) {
+        Ok(files) => files,
+        Err(message) => {
+            tracing::error!(%message, "cannot use the key file");
+            return;
+        }
+    };
+    let state = Arc::new(AppState::new(config, key_files.store()));
+    let (stop, stopped) = oneshot::channel::<()>();
+    let key_files = tokio::spawn(key_files.keep_current(async {
+        let _ = stopped.await;
+    }));
     let metrics = metrics.map(|listener| {
         let router = routes::metrics_router(Arc::clone(&state));
         // Metrics can be read until the last request is finished.
@@ -118,6 +140,8 @@ pub async fn serve(
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    drop(stop);
+    let _ = key_files.await;
 }
 
 /// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.

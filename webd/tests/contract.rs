@@ -13,8 +13,8 @@ use protocol::{
 };
 use serde_json::{Value, json};
 use support::{
-    Observation, Step, hello, id, mask_limits, one_run, output, report, send_all, server_with, start_server,
-    started,
+    Observation, Step, hello, id, mask_limits, one_run, output, output_of, report, send_all, server_with,
+    start_server, started,
 };
 
 const HELLO: &str = r#"{"code":"print('hi')","language":"python"}"#;
@@ -83,7 +83,7 @@ async fn a_compact_answer_has_each_output_once() {
         vec![
             started(),
             Event::StageStarted(StageName::Compile),
-            output(StreamName::Stderr, b"warning"),
+            output_of(StageName::Compile, StreamName::Stderr, b"warning"),
             Event::StageFinished(compile.clone()),
             Event::StageStarted(StageName::Run(0)),
             output(StreamName::Stdout, b"unique text"),
@@ -169,7 +169,7 @@ async fn the_output_of_a_failed_compilation_is_the_output_of_the_answer() {
         send_all(vec![
             started(),
             Event::StageStarted(StageName::Compile),
-            output(StreamName::Stderr, b"main.c:1: error"),
+            output_of(StageName::Compile, StreamName::Stderr, b"main.c:1: error"),
             Event::StageFinished(compile.clone()),
             Event::Finished(Outcome { id: id(), compile: Some(compile.clone()), runs: vec![] }),
         ])
@@ -186,8 +186,8 @@ async fn the_first_failed_run_is_at_the_top_of_the_answer() {
         let mut events = vec![started()];
         for (number, run) in runs.iter().enumerate() {
             events.push(Event::StageStarted(run.stage));
-            events.push(output(StreamName::Stdout, format!("out {number}").as_bytes()));
-            events.push(output(StreamName::Stderr, b"err"));
+            events.push(output_of(run.stage, StreamName::Stdout, format!("out {number}").as_bytes()));
+            events.push(output_of(run.stage, StreamName::Stderr, b"err"));
             events.push(Event::StageFinished(run.clone()));
         }
         events.push(Event::Finished(Outcome { id: id(), compile: None, runs: runs.clone() }));

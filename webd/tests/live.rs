@@ -10,7 +10,8 @@ use std::time::Duration;
 use protocol::{Event, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Value, json};
 use support::{
-    Observation, Step, TIMEOUT, id, mask_limits, one_run, output, report, send_all, start_server, started,
+    Observation, Step, TIMEOUT, id, mask_limits, one_run, output, output_of, report, send_all, start_server,
+    started,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -26,7 +27,7 @@ fn compiled() -> Vec<Event> {
         Event::Queued { position: 0 },
         started(),
         Event::StageStarted(StageName::Compile),
-        output(StreamName::Stderr, b"warning\n"),
+        output_of(StageName::Compile, StreamName::Stderr, b"warning\n"),
         Event::StageFinished(compile.clone()),
         Event::StageStarted(StageName::Run(0)),
         output(StreamName::Stdout, b"\xe2\x82"),

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use protocol::{ByteCount, Clock, Event, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Map, Value};
-use support::{Step, hello, id, one_run, output, report, send_all, server_with, start_server, started};
+use support::{
+    Step, hello, id, one_run, output, output_of, report, send_all, server_with, start_server, started,
+};
 
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
@@ -34,6 +36,7 @@ async fn the_description_lists_exactly_the_routes() {
         .collect();
     let paths: BTreeSet<_> = described.iter().map(|(path, _)| *path).collect();
     assert_eq!(paths, webd::paths().collect());
+    assert_eq!(paths.len(), described.len());
     for (path, method) in described {
         let answer = server.request(&method.to_uppercase(), path, &[], b"").await;
         let responses = &description["paths"][path][method]["responses"];
@@ -96,7 +99,7 @@ async fn answers_match_the_description() {
             Event::Queued { position: 2 },
             started(),
             Event::StageStarted(StageName::Compile),
-            output(StreamName::Stderr, b"warning"),
+            output_of(StageName::Compile, StreamName::Stderr, b"warning"),
             Event::StageFinished(compile.clone()),
         ];
         if status.is_success() {

@@ -45,34 +45,21 @@ fn log(output: &Output) -> String {
 }
 
 #[test]
-fn root_and_capabilities_are_refused_with_a_reason() {
-    if !geteuid().is_root() {
-        return;
-    }
-    let ambient = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+kill", "--ambient-caps=+kill"];
-    let inheritable = ["setpriv", "--reuid=65534", "--clear-groups", "--inh-caps=+kill"];
-    for (launcher, expected) in [
-        (&[][..], "webd must not run as root"),
-        (&ambient, "webd must hold no capability, but its permitted set has CAP_KILL"),
-        (&inheritable, "webd must hold no capability, but its inheritable set has CAP_KILL"),
-    ] {
-        let output = command(&[launcher, &[WEBD, "--listen", "127.0.0.1:0"]].concat()).output().unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", log(&output));
-        assert!(log(&output).contains(expected), "{}", log(&output));
-    }
-}
-
-#[test]
 fn check_config_only_checks_the_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("webd.toml");
     let path = path.to_str().unwrap();
+    let keys = directory.path().join("keys.toml");
+    std::fs::write(&keys, "[keys.alice]\n").unwrap();
     for (text, code, expected) in [
         ("listen = '127.0.0.1:1'\n", 0, ""),
         ("\nlisten_on = 1\n", 1, "line 2"),
         ("max_connections = 0", 1, "line 1"),
+        ("[keys]\nfile = 'KEYS'", 1, "keys.toml: key `alice`: `hash` is required"),
+        ("[keys]\nfile = '/nonexistent'", 0, ""),
+        ("log_format = 'xml'", 1, "line 1"),
     ] {
-        std::fs::write(path, text).unwrap();
+        std::fs::write(path, text.replace("KEYS", keys.to_str().unwrap())).unwrap();
         let output = command(&[WEBD, "--check-config", "--config", path]).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", log(&output));
         assert!(log(&output).contains(expected), "{}", log(&output));
@@ -196,4 +183,47 @@ fn systemd_is_notified() {
     }
     running.stop();
     wait_for("STOPPING=1");
+}
+
+#[test]
+fn no_log_has_a_key_and_json_lines_are_objects() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let key = keys::ApiKey::generate().unwrap();
+    let (config, file) = (directory.path().join("webd.toml"), directory.path().join("keys.toml"));
+    std::fs::write(&file, format!("[keys.alice]\nhash = \"{}\"\n", key.hash())).unwrap();
+    let text = format!("log_format = \"json\"\nstate = {:?}\n[keys]\nfile = {file:?}\n", directory.path());
+    std::fs::write(&config, text).unwrap();
+    let mut command = unprivileged(&[]);
+    command.args(["--config", config.to_str().unwrap()]).env("EXECUTOR_LOG", "trace");
+    let webd = Running::start(&mut command);
+    let body = r#"{"language":"python","code":"1"}"#;
+    let mut token = String::new();
+    for header in ["Authorization: Bearer KEY", "Authorization: KEY", "X-API-Key: KEY", "X-Auth-Token: KEY"] {
+        for path in ["/api/execute", "/api/token"] {
+            let header = header.replace("KEY", key.text());
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Request-Id: id-7\r\n{header}\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut stream = TcpStream::connect(&webd.address).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            let expected = if path == "/api/token" { "200" } else { "503" };
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected}")), "{answer}");
+            token = answer.split("\"token\":\"").nth(1).map_or(token, |rest| rest[..32].to_owned());
+        }
+    }
+    assert_eq!(token.len(), 32);
+    let log = webd.stop();
+    assert!(!log.contains(key.text()) && !log.contains(&key.text()[4..]), "{log}");
+    assert!(!log.contains(&token), "{log}");
+    let lines: Vec<serde_json::Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let requests: Vec<_> = lines.iter().filter(|line| line["message"] == "request").collect();
+    assert_eq!(requests.len(), 8);
+    for line in requests {
+        assert_eq!((&line["key"], &line["request_id"]), (&"alice".into(), &"id-7".into()), "{line}");
+    }
 }

@@ -38,7 +38,11 @@ impl Connection {
     }
 
     pub async fn print(&mut self, stream: StreamName, text: impl Into<Bytes>) {
-        self.send(Event::Output { stream, bytes: text.into() }).await;
+        self.print_in(StageName::Run(0), stream, text).await;
+    }
+
+    pub async fn print_in(&mut self, stage: StageName, stream: StreamName, text: impl Into<Bytes>) {
+        self.send(Event::Output { stream, bytes: text.into(), stage }).await;
     }
 
     /// Sends the outcome of one run with `status`.
@@ -62,7 +66,8 @@ impl Connection {
     /// Sends output and returns whether the client is still connected.
     pub async fn try_print(&mut self, text: &'static str) -> bool {
         let bytes = Bytes::from_static(text.as_bytes());
-        self.0.send(Event::Output { stream: StreamName::Stdout, bytes }).await.is_ok()
+        let stage = StageName::Run(0);
+        self.0.send(Event::Output { stream: StreamName::Stdout, bytes, stage }).await.is_ok()
     }
 
     pub async fn start(&mut self) {

@@ -78,7 +78,8 @@ static char *sources[MAX_SOURCES];
 static int source_count;
 static char *recorded_files[MAX_ARGUMENTS];
 static int recorded_file_count;
-static pid_t children[2 * MAX_PARALLEL + 2];
+#define MAX_CHILDREN (2 * MAX_PARALLEL + 2)
+static pid_t children[MAX_CHILDREN];
 static int child_count;
 /* Pipes. All children write their diagnostics to the first; it ends when all of them have exited. The second ends when
    all assemblers have exited. */
@@ -329,6 +330,7 @@ static const char *precompiled_for(const char *source) {
 /* Starts a command with the given stdin and stdout, and with stderr as the pipe for diagnostics. A pre-warmed command has
    two more descriptors, and its environment preloads wait.c. */
 static pid_t start(struct command *command, int in, int out, const int *more, char **environment) {
+    if (child_count == MAX_CHILDREN) fall_back_to_gxx();
     command->words[command->count] = NULL;
     pid_t child = vfork();
     if (child == 0) {
@@ -463,7 +465,11 @@ static void start_prewarmed(struct prewarmed *prewarmed, struct command *command
     static char library[PATH_MAX + 64], place[PATH_MAX + 64], blank[PATH_MAX + 64];
     char *environment[MAX_ARGUMENTS];
     int count = 0, ready[2], path_pipe[2];
-    for (; environ[count] && count < MAX_ARGUMENTS - 5; count++) environment[count] = environ[count];
+    for (; environ[count]; count++) {
+        /* The variables below, and the end. */
+        if (count == MAX_ARGUMENTS - 5) fall_back_to_gxx();
+        environment[count] = environ[count];
+    }
     snprintf(library, sizeof library, "LD_PRELOAD=%s/../wait.so", record_dir);
     snprintf(place, sizeof place, WAIT_AT "=%s", at);
     snprintf(blank, sizeof blank, WAIT_BLANK "=%s/blank", record_dir);

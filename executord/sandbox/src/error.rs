@@ -54,6 +54,7 @@ steps! {
     Landlock = "restrict file access with Landlock",
     Seccomp = "install the system call filter",
     Execute = "execute the program",
+    Collect = "start the collector of output files",
 }
 
 impl Step {

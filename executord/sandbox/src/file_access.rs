@@ -1,7 +1,7 @@
 //! Landlock: a second line of defence behind the mounts. A file that is visible by mistake still cannot be opened.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use landlock::{
     ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
@@ -41,6 +41,11 @@ impl FileAccess {
         ]
         .map(|(path, access)| (PathBuf::from(path), access));
         Self(bound.chain(own).collect())
+    }
+
+    /// Returns the rule for a process that reads files below `directory`, which must exist when it is restricted.
+    pub(crate) fn read_only(directory: &Path) -> Self {
+        Self(vec![(directory.to_owned(), AccessFs::ReadFile | AccessFs::ReadDir)])
     }
 
     /// Restricts this process and its future children to these paths.

@@ -17,8 +17,10 @@
 //! | Which system calls are allowed? | `seccomp/policy.rs` |
 //! | Where is a sandbox killed, and how is it proven gone? | `init/finish.rs`, `supervisor/process.rs`, `cgroup/proof.rs` |
 //! | Where is a sandbox forked from an interpreter? | `zygote/` |
+//! | Where are output files read? | `collector/` |
 
 pub mod cgroup;
+mod collector;
 mod error;
 mod file_access;
 mod init;
@@ -39,6 +41,9 @@ mod terminal;
 mod zygote;
 
 pub use cgroup::{Emptied, NamespaceGone};
+pub use collector::archive::{ArchiveLimits, ArchiveReader, MAX_PART, OmittedFiles, Record};
+pub use collector::collection::{CollectedDir, Collection};
+pub use collector::pattern::{MAX_NAME, OutputPattern};
 pub use error::{SetupError, Step};
 pub use plan::{
     BindMount, BuildDir, DisabledLayers, DiskLimits, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan,

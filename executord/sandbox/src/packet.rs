@@ -53,6 +53,20 @@ pub(crate) const TERMINAL: u8 = 12;
 /// Supervisor to zygote, once: the zygote's own /proc/pid/maps, because it has no /proc.
 pub(crate) const MAPS: u8 = 13;
 
+/// Daemon to supervisor: start a collector for the sandbox, which must be prepared. The first descriptor has the
+/// [`Collection`](crate::Collection), the second is the pipe for the archive.
+pub(crate) const ATTACH_COLLECTOR: u8 = 14;
+/// Supervisor to daemon: the collector waits.
+pub(crate) const COLLECTOR_READY: u8 = 15;
+/// Supervisor to daemon: there is no collector. Carries the step and the errno.
+pub(crate) const NO_COLLECTOR: u8 = 16;
+/// Daemon to supervisor, after [`GONE`]: let the collector search.
+pub(crate) const COLLECT: u8 = 17;
+/// Daemon to supervisor: kill the collector.
+pub(crate) const STOP_COLLECTOR: u8 = 18;
+/// Supervisor to daemon, after [`GONE`]: the collector is gone.
+pub(crate) const COLLECTED: u8 = 19;
+
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {
         Self { tag, numbers, descriptors: Vec::new() }
@@ -63,7 +77,12 @@ impl Packet {
         Self::new(NOT_LAUNCHED, [error.step.number().into(), error.errno as i32])
     }
 
-    /// Returns the error of a [`NOT_LAUNCHED`] message.
+    /// Creates a [`NO_COLLECTOR`] message.
+    pub(crate) fn no_collector(error: SetupError) -> Self {
+        Self { tag: NO_COLLECTOR, ..Self::not_launched(error) }
+    }
+
+    /// Returns the error of a [`NOT_LAUNCHED`] or [`NO_COLLECTOR`] message.
     pub(crate) fn setup_error(&self) -> io::Result<SetupError> {
         let [step, errno] = self.numbers;
         let step = u8::try_from(step).ok().and_then(Step::from_number).ok_or(io::ErrorKind::InvalidData)?;

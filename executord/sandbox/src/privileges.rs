@@ -54,6 +54,27 @@ pub(crate) fn with_real_ids_of<T>(user: &User, operation: impl FnOnce() -> io::R
     result
 }
 
+/// The real and saved user and group of a process that only borrows the access rights of a user: nobody.
+const NOBODY: u32 = 65534;
+
+/// Takes the access rights of a user, as its effective user and group, with no other groups, and verifies that the process
+/// cannot become root again. The real and saved ids are those of the user nobody: a process of the user may not send signals to this one or
+/// change its limits (kill(2), prlimit(2)), and it does not count as a process of the user (RLIMIT_NPROC).
+pub(crate) fn become_reader_for(user: &User) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    let (nobody, no_group) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    setgroups(&[])?;
+    setresgid(no_group, gid, no_group)?;
+    setresuid(nobody, uid, nobody)?;
+    let (users, groups) = (getresuid()?, getresgid()?);
+    let is_switched = [users.real, users.effective, users.saved] == [nobody, uid, nobody]
+        && [groups.real, groups.effective, groups.saved] == [no_group, gid, no_group];
+    if !is_switched || setuid(Uid::from_raw(0)) != Err(Errno::EPERM) {
+        return Err(Errno::EPERM.into());
+    }
+    Ok(())
+}
+
 /// Switches to a user and its group, with no other groups, and verifies that the process cannot become root again.
 pub(crate) fn become_user(user: &User) -> io::Result<()> {
     // A process without a login uid can set it once, and could pose as root in the host's audit log. An error is ignored:

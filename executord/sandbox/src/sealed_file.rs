@@ -1,4 +1,4 @@
-//! Plans and start messages, which are sent as sealed memory files, so that they cannot change while the receiver reads
+//! Plans, start messages and collections, which are sent as sealed memory files, so that they cannot change while the receiver reads
 //! them.
 
 use std::fs::File;
@@ -8,7 +8,9 @@ use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{FcntlArg, SealFlag, fcntl};
 use nix::sys::memfd::{MFdFlags, memfd_create};
+use serde::de::DeserializeOwned;
 
+use crate::collector::collection::Collection;
 use crate::plan::{Plan, Start};
 
 /// Writes a plan to a sealed file.
@@ -16,8 +18,22 @@ pub(crate) fn seal_plan(plan: &Plan) -> io::Result<OwnedFd> {
     seal(&[&serde_json::to_vec(plan).map_err(io::Error::other)?])
 }
 
+/// Writes what to collect to a sealed file.
+pub(crate) fn seal_collection(collection: &Collection) -> io::Result<OwnedFd> {
+    seal(&[&serde_json::to_vec(collection).map_err(io::Error::other)?])
+}
+
 /// Reads a plan. The position of the file stays, because the supervisor and its zygote share it.
 pub(crate) fn read_plan(file: &OwnedFd) -> io::Result<Plan> {
+    read_json(file)
+}
+
+/// Reads what to collect.
+pub(crate) fn read_collection(file: &OwnedFd) -> io::Result<Collection> {
+    read_json(file)
+}
+
+fn read_json<T: DeserializeOwned>(file: &OwnedFd) -> io::Result<T> {
     let file = File::from(file.try_clone()?);
     let mut text = vec![0; usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?];
     file.read_exact_at(&mut text, 0)?;

@@ -199,9 +199,7 @@ mod tests {
             language: "python".to_owned(),
             files: files.iter().map(file).collect(),
             runs: vec![RunRequest::default()],
-            limits: LimitsRequest::default(),
-            client: None,
-            client_networks: Vec::new(),
+            ..ExecuteRequest::default()
         }
     }
 

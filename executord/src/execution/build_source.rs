@@ -2,6 +2,8 @@
 
 use std::os::fd::OwnedFd;
 
+use tokio::sync::Mutex;
+
 use crate::execution::build_cache::CachedBuild;
 use crate::failure::Failure;
 use crate::pool::slot::Slot;
@@ -10,8 +12,8 @@ use crate::pool::slot::Slot;
 pub(super) enum BuildSource<'a> {
     /// Nothing was: the language is interpreted.
     None,
-    /// In the slot of this execution's compilation.
-    Slot(&'a Slot),
+    /// In the slot of this execution's compilation, which serves one run after the other.
+    Slot(&'a Mutex<Slot>),
     /// In the build cache.
     Cache(CachedBuild),
 }
@@ -21,7 +23,7 @@ impl BuildSource<'_> {
     pub(super) async fn mount(&self) -> Result<Option<OwnedFd>, Failure> {
         match self {
             Self::None => Ok(None),
-            Self::Slot(slot) => Ok(Some(slot.share_build().await?.0)),
+            Self::Slot(slot) => Ok(Some(slot.lock().await.share_build().await?.0)),
             Self::Cache(build) => build.mount().await.map(Some),
         }
     }

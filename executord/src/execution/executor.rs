@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{Outcome, StageReport};
+use protocol::StageReport;
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::build_cache::{BuildCache, BuildKey};
@@ -36,20 +36,10 @@ pub(crate) struct Connections {
     pub(crate) cancel: CancellationToken,
 }
 
-/// The result of an execution.
-pub(crate) struct ExecutionResult {
-    /// The users of its sandboxes, in order.
-    pub(crate) uids: Vec<u32>,
-    pub(crate) outcome: Result<Outcome, Failure>,
-    /// To be finished with [`Executor::clean_up`], once the client has the outcome.
-    pub(crate) cleanup: Option<PendingCleanup>,
-}
-
 impl Executor {
     /// Cleans up after a stage, and removes what it built. An error means that processes may be left: the user is
     /// quarantined, and the slot is replaced.
-    pub(crate) async fn clean_up(&self, cleanup: Option<PendingCleanup>) -> Result<(), Failure> {
-        let Some(cleanup) = cleanup else { return Ok(()) };
+    pub(super) async fn clean_up(&self, cleanup: PendingCleanup) -> Result<(), Failure> {
         let stage = cleanup.stage();
         let slot = self.finish(cleanup).await?;
         match stage {

@@ -49,21 +49,23 @@ pub(crate) async fn run(executor: &Executor, job: &Job, permit: Permit) -> Resul
     let (_input, input) = input::channel();
     let connections = Connections { events, input, cancel: CancellationToken::new() };
     let collect = async {
-        let (mut stdout, mut stderr, mut compiling) = (Vec::new(), Vec::new(), false);
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         while let Some(event) = receiver.recv().await {
             match event {
-                Event::StageStarted(stage) => compiling = stage == StageName::Compile,
-                Event::Output { stream: StreamName::Stdout, bytes } if !compiling => stdout.extend(bytes),
+                Event::Output { stream: StreamName::Stdout, bytes, stage: StageName::Run(_) } => {
+                    stdout.extend(bytes);
+                }
                 Event::Output { bytes, .. } => stderr.extend(bytes),
                 _ => {}
             }
         }
         (stdout, stderr)
     };
-    let (result, (stdout, stderr)) = tokio::join!(execute(executor, job, &permit, connections), collect);
-    let cleaned_up = executor.clean_up(result.cleanup).await;
+    let (mut result, (stdout, stderr)) = tokio::join!(execute(executor, job, &permit, connections), collect);
+    while let Some(cleaned_up) = result.cleanups.next().await {
+        cleaned_up.map_err(|failure| failure.to_string())?;
+    }
     drop(permit);
-    cleaned_up.map_err(|failure| failure.to_string())?;
     let outcome = result.outcome.map_err(|failure| failure.to_string())?;
     let last = outcome.runs.last().or(outcome.compile.as_ref());
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
@@ -101,7 +103,6 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
         content: Bytes::from(file.content.trim_start_matches('\n').to_owned()),
     });
     ExecuteRequest {
-        language: String::new(),
         files: files.collect(),
         runs: vec![RunRequest {
             stdin: Stdin::Bytes(Bytes::from(test.stdin.clone())),
@@ -109,8 +110,6 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
             terminal: None,
             merge_output: false,
         }],
-        limits: protocol::LimitsRequest::default(),
-        client: None,
-        client_networks: Vec::new(),
+        ..ExecuteRequest::default()
     }
 }

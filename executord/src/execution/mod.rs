@@ -3,13 +3,16 @@
 
 pub(crate) mod build_cache;
 mod build_source;
+mod cleanups;
 mod executor;
 pub(crate) mod internal_jobs;
 mod pending_cleanup;
 mod recipe;
+mod run_set;
 mod stage;
 mod stages;
 mod verdict;
+mod wall_time_budget;
 
-pub(crate) use executor::{Connections, ExecutionResult, Executor};
-pub(crate) use recipe::execute;
+pub(crate) use executor::{Connections, Executor};
+pub(crate) use recipe::{ExecutionResult, execute};

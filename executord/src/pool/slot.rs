@@ -93,7 +93,7 @@ impl Slot {
         match reply.map_err(io::Error::from).context("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
             Reply::NotLaunched(error) => Err(Failure::Setup(error)),
-            Reply::Gone(_) | Reply::Build { .. } => unexpected_reply("launch the sandbox"),
+            _ => unexpected_reply("launch the sandbox"),
         }
     }
 
@@ -101,9 +101,7 @@ impl Slot {
     pub(crate) async fn wait_until_gone(&self) -> Result<NamespaceGone, Failure> {
         match self.reply().await? {
             Reply::Gone(gone) => Ok(gone),
-            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Build { .. } => {
-                unexpected_reply("wait for the sandbox")
-            }
+            _ => unexpected_reply("wait for the sandbox"),
         }
     }
 
@@ -112,9 +110,7 @@ impl Slot {
         self.supervisor.get_ref().share_build().context("request the build directory")?;
         match self.reply().await? {
             Reply::Build { mount, bytes } => Ok((mount, bytes)),
-            Reply::Launched(_) | Reply::NotLaunched(_) | Reply::Gone(_) => {
-                unexpected_reply("request the build directory")
-            }
+            _ => unexpected_reply("request the build directory"),
         }
     }
 

@@ -58,6 +58,11 @@ impl ClientKey {
         Self { levels: [format!("user {uid}")].into_iter().chain(networks).chain([client]).collect() }
     }
 
+    /// Returns the name that the user gave its client, if it did.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.levels.last()?.strip_prefix("client ")
+    }
+
     /// Returns the key of internal jobs.
     pub(super) fn internal() -> Self {
         Self { levels: vec!["internal".to_owned()] }

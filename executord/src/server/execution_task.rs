@@ -9,7 +9,7 @@ use tracing::error;
 use crate::admission::job::Job;
 use crate::daemon::state::Daemon;
 use crate::execution::{self, Connections, ExecutionResult};
-use crate::queue::Permit;
+use crate::queue::{ClientKey, Permit};
 use crate::server::peer::Peer;
 
 /// Message that a client receives when the daemon failed. The causes are in the log, under the execution's id.
@@ -26,11 +26,14 @@ pub(super) async fn execute_and_clean_up(
     let language = job.toolchain.name.clone();
     let id = job.id;
     let events = connections.events.clone();
-    let ExecutionResult { uids, outcome, cleanup } =
+    let ExecutionResult { uids, outcome, mut cleanups } =
         execution::execute(&daemon.executor, &job, &permit, connections).await;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let uid = or_none(uids.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
-    let audit_line = format!("execution={id} uid={uid} peer={} language={language}", peer.uid);
+    let client = job.client.as_ref().and_then(ClientKey::name);
+    // Debug formatting escapes what could forge a line: the name comes from the peer.
+    let client = client.map(|name| format!(" client={name:?}")).unwrap_or_default();
+    let audit_line = format!("execution={id} uid={uid} peer={}{client} language={language}", peer.uid);
     let last_event = match outcome {
         Ok(outcome) => {
             let verdict = outcome.status_name().as_str();
@@ -47,8 +50,10 @@ pub(super) async fn execute_and_clean_up(
     };
     permit.start_cleanup();
     let clean_up = async {
-        if let Err(failure) = daemon.executor.clean_up(cleanup).await {
-            error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
+        while let Some(cleaned_up) = cleanups.next().await {
+            if let Err(failure) = cleaned_up {
+                error!(%id, uid, language, %failure, "cleanup of an execution could not be confirmed");
+            }
         }
         drop(permit);
     };

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::bounds::MAX_UNREAD_INPUT;
 use protocol::{ProgramSignal, TerminalSize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 
 /// Bytes that a chunk counts for in addition to its length, so that many small ones are bounded too.
 const CHUNK_OVERHEAD: usize = 256;
-/// Signals on their way to the program. More are dropped, as the kernel drops a signal that is already pending.
+/// Signals on their way to a program. Of more, the first are dropped, as the kernel drops a signal that is already pending.
 const SIGNAL_BACKLOG: usize = 16;
 
 /// The client's end.
@@ -18,21 +19,23 @@ pub(crate) struct InputSender {
     chunks: mpsc::UnboundedSender<Chunk>,
     /// Bytes that may still be sent before the program reads.
     room: Arc<Semaphore>,
-    signals: mpsc::Sender<ProgramSignal>,
+    signals: broadcast::Sender<ProgramSignal>,
     size: watch::Sender<Option<TerminalSize>>,
 }
 
-/// The program's end.
+/// The end of the execution's programs.
 #[derive(Debug)]
 pub(crate) struct InputReceiver {
-    pub(crate) chunks: InputChunks,
-    pub(crate) control: ControlMessages,
+    /// Locked while a program with live input runs. An execution has no other program then.
+    pub(crate) chunks: Mutex<InputChunks>,
+    signals: broadcast::Receiver<ProgramSignal>,
+    size: watch::Receiver<Option<TerminalSize>>,
 }
 
-/// The signals and sizes that the client sends.
+/// The signals and sizes that the client sends to one program.
 #[derive(Debug)]
 pub(crate) struct ControlMessages {
-    signals: mpsc::Receiver<ProgramSignal>,
+    signals: broadcast::Receiver<ProgramSignal>,
     size: watch::Receiver<Option<TerminalSize>>,
 }
 
@@ -62,11 +65,11 @@ struct Chunk {
 pub(crate) fn channel() -> (InputSender, InputReceiver) {
     let room = Arc::new(Semaphore::new(MAX_UNREAD_INPUT));
     let (chunk_sender, chunks) = mpsc::unbounded_channel();
-    let (signal_sender, signals) = mpsc::channel(SIGNAL_BACKLOG);
+    let (signal_sender, signals) = broadcast::channel(SIGNAL_BACKLOG);
     let (size_sender, size) = watch::channel(None);
     let chunks = InputChunks { chunks, room: Arc::clone(&room), being_written: None };
     let sender = InputSender { chunks: chunk_sender, room, signals: signal_sender, size: size_sender };
-    (sender, InputReceiver { chunks, control: ControlMessages { signals, size } })
+    (sender, InputReceiver { chunks: Mutex::new(chunks), signals, size })
 }
 
 impl InputSender {
@@ -80,9 +83,9 @@ impl InputSender {
         }
     }
 
-    /// Sends a signal.
+    /// Sends a signal to each running program.
     pub(crate) fn signal(&self, signal: ProgramSignal) {
-        let _ = self.signals.try_send(signal);
+        let _ = self.signals.send(signal);
     }
 
     /// Sends the size of the client's terminal. Only the last one counts.
@@ -91,21 +94,35 @@ impl InputSender {
     }
 }
 
+impl InputReceiver {
+    /// Returns the messages for a program that starts now: the size of the terminal if it is known, and what the client
+    /// sends from now on.
+    pub(crate) fn control(&self) -> ControlMessages {
+        let mut size = self.size.clone();
+        if size.borrow().is_some() {
+            size.mark_changed();
+        }
+        ControlMessages { signals: self.signals.resubscribe(), size }
+    }
+}
+
 impl ControlMessages {
     /// Returns the next message, or waits forever if the client sends no more. Cancel safe.
     pub(crate) async fn next(&mut self) -> ControlMessage {
         tokio::select! {
-            Some(signal) = self.signals.recv() => ControlMessage::Signal(signal),
+            Some(signal) = next_signal(&mut self.signals) => ControlMessage::Signal(signal),
             Some(size) = changed(&mut self.size) => ControlMessage::Resize(size),
             else => std::future::pending().await,
         }
     }
+}
 
-    /// Prepares for another program: signals for the one before are dropped, and the size of the terminal is returned again.
-    pub(crate) fn reset_for_next_program(&mut self) {
-        while self.signals.try_recv().is_ok() {}
-        if self.size.borrow().is_some() {
-            self.size.mark_changed();
+async fn next_signal(signals: &mut broadcast::Receiver<ProgramSignal>) -> Option<ProgramSignal> {
+    loop {
+        match signals.recv().await {
+            Ok(signal) => return Some(signal),
+            Err(RecvError::Lagged(_)) => {}
+            Err(RecvError::Closed) => return None,
         }
     }
 }
@@ -141,39 +158,42 @@ mod tests {
 
     #[tokio::test]
     async fn unread_input_is_bounded() {
-        let (sender, mut receiver) = channel();
+        let (sender, receiver) = channel();
+        let mut chunks = receiver.chunks.lock().await;
         let largest = Bytes::from(vec![0; MAX_INPUT_CHUNK]);
         sender.send(Some(largest.clone())).await;
         let mut second = Box::pin(sender.send(Some(largest.clone())));
         assert_eq!((&mut second).now_or_never(), None, "two chunks and their overhead exceed the bound");
-        assert_eq!(receiver.chunks.recv().await, Some(Some(largest.clone())));
+        assert_eq!(chunks.recv().await, Some(Some(largest.clone())));
         assert_eq!((&mut second).now_or_never(), None, "the first chunk is not written yet");
-        let mut next = Box::pin(receiver.chunks.recv());
+        let mut next = Box::pin(chunks.recv());
         assert_eq!((&mut next).now_or_never(), None);
         second.await;
         assert_eq!(next.await, Some(Some(largest)));
         sender.send(None).await;
-        assert_eq!(receiver.chunks.recv().await, Some(None));
+        assert_eq!(chunks.recv().await, Some(None));
     }
 
     #[tokio::test]
-    async fn a_signal_reaches_only_the_running_program_and_a_size_reaches_all() {
-        let (sender, mut receiver) = channel();
+    async fn a_signal_reaches_only_running_programs_and_a_size_reaches_all() {
+        let (sender, receiver) = channel();
         let size = TerminalSize::default();
         sender.resize(size);
         sender.signal(ProgramSignal::Kill);
-        for _ in 0..2 {
-            receiver.control.reset_for_next_program();
-            assert_eq!(receiver.control.next().await, ControlMessage::Resize(size));
+        let mut programs = [receiver.control(), receiver.control()];
+        for program in &mut programs {
+            assert_eq!(program.next().await, ControlMessage::Resize(size));
         }
         for _ in 0..2 * SIGNAL_BACKLOG {
             sender.signal(ProgramSignal::Interrupt);
         }
-        for _ in 0..SIGNAL_BACKLOG {
-            assert_eq!(receiver.control.next().await, ControlMessage::Signal(ProgramSignal::Interrupt));
-        }
         drop(sender);
-        assert_eq!(receiver.control.next().now_or_never(), None);
+        for program in &mut programs {
+            for _ in 0..SIGNAL_BACKLOG {
+                assert_eq!(program.next().await, ControlMessage::Signal(ProgramSignal::Interrupt));
+            }
+            assert_eq!(program.next().now_or_never(), None);
+        }
     }
 
     #[tokio::test]

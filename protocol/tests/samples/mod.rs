@@ -48,11 +48,19 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("event.stage_started.run", Event::StageStarted(StageName::Run(7))),
         (
             "event.output.stdout",
-            Event::Output { stream: StreamName::Stdout, bytes: Bytes::from_static(b"hi\n") },
+            Event::Output {
+                stream: StreamName::Stdout,
+                bytes: Bytes::from_static(b"hi\n"),
+                stage: StageName::Run(7),
+            },
         ),
         (
             "event.output.stderr",
-            Event::Output { stream: StreamName::Stderr, bytes: Bytes::from_static(b"\xff\0") },
+            Event::Output {
+                stream: StreamName::Stderr,
+                bytes: Bytes::from_static(b"\xff\0"),
+                stage: StageName::Compile,
+            },
         ),
         ("event.finished.compiled", Event::Finished(outcome())),
         ("event.finished.nothing", Event::Finished(Outcome { id: id(), compile: None, runs: Vec::new() })),
@@ -107,14 +115,7 @@ pub fn statuses() -> Vec<(&'static str, Status)> {
 }
 
 pub fn smallest_request() -> ExecuteRequest {
-    ExecuteRequest {
-        language: String::new(),
-        files: Vec::new(),
-        runs: Vec::new(),
-        limits: LimitsRequest::default(),
-        client: None,
-        client_networks: Vec::new(),
-    }
+    ExecuteRequest::default()
 }
 
 pub fn fullest_request() -> ExecuteRequest {

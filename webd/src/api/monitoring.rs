@@ -30,5 +30,6 @@ pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
 /// Returns the metrics of webd and of the daemon.
 pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
     let daemon = state.daemon.status().await.ok();
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.exposition(daemon)).into_response()
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.exposition(daemon, &state.keys.totals()))
+        .into_response()
 }

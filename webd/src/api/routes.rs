@@ -6,36 +6,48 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
-use crate::api::error_format::format_errors;
 use crate::api::executor::execute::execute;
 use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
+use crate::api::executor::token::token;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
-use crate::api::piston;
-use crate::api::route::Route;
 use crate::app_state::AppState;
+use crate::http::authentication::require_key;
 use crate::http::compression::compress;
 use crate::http::error::ApiError;
 use crate::http::middleware;
 use crate::http::unread_body::close_if_unread;
 
+/// A path, who may use it, and its methods. `openapi.json` describes each of them.
+type Route = (&'static str, Access, fn() -> MethodRouter<Arc<AppState>>);
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug)]
+enum Access {
+    /// Everybody.
+    Public,
+    /// Whoever has an API key; also others, as long as anonymous requests are allowed.
+    Key,
+}
+
 /// All routes except the files of the page.
-const ROUTES: [Route; 7] = [
-    ("/api/execute", || post(execute)),
-    ("/api/session", || get(session)),
-    ("/api/languages", || get(languages)),
-    ("/healthz", || get(health)),
-    ("/readyz", || get(readiness)),
-    ("/metrics", || get(metrics)),
-    ("/openapi.json", || get(openapi::serve)),
+const ROUTES: [Route; 8] = [
+    ("/api/execute", Access::Key, || post(execute)),
+    ("/api/session", Access::Key, || get(session)),
+    ("/api/token", Access::Key, || post(token)),
+    ("/api/languages", Access::Public, || get(languages)),
+    ("/healthz", Access::Public, || get(health)),
+    ("/readyz", Access::Public, || get(readiness)),
+    ("/metrics", Access::Public, || get(metrics)),
+    ("/openapi.json", Access::Public, || get(openapi::serve)),
 ];
 
 /// Returns the path of each route.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    ROUTES.iter().chain(&piston::routes::ROUTES).map(|(path, _)| *path)
+    ROUTES.iter().map(|(path, ..)| *path)
 }
 
 /// The route that may have an address of its own.
@@ -58,12 +70,13 @@ pub(crate) fn metrics_router(state: Arc<AppState>) -> Router {
 pub(crate) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
     let is_elsewhere = |path: &str| path == METRICS && state.config.metrics_listen.is_some();
-    for (path, methods) in ROUTES.into_iter().filter(|(path, _)| !is_elsewhere(path)) {
+    for (path, access, methods) in ROUTES.into_iter().filter(|(path, ..)| !is_elsewhere(path)) {
+        let methods = || match access {
+            Access::Public => methods(),
+            Access::Key => methods().layer(from_fn_with_state(Arc::clone(&state), require_key)),
+        };
         // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
         router = router.route(path, methods()).route(&format!("{path}/"), methods());
-    }
-    if state.config.piston.enabled {
-        router = router.merge(piston::routes::router(&state));
     }
     router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {
@@ -72,7 +85,6 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
-        .layer(from_fn_with_state(Arc::clone(&state), format_errors))
         .layer(from_fn(close_if_unread))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
         .with_state(state)

@@ -1,19 +1,41 @@
-//! Who asks for an execution.
+//! Who asks for an execution: a client, and the API key that it has.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use keys::{KeyHash, KeyName};
 use protocol::ExecuteRequest;
 
 use crate::domain::client_identity::ClientIdentity;
+use crate::domain::keys::rate_limiter::RateState;
 
 /// The origin of a request. Every request carries it as an extension, and a session keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     client: ClientIdentity,
+    credential: Credential,
+    key_name: KeyName,
+    /// The state of the rate limit after the last execution that this caller asked for.
+    rate: Arc<Mutex<Option<RateState>>>,
+}
+
+/// What a request has as a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    /// The hash of a key.
+    Key(KeyHash),
+    /// Nothing.
+    Anonymous,
 }
 
 impl Caller {
-    /// Creates the caller at an address.
-    pub(crate) const fn new(client: ClientIdentity) -> Self {
-        Self { client }
+    /// Creates a caller with a key, or without one. [`crate::domain::keys::key_store::KeyStore`] does this for requests.
+    pub(crate) fn new(client: ClientIdentity, credential: Credential, key_name: KeyName) -> Self {
+        Self { client, credential, key_name, rate: Arc::default() }
+    }
+
+    /// Creates a caller without a key.
+    pub(crate) fn anonymous(client: ClientIdentity) -> Self {
+        Self::new(client, Credential::Anonymous, KeyName::anonymous())
     }
 
     /// Returns the client at the other end.
@@ -21,15 +43,41 @@ impl Caller {
         self.client
     }
 
-    /// Returns the name of the caller: the daemon schedules fairly between these names, and what is stored for a caller
-    /// is stored under it.
-    pub(crate) fn tag(&self) -> String {
-        self.client.tag()
+    /// Returns what the request has as a key.
+    pub(crate) const fn credential(&self) -> &Credential {
+        &self.credential
     }
 
-    /// Puts the caller into a request to the daemon.
+    /// Returns the name of the key.
+    pub(crate) const fn key_name(&self) -> &KeyName {
+        &self.key_name
+    }
+
+    /// Returns the name of the caller, `key:NAME` or an address: the daemon schedules fairly between these names, and what
+    /// is stored for a caller is stored under it.
+    pub(crate) fn tag(&self) -> String {
+        match self.credential {
+            Credential::Key(_) => format!("key:{}", self.key_name),
+            Credential::Anonymous => self.client.tag(),
+        }
+    }
+
+    /// Puts the caller into a request to the daemon. One with a key is in no network: it is the same client everywhere.
     pub(crate) fn sign(&self, request: &mut ExecuteRequest) {
         request.client = Some(self.tag());
-        request.client_networks = self.client.networks();
+        request.client_networks = match self.credential {
+            Credential::Key(_) => Vec::new(),
+            Credential::Anonymous => self.client.networks(),
+        };
+    }
+
+    /// Notes what is left of the rate limit.
+    pub(crate) fn set_rate(&self, state: RateState) {
+        *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
+    }
+
+    /// Returns what was left of the rate limit after the last execution, if there is one.
+    pub(crate) fn rate(&self) -> Option<RateState> {
+        *self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

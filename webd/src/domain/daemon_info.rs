@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 /// Timeout for a query, including the connection.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which the languages are returned again. They change when the daemon reloads its configuration.
-const LANGUAGES_MAX_AGE: Duration = Duration::from_secs(2);
+/// Time for which the languages are used again for their names. They change when the daemon reloads its configuration.
+const NAMES_MAX_AGE: Duration = Duration::from_secs(2);
 /// Names of languages in an error.
 const MAX_NAMES: usize = 128;
 
@@ -24,13 +24,18 @@ pub(crate) struct DaemonInfo {
     connection: Mutex<Option<Client>>,
     /// The last status, and when it was asked for.
     status: Mutex<Option<(ServerStatus, Instant)>>,
-    languages: Mutex<Option<(Arc<[Language]>, Instant)>>,
+    cached_languages: Mutex<Option<(Arc<[Language]>, Instant)>>,
 }
 
 impl DaemonInfo {
     /// Creates the source for the daemon that listens on `socket`. It connects with the first query.
     pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { socket, connection: Mutex::default(), status: Mutex::default(), languages: Mutex::default() }
+        Self {
+            socket,
+            connection: Mutex::default(),
+            status: Mutex::default(),
+            cached_languages: Mutex::default(),
+        }
     }
 
     /// Returns the languages of this host.
@@ -44,33 +49,44 @@ impl DaemonInfo {
         }
     }
 
-    /// Returns the languages of this host, as they were at most [`LANGUAGES_MAX_AGE`] ago.
-    ///
-    /// # Errors
-    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
-    pub(crate) async fn cached_languages(&self) -> Result<Arc<[Language]>, ClientError> {
-        let mut cached = self.languages.lock().await;
-        if let Some((languages, since)) = &*cached
-            && since.elapsed() < LANGUAGES_MAX_AGE
-        {
-            return Ok(Arc::clone(languages));
-        }
-        let languages: Arc<[Language]> = self.languages().await?.into();
-        *cached = Some((Arc::clone(&languages), Instant::now()));
-        Ok(languages)
-    }
-
-    /// Returns the names of the languages that are available on this host, as in [`DaemonInfo::cached_languages`]; at most
-    /// [`MAX_NAMES`].
+    /// Returns the names of the languages that are available on this host, as they were at most [`NAMES_MAX_AGE`] ago; at
+    /// most [`MAX_NAMES`].
     ///
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
     pub(crate) async fn available_names(&self) -> Result<Vec<String>, ClientError> {
         let is_available =
             |language: &&Language| matches!(language.availability, Availability::Available { .. });
-        let languages = self.cached_languages().await?;
+        let languages = self.recent_languages().await?;
         let available = languages.iter().filter(is_available);
         Ok(available.map(|language| language.name.clone()).take(MAX_NAMES).collect())
+    }
+
+    /// Returns the name of the language with this name or alias, ignoring case; `None` if there was none
+    /// [`NAMES_MAX_AGE`] ago.
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn language_name(&self, name_or_alias: &str) -> Result<Option<String>, ClientError> {
+        let languages = self.recent_languages().await?;
+        let is_meant = |language: &&Language| {
+            let mut names = language.aliases.iter().chain([&language.name]);
+            names.any(|name| name.eq_ignore_ascii_case(name_or_alias))
+        };
+        Ok(languages.iter().find(is_meant).map(|language| language.name.clone()))
+    }
+
+    /// Returns the languages as they were at most [`NAMES_MAX_AGE`] ago.
+    async fn recent_languages(&self) -> Result<Arc<[Language]>, ClientError> {
+        let mut cached = self.cached_languages.lock().await;
+        if let Some((languages, since)) = &*cached
+            && since.elapsed() < NAMES_MAX_AGE
+        {
+            return Ok(Arc::clone(languages));
+        }
+        let languages: Arc<[Language]> = self.languages().await?.into();
+        *cached = Some((Arc::clone(&languages), Instant::now()));
+        Ok(languages)
     }
 
     /// Returns the status of the daemon, as it was at some time during the call.

@@ -9,62 +9,97 @@ use protocol::{Client, ClientError, Event, ExecuteRequest};
 
 use crate::domain::caller::Caller;
 use crate::domain::connection_pool::ConnectionPool;
+use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::{Execution, ExecutionError};
+use crate::domain::execution_meter::ExecutionMeter;
+use crate::domain::keys::key_store::KeyStore;
+use crate::domain::keys::refusal::Refusal;
 
-/// Starts executions.
+/// Starts executions that the caller's key allows.
 #[derive(Debug)]
 pub(crate) struct Dispatcher {
     pool: Arc<ConnectionPool>,
+    keys: Arc<KeyStore>,
+    daemon: Arc<DaemonInfo>,
 }
 
 impl Dispatcher {
     /// Creates a dispatcher for the daemon that listens on `socket`.
-    pub(crate) fn new(socket: PathBuf) -> Self {
-        Self { pool: Arc::new(ConnectionPool::new(socket)) }
+    pub(crate) fn new(socket: PathBuf, keys: Arc<KeyStore>, daemon: Arc<DaemonInfo>) -> Self {
+        Self { pool: Arc::new(ConnectionPool::new(socket)), keys, daemon }
     }
 
     /// Starts an execution whose input is complete, on a pooled connection if there is one. Returns after the daemon's
     /// first reply, which [`Execution::next_event`] returns first.
     ///
     /// # Errors
-    /// If the daemon cannot be reached, or closes a new connection before it replies.
+    /// If the caller's key does not allow it, or if the daemon cannot be reached, or closes a new connection before it
+    /// replies.
     pub(crate) async fn execute(
         &self,
         caller: &Caller,
         mut request: ExecuteRequest,
     ) -> Result<Execution, ExecutionError> {
+        let meter = self.admit(caller, &request).await?;
         caller.sign(&mut request);
         while let Some(mut client) = self.pool.take_idle() {
             match first_event(&mut client, request.clone()).await {
                 // The daemon restarted since the connection was last used. It replied nothing, so it started nothing.
                 Err(error) if is_disconnected(&error) => {}
-                event => return Ok(self.execution(client, Some(event?))),
+                event => return Ok(self.execution(client, Some(event?), meter)),
             }
         }
         let mut client = self.pool.connect().await?;
         let event = first_event(&mut client, request).await?;
-        Ok(self.execution(client, Some(event)))
+        Ok(self.execution(client, Some(event), meter))
     }
 
     /// Starts an execution that receives control messages while it runs, on a new connection. Returns when the request
     /// was sent.
     ///
     /// # Errors
-    /// If the daemon cannot be reached, or closes the connection before it has read the request.
+    /// If the caller's key does not allow it, or if the daemon cannot be reached, or closes the connection before it has
+    /// read the request.
     pub(crate) async fn execute_interactive(
         &self,
         caller: &Caller,
         mut request: ExecuteRequest,
     ) -> Result<Execution, ExecutionError> {
+        let meter = self.admit(caller, &request).await?;
         caller.sign(&mut request);
         let mut client = self.pool.connect().await?;
         let early = send(&mut client, request).await?;
-        Ok(self.execution(client, early))
+        Ok(self.execution(client, early, meter))
     }
 
-    fn execution(&self, client: Client, first: Option<Event>) -> Execution {
-        Execution::new(client, first, Arc::clone(&self.pool))
+    /// Checks what the caller's key allows.
+    async fn admit(
+        &self,
+        caller: &Caller,
+        request: &ExecuteRequest,
+    ) -> Result<ExecutionMeter, ExecutionError> {
+        if let Some(allowed) = self.keys.languages(caller)? {
+            for requested in languages(request) {
+                // A language that does not exist is for the daemon to refuse.
+                let name = self.daemon.language_name(requested).await?;
+                if name.is_some_and(|name| !allowed.contains(&name)) {
+                    let refusal = Refusal::Language { requested: requested.to_owned(), allowed };
+                    self.keys.count_refusal(caller, &refusal);
+                    return Err(refusal.into());
+                }
+            }
+        }
+        Ok(ExecutionMeter::new(self.keys.admit(caller)?))
     }
+
+    fn execution(&self, client: Client, first: Option<Event>, meter: ExecutionMeter) -> Execution {
+        Execution::new(client, first, Arc::clone(&self.pool), meter)
+    }
+}
+
+/// Returns the names of all languages that a request uses.
+fn languages(request: &ExecuteRequest) -> impl Iterator<Item = &str> {
+    std::iter::once(request.language.as_str())
 }
 
 async fn first_event(client: &mut Client, request: ExecuteRequest) -> Result<Event, ClientError> {

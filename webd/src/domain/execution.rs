@@ -4,19 +4,19 @@
 //! read from the daemon only when the consumer asks for it, so a slow consumer slows the program down and nothing
 //! accumulates in webd.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt, Stream, StreamExt, stream};
+use futures_util::{SinkExt, StreamExt, stream};
 use protocol::bounds::MAX_INPUT_CHUNK;
-use protocol::codec::CodecError;
 use protocol::{
     Client, ClientError, Event, ExecutionId, Limits, Outcome, ProgramSignal, Rejection, Request, StageName,
     StageReport, Status, StreamName, TerminalSize,
 };
 
 use crate::domain::connection_pool::ConnectionPool;
+use crate::domain::execution_meter::{EventStream, ExecutionMeter, RequestSink, SplitMeter};
+use crate::domain::keys::refusal::Refusal;
 
 /// An execution whose request was sent to the daemon. Dropping it cancels the execution.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Execution {
     /// An event that was read while the request was sent.
     first: Option<Event>,
     pool: Arc<ConnectionPool>,
+    /// `None` after the last event.
+    meter: Option<ExecutionMeter>,
 }
 
 /// An event of an execution. `Finished`, or an error in place of an event, is the last one.
@@ -45,14 +47,16 @@ pub(crate) enum ExecutionEvent {
     },
     /// A stage begins.
     StageStarted(StageName),
-    /// The program of the current stage wrote output.
+    /// A program wrote output.
     Output {
+        /// Its stage. Runs that are active at one time write alternately.
+        stage: StageName,
         /// The stream it wrote to.
         stream: StreamName,
         /// What it wrote: not necessarily text, and split at any byte.
         bytes: Bytes,
     },
-    /// The current stage ended.
+    /// A stage ended.
     StageFinished(StageReport),
     /// The execution ended.
     Finished(Outcome),
@@ -70,6 +74,9 @@ pub(crate) const fn is_cut(report: &StageReport, stream: StreamName) -> bool {
 /// The reason why an execution has no outcome.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ExecutionError {
+    /// The caller's key does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The daemon refused it: a mistake in the request, or no capacity.
     #[error(transparent)]
     Rejected(Rejection),
@@ -102,18 +109,26 @@ pub(crate) enum Control {
 }
 
 /// The receiving half of an [`Execution`]. It has no stream after the last event.
-pub(crate) struct EventReceiver(Option<EventStream>);
+pub(crate) struct EventReceiver {
+    events: Option<EventStream>,
+    meter: Arc<SplitMeter>,
+}
 
 /// The sending half of an [`Execution`]. It has no sink after the last event.
-pub(crate) struct ControlSender(Option<RequestSink>);
-
-type EventStream = Pin<Box<dyn Stream<Item = Result<Event, CodecError>> + Send>>;
-type RequestSink = Pin<Box<dyn Sink<Request, Error = CodecError> + Send>>;
+pub(crate) struct ControlSender {
+    requests: Option<RequestSink>,
+    meter: Arc<SplitMeter>,
+}
 
 impl Execution {
     /// Wraps a connection on which a request was sent. `first` is an event that was read already.
-    pub(crate) const fn new(client: Client, first: Option<Event>, pool: Arc<ConnectionPool>) -> Self {
-        Self { client: Some(client), first, pool }
+    pub(crate) const fn new(
+        client: Client,
+        first: Option<Event>,
+        pool: Arc<ConnectionPool>,
+        meter: ExecutionMeter,
+    ) -> Self {
+        Self { client: Some(client), first, pool, meter: Some(meter) }
     }
 
     /// Waits for the next event. No event is lost if the future is dropped before it is ready. After the last event
@@ -127,6 +142,7 @@ impl Execution {
             Some(event) => event,
             None => client.event().await?,
         };
+        ExecutionMeter::observe(&mut self.meter, &event);
         if matches!(event, Event::Finished(_) | Event::Rejected(_))
             && let Some(client) = self.client.take()
         {
@@ -136,12 +152,36 @@ impl Execution {
     }
 
     /// Splits the handle into halves that can be used at the same time. Dropping both cancels the execution.
-    pub(crate) fn split(self) -> (EventReceiver, ControlSender) {
-        let first = stream::iter(self.first.map(Ok));
-        let (requests, events) = self.client.map(Client::split).unzip();
+    pub(crate) fn split(mut self) -> (EventReceiver, ControlSender) {
+        let first = stream::iter(self.first.take().map(Ok));
+        let (requests, events) = self.client.take().map(Client::split).unzip();
         let events = events.map(|events| Box::pin(first.chain(events)) as EventStream);
         let requests = requests.map(|requests| Box::pin(requests) as RequestSink);
-        (EventReceiver(events), ControlSender(requests))
+        let meter = Arc::new(SplitMeter::new(self.meter.take()));
+        (EventReceiver { events, meter: Arc::clone(&meter) }, ControlSender { requests, meter })
+    }
+}
+
+/// Cancels the execution if it has not ended: closing the connection does. If its CPU time must be known, the connection
+/// is kept until the daemon has reported it.
+impl Drop for Execution {
+    fn drop(&mut self) {
+        if let (Some(client), Some(meter)) = (self.client.take(), self.meter.take()) {
+            let (requests, events) = client.split();
+            meter.settle(Box::pin(events), Box::pin(requests));
+        }
+    }
+}
+
+impl Drop for EventReceiver {
+    fn drop(&mut self) {
+        self.meter.return_events(self.events.take());
+    }
+}
+
+impl Drop for ControlSender {
+    fn drop(&mut self) {
+        self.meter.return_requests(self.requests.take());
     }
 }
 
@@ -151,9 +191,10 @@ impl EventReceiver {
     /// # Errors
     /// [`ExecutionError`] in place of the last event.
     pub(crate) async fn next_event(&mut self) -> Result<ExecutionEvent, ExecutionError> {
-        let events = self.0.as_mut().ok_or(ClientError::Closed)?;
-        let event = events.next().await.ok_or(ClientError::Closed)?;
-        event.map_err(ClientError::from)?.try_into()
+        let events = self.events.as_mut().ok_or(ClientError::Closed)?;
+        let event = events.next().await.ok_or(ClientError::Closed)?.map_err(ClientError::from)?;
+        self.meter.observe(&event);
+        event.try_into()
     }
 }
 
@@ -182,7 +223,7 @@ impl ControlSender {
     }
 
     async fn send_request(&mut self, request: Request) -> Result<(), ClientError> {
-        Ok(self.0.as_mut().ok_or(ClientError::Closed)?.send(request).await?)
+        Ok(self.requests.as_mut().ok_or(ClientError::Closed)?.send(request).await?)
     }
 }
 
@@ -194,7 +235,7 @@ impl TryFrom<Event> for ExecutionEvent {
             Event::Queued { position } => Ok(Self::Queued { position }),
             Event::Started { id, limits } => Ok(Self::Started { id, limits }),
             Event::StageStarted(stage) => Ok(Self::StageStarted(stage)),
-            Event::Output { stream, bytes } => Ok(Self::Output { stream, bytes }),
+            Event::Output { stream, bytes, stage } => Ok(Self::Output { stage, stream, bytes }),
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),
             Event::Finished(outcome) => Ok(Self::Finished(outcome)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),

@@ -118,18 +118,23 @@ impl OutputCollector {
         Self { encoding, stages: Vec::new(), bytes: 0, reservation: budget.reservation() }
     }
 
-    /// Begins a stage, to which the following output belongs.
+    /// Begins a stage.
     pub(crate) fn start_stage(&mut self, stage: StageName) {
         let raw = (self.encoding == Encoding::Base64).then(RawOutput::default);
         self.stages.push((stage, StageOutput { raw, ..StageOutput::default() }));
     }
 
-    /// Adds output of the current stage.
+    /// Adds output of a stage that has begun.
     ///
     /// # Errors
     /// [`BudgetExceeded`] if there is no memory for it.
-    pub(crate) fn write(&mut self, stream: StreamName, chunk: &[u8]) -> Result<(), BudgetExceeded> {
-        let Some((_, stage)) = self.stages.last_mut() else { return Ok(()) };
+    pub(crate) fn write(
+        &mut self,
+        name: StageName,
+        stream: StreamName,
+        chunk: &[u8],
+    ) -> Result<(), BudgetExceeded> {
+        let Some(stage) = find_mut(&mut self.stages, name) else { return Ok(()) };
         let room = MAX_COLLECTED_OUTPUT - self.bytes;
         let collected = &chunk[..chunk.len().min(room)];
         stage.is_truncated |= collected.len() < chunk.len();
@@ -141,10 +146,17 @@ impl OutputCollector {
         Ok(())
     }
 
-    /// Finishes the current stage. Without a report it did not end by itself.
-    pub(crate) fn finish_stage(&mut self, report: Option<&StageReport>) {
-        if let Some((_, stage)) = self.stages.last_mut() {
-            stage.finish(report);
+    /// Finishes a stage.
+    pub(crate) fn finish_stage(&mut self, report: &StageReport) {
+        if let Some(stage) = find_mut(&mut self.stages, report.stage) {
+            stage.finish(Some(report));
+        }
+    }
+
+    /// Finishes the stages that have no report: they did not end by themselves.
+    pub(crate) fn finish(&mut self) {
+        for (_, stage) in &mut self.stages {
+            stage.finish(None);
         }
     }
 
@@ -167,6 +179,11 @@ impl OutputCollector {
     fn find(&self, name: StageName) -> Option<&StageOutput> {
         self.stages.iter().find(|(stage, _)| *stage == name).map(|(_, output)| output)
     }
+}
+
+/// Returns the output of a stage. The last stages are the active ones.
+fn find_mut(stages: &mut [(StageName, StageOutput)], name: StageName) -> Option<&mut StageOutput> {
+    stages.iter_mut().rev().find(|(stage, _)| *stage == name).map(|(_, output)| output)
 }
 
 impl StageOutput {
@@ -260,10 +277,10 @@ mod tests {
     #[test]
     fn output_is_merged_in_order_and_characters_stay_whole() {
         let mut collector = collector(Encoding::Base64);
-        collector.write(StreamName::Stdout, b"a\xe2\x82").unwrap();
-        collector.write(StreamName::Stderr, b"b\xff").unwrap();
-        collector.write(StreamName::Stdout, b"\xacc\xe2").unwrap();
-        collector.finish_stage(Some(&report(Status::Exited(0))));
+        collector.write(StageName::Run(0), StreamName::Stdout, b"a\xe2\x82").unwrap();
+        collector.write(StageName::Run(0), StreamName::Stderr, b"b\xff").unwrap();
+        collector.write(StageName::Run(0), StreamName::Stdout, b"\xacc\xe2").unwrap();
+        collector.finish_stage(&report(Status::Exited(0)));
         let texts = collector.texts(StageName::Run(0));
         assert_eq!(texts.stdout.get(), "\"a€c\u{fffd}\"");
         assert_eq!(texts.stderr.get(), "\"b\u{fffd}\"");
@@ -274,12 +291,27 @@ mod tests {
     }
 
     #[test]
+    fn stages_at_one_time_keep_their_output_apart() {
+        let mut collector = collector(Encoding::Utf8);
+        collector.start_stage(StageName::Run(1));
+        for (run, chunk) in [(0, b"\xe2"), (1, b"\xc3"), (0, b"\x82"), (1, b"\xa9"), (0, b"\xac"), (1, b"!")]
+        {
+            collector.write(StageName::Run(run), StreamName::Stdout, chunk).unwrap();
+        }
+        collector.finish_stage(&report(Status::Exited(0)));
+        collector.write(StageName::Run(1), StreamName::Stdout, b"\xe2").unwrap();
+        collector.finish();
+        let text = |run| collector.texts(StageName::Run(run)).stdout.get();
+        assert_eq!((text(0), text(1)), ("\"€\"", "\"é!\""));
+    }
+
+    #[test]
     fn output_beyond_the_limit_is_dropped_and_reported_as_truncated() {
         let mut collector = collector(Encoding::Utf8);
-        collector.write(StreamName::Stdout, &vec![b'x'; MAX_COLLECTED_OUTPUT]).unwrap();
+        collector.write(StageName::Run(0), StreamName::Stdout, &vec![b'x'; MAX_COLLECTED_OUTPUT]).unwrap();
         assert!(!collector.is_truncated(StageName::Run(0)));
-        collector.write(StreamName::Stdout, b"y").unwrap();
-        collector.finish_stage(Some(&report(Status::Exited(0))));
+        collector.write(StageName::Run(0), StreamName::Stdout, b"y").unwrap();
+        collector.finish_stage(&report(Status::Exited(0)));
         assert!(collector.is_truncated(StageName::Run(0)));
         assert_eq!(collector.texts(StageName::Run(0)).stdout.get().len(), MAX_COLLECTED_OUTPUT + 2);
     }
@@ -288,11 +320,11 @@ mod tests {
     fn output_that_was_cut_ends_with_a_whole_character() {
         let texts = |status: Status, written: &[u8]| {
             let mut collector = collector(Encoding::Utf8);
-            collector.write(StreamName::Stdout, written).unwrap();
-            collector.write(StreamName::Stderr, b"\xf0\x9f").unwrap();
+            collector.write(StageName::Run(0), StreamName::Stdout, written).unwrap();
+            collector.write(StageName::Run(0), StreamName::Stderr, b"\xf0\x9f").unwrap();
             let mut report = report(status);
             report.stdout_truncated = true;
-            collector.finish_stage(Some(&report));
+            collector.finish_stage(&report);
             let texts = collector.texts(StageName::Run(0)).clone();
             (texts.stdout.get().to_owned(), texts.stderr.get().to_owned())
         };
@@ -306,8 +338,8 @@ mod tests {
 
         let mut collector = collector(Encoding::Utf8);
         let long = vec![b'x'; MAX_COLLECTED_OUTPUT - 1];
-        collector.write(StreamName::Stdout, &[&long[..], b"\xc3\xa9"].concat()).unwrap();
-        collector.finish_stage(Some(&report(Status::Exited(0))));
+        collector.write(StageName::Run(0), StreamName::Stdout, &[&long[..], b"\xc3\xa9"].concat()).unwrap();
+        collector.finish_stage(&report(Status::Exited(0)));
         assert_eq!(collector.texts(StageName::Run(0)).stdout.get().len(), MAX_COLLECTED_OUTPUT + 1);
     }
 
@@ -318,8 +350,8 @@ mod tests {
         }
         let mut collector = OutputCollector::new(Encoding::Utf8, &Budget::new(MEMORY_PER_BYTE * 10));
         collector.start_stage(StageName::Run(0));
-        collector.write(StreamName::Stdout, b"123\0").unwrap();
-        assert_eq!(collector.write(StreamName::Stdout, b"\0"), Err(BudgetExceeded));
+        collector.write(StageName::Run(0), StreamName::Stdout, b"123\0").unwrap();
+        assert_eq!(collector.write(StageName::Run(0), StreamName::Stdout, b"\0"), Err(BudgetExceeded));
     }
 
     #[test]
@@ -327,8 +359,8 @@ mod tests {
         let budget = Budget::new(MEMORY_PER_BYTE * 10);
         let mut collector = OutputCollector::new(Encoding::Utf8, &budget);
         collector.start_stage(StageName::Run(0));
-        collector.write(StreamName::Stdout, b"0123456789").unwrap();
-        assert_eq!(collector.write(StreamName::Stdout, b"0"), Err(BudgetExceeded));
+        collector.write(StageName::Run(0), StreamName::Stdout, b"0123456789").unwrap();
+        assert_eq!(collector.write(StageName::Run(0), StreamName::Stdout, b"0"), Err(BudgetExceeded));
         drop(collector);
         assert!(budget.reservation().grow(MEMORY_PER_BYTE * 10).is_ok());
     }

@@ -5,12 +5,10 @@
 //! CVE-2013-3587). No response of webd has a secret: there are no cookies, tokens or accounts, and an answer consists of
 //! what the program of its own request wrote.
 
-use std::io::{self, Write};
-use std::pin::Pin;
+use std::io::Write;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::Next;
@@ -18,7 +16,8 @@ use axum::response::Response;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use http_body::{Body as _, Frame};
+use futures_util::{StreamExt, stream};
+use http_body::Body as _;
 
 use crate::app_state::AppState;
 use crate::domain::budget::Reservation;
@@ -51,69 +50,43 @@ pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Reques
     }
     response.headers_mut().remove(header::CONTENT_LENGTH);
     response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(GZIP));
-    response.map(|body| Body::new(GzipBody::new(body, reservation)))
+    response.map(|body| gzip(body, reservation))
 }
 
-/// A body that is compressed while it is sent.
-struct GzipBody {
-    body: Body,
+/// Returns a body that is compressed while it is sent.
+fn gzip(body: Body, reservation: Reservation) -> Body {
+    let encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let parts = Parts { chunks: body.into_data_stream(), encoder: Some(encoder), _reservation: reservation };
+    Body::from_stream(stream::unfold(parts, |mut parts| async {
+        let output = parts.next_output().await?;
+        Some((output, parts))
+    }))
+}
+
+/// What compresses a body.
+struct Parts {
+    chunks: BodyDataStream,
     /// `None` after the last chunk.
     encoder: Option<GzEncoder<Vec<u8>>>,
     _reservation: Reservation,
 }
 
-impl GzipBody {
-    fn new(body: Body, reservation: Reservation) -> Self {
-        Self {
-            body,
-            encoder: Some(GzEncoder::new(Vec::new(), Compression::fast())),
-            _reservation: reservation,
-        }
-    }
-}
-
-impl http_body::Body for GzipBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        if self.encoder.is_none() {
-            return Poll::Ready(None);
-        }
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-            Some(Ok(frame)) => Some(frame),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error))),
-            None => None,
-        };
-        let is_last = frame.is_none();
-        let chunk = frame.and_then(|frame| frame.into_data().ok()).unwrap_or_default();
-        match encode(&mut self.encoder, &chunk, is_last) {
-            Ok(output) if output.is_empty() => {
-                // Other tasks run between two chunks that leave no output.
-                context.waker().wake_by_ref();
-                Poll::Pending
+impl Parts {
+    /// Returns the next compressed bytes, or `None` at the end.
+    async fn next_output(&mut self) -> Option<Result<Bytes, axum::Error>> {
+        let mut encoder = self.encoder.take()?;
+        while let Some(chunk) = self.chunks.next().await {
+            if let Err(error) = chunk.and_then(|chunk| encoder.write_all(&chunk).map_err(axum::Error::new)) {
+                return Some(Err(error));
             }
-            Ok(output) => Poll::Ready(Some(Ok(Frame::data(output.into())))),
-            Err(error) => Poll::Ready(Some(Err(axum::Error::new(error)))),
+            let output = std::mem::take(encoder.get_mut());
+            if !output.is_empty() {
+                self.encoder = Some(encoder);
+                return Some(Ok(output.into()));
+            }
+            // Other tasks run between two chunks that leave no output.
+            tokio::task::yield_now().await;
         }
+        Some(encoder.finish().map(Bytes::from).map_err(axum::Error::new))
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.encoder.is_none()
-    }
-}
-
-/// Returns the compressed bytes that are complete after `chunk`.
-fn encode(encoder: &mut Option<GzEncoder<Vec<u8>>>, chunk: &[u8], is_last: bool) -> io::Result<Vec<u8>> {
-    let Some(mut current) = encoder.take() else { return Ok(Vec::new()) };
-    current.write_all(chunk)?;
-    if is_last {
-        return current.finish();
-    }
-    let output = std::mem::take(current.get_mut());
-    *encoder = Some(current);
-    Ok(output)
 }

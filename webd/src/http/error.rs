@@ -9,11 +9,10 @@ use serde::Serialize;
 
 use crate::domain::budget::BudgetExceeded;
 
+/// The header of a response to a request without an accepted key (RFC 6750).
+const CHALLENGE: &str = "Bearer realm=\"executor\"";
 /// Bytes of a message. It may quote the request, which may be long.
 const MAX_MESSAGE: usize = 500;
-
-/// The version of the WebSocket protocol; there is only this one.
-pub(crate) const WEBSOCKET_VERSION: &str = "13";
 
 /// A response that reports an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,11 +83,19 @@ pub enum ErrorCode {
     UpgradeRequired,
     /// The daemon failed to carry out the execution.
     Failed,
+    /// The request has no API key that is accepted.
+    Unauthorized,
+    /// The API key does not allow the language.
+    LanguageForbidden,
+    /// The API key allows no more executions at this time.
+    RateLimited,
+    /// The API key has used its CPU time of the day.
+    QuotaExceeded,
 }
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::UnsupportedLanguage,
@@ -106,6 +113,10 @@ impl ErrorCode {
         Self::ForbiddenOrigin,
         Self::UpgradeRequired,
         Self::Failed,
+        Self::Unauthorized,
+        Self::LanguageForbidden,
+        Self::RateLimited,
+        Self::QuotaExceeded,
     ];
 
     /// Returns the HTTP status of the code.
@@ -122,11 +133,12 @@ impl ErrorCode {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::WrongHost => StatusCode::MISDIRECTED_REQUEST,
-            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::RateLimited | Self::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded | Self::Unavailable | Self::Forbidden => StatusCode::SERVICE_UNAVAILABLE,
-            Self::ForbiddenOrigin => StatusCode::FORBIDDEN,
+            Self::ForbiddenOrigin | Self::LanguageForbidden => StatusCode::FORBIDDEN,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
         }
     }
 }
@@ -176,17 +188,13 @@ impl From<BudgetExceeded> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.body.retry_after;
-        let mut response = (self.body.code.status(), Json(&self.body)).into_response();
-        if self.body.code == ErrorCode::UpgradeRequired {
-            response.headers_mut().extend([
-                (header::UPGRADE, HeaderValue::from_static("websocket")),
-                (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION)),
-            ]);
-        }
-        // The APIs that are compatible with other servers write the error in their own form.
-        response.extensions_mut().insert(self.body);
+        let is_unauthorized = self.body.code == ErrorCode::Unauthorized;
+        let mut response = (self.body.code.status(), Json(self.body)).into_response();
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if is_unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }
         response
     }

@@ -11,10 +11,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
+use crate::http::authentication::{AnsweredKey, KEY_HEADERS, RATE_HEADERS};
 use crate::http::body_with::BodyWith;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::peer::Peer;
+use crate::http::request_id::{X_REQUEST_ID, request_id};
 use crate::ops::config::Origin;
 use crate::ops::metrics::RequestLabels;
 
@@ -38,12 +40,17 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
     let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
+    let id = request_id(request.headers());
     let in_flight = state.metrics.request();
-    let response = with_security_headers(next.run(request).await);
+    let mut response = with_security_headers(next.run(request).await);
     let status = response.status().as_u16();
     let labels = RequestLabels::new(route.as_ref().map(MatchedPath::as_str), method.as_str(), status);
+    let key = response.extensions().get::<AnsweredKey>().map(|key| key.0.as_str()).unwrap_or_default();
     // Debug formatting escapes line feeds and terminal escape sequences, so that a client cannot forge log lines.
-    tracing::info!(?peer, %method, ?path, status, ms = started.elapsed().as_millis(), "request");
+    let request_id = id.to_str().unwrap_or_default();
+    let ms = started.elapsed().as_millis();
+    tracing::info!(?peer, key, request_id, %method, ?path, status, ms, "request");
+    response.headers_mut().insert(X_REQUEST_ID, id);
     BodyWith::wrap(response, in_flight.answered(labels, started))
 }
 
@@ -61,7 +68,7 @@ pub(crate) async fn limit_client(
         return next.run(request).await;
     };
     let client = peer.client(request.headers(), &state.config.trusted_proxies);
-    request.extensions_mut().insert(Caller::new(client));
+    request.extensions_mut().insert(Caller::anonymous(client));
     match guard.begin_request(client) {
         Ok(in_progress) => BodyWith::wrap(next.run(request).await, in_progress),
         Err(reason) => ApiError::from(reason).into_response(),
@@ -88,8 +95,15 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
-        .allow_headers([header::CONTENT_TYPE, header::ACCEPT])
-        .expose_headers([header::RETRY_AFTER])
+        .allow_headers(
+            [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, X_REQUEST_ID]
+                .into_iter()
+                .chain(KEY_HEADERS)
+                .collect::<Vec<_>>(),
+        )
+        .expose_headers(
+            [header::RETRY_AFTER, X_REQUEST_ID].into_iter().chain(RATE_HEADERS).collect::<Vec<_>>(),
+        )
         .max_age(PREFLIGHT_MAX_AGE)
 }
 

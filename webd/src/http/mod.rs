@@ -2,6 +2,7 @@
 //! page.
 
 pub(crate) mod accept_encoding;
+pub(crate) mod authentication;
 pub(crate) mod body_with;
 pub(crate) mod chunked_body;
 pub(crate) mod compression;
@@ -13,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod middleware;
 pub(crate) mod peer;
 pub(crate) mod request_body;
+pub(crate) mod request_id;
 pub(crate) mod server;
 pub(crate) mod static_files;
 pub(crate) mod unread_body;

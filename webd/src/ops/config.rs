@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use hyper::http::{HeaderValue, Uri};
 use protocol::ByteCount;
+use protocol::quantity::{Quantity, Value};
 use protocol::renamed_keys::ConfigKeys;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
-use crate::ops::compat_config::PistonConfig;
-use crate::ops::positive::positive;
 
 /// Configuration file that is read if the command line names no other.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
@@ -86,10 +85,33 @@ pub struct Config {
     /// Memory that all requests and answers together may hold.
     #[serde(deserialize_with = "positive")]
     pub max_memory: ByteCount,
+    /// Format of the log.
+    pub log_format: LogFormat,
+    /// Directory for what must survive a restart.
+    pub state: PathBuf,
+    /// API keys.
+    pub keys: KeysConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
-    /// The API that is compatible with Piston.
-    pub piston: PistonConfig,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object of JSON on each line.
+    Json,
+}
+
+/// API keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// File with the hashes and limits of all keys, which `executor key` writes.
+    pub file: PathBuf,
 }
 
 /// Timeouts.
@@ -135,9 +157,17 @@ impl Default for Config {
             max_sessions_per_client: NonZeroUsize::MIN.saturating_add(15),
             max_body: ByteCount::mib(16),
             max_memory: ByteCount::mib(512),
+            log_format: LogFormat::Text,
+            state: keys::DEFAULT_STATE_DIRECTORY.into(),
+            keys: KeysConfig::default(),
             timeouts: Timeouts::default(),
-            piston: PistonConfig::default(),
         }
+    }
+}
+
+impl Default for KeysConfig {
+    fn default() -> Self {
+        Self { file: keys::DEFAULT_KEY_FILE.into() }
     }
 }
 
@@ -165,6 +195,15 @@ fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     address
         .map(Some)
         .map_err(|_| D::Error::custom(format!("{text:?} is not an address such as 127.0.0.1:9464")))
+}
+
+/// Deserializes a quantity such as `"10s"` or `"16MiB"`, and refuses zero.
+fn positive<'de, D: Deserializer<'de>, T: Value>(deserializer: D) -> Result<T, D::Error> {
+    let Quantity(value) = Quantity::<T>::deserialize(deserializer)?;
+    if value <= T::from_number(0) {
+        return Err(D::Error::custom("must be more than zero"));
+    }
+    Ok(value)
 }
 
 /// A web origin: `https://example.org`, with the port unless it is the default of the scheme (RFC 6454).
@@ -340,6 +379,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (15, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (17, 7));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use keys::KeyName;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
@@ -11,7 +12,9 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use protocol::ServerStatus;
 
+use crate::domain::keys::account::Totals;
 use crate::ops::daemon_metrics::DaemonMetrics;
+use crate::ops::key_metrics;
 
 /// Content type of the exposition.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -110,12 +113,15 @@ impl Metrics {
     }
 
     /// Returns the exposition. The daemon's metrics are missing if it does not answer (`daemon` is `None`).
-    pub(crate) fn exposition(&self, daemon: Option<ServerStatus>) -> String {
+    pub(crate) fn exposition(&self, daemon: Option<ServerStatus>, keys: &[(KeyName, Totals)]) -> String {
         let mut text = String::new();
+        let mut key_registry = Registry::with_prefix("webd");
+        key_metrics::register(&mut key_registry, keys);
         let mut daemon_registry = Registry::with_prefix("executor");
         daemon_registry.register_collector(Box::new(DaemonMetrics(daemon)));
         // Writing into a string cannot fail.
         let _ = encode_registry(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &key_registry);
         let _ = encode_registry(&mut text, &daemon_registry);
         let _ = encode_eof(&mut text);
         text

@@ -213,7 +213,11 @@ pub(crate) fn started() -> Event {
 }
 
 pub(crate) fn output(stream: StreamName, bytes: &[u8]) -> Event {
-    Event::Output { stream, bytes: Bytes::copy_from_slice(bytes) }
+    output_of(StageName::Run(0), stream, bytes)
+}
+
+pub(crate) fn output_of(stage: StageName, stream: StreamName, bytes: &[u8]) -> Event {
+    Event::Output { stream, bytes: Bytes::copy_from_slice(bytes), stage }
 }
 
 pub(crate) fn report(stage: StageName, status: Status) -> StageReport {
@@ -256,6 +260,7 @@ pub(crate) fn languages() -> Vec<Language> {
     };
     let go = Language {
         name: "go".to_owned(),
+        aliases: vec!["golang".to_owned()],
         availability: Availability::Unavailable { reason: "go is not installed".to_owned() },
         compile_limits: Some(limits()),
         ..python.clone()

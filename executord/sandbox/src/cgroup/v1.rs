@@ -14,8 +14,8 @@ use super::files::{
 };
 use super::limits::{CgroupLimits, CpuWeight, Readings};
 
-/// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote and init.
-const OWN_PROCESSES: u32 = 3;
+/// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote, init and a collector.
+const OWN_PROCESSES: u32 = 4;
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 /// Value of cpu.shares for [`CpuWeight::Full`]: the kernel's default.

@@ -1,4 +1,4 @@
-//! The system call filters of programs and of init.
+//! The system call filters of programs, of init and of collectors.
 //!
 //! `policy.rs` has the tables, with a reason for each rule. `compile.rs` translates a table into a BPF program.
 //! A system call without a rule returns ENOSYS, as on a kernel that does not have it.
@@ -10,4 +10,4 @@ mod policy;
 pub(crate) use filters::Filters;
 
 pub use compile::{BpfProgram, compile};
-pub use policy::{Action, ArgumentCheck, INIT_RULES, PROGRAM_RULES, Rule};
+pub use policy::{Action, ArgumentCheck, COLLECTOR_RULES, INIT_RULES, PROGRAM_RULES, Rule};

@@ -739,6 +739,42 @@ pub const INIT_RULES: &[Rule] = &[Rule {
     reason: "waiting for the program, counting its sockets and locks, reporting to the daemon, exiting, and memory for that",
 }];
 
+/// The rules for collectors, which read files of a program and write what they read to a pipe.
+pub const COLLECTOR_RULES: &[Rule] = &[Rule {
+    action: Action::Allow,
+    syscalls: &[
+        SYS_openat2,
+        SYS_getdents64,
+        SYS_fstat,
+        // fstat of the C library.
+        SYS_newfstatat,
+        SYS_fcntl,
+        SYS_lseek,
+        SYS_read,
+        SYS_write,
+        SYS_close,
+        // The CPU time that the search has used.
+        SYS_clock_gettime,
+        // The byte that starts the search.
+        SYS_recvfrom,
+        SYS_sendto,
+        SYS_rt_sigprocmask,
+        SYS_rt_sigreturn,
+        SYS_sigaltstack,
+        SYS_restart_syscall,
+        SYS_brk,
+        SYS_mmap,
+        SYS_munmap,
+        SYS_mremap,
+        SYS_madvise,
+        SYS_futex,
+        SYS_getrandom,
+        SYS_exit,
+        SYS_exit_group,
+    ],
+    reason: "finding and reading files below an open directory, writing to open pipes, exiting, and memory for that",
+}];
+
 impl ArgumentCheck {
     /// Returns the error number for refused arguments.
     pub(crate) const fn refusal(self) -> c_int {

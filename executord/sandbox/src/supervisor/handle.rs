@@ -10,12 +10,14 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use super::process::ZYGOTES_ARGUMENT;
 use crate::cgroup::{NamespaceGone, RunCgroup};
+use crate::collector::collection::Collection;
 use crate::error::SetupError;
 use crate::packet::{
-    BUILD, DROP_BUILD, GONE, LAUNCHED, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, send_packet,
+    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, GONE, LAUNCHED, NO_COLLECTOR,
+    NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, STOP_COLLECTOR, send_packet,
 };
 use crate::plan::Plan;
-use crate::sealed_file::seal_plan;
+use crate::sealed_file::{seal_collection, seal_plan};
 use crate::sys::process;
 
 /// A running supervisor process. Dropping it kills the process and its sandbox.
@@ -56,6 +58,12 @@ pub enum Reply {
         /// The size of its contents in bytes.
         bytes: u64,
     },
+    /// The collector of the sandbox waits.
+    CollectorReady,
+    /// The collector could not be started.
+    NoCollector(SetupError),
+    /// The collector is gone.
+    Collected,
 }
 
 /// A sandbox's init. It refers to the process even if the pid is reused.
@@ -131,6 +139,32 @@ impl Supervisor {
         send_packet(&self.socket, DROP_BUILD, [0, 0], &[])
     }
 
+    /// Requests a collector for the sandbox, which must be prepared and not started. It writes to the pipe `archive`. The
+    /// reply is `CollectorReady` or `NoCollector`.
+    ///
+    /// # Errors
+    /// If the request cannot be sent.
+    pub fn attach_collector(&self, collection: &Collection, archive: &OwnedFd) -> io::Result<()> {
+        let collection = seal_collection(collection)?;
+        send_packet(&self.socket, ATTACH_COLLECTOR, [0, 0], &[collection.as_raw_fd(), archive.as_raw_fd()])
+    }
+
+    /// Lets the collector search, after the reply `Gone`. The reply is `Collected` when it is gone.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn collect(&self) -> io::Result<()> {
+        send_packet(&self.socket, COLLECT, [0, 0], &[])
+    }
+
+    /// Kills the collector, after the reply `Gone`. The reply is `Collected` when it is gone.
+    ///
+    /// # Errors
+    /// If the supervisor is gone.
+    pub fn stop_collector(&self) -> io::Result<()> {
+        send_packet(&self.socket, STOP_COLLECTOR, [0, 0], &[])
+    }
+
     /// Returns the next reply, or `None` if there is none yet.
     ///
     /// # Errors
@@ -152,6 +186,9 @@ impl Supervisor {
                 mount: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
                 bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,
             },
+            COLLECTOR_READY => Reply::CollectorReady,
+            NO_COLLECTOR => Reply::NoCollector(packet.setup_error()?),
+            COLLECTED => Reply::Collected,
             _ => return Err(io::ErrorKind::InvalidData.into()),
         }))
     }

@@ -3,9 +3,10 @@
 //! It exists for two reasons. After a fork of the multi-threaded daemon only a few functions may be called safely. And on
 //! cgroup v1 moving a process into a cgroup takes up to 10 ms, whereas a forked process is born in the cgroup of its parent.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -16,14 +17,18 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::{Mode, umask};
 
 use super::build_dir::BuildDirMount;
+use crate::collector::{self, Collector};
 use crate::error::{At, SetupError, Step};
 use crate::init::{InitDescriptors, NAMESPACES, run_init};
 use crate::network_namespace::NetworkNamespace;
-use crate::packet::{BUILD, DROP_BUILD, GONE, LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD};
+use crate::packet::{
+    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, GONE, LAUNCHED, PREPARE,
+    Packet, READY, SHARE_BUILD, STOP_COLLECTOR,
+};
 use crate::plan::{BuildDir, Plan};
 use crate::privileges::{drop_bounding_set, make_capabilities_inheritable};
 use crate::rootfs::template_cache::TemplateCache;
-use crate::sealed_file::read_plan;
+use crate::sealed_file::{read_collection, read_plan};
 use crate::seccomp::Filters;
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
@@ -71,6 +76,8 @@ struct SupervisorProcess {
     /// The network namespace of this process, for the next sandbox.
     network: NetworkNamespace,
     zygote: Option<Zygote>,
+    /// Requests that arrived during a sandbox and are for the time after it.
+    deferred: VecDeque<Packet>,
 }
 
 impl SupervisorProcess {
@@ -94,19 +101,29 @@ impl SupervisorProcess {
         let network = NetworkNamespace::create().map_err(context("create a network namespace"))?;
         let filters = Filters::compile();
         Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, filters, templates, build_dir, network, zygote: None })
+        Ok(Self { daemon, filters, templates, build_dir, network, zygote: None, deferred: VecDeque::new() })
     }
 
     fn serve(&mut self) -> io::Result<()> {
-        while let Some(packet) = Packet::receive(&self.daemon)? {
+        while let Some(packet) = self.next_request()? {
             match packet.tag {
                 PREPARE => self.run_sandbox(packet.descriptors)?,
                 SHARE_BUILD => self.share_build()?,
                 DROP_BUILD => self.build_dir.unmount()?,
+                // The collector was gone already.
+                COLLECT | STOP_COLLECTOR => {}
                 _ => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
         Ok(())
+    }
+
+    /// Returns the next request, or `None` at the end of the connection.
+    fn next_request(&mut self) -> io::Result<Option<Packet>> {
+        match self.deferred.pop_front() {
+            Some(packet) => Ok(Some(packet)),
+            None => Packet::receive(&self.daemon),
+        }
     }
 
     /// Runs one sandbox: launches its init and waits until all of its processes are gone.
@@ -118,10 +135,16 @@ impl SupervisorProcess {
         let mut packet = Packet::new(LAUNCHED, [init.pid, 0]);
         packet.descriptors.push(init.pidfd.try_clone()?);
         packet.send(&self.daemon)?;
-        self.wait_for(&init.pidfd)?;
+        let collector = self.wait_for(&init.pidfd)?;
         let exit = process::wait(init.pid)?;
         let zygote = self.zygote.as_ref().map_or(0, Zygote::pid);
         Packet::new(GONE, [exit.status, zygote]).send(&self.daemon)?;
+        if let Some(collector) = collector {
+            self.collect(&collector)?;
+            // It is reaped before the daemon learns that it is gone.
+            drop(collector);
+            Packet::new(COLLECTED, [0, 0]).send(&self.daemon)?;
+        }
         // After the reply, so that the daemon does not wait for it.
         self.network.renew().map_err(context("create a network namespace"))
     }
@@ -190,24 +213,71 @@ impl SupervisorProcess {
         Ok(init)
     }
 
-    /// Waits until init exits. If the daemon closes its socket before, kills init.
-    fn wait_for(&self, init: &OwnedFd) -> io::Result<()> {
+    /// Waits until init exits, and starts a collector if the daemon asks for one. If the daemon closes its socket before,
+    /// kills init.
+    fn wait_for(&mut self, init: &OwnedFd) -> io::Result<Option<Collector>> {
+        let mut collector = None;
+        while self.has_request_before(init.as_fd())? {
+            match Packet::receive(&self.daemon)? {
+                Some(packet) if packet.tag == ATTACH_COLLECTOR => {
+                    match self.start_collector(init, packet.descriptors) {
+                        Ok(started) => {
+                            collector = Some(started);
+                            Packet::new(COLLECTOR_READY, [0, 0]).send(&self.daemon)?;
+                        }
+                        Err(error) => Packet::no_collector(error).send(&self.daemon)?,
+                    }
+                }
+                Some(packet) => self.deferred.push_back(packet),
+                None => {
+                    process::kill_pidfd(init.as_fd())?;
+                    wait_until_readable(init.as_fd())?;
+                    break;
+                }
+            }
+        }
+        Ok(collector)
+    }
+
+    fn start_collector(&self, init: &OwnedFd, descriptors: Vec<OwnedFd>) -> Result<Collector, SetupError> {
+        let mut descriptors = descriptors.into_iter();
+        let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::Collect);
+        let (collection, archive) = (next()?, next()?);
+        let collection = read_collection(&collection).at(Step::Collect)?;
+        collector::start(&collection, init.as_fd(), &archive, &self.filters.collector)
+    }
+
+    /// Lets a collector search when the daemon asks for it, and waits until it exits. It is killed if the daemon asks for
+    /// that, or closes its socket.
+    fn collect(&mut self, collector: &Collector) -> io::Result<()> {
+        while self.has_request_before(collector.pidfd())? {
+            match Packet::receive(&self.daemon)? {
+                Some(packet) if packet.tag == COLLECT => collector.go(),
+                Some(packet) if packet.tag == STOP_COLLECTOR => collector.kill(),
+                Some(packet) => self.deferred.push_back(packet),
+                None => {
+                    collector.kill();
+                    return wait_until_readable(collector.pidfd());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a request, or for the end of a process. Returns false for the end, which comes first if there are both.
+    fn has_request_before(&self, process: BorrowedFd) -> io::Result<bool> {
         let mut watched = [
-            PollFd::new(init.as_fd(), PollFlags::POLLIN),
-            // No events, because further requests have to wait; poll(2) reports a hang-up in any case.
-            PollFd::new(self.daemon.as_fd(), PollFlags::empty()),
+            PollFd::new(process, PollFlags::POLLIN),
+            // Its end is readable too.
+            PollFd::new(self.daemon.as_fd(), PollFlags::POLLIN),
         ];
         loop {
             match poll(&mut watched, PollTimeout::NONE) {
-                Err(Errno::EINTR) => continue,
-                answer => answer?,
-            };
-            if watched[0].any() == Some(true) {
-                return Ok(());
-            }
-            if watched[1].any() == Some(true) {
-                process::kill_pidfd(init.as_fd())?;
-                watched[1] = PollFd::new(init.as_fd(), PollFlags::POLLIN);
+                Err(Errno::EINTR) => {}
+                answer => {
+                    answer?;
+                    return Ok(watched[0].any() != Some(true));
+                }
             }
         }
     }
@@ -217,6 +287,16 @@ impl SupervisorProcess {
         let mut packet = Packet::new(BUILD, [i32::try_from(kib).unwrap_or(i32::MAX), 0]);
         packet.descriptors.push(mount);
         packet.send(&self.daemon)
+    }
+}
+
+fn wait_until_readable(descriptor: BorrowedFd) -> io::Result<()> {
+    let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
+    loop {
+        match poll(&mut watched, PollTimeout::NONE) {
+            Err(Errno::EINTR) => {}
+            answer => return Ok(answer.map(drop)?),
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe;
 use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight, RunCgroup, SlotCgroup, kill_and_remove};
 use sandbox::{
-    BindMount, BuildDir, Control, Descriptors, DisabledLayers, DiskLimits, Plan, Program, Reply, Report,
-    ResourceLimits, Start, Supervisor, User, read_report,
+    ArchiveReader, BindMount, BuildDir, Collection, Control, Descriptors, DisabledLayers, DiskLimits, Plan,
+    Program, Record, Reply, Report, ResourceLimits, Start, Supervisor, User, read_report,
 };
 
 pub const UID: u32 = 400_000;
@@ -84,6 +84,31 @@ impl Slot {
         reports.retain(|report| *report != Report::Ready);
         let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
         Run { reports, stdout, stderr, group, gone }
+    }
+
+    /// Runs a program, and then collects files. Returns the records of the archive.
+    pub fn run_and_collect(&mut self, execution: &Execution, collection: &Collection) -> (Run, Vec<Record>) {
+        let (control, group, pipes) = self.prepare(execution);
+        let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
+        assert_eq!(
+            poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
+            Ok(1)
+        );
+        let (archive, archive_end) = pipe().unwrap();
+        self.supervisor.attach_collector(collection, &archive_end).unwrap();
+        drop(archive_end);
+        match self.reply() {
+            Reply::CollectorReady => {}
+            other => panic!("no collector: {other:?}"),
+        }
+        control.start(&execution.start, &[], None).unwrap();
+        let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
+        let reports = reports(pipes.report);
+        let Reply::Gone(gone) = self.reply() else { panic!("not gone") };
+        self.supervisor.collect().unwrap();
+        let records = records(archive, collection);
+        let Reply::Collected = self.reply() else { panic!("not collected") };
+        (Run { reports, stdout, stderr, group, gone }, records)
     }
 
     /// Prepares a sandbox without starting it, and returns the reports until it ends by itself.
@@ -167,6 +192,23 @@ fn reports(pipe: OwnedFd) -> Vec<Report> {
         reports.push(report);
     }
     reports
+}
+
+/// Reads an archive.
+fn records(archive: OwnedFd, collection: &Collection) -> Vec<Record> {
+    let mut archive = File::from(archive);
+    let mut reader = ArchiveReader::new(collection.patterns.clone(), collection.limits);
+    let (mut buffer, mut records) = ([0; 4096], Vec::new());
+    loop {
+        let count = archive.read(&mut buffer).unwrap();
+        if count == 0 {
+            return records;
+        }
+        reader.push(&buffer[..count]);
+        while let Some(record) = reader.next_record().unwrap() {
+            records.push(record);
+        }
+    }
 }
 
 fn read(pipe: OwnedFd) -> String {

@@ -44,7 +44,7 @@ pub(crate) async fn run(
     mut sandbox: Sandbox,
     stage: &StageInput<'_>,
     context: &StageContext<'_>,
-    input: &mut InputReceiver,
+    input: &InputReceiver,
 ) -> Result<StageOutcome, Failure> {
     let predates_program = sandbox.predates_program();
     sandbox.pipes.output.set_limit(stage.limits.output);
@@ -60,11 +60,9 @@ pub(crate) async fn run(
         }
         launched => launched?,
     }
-    let InputReceiver { chunks, control } = input;
-    control.reset_for_next_program();
-    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, chunks);
+    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, &input.chunks);
     let watch = Watch::new(sandbox, terminal, stage, context);
-    let (sandbox, record) = watch.until_gone(write_stdin, control).await?;
+    let (sandbox, record) = watch.until_gone(write_stdin, input.control()).await?;
     if predates_program && !record.has_begun() {
         return Ok(StageOutcome::NeverStarted);
     }
@@ -95,7 +93,7 @@ async fn finish(
         let message = Bytes::from(format!("cannot execute the program: {}\n", error.errno.desc()));
         let is_merged = stage.start.program.merge_output;
         let stream = if is_merged { StreamName::Stdout } else { StreamName::Stderr };
-        let _ = context.events.send(Event::Output { stream, bytes: message }).await;
+        let _ = context.events.send(Event::Output { stream, bytes: message, stage: stage.name }).await;
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }

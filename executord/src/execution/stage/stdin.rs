@@ -6,6 +6,7 @@ use std::sync::Arc;
 use protocol::Stdin;
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::pipe;
+use tokio::sync::Mutex;
 
 use crate::streams::input::InputChunks;
 use crate::streams::terminal::Terminal;
@@ -15,7 +16,7 @@ pub(super) async fn write_stdin(
     pipe: pipe::Sender,
     terminal: Option<Arc<Terminal>>,
     stdin: &Stdin,
-    chunks: &mut InputChunks,
+    chunks: &Mutex<InputChunks>,
 ) {
     match terminal {
         Some(terminal) => type_into(&terminal, stdin, chunks).await,
@@ -24,12 +25,13 @@ pub(super) async fn write_stdin(
 }
 
 /// Writes stdin to the pipe and closes it. A program need not read it.
-async fn write_to(mut pipe: pipe::Sender, stdin: &Stdin, chunks: &mut InputChunks) {
+async fn write_to(mut pipe: pipe::Sender, stdin: &Stdin, chunks: &Mutex<InputChunks>) {
     match stdin {
         Stdin::Bytes(bytes) => {
             let _ = pipe.write_all(bytes).await;
         }
         Stdin::Live => {
+            let mut chunks = chunks.lock().await;
             while let Some(Some(bytes)) = chunks.recv().await {
                 if pipe.write_all(&bytes).await.is_err() {
                     // The program closed its stdin: what still comes is discarded.
@@ -43,7 +45,8 @@ async fn write_to(mut pipe: pipe::Sender, stdin: &Stdin, chunks: &mut InputChunk
 
 /// Types stdin into the terminal, and then the key that ends it. The terminal stays open, so that a client may send more
 /// after that.
-async fn type_into(terminal: &Terminal, stdin: &Stdin, chunks: &mut InputChunks) {
+async fn type_into(terminal: &Terminal, stdin: &Stdin, chunks: &Mutex<InputChunks>) {
+    let mut chunks = chunks.lock().await;
     let typing = async {
         match stdin {
             Stdin::Bytes(bytes) => {

@@ -100,7 +100,7 @@ impl<'a> Watch<'a> {
     pub(super) async fn until_gone(
         mut self,
         write_stdin: impl Future<Output = ()>,
-        control: &mut ControlMessages,
+        mut control: ControlMessages,
     ) -> Result<(Sandbox, StageRecord), Failure> {
         let mut write_stdin = std::pin::pin!(write_stdin);
         let mut stdin_is_written = false;
@@ -255,10 +255,11 @@ impl<'a> Watch<'a> {
 
     /// Makes output the pending event. Output beyond the limit ends the program.
     fn take_output(&mut self, stream: StreamName, chunk: OutputChunk) {
+        let output = |bytes| Event::Output { stream, bytes, stage: self.stage.name };
         match chunk {
-            OutputChunk::Data(bytes) => self.pending = Some(Event::Output { stream, bytes }),
+            OutputChunk::Data(bytes) => self.pending = Some(output(bytes)),
             OutputChunk::Overflow(bytes) => {
-                self.pending = (!bytes.is_empty()).then_some(Event::Output { stream, bytes });
+                self.pending = (!bytes.is_empty()).then(|| output(bytes));
                 if self.is_alive() {
                     self.terminate(KillReason::Output(stream));
                 } else {

@@ -1,15 +1,18 @@
 //! Domain errors as responses of this API.
 
+use std::time::Duration;
+
 use protocol::codec::CodecError;
 use protocol::{ClientError, Rejection};
 
-use crate::domain::collected_execution::CollectError;
 use crate::domain::execution::ExecutionError;
+use crate::domain::keys::refusal::Refusal;
 use crate::http::error::{ApiError, ErrorCode};
 
 impl From<ExecutionError> for ApiError {
     fn from(error: ExecutionError) -> Self {
         match error {
+            ExecutionError::Refused(refusal) => refusal.into(),
             ExecutionError::Rejected(rejection) => rejection.into(),
             ExecutionError::Failed { id, message } => Self::failed(id, message),
             ExecutionError::Daemon(error) => error.into(),
@@ -17,12 +20,24 @@ impl From<ExecutionError> for ApiError {
     }
 }
 
-impl From<CollectError> for ApiError {
-    fn from(error: CollectError) -> Self {
-        match error {
-            CollectError::Execution(error) => error.into(),
-            CollectError::Budget(error) => error.into(),
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let code = match refusal {
+            Refusal::Key(error) => return error.into(),
+            Refusal::Language { .. } => ErrorCode::LanguageForbidden,
+            Refusal::Concurrent(_) | Refusal::Rate { .. } => ErrorCode::RateLimited,
+            Refusal::CpuPerDay { .. } => ErrorCode::QuotaExceeded,
+        };
+        let mut error = Self::new(code, refusal.to_string());
+        // Rounded up: an execution that is retried earlier would be refused again.
+        let seconds =
+            |time: Duration| u64::try_from(time.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1);
+        error.body.retry_after = refusal.retry_after().map(seconds);
+        if let Refusal::Language { requested, allowed } = refusal {
+            error.body.requested = Some(requested);
+            error.body.available = Some(allowed);
         }
+        error
     }
 }
 

@@ -48,6 +48,8 @@ pub(crate) enum LiveEvent<'a> {
     Output {
         stream: OutputStream,
         data: String,
+        #[serde(flatten)]
+        stage: StageRef,
     },
     StageFinished {
         #[serde(flatten)]
@@ -85,6 +87,15 @@ pub(crate) enum OutputStream {
     Stderr,
 }
 
+impl From<StreamName> for OutputStream {
+    fn from(name: StreamName) -> Self {
+        match name {
+            StreamName::Stdout => Self::Stdout,
+            StreamName::Stderr => Self::Stderr,
+        }
+    }
+}
+
 impl From<StageName> for StageRef {
     fn from(name: StageName) -> Self {
         match name {
@@ -109,15 +120,30 @@ pub(crate) struct EventEncoder {
     encoding: Encoding,
     format: EventFormat,
     limits: Option<Box<Limits>>,
+    /// The decoders of the stages that are active.
+    decoders: Vec<(StageName, Decoders)>,
+}
+
+/// The decoders of a stage's stdout and stderr.
+#[derive(Debug, Default)]
+struct Decoders {
     stdout: Utf8Decoder,
     stderr: Utf8Decoder,
+}
+
+impl Decoders {
+    const fn of(&mut self, stream: StreamName) -> &mut Utf8Decoder {
+        match stream {
+            StreamName::Stdout => &mut self.stdout,
+            StreamName::Stderr => &mut self.stderr,
+        }
+    }
 }
 
 impl EventEncoder {
     /// Creates an encoder. `encoding` is the one of the program's output.
     pub(crate) fn new(encoding: Encoding, format: EventFormat) -> Self {
-        let (stdout, stderr) = (Utf8Decoder::default(), Utf8Decoder::default());
-        Self { encoding, format, limits: None, stdout, stderr }
+        Self { encoding, format, limits: None, decoders: Vec::new() }
     }
 
     /// Returns the format of the events.
@@ -138,9 +164,11 @@ impl EventEncoder {
                 self.limits = Some(limits);
             }
             Ok(ExecutionEvent::StageStarted(stage)) => {
-                self.write(&mut lines, &LiveEvent::Stage(stage.into()))
+                self.write(&mut lines, &LiveEvent::Stage(stage.into()));
             }
-            Ok(ExecutionEvent::Output { stream, bytes }) => self.output(&mut lines, stream, &bytes),
+            Ok(ExecutionEvent::Output { stage, stream, bytes }) => {
+                self.output(&mut lines, stage, stream, &bytes)
+            }
             Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
             Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
             Err(error) => self.write(&mut lines, &LiveEvent::Error(error.body)),
@@ -148,23 +176,30 @@ impl EventEncoder {
         EncodedEvent { lines, is_last }
     }
 
-    fn output(&mut self, lines: &mut Vec<u8>, stream: StreamName, bytes: &[u8]) {
-        let (stream, decoder) = match stream {
-            StreamName::Stdout => (OutputStream::Stdout, &mut self.stdout),
-            StreamName::Stderr => (OutputStream::Stderr, &mut self.stderr),
-        };
+    fn output(&mut self, lines: &mut Vec<u8>, stage: StageName, stream: StreamName, bytes: &[u8]) {
         let data = match self.encoding {
-            Encoding::Utf8 => decoder.push(bytes),
+            Encoding::Utf8 => self.decoders_of(stage).of(stream).push(bytes),
             Encoding::Base64 => STANDARD.encode(bytes),
         };
-        self.write_output(lines, stream, data);
+        self.write_output(lines, stage, stream, data);
+    }
+
+    fn decoders_of(&mut self, stage: StageName) -> &mut Decoders {
+        let index = self.decoders.iter().position(|(active, _)| *active == stage).unwrap_or_else(|| {
+            self.decoders.push((stage, Decoders::default()));
+            self.decoders.len() - 1
+        });
+        &mut self.decoders[index].1
     }
 
     fn stage_finished(&mut self, lines: &mut Vec<u8>, report: &StageReport) {
-        let stdout = self.stdout.finish(is_cut(report, StreamName::Stdout));
-        let stderr = self.stderr.finish(is_cut(report, StreamName::Stderr));
-        self.write_output(lines, OutputStream::Stdout, stdout);
-        self.write_output(lines, OutputStream::Stderr, stderr);
+        if let Some(index) = self.decoders.iter().position(|(active, _)| *active == report.stage) {
+            let (_, mut decoders) = self.decoders.remove(index);
+            for stream in [StreamName::Stdout, StreamName::Stderr] {
+                let rest = decoders.of(stream).finish(is_cut(report, stream));
+                self.write_output(lines, report.stage, stream, rest);
+            }
+        }
         let verdict = Verdict::new(report, false);
         self.write(lines, &LiveEvent::StageFinished { stage: report.stage.into(), verdict });
     }
@@ -174,9 +209,9 @@ impl EventEncoder {
         self.write(lines, &LiveEvent::Finished(&answer));
     }
 
-    fn write_output(&self, lines: &mut Vec<u8>, stream: OutputStream, data: String) {
+    fn write_output(&self, lines: &mut Vec<u8>, stage: StageName, stream: StreamName, data: String) {
         if !data.is_empty() {
-            self.write(lines, &LiveEvent::Output { stream, data });
+            self.write(lines, &LiveEvent::Output { stream: stream.into(), data, stage: stage.into() });
         }
     }
 

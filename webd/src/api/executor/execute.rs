@@ -90,12 +90,12 @@ async fn buffered_answer(
             ExecutionEvent::Queued { .. } => {}
             ExecutionEvent::Started { limits: applied, .. } => limits = Some(applied),
             ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
-            ExecutionEvent::Output { stream, bytes } => output.write(stream, &bytes)?,
-            ExecutionEvent::StageFinished(report) => output.finish_stage(Some(&report)),
+            ExecutionEvent::Output { stage, stream, bytes } => output.write(stage, stream, &bytes)?,
+            ExecutionEvent::StageFinished(report) => output.finish_stage(&report),
             ExecutionEvent::Finished(outcome) => break outcome,
         }
     };
-    output.finish_stage(None);
+    output.finish();
     let limits = limits.as_deref();
     let json = if is_compact {
         serde_json::to_vec(&Answer::compact(&outcome, limits, &output))

@@ -1,4 +1,4 @@
-//! Executor's own API: `/api/execute`, `/api/session` and `/api/languages`.
+//! Executor's own API: `/api/execute`, `/api/session`, `/api/languages` and `/api/token`.
 
 pub(crate) mod answer;
 pub(crate) mod error;
@@ -14,4 +14,5 @@ pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod session_end;
 pub(crate) mod session_reader;
+pub(crate) mod token;
 pub(crate) mod unknown_language;

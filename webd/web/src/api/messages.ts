@@ -13,6 +13,7 @@ export type StageResult = Schemas["Verdict"];
 
 export type ServerEvent = Schemas["Event"];
 export type FinishedEvent = Schemas["EventFinished"];
+export type StageFinishedEvent = Schemas["EventStageFinished"];
 export type StageKind = Schemas["EventStage"]["stage"];
 export type Stream = Schemas["EventOutput"]["stream"];
 

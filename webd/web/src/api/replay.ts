@@ -12,9 +12,9 @@ export function replay(answer: Answer, onEvent: EventListener): void {
     results.forEach((result, run) => {
       onEvent({ type: "stage", stage, run });
       if (result.stdout_base64)
-        onEvent({ type: "output", stream: "stdout", data: result.stdout_base64 });
+        onEvent({ type: "output", stage, run, stream: "stdout", data: result.stdout_base64 });
       if (result.stderr_base64)
-        onEvent({ type: "output", stream: "stderr", data: result.stderr_base64 });
+        onEvent({ type: "output", stage, run, stream: "stderr", data: result.stderr_base64 });
       onEvent({ ...result, type: "stage_finished", stage, run });
     });
   }

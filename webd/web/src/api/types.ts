@@ -207,6 +207,9 @@ export type components = {
        */
       type: "output";
       /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
+      /** @enum {string} */
       stream: "stdout" | "stderr";
       data: string;
     };
@@ -362,6 +365,11 @@ export type components = {
       line_comment: string;
       indent: number;
     };
+    Token: {
+      token: string;
+      protocols: string[];
+      expires_in: number;
+    };
     /** @enum {string} */
     ErrorCode:
       | "invalid_json"
@@ -380,7 +388,11 @@ export type components = {
       | "forbidden"
       | "forbidden_origin"
       | "upgrade_required"
-      | "failed";
+      | "failed"
+      | "unauthorized"
+      | "language_forbidden"
+      | "rate_limited"
+      | "quota_exceeded";
     Error: {
       error: string;
       code: components["schemas"]["ErrorCode"];

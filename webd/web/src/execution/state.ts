@@ -1,4 +1,10 @@
-import type { ApiError, FinishedEvent, StageKind, StageResult } from "../api/messages";
+import type {
+  ApiError,
+  FinishedEvent,
+  StageFinishedEvent,
+  StageKind,
+  StageResult,
+} from "../api/messages";
 import type { ExecutionEvent, TransportName } from "../api/transport";
 
 export interface Stage {
@@ -50,7 +56,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
       return { ...state, queuePosition: null, stages: [...state.stages, stage] };
     }
     case "stage_finished":
-      return { ...state, stages: finishLast(state.stages, event) };
+      return { ...state, stages: finish(state.stages, event) };
     case "finished":
       return { ...state, ending: { kind: "finished", event } };
     case "error":
@@ -64,6 +70,8 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
   }
 }
 
-function finishLast(stages: Stage[], result: StageResult): Stage[] {
-  return stages.map((stage, index) => (index === stages.length - 1 ? { ...stage, result } : stage));
+/** Sets the result of a stage. Several runs may be active at one time. */
+function finish(stages: Stage[], event: StageFinishedEvent): Stage[] {
+  const isMeant = (stage: Stage) => stage.kind === event.stage && stage.run === (event.run ?? 0);
+  return stages.map((stage) => (isMeant(stage) ? { ...stage, result: event } : stage));
 }

@@ -18,21 +18,24 @@ export async function runTests(): Promise<void> {
   compilerOutput.value = "";
   const abort = startExecution({ kind: "tests", terminal: false, inputOpen: false });
 
-  let output = new OutputBuffer();
+  // Several tests may run at one time.
+  const outputs = new Map<string, OutputBuffer>();
+  const key = (event: { stage: string; run?: number }) => `${event.stage} ${event.run ?? 0}`;
   const onEvent = (event: ExecutionEvent) => {
     if (event.type === "stage") {
-      output = new OutputBuffer();
+      outputs.set(key(event), new OutputBuffer());
       if (event.stage === "run") setResult(event.run ?? 0, "running");
     } else if (event.type === "output") {
-      output.append(event.stream, fromBase64(event.data));
+      outputs.get(key(event))?.append(event.stream, fromBase64(event.data));
     } else if (event.type === "stage_finished" && event.stage === "compile") {
       const files = tested.files.map((file) => file.name);
-      problems.value = findProblems(output.text(), language.value?.editor.mode ?? "", files);
-      compilerOutput.value = output.text();
+      compilerOutput.value = outputs.get(key(event))?.text() ?? "";
+      problems.value = findProblems(compilerOutput.value, language.value?.editor.mode ?? "", files);
     } else if (event.type === "stage_finished") {
       const run = event.run ?? 0;
       const test = tested.tests[run];
-      if (!test) return;
+      const output = outputs.get(key(event));
+      if (!test || !output) return;
       const verdict = testVerdict(test, event, output.text("stdout"));
       setResult(run, { verdict, usage: event.usage, output: output.text() });
       postStatus(`Test ${run + 1}: ${verdict.title}`);
