@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use protocol::{ByteCount, Clock, Event, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Map, Value};
-use support::{
-    Step, hello, id, one_run, output, output_of, report, send_all, server_with, start_server, started,
-};
+use support::{Step, hello, id, one_run, output_of, report, send_all, server_with, start_server, started};
 
 const BODY: &str = r#"{"code":"","language":"python"}"#;
 
@@ -36,7 +34,6 @@ async fn the_description_lists_exactly_the_routes() {
         .collect();
     let paths: BTreeSet<_> = described.iter().map(|(path, _)| *path).collect();
     assert_eq!(paths, webd::paths().collect());
-    assert_eq!(paths.len(), described.len());
     for (path, method) in described {
         let answer = server.request(&method.to_uppercase(), path, &[], b"").await;
         let responses = &description["paths"][path][method]["responses"];

@@ -6,32 +6,22 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 
+use crate::api::error_format::format_errors;
 use crate::api::executor::execute::execute;
 use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
 use crate::api::executor::token::token;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
+use crate::api::piston;
+use crate::api::route::{Access, Route};
 use crate::app_state::AppState;
-use crate::http::authentication::require_key;
 use crate::http::compression::compress;
 use crate::http::error::ApiError;
 use crate::http::middleware;
 use crate::http::unread_body::close_if_unread;
-
-/// A path, who may use it, and its methods. `openapi.json` describes each of them.
-type Route = (&'static str, Access, fn() -> MethodRouter<Arc<AppState>>);
-
-/// Who may use a route.
-#[derive(Clone, Copy, Debug)]
-enum Access {
-    /// Everybody.
-    Public,
-    /// Whoever has an API key; also others, as long as anonymous requests are allowed.
-    Key,
-}
 
 /// All routes except the files of the page.
 const ROUTES: [Route; 8] = [
@@ -47,7 +37,7 @@ const ROUTES: [Route; 8] = [
 
 /// Returns the path of each route.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    ROUTES.iter().map(|(path, ..)| *path)
+    ROUTES.iter().chain(&piston::routes::ROUTES).map(|(path, ..)| *path)
 }
 
 /// The route that may have an address of its own.
@@ -71,12 +61,12 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     let mut router = Router::new();
     let is_elsewhere = |path: &str| path == METRICS && state.config.metrics_listen.is_some();
     for (path, access, methods) in ROUTES.into_iter().filter(|(path, ..)| !is_elsewhere(path)) {
-        let methods = || match access {
-            Access::Public => methods(),
-            Access::Key => methods().layer(from_fn_with_state(Arc::clone(&state), require_key)),
-        };
+        let methods = || access.protect(methods(), &state);
         // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
         router = router.route(path, methods()).route(&format!("{path}/"), methods());
+    }
+    if state.config.piston.enabled {
+        router = router.merge(piston::routes::router(&state));
     }
     router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {
@@ -85,6 +75,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
+        .layer(from_fn_with_state(Arc::clone(&state), format_errors))
         .layer(from_fn(close_if_unread))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::observe))
         .with_state(state)

@@ -17,6 +17,11 @@ use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
 use crate::api::executor::token::TokenJson;
 use crate::api::openapi::DESCRIPTION;
+use crate::api::piston::answer::{Answer as PistonAnswer, StageJson as PistonStage};
+use crate::api::piston::error::PistonError;
+use crate::api::piston::message::ServerMessage;
+use crate::api::piston::packages::PackageJson;
+use crate::api::piston::runtimes::RuntimeJson;
 use crate::domain::output_collector::{CompactTexts, StageTexts};
 use crate::http::error::{ErrorBody, ErrorCode};
 
@@ -191,6 +196,11 @@ fn the_description_matches_the_rust_types() {
         ("Token", sent::<TokenJson>()),
         ("ErrorCode", sent::<ErrorCode>()),
         ("Error", sent::<ErrorBody>()),
+        ("PistonRuntime", sent::<RuntimeJson>()),
+        ("PistonPackage", sent::<PackageJson>()),
+        ("PistonStage", sent::<PistonStage>()),
+        ("PistonAnswer", sent::<PistonAnswer>()),
+        ("PistonError", sent::<PistonError>()),
     ]);
     assert!(events.is_empty(), "events without a schema: {events:?}");
     for (name, shape) in &types {
@@ -205,8 +215,9 @@ fn the_description_matches_the_rust_types() {
     }
     let schemas: BTreeSet<_> =
         description["components"]["schemas"].as_object().unwrap().keys().map(String::as_str).collect();
-    // These two are the lists of all events and of all frames.
-    let compared = types.keys().copied().chain(["Event", "SessionFrame"]).collect();
+    // The lists of all events, of all frames and of all messages.
+    let lists = ["Event", "SessionFrame", "PistonMessage"];
+    let compared = types.keys().copied().chain(lists).collect();
     assert_eq!(schemas, compared);
 }
 
@@ -234,4 +245,15 @@ fn the_list_of_error_codes_is_complete() {
     let codes: BTreeSet<_> = ErrorCode::ALL.iter().map(written).collect();
     assert_eq!(codes, sent::<ErrorCode>().values);
     assert_eq!(codes.len(), ErrorCode::ALL.len());
+}
+
+#[test]
+fn the_messages_of_piston_are_described() {
+    let description: Value = serde_json::from_str(DESCRIPTION).unwrap();
+    let shapes = |schema: &Value| -> BTreeSet<_> {
+        let variants = schema["oneOf"].as_array().unwrap().iter();
+        variants.map(|variant| Shape::new(variant, &description).lines("message")).collect()
+    };
+    let typed = generated::<ServerMessage>(SchemaSettings::draft2020_12().for_serialize());
+    assert_eq!(shapes(&description["components"]["schemas"]["PistonMessage"]), shapes(&typed));
 }

@@ -12,8 +12,8 @@ use tokio::time::timeout;
 
 /// Timeout for a query, including the connection.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for which the languages are used again for their names. They change when the daemon reloads its configuration.
-const NAMES_MAX_AGE: Duration = Duration::from_secs(2);
+/// Time for which the languages are used again. They change when the daemon reloads its configuration.
+const LANGUAGES_MAX_AGE: Duration = Duration::from_secs(2);
 /// Names of languages in an error.
 const MAX_NAMES: usize = 128;
 
@@ -49,8 +49,8 @@ impl DaemonInfo {
         }
     }
 
-    /// Returns the names of the languages that are available on this host, as they were at most [`NAMES_MAX_AGE`] ago; at
-    /// most [`MAX_NAMES`].
+    /// Returns the names of the languages that are available on this host, as in [`DaemonInfo::recent_languages`]; at most
+    /// [`MAX_NAMES`].
     ///
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
@@ -63,7 +63,7 @@ impl DaemonInfo {
     }
 
     /// Returns the name of the language with this name or alias, ignoring case; `None` if there was none
-    /// [`NAMES_MAX_AGE`] ago.
+    /// [`LANGUAGES_MAX_AGE`] ago.
     ///
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
@@ -76,11 +76,14 @@ impl DaemonInfo {
         Ok(languages.iter().find(is_meant).map(|language| language.name.clone()))
     }
 
-    /// Returns the languages as they were at most [`NAMES_MAX_AGE`] ago.
-    async fn recent_languages(&self) -> Result<Arc<[Language]>, ClientError> {
+    /// Returns the languages as they were at most [`LANGUAGES_MAX_AGE`] ago.
+    ///
+    /// # Errors
+    /// If the daemon does not answer in [`QUERY_TIMEOUT`].
+    pub(crate) async fn recent_languages(&self) -> Result<Arc<[Language]>, ClientError> {
         let mut cached = self.cached_languages.lock().await;
         if let Some((languages, since)) = &*cached
-            && since.elapsed() < NAMES_MAX_AGE
+            && since.elapsed() < LANGUAGES_MAX_AGE
         {
             return Ok(Arc::clone(languages));
         }

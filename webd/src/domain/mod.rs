@@ -4,6 +4,7 @@
 pub(crate) mod budget;
 pub(crate) mod caller;
 pub(crate) mod client_identity;
+pub(crate) mod collected_execution;
 pub(crate) mod connection_pool;
 pub(crate) mod daemon_info;
 pub(crate) mod dispatcher;
@@ -12,5 +13,8 @@ pub(crate) mod execution;
 pub(crate) mod execution_meter;
 pub(crate) mod frame_budget;
 pub(crate) mod keys;
+pub(crate) mod lenient_base64;
 pub(crate) mod output_collector;
+pub(crate) mod signal_name;
 pub(crate) mod utf8_decoder;
+pub(crate) mod version_range;

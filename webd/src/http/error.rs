@@ -14,6 +14,9 @@ const CHALLENGE: &str = "Bearer realm=\"executor\"";
 /// Bytes of a message. It may quote the request, which may be long.
 const MAX_MESSAGE: usize = 500;
 
+/// The version of the WebSocket protocol; there is only this one.
+pub(crate) const WEBSOCKET_VERSION: &str = "13";
+
 /// A response that reports an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
@@ -189,7 +192,15 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let retry_after = self.body.retry_after;
         let is_unauthorized = self.body.code == ErrorCode::Unauthorized;
-        let mut response = (self.body.code.status(), Json(self.body)).into_response();
+        let mut response = (self.body.code.status(), Json(&self.body)).into_response();
+        if self.body.code == ErrorCode::UpgradeRequired {
+            response.headers_mut().extend([
+                (header::UPGRADE, HeaderValue::from_static("websocket")),
+                (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static(WEBSOCKET_VERSION)),
+            ]);
+        }
+        // The APIs that are compatible with other servers write the error in their own form.
+        response.extensions_mut().insert(self.body);
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

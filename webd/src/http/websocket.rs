@@ -5,21 +5,52 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::domain::budget::Reservation;
 use crate::http::authentication::{SUBPROTOCOL, offers_subprotocol};
 use crate::http::connection_guard::ConnectionGuard;
-use crate::http::error::{ApiError, ErrorCode};
+use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
+use crate::http::error::{ApiError, ErrorCode, WEBSOCKET_VERSION};
 use crate::http::peer::Peer;
 use crate::ops::config::Origin;
 
-/// The version of the WebSocket protocol; there is only this one.
-const WEBSOCKET_VERSION: &str = "13";
 /// Characters of a client's key: 16 bytes in base64.
 const KEY_LENGTH: usize = 24;
+
+/// Bytes that are read from a connection at a time.
+const READ_BUFFER: usize = 16 * 1024;
+/// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
+const RAW_BYTES_PER_BYTE: usize = 2;
+/// Bytes that wait to be written. Events are written one by one, so this holds the largest event and some pongs.
+const WRITE_BUFFER: usize = 1024 * 1024;
+
+/// A WebSocket whose unprocessed bytes count as memory.
+pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;
+
+/// Creates the socket of a connection whose handshake is complete. Messages have at most `max_message` bytes; `reservation`
+/// grows by the bytes that were read, until they are released.
+pub(crate) async fn open_socket(
+    upgraded: Upgraded,
+    max_message: usize,
+    reservation: Reservation,
+) -> (Socket, UnprocessedBytes) {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(0)
+        .max_write_buffer_size(WRITE_BUFFER)
+        .max_message_size(Some(max_message))
+        .max_frame_size(Some(max_message));
+    let max_unprocessed = max_message.saturating_mul(RAW_BYTES_PER_BYTE).saturating_add(READ_BUFFER);
+    let unprocessed = UnprocessedBytes::new(reservation, max_unprocessed);
+    let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
+    (WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await, unprocessed)
+}
 
 /// A request that asks for a WebSocket, and that a page of this server, a page of an allowed origin or no page sent.
 #[derive(Debug)]
@@ -33,17 +64,12 @@ impl Handshake {
     ///
     /// # Errors
     /// 400, 403 or 426.
-    pub(crate) fn check(request: &Request, allowed_origins: &[Origin]) -> Result<Self, Response> {
-        let key = websocket_key(request).map_err(|error| {
-            let hints = [(header::UPGRADE, "websocket"), (header::SEC_WEBSOCKET_VERSION, WEBSOCKET_VERSION)];
-            let hints =
-                HeaderMap::from_iter(hints.map(|(name, value)| (name, HeaderValue::from_static(value))));
-            (hints, error).into_response()
-        })?;
-        check_origin(request.headers(), allowed_origins).map_err(IntoResponse::into_response)?;
+    pub(crate) fn check(request: &Request, allowed_origins: &[Origin]) -> Result<Self, ApiError> {
+        let key = websocket_key(request)?;
+        check_origin(request.headers(), allowed_origins)?;
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
         let selects_subprotocol = offers_subprotocol(request.headers());
-        Ok(Self { accept: accept.map_err(|_| invalid_key().into_response())?, selects_subprotocol })
+        Ok(Self { accept: accept.map_err(|_| invalid_key())?, selects_subprotocol })
     }
 
     /// Accepts the WebSocket. `serve` runs in a task of its own, which keeps `reservation`.
@@ -57,8 +83,8 @@ impl Handshake {
         guard: &Arc<ConnectionGuard>,
         reservation: Reservation,
         serve: impl FnOnce(Upgraded) -> F + Send + 'static,
-    ) -> Result<Response, Response> {
-        guard.entry.open_session().map_err(|reason| ApiError::from(reason).into_response())?;
+    ) -> Result<Response, ApiError> {
+        guard.entry.open_session()?;
         let upgrade = hyper::upgrade::on(&mut request);
         tokio::spawn(async move {
             let _reservation = reservation;

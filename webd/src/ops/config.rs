@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use hyper::http::{HeaderValue, Uri};
 use protocol::ByteCount;
-use protocol::quantity::{Quantity, Value};
 use protocol::renamed_keys::ConfigKeys;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
+use crate::ops::compat_config::PistonConfig;
+use crate::ops::positive::positive;
 
 /// Configuration file that is read if the command line names no other.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
@@ -93,6 +94,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
+    /// The API that is compatible with Piston.
+    pub piston: PistonConfig,
 }
 
 /// Format of the log.
@@ -161,6 +164,7 @@ impl Default for Config {
             state: keys::DEFAULT_STATE_DIRECTORY.into(),
             keys: KeysConfig::default(),
             timeouts: Timeouts::default(),
+            piston: PistonConfig::default(),
         }
     }
 }
@@ -195,15 +199,6 @@ fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     address
         .map(Some)
         .map_err(|_| D::Error::custom(format!("{text:?} is not an address such as 127.0.0.1:9464")))
-}
-
-/// Deserializes a quantity such as `"10s"` or `"16MiB"`, and refuses zero.
-fn positive<'de, D: Deserializer<'de>, T: Value>(deserializer: D) -> Result<T, D::Error> {
-    let Quantity(value) = Quantity::<T>::deserialize(deserializer)?;
-    if value <= T::from_number(0) {
-        return Err(D::Error::custom("must be more than zero"));
-    }
-    Ok(value)
 }
 
 /// A web origin: `https://example.org`, with the port unless it is the default of the scheme (RFC 6454).
@@ -379,6 +374,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (17, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (18, 7));
     }
 }

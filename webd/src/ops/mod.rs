@@ -1,9 +1,11 @@
 //! Operation of the service: configuration, metrics, and the check that webd holds no privileges. Nothing here depends
 //! on axum.
 
+pub(crate) mod compat_config;
 pub(crate) mod config;
 pub(crate) mod daemon_metrics;
 pub(crate) mod key_files;
 pub(crate) mod key_metrics;
 pub(crate) mod metrics;
+pub(crate) mod positive;
 pub(crate) mod privilege;

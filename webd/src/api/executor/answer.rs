@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts};
+use crate::domain::signal_name::signal_name;
 
 /// The whole answer. `S` is the output of a stage, `T` that at the top. The fields at the top are those of the stage that
 /// counts ([`Outcome::deciding_stage`]).
@@ -239,13 +240,6 @@ impl UsageJson {
 /// Returns milliseconds with three decimals.
 fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1_000_000.0).round() / 1000.0
-}
-
-fn signal_name(signal: i32) -> String {
-    match nix::sys::signal::Signal::try_from(signal) {
-        Ok(known) => known.as_str().to_owned(),
-        Err(_) => format!("SIG{signal}"),
-    }
 }
 
 #[cfg(test)]

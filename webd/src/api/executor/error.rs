@@ -5,6 +5,7 @@ use std::time::Duration;
 use protocol::codec::CodecError;
 use protocol::{ClientError, Rejection};
 
+use crate::domain::collected_execution::CollectError;
 use crate::domain::execution::ExecutionError;
 use crate::domain::keys::refusal::Refusal;
 use crate::http::error::{ApiError, ErrorCode};
@@ -38,6 +39,15 @@ impl From<Refusal> for ApiError {
             error.body.available = Some(allowed);
         }
         error
+    }
+}
+
+impl From<CollectError> for ApiError {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::Execution(error) => error.into(),
+            CollectError::Budget(error) => error.into(),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Extension, Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use crate::api::executor::session::{IDLE_MEMORY, Session};
 use crate::app_state::AppState;
@@ -23,10 +23,10 @@ pub(crate) async fn session(
     Extension(caller): Extension<Caller>,
     Extension(guard): Extension<Arc<ConnectionGuard>>,
     request: Request,
-) -> Result<Response, Response> {
+) -> Result<Response, ApiError> {
     let handshake = Handshake::check(&request, &state.config.allowed_origins)?;
     let mut reservation = state.budgets.of(caller.client()).reservation();
-    reservation.grow(IDLE_MEMORY).map_err(|error| ApiError::from(error).into_response())?;
+    reservation.grow(IDLE_MEMORY)?;
     let of_session = Arc::clone(&guard);
     handshake.accept(request, peer, &guard, reservation, async move |upgraded| {
         Session::new(upgraded, state, caller, &of_session).await.run().await;

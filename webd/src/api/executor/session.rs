@@ -12,17 +12,14 @@ use bytes::Bytes;
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat, error_event};
 use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
-use crate::api::executor::session_reader::{Liveness, SessionReader, Socket};
+use crate::api::executor::session_reader::{Liveness, SessionReader};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::budget::Budget;
@@ -30,20 +27,14 @@ use crate::domain::caller::Caller;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::execution::EventReceiver;
 use crate::http::connection_guard::ConnectionGuard;
-use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
 use crate::http::error::ApiError;
+use crate::http::websocket::{Socket, open_socket};
 use crate::ops::metrics::CountedGuard;
 
 /// Memory of a session without an execution: its buffers.
 pub(crate) const IDLE_MEMORY: usize = 64 * 1024;
 /// Additional memory of an execution: the largest event as bytes, as JSON, and in the frame that is being written.
 const EXECUTION_MEMORY: usize = 1024 * 1024;
-/// Bytes that are read from a connection at a time.
-const READ_BUFFER: usize = 16 * 1024;
-/// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
-const RAW_BYTES_PER_BYTE: usize = 2;
-/// Bytes that wait to be written. Events are written one by one, so this holds the largest event and some pongs.
-const WRITE_BUFFER: usize = 1024 * 1024;
 /// Pings without any sign of life after which a client is considered gone.
 const MAX_UNANSWERED_PINGS: u32 = 3;
 /// Timeout for the closing handshake.
@@ -79,19 +70,8 @@ impl Session {
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
         let budget = state.budgets.of(caller.client());
-        let max_message = state.config.max_body_length();
-        let config = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_write_buffer_size(WRITE_BUFFER)
-            .max_message_size(Some(max_message))
-            .max_frame_size(Some(max_message));
-        let unprocessed = UnprocessedBytes::new(
-            budget.reservation(),
-            max_message.saturating_mul(RAW_BYTES_PER_BYTE).saturating_add(READ_BUFFER),
-        );
-        let stream = CountingStream::new(TokioIo::new(upgraded), unprocessed.clone());
-        let socket = WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await;
+        let (socket, unprocessed) =
+            open_socket(upgraded, state.config.max_body_length(), budget.reservation()).await;
         let (sink, stream) = socket.split();
         let reader = SessionReader::new(stream, unprocessed);
         let writer = SessionWriter::new(sink, state.config.timeouts.ping, reader.liveness());

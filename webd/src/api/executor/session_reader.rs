@@ -6,10 +6,7 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use tokio::time::sleep_until;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::api::executor::frames::ClientFrame;
@@ -17,11 +14,9 @@ use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
 use crate::domain::execution::{Control, ControlSender};
 use crate::domain::frame_budget::FrameBudget;
-use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
+use crate::http::counting_stream::UnprocessedBytes;
 use crate::http::error::ApiError;
-
-/// The WebSocket of a session.
-pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;
+use crate::http::websocket::Socket;
 
 /// The reading half.
 pub(crate) struct SessionReader {

@@ -1,0 +1,55 @@
+//! Base64 as the servers of the compatible APIs read it.
+
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::{alphabet, engine::DecodePaddingMode};
+
+/// Decoder that does not require padding, and ignores bits that are left over.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Decodes a text up to its padding, and skips every character that base64 does not have, as Node.js and Ruby do. The
+/// alphabet of URLs counts too.
+pub(crate) fn decode(text: &str) -> Vec<u8> {
+    let digits = text.bytes().take_while(|&byte| byte != b'=').filter_map(|byte| match byte {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/' => Some(byte),
+        _ => None,
+    });
+    let mut digits: Vec<u8> = digits.collect();
+    if digits.len() % 4 == 1 {
+        // A single digit is less than a byte.
+        digits.pop();
+    }
+    LENIENT.decode(digits).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn junk_is_skipped_and_padding_is_optional() {
+        for (text, bytes) in [
+            ("aGk=", &b"hi"[..]),
+            ("aGk", b"hi"),
+            (" aG\r\nk=\n", b"hi"),
+            ("a*G(k", b"hi"),
+            ("aGk=aGk=", b"hi"),
+            ("_-8", b"\xff\xef"),
+            ("/+8=", b"\xff\xef"),
+            ("aGkx", b"hi1"),
+            ("aGkxa", b"hi1"),
+            ("", b""),
+            ("=", b""),
+            ("é", b""),
+        ] {
+            assert_eq!(decode(text), bytes, "{text:?}");
+        }
+    }
+}
