@@ -19,7 +19,11 @@ const MAX_SOCKETS: [(&[&str], u64); 3] = [
     (&["NETLINK"], 64),
 ];
 /// Maximum number of byte-range locks. SQLite holds three for each connection.
-const MAX_LOCKS: usize = 1000;
+///
+/// It bounds what reading the list costs the others, too: the kernel visits the locks of all namespaces, under a lock of
+/// the whole host. With 250 locks in each of 32 sandboxes a reading takes 0.6 ms, with 1000 in each 2.7 ms; without locks,
+/// 5 µs.
+const MAX_LOCKS: usize = 250;
 /// Size of one read in bytes. The kernel returns about a page at once.
 const READ_BYTES: usize = 16 * 1024;
 /// Maximum number of bytes to read of one list; far more than [`MAX_LOCKS`] lines.

@@ -26,7 +26,8 @@ use crate::seccomp::Filters;
 use crate::sys::process::{self, ExitInfo};
 
 /// Interval of the checks of kernel memory, in milliseconds. Between two checks a program can create some thousands of
-/// sockets and some hundred thousand locks.
+/// sockets and some hundred thousand locks. The interval never grows: a program would sleep until it is long, and then
+/// create as much more before the next check.
 const KERNEL_MEMORY_INTERVAL: u16 = 100;
 /// Number of children that init reaps before it handles other events: a program can create orphans without end.
 const MAX_REAPED_AT_ONCE: u32 = 64;
