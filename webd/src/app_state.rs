@@ -6,6 +6,7 @@ use crate::domain::budget::ClientBudgets;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
 use crate::domain::keys::key_store::KeyStore;
+use crate::domain::submissions::store::SubmissionStore;
 use crate::http::static_files::StaticFiles;
 use crate::ops::config::Config;
 use crate::ops::metrics::Metrics;
@@ -25,17 +26,23 @@ pub(crate) struct AppState {
     pub(crate) keys: Arc<KeyStore>,
     /// The way to run programs.
     pub(crate) dispatcher: Dispatcher,
+    /// Stored submissions, if they are enabled.
+    pub(crate) submissions: Option<Arc<dyn SubmissionStore>>,
     /// The files of the page.
     pub(crate) files: StaticFiles,
 }
 
 impl AppState {
-    /// Creates the state for a configuration and its keys.
-    pub(crate) fn new(config: Config, keys: Arc<KeyStore>) -> Self {
+    /// Creates the state for a configuration, its keys and its store of submissions.
+    pub(crate) fn new(
+        config: Config,
+        keys: Arc<KeyStore>,
+        submissions: Option<Arc<dyn SubmissionStore>>,
+    ) -> Self {
         let budgets = ClientBudgets::new(config.max_memory_length());
         let files = StaticFiles::new(&config.web, &config.embed_origins);
         let daemon = Arc::new(DaemonInfo::new(config.socket.clone()));
         let dispatcher = Dispatcher::new(config.socket.clone(), Arc::clone(&keys), Arc::clone(&daemon));
-        Self { config, metrics: Metrics::default(), budgets, daemon, keys, dispatcher, files }
+        Self { config, metrics: Metrics::default(), budgets, daemon, keys, dispatcher, submissions, files }
     }
 }

@@ -30,5 +30,5 @@ pub use api::openapi::DESCRIPTION as OPENAPI;
 pub use api::routes::paths;
 pub use domain::client_identity::Network;
 pub use http::error::ErrorCode;
-pub use ops::config::{Config, KeysConfig, LogFormat, Origin};
+pub use ops::config::{Config, KeysConfig, LogFormat, Origin, SubmissionsConfig};
 pub use service::{main, serve};

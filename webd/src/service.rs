@@ -15,8 +15,12 @@ use tokio::sync::oneshot;
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
+use crate::api::executor::submission_attempt;
 use crate::api::routes;
 use crate::app_state::AppState;
+use crate::domain::submissions::runner;
+use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
+use crate::domain::submissions::store::SubmissionStore;
 use crate::http::server;
 use crate::ops::config::{Config, LogFormat, Options};
 use crate::ops::key_files::{self, KeyFiles};
@@ -120,7 +124,19 @@ pub async fn serve(
             return;
         }
     };
-    let state = Arc::new(AppState::new(config, key_files.store()));
+    let store = match open_submissions(&config) {
+        Ok(store) => store,
+        Err(message) => {
+            tracing::error!(%message, "cannot use the store of submissions");
+            return;
+        }
+    };
+    let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
+    let state = Arc::new(AppState::new(config, key_files.store(), store.clone()));
+    let runner = store.map(|store| {
+        let attempt = submission_attempt::attempt(Arc::clone(&state));
+        tokio::spawn(runner::run(store, concurrent, keep, attempt))
+    });
     let (stop, stopped) = oneshot::channel::<()>();
     let key_files = tokio::spawn(key_files.keep_current(async {
         let _ = stopped.await;
@@ -140,8 +156,21 @@ pub async fn serve(
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    if let Some(runner) = runner {
+        runner.abort();
+    }
     drop(stop);
     let _ = key_files.await;
+}
+
+/// Opens the store of submissions, if they are enabled.
+fn open_submissions(config: &Config) -> Result<Option<Arc<dyn SubmissionStore>>, String> {
+    let settings = &config.submissions;
+    if !settings.enabled {
+        return Ok(None);
+    }
+    let bounds = StoreBounds { count: settings.max_count.get(), bytes: settings.max_bytes.bytes() };
+    Ok(Some(Arc::new(SqliteStore::open(&config.state, bounds)?)))
 }
 
 /// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.

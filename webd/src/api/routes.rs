@@ -12,6 +12,7 @@ use crate::api::error_format::format_errors;
 use crate::api::executor::execute::execute;
 use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
+use crate::api::executor::submissions;
 use crate::api::executor::token::token;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
@@ -24,10 +25,14 @@ use crate::http::middleware;
 use crate::http::unread_body::close_if_unread;
 
 /// All routes except the files of the page.
-const ROUTES: [Route; 8] = [
+const ROUTES: [Route; 10] = [
     ("/api/execute", Access::Key, || post(execute)),
     ("/api/session", Access::Key, || get(session)),
     ("/api/token", Access::Key, || post(token)),
+    ("/api/submissions", Access::Key, || post(submissions::submit).get(submissions::list)),
+    ("/api/submissions/{token}", Access::Key, || {
+        get(submissions::fetch).put(submissions::put).delete(submissions::cancel)
+    }),
     ("/api/languages", Access::Public, || get(languages)),
     ("/healthz", Access::Public, || get(health)),
     ("/readyz", Access::Public, || get(readiness)),

@@ -15,6 +15,7 @@ use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
+use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};
 use crate::api::executor::token::TokenJson;
 use crate::api::openapi::DESCRIPTION;
 use crate::api::piston::answer::{Answer as PistonAnswer, StageJson as PistonStage};
@@ -23,6 +24,7 @@ use crate::api::piston::message::ServerMessage;
 use crate::api::piston::packages::PackageJson;
 use crate::api::piston::runtimes::RuntimeJson;
 use crate::domain::output_collector::{CompactTexts, StageTexts};
+use crate::domain::submissions::submission::SubmissionState;
 use crate::http::error::{ErrorBody, ErrorCode};
 
 /// Returns the schema of a status: every name in `protocol`.
@@ -194,6 +196,11 @@ fn the_description_matches_the_rust_types() {
         ("Language", sent::<LanguageJson>()),
         ("Editor", sent::<EditorJson>()),
         ("Token", sent::<TokenJson>()),
+        ("SubmissionState", sent::<SubmissionState>()),
+        ("Submission", sent::<SubmissionJson>()),
+        ("SubmissionList", sent::<ListJson<SubmissionJson>>()),
+        ("Accepted", sent::<AcceptedJson>()),
+        ("AcceptedList", sent::<ListJson<AcceptedJson>>()),
         ("ErrorCode", sent::<ErrorCode>()),
         ("Error", sent::<ErrorBody>()),
         ("PistonRuntime", sent::<RuntimeJson>()),
@@ -215,8 +222,8 @@ fn the_description_matches_the_rust_types() {
     }
     let schemas: BTreeSet<_> =
         description["components"]["schemas"].as_object().unwrap().keys().map(String::as_str).collect();
-    // The lists of all events, of all frames and of all messages.
-    let lists = ["Event", "SessionFrame", "PistonMessage"];
+    // The lists of all events, of all frames and of all messages, and a list of requests, which is parsed one by one.
+    let lists = ["Event", "SessionFrame", "PistonMessage", "SubmissionBatch"];
     let compared = types.keys().copied().chain(lists).collect();
     assert_eq!(schemas, compared);
 }

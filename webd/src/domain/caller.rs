@@ -23,6 +23,8 @@ pub(crate) struct Caller {
 pub(crate) enum Credential {
     /// The hash of a key.
     Key(KeyHash),
+    /// The name of a key, for what one with the key has submitted before.
+    Name(KeyName),
     /// Nothing.
     Anonymous,
 }
@@ -57,7 +59,7 @@ impl Caller {
     /// is stored for a caller is stored under it.
     pub(crate) fn tag(&self) -> String {
         match self.credential {
-            Credential::Key(_) => format!("key:{}", self.key_name),
+            Credential::Key(_) | Credential::Name(_) => format!("key:{}", self.key_name),
             Credential::Anonymous => self.client.tag(),
         }
     }
@@ -66,7 +68,7 @@ impl Caller {
     pub(crate) fn sign(&self, request: &mut ExecuteRequest) {
         request.client = Some(self.tag());
         request.client_networks = match self.credential {
-            Credential::Key(_) => Vec::new(),
+            Credential::Key(_) | Credential::Name(_) => Vec::new(),
             Credential::Anonymous => self.client.networks(),
         };
     }

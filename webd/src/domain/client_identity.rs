@@ -55,6 +55,11 @@ impl ClientIdentity {
         Self(client)
     }
 
+    /// Returns the address.
+    pub(crate) const fn address(self) -> IpAddr {
+        self.0
+    }
+
     /// Returns the tag that identifies the client to the daemon: its IPv4 address, or its /64 of IPv6 addresses.
     pub(crate) fn tag(self) -> String {
         match self.0 {

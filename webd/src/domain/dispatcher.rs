@@ -1,6 +1,7 @@
 //! The decision where an execution runs. Today there is one place: the daemon on the local socket, reached over pooled
 //! connections.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,9 +39,52 @@ impl Dispatcher {
     pub(crate) async fn execute(
         &self,
         caller: &Caller,
-        mut request: ExecuteRequest,
+        request: ExecuteRequest,
     ) -> Result<Execution, ExecutionError> {
-        let meter = self.admit(caller, &request).await?;
+        self.check_languages(caller, &request).await?;
+        let meter = ExecutionMeter::new(self.keys.admit(caller)?);
+        self.start(caller, request, meter).await
+    }
+
+    /// Starts an execution that was accepted before: see [`Dispatcher::accept`].
+    ///
+    /// # Errors
+    /// See [`Dispatcher::execute`].
+    pub(crate) async fn execute_accepted(
+        &self,
+        caller: &Caller,
+        request: ExecuteRequest,
+    ) -> Result<Execution, ExecutionError> {
+        self.check_languages(caller, &request).await?;
+        let meter = ExecutionMeter::new(self.keys.admit_accepted(caller)?);
+        self.start(caller, request, meter).await
+    }
+
+    /// Accepts executions that begin later, as far as the caller's key allows them now.
+    ///
+    /// # Errors
+    /// If the caller's key does not allow one of them.
+    pub(crate) async fn accept(
+        &self,
+        caller: &Caller,
+        requests: &[ExecuteRequest],
+    ) -> Result<(), ExecutionError> {
+        for request in requests {
+            self.check_languages(caller, request).await?;
+        }
+        let number = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        if let Some(number) = NonZeroU32::new(number) {
+            self.keys.accept(caller, number)?;
+        }
+        Ok(())
+    }
+
+    async fn start(
+        &self,
+        caller: &Caller,
+        mut request: ExecuteRequest,
+        meter: ExecutionMeter,
+    ) -> Result<Execution, ExecutionError> {
         caller.sign(&mut request);
         while let Some(mut client) = self.pool.take_idle() {
             match first_event(&mut client, request.clone()).await {
@@ -65,19 +109,16 @@ impl Dispatcher {
         caller: &Caller,
         mut request: ExecuteRequest,
     ) -> Result<Execution, ExecutionError> {
-        let meter = self.admit(caller, &request).await?;
+        self.check_languages(caller, &request).await?;
+        let meter = ExecutionMeter::new(self.keys.admit(caller)?);
         caller.sign(&mut request);
         let mut client = self.pool.connect().await?;
         let early = send(&mut client, request).await?;
         Ok(self.execution(client, early, meter))
     }
 
-    /// Checks what the caller's key allows.
-    async fn admit(
-        &self,
-        caller: &Caller,
-        request: &ExecuteRequest,
-    ) -> Result<ExecutionMeter, ExecutionError> {
+    /// Checks that the caller's key allows the languages of a request.
+    async fn check_languages(&self, caller: &Caller, request: &ExecuteRequest) -> Result<(), ExecutionError> {
         if let Some(allowed) = self.keys.languages(caller)? {
             for requested in languages(request) {
                 // A language that does not exist is for the daemon to refuse.
@@ -89,7 +130,7 @@ impl Dispatcher {
                 }
             }
         }
-        Ok(ExecutionMeter::new(self.keys.admit(caller)?))
+        Ok(())
     }
 
     fn execution(&self, client: Client, first: Option<Event>, meter: ExecutionMeter) -> Execution {

@@ -16,5 +16,6 @@ pub(crate) mod keys;
 pub(crate) mod lenient_base64;
 pub(crate) mod output_collector;
 pub(crate) mod signal_name;
+pub(crate) mod submissions;
 pub(crate) mod utf8_decoder;
 pub(crate) mod version_range;

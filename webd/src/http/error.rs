@@ -94,11 +94,13 @@ pub enum ErrorCode {
     RateLimited,
     /// The API key has used its CPU time of the day.
     QuotaExceeded,
+    /// Another resource has this id.
+    Conflict,
 }
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::UnsupportedLanguage,
@@ -120,6 +122,7 @@ impl ErrorCode {
         Self::LanguageForbidden,
         Self::RateLimited,
         Self::QuotaExceeded,
+        Self::Conflict,
     ];
 
     /// Returns the HTTP status of the code.
@@ -142,6 +145,7 @@ impl ErrorCode {
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Conflict => StatusCode::CONFLICT,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -92,10 +92,30 @@ pub struct Config {
     pub state: PathBuf,
     /// API keys.
     pub keys: KeysConfig,
+    /// Submissions.
+    pub submissions: SubmissionsConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// The API that is compatible with Piston.
     pub piston: PistonConfig,
+}
+
+/// Submissions.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubmissionsConfig {
+    /// Whether submissions are accepted, and with them stored.
+    pub enabled: bool,
+    /// Submissions that run, or wait in executord, at one time.
+    pub concurrent: NonZeroUsize,
+    /// Time for which a submission waits at most, and for which its result is kept.
+    #[serde(deserialize_with = "positive")]
+    pub keep: Duration,
+    /// Maximum number of stored submissions.
+    pub max_count: NonZeroU64,
+    /// Maximum length of all stored requests and results.
+    #[serde(deserialize_with = "positive")]
+    pub max_bytes: ByteCount,
 }
 
 /// Format of the log.
@@ -163,8 +183,21 @@ impl Default for Config {
             log_format: LogFormat::Text,
             state: keys::DEFAULT_STATE_DIRECTORY.into(),
             keys: KeysConfig::default(),
+            submissions: SubmissionsConfig::default(),
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),
+        }
+    }
+}
+
+impl Default for SubmissionsConfig {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            concurrent: NonZeroUsize::MIN.saturating_add(7),
+            keep: Duration::from_secs(24 * 60 * 60),
+            max_count: NonZeroU64::MIN.saturating_add(9999),
+            max_bytes: ByteCount::mib(1024),
         }
     }
 }
@@ -374,6 +407,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (18, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (19, 7));
     }
 }

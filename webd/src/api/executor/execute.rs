@@ -72,17 +72,33 @@ async fn answer(
     }
 }
 
-fn body_limits(config: &Config) -> BodyLimits {
+/// Returns the limits of a request body.
+pub(crate) fn body_limits(config: &Config) -> BodyLimits {
     BodyLimits { length: config.max_body_length(), time: config.timeouts.body }
 }
 
 /// Waits for the end, and returns everything in one JSON object.
 async fn buffered_answer(
-    mut execution: Execution,
+    execution: Execution,
     encoding: Encoding,
     is_compact: bool,
     budget: &Budget,
 ) -> Result<Response, ApiError> {
+    let (json, reservation) = collect_answer(execution, encoding, is_compact, budget).await?;
+    let body = Body::new(ChunkedBody::new(json, reservation));
+    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// Waits for the end, and returns the JSON of the answer, and the memory that it holds.
+///
+/// # Errors
+/// [`ApiError`] if there is no answer.
+pub(crate) async fn collect_answer(
+    mut execution: Execution,
+    encoding: Encoding,
+    is_compact: bool,
+    budget: &Budget,
+) -> Result<(Vec<u8>, Reservation), ApiError> {
     let mut output = OutputCollector::new(encoding, budget);
     let mut limits: Option<Box<Limits>> = None;
     let outcome = loop {
@@ -103,8 +119,7 @@ async fn buffered_answer(
         serde_json::to_vec(&Answer::with_output(&outcome, limits, &output))
     };
     let json = json.map_err(|error| ApiError::failed(outcome.id, error.to_string()))?;
-    let body = Body::new(ChunkedBody::new(json, output.into_reservation()));
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+    Ok((json, output.into_reservation()))
 }
 
 /// Returns each event when it happens. An error in place of the first event is still a plain error response.

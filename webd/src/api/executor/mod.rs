@@ -1,4 +1,4 @@
-//! Executor's own API: `/api/execute`, `/api/session`, `/api/languages` and `/api/token`.
+//! Executor's own API: `/api/execute`, `/api/session`, `/api/languages`, `/api/submissions` and `/api/token`.
 
 pub(crate) mod answer;
 pub(crate) mod error;
@@ -14,5 +14,8 @@ pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod session_end;
 pub(crate) mod session_reader;
+pub(crate) mod submission_attempt;
+pub(crate) mod submission_json;
+pub(crate) mod submissions;
 pub(crate) mod token;
 pub(crate) mod unknown_language;

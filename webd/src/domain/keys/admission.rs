@@ -76,23 +76,58 @@ pub(crate) fn admit(
     is_measured: bool,
     now: Timestamp,
 ) -> (Result<Admission, Refusal>, Option<RateState>) {
+    let admission = match begin(limits, account, allowance, is_measured, now) {
+        Ok(admission) => admission,
+        Err(refusal) => return (Err(refusal), None),
+    };
+    let (counted, state) = count(allowance, NonZeroU32::MIN);
+    (counted.map(|()| admission).inspect(|_| account.start(1, now)), state)
+}
+
+/// Accepts executions that begin later, or refuses all of them.
+///
+/// # Errors
+/// [`Refusal`], and what is left of the rate, if there is one.
+pub(crate) fn accept(
+    limits: &KeyLimits,
+    account: &Account,
+    allowance: &Allowance,
+    executions: NonZeroU32,
+    now: Timestamp,
+) -> (Result<(), Refusal>, Option<RateState>) {
+    match used_up(limits, account, now) {
+        Some(refusal) => (Err(refusal), None),
+        None => count(allowance, executions),
+    }
+}
+
+/// Admits an execution whose rate does not count, or was counted before.
+///
+/// # Errors
+/// [`Refusal`]
+pub(crate) fn begin(
+    limits: &KeyLimits,
+    account: &Arc<Account>,
+    allowance: &Allowance,
+    is_measured: bool,
+    now: Timestamp,
+) -> Result<Admission, Refusal> {
     if let Some(refusal) = used_up(limits, account, now) {
-        return (Err(refusal), None);
+        return Err(refusal);
     }
     // Counts before it is compared, so that two requests at the same time cannot both be the last.
     let before = allowance.running.fetch_add(1, Ordering::Relaxed);
     let admission =
         Admission { account: Arc::clone(account), running: Arc::clone(&allowance.running), is_measured };
-    if let Some(limit) = limits.concurrent
-        && before >= limit.get()
-    {
-        return (Err(Refusal::Concurrent(limit)), None);
+    match limits.concurrent {
+        Some(limit) if before >= limit.get() => Err(Refusal::Concurrent(limit)),
+        _ => Ok(admission),
     }
-    match allowance.count(NonZeroU32::MIN) {
-        Ok(state) => {
-            account.start(1, now);
-            (Ok(admission), state)
-        }
+}
+
+fn count(allowance: &Allowance, executions: NonZeroU32) -> (Result<(), Refusal>, Option<RateState>) {
+    match allowance.count(executions) {
+        Ok(state) => (Ok(()), state),
         Err(RateExceeded { state, retry_after }) => {
             (Err(Refusal::Rate { rate: state.rate, retry_after }), Some(state))
         }

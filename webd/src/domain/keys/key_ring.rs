@@ -111,6 +111,18 @@ impl KeyRing {
         Ok(Arc::clone(&found.key))
     }
 
+    /// Returns the key with a name.
+    ///
+    /// # Errors
+    /// [`AuthenticationError`] if there is none that is accepted.
+    pub(crate) fn with_name(&self, name: &KeyName, now: Timestamp) -> Result<Arc<Key>, AuthenticationError> {
+        let found = self.keys.get(name).ok_or(AuthenticationError::Unknown)?;
+        if found.entry.expires.is_some_and(|expires| expires <= now) {
+            return Err(AuthenticationError::Expired);
+        }
+        Ok(Arc::clone(found))
+    }
+
     /// Returns the key of requests without a key.
     ///
     /// # Errors

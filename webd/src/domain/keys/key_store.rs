@@ -1,6 +1,7 @@
 //! The keys in use, and the requests that they allow.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -57,7 +58,7 @@ impl KeyStore {
     pub(crate) fn issue_token(&self, caller: &Caller) -> Option<String> {
         match caller.credential() {
             Credential::Key(hash) => self.tokens.issue(*hash, Instant::now()),
-            Credential::Anonymous => None,
+            Credential::Name(_) | Credential::Anonymous => None,
         }
     }
 
@@ -104,6 +105,33 @@ impl KeyStore {
         admitted.inspect_err(|refusal| key.account.refuse(refusal))
     }
 
+    /// Accepts executions that begin later: counts them against the rate.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub(crate) fn accept(&self, caller: &Caller, executions: NonZeroU32) -> Result<(), Refusal> {
+        let key = find(&self.ring(), caller.credential())?;
+        let allowance = key.allowance(caller.client());
+        let (accepted, rate) =
+            admission::accept(&key.entry.limits, &key.account, &allowance, executions, Timestamp::now());
+        if let Some(rate) = rate {
+            caller.set_rate(rate);
+        }
+        accepted.inspect_err(|refusal| key.account.refuse(refusal))
+    }
+
+    /// Admits an execution that was accepted before, and that begins now: its rate was counted then.
+    ///
+    /// # Errors
+    /// [`Refusal`]
+    pub(crate) fn admit_accepted(&self, caller: &Caller) -> Result<Admission, Refusal> {
+        let key = find(&self.ring(), caller.credential())?;
+        let allowance = key.allowance(caller.client());
+        let now = Timestamp::now();
+        admission::begin(&key.entry.limits, &key.account, &allowance, key.is_measured(), now)
+            .inspect(|_| key.account.start(1, now))
+    }
+
     /// Counts a refusal that was decided elsewhere.
     pub(crate) fn count_refusal(&self, caller: &Caller, refusal: &Refusal) {
         if let Ok(key) = find(&self.ring(), caller.credential()) {
@@ -132,6 +160,7 @@ impl KeyStore {
 fn find(ring: &KeyRing, credential: &Credential) -> Result<Arc<Key>, AuthenticationError> {
     match credential {
         Credential::Key(hash) => ring.with_hash(hash, Timestamp::now()),
+        Credential::Name(name) => ring.with_name(name, Timestamp::now()),
         Credential::Anonymous => ring.anonymous(),
     }
 }

@@ -370,6 +370,96 @@ export type components = {
       protocols: string[];
       expires_in: number;
     };
+    PistonRuntime: {
+      language: string;
+      version: string;
+      aliases: string[];
+      runtime?: string;
+    };
+    PistonPackage: {
+      language: string;
+      language_version: string;
+      installed: boolean;
+    };
+    PistonStage: {
+      signal: string | null;
+      stdout: string;
+      stderr: string;
+      code: number | null;
+      output: string;
+      memory: number;
+      message: string | null;
+      status: string | null;
+      cpu_time: number;
+      wall_time: number;
+    };
+    PistonAnswer: {
+      compile?: components["schemas"]["PistonStage"];
+      run: components["schemas"]["PistonStage"];
+      language: string;
+      version: string;
+    };
+    PistonError: {
+      message: string;
+    };
+    PistonMessage:
+      | {
+          /** @constant */
+          type: "runtime";
+          language: string;
+          version: string;
+        }
+      | {
+          /** @constant */
+          type: "stage";
+          stage: string;
+        }
+      | {
+          /** @constant */
+          type: "data";
+          stream: string;
+          data: string;
+        }
+      | {
+          /** @constant */
+          type: "exit";
+          stage: string;
+          code: number | null;
+          signal: string | null;
+          status: string | null;
+          message: string | null;
+        }
+      | {
+          /** @constant */
+          type: "error";
+          message: string;
+        };
+    /** @enum {string} */
+    SubmissionState: "queued" | "running" | "finished" | "failed" | "cancelled" | "expired";
+    Submission: {
+      /** Format: uuid */
+      token: string;
+      status: components["schemas"]["SubmissionState"];
+      created_ms: number;
+      started_ms: number | null;
+      finished_ms: number | null;
+      result?: Record<string, never>;
+      error?: Record<string, never>;
+    };
+    SubmissionList: {
+      submissions: components["schemas"]["Submission"][];
+    };
+    SubmissionBatch: {
+      submissions: components["schemas"]["ExecuteRequest"][];
+    };
+    Accepted: {
+      /** Format: uuid */
+      token: string;
+      status: components["schemas"]["SubmissionState"];
+    };
+    AcceptedList: {
+      submissions: components["schemas"]["Accepted"][];
+    };
     /** @enum {string} */
     ErrorCode:
       | "invalid_json"
@@ -392,7 +482,8 @@ export type components = {
       | "unauthorized"
       | "language_forbidden"
       | "rate_limited"
-      | "quota_exceeded";
+      | "quota_exceeded"
+      | "conflict";
     Error: {
       error: string;
       code: components["schemas"]["ErrorCode"];

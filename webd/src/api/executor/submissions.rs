@@ -1,0 +1,380 @@
+//! `/api/submissions`: executions that are stored before they run.
+
+use std::convert::Infallible;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Extension, Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use crate::api::executor::execute::body_limits;
+use crate::api::executor::request;
+use crate::api::executor::submission_json::{AcceptedJson, BatchJson, ListJson, MAX_BATCH, SubmissionJson};
+use crate::api::executor::unknown_language::explained;
+use crate::app_state::AppState;
+use crate::domain::caller::{Caller, Credential};
+use crate::domain::submissions::store::{Inserted, StoreError, SubmissionStore};
+use crate::domain::submissions::submission::{NewSubmission, Owner, Submission, SubmissionState};
+use crate::http::connection_guard::ConnectionGuard;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::request_body;
+
+/// Longest time to wait for a result in one request.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+/// Longest time of an event stream.
+const MAX_STREAM: Duration = Duration::from_secs(4 * 60 * 60);
+/// Time without events after which a comment is sent, so that proxies do not close the connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// The comment.
+const KEEP_ALIVE_COMMENT: &[u8] = b": still here\n\n";
+/// Submissions of one list.
+const MAX_LIST: u32 = 100;
+/// Seconds after which a client may submit again if its share of the store is full.
+const FULL_RETRY_AFTER: u64 = 60;
+
+/// Stores one submission or a batch.
+///
+/// # Errors
+/// [`ApiError`] if nothing was stored.
+pub(crate) async fn submit(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    store(&state)?;
+    let body = read(&state, &caller, request).await?;
+    let batch: Option<BatchJson> = serde_json::from_slice(&body).ok();
+    let Some(BatchJson { submissions }) = batch else {
+        let accepted = accept(&state, &caller, vec![(Uuid::new_v4(), body)]).await?;
+        return Ok(answer(StatusCode::ACCEPTED, &accepted[0]));
+    };
+    if submissions.is_empty() || submissions.len() > MAX_BATCH {
+        return Err(ApiError::invalid_request(format!("`submissions` must have 1 to {MAX_BATCH} elements")));
+    }
+    let bodies = submissions.into_iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes()));
+    let accepted = accept(&state, &caller, bodies.map(|body| (Uuid::new_v4(), body)).collect()).await?;
+    Ok((StatusCode::ACCEPTED, Json(ListJson { submissions: accepted })).into_response())
+}
+
+/// Stores a submission under an id that the client chose. The same request again has no effect.
+///
+/// # Errors
+/// [`ApiError`] if it is not stored, or if another submission has the id.
+pub(crate) async fn put(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    Path(token): Path<String>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    store(&state)?;
+    let id = Uuid::try_parse(&token)
+        .map_err(|_| ApiError::invalid_request("the last part of the path must be a UUID"))?;
+    let body = read(&state, &caller, request).await?;
+    let accepted = accept(&state, &caller, vec![(id, body)]).await?;
+    let is_new = accepted[0].status == SubmissionState::Queued;
+    Ok(answer(if is_new { StatusCode::ACCEPTED } else { StatusCode::OK }, &accepted[0]))
+}
+
+/// Returns a submission; with `wait`, when it reaches a final state or the time has passed; as an event stream if the
+/// client asks for one.
+///
+/// # Errors
+/// 404 if the caller has no such submission.
+pub(crate) async fn fetch(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    Extension(guard): Extension<Arc<ConnectionGuard>>,
+    Path(token): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let store = store(&state)?;
+    let wait = wait(&uri)?;
+    let watch = Watch::new(store, &caller, &token)?;
+    let accepts_events = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|text| text.contains("text/event-stream")));
+    if accepts_events {
+        return watch.events().await;
+    }
+    let deadline = Instant::now() + wait;
+    let submission = tokio::select! {
+        submission = watch.until_final(deadline) => submission?,
+        () = guard.stopping(), if !wait.is_zero() => watch.get().await?,
+    };
+    Ok(Json(SubmissionJson::from(submission)).into_response())
+}
+
+/// Lists the submissions of a key.
+///
+/// # Errors
+/// 401 without a key: anonymous submissions are found by their tokens only.
+pub(crate) async fn list(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Json<ListJson<SubmissionJson>>, ApiError> {
+    let store = store(&state)?;
+    if *caller.credential() == Credential::Anonymous {
+        let message = "a list needs an API key; without one, submissions are found by their tokens";
+        return Err(ApiError::new(ErrorCode::Unauthorized, message));
+    }
+    let limit = match parameter(&uri, "limit") {
+        None => MAX_LIST,
+        Some(text) => match text.parse::<NonZeroU32>() {
+            Ok(limit) if limit.get() <= MAX_LIST => limit.get(),
+            _ => return Err(ApiError::invalid_request(format!("`limit` must be 1 to {MAX_LIST}"))),
+        },
+    };
+    let before = match parameter(&uri, "before") {
+        None => None,
+        Some(text) => {
+            Some(Uuid::try_parse(text).map_err(|_| ApiError::invalid_request("`before` must be a token"))?)
+        }
+    };
+    let listed = store.list(Owner::of(&caller), before, limit).await?;
+    Ok(Json(ListJson { submissions: listed.into_iter().map(SubmissionJson::from).collect() }))
+}
+
+/// Cancels a submission, or forgets one that has ended.
+///
+/// # Errors
+/// 404 if the caller has no such submission.
+pub(crate) async fn cancel(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    Path(token): Path<String>,
+) -> Result<Json<AcceptedJson>, ApiError> {
+    let store = store(&state)?;
+    let id = Uuid::try_parse(&token).map_err(|_| ApiError::not_found())?;
+    let before = store.cancel(Owner::of(&caller), id).await?.ok_or_else(ApiError::not_found)?;
+    let status = if before.is_final() { before } else { SubmissionState::Cancelled };
+    Ok(Json(AcceptedJson { token: id, status }))
+}
+
+fn store(state: &AppState) -> Result<&Arc<dyn SubmissionStore>, ApiError> {
+    state
+        .submissions
+        .as_ref()
+        .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "submissions are not enabled on this server"))
+}
+
+async fn read(state: &AppState, caller: &Caller, request: Request) -> Result<Bytes, ApiError> {
+    let (head, body) = request.into_parts();
+    request_body::require_json(&head.headers)?;
+    let mut reservation = state.budgets.of(caller.client()).reservation();
+    request_body::read(body, body_limits(&state.config), &mut reservation).await
+}
+
+/// Checks submissions as `POST /api/execute` does, and stores them: all of them or none.
+async fn accept(
+    state: &AppState,
+    caller: &Caller,
+    bodies: Vec<(Uuid, Bytes)>,
+) -> Result<Vec<AcceptedJson>, ApiError> {
+    let store = store(state)?;
+    let is_batch = bodies.len() > 1;
+    let mut requests = Vec::with_capacity(bodies.len());
+    for (index, (_, body)) in bodies.iter().enumerate() {
+        let placed = |mut error: ApiError| {
+            if is_batch {
+                error.body.error = format!("submissions[{index}]: {}", error.body.error);
+            }
+            error
+        };
+        let request = match request::parse(body) {
+            Ok(parsed) => parsed.request,
+            Err(error) => return Err(placed(explained(error, "", &state.daemon).await)),
+        };
+        // Without the daemon, an unknown language is found when the submission runs.
+        if matches!(state.daemon.language_name(&request.language).await, Ok(None)) {
+            let error = ApiError::unsupported_language(&request.language);
+            return Err(placed(explained(error, &request.language, &state.daemon).await));
+        }
+        requests.push(request);
+    }
+    // A request that is repeated is not counted again.
+    if let [(id, body)] = bodies.as_slice()
+        && let Some(existing) = existing(store, caller, *id, body).await?
+    {
+        return Ok(vec![existing]);
+    }
+    state.dispatcher.accept(caller, &requests).await?;
+    let accepted: Vec<_> =
+        bodies.iter().map(|(id, _)| AcceptedJson { token: *id, status: SubmissionState::Queued }).collect();
+    let new =
+        |(id, body)| NewSubmission { id, owner: Owner::of(caller), address: caller.client().address(), body };
+    match store.insert(bodies.into_iter().map(new).collect()).await? {
+        Inserted::New => Ok(accepted),
+        Inserted::Existing(status) => {
+            Ok(accepted.into_iter().map(|accepted| AcceptedJson { status, ..accepted }).collect())
+        }
+        Inserted::Conflict => Err(conflict()),
+        Inserted::Full => {
+            let message =
+                "the store of submissions has no room for more of this client; fetch and delete some";
+            let mut error = ApiError::new(ErrorCode::Busy, message);
+            error.body.retry_after = Some(FULL_RETRY_AFTER);
+            Err(error)
+        }
+    }
+}
+
+/// Returns the submission that the caller stored before under this id.
+async fn existing(
+    store: &Arc<dyn SubmissionStore>,
+    caller: &Caller,
+    id: Uuid,
+    body: &Bytes,
+) -> Result<Option<AcceptedJson>, ApiError> {
+    match store.find(Owner::of(caller), id, body.clone()).await? {
+        None => Ok(None),
+        Some(Inserted::Existing(status)) => Ok(Some(AcceptedJson { token: id, status })),
+        Some(_) => Err(conflict()),
+    }
+}
+
+fn conflict() -> ApiError {
+    ApiError::new(ErrorCode::Conflict, "another submission with this id and another body exists")
+}
+
+/// Answers with where the submission is found.
+fn answer(status: StatusCode, accepted: &AcceptedJson) -> Response {
+    let mut response = (status, Json(accepted)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("/api/submissions/{}", accepted.token)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+fn wait(uri: &Uri) -> Result<Duration, ApiError> {
+    let Some(text) = parameter(uri, "wait") else { return Ok(Duration::ZERO) };
+    let seconds = text.parse().ok().map(Duration::from_secs).filter(|wait| *wait <= MAX_WAIT);
+    let message = || format!("`wait` must be a whole number of seconds, at most {}", MAX_WAIT.as_secs());
+    seconds.ok_or_else(|| ApiError::invalid_request(message()))
+}
+
+/// Returns a parameter of the query. No parameter here needs escapes.
+fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
+    let mut pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "cannot use the store of submissions");
+        Self::new(ErrorCode::Unavailable, "the store of submissions is unavailable, try again later")
+    }
+}
+
+/// A client that waits for a submission.
+struct Watch {
+    store: Arc<dyn SubmissionStore>,
+    owner: Owner,
+    id: Uuid,
+}
+
+impl Watch {
+    fn new(store: &Arc<dyn SubmissionStore>, caller: &Caller, token: &str) -> Result<Self, ApiError> {
+        let id = Uuid::try_parse(token).map_err(|_| ApiError::not_found())?;
+        Ok(Self { store: Arc::clone(store), owner: Owner::of(caller), id })
+    }
+
+    async fn get(&self) -> Result<Submission, ApiError> {
+        self.store.get(self.owner.clone(), self.id).await?.ok_or_else(ApiError::not_found)
+    }
+
+    /// Returns the submission when its state is final, or at the deadline.
+    async fn until_final(&self, deadline: Instant) -> Result<Submission, ApiError> {
+        let mut state = None;
+        loop {
+            let submission = self.next(state, deadline).await?;
+            if submission.state.is_final() || Instant::now() >= deadline {
+                return Ok(submission);
+            }
+            state = Some(submission.state);
+        }
+    }
+
+    /// Returns the submission when its state is another one than `known`, or at the deadline.
+    async fn next(&self, known: Option<SubmissionState>, deadline: Instant) -> Result<Submission, ApiError> {
+        // Before the store is read, so that no change is missed between the two.
+        let mut changes = self.store.changes();
+        let submission = self.get().await?;
+        if Some(submission.state) != known {
+            return Ok(submission);
+        }
+        let changed = async {
+            loop {
+                match changes.recv().await {
+                    Ok((id, _)) if id != self.id => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        let _ = timeout_at(deadline, changed).await;
+        self.get().await
+    }
+
+    /// Returns each state as a server-sent event, until the final one.
+    async fn events(self) -> Result<Response, ApiError> {
+        let first = Some(self.get().await?);
+        let states = StateStream { watch: self, first, known: None, end: Instant::now() + MAX_STREAM };
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        let body = Body::from_stream(stream::unfold(Some(states), StateStream::next_chunk));
+        Ok((headers, body).into_response())
+    }
+}
+
+/// The states of a submission, as server-sent events.
+struct StateStream {
+    watch: Watch,
+    /// The submission as it was when the stream was requested, until it is sent.
+    first: Option<Submission>,
+    /// The state that was sent last.
+    known: Option<SubmissionState>,
+    end: Instant,
+}
+
+impl StateStream {
+    /// Returns the next chunk and the state after it; `None` after the last event.
+    async fn next_chunk(states: Option<Self>) -> Option<(Result<Bytes, Infallible>, Option<Self>)> {
+        let mut states = states?;
+        let next = match states.first.take() {
+            Some(first) => Ok(first),
+            None => states.watch.next(states.known, Instant::now() + KEEP_ALIVE).await,
+        };
+        let (chunk, is_last) = match next {
+            Ok(submission) if Some(submission.state) == states.known => {
+                (Bytes::from_static(KEEP_ALIVE_COMMENT), Instant::now() >= states.end)
+            }
+            Ok(submission) => {
+                states.known = Some(submission.state);
+                let is_final = submission.state.is_final();
+                (event("submission", &SubmissionJson::from(submission)), is_final)
+            }
+            Err(error) => (event("error", &error.body), true),
+        };
+        Some((Ok(chunk), (!is_last).then_some(states)))
+    }
+}
+
+fn event(name: &str, data: &impl serde::Serialize) -> Bytes {
+    // Serializing into memory cannot fail; JSON has no line feeds.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    format!("event: {name}\ndata: {data}\n\n").into()
+}

@@ -1,0 +1,11 @@
+//! Submissions: executions that are stored before they run, and whose results are stored until the client fetches them.
+//!
+//! [`store::SubmissionStore`] keeps them; [`sqlite`] is the store of a single server. [`runner`] takes stored submissions
+//! and runs them.
+
+pub(crate) mod order;
+pub(crate) mod runner;
+pub(crate) mod sqlite;
+pub(crate) mod sqlite_thread;
+pub(crate) mod store;
+pub(crate) mod submission;

@@ -1,0 +1,142 @@
+//! Runs stored submissions, a bounded number at a time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+use uuid::Uuid;
+
+use crate::domain::submissions::store::SubmissionStore;
+use crate::domain::submissions::submission::{ClaimedSubmission, SubmissionState};
+
+/// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up.
+const MAX_ATTEMPTS: u32 = 5;
+/// Interval at which the store is asked for work even if nothing was announced, and at which old submissions expire.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two attempts to store a result that the store did not take.
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(1);
+/// Attempts to store a result.
+const MAX_STORE_ATTEMPTS: u32 = 5;
+/// The result of a submission whose result could not be stored.
+const NOT_STORED: &[u8] = br#"{"error":"the server could not store the result","code":"failed"}"#;
+/// The result of a submission that was given up.
+const GIVEN_UP: &[u8] =
+    br#"{"error":"the server ended several times while this submission was running","code":"failed"}"#;
+
+/// How an attempt to run a submission ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AttemptEnd {
+    /// With this answer.
+    Finished(Bytes),
+    /// With this error, which another attempt would have as well.
+    Failed(Bytes),
+    /// It has no end yet.
+    Retry {
+        /// Time until the next attempt.
+        after: Duration,
+        /// Whether this attempt counts.
+        counts: bool,
+    },
+}
+
+/// Runs one submission. Dropping the future cancels it.
+pub(crate) type Attempt = Arc<dyn Fn(&ClaimedSubmission) -> BoxFuture<'static, AttemptEnd> + Send + Sync>;
+
+/// Takes submissions from the store and runs them, until it is dropped. Those that are running then run again later.
+///
+/// `concurrent` is the number of submissions at one time; what is older than `keep` expires.
+pub(crate) async fn run(
+    store: Arc<dyn SubmissionStore>,
+    concurrent: usize,
+    keep: Duration,
+    attempt: Attempt,
+) {
+    let mut changes = store.changes();
+    let mut ticks = interval(CHECK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tasks: JoinSet<Uuid> = JoinSet::new();
+    let mut running: HashMap<Uuid, AbortHandle> = HashMap::new();
+    loop {
+        while tasks.len() < concurrent {
+            let claimed = match store.claim().await {
+                Ok(Some(claimed)) => claimed,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot take a submission, will retry");
+                    break;
+                }
+            };
+            let id = claimed.id;
+            let handle = tasks.spawn(run_one(Arc::clone(&store), claimed, Arc::clone(&attempt)));
+            running.insert(id, handle);
+        }
+        tokio::select! {
+            change = changes.recv() => match change {
+                Ok((id, SubmissionState::Cancelled)) => {
+                    if let Some(task) = running.remove(&id) {
+                        task.abort();
+                    }
+                }
+                Ok(_) => {}
+                // Cancelled ones may be among those that were missed: their results are not stored.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            },
+            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
+                if let Ok(id) = ended {
+                    running.remove(&id);
+                }
+            }
+            _ = ticks.tick() => {
+                if let Err(error) = store.expire(keep).await {
+                    tracing::warn!(%error, "cannot remove old submissions, will retry");
+                }
+            }
+        }
+    }
+}
+
+async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, attempt: Attempt) -> Uuid {
+    let end = if claimed.attempts > MAX_ATTEMPTS {
+        AttemptEnd::Failed(Bytes::from_static(GIVEN_UP))
+    } else {
+        attempt(&claimed).await
+    };
+    let (state, result) = match end {
+        AttemptEnd::Finished(answer) => (SubmissionState::Finished, answer),
+        AttemptEnd::Failed(error) => (SubmissionState::Failed, error),
+        AttemptEnd::Retry { after, counts } => {
+            // Its place stays taken for the time: whatever prevents this one probably prevents the next.
+            sleep(after).await;
+            if let Err(error) = store.requeue(claimed.number, counts).await {
+                tracing::warn!(%error, id = %claimed.id, "cannot return a submission to the queue");
+            }
+            return claimed.id;
+        }
+    };
+    finish(&*store, &claimed, state, result).await;
+    claimed.id
+}
+
+/// Stores a result. If the store does not take it, which may be for want of room, stores an error instead.
+async fn finish(
+    store: &dyn SubmissionStore,
+    claimed: &ClaimedSubmission,
+    mut state: SubmissionState,
+    mut result: Bytes,
+) {
+    let mut attempts = 0;
+    while let Err(error) = store.finish(claimed.number, state, result.clone()).await {
+        tracing::warn!(%error, id = %claimed.id, "cannot store the result of a submission, will retry");
+        attempts += 1;
+        if attempts >= MAX_STORE_ATTEMPTS {
+            (state, result) = (SubmissionState::Failed, Bytes::from_static(NOT_STORED));
+        }
+        sleep(STORE_RETRY_DELAY).await;
+    }
+}

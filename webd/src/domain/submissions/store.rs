@@ -1,0 +1,78 @@
+//! Where submissions are kept.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::domain::submissions::submission::{
+    ClaimedSubmission, NewSubmission, Owner, Submission, SubmissionState,
+};
+
+/// A store of submissions. Whatever a method returned is durable: it survives `kill -9` of this process, and the loss of
+/// power.
+pub(crate) trait SubmissionStore: Debug + Send + Sync {
+    /// Stores submissions: all of them or none.
+    fn insert(&self, new: Vec<NewSubmission>) -> StoreFuture<'_, Inserted>;
+
+    /// Returns whether the owner stored a submission under this id before: [`Inserted::Existing`] with the same body,
+    /// [`Inserted::Conflict`] with another.
+    fn find(&self, owner: Owner, id: Uuid, body: Bytes) -> StoreFuture<'_, Option<Inserted>>;
+
+    /// Returns a submission with its result.
+    fn get(&self, owner: Owner, id: Uuid) -> StoreFuture<'_, Option<Submission>>;
+
+    /// Returns at most `limit` submissions of an owner, the newest first, without their results; those before `before` if
+    /// it is given.
+    fn list(&self, owner: Owner, before: Option<Uuid>, limit: u32) -> StoreFuture<'_, Vec<Submission>>;
+
+    /// Cancels a submission that is not in a final state, and forgets one that is. Returns its state before; `None` if
+    /// there is no such submission.
+    fn cancel(&self, owner: Owner, id: Uuid) -> StoreFuture<'_, Option<SubmissionState>>;
+
+    /// Takes a queued submission to run it. Owners take turns.
+    fn claim(&self) -> StoreFuture<'_, Option<ClaimedSubmission>>;
+
+    /// Returns a submission that could not be run yet to the queue, unless it is in a final state. `counts` says whether
+    /// the attempt counts.
+    fn requeue(&self, number: i64, counts: bool) -> StoreFuture<'_, ()>;
+
+    /// Stores the result of a submission, unless it is in a final state: the first result stands.
+    fn finish(&self, number: i64, state: SubmissionState, result: Bytes) -> StoreFuture<'_, ()>;
+
+    /// Lets submissions expire that waited for `keep`, and forgets those that reached a final state that long ago.
+    fn expire(&self, keep: Duration) -> StoreFuture<'_, ()>;
+
+    /// Returns the changes from now on: submissions and their new states.
+    fn changes(&self) -> broadcast::Receiver<(Uuid, SubmissionState)>;
+}
+
+/// What a store returns.
+pub(crate) type StoreFuture<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
+
+/// What happened to submissions that were to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// They are stored.
+    New,
+    /// The single submission was stored before, with the same body.
+    Existing(SubmissionState),
+    /// A submission with this id and another body exists.
+    Conflict,
+    /// The owner, or all owners together, have as many as they may have.
+    Full,
+}
+
+/// The store cannot do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum StoreError {
+    /// Too many operations wait for it.
+    #[error("the store of submissions is overloaded")]
+    Overloaded,
+    /// It failed.
+    #[error("the store of submissions failed: {0}")]
+    Failed(String),
+}
