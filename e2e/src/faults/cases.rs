@@ -266,9 +266,7 @@ async fn runtime_directory_full(random: &mut SeededRandom) -> Outcome {
 
 async fn tmp_full(random: &mut SeededRandom) -> Outcome {
     if binary("executord").map_err(message)?.starts_with("/tmp") {
-        return Ok(
-            "NOT RUN: the binaries are in that directory; set EXECUTOR_BIN_DIR to another one".to_owned()
-        );
+        return Err("the binaries are in that directory; set EXECUTOR_BIN_DIR to another one".to_owned());
     }
     let mut host = Host::start(Settings::default()).await?;
     let full = FullFileSystem::mount(Path::new("/tmp"), "size=64k,nr_inodes=8").map_err(message)?;
@@ -520,7 +518,7 @@ async fn clock_jumps(random: &mut SeededRandom) -> Outcome {
         .collect();
     if seen.len() < 2 {
         // A statically linked executord calls the kernel directly.
-        return Ok("NOT RUN: this executord does not use the C library's clock".to_owned());
+        return Err("this executord does not use the C library's clock; link it dynamically".to_owned());
     }
     let seen: Vec<_> = seen.into_iter().collect();
     Ok(format!("saw the years {}; limits held; {recovered}", seen.join(", ")))
