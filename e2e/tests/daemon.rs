@@ -652,6 +652,7 @@ async fn the_system_log_has_one_line_per_execution_and_no_program_data() {
             format!("language={language}"),
             format!("verdict={verdict}"),
             format!("peer={}", nobody.uid),
+            "client=\"127.0.0.1\"".to_owned(),
         ] {
             assert!(fields.contains(&*field), "{field} is not in {line}");
         }

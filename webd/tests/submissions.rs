@@ -306,3 +306,42 @@ async fn the_store_is_bounded() {
     let full = server.submit(&[], HELLO).await;
     assert_eq!((full.status, &*full.code(), full.header("retry-after")), (429, "busy", Some("60")));
 }
+
+#[tokio::test]
+async fn a_repeated_request_with_an_idempotency_key_runs_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&runs);
+    let script = move |request: &ExecuteRequest| {
+        counter.fetch_add(1, Ordering::SeqCst);
+        let fails = request.files[0].content.starts_with(b"fail");
+        let end =
+            if fails { vec![Event::Failed { id: support::id(), message: "no".to_owned() }] } else { vec![] };
+        [
+            vec![Step::Wait(Duration::from_millis(200)), Step::Send(started())],
+            send_all(end),
+            hello()[1..].to_vec(),
+        ]
+        .concat()
+    };
+    let server = serve(directory.path(), |_| {}, script).await;
+    let execute = async |key: &str, body: &str| {
+        let headers = [JSON, &format!("Idempotency-Key: {key}")];
+        server.request("POST", "/api/execute", &headers, body.as_bytes()).await
+    };
+    let (first, second) = tokio::join!(execute("k1", HELLO), execute("k1", HELLO));
+    assert_eq!((first.status, first.json()), (200, second.json()));
+    assert_eq!(execute("k1", HELLO).await.json(), first.json());
+    assert_eq!(first.json()["output"], "hi\n");
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
+    let conflict = execute("k1", &HELLO.replace("hi", "ho")).await;
+    assert_eq!((conflict.status, &*conflict.code()), (409, "conflict"));
+    assert_eq!(execute("k2", HELLO).await.status, 200);
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    for _ in 0..2 {
+        let failed = execute("k3", &HELLO.replace("print('hi')", "fail")).await;
+        assert_eq!((failed.status, &*failed.code()), (500, "failed"));
+    }
+    assert_eq!(runs.load(Ordering::SeqCst), 3);
+    assert_eq!(execute(&"k".repeat(256), HELLO).await.code(), "invalid_request");
+}

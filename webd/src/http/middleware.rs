@@ -30,6 +30,8 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (header::CACHE_CONTROL, "no-store"),
 ];
+/// The header by which a client marks requests that are the same.
+pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Time for which a browser caches the answer to a preflight request.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -96,7 +98,7 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(
-            [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, X_REQUEST_ID]
+            [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, X_REQUEST_ID, IDEMPOTENCY_KEY]
                 .into_iter()
                 .chain(KEY_HEADERS)
                 .collect::<Vec<_>>(),

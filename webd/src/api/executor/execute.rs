@@ -10,6 +10,7 @@ use protocol::Limits;
 
 use crate::api::executor::answer::Answer;
 use crate::api::executor::event_encoder::EventFormat;
+use crate::api::executor::idempotency;
 use crate::api::executor::live_body;
 use crate::api::executor::request::{self, ParsedRequest};
 use crate::api::executor::unknown_language::explained;
@@ -20,6 +21,7 @@ use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
 use crate::http::chunked_body::ChunkedBody;
+use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::ApiError;
 use crate::http::request_body::{self, BodyLimits};
 use crate::ops::config::Config;
@@ -35,6 +37,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 pub(crate) async fn execute(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
+    Extension(guard): Extension<Arc<ConnectionGuard>>,
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
@@ -42,13 +45,21 @@ pub(crate) async fn execute(
     let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
     let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
+    let live = live_format(&head.headers);
+    // Without submissions, and for live answers, nothing is stored that could answer again.
+    if state.submissions.is_some()
+        && live.is_none()
+        && let Some(id) = idempotency::submission_id(&head.headers, &caller)?
+    {
+        return idempotency::execute(&state, &caller, &guard, id, body).await;
+    }
     let parsed = match request::parse(&body) {
         Ok(parsed) => parsed,
         Err(error) => return Err(explained(error, "", &state.daemon).await),
     };
     drop(body);
     let language = parsed.request.language.clone();
-    match answer(&caller, parsed, live_format(&head.headers), reservation, &budget, &state).await {
+    match answer(&caller, parsed, live, reservation, &budget, &state).await {
         Err(error) => Err(explained(error, &language, &state.daemon).await),
         answer => answer,
     }

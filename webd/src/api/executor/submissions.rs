@@ -1,41 +1,32 @@
 //! `/api/submissions`: executions that are stored before they run.
 
-use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
-use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::api::executor::execute::body_limits;
 use crate::api::executor::request;
 use crate::api::executor::submission_json::{AcceptedJson, BatchJson, ListJson, MAX_BATCH, SubmissionJson};
+use crate::api::executor::submission_watch::SubmissionWatch;
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::caller::{Caller, Credential};
 use crate::domain::submissions::store::{Inserted, StoreError, SubmissionStore};
-use crate::domain::submissions::submission::{NewSubmission, Owner, Submission, SubmissionState};
+use crate::domain::submissions::submission::{NewSubmission, Owner, SubmissionState};
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::request_body;
 
 /// Longest time to wait for a result in one request.
 const MAX_WAIT: Duration = Duration::from_secs(60);
-/// Longest time of an event stream.
-const MAX_STREAM: Duration = Duration::from_secs(4 * 60 * 60);
-/// Time without events after which a comment is sent, so that proxies do not close the connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// The comment.
-const KEEP_ALIVE_COMMENT: &[u8] = b": still here\n\n";
 /// Submissions of one list.
 const MAX_LIST: u32 = 100;
 /// Seconds after which a client may submit again if its share of the store is full.
@@ -99,7 +90,8 @@ pub(crate) async fn fetch(
 ) -> Result<Response, ApiError> {
     let store = store(&state)?;
     let wait = wait(&uri)?;
-    let watch = Watch::new(store, &caller, &token)?;
+    let id = Uuid::try_parse(&token).map_err(|_| ApiError::not_found())?;
+    let watch = SubmissionWatch::new(store, &caller, id);
     let accepts_events = headers
         .get_all(header::ACCEPT)
         .iter()
@@ -162,7 +154,11 @@ pub(crate) async fn cancel(
     Ok(Json(AcceptedJson { token: id, status }))
 }
 
-fn store(state: &AppState) -> Result<&Arc<dyn SubmissionStore>, ApiError> {
+/// Returns the store.
+///
+/// # Errors
+/// 404 if submissions are not enabled.
+pub(crate) fn store(state: &AppState) -> Result<&Arc<dyn SubmissionStore>, ApiError> {
     state
         .submissions
         .as_ref()
@@ -177,7 +173,7 @@ async fn read(state: &AppState, caller: &Caller, request: Request) -> Result<Byt
 }
 
 /// Checks submissions as `POST /api/execute` does, and stores them: all of them or none.
-async fn accept(
+pub(crate) async fn accept(
     state: &AppState,
     caller: &Caller,
     bodies: Vec<(Uuid, Bytes)>,
@@ -275,106 +271,4 @@ impl From<StoreError> for ApiError {
         tracing::error!(%error, "cannot use the store of submissions");
         Self::new(ErrorCode::Unavailable, "the store of submissions is unavailable, try again later")
     }
-}
-
-/// A client that waits for a submission.
-struct Watch {
-    store: Arc<dyn SubmissionStore>,
-    owner: Owner,
-    id: Uuid,
-}
-
-impl Watch {
-    fn new(store: &Arc<dyn SubmissionStore>, caller: &Caller, token: &str) -> Result<Self, ApiError> {
-        let id = Uuid::try_parse(token).map_err(|_| ApiError::not_found())?;
-        Ok(Self { store: Arc::clone(store), owner: Owner::of(caller), id })
-    }
-
-    async fn get(&self) -> Result<Submission, ApiError> {
-        self.store.get(self.owner.clone(), self.id).await?.ok_or_else(ApiError::not_found)
-    }
-
-    /// Returns the submission when its state is final, or at the deadline.
-    async fn until_final(&self, deadline: Instant) -> Result<Submission, ApiError> {
-        let mut state = None;
-        loop {
-            let submission = self.next(state, deadline).await?;
-            if submission.state.is_final() || Instant::now() >= deadline {
-                return Ok(submission);
-            }
-            state = Some(submission.state);
-        }
-    }
-
-    /// Returns the submission when its state is another one than `known`, or at the deadline.
-    async fn next(&self, known: Option<SubmissionState>, deadline: Instant) -> Result<Submission, ApiError> {
-        // Before the store is read, so that no change is missed between the two.
-        let mut changes = self.store.changes();
-        let submission = self.get().await?;
-        if Some(submission.state) != known {
-            return Ok(submission);
-        }
-        let changed = async {
-            loop {
-                match changes.recv().await {
-                    Ok((id, _)) if id != self.id => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => std::future::pending().await,
-                }
-            }
-        };
-        let _ = timeout_at(deadline, changed).await;
-        self.get().await
-    }
-
-    /// Returns each state as a server-sent event, until the final one.
-    async fn events(self) -> Result<Response, ApiError> {
-        let first = Some(self.get().await?);
-        let states = StateStream { watch: self, first, known: None, end: Instant::now() + MAX_STREAM };
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        ];
-        let body = Body::from_stream(stream::unfold(Some(states), StateStream::next_chunk));
-        Ok((headers, body).into_response())
-    }
-}
-
-/// The states of a submission, as server-sent events.
-struct StateStream {
-    watch: Watch,
-    /// The submission as it was when the stream was requested, until it is sent.
-    first: Option<Submission>,
-    /// The state that was sent last.
-    known: Option<SubmissionState>,
-    end: Instant,
-}
-
-impl StateStream {
-    /// Returns the next chunk and the state after it; `None` after the last event.
-    async fn next_chunk(states: Option<Self>) -> Option<(Result<Bytes, Infallible>, Option<Self>)> {
-        let mut states = states?;
-        let next = match states.first.take() {
-            Some(first) => Ok(first),
-            None => states.watch.next(states.known, Instant::now() + KEEP_ALIVE).await,
-        };
-        let (chunk, is_last) = match next {
-            Ok(submission) if Some(submission.state) == states.known => {
-                (Bytes::from_static(KEEP_ALIVE_COMMENT), Instant::now() >= states.end)
-            }
-            Ok(submission) => {
-                states.known = Some(submission.state);
-                let is_final = submission.state.is_final();
-                (event("submission", &SubmissionJson::from(submission)), is_final)
-            }
-            Err(error) => (event("error", &error.body), true),
-        };
-        Some((Ok(chunk), (!is_last).then_some(states)))
-    }
-}
-
-fn event(name: &str, data: &impl serde::Serialize) -> Bytes {
-    // Serializing into memory cannot fail; JSON has no line feeds.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    format!("event: {name}\ndata: {data}\n\n").into()
 }
