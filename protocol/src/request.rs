@@ -1,6 +1,6 @@
 //! Messages from a client.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -47,7 +47,7 @@ pub struct ExecuteRequest {
     /// Source files, the main file first. A main file without a path gets the language's default name.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_FILES>")]
     pub files: Vec<SourceFile>,
-    /// Runs, in sequence, each in its own sandbox. At least one.
+    /// Runs, each in its own sandbox. They start in this order, and several may be active at one time. At least one.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
     pub runs: Vec<RunRequest>,
     /// Limits of each run.
@@ -62,6 +62,9 @@ pub struct ExecuteRequest {
     /// no more than another with one.
     #[serde(deserialize_with = "bounded::strings::<_, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG>")]
     pub client_networks: Vec<String>,
+    /// Most runs that are active at one time, or `None` for as many as there are free slots. The daemon runs fewer while
+    /// other clients wait, and one after the other if a run has live input or a terminal.
+    pub parallel: Option<NonZeroU32>,
 }
 
 /// Source file.

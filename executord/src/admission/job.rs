@@ -21,6 +21,8 @@ pub(crate) struct Job {
     pub(crate) runs: Vec<RunRequest>,
     /// Limits of each run.
     pub(crate) limits: Limits,
+    /// Runs that may be active at one time.
+    pub(crate) parallel: usize,
     /// Wall-clock time of all stages together.
     pub(crate) wall_time: Duration,
     /// The client that requested it, or `None` for an internal job.

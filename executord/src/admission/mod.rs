@@ -68,11 +68,17 @@ pub(crate) fn admit(
             return Err(invalid("live input requires exactly one run"));
         }
     }
+    // Input and signals are for one program.
+    let is_interactive =
+        request.runs.iter().any(|run| run.terminal.is_some() || matches!(run.stdin, Stdin::Live));
+    let most = if is_interactive { 1 } else { request.runs.len() };
+    let parallel = request.parallel.map_or(most, |parallel| most.min(parallel.get() as usize));
     Ok(Job {
         id,
         toolchain: Arc::clone(toolchain),
         sources,
         runs: request.runs,
+        parallel,
         limits,
         wall_time: bounds.wall_time,
         client: None,

@@ -90,6 +90,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         toolchain: Arc::new(toolchain),
         sources: Vec::new(),
         runs: vec![RunRequest::default()],
+        parallel: 1,
         wall_time: limits.wall_time,
         limits,
         client: None,

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::languages::toolchain::StageKind;
 use crate::pool::sandbox::Sandbox;
 use crate::pool::slot::Slot;
+use crate::queue::Permit;
 
 /// A sandbox whose program is gone: its init is ending, and with it the namespaces and mounts. The client gets the result
 /// before that, because half of the time of an empty program is the end of its network namespace.
@@ -21,6 +22,8 @@ pub(crate) struct PendingCleanup {
     pub(super) ended: Instant,
     /// Time for init to end by itself.
     pub(super) grace: Duration,
+    /// The permit of a run that had one of its own, until the sandbox is empty.
+    pub(super) permit: Option<Permit>,
 }
 
 impl PendingCleanup {
@@ -37,6 +40,8 @@ impl PendingCleanup {
             None => self.sandbox.wait_until_gone(self.grace).await?,
         };
         let emptied = self.sandbox.wait_until_empty(&gone).await?;
-        Ok((self.sandbox.end(&emptied), self.ended.elapsed()))
+        let slot = self.sandbox.end(&emptied);
+        drop(self.permit);
+        Ok((slot, self.ended.elapsed()))
     }
 }

@@ -1,7 +1,8 @@
 //! The runs of one execution: which of them are active, and the reports in the order of the request.
 //!
 //! [`run_all`] alone starts and ends runs. A run is a future with a sandbox, events and a cleanup of its own. When its
-//! program has ended, the next run starts while it is being cleaned up.
+//! program has ended, the next run starts while it is being cleaned up. One run after the other has the permit of the
+//! execution. Each run at the same time has a permit of its own, which it gets when nobody else waits for the slot.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use crate::execution::stage::StageResult;
 use crate::execution::stages::{Run, Stages};
 use crate::execution::wall_time_budget::{WallTime, WallTimeBudget};
 use crate::failure::Failure;
-use crate::queue::Permit;
+use crate::queue::{AnotherTicket, Demand, Permit};
 
 /// Does the runs of the execution. Returns their reports in the order of the request: fewer than requested if the execution
 /// was cancelled. After an error in one run the others are cancelled. No run is active any more when this returns, and
@@ -34,16 +35,25 @@ pub(super) async fn run_all(
     let mut runs = RunSet::new(stages, permit, build, wall_time);
     loop {
         runs.start_next(cleanups.len()).await;
+        runs.request_permit(cleanups.len());
         if runs.is_over() {
             break;
         }
+        let granted = async {
+            match &mut runs.ticket {
+                Some(ticket) => ticket.granted().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            biased;
             Some(ended) = runs.active.next() => {
                 if let Some(cleanup) = runs.ended(ended) {
                     cleanups.push(cleanup);
                 }
             }
             Some(cleaned) = cleanups.next() => runs.note(cleaned),
+            permit = granted => runs.granted(permit),
         }
     }
     runs.into_reports()
@@ -52,7 +62,12 @@ pub(super) async fn run_all(
 /// The runs of an execution.
 struct RunSet<'a> {
     stages: &'a Stages<'a>,
+    /// The permit of the execution.
     permit: &'a Permit,
+    /// Whether a run has it.
+    is_permit_used: bool,
+    /// The request for the permit of another run at the same time.
+    ticket: Option<AnotherTicket>,
     build: &'a BuildSource<'a>,
     wall_time: WallTimeBudget,
     /// Cancels all runs: the client asked for it, or one of them failed.
@@ -70,6 +85,8 @@ struct EndedRun {
     number: u32,
     /// The wall-clock time that it had reserved.
     reserved: Duration,
+    /// Its own permit, if it had not that of the execution.
+    permit: Option<Permit>,
     /// `None` if the execution was cancelled before the run began.
     result: Option<Result<StageResult, Failure>>,
 }
@@ -84,6 +101,8 @@ impl<'a> RunSet<'a> {
         Self {
             stages,
             permit,
+            is_permit_used: false,
+            ticket: None,
             build,
             wall_time,
             cancel: stages.cancel().child_token(),
@@ -102,11 +121,16 @@ impl<'a> RunSet<'a> {
         self.active.is_empty() && !self.has_next()
     }
 
-    /// Starts the next run, if it may start while `cleanups` runs are being cleaned up: as many as are active, and one more.
+    /// Returns whether the next run may start while `cleanups` runs are being cleaned up: as many as are active, and one more.
+    fn may_start(&self, cleanups: usize) -> bool {
+        self.has_next() && self.active.len() < self.stages.job.parallel && cleanups <= self.active.len() + 1
+    }
+
+    /// Starts the next run with the permit of the execution, if no other run has it.
     async fn start_next(&mut self, cleanups: usize) {
-        while self.has_next() && self.active.is_empty() && cleanups <= 1 {
+        while !self.is_permit_used && self.may_start(cleanups) {
             match self.wall_time.reserve(self.stages.job.limits.wall_time) {
-                WallTime::Reserved(wall_time) => self.start(wall_time),
+                WallTime::Reserved(wall_time) => self.start(wall_time, None),
                 WallTime::Wait => return,
                 WallTime::Exhausted => {
                     self.reports.insert(self.next, self.stages.report_without_run(self.next).await);
@@ -116,29 +140,69 @@ impl<'a> RunSet<'a> {
         }
     }
 
-    /// Starts the next run with this limit of its wall-clock time.
-    fn start(&mut self, reserved: Duration) {
+    /// Requests the permit of another run at the same time, if there is one that may start.
+    fn request_permit(&mut self, cleanups: usize) {
+        let job = self.stages.job;
+        if self.ticket.is_none()
+            && self.is_permit_used
+            && self.may_start(cleanups)
+            && self.wall_time.has_room_for(job.limits.wall_time)
+        {
+            let memory_limit = job.limits.memory.bytes();
+            self.ticket = Some(self.permit.request_another(Demand { is_interactive: false, memory_limit }));
+        }
+        if !self.has_next() {
+            self.ticket = None;
+        }
+    }
+
+    /// Starts the next run with a permit of its own.
+    fn granted(&mut self, permit: Option<Permit>) {
+        self.ticket = None;
+        if permit.is_some()
+            && self.has_next()
+            && let WallTime::Reserved(wall_time) = self.wall_time.reserve(self.stages.job.limits.wall_time)
+        {
+            self.start(wall_time, permit);
+        }
+    }
+
+    /// Starts the next run with this limit of its wall-clock time, and with a permit of its own or that of the execution.
+    fn start(&mut self, reserved: Duration, own_permit: Option<Permit>) {
         let number = self.next;
         self.next += 1;
+        self.is_permit_used |= own_permit.is_none();
         let (stages, permit, build) = (self.stages, self.permit, self.build);
         let limits = Limits { wall_time: reserved, ..stages.job.limits.clone() };
         let cancel = self.cancel.clone();
         self.active.push(Box::pin(async move {
-            if number > 0 {
+            let is_next = number > 0 && own_permit.is_none();
+            if is_next {
                 permit.yield_to_waiting(&cancel).await;
             }
-            let result = if number > 0 && cancel.is_cancelled() {
+            let result = if is_next && cancel.is_cancelled() {
                 None
             } else {
-                Some(stages.run(&Run { number, limits, cancel }, permit, build).await)
+                let run = Run { number, limits, cancel };
+                Some(stages.run(&run, own_permit.as_ref().unwrap_or(permit), build).await)
             };
-            EndedRun { number, reserved, result }
+            EndedRun { number, reserved, permit: own_permit, result }
         }));
     }
 
     /// Takes the report of a run. Returns its cleanup.
     fn ended(&mut self, ended: EndedRun) -> Option<PendingCleanup> {
-        let EndedRun { number, reserved, result } = ended;
+        let EndedRun { number, reserved, permit, result } = ended;
+        match &permit {
+            Some(own) => own.start_cleanup(),
+            None => {
+                self.is_permit_used = false;
+                if !self.has_next() && !self.active.is_empty() {
+                    // The others have permits of their own.
+                    self.permit.start_cleanup();
+                }
+            }
+        }
         let used = match &result {
             Some(Ok(result)) => result.report.usage.wall_time,
             Some(Err(_)) | None => Duration::ZERO,
@@ -147,7 +211,7 @@ impl<'a> RunSet<'a> {
         match result? {
             Ok(StageResult { report, cleanup, .. }) => {
                 self.reports.insert(number, report);
-                Some(cleanup)
+                Some(PendingCleanup { permit, ..cleanup })
             }
             Err(failure) => {
                 self.note(Err(failure));

@@ -1,5 +1,6 @@
 //! The stages of one execution, each in a sandbox of its own.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub(super) struct Stages<'a> {
     connections: Connections,
     /// The users of the sandboxes so far.
     uids: Mutex<Vec<u32>>,
+    /// Whether a user has the name of the execution.
+    has_named_user: AtomicBool,
     /// Set when the client knows that the execution has started.
     started: OnceCell<()>,
     /// The report of a compilation that the cache made unnecessary.
@@ -60,6 +63,7 @@ impl<'a> Stages<'a> {
             sources: job.sources.iter().map(|source| &source.content[..]).collect(),
             connections,
             uids: Mutex::default(),
+            has_named_user: AtomicBool::new(false),
             started: OnceCell::new(),
             cached_compile: OnceCell::new(),
         }
@@ -201,7 +205,8 @@ impl<'a> Stages<'a> {
 
     /// The first user is named after the execution, unless its sandbox was pre-warmed. No two users have the same name.
     fn next_user_name(&self) -> Uuid {
-        if self.lock_uids().is_empty() { self.job.id.0 } else { Uuid::new_v4() }
+        let is_first = !self.has_named_user.swap(true, Ordering::Relaxed);
+        if is_first { self.job.id.0 } else { Uuid::new_v4() }
     }
 
     /// Records the user of a sandbox. The client learns with the first one that the execution has started, before it learns

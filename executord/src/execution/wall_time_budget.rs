@@ -30,6 +30,11 @@ impl WallTimeBudget {
         Self { left: total, reservations: 0 }
     }
 
+    /// Returns whether all of a stage's `limit` can be reserved.
+    pub(super) fn has_room_for(&self, limit: Duration) -> bool {
+        limit <= self.left
+    }
+
     /// Reserves the time of a stage: `limit`, or what is left if no other stage has a reservation.
     pub(super) fn reserve(&mut self, limit: Duration) -> WallTime {
         let time = limit.min(self.left);

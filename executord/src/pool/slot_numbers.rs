@@ -26,8 +26,9 @@ impl SlotNumbers {
         Self {
             spare: (SLOTS_PER_EXECUTION * busy + MORE_SPARE_SLOTS).min(for_all),
             least_free: (busy + MORE_FREE_SLOTS).min(for_all.saturating_sub(SLOTS_PER_EXECUTION * busy)),
-            // As many executions as use the CPU may have given way to others, each with a build in a slot.
-            most: SLOTS_PER_EXECUTION * most + busy + pool,
+            // As many executions as use the CPU may have given way to others, each with a build in a slot; and as many may
+            // clean up after a run while the next one runs.
+            most: SLOTS_PER_EXECUTION * most + 2 * busy + pool,
         }
     }
 
@@ -44,15 +45,15 @@ mod tests {
     #[test]
     fn slots_are_created_when_few_are_free_up_to_their_maximum() {
         let numbers = SlotNumbers::new(2, 32, 40, 8);
-        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 90 });
+        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 92 });
         for (free, waiting, slots, expected) in [
             (8, 0, 8, 0),
             (4, 0, 8, 0),
             (3, 0, 8, 1),
             (0, 3, 8, 7),
-            (0, 0, 88, 2),
-            (0, 9, 90, 0),
-            (0, 9, 91, 0),
+            (0, 0, 90, 2),
+            (0, 9, 92, 0),
+            (0, 9, 93, 0),
         ] {
             assert_eq!(numbers.missing(free, waiting, slots), expected, "{free} {waiting} {slots}");
         }
@@ -61,7 +62,7 @@ mod tests {
     #[test]
     fn without_idle_executions_all_slots_are_there_from_the_start() {
         let numbers = SlotNumbers::new(2, 2, 2, 0);
-        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 6 });
+        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 8 });
         assert_eq!((numbers.missing(0, 0, 4), numbers.missing(0, 1, 4)), (0, 1));
     }
 }

@@ -76,7 +76,12 @@ impl<T> FairQueue<T> {
 
     /// Returns the number of requests.
     pub(super) fn len(&self) -> usize {
-        self.root.count(&|_| true)
+        self.count(|_| true)
+    }
+
+    /// Returns the number of requests for which `counts` returns true.
+    pub(super) fn count(&self, counts: impl Fn(&T) -> bool) -> usize {
+        self.root.count(&|entry| counts(&entry.request))
     }
 
     /// Returns the number of requests that may lose their place.

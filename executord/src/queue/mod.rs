@@ -3,8 +3,10 @@
 //!
 //! Each client has a queue of its own, so a client that sends many requests waits behind its own. When the queue is full, a
 //! newcomer takes the last place of a client that has at least two more requests in it. An execution that is idle, because
-//! its program sleeps or waits for input, lets another start; [`policy`] has the bounds.
+//! its program sleeps or waits for input, lets another start; [`policy`] has the bounds. An execution with several runs may
+//! have further permits, for runs at the same time, when no request waits for what they take; see [`another`].
 
+mod another;
 mod executions;
 mod fair_queue;
 mod policy;
@@ -12,6 +14,7 @@ mod policy;
 mod tests;
 mod usage;
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -20,10 +23,11 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use another::AnotherTicket;
 use executions::{Execution, Executions, MemoryFill, Phase};
 pub(crate) use fair_queue::ClientKey;
 use fair_queue::{ClientLoad, FairQueue};
-use policy::Candidate;
+use policy::{BlockReason, Candidate};
 pub(crate) use policy::{Bounds, Demand};
 use usage::Activity;
 pub(crate) use usage::{Meter, Usage};
@@ -66,8 +70,19 @@ struct Waiting {
 
 #[derive(Debug)]
 enum WaitingKind {
-    New { client: ClientKey, demand: Demand, permit: oneshot::Sender<Permit>, position: watch::Sender<u32> },
+    New {
+        client: ClientKey,
+        demand: Demand,
+        permit: oneshot::Sender<Permit>,
+        position: watch::Sender<u32>,
+    },
     Yielded(oneshot::Sender<()>),
+    /// For another run of an execution that runs already.
+    Another {
+        client: ClientKey,
+        demand: Demand,
+        permit: oneshot::Sender<Permit>,
+    },
 }
 
 /// A place in the queue. Dropping it leaves the queue.
@@ -172,7 +187,7 @@ impl Queue {
         Counts {
             running: count(|phase| !matches!(phase, Phase::Yielded)),
             idle: count(|phase| matches!(phase, Phase::Program { activity, .. } if activity.is_idle())),
-            waiting: state.waiting.len(),
+            waiting: state.waiting_requests(),
         }
     }
 
@@ -201,18 +216,10 @@ impl Queue {
         if state.waiting.len() > 0 {
             state.executions.observe(slots);
         }
-        loop {
-            let load = state.executions.load(slots);
-            let may_start = |waiting: &Waiting, client_load: ClientLoad| {
-                let candidate = match waiting.kind {
-                    WaitingKind::New { demand, .. } => Candidate::New(demand, client_load),
-                    WaitingKind::Yielded(_) => Candidate::Yielded,
-                };
-                self.bounds.block_reason(&load, candidate).is_none()
-            };
-            let Some(Waiting { number, kind }) = state.waiting.pop(&may_start) else { break };
+        while let Some(Waiting { number, kind }) = self.next_to_start(&mut state) {
             match kind {
-                WaitingKind::New { client, demand, permit: sender, .. } => {
+                WaitingKind::New { client, demand, permit: sender, .. }
+                | WaitingKind::Another { client, demand, permit: sender } => {
                     let permit = Permit { queue: Arc::clone(self), number, is_counted: true };
                     match sender.send(permit) {
                         Ok(()) => {
@@ -238,6 +245,33 @@ impl Queue {
             state.is_sampling = true;
             runtime.spawn(sample(Arc::downgrade(self)));
         }
+    }
+
+    /// Takes the next request that may start. Another run of an execution comes after all requests, unless these wait for
+    /// nothing that it would take.
+    fn next_to_start(&self, state: &mut State) -> Option<Waiting> {
+        let load = state.executions.load(self.bounds.slots);
+        let must_leave_room = Cell::new(false);
+        let may_start = |waiting: &Waiting, client_load: ClientLoad| {
+            let candidate = match waiting.kind {
+                WaitingKind::New { demand, .. } => Candidate::New(demand, client_load),
+                WaitingKind::Yielded(_) => Candidate::Yielded,
+                WaitingKind::Another { .. } => return false,
+            };
+            let reason = self.bounds.block_reason(&load, candidate);
+            must_leave_room.set(must_leave_room.get() || reason.is_some_and(BlockReason::is_shared));
+            reason.is_none()
+        };
+        let request = state.waiting.pop(&may_start);
+        if request.is_some() || must_leave_room.get() {
+            return request;
+        }
+        state.waiting.pop(&|waiting, client_load| match waiting.kind {
+            WaitingKind::Another { demand, .. } => {
+                self.bounds.block_reason(&load, Candidate::New(demand, client_load)).is_none()
+            }
+            WaitingKind::New { .. } | WaitingKind::Yielded(_) => false,
+        })
     }
 
     /// Observes the programs, and lets executions start in addition to those that are idle. Returns the time until the next
@@ -276,7 +310,7 @@ impl Queue {
 
     fn full(&self, state: &State) -> Full {
         // An execution is assumed to take about one second.
-        let seconds = 1 + state.waiting.len() / self.bounds.slots.max(1);
+        let seconds = 1 + state.waiting_requests() / self.bounds.slots.max(1);
         Full { retry_after: Duration::from_secs(seconds.min(30) as u64) }
     }
 
@@ -295,6 +329,11 @@ async fn sample(queue: Weak<Queue>) {
 }
 
 impl State {
+    /// Returns how many executions wait. Those that want only another permit do not.
+    fn waiting_requests(&self) -> usize {
+        self.waiting.count(|waiting| !matches!(waiting.kind, WaitingKind::Another { .. }))
+    }
+
     /// Lets an execution that yielded continue.
     fn resume(&mut self, number: u64) {
         if let Some(execution) = self.executions.0.get_mut(&number)
@@ -306,7 +345,8 @@ impl State {
     }
 
     fn send_positions(&self) {
-        for (next, waiting) in (0_u32..).zip(self.waiting.in_order()) {
+        let is_request = |waiting: &&Waiting| !matches!(waiting.kind, WaitingKind::Another { .. });
+        for (next, waiting) in (0_u32..).zip(self.waiting.in_order().into_iter().filter(is_request)) {
             if let WaitingKind::New { position, .. } = &waiting.kind {
                 position.send_if_modified(|sent| std::mem::replace(sent, next) != next);
             }
@@ -398,7 +438,7 @@ impl Permit {
     /// Enters the queue again, if others are in it. The receiver gets its turn, or an error when the queue is closed.
     fn enter_again(&self) -> Option<oneshot::Receiver<()>> {
         let mut state = self.queue.lock();
-        if state.waiting.len() == 0 {
+        if state.waiting_requests() == 0 {
             return None;
         }
         let execution = state.executions.0.get_mut(&self.number)?;

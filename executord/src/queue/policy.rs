@@ -55,6 +55,13 @@ pub(super) enum Candidate {
     New(Demand, ClientLoad),
 }
 
+impl BlockReason {
+    /// Returns whether the execution waits for something that any other one may take from it.
+    pub(super) const fn is_shared(self) -> bool {
+        matches!(self, Self::Cpu | Self::Memory | Self::Executions)
+    }
+}
+
 /// The reason for which an execution may not start yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockReason {

@@ -1,9 +1,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bounds, ClientKey, Counts, Demand, Full, Meter, Permit, Queue, QueueUpdate, Ticket, Usage};
+use super::{
+    AnotherTicket, Bounds, ClientKey, Counts, Demand, Full, Meter, Permit, Queue, QueueUpdate, Ticket, Usage,
+};
 
 fn key(name: &str) -> ClientKey {
     ClientKey::new(1, Vec::new(), Some(name.to_owned()))
@@ -276,4 +279,83 @@ fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::task::Poll::Ready(output) => Some(output),
         std::task::Poll::Pending => None,
     }
+}
+
+/// Returns the permit of a ticket that was granted at once.
+fn another(ticket: &mut AnotherTicket) -> Option<Permit> {
+    ticket.granted().now_or_never().map(|permit| permit.expect("the queue is open"))
+}
+
+#[test]
+fn another_permit_is_granted_while_a_slot_is_free() {
+    let queue = queue_of(2, 10);
+    let first = granted(enter(&queue, "a"));
+    let mut second = first.request_another(PROGRAM);
+    let mut third = first.request_another(PROGRAM);
+    let permit = another(&mut second).expect("a slot is free");
+    assert!(another(&mut third).is_none());
+    assert_eq!(queue.counts(), counts(2, 0, 0), "nobody waits for its first permit");
+    permit.start_cleanup();
+    let permit = another(&mut third).expect("the cleanup needs no slot");
+    drop((permit, first));
+    assert_eq!(queue.counts(), counts(1, 0, 0), "the cleanup is not finished");
+}
+
+#[test]
+fn requests_are_served_before_another_permit() {
+    let queue = queue_of(1, 10);
+    let first = granted(enter(&queue, "a"));
+    let mut more = first.request_another(PROGRAM);
+    let mut ticket = enter(&queue, "b").unwrap();
+    assert_eq!(position(&mut ticket), Some(0));
+    // Neither the other client nor the own next run is passed.
+    let mut own = enter(&queue, "a").unwrap();
+    first.start_cleanup();
+    assert!(another(&mut more).is_none());
+    let QueueUpdate::Granted(permit) = ticket.try_update() else { panic!("b is next") };
+    drop(permit);
+    assert!(another(&mut more).is_none());
+    let QueueUpdate::Granted(permit) = own.try_update() else { panic!("a request is next") };
+    drop(permit);
+    assert!(another(&mut more).is_some());
+}
+
+#[test]
+fn further_permits_are_shared_between_clients() {
+    let queue = queue_of(4, 10);
+    let (a, b) = (granted(enter(&queue, "a")), granted(enter(&queue, "b")));
+    let mut of_a: Vec<_> = (0..4).map(|_| a.request_another(PROGRAM)).collect();
+    let mut permits: Vec<_> = of_a.iter_mut().filter_map(another).collect();
+    assert_eq!(permits.len(), 2);
+    let mut of_b = b.request_another(PROGRAM);
+    assert!(another(&mut of_b).is_none());
+    // When a slot becomes free, the client with fewer has it.
+    drop(permits.pop());
+    assert!(another(&mut of_b).is_some());
+}
+
+#[test]
+fn a_request_that_waits_for_its_own_client_keeps_no_slot_free() {
+    let (interactive, memory) = (usize::MAX, u64::MAX);
+    let bounds =
+        Bounds { slots: 4, executions: 4, reserved: 0, executions_per_client: 2, interactive, memory };
+    let queue = Queue::new(bounds, 10);
+    let a = [granted(enter(&queue, "a")), granted(enter(&queue, "a"))];
+    let mut waiting = enter(&queue, "a").unwrap();
+    assert_eq!(position(&mut waiting), Some(0));
+    let b = granted(enter(&queue, "b"));
+    assert!(another(&mut a[0].request_another(PROGRAM)).is_none(), "the bound of a client is for runs too");
+    assert!(another(&mut b.request_another(PROGRAM)).is_some());
+}
+
+#[test]
+fn a_ticket_for_another_permit_leaves_the_queue() {
+    let queue = queue_of(1, 10);
+    let first = granted(enter(&queue, "a"));
+    drop(first.request_another(PROGRAM));
+    let mut left = first.request_another(PROGRAM);
+    queue.close();
+    assert!(left.granted().now_or_never().expect("the queue is closed").is_none());
+    let mut late = first.request_another(PROGRAM);
+    assert!(late.granted().now_or_never().expect("the queue is closed").is_none());
 }

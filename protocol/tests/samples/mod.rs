@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part of this module")]
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -152,6 +153,7 @@ pub fn fullest_request() -> ExecuteRequest {
         },
         client: Some("203.0.113.7".into()),
         client_networks: vec!["203.0.0.0/16".into(), "203.0.113.0/24".into()],
+        parallel: NonZeroU32::new(3),
     }
 }
 

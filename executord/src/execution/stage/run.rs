@@ -114,6 +114,7 @@ async fn finish(
             gone: record.gone,
             ended,
             grace: context.grace,
+            permit: None,
         },
     })))
 }
