@@ -41,6 +41,8 @@ pub struct Received {
     pub begun: Vec<StageName>,
     /// stdout of all stages.
     pub stdout: Vec<u8>,
+    /// stdout of each stage that wrote some.
+    pub stdout_of_stages: Vec<(StageName, Vec<u8>)>,
     /// stderr of all stages.
     pub stderr: Vec<u8>,
     /// Reports of finished stages.
@@ -56,12 +58,24 @@ impl Received {
         self.stages.iter().find(|report| report.stage == stage).map(|report| &report.status)
     }
 
+    /// Returns the stdout of a stage.
+    #[must_use]
+    pub fn stdout_of(&self, stage: StageName) -> &[u8] {
+        self.stdout_of_stages.iter().find(|(name, _)| *name == stage).map_or(&[], |(_, stdout)| stdout)
+    }
+
     fn note(&mut self, event: Event) {
         match event {
             Event::Queued { position } => self.positions.push(position),
             Event::Started { id, limits } => (self.id, self.limits) = (Some(id), Some(*limits)),
             Event::StageStarted(stage) => self.begun.push(stage),
-            Event::Output { stream: StreamName::Stdout, bytes, .. } => self.stdout.extend(bytes),
+            Event::Output { stream: StreamName::Stdout, bytes, stage } => {
+                self.stdout.extend_from_slice(&bytes);
+                match self.stdout_of_stages.iter_mut().find(|(name, _)| *name == stage) {
+                    Some((_, stdout)) => stdout.extend(bytes),
+                    None => self.stdout_of_stages.push((stage, bytes.into())),
+                }
+            }
             Event::Output { stream: StreamName::Stderr, bytes, .. } => self.stderr.extend(bytes),
             Event::StageFinished(report) => self.stages.push(report),
             last => self.last = Some(last),

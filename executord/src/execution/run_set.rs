@@ -20,7 +20,8 @@ use crate::execution::stage::StageResult;
 use crate::execution::stages::{Run, Stages};
 use crate::execution::wall_time_budget::{WallTime, WallTimeBudget};
 use crate::failure::Failure;
-use crate::queue::{AnotherTicket, Demand, Permit};
+use crate::queue::another::AnotherTicket;
+use crate::queue::{Demand, Permit};
 
 /// Does the runs of the execution. Returns their reports in the order of the request: fewer than requested if the execution
 /// was cancelled. After an error in one run the others are cancelled. No run is active any more when this returns, and

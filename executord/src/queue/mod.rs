@@ -6,7 +6,7 @@
 //! its program sleeps or waits for input, lets another start; [`policy`] has the bounds. An execution with several runs may
 //! have further permits, for runs at the same time, when no request waits for what they take; see [`another`].
 
-mod another;
+pub(crate) mod another;
 mod executions;
 mod fair_queue;
 mod policy;
@@ -23,7 +23,6 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use another::AnotherTicket;
 use executions::{Execution, Executions, MemoryFill, Phase};
 pub(crate) use fair_queue::ClientKey;
 use fair_queue::{ClientLoad, FairQueue};

@@ -4,9 +4,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    AnotherTicket, Bounds, ClientKey, Counts, Demand, Full, Meter, Permit, Queue, QueueUpdate, Ticket, Usage,
-};
+use super::another::AnotherTicket;
+use super::{Bounds, ClientKey, Counts, Demand, Full, Meter, Permit, Queue, QueueUpdate, Ticket, Usage};
 
 fn key(name: &str) -> ClientKey {
     ClientKey::new(1, Vec::new(), Some(name.to_owned()))

@@ -1,6 +1,6 @@
 //! The JSON of `POST /api/execute` and of a session's `start` frame, and the request to the daemon that it becomes.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +64,7 @@ request_fields! {
     limits: Object<LimitsRequestJson>,
     runs: AtMost<Object<Run>, MAX_RUNS>,
     merge_output: bool,
+    parallel: u32,
     encoding: Encoding,
     compact: bool,
 }
@@ -195,10 +196,14 @@ impl Execute {
             files,
             runs,
             limits: limits.try_into()?,
-            client: None,
-            client_networks: Vec::new(),
+            parallel: self.parallel.map(at_least_one).transpose()?,
+            ..ExecuteRequest::default()
         })
     }
+}
+
+fn at_least_one(parallel: u32) -> Result<NonZeroU32, ApiError> {
+    NonZeroU32::new(parallel).ok_or_else(|| ApiError::invalid_request("`parallel` must be at least 1"))
 }
 
 fn source_files(files: Vec<Object<File>>) -> Result<Vec<SourceFile>, ApiError> {
@@ -322,6 +327,9 @@ mod tests {
         );
         check(r#"{"files":[["a","b"]],"language":"c"}"#, "expected an object");
         check(r#"{"code":"","language":"c","runs":[]}"#, "at least one run");
+        check(r#"{"code":"","language":"c","parallel":1}"#, "valid");
+        check(r#"{"code":"","language":"c","parallel":0}"#, "InvalidRequest: `parallel` must be at least 1");
+        check(r#"{"code":"","language":"c","parallel":-1}"#, "InvalidRequest");
         check(r#"{"code":"","language":"c","runs":[{}],"stdin":"x"}"#, "must be in each run");
         check(
             r#"{"code":"","language":"c","runs":[{"stdin":"*","stdin_encoding":"base64"}]}"#,
@@ -413,7 +421,7 @@ mod tests {
     #[test]
     fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
-            "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,
+            "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,"parallel":3,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9}}"#;
         let parsed = parse(body.as_bytes()).unwrap();
@@ -433,8 +441,8 @@ mod tests {
             files: vec![file(Some("m.c"), b"int"), file(None, b"\x00\xff")],
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
-            client: None,
-            client_networks: Vec::new(),
+            parallel: NonZeroU32::new(3),
+            ..ExecuteRequest::default()
         };
         assert_eq!(parsed.request, expected);
         let limits = expected.limits;

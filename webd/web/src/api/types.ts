@@ -18,6 +18,7 @@ export type components = {
       limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
+      parallel?: number;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       compact?: boolean;
@@ -297,6 +298,7 @@ export type components = {
       limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
+      parallel?: number;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       compact?: boolean;
