@@ -94,6 +94,16 @@ pub async fn post_unread(
     Ok(within(deadline, response).await?.0.status.as_u16())
 }
 
+/// Sends JSON with `PUT`, and returns the HTTP status.
+///
+/// # Errors
+/// [`HttpError`] if nothing is received before the deadline.
+pub async fn put(address: &Uri, body: &Value, deadline: Duration) -> Result<u16, HttpError> {
+    let body = Bytes::from(body.to_string());
+    let (head, _) = within(deadline, round_trip(Method::PUT, address, body, None)).await?;
+    Ok(head.status.as_u16())
+}
+
 /// Requests JSON with `GET`.
 ///
 /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::domain::budget::ClientBudgets;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
+use crate::domain::file_store::FileStore;
 use crate::domain::keys::key_store::KeyStore;
 use crate::domain::submissions::store::SubmissionStore;
 use crate::http::static_files::StaticFiles;
@@ -28,6 +29,8 @@ pub(crate) struct AppState {
     pub(crate) dispatcher: Dispatcher,
     /// Stored submissions, if they are enabled.
     pub(crate) submissions: Option<Arc<dyn SubmissionStore>>,
+    /// Files that clients of Jobe upload for their runs.
+    pub(crate) jobe_files: FileStore,
     /// The files of the page.
     pub(crate) files: StaticFiles,
 }
@@ -43,6 +46,17 @@ impl AppState {
         let files = StaticFiles::new(&config.web, &config.embed_origins);
         let daemon = Arc::new(DaemonInfo::new(config.socket.clone()));
         let dispatcher = Dispatcher::new(config.socket.clone(), Arc::clone(&keys), Arc::clone(&daemon));
-        Self { config, metrics: Metrics::default(), budgets, daemon, keys, dispatcher, submissions, files }
+        let jobe_files = FileStore::new(config.jobe.max_files_length(), config.jobe.files_max_age);
+        Self {
+            config,
+            metrics: Metrics::default(),
+            budgets,
+            daemon,
+            keys,
+            dispatcher,
+            submissions,
+            jobe_files,
+            files,
+        }
     }
 }

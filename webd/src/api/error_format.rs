@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::api::piston;
+use crate::api::{jobe, piston};
 use crate::app_state::AppState;
 use crate::http::error::ErrorBody;
 use crate::ops::config::Config;
@@ -16,6 +16,7 @@ use crate::ops::config::Config;
 /// An API whose errors differ from those of this server's own API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrorFormat {
+    Jobe,
     Piston,
 }
 
@@ -39,12 +40,16 @@ impl ErrorFormat {
         if config.piston.enabled && piston::routes::is_below(path) {
             return Some(Self::Piston);
         }
+        if config.jobe.enabled && jobe::routes::is_below(path) {
+            return Some(Self::Jobe);
+        }
         None
     }
 
     /// Replaces the body, and keeps the status and all headers that do not describe the body.
     fn rewrite(self, response: Response, error: &ErrorBody) -> Response {
         let rewritten = match self {
+            Self::Jobe => jobe::error::response(error),
             Self::Piston => piston::error::response(error),
         };
         let (mut head, _) = response.into_parts();

@@ -14,6 +14,7 @@ use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
 use crate::api::executor::submissions;
 use crate::api::executor::token::token;
+use crate::api::jobe;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::api::piston;
@@ -42,7 +43,8 @@ const ROUTES: [Route; 10] = [
 
 /// Returns the path of each route.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    ROUTES.iter().chain(&piston::routes::ROUTES).map(|(path, ..)| *path)
+    let compatible = piston::routes::ROUTES.iter().chain(&jobe::routes::ROUTES);
+    ROUTES.iter().chain(compatible).map(|(path, ..)| *path)
 }
 
 /// The route that may have an address of its own.
@@ -72,6 +74,9 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     }
     if state.config.piston.enabled {
         router = router.merge(piston::routes::router(&state));
+    }
+    if state.config.jobe.enabled {
+        router = router.merge(jobe::routes::router(&state));
     }
     router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {

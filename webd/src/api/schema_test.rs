@@ -17,6 +17,7 @@ use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
 use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};
 use crate::api::executor::token::TokenJson;
+use crate::api::jobe::answer::RunResult;
 use crate::api::openapi::DESCRIPTION;
 use crate::api::piston::answer::{Answer as PistonAnswer, StageJson as PistonStage};
 use crate::api::piston::error::PistonError;
@@ -203,6 +204,7 @@ fn the_description_matches_the_rust_types() {
         ("AcceptedList", sent::<ListJson<AcceptedJson>>()),
         ("ErrorCode", sent::<ErrorCode>()),
         ("Error", sent::<ErrorBody>()),
+        ("JobeResult", sent::<RunResult>()),
         ("PistonRuntime", sent::<RuntimeJson>()),
         ("PistonPackage", sent::<PackageJson>()),
         ("PistonStage", sent::<PistonStage>()),

@@ -2,6 +2,8 @@
 
 use protocol::{Outcome, StageName, StageReport, StreamName};
 
+use tokio::time::{Instant, timeout_at};
+
 use crate::domain::budget::{Budget, BudgetExceeded, Reservation};
 use crate::domain::execution::{Execution, ExecutionError, ExecutionEvent};
 use crate::domain::output_collector::MAX_COLLECTED_OUTPUT;
@@ -38,6 +40,9 @@ pub(crate) enum CollectError {
     Execution(#[from] ExecutionError),
     #[error(transparent)]
     Budget(#[from] BudgetExceeded),
+    /// It was still queued at the time by which it had to start.
+    #[error("the execution did not start in time")]
+    NotStarted,
 }
 
 #[derive(Debug, Default)]
@@ -53,12 +58,38 @@ impl CollectedExecution {
     ///
     /// # Errors
     /// [`CollectError`] if the execution has no outcome, or if there is no memory for its output.
-    pub(crate) async fn collect(mut execution: Execution, budget: &Budget) -> Result<Self, CollectError> {
+    pub(crate) async fn collect(execution: Execution, budget: &Budget) -> Result<Self, CollectError> {
+        Self::collect_until_last(execution, budget, None).await
+    }
+
+    /// Reads events up to the last one, as [`CollectedExecution::collect`] does.
+    ///
+    /// # Errors
+    /// Also if the execution has not started at `deadline`.
+    pub(crate) async fn collect_if_started_by(
+        execution: Execution,
+        budget: &Budget,
+        deadline: Instant,
+    ) -> Result<Self, CollectError> {
+        Self::collect_until_last(execution, budget, Some(deadline)).await
+    }
+
+    async fn collect_until_last(
+        mut execution: Execution,
+        budget: &Budget,
+        mut start_deadline: Option<Instant>,
+    ) -> Result<Self, CollectError> {
         let mut reservation = budget.reservation();
         let mut outputs: Vec<(StageName, Output)> = Vec::new();
         let mut collected = 0;
         let outcome = loop {
-            match execution.next_event().await? {
+            let next = execution.next_event();
+            let event = match start_deadline {
+                Some(deadline) => timeout_at(deadline, next).await.map_err(|_| CollectError::NotStarted)?,
+                None => next.await,
+            };
+            match event? {
+                ExecutionEvent::Started { .. } => start_deadline = None,
                 ExecutionEvent::StageStarted(stage) => outputs.push((stage, Output::default())),
                 ExecutionEvent::Output { stage, stream, bytes } => {
                     let Some((_, output)) = outputs.iter_mut().rfind(|(name, _)| *name == stage) else {
@@ -71,9 +102,7 @@ impl CollectedExecution {
                     reservation.grow(kept.len() * MEMORY_PER_BYTE)?;
                     output.write(stream, kept);
                 }
-                ExecutionEvent::Queued { .. }
-                | ExecutionEvent::Started { .. }
-                | ExecutionEvent::StageFinished(_) => {}
+                ExecutionEvent::Queued { .. } | ExecutionEvent::StageFinished(_) => {}
                 ExecutionEvent::Finished(outcome) => break outcome,
             }
         };

@@ -29,6 +29,12 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
     LENIENT.decode(digits).unwrap_or_default()
 }
 
+/// Decodes a text that consists of base64 and white space only; `None` for another text.
+pub(crate) fn decode_or_refuse(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    LENIENT.decode(digits).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +56,18 @@ mod tests {
             ("é", b""),
         ] {
             assert_eq!(decode(text), bytes, "{text:?}");
+        }
+    }
+    #[test]
+    fn only_base64_and_white_space_are_accepted() {
+        for (text, bytes) in [
+            ("aGk=", Some(&b"hi"[..])),
+            ("aG\nk", Some(b"hi")),
+            ("", Some(b"")),
+            ("*", None),
+            ("aGk=x", None),
+        ] {
+            assert_eq!(decode_or_refuse(text).as_deref(), bytes, "{text:?}");
         }
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod dispatcher;
 pub(crate) mod encoding;
 pub(crate) mod execution;
 pub(crate) mod execution_meter;
+pub(crate) mod file_store;
 pub(crate) mod frame_budget;
 pub(crate) mod keys;
 pub(crate) mod lenient_base64;

@@ -10,6 +10,7 @@ pub(crate) mod connection_guard;
 pub(crate) mod connection_refusal;
 pub(crate) mod connection_table;
 pub(crate) mod counting_stream;
+pub(crate) mod cross_site;
 pub(crate) mod error;
 pub(crate) mod middleware;
 pub(crate) mod peer;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use protocol::ByteCount;
 use serde::Deserialize;
 
 use crate::ops::positive::positive;
@@ -31,5 +32,32 @@ impl Default for PistonConfig {
             max_run_time: Duration::from_secs(60),
             max_compile_time: Duration::from_secs(60),
         }
+    }
+}
+
+/// `[jobe]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobeConfig {
+    /// Whether the API of Jobe is served.
+    pub enabled: bool,
+    /// Memory for the files that clients upload. One client may use half of it.
+    #[serde(deserialize_with = "positive")]
+    pub max_files: ByteCount,
+    /// Time for which an uploaded file is kept.
+    #[serde(deserialize_with = "positive")]
+    pub files_max_age: Duration,
+}
+
+impl Default for JobeConfig {
+    fn default() -> Self {
+        Self { enabled: true, max_files: ByteCount::mib(64), files_max_age: Duration::from_secs(60 * 60) }
+    }
+}
+
+impl JobeConfig {
+    /// Returns [`JobeConfig::max_files`] as a length in memory.
+    pub(crate) fn max_files_length(&self) -> usize {
+        usize::try_from(self.max_files.bytes()).unwrap_or(usize::MAX)
     }
 }

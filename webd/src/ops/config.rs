@@ -13,7 +13,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
-use crate::ops::compat_config::PistonConfig;
+use crate::ops::compat_config::{JobeConfig, PistonConfig};
 use crate::ops::positive::positive;
 
 /// Configuration file that is read if the command line names no other.
@@ -98,6 +98,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// The API that is compatible with Piston.
     pub piston: PistonConfig,
+    /// The API that is compatible with Jobe.
+    pub jobe: JobeConfig,
 }
 
 /// Submissions.
@@ -186,6 +188,7 @@ impl Default for Config {
             submissions: SubmissionsConfig::default(),
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),
+            jobe: JobeConfig::default(),
         }
     }
 }
@@ -407,6 +410,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (19, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (20, 7));
     }
 }

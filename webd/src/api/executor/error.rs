@@ -47,6 +47,7 @@ impl From<CollectError> for ApiError {
         match error {
             CollectError::Execution(error) => error.into(),
             CollectError::Budget(error) => error.into(),
+            CollectError::NotStarted => Self::new(ErrorCode::Busy, error.to_string()),
         }
     }
 }

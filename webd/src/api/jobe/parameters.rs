@@ -1,0 +1,187 @@
+//! The `parameters` of a run: limits, and arguments of the compiler, of the interpreter and of the program.
+
+use std::time::Duration;
+
+use protocol::{ByteCount, LimitsRequest};
+use serde::Deserialize;
+
+use crate::api::jobe::defaults::LanguageDefaults;
+use crate::api::jobe::error::JobeError;
+use crate::api::lenient_json::{List, Scalar};
+
+/// Elements of one list of arguments.
+const MAX_ARGUMENTS: usize = 256;
+/// Seconds of CPU time that a request may ask for.
+const MAX_CPU_TIME: f64 = 120.0;
+/// Bytes of a megabyte.
+const MEGABYTE: u64 = 1024 * 1024;
+/// Memory of a program in addition to its address space: its files, and buffers of the kernel.
+const OTHER_MEMORY: u64 = 64;
+
+/// The parameters as JSON.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Parameters {
+    cputime: Scalar,
+    memorylimit: Scalar,
+    numprocs: Scalar,
+    disklimit: Scalar,
+    streamsize: Scalar,
+    compileargs: List<Scalar, MAX_ARGUMENTS>,
+    linkargs: List<Scalar, MAX_ARGUMENTS>,
+    interpreterargs: List<Scalar, MAX_ARGUMENTS>,
+    runargs: List<Scalar, MAX_ARGUMENTS>,
+}
+
+impl Parameters {
+    /// Returns the limits of a run.
+    ///
+    /// # Errors
+    /// 400 for too much CPU time.
+    pub(crate) fn limits(&self, language: &LanguageDefaults) -> Result<LimitsRequest, JobeError> {
+        let cpu_time = number(&self.cputime).filter(|&seconds| seconds > 0.0).unwrap_or(5.0);
+        if cpu_time > MAX_CPU_TIME {
+            let message =
+                format!("cputime exceeds maximum allowed on this Jobe server ({MAX_CPU_TIME} secs)");
+            return Err(JobeError::invalid(message));
+        }
+        let cpu_time = Duration::from_secs_f64(cpu_time).max(Duration::from_millis(1));
+        let address_space = match number(&self.memorylimit) {
+            _ if language.address_space.is_none() => None,
+            None => language.address_space,
+            Some(limit) => Some(whole(limit)).filter(|&limit| limit > 0),
+        };
+        let processes = number(&self.numprocs).map_or(30, whole).max(u64::from(language.min_processes));
+        let file_size = match number(&self.disklimit) {
+            Some(limit) if limit < 0.0 => None,
+            limit => Some(ByteCount(limit.map_or(20, whole).max(1).saturating_mul(MEGABYTE))),
+        };
+        let output = number(&self.streamsize).filter(|&limit| limit > 0.0).unwrap_or(2.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "positive; `as` saturates"
+        )]
+        let output = (output * 1_048_576.0) as u64;
+        Ok(LimitsRequest {
+            cpu_time: Some(cpu_time),
+            wall_time: Some(cpu_time * 2),
+            memory: Some(match address_space {
+                Some(limit) => ByteCount(limit.saturating_add(OTHER_MEMORY).saturating_mul(MEGABYTE)),
+                // The daemon lowers it to its maximum.
+                None => ByteCount(u64::MAX),
+            }),
+            processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
+            file_size,
+            disk: file_size,
+            output: Some(ByteCount(output.max(1))),
+            ..LimitsRequest::default()
+        })
+    }
+
+    /// Returns the arguments of the program.
+    ///
+    /// # Errors
+    /// 400 if a list is not one, if a quotation mark is not closed, or for arguments of other commands.
+    pub(crate) fn program_arguments(&self) -> Result<Vec<String>, JobeError> {
+        for (name, list) in [
+            ("compileargs", &self.compileargs),
+            ("linkargs", &self.linkargs),
+            ("interpreterargs", &self.interpreterargs),
+        ] {
+            if words(name, list)?.is_some_and(|words| !words.is_empty()) {
+                return Err(JobeError::invalid(format!("parameter {name} is not supported by this server")));
+            }
+        }
+        Ok(words("runargs", &self.runargs)?.unwrap_or_default())
+    }
+}
+
+/// Returns a parameter that is a number, or a text that consists of one.
+fn number(value: &Scalar) -> Option<f64> {
+    let number = match value {
+        Scalar::Text(text) => text.trim().parse().ok(),
+        value => value.as_number(),
+    };
+    number.filter(|number: &f64| number.is_finite())
+}
+
+fn whole(number: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+    let whole = number.ceil() as u64;
+    whole
+}
+
+/// Returns the words of a shell in the elements of a list, joined by blanks. Nothing is expanded. `None` if there is no
+/// list.
+fn words(name: &str, list: &List<Scalar, MAX_ARGUMENTS>) -> Result<Option<Vec<String>>, JobeError> {
+    let invalid = |problem: &str| JobeError::invalid(format!("parameter {name} {problem}"));
+    let elements = match list {
+        List::Missing => return Ok(None),
+        List::Elements(elements) => elements,
+        List::TooLong => return Err(invalid("has too many elements")),
+        List::Other => return Err(invalid("is not a list")),
+    };
+    let texts: Option<Vec<_>> = elements.iter().map(Scalar::to_text).collect();
+    let joined = texts.ok_or_else(|| invalid("is not a list of texts"))?.join(" ");
+    shlex::split(&joined).map(Some).ok_or_else(|| invalid("has a quotation mark that is not closed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::lenient_json;
+
+    fn parameters(json: &str) -> Parameters {
+        lenient_json::parse(json.as_bytes()).unwrap()
+    }
+
+    fn limits(own: &str, json: &str) -> LimitsRequest {
+        parameters(json).limits(LanguageDefaults::of(own).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn limits_have_the_defaults_of_jobe() {
+        let c = limits("c", "{}");
+        assert_eq!((c.cpu_time, c.wall_time), (Some(Duration::from_secs(5)), Some(Duration::from_secs(10))));
+        assert_eq!((c.memory, c.processes), (Some(ByteCount::mib(464)), Some(30)));
+        assert_eq!((c.file_size, c.output), (Some(ByteCount::mib(20)), Some(ByteCount::mib(2))));
+        assert_eq!(limits("python", "{}").memory, Some(ByteCount::mib(1064)));
+        let java = limits("java", r#"{"memorylimit":100,"numprocs":3}"#);
+        assert_eq!((java.memory, java.processes), (Some(ByteCount(u64::MAX)), Some(256)));
+    }
+
+    #[test]
+    fn limits_are_numbers_in_their_units() {
+        let json = r#"{"cputime":"0.5","memorylimit":50,"numprocs":2,"disklimit":1,"streamsize":0.02}"#;
+        let given = limits("c", json);
+        assert_eq!(given.cpu_time, Some(Duration::from_millis(500)));
+        assert_eq!(given.wall_time, Some(Duration::from_secs(1)));
+        assert_eq!((given.memory, given.processes), (Some(ByteCount::mib(114)), Some(2)));
+        assert_eq!((given.file_size, given.output), (Some(ByteCount::mib(1)), Some(ByteCount(20_971))));
+        assert_eq!(limits("c", r#"{"disklimit":-1}"#).file_size, None);
+        assert_eq!(limits("c", r#"{"memorylimit":0}"#).memory, Some(ByteCount(u64::MAX)));
+        let no_numbers =
+            r#"{"cputime":"x","memorylimit":[],"numprocs":null,"disklimit":{},"streamsize":"big"}"#;
+        assert_eq!(limits("c", no_numbers), limits("c", "{}"));
+        assert_eq!(limits("c", r#"{"cputime":120}"#).cpu_time, Some(Duration::from_secs(120)));
+        let error = parameters(r#"{"cputime":121}"#).limits(LanguageDefaults::of("c").unwrap()).unwrap_err();
+        assert_eq!(error.message, "cputime exceeds maximum allowed on this Jobe server (120 secs)");
+    }
+
+    #[test]
+    fn arguments_are_shell_words() {
+        let arguments = |json: &str| parameters(json).program_arguments().map_err(|error| error.message);
+        assert_eq!(arguments("{}"), Ok(vec![]));
+        let json = r#"{"runargs":["\"a b\" c",1,"$HOME *"],"compileargs":[]}"#;
+        assert_eq!(arguments(json).unwrap(), ["a b", "c", "1", "$HOME", "*"]);
+        for (json, message) in [
+            (r#"{"runargs":["\"x"]}"#, "parameter runargs has a quotation mark that is not closed"),
+            (r#"{"linkargs":"-lm"}"#, "parameter linkargs is not a list"),
+            (r#"{"linkargs":[[]]}"#, "parameter linkargs is not a list of texts"),
+            (r#"{"compileargs":["-O2"]}"#, "parameter compileargs is not supported by this server"),
+        ] {
+            assert_eq!(arguments(json), Err(message.to_owned()));
+        }
+    }
+}

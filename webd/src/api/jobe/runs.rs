@@ -1,0 +1,135 @@
+//! `POST runs`: runs a program.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Extension, Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use protocol::{Availability, ExecuteRequest, Language, Rejection};
+use tokio::time::{Instant, sleep};
+
+use crate::api::jobe::answer::{RunOutcome, RunResult};
+use crate::api::jobe::defaults::LanguageDefaults;
+use crate::api::jobe::run_spec::{Checked, RunSpec};
+use crate::api::jobe::syntax_check::SyntaxCheck;
+use crate::app_state::AppState;
+use crate::domain::budget::{Budget, Reservation};
+use crate::domain::caller::Caller;
+use crate::domain::collected_execution::{CollectError, CollectedExecution};
+use crate::domain::execution::ExecutionError;
+use crate::http::chunked_body::ChunkedBody;
+use crate::http::error::ApiError;
+use crate::http::request_body::{self, BodyLimits};
+
+/// Time after which a run that has not started is reported as an overload.
+const MAX_WAIT: Duration = Duration::from_secs(10);
+/// Time between two attempts while the queue is full.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Runs a program. If the client disconnects, this future is dropped, which cancels the program.
+///
+/// # Errors
+/// 400 for a request that is not valid; another [`ApiError`] if the daemon does not answer.
+pub(crate) async fn runs(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let budget = state.budgets.of(caller.client());
+    let mut reservation = budget.reservation();
+    let body = read_body(request, &state, &mut reservation).await?;
+    let spec = match RunSpec::parse(&body) {
+        Ok(spec) => spec,
+        Err(error) => return Ok(error.into_response()),
+    };
+    drop(body);
+    let languages = state.daemon.recent_languages().await?;
+    let own_name = |id: &str| own_name(&languages, id);
+    let (result, memory) = match spec.check(own_name, &state.jobe_files, &caller.tag()) {
+        Ok(Checked::Run { request, syntax_check }) => {
+            checked_run(*request, syntax_check, &state, &caller, &budget).await?
+        }
+        Ok(Checked::Overload) => (RunResult::without_output(RunOutcome::ServerOverload), reservation),
+        Err(error) => return Ok(error.into_response()),
+    };
+    // Texts and numbers can always be serialized.
+    let json = serde_json::to_vec(&result).unwrap_or_default();
+    let body = Body::new(ChunkedBody::new(json, memory));
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+}
+
+/// Reads the body of a request, whatever its type is.
+///
+/// # Errors
+/// See [`request_body::read`].
+pub(super) async fn read_body(
+    request: Request,
+    state: &AppState,
+    reservation: &mut Reservation,
+) -> Result<Bytes, ApiError> {
+    let limits = BodyLimits { length: state.config.max_body_length(), time: state.config.timeouts.body };
+    request_body::read(request.into_body(), limits, reservation).await
+}
+
+/// Returns the daemon's name of an available language.
+fn own_name(languages: &[Language], id: &str) -> Option<String> {
+    let is_meant = |language: &&Language| {
+        matches!(language.availability, Availability::Available { .. })
+            && LanguageDefaults::id_of(&language.name) == id
+    };
+    languages.iter().find(is_meant).map(|language| language.name.clone())
+}
+
+/// Checks the syntax of a program, if its language needs that, and runs it. Returns the result with the memory of its texts.
+async fn checked_run(
+    request: ExecuteRequest,
+    syntax_check: Option<SyntaxCheck>,
+    state: &AppState,
+    caller: &Caller,
+    budget: &Budget,
+) -> Result<(RunResult, Reservation), ApiError> {
+    if let Some(check) = syntax_check.and_then(|check| check.request(&request)) {
+        match run(check, state, caller, budget).await? {
+            Ok(execution) => {
+                if let Some(result) = RunResult::of_syntax_check(&execution) {
+                    return Ok((result, execution.reservation));
+                }
+            }
+            Err(outcome) => return Ok((RunResult::without_output(outcome), budget.reservation())),
+        }
+    }
+    Ok(match run(request, state, caller, budget).await? {
+        Ok(execution) => (RunResult::of(&execution), execution.reservation),
+        Err(outcome) => (RunResult::without_output(outcome), budget.reservation()),
+    })
+}
+
+/// Runs a program. Returns an outcome in place of its result if the server cannot run it.
+async fn run(
+    request: ExecuteRequest,
+    state: &AppState,
+    caller: &Caller,
+    budget: &Budget,
+) -> Result<Result<CollectedExecution, RunOutcome>, ApiError> {
+    let deadline = Instant::now() + MAX_WAIT;
+    loop {
+        let execution = state.dispatcher.execute(caller, request.clone()).await?;
+        match CollectedExecution::collect_if_started_by(execution, budget, deadline).await {
+            Ok(execution) => return Ok(Ok(execution)),
+            Err(CollectError::NotStarted) => return Ok(Err(RunOutcome::ServerOverload)),
+            Err(CollectError::Execution(ExecutionError::Rejected(Rejection::Busy { .. }))) => {
+                if Instant::now() + RETRY_INTERVAL > deadline {
+                    return Ok(Err(RunOutcome::ServerOverload));
+                }
+                sleep(RETRY_INTERVAL).await;
+            }
+            Err(CollectError::Execution(ExecutionError::Failed { .. })) => {
+                return Ok(Err(RunOutcome::InternalError));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
