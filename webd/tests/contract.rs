@@ -33,6 +33,7 @@ async fn a_program_returns_its_output() {
         limits: protocol::LimitsRequest::default(),
         client: Some("127.0.0.1".to_owned()),
         client_networks: vec!["127.0.0.0/16".to_owned(), "127.0.0.0/24".to_owned()],
+        ..ExecuteRequest::default()
     };
     assert_eq!(server.observe().await, Observation::Request(Box::new(request)));
     insta::assert_json_snapshot!("hello", mask_limits(answer.json()));
