@@ -30,8 +30,7 @@ const ROUNDS_VARIABLE: &str = "EXECUTOR_KILL_ROUNDS";
 /// User that webd runs as.
 const NOBODY: u32 = 65534;
 
-/// What the runs of a program may do to the result: every run is recorded, and a run of a program whose result a client
-/// has seen is a mistake.
+/// All runs, and the mistakes among them: runs of programs whose results a client has seen.
 #[derive(Debug, Default)]
 struct Record {
     runs: BTreeMap<String, u32>,

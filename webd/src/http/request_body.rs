@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::domain::budget::Reservation;
 use crate::http::error::{ApiError, ErrorCode};
+use crate::ops::config::Config;
 
 /// Memory for one byte of a body: itself, and the text that is parsed from it.
 pub(crate) const MEMORY_PER_BYTE: usize = 2;
@@ -21,6 +22,13 @@ pub(crate) struct BodyLimits {
     pub(crate) length: usize,
     /// Maximum time until the last byte has arrived.
     pub(crate) time: Duration,
+}
+
+impl BodyLimits {
+    /// Returns the limits of a configuration.
+    pub(crate) fn new(config: &Config) -> Self {
+        Self { length: config.max_body_length(), time: config.timeouts.body }
+    }
 }
 
 /// Checks that the body is JSON in plain UTF-8. Requiring the content type also rejects forms of other sites: a browser

@@ -24,7 +24,6 @@ use crate::http::chunked_body::ChunkedBody;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::ApiError;
 use crate::http::request_body::{self, BodyLimits};
-use crate::ops::config::Config;
 
 /// Tells nginx not to buffer a live answer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -44,7 +43,7 @@ pub(crate) async fn execute(
     request_body::require_json(&head.headers)?;
     let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
-    let body = request_body::read(body, body_limits(&state.config), &mut reservation).await?;
+    let body = request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await?;
     let live = live_format(&head.headers);
     // Without submissions, and for live answers, nothing is stored that could answer again.
     if state.submissions.is_some()
@@ -81,11 +80,6 @@ async fn answer(
         None => buffered_answer(execution, encoding, is_compact, budget).await,
         Some(format) => live_answer(execution, encoding, format).await,
     }
-}
-
-/// Returns the limits of a request body.
-pub(crate) fn body_limits(config: &Config) -> BodyLimits {
-    BodyLimits { length: config.max_body_length(), time: config.timeouts.body }
 }
 
 /// Waits for the end, and returns everything in one JSON object.

@@ -12,7 +12,6 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::api::executor::execute::body_limits;
 use crate::api::executor::request;
 use crate::api::executor::submission_json::{AcceptedJson, BatchJson, ListJson, MAX_BATCH, SubmissionJson};
 use crate::api::executor::submission_watch::SubmissionWatch;
@@ -23,7 +22,7 @@ use crate::domain::submissions::store::{Inserted, StoreError, SubmissionStore};
 use crate::domain::submissions::submission::{NewSubmission, Owner, SubmissionState};
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
-use crate::http::request_body;
+use crate::http::request_body::{self, BodyLimits};
 
 /// Longest time to wait for a result in one request.
 const MAX_WAIT: Duration = Duration::from_secs(60);
@@ -169,7 +168,7 @@ async fn read(state: &AppState, caller: &Caller, request: Request) -> Result<Byt
     let (head, body) = request.into_parts();
     request_body::require_json(&head.headers)?;
     let mut reservation = state.budgets.of(caller.client()).reservation();
-    request_body::read(body, body_limits(&state.config), &mut reservation).await
+    request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await
 }
 
 /// Checks submissions as `POST /api/execute` does, and stores them: all of them or none.
