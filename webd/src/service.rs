@@ -133,9 +133,12 @@ pub async fn serve(
     };
     let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
     let state = Arc::new(AppState::new(config, key_files.store(), store.clone()));
+    let (stop_runner, runner_stopped) = oneshot::channel::<()>();
     let runner = store.map(|store| {
         let attempt = submission_attempt::attempt(Arc::clone(&state));
-        tokio::spawn(runner::run(store, concurrent, keep, attempt))
+        tokio::spawn(runner::run(store, concurrent, keep, attempt, async {
+            let _ = runner_stopped.await;
+        }))
     });
     let (stop, stopped) = oneshot::channel::<()>();
     let key_files = tokio::spawn(key_files.keep_current(async {
@@ -156,8 +159,9 @@ pub async fn serve(
     if let Some(metrics) = metrics {
         metrics.abort();
     }
+    drop(stop_runner);
     if let Some(runner) = runner {
-        runner.abort();
+        let _ = runner.await;
     }
     drop(stop);
     let _ = key_files.await;

@@ -243,6 +243,23 @@ async fn a_submission_is_cancelled_while_it_waits_and_while_it_runs() {
 }
 
 #[tokio::test]
+async fn cancelling_a_submission_does_not_affect_one_with_the_same_id() {
+    let directory = tempfile::tempdir().unwrap();
+    let none = KeyLimits::default;
+    let [alice, bob] = write_keys(directory.path(), [("alice", none()), ("bob", none())]);
+    let script = |_: &ExecuteRequest| {
+        [vec![Step::Send(started()), Step::Wait(Duration::from_millis(500))], hello()[1..].to_vec()].concat()
+    };
+    let server = serve(directory.path(), |_| {}, script).await;
+    for key in [&alice, &bob] {
+        assert_eq!(server.put(&[key], UUID, HELLO).await.status, 202);
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(server.delete(&[&alice], UUID).await.json()["status"], "cancelled");
+    assert_eq!(server.result(&[&bob], UUID).await["status"], "finished");
+}
+
+#[tokio::test]
 async fn a_busy_or_missing_daemon_delays_and_an_error_is_a_result() {
     let directory = tempfile::tempdir().unwrap();
     let attempts = Arc::new(AtomicUsize::new(0));

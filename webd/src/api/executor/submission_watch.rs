@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::api::executor::submission_json::SubmissionJson;
 use crate::domain::caller::Caller;
-use crate::domain::submissions::store::SubmissionStore;
+use crate::domain::submissions::store::{Change, SubmissionStore};
 use crate::domain::submissions::submission::{Owner, Submission, SubmissionState};
 use crate::http::error::ApiError;
 
@@ -73,7 +73,7 @@ impl SubmissionWatch {
         let changed = async {
             loop {
                 match changes.recv().await {
-                    Ok((id, _)) if id != self.id => {}
+                    Ok(Change { id, .. }) if id != self.id => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => return,
                     Err(RecvError::Closed) => std::future::pending().await,
                 }

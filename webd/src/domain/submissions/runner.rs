@@ -1,17 +1,17 @@
 //! Runs stored submissions, a bounded number at a time.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
-use uuid::Uuid;
 
-use crate::domain::submissions::store::SubmissionStore;
+use crate::domain::submissions::store::{Change, SubmissionStore};
 use crate::domain::submissions::submission::{ClaimedSubmission, SubmissionState};
 
 /// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up.
@@ -27,6 +27,9 @@ const NOT_STORED: &[u8] = br#"{"error":"the server could not store the result","
 /// The result of a submission that was given up.
 const GIVEN_UP: &[u8] =
     br#"{"error":"the server ended several times while this submission was running","code":"failed"}"#;
+
+/// The result of a submission at which this process failed.
+const PANICKED: &[u8] = br#"{"error":"the server failed to run this submission","code":"failed"}"#;
 
 /// How an attempt to run a submission ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +50,10 @@ pub(crate) enum AttemptEnd {
 /// Runs one submission. Dropping the future cancels it.
 pub(crate) type Attempt = Arc<dyn Fn(&ClaimedSubmission) -> BoxFuture<'static, AttemptEnd> + Send + Sync>;
 
-/// Takes submissions from the store and runs them, until it is dropped. Those that are running then run again later.
+/// A running submission: its number in the store, and its task.
+type Running = (i64, AbortHandle);
+
+/// Takes submissions from the store and runs them, until `stop` is ready; those that are running then are queued again.
 ///
 /// `concurrent` is the number of submissions at one time; what is older than `keep` expires.
 pub(crate) async fn run(
@@ -55,41 +61,41 @@ pub(crate) async fn run(
     concurrent: usize,
     keep: Duration,
     attempt: Attempt,
+    stop: impl Future<Output = ()>,
 ) {
+    let mut stop = pin!(stop);
     let mut changes = store.changes();
     let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tasks: JoinSet<Uuid> = JoinSet::new();
-    let mut running: HashMap<Uuid, AbortHandle> = HashMap::new();
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    let mut running: HashMap<task::Id, Running> = HashMap::new();
     loop {
-        while tasks.len() < concurrent {
-            let claimed = match store.claim().await {
-                Ok(Some(claimed)) => claimed,
-                Ok(None) => break,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot take a submission, will retry");
-                    break;
-                }
-            };
-            let id = claimed.id;
+        while tasks.len() < concurrent
+            && let Some(claimed) = claim(&*store).await
+        {
+            let number = claimed.number;
             let handle = tasks.spawn(run_one(Arc::clone(&store), claimed, Arc::clone(&attempt)));
-            running.insert(id, handle);
+            running.insert(handle.id(), (number, handle));
         }
         tokio::select! {
+            () = &mut stop => break,
             change = changes.recv() => match change {
-                Ok((id, SubmissionState::Cancelled)) => {
-                    if let Some(task) = running.remove(&id) {
-                        task.abort();
-                    }
+                Ok(Change { number: Some(cancelled), state: SubmissionState::Cancelled, .. }) => {
+                    running.values().filter(|(number, _)| *number == cancelled).for_each(|(_, task)| task.abort());
                 }
-                Ok(_) => {}
                 // Cancelled ones may be among those that were missed: their results are not stored.
-                Err(RecvError::Lagged(_)) => {}
+                Ok(_) | Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             },
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(id) = ended {
-                    running.remove(&id);
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                let (id, has_panicked) = match ended {
+                    Ok((id, ())) => (id, false),
+                    Err(error) => (error.id(), error.is_panic()),
+                };
+                if let Some((number, _)) = running.remove(&id)
+                    && has_panicked
+                {
+                    finish(&*store, number, SubmissionState::Failed, Bytes::from_static(PANICKED)).await;
                 }
             }
             _ = ticks.tick() => {
@@ -99,9 +105,22 @@ pub(crate) async fn run(
             }
         }
     }
+    tasks.shutdown().await;
+    for (number, _) in running.into_values() {
+        if let Err(error) = store.requeue(number, false).await {
+            tracing::warn!(%error, "cannot return a submission to the queue, it is queued when webd starts again");
+        }
+    }
 }
 
-async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, attempt: Attempt) -> Uuid {
+async fn claim(store: &dyn SubmissionStore) -> Option<ClaimedSubmission> {
+    store.claim().await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "cannot take a submission, will retry");
+        None
+    })
+}
+
+async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, attempt: Attempt) {
     let end = if claimed.attempts > MAX_ATTEMPTS {
         AttemptEnd::Failed(Bytes::from_static(GIVEN_UP))
     } else {
@@ -116,23 +135,17 @@ async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, at
             if let Err(error) = store.requeue(claimed.number, counts).await {
                 tracing::warn!(%error, id = %claimed.id, "cannot return a submission to the queue");
             }
-            return claimed.id;
+            return;
         }
     };
-    finish(&*store, &claimed, state, result).await;
-    claimed.id
+    finish(&*store, claimed.number, state, result).await;
 }
 
 /// Stores a result. If the store does not take it, which may be for want of room, stores an error instead.
-async fn finish(
-    store: &dyn SubmissionStore,
-    claimed: &ClaimedSubmission,
-    mut state: SubmissionState,
-    mut result: Bytes,
-) {
+async fn finish(store: &dyn SubmissionStore, number: i64, mut state: SubmissionState, mut result: Bytes) {
     let mut attempts = 0;
-    while let Err(error) = store.finish(claimed.number, state, result.clone()).await {
-        tracing::warn!(%error, id = %claimed.id, "cannot store the result of a submission, will retry");
+    while let Err(error) = store.finish(number, state, result.clone()).await {
+        tracing::warn!(%error, number, "cannot store the result of a submission, will retry");
         attempts += 1;
         if attempts >= MAX_STORE_ATTEMPTS {
             (state, result) = (SubmissionState::Failed, Bytes::from_static(NOT_STORED));

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::submissions::order::Turns;
 use crate::domain::submissions::sqlite_thread::SqliteThread;
-use crate::domain::submissions::store::{Inserted, StoreFuture, SubmissionStore};
+use crate::domain::submissions::store::{Change, Inserted, StoreFuture, SubmissionStore};
 use crate::domain::submissions::submission::{
     ClaimedSubmission, NewSubmission, Owner, Submission, SubmissionState,
 };
@@ -72,7 +72,7 @@ pub(crate) struct SqliteStore {
     thread: SqliteThread,
     bounds: StoreBounds,
     turns: Arc<Mutex<Turns>>,
-    changes: broadcast::Sender<(Uuid, SubmissionState)>,
+    changes: broadcast::Sender<Change>,
 }
 
 impl SqliteStore {
@@ -88,7 +88,7 @@ impl SqliteStore {
 
     fn publish(&self, id: Uuid, state: SubmissionState) {
         // Fails only if nobody waits.
-        let _ = self.changes.send((id, state));
+        let _ = self.changes.send(Change { id, number: None, state });
     }
 }
 
@@ -145,11 +145,14 @@ impl SubmissionStore for SqliteStore {
 
     fn cancel(&self, Owner(owner): Owner, id: Uuid) -> StoreFuture<'_, Option<SubmissionState>> {
         Box::pin(async move {
-            let before = self.thread.run(move |connection| cancel(connection, owner.as_str(), id)).await?;
-            if before.is_some_and(|state| !state.is_final()) {
-                self.publish(id, SubmissionState::Cancelled);
+            let found = self.thread.run(move |connection| cancel(connection, owner.as_str(), id)).await?;
+            if let Some((number, before)) = found
+                && !before.is_final()
+            {
+                let state = SubmissionState::Cancelled;
+                let _ = self.changes.send(Change { id, number: Some(number), state });
             }
-            Ok(before)
+            Ok(found.map(|(_, before)| before))
         })
     }
 
@@ -210,7 +213,7 @@ impl SubmissionStore for SqliteStore {
         })
     }
 
-    fn changes(&self) -> broadcast::Receiver<(Uuid, SubmissionState)> {
+    fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
     }
 }
@@ -275,13 +278,18 @@ fn used(connection: &Connection, query: &str, values: impl rusqlite::Params) -> 
         .query_row(values, |row| Ok((unsigned(row.get(0)?), unsigned(row.get(1)?))))
 }
 
-fn cancel(connection: &Connection, owner: &str, id: Uuid) -> rusqlite::Result<Option<SubmissionState>> {
+fn cancel(
+    connection: &Connection,
+    owner: &str,
+    id: Uuid,
+) -> rusqlite::Result<Option<(i64, SubmissionState)>> {
     let key = params![owner, id.as_bytes()];
-    let query = "SELECT state FROM submissions WHERE owner = ?1 AND id = ?2";
-    let before = connection.prepare_cached(query)?.query_row(key, |row| state(row, 0)).optional()?;
+    let query = "SELECT number, state FROM submissions WHERE owner = ?1 AND id = ?2";
+    let read = |row: &Row| Ok((row.get(0)?, state(row, 1)?));
+    let before = connection.prepare_cached(query)?.query_row(key, read).optional()?;
     let change = match before {
         None => return Ok(None),
-        Some(state) if state.is_final() => "DELETE FROM submissions WHERE owner = ?1 AND id = ?2",
+        Some((_, state)) if state.is_final() => "DELETE FROM submissions WHERE owner = ?1 AND id = ?2",
         Some(_) => {
             "UPDATE submissions SET state = 4, body = NULL, size = 0, finished = unixepoch() * 1000 \
              WHERE owner = ?1 AND id = ?2"
@@ -403,7 +411,7 @@ mod tests {
             SubmissionState::Finished,
         ];
         for state in states {
-            assert_eq!(changes.recv().await.unwrap(), (Uuid::from_u128(1), state));
+            assert_eq!(changes.recv().await.unwrap(), Change { id: Uuid::from_u128(1), number: None, state });
         }
         let cancelled = store.cancel(owner("alice"), Uuid::from_u128(1)).await;
         assert_eq!(cancelled, Ok(Some(SubmissionState::Finished)));

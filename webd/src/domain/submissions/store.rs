@@ -47,7 +47,18 @@ pub(crate) trait SubmissionStore: Debug + Send + Sync {
     fn expire(&self, keep: Duration) -> StoreFuture<'_, ()>;
 
     /// Returns the changes from now on: submissions and their new states.
-    fn changes(&self) -> broadcast::Receiver<(Uuid, SubmissionState)>;
+    fn changes(&self) -> broadcast::Receiver<Change>;
+}
+
+/// A change of a submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Its id, which others may have too: an id belongs to an owner.
+    pub(crate) id: Uuid,
+    /// Its number in the store, of one that was cancelled.
+    pub(crate) number: Option<i64>,
+    /// Its new state.
+    pub(crate) state: SubmissionState,
 }
 
 /// What a store returns.
