@@ -68,6 +68,9 @@ pub(crate) struct RunArguments {
     /// to it
     #[arg(long = "limit", value_name = "NAME=VALUE")]
     pub(crate) limits: Vec<Limit>,
+    /// Limit of the compilation, for example cpu=60s; can be repeated
+    #[arg(long = "compile-limit", value_name = "NAME=VALUE")]
+    pub(crate) compile_limits: Vec<Limit>,
     /// Additional source file; can be repeated
     #[arg(long = "file", value_name = "FILE")]
     pub(crate) more_files: Vec<PathBuf>,
@@ -77,6 +80,9 @@ pub(crate) struct RunArguments {
     /// Give the program one pipe for stdout and stderr: both are written to stdout, in their exact order
     #[arg(long, conflicts_with = "tty")]
     pub(crate) merge_output: bool,
+    /// Print at the end what each stage used, on stderr
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) usage: bool,
     /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{ByteCount, Clock, Outcome, StageName, Status};
+use protocol::{ByteCount, Clock, Outcome, StageName, StageReport, StartKind, Status};
 
 /// Returns the message about an execution, that of its deciding stage; `None` if the program exited by itself.
 pub(crate) fn of_outcome(outcome: &Outcome) -> Option<String> {
@@ -38,6 +38,35 @@ pub(crate) fn of_status(status: &Status) -> Option<String> {
         }
         Status::Cancelled => "cancelled".into(),
     })
+}
+
+/// Returns a line about the usage of each stage.
+pub(crate) fn of_usage(outcome: &Outcome) -> Vec<String> {
+    let stages = outcome.compile.iter().chain(&outcome.runs);
+    stages.map(|report| usage(report, outcome.queue_time)).collect()
+}
+
+fn usage(report: &StageReport, queue_time: Duration) -> String {
+    let StageReport { usage, start, start_time, .. } = report;
+    let name = if report.stage == StageName::Compile { "compilation" } else { "run" };
+    let start = match start {
+        None => return format!("{name}: not started"),
+        Some(StartKind::Cached) => return format!("{name}: cached"),
+        Some(start) => format!("{} start in {}", start.as_str(), seconds(*start_time)),
+    };
+    let processes =
+        usage.peak_processes.map(|count| format!(", at most {count} processes")).unwrap_or_default();
+    format!(
+        "{name}: {} wall-clock time, {} user and {} system CPU time, {}{processes}, \
+         {} bytes on stdout and {} on stderr; {start}, queued for {}",
+        seconds(usage.wall_time),
+        seconds(usage.user_time),
+        seconds(usage.system_time),
+        rounded(usage.peak_memory),
+        usage.stdout.bytes(),
+        usage.stderr.bytes(),
+        seconds(queue_time),
+    )
 }
 
 fn seconds(time: Duration) -> String {
@@ -95,6 +124,35 @@ mod tests {
             Some("output limit exceeded: 1 MiB of stdout allowed"),
         );
         check(&Status::Cancelled, Some("cancelled"));
+    }
+
+    #[test]
+    fn the_usage_has_a_line_for_each_stage() {
+        let start = |stage, start| StageReport { stage, start, ..StageReport::default() };
+        let usage = protocol::Usage {
+            wall_time: Duration::from_millis(21),
+            cpu_time: Duration::from_micros(15_250),
+            peak_memory: ByteCount::mib(9),
+            user_time: Duration::from_micros(12_000),
+            system_time: Duration::from_micros(3_250),
+            peak_processes: Some(2),
+            stdout: ByteCount(3),
+            stderr: ByteCount(4),
+        };
+        let start_time = Duration::from_micros(1_500);
+        let run = StageReport { usage, start_time, ..start(StageName::Run(0), Some(StartKind::Warm)) };
+        let outcome = Outcome {
+            compile: Some(start(StageName::Compile, Some(StartKind::Cached))),
+            runs: vec![run, start(StageName::Run(1), None)],
+            ..Outcome::default()
+        };
+        let expected = [
+            "compilation: cached",
+            "run: 0.021 s wall-clock time, 0.012 s user and 0.003 s system CPU time, 9 MiB, at most 2 processes, \
+             3 bytes on stdout and 4 on stderr; warm start in 0.002 s, queued for 0 s",
+            "run: not started",
+        ];
+        assert_eq!(of_usage(&outcome), expected);
     }
 
     fn check(status: &Status, message: Option<&str>) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, Status, StreamName};
+use protocol::{ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, StartKind, Status, StreamName};
 use serde_json::{Map, Value, json};
 
 use crate::messages;
@@ -11,13 +11,14 @@ use crate::messages;
 #[derive(Default)]
 pub(crate) struct Report {
     limits: Option<Limits>,
+    compile_limits: Option<Limits>,
     compile: CollectedOutput,
     run: CollectedOutput,
 }
 
 impl Report {
-    pub(crate) fn set_limits(&mut self, limits: Limits) {
-        self.limits = Some(limits);
+    pub(crate) fn set_limits(&mut self, limits: Limits, compile_limits: Option<Limits>) {
+        (self.limits, self.compile_limits) = (Some(limits), compile_limits);
     }
 
     pub(crate) fn push_output(&mut self, stage: StageName, stream: StreamName, bytes: &[u8]) {
@@ -40,6 +41,8 @@ impl Report {
         object["status"] = outcome.status_name().as_str().into();
         object["id"] = outcome.id.to_string().into();
         object["limits"] = self.limits.as_ref().map(limits_as_json).into();
+        object["compile_limits"] = self.compile_limits.as_ref().map(limits_as_json).into();
+        object["queue_ms"] = milliseconds(outcome.queue_time).into();
         object["compile"] = outcome.compile.as_ref().map(stage).into();
         object["runs"] = outcome.runs.iter().map(stage).collect();
         object
@@ -95,8 +98,15 @@ fn stage(report: &StageReport, collected: &CollectedOutput) -> Value {
         "usage": {
             "wall_ms": milliseconds(report.usage.wall_time),
             "cpu_ms": milliseconds(report.usage.cpu_time),
+            "user_cpu_ms": milliseconds(report.usage.user_time),
+            "system_cpu_ms": milliseconds(report.usage.system_time),
             "memory_bytes": report.usage.peak_memory.bytes(),
+            "peak_processes": report.usage.peak_processes,
+            "stdout_bytes": report.usage.stdout.bytes(),
+            "stderr_bytes": report.usage.stderr.bytes(),
         },
+        "start": report.start.map(StartKind::as_str),
+        "start_ms": milliseconds(report.start_time),
     })
 }
 

@@ -17,6 +17,17 @@ use crate::raw_mode::RawMode;
 use crate::report::Report;
 use crate::{exit_status, limits, messages, program, raw_mode, report};
 
+/// What is printed at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Summary {
+    /// A message, unless the program exited by itself.
+    Message,
+    /// The message, and the usage of each stage.
+    Usage,
+    /// One JSON object, in place of the program's output.
+    Json,
+}
+
 pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
     let from_stdin = arguments.file == Path::new("-");
     if from_stdin && arguments.language.is_none() {
@@ -41,17 +52,23 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
             merge_output: arguments.merge_output,
         }],
         limits: limits::request(&arguments.limits),
+        compile_limits: limits::request(&arguments.compile_limits),
         ..ExecuteRequest::default()
     };
     client.execute(request).await.map_err(request_failure)?;
 
+    let summary = match (arguments.json, arguments.usage) {
+        (true, _) => Summary::Json,
+        (false, true) => Summary::Usage,
+        (false, false) => Summary::Message,
+    };
     let (requests, events) = client.split();
     let control = RunControl::default();
     let raw_mode = RawMode::default();
     let raw_mode = terminal.is_some().then_some(&raw_mode);
     // Returning closes the connection, which cancels the execution: it never outlives this process.
     tokio::select! {
-        result = show_events(events, &control, raw_mode, arguments.json) => result,
+        result = show_events(events, &control, raw_mode, summary) => result,
         () = forward_input(requests, input, &control, terminal) => Err(Failure::Interrupted),
         () = handle_interrupts(&control) => Err(Failure::Interrupted),
         () = termination(), if raw_mode.is_some() => Err(Failure::Interrupted),
@@ -63,8 +80,9 @@ async fn show_events(
     mut events: impl Stream<Item = Result<Event, CodecError>> + Unpin,
     control: &RunControl,
     raw_mode: Option<&RawMode>,
-    json: bool,
+    summary: Summary,
 ) -> Result<ExitCode, Failure> {
+    let json = summary == Summary::Json;
     let (mut stdout, mut stderr) = (Output::stdout(), Output::stderr());
     let mut report = json.then(Report::default);
     let shows_queue = !json && std::io::stderr().is_terminal();
@@ -76,9 +94,9 @@ async fn show_events(
                 stderr.line(&line).await?;
             }
             Event::Queued { .. } => {}
-            Event::Started { limits, .. } => {
+            Event::Started { limits, compile_limits, .. } => {
                 if let Some(report) = &mut report {
-                    report.set_limits(*limits);
+                    report.set_limits(*limits, compile_limits.map(|limits| *limits));
                 }
             }
             Event::StageStarted(name) => {
@@ -102,7 +120,7 @@ async fn show_events(
             Event::Finished(outcome) => {
                 match report {
                     Some(report) => stdout.line(&report.finish(&outcome).to_string()).await?,
-                    None => print_message(&outcome, &mut stderr).await?,
+                    None => print_message(&outcome, summary, &mut stderr).await?,
                 }
                 return Ok(ExitCode::from(exit_status::of_outcome(&outcome)));
             }
@@ -119,10 +137,16 @@ async fn show_events(
     }
 }
 
-async fn print_message(outcome: &Outcome, stderr: &mut Output) -> Result<(), Failure> {
+async fn print_message(outcome: &Outcome, summary: Summary, stderr: &mut Output) -> Result<(), Failure> {
     if let Some(message) = messages::of_outcome(outcome) {
         let line = format!("{} {message}", stderr.red("executor:"));
         stderr.line(&line).await?;
+    }
+    if summary == Summary::Usage {
+        for line in messages::of_usage(outcome) {
+            let line = stderr.faint(&line);
+            stderr.line(&line).await?;
+        }
     }
     Ok(())
 }

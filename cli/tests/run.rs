@@ -135,7 +135,9 @@ fn a_failed_compilation_prints_the_compilers_messages() {
         connection.send(Event::StageStarted(StageName::Compile)).await;
         connection.print_in(StageName::Compile, StreamName::Stderr, "main.cpp:1: expected ';'\n").await;
         let compile = Some(report(StageName::Compile, Status::Exited(2)));
-        connection.send(Event::Finished(Outcome { id: id(), compile, runs: Vec::new() })).await;
+        connection
+            .send(Event::Finished(Outcome { id: id(), compile, runs: Vec::new(), ..Outcome::default() }))
+            .await;
     };
     let ran = FakeDaemon::new(script).run_with_stdin(&["run", "-l", "cpp", "-"], b"int main() {");
     assert_eq!((ran.code, ran.stdout.as_str()), (Some(1), ""));
@@ -236,7 +238,12 @@ fn the_json_report_is_one_object() {
         "exit_code": null,
         "signal": null,
         "truncated": false,
-        "usage": { "wall_ms": 21.0, "cpu_ms": 15.25, "memory_bytes": 9 * 1024 * 1024 },
+        "usage": {
+            "wall_ms": 21.0, "cpu_ms": 15.25, "user_cpu_ms": 12.0, "system_cpu_ms": 3.25,
+            "memory_bytes": 9 * 1024 * 1024, "peak_processes": 2, "stdout_bytes": 3, "stderr_bytes": 4,
+        },
+        "start": "warm",
+        "start_ms": 1.5,
         "cause": {
             "limit": "wall_time", "allowed": 1000.0, "used": 1004.0, "unit": "ms",
             "message": "wall-clock time limit exceeded: 1 s allowed, 1.004 s used",
@@ -245,9 +252,27 @@ fn the_json_report_is_one_object() {
     let mut whole = run.clone();
     whole["id"] = id().to_string().into();
     whole["limits"] = json!(null);
+    whole["compile_limits"] = json!(null);
+    whole["queue_ms"] = json!(0.04);
     whole["compile"] = json!(null);
     whole["runs"] = json!([run]);
     assert_eq!(ran.json(), whole);
+}
+
+#[test]
+fn the_usage_is_printed_on_request_and_the_compilation_is_limited() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        let request = connection.receive_execute().await;
+        assert_eq!(request.compile_limits.cpu_time, Some(Duration::from_secs(60)));
+        assert_eq!(request.limits.cpu_time, None);
+        connection.start().await;
+        connection.print(StreamName::Stdout, "a").await;
+        connection.finish(Status::Exited(0)).await;
+    });
+    let ran = daemon.run(&["run", "--usage", "--compile-limit", "cpu=60s", "-l", "c", "-"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), "a"));
+    assert!(ran.stderr.starts_with("run: 0.021 s wall-clock time, 0.012 s user"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("warm start in 0.002 s, queued for 0 s\n"), "{}", ran.stderr);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Received {
     fn note(&mut self, event: Event) {
         match event {
             Event::Queued { position } => self.positions.push(position),
-            Event::Started { id, limits } => (self.id, self.limits) = (Some(id), Some(*limits)),
+            Event::Started { id, limits, .. } => (self.id, self.limits) = (Some(id), Some(*limits)),
             Event::StageStarted(stage) => self.begun.push(stage),
             Event::Output { stream: StreamName::Stdout, bytes, stage } => {
                 self.stdout.extend_from_slice(&bytes);

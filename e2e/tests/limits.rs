@@ -584,3 +584,98 @@ async fn the_figures_of_an_answer_are_consistent() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_address_space_is_limited_on_request_only() {
+    const RESERVES: &str = r#"
+#include <cstdio>
+#include <sys/mman.h>
+#include <sys/resource.h>
+int main() {
+  struct rlimit limit;
+  getrlimit(RLIMIT_AS, &limit);
+  void *reserved = mmap(nullptr, 1l << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  std::printf("%lld %s", (long long)limit.rlim_cur, reserved == MAP_FAILED ? "refused" : "reserved");
+}"#;
+    let node = "console.log(1)";
+    let allocates = "try:\n    bytearray(300 << 20)\nexcept MemoryError:\n    print('refused')";
+    let limit = |bytes: u64| json!({ "address_space_bytes": bytes });
+    check(&[
+        cpp("no limit", RESERVES, json!({}), found_out("-1 reserved")),
+        cpp("a limit", RESERVES, limit(200 * MIB), found_out(format!("{} refused", 200 * MIB))),
+        cpp(
+            "more than is needed",
+            RESERVES,
+            limit(2048 * MIB),
+            found_out(format!("{} reserved", 2048 * MIB)),
+        ),
+        cpp("more than all", RESERVES, limit(1 << 62), found_out("-1 reserved")),
+        cpp("the minimum", "int main() {}", limit(4 * MIB), json!({ "limits": limit(4 * MIB) })),
+        python("python", allocates, limit(100 * MIB), found_out("refused\n")),
+        Case {
+            name: "node",
+            language: "javascript",
+            code: node,
+            limits: json!({}),
+            expected: found_out("1\n"),
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn the_result_does_not_depend_on_a_pre_warmed_interpreter_with_an_address_space_limit() {
+    let settings = Settings { slots: 1, pool: true, ..Settings::default() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
+    let code = "import resource\nprint(resource.getrlimit(resource.RLIMIT_AS))";
+    for _ in 0..3 {
+        let is_warm = || async { daemons.status().await.warm.iter().any(|count| count.ready > 0) };
+        assert!(eventually(is_warm).await);
+        let limits = json!({ "address_space_bytes": 300 * MIB });
+        let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
+        assert_eq!(answer["stdout"], format!("({0}, {0})\n", 300 * MIB), "{answer}");
+        assert_eq!(answer["start"], "cold", "{answer}");
+    }
+    // The language's own limit is that of the pre-warmed interpreter too.
+    drop(daemons);
+    let more = "limits.run.address_space = \"400MiB\"".to_owned();
+    let daemons = Daemons::start(&Settings { more, ..settings }).await.expect("both daemons start");
+    let is_warm = || async {
+        daemons.status().await.warm.iter().any(|count| count.language == "python" && count.ready > 0)
+    };
+    assert!(eventually(is_warm).await);
+    let answer = daemons.execute(&json!({ "language": "python", "code": code })).await;
+    assert_eq!(answer["stdout"], format!("({0}, {0})\n", 400 * MIB), "{answer}");
+    assert_eq!(answer["start"], "warm", "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_can_limit_the_compilation() {
+    let daemons =
+        Daemons::start(&Settings { slots: 1, ..Settings::default() }).await.expect("both daemons start");
+    let request = |compile_limits: Value| json!({ "language": "cpp", "code": "#include <regex>\nint main() {}", "compile_limits": compile_limits });
+    for (limits, status, cause) in [
+        (json!({}), "ok", Value::Null),
+        (json!({ "cpu_ms": 20 }), "timeout", json!({ "limit": "cpu_time", "allowed": 20.0 })),
+        (json!({ "memory_bytes": 8 * MIB }), "memory", json!({ "limit": "memory", "allowed": 8 * MIB })),
+        (json!({ "cpu_ms": 10_000_000, "wall_ms": 10_000_000 }), "ok", Value::Null),
+    ] {
+        let answer = daemons.execute(&request(limits.clone())).await;
+        let expected = json!({ "status": status, "compile": { "status": status, "cause": cause } });
+        assert!(contradictions(&expected, &answer).is_empty(), "{limits}: {answer}");
+        // The maxima hold for the compilation as well, and the run keeps its own limits.
+        let applied = &answer["compile_limits"];
+        assert!(applied["cpu_ms"].as_u64() <= Some(60_000), "{applied}");
+        assert_eq!(answer["limits"]["memory_bytes"], 256 * MIB);
+    }
+    let small = json!({ "memory_bytes": 1 });
+    for language in ["cpp", "python"] {
+        let refused = json!({ "language": language, "code": "", "compile_limits": small });
+        let refused = daemons.post(&refused).await.expect("a response");
+        assert_eq!(refused.status, 400);
+        assert_eq!(refused.json["error"], "compile_limits.memory_bytes: memory must be at least 4 MiB");
+    }
+    let python = json!({ "language": "python", "code": "print(1)", "compile_limits": { "cpu_ms": 1 } });
+    let answer = daemons.execute(&python).await;
+    assert_eq!((&answer["status"], &answer["compile_limits"]), (&json!("ok"), &Value::Null), "{answer}");
+}

@@ -27,6 +27,8 @@ pub enum Event {
         id: ExecutionId,
         /// Limits of each run, after defaults and maxima.
         limits: Box<Limits>,
+        /// Limits of the compilation; `None` for a language that is not compiled.
+        compile_limits: Option<Box<Limits>>,
     },
     /// A stage starts.
     StageStarted(StageName),

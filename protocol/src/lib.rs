@@ -29,7 +29,7 @@ pub use outcome::{ExecutionId, Outcome};
 pub use quantity::ByteCount;
 pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize};
 pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
-pub use stage::{Clock, StageName, StageReport, Status, StatusName, StreamName, Usage};
+pub use stage::{Clock, StageName, StageReport, StartKind, Status, StatusName, StreamName, Usage};
 
 /// Default path of the daemon's socket.
 pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";

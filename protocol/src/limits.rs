@@ -85,6 +85,13 @@ macro_rules! each_limit {
                 run: ByteCount::mib(65536), compile: ByteCount::mib(64),
                 maximum: ByteCount::mib(65536), minimum: ByteCount::kib(256),
             }
+            // Off by default: Node.js reserves 1 GiB that it never uses, and Java more than 2 GiB.
+            address_space: ByteCount {
+                json: address_space_bytes, cli: "address-space",
+                help: "address space of each process, also what it only reserves; 128 TiB is no limit",
+                run: ByteCount::mib(128 << 20), compile: ByteCount::mib(128 << 20),
+                maximum: ByteCount::mib(128 << 20), minimum: ByteCount::mib(4),
+            }
         }
     };
 }
@@ -177,6 +184,13 @@ impl Limits {
     #[must_use]
     pub fn effective_stack(&self) -> ByteCount {
         self.stack.min(self.memory)
+    }
+
+    /// Returns the limit of the address space in bytes; `None` for no limit: all that a process of x86-64 has with four
+    /// levels of page tables.
+    #[must_use]
+    pub fn address_space_limit(&self) -> Option<u64> {
+        Some(self.address_space.bytes()).filter(|&bytes| bytes < Self::MAXIMA.address_space.bytes())
     }
 
     /// Returns these limits with the stack that they have in effect.

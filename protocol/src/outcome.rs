@@ -1,6 +1,7 @@
 //! How a whole execution ended.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use crate::bounds::MAX_RUNS;
 use crate::stage::{StageName, StageReport, Status, StatusName};
 
 /// Id of an execution, in answers and logs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ExecutionId(pub Uuid);
 
 impl fmt::Display for ExecutionId {
@@ -20,7 +21,7 @@ impl fmt::Display for ExecutionId {
 }
 
 /// Reports of all stages of an execution. Output is not in it; it was sent as events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Id of the execution.
     pub id: ExecutionId,
@@ -30,6 +31,8 @@ pub struct Outcome {
     /// execution was cancelled.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
     pub runs: Vec<StageReport>,
+    /// Time from the request until a slot was free.
+    pub queue_time: Duration,
 }
 
 impl Outcome {
@@ -58,21 +61,15 @@ impl Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::{ExecutionId, Outcome, StageName, StageReport, Status, Uuid};
-    use crate::stage::Usage;
+    use super::{Outcome, StageName, StageReport, Status};
 
     fn check(compile: Option<Status>, runs: Vec<Status>, stage: Option<StageName>, name: &str) {
-        let report = |stage, status: &Status| StageReport {
-            stage,
-            status: status.clone(),
-            usage: Usage::default(),
-            stdout_truncated: false,
-            stderr_truncated: false,
-        };
+        let report =
+            |stage, status: &Status| StageReport { stage, status: status.clone(), ..StageReport::default() };
         let outcome = Outcome {
-            id: ExecutionId(Uuid::nil()),
             compile: compile.map(|status| report(StageName::Compile, &status)),
             runs: (0..).zip(&runs).map(|(index, status)| report(StageName::Run(index), status)).collect(),
+            ..Outcome::default()
         };
         assert_eq!(outcome.deciding_stage().map(|report| report.stage), stage, "{outcome:?}");
         assert_eq!(outcome.status_name().as_str(), name, "{outcome:?}");

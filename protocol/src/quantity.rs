@@ -34,7 +34,7 @@ impl ByteCount {
 
     /// Returns the count in the largest unit in which it is a whole number; `None` below 1 KiB.
     fn in_largest_unit(self) -> Option<(u64, &'static str)> {
-        let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        let units = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
         let (size, unit) =
             units.into_iter().find(|(size, _)| self.0 >= *size && self.0.is_multiple_of(*size))?;
         Some((self.0 / size, unit))
@@ -175,6 +175,7 @@ impl Value for ByteCount {
             "K" | "KiB" => 1 << 10,
             "M" | "MiB" => 1 << 20,
             "G" | "GiB" => 1 << 30,
+            "T" | "TiB" => 1 << 40,
             _ => return Err(wrong()),
         };
         if number.is_empty() || number.contains('.') {
@@ -320,6 +321,7 @@ mod tests {
         check("8K", ByteCount::kib(8), "8KiB");
         check("256 MiB", ByteCount::mib(256), "256MiB");
         check("1G", ByteCount::mib(1024), "1GiB");
+        check("128 TiB", ByteCount::mib(128 << 20), "128TiB");
         check("0B", ByteCount(0), "0B");
     }
 

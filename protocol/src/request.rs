@@ -65,6 +65,8 @@ pub struct ExecuteRequest {
     /// Most runs that are active at one time, or `None` for as many as there are free slots. The daemon runs fewer while
     /// other clients wait, and one after the other if a run has live input or a terminal.
     pub parallel: Option<NonZeroU32>,
+    /// Limits of the compilation. They have no effect if the language is not compiled.
+    pub compile_limits: LimitsRequest,
 }
 
 /// Source file.

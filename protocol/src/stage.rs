@@ -16,6 +16,13 @@ pub enum StageName {
     Run(u32),
 }
 
+impl Default for StageName {
+    /// Returns the first run.
+    fn default() -> Self {
+        Self::Run(0)
+    }
+}
+
 /// One of the two output streams of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StreamName {
@@ -77,6 +84,13 @@ pub enum Status {
     },
     /// The client cancelled the execution, or hung up.
     Cancelled,
+}
+
+impl Default for Status {
+    /// Returns exit code 0.
+    fn default() -> Self {
+        Self::Exited(0)
+    }
 }
 
 impl Status {
@@ -179,10 +193,44 @@ pub struct Usage {
     pub cpu_time: Duration,
     /// Peak memory usage; zero where the host cannot measure it.
     pub peak_memory: ByteCount,
+    /// The part of `cpu_time` in the program itself. The kernel samples which part it is at each tick of its timer, so it
+    /// is inexact by a few milliseconds.
+    pub user_time: Duration,
+    /// The part of `cpu_time` in the kernel: the rest.
+    pub system_time: Duration,
+    /// Peak number of processes and threads; `None` where the host cannot measure it.
+    pub peak_processes: Option<u32>,
+    /// What it wrote to stdout: all that the daemon read, also beyond the output limit.
+    pub stdout: ByteCount,
+    /// What it wrote to stderr.
+    pub stderr: ByteCount,
+}
+
+/// How a stage got its sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StartKind {
+    /// The sandbox or its interpreter was there before the request.
+    Warm,
+    /// The sandbox was made for this stage.
+    Cold,
+    /// The build cache had the result, and the stage did not run.
+    Cached,
+}
+
+impl StartKind {
+    /// Returns `warm`, `cold` or `cached`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Warm => "warm",
+            Self::Cold => "cold",
+            Self::Cached => "cached",
+        }
+    }
 }
 
 /// Report about a stage that ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageReport {
     /// Stage that ended.
     pub stage: StageName,
@@ -194,4 +242,8 @@ pub struct StageReport {
     pub stdout_truncated: bool,
     /// Whether the program wrote more to stderr than was sent.
     pub stderr_truncated: bool,
+    /// How it got its sandbox; `None` if it did not start.
+    pub start: Option<StartKind>,
+    /// Time from the need for a sandbox to the program's first instruction.
+    pub start_time: Duration,
 }

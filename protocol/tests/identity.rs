@@ -4,7 +4,7 @@
 
 mod samples;
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,8 +17,8 @@ use protocol::each_limit;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
     Hello, LIMITS, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
-    ServerStatus, SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize,
-    Usage, WarmCount,
+    ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
+    TerminalSize, Usage, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -131,15 +131,23 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         limits_request(),
         option::of("[ -~]{0,64}"),
         vec("[ -~]{0,64}", 0..4),
+        limits_request(),
+        any::<Option<NonZeroU32>>(),
     )
-        .prop_map(|(language, files, runs, limits, client, client_networks)| ExecuteRequest {
-            language,
-            files,
-            runs,
-            limits,
-            client,
-            client_networks,
-        })
+        .prop_map(
+            |(language, files, runs, limits, client, client_networks, compile_limits, parallel)| {
+                ExecuteRequest {
+                    language,
+                    files,
+                    runs,
+                    limits,
+                    client,
+                    client_networks,
+                    compile_limits,
+                    parallel,
+                }
+            },
+        )
 }
 
 fn run_request() -> impl Strategy<Value = RunRequest> {
@@ -203,7 +211,11 @@ each_limit!(define_strategies);
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         any::<u32>().prop_map(|position| Event::Queued { position }),
-        (id(), limits()).prop_map(|(id, limits)| Event::Started { id, limits: Box::new(limits) }),
+        (id(), limits(), option::of(limits())).prop_map(|(id, limits, compile_limits)| Event::Started {
+            id,
+            limits: Box::new(limits),
+            compile_limits: compile_limits.map(Box::new),
+        }),
         stage_name().prop_map(Event::StageStarted),
         (stream(), bytes(), stage_name()).prop_map(|(stream, bytes, stage)| Event::Output {
             stream,
@@ -211,8 +223,9 @@ fn event() -> impl Strategy<Value = Event> {
             stage
         }),
         stage_report().prop_map(Event::StageFinished),
-        (id(), option::of(stage_report()), vec(stage_report(), 0..4))
-            .prop_map(|(id, compile, runs)| Event::Finished(Outcome { id, compile, runs })),
+        (id(), option::of(stage_report()), vec(stage_report(), 0..4), duration()).prop_map(
+            |(id, compile, runs, queue_time)| Event::Finished(Outcome { id, compile, runs, queue_time })
+        ),
         rejection().prop_map(Event::Rejected),
         (id(), text()).prop_map(|(id, message)| Event::Failed { id, message }),
         vec(language(), 0..3).prop_map(Event::Languages),
@@ -237,10 +250,25 @@ fn rejection() -> impl Strategy<Value = Rejection> {
 }
 
 fn stage_report() -> impl Strategy<Value = StageReport> {
-    (stage_name(), status(), (duration(), duration(), byte_count()), any::<(bool, bool)>()).prop_map(
-        |(stage, status, (wall_time, cpu_time, peak_memory), (stdout_truncated, stderr_truncated))| {
-            let usage = Usage { wall_time, cpu_time, peak_memory };
-            StageReport { stage, status, usage, stdout_truncated, stderr_truncated }
+    let start = prop_oneof![Just(StartKind::Warm), Just(StartKind::Cold), Just(StartKind::Cached)];
+    (stage_name(), status(), usage(), any::<(bool, bool)>(), option::of(start), duration()).prop_map(
+        |(stage, status, usage, (stdout_truncated, stderr_truncated), start, start_time)| StageReport {
+            stage,
+            status,
+            usage,
+            stdout_truncated,
+            stderr_truncated,
+            start,
+            start_time,
+        },
+    )
+}
+
+fn usage() -> impl Strategy<Value = Usage> {
+    let times = (duration(), duration(), duration(), duration());
+    (times, byte_count(), any::<Option<u32>>(), byte_count(), byte_count()).prop_map(
+        |((wall_time, cpu_time, user_time, system_time), peak_memory, peak_processes, stdout, stderr)| {
+            Usage { wall_time, cpu_time, peak_memory, user_time, system_time, peak_processes, stdout, stderr }
         },
     )
 }

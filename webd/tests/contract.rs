@@ -30,7 +30,6 @@ async fn a_program_returns_its_output() {
         language: "python".to_owned(),
         files: vec![SourceFile { path: None, content: "print('hi')".into() }],
         runs: vec![RunRequest::default()],
-        limits: protocol::LimitsRequest::default(),
         client: Some("127.0.0.1".to_owned()),
         client_networks: vec!["127.0.0.0/16".to_owned(), "127.0.0.0/24".to_owned()],
         ..ExecuteRequest::default()
@@ -90,7 +89,12 @@ async fn a_compact_answer_has_each_output_once() {
             output(StreamName::Stdout, b"unique text"),
             output(StreamName::Stderr, b"another text"),
             Event::StageFinished(run.clone()),
-            Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }),
+            Event::Finished(Outcome {
+                id: id(),
+                compile: Some(compile),
+                runs: vec![run],
+                ..Outcome::default()
+            }),
         ]
     };
     let server = start_server(move |_| send_all(compiled(Status::Exited(3)))).await;
@@ -172,7 +176,12 @@ async fn the_output_of_a_failed_compilation_is_the_output_of_the_answer() {
             Event::StageStarted(StageName::Compile),
             output_of(StageName::Compile, StreamName::Stderr, b"main.c:1: error"),
             Event::StageFinished(compile.clone()),
-            Event::Finished(Outcome { id: id(), compile: Some(compile.clone()), runs: vec![] }),
+            Event::Finished(Outcome {
+                id: id(),
+                compile: Some(compile.clone()),
+                runs: vec![],
+                ..Outcome::default()
+            }),
         ])
     })
     .await;
@@ -191,7 +200,7 @@ async fn the_first_failed_run_is_at_the_top_of_the_answer() {
             events.push(output_of(run.stage, StreamName::Stderr, b"err"));
             events.push(Event::StageFinished(run.clone()));
         }
-        events.push(Event::Finished(Outcome { id: id(), compile: None, runs: runs.clone() }));
+        events.push(Event::Finished(Outcome { id: id(), runs: runs.clone(), ..Outcome::default() }));
         send_all(events)
     })
     .await;
@@ -239,7 +248,7 @@ async fn every_status_is_an_answer_with_http_200() {
 
 #[tokio::test]
 async fn a_program_that_never_ran_has_status_cancelled() {
-    let outcome = Outcome { id: id(), compile: None, runs: vec![] };
+    let outcome = Outcome { id: id(), ..Outcome::default() };
     let server = start_server(move |_| {
         send_all(vec![Event::Queued { position: 3 }, Event::Finished(outcome.clone())])
     })

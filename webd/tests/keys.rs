@@ -320,7 +320,7 @@ fn cancelled() -> Vec<Step> {
     let start = [started(), Event::StageStarted(StageName::Run(0))];
     let end = [
         Event::StageFinished(run.clone()),
-        Event::Finished(Outcome { id: id(), compile: None, runs: vec![run] }),
+        Event::Finished(Outcome { id: id(), runs: vec![run], ..Outcome::default() }),
     ];
     [send_all(start.to_vec()), vec![Step::Receive], send_all(end.to_vec())].concat()
 }

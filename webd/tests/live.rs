@@ -34,7 +34,7 @@ fn compiled() -> Vec<Event> {
         output(StreamName::Stderr, b"!"),
         output(StreamName::Stdout, b"\xac\xf0"),
         Event::StageFinished(run.clone()),
-        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }),
+        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run], ..Outcome::default() }),
     ]
 }
 

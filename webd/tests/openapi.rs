@@ -113,7 +113,12 @@ async fn answers_match_the_description() {
         if status.is_success() {
             events.extend(one_run(b"out", status).into_iter().skip(1).take(3));
         }
-        events.push(Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }));
+        events.push(Event::Finished(Outcome {
+            id: id(),
+            compile: Some(compile),
+            runs: vec![run],
+            ..Outcome::default()
+        }));
         let server = start_server(move |_| send_all(events.clone())).await;
         schemas.check("Answer", &server.execute(BODY).await.json());
         let base64 = BODY.replace('}', r#","encoding":"base64"}"#);

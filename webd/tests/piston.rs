@@ -65,7 +65,7 @@ async fn the_run_of_a_program_that_was_not_compiled_is_its_compilation() {
         output_of(StageName::Compile, StreamName::Stderr, b"main.cpp:1: error\xff"),
         output_of(StageName::Compile, StreamName::Stdout, b"note"),
         Event::StageFinished(compile.clone()),
-        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![] }),
+        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![], ..Outcome::default() }),
     ];
     let server = start_server(move |_| send_all(events.clone())).await;
     let answer = execute(&server, HELLO).await.json();
@@ -279,7 +279,7 @@ async fn stages_and_output_are_sent_when_they_happen() {
         output(StreamName::Stdout, b"\xac"),
         output(StreamName::Stderr, b"\xff"),
         Event::StageFinished(run.clone()),
-        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run] }),
+        Event::Finished(Outcome { id: id(), compile: Some(compile), runs: vec![run], ..Outcome::default() }),
     ];
     let mut server = start_server(move |_| send_all(events.clone())).await;
     let mut socket = Socket::start(&server).await;

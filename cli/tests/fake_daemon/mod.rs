@@ -12,8 +12,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
-    ByteCount, Event, ExecuteRequest, ExecutionId, Hello, Outcome, Request, StageName, StageReport, Status,
-    StreamName, Usage,
+    ByteCount, Event, ExecuteRequest, ExecutionId, Hello, Outcome, Request, StageName, StageReport,
+    StartKind, Status, StreamName, Usage,
 };
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
@@ -49,8 +49,9 @@ impl Connection {
     pub async fn finish(&mut self, status: Status) {
         self.send(Event::Finished(Outcome {
             id: id(),
-            compile: None,
             runs: vec![report(StageName::Run(0), status)],
+            queue_time: Duration::from_micros(40),
+            ..Outcome::default()
         }))
         .await;
     }
@@ -192,8 +193,14 @@ pub fn report(stage: StageName, status: Status) -> StageReport {
             wall_time: Duration::from_millis(21),
             cpu_time: Duration::from_micros(15_250),
             peak_memory: ByteCount::mib(9),
+            user_time: Duration::from_micros(12_000),
+            system_time: Duration::from_micros(3_250),
+            peak_processes: Some(2),
+            stdout: ByteCount(3),
+            stderr: ByteCount(4),
         },
-        stdout_truncated: false,
-        stderr_truncated: false,
+        start: Some(StartKind::Warm),
+        start_time: Duration::from_micros(1_500),
+        ..StageReport::default()
     }
 }

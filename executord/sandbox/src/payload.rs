@@ -18,7 +18,7 @@ use crate::file_access::FileAccess;
 use crate::plan::{Plan, Program, User};
 use crate::privileges::{become_user, drop_capabilities};
 use crate::report::Report;
-use crate::resource_limits::{FIXED_LIMITS, lower_resource_limits, program_limits};
+use crate::resource_limits::{FIXED_LIMITS, lower_address_space, lower_resource_limits, program_limits};
 use crate::seccomp::{BpfProgram, Filters};
 use crate::sys::{descriptor, process, terminal};
 
@@ -99,7 +99,7 @@ pub(crate) fn confine(setup: &PayloadSetup) -> Result<(), SetupError> {
 }
 
 /// Reports that nothing is left to give up, and waits for the program. Init sends it only after it has dropped its own
-/// privileges. The program's own resource limits are set then.
+/// privileges. The program's own resource limits are set then, except that of its address space.
 pub(crate) fn await_program(pipes: &mut PayloadPipes) -> Result<Program, SetupError> {
     Report::Ready.write(&pipes.reports).at(Step::AwaitStart)?;
     let mut text = Vec::new();
@@ -121,6 +121,7 @@ pub(crate) fn execute(program: &Program) -> io::Result<Infallible> {
     let environment =
         strings(&mut program.environment.iter().map(|(name, value)| format!("{name}={value}")))?;
     let path = arguments.first().ok_or(Errno::ENOENT)?;
+    lower_address_space(&program.resources)?;
     Ok(execve(path, &arguments, &environment)?)
 }
 

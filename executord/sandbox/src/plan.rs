@@ -164,4 +164,7 @@ pub struct ResourceLimits {
     pub open_files: u32,
     /// Stack size of the main thread in bytes.
     pub stack: u64,
+    /// Address space in bytes; `None` for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_space: Option<u64>,
 }

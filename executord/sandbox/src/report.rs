@@ -30,15 +30,17 @@ pub struct ExitReport {
     /// CPU time of all processes since the start of the program, except of those whose parent ignored their end (SIGCHLD;
     /// see wait(2)).
     pub cpu_time: Duration,
+    /// The part of it in the kernel, together with that of the main process before the start.
+    pub system_time: Duration,
     /// Largest peak resident set of the main process or of a child that it waited for, in bytes.
     pub peak_rss: u64,
     /// Init killed the program because it used too much kernel memory that no cgroup accounts for.
     pub kernel_memory_exceeded: bool,
 }
 
-/// Size of a report in bytes: tag, step, flag, padding, an i32 and three u64. It is below PIPE_BUF, so that a write is
+/// Size of a report in bytes: tag, step, flag, padding, an i32 and four u64. It is below PIPE_BUF, so that a write is
 /// atomic; see pipe(7).
-pub(crate) const REPORT_BYTES: usize = 32;
+pub(crate) const REPORT_BYTES: usize = 40;
 
 const STARTED: u8 = 1;
 const SETUP_FAILED: u8 = 2;
@@ -48,12 +50,13 @@ const READY: u8 = 4;
 impl Report {
     fn encode(&self) -> [u8; REPORT_BYTES] {
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let (tag, step, number, counts): (u8, u8, i32, [u64; 3]) = match *self {
-            Self::Ready => (READY, 0, 0, [0; 3]),
-            Self::Started => (STARTED, 0, 0, [0; 3]),
-            Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, [0; 3]),
+        let (tag, step, number, counts): (u8, u8, i32, [u64; 4]) = match *self {
+            Self::Ready => (READY, 0, 0, [0; 4]),
+            Self::Started => (STARTED, 0, 0, [0; 4]),
+            Self::SetupFailed(error) => (SETUP_FAILED, error.step.number(), error.errno as i32, [0; 4]),
             Self::Exited(exit) => {
-                let counts = [micros(exit.cpu_time), exit.peak_rss, micros(exit.wall_time)];
+                let counts =
+                    [micros(exit.cpu_time), exit.peak_rss, micros(exit.wall_time), micros(exit.system_time)];
                 (EXITED, 0, exit.wait_status, counts)
             }
         };
@@ -94,6 +97,7 @@ pub fn read_report(buffer: &mut Vec<u8>) -> io::Result<Option<Report>> {
             wait_status: number,
             wall_time: Duration::from_micros(long(24)),
             cpu_time: Duration::from_micros(long(8)),
+            system_time: Duration::from_micros(long(32)),
             peak_rss: long(16),
             kernel_memory_exceeded: bytes[2] != 0,
         }),
@@ -115,6 +119,7 @@ mod tests {
             wait_status: 139,
             wall_time: Duration::from_secs(7),
             cpu_time: Duration::from_micros(1_234_567),
+            system_time: Duration::from_micros(234_567),
             peak_rss: 1 << 33,
             kernel_memory_exceeded: true,
         };

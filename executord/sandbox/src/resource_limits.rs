@@ -21,9 +21,9 @@ pub(crate) const FIXED_LIMITS: [ResourceLimit; 6] = [
     (Resource::RLIMIT_NICE, 0, 0),
 ];
 
-/// Returns the limits of one program.
+/// Returns the limits of one program, except that of its address space.
 ///
-/// RLIMIT_AS and RLIMIT_DATA are not among them: node and java reserve gigabytes of address space that they never use.
+/// RLIMIT_DATA is not among them: node and java reserve gigabytes of memory that they never use.
 pub(crate) fn program_limits(limits: &ResourceLimits) -> [ResourceLimit; 5] {
     let seconds = limits.cpu_time.as_secs() + u64::from(limits.cpu_time.subsec_nanos() > 0);
     let (processes, open_files) = (limits.processes.into(), limits.open_files.into());
@@ -37,6 +37,12 @@ pub(crate) fn program_limits(limits: &ResourceLimits) -> [ResourceLimit; 5] {
         // Until execve(2), descriptors above the limit are open; the kernel allows that.
         (Resource::RLIMIT_NOFILE, open_files, open_files),
     ]
+}
+
+/// Lowers the limit of the address space, if the program has one. A process that is larger already can then hardly allocate
+/// memory: the caller must have allocated all that it needs.
+pub(crate) fn lower_address_space(limits: &ResourceLimits) -> io::Result<()> {
+    lower_resource_limits(limits.address_space.map(|bytes| (Resource::RLIMIT_AS, bytes, bytes)))
 }
 
 /// Lowers resource limits. A limit that is already lower stays: raising a hard limit needs CAP_SYS_RESOURCE.

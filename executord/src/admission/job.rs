@@ -23,6 +23,8 @@ pub(crate) struct Job {
     pub(crate) limits: Limits,
     /// Runs that may be active at one time.
     pub(crate) parallel: usize,
+    /// Limits of the compilation, if the language is compiled.
+    pub(crate) compile_limits: Option<Limits>,
     /// Wall-clock time of all stages together.
     pub(crate) wall_time: Duration,
     /// The client that requested it, or `None` for an internal job.
@@ -32,7 +34,7 @@ pub(crate) struct Job {
 impl Job {
     /// Returns what the queue needs to know.
     pub(crate) fn demand(&self) -> Demand {
-        let stages = self.toolchain.compile.iter().map(|stage| &stage.limits).chain([&self.limits]);
+        let stages = self.compile_limits.iter().chain([&self.limits]);
         Demand {
             is_interactive: self.runs.iter().any(|run| matches!(run.stdin, Stdin::Live)),
             memory_limit: stages.map(|limits| limits.memory.bytes()).max().unwrap_or(0),

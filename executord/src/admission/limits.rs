@@ -36,11 +36,13 @@ pub(crate) struct RequestBounds {
     pub(crate) wall_time: Duration,
 }
 
-/// Returns the limits of a request: the requested ones, else the defaults, and never more than the maxima.
+/// Returns the limits of a stage: the requested ones, else the defaults, and never more than the maxima. `field` is the name
+/// of the request's field, for messages.
 ///
 /// # Errors
 /// [`Rejection::Invalid`] for less than a program needs to start.
 pub(crate) fn resolve(
+    field: &str,
     request: &LimitsRequest,
     defaults: &Limits,
     maxima: &Limits,
@@ -49,7 +51,7 @@ pub(crate) fn resolve(
     match limits.below_minimum() {
         None => Ok(limits.at_most(maxima).effective()),
         Some(limit) => Err(Rejection::Invalid(format!(
-            "limits.{}: {} must be at least {}",
+            "{field}.{}: {} must be at least {}",
             limit.json_key,
             limit.name,
             limit.described(&Limits::MINIMA)
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn limits_that_are_not_requested_have_their_defaults() {
         assert_eq!(
-            resolve(&LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA),
+            resolve("limits", &LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA),
             Ok(Limits::RUN.effective())
         );
     }
@@ -75,7 +77,7 @@ mod tests {
         let stack = |memory, stack| {
             let request =
                 LimitsRequest { memory: Some(ByteCount::mib(memory)), stack, ..LimitsRequest::default() };
-            resolve(&request, &Limits::RUN, &Limits::MAXIMA).map(|limits| limits.stack)
+            resolve("limits", &request, &Limits::RUN, &Limits::MAXIMA).map(|limits| limits.stack)
         };
         assert_eq!(stack(64, None), Ok(ByteCount::mib(64)));
         assert_eq!(stack(512, None), Ok(ByteCount::mib(512)));
@@ -87,10 +89,13 @@ mod tests {
     fn limits_above_the_maximum_are_lowered_and_below_the_minimum_rejected() {
         let (run, maxima) = (&Limits::RUN, &Limits::MAXIMA);
         let huge = LimitsRequest { wall_time: Some(Duration::MAX), ..Default::default() };
-        assert_eq!(resolve(&huge, run, maxima).map(|limits| limits.wall_time), Ok(maxima.wall_time));
+        assert_eq!(
+            resolve("limits", &huge, run, maxima).map(|limits| limits.wall_time),
+            Ok(maxima.wall_time)
+        );
         let none = LimitsRequest { memory: Some(ByteCount(0)), ..Default::default() };
-        let error = resolve(&none, run, maxima).map_err(|rejection| rejection.to_string());
-        assert_eq!(error, Err("limits.memory_bytes: memory must be at least 4 MiB".to_owned()));
+        let error = resolve("compile_limits", &none, run, maxima).map_err(|rejection| rejection.to_string());
+        assert_eq!(error, Err("compile_limits.memory_bytes: memory must be at least 4 MiB".to_owned()));
     }
 
     proptest! {
@@ -103,7 +108,7 @@ mod tests {
                 cpu_time: Some(cpu),
                 ..Default::default()
             };
-            if let Ok(limits) = resolve(&request, &Limits::RUN, maxima) {
+            if let Ok(limits) = resolve("limits", &request, &Limits::RUN, maxima) {
                 assert!(limits.memory.bytes() <= memory.min(maxima.memory.bytes()));
                 assert!(limits.processes <= processes.min(maxima.processes));
                 assert!(limits.cpu_time <= cpu.min(maxima.cpu_time));

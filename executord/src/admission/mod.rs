@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::bounds::MAX_SOURCES;
-use protocol::{ExecuteRequest, ExecutionId, Limits, Rejection, SourceFile, Stdin};
+use protocol::{ExecuteRequest, ExecutionId, Limits, LimitsRequest, Rejection, SourceFile, Stdin};
 
 use crate::admission::job::{Job, Source};
 use crate::admission::limits::RequestBounds;
@@ -52,9 +52,10 @@ pub(crate) fn admit(
     toolchain: &Arc<Toolchain>,
     bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve(&request.limits, &toolchain.run.limits, &bounds.maxima)?;
+    let limits = limits::resolve("limits", &request.limits, &toolchain.run.limits, &bounds.maxima)?;
+    let compile_limits = resolve_compile_limits(&request.compile_limits, toolchain, bounds)?;
     let sources = admit_sources(request.files, toolchain)?;
-    for stage in toolchain.compile.iter().map(|stage| &stage.limits).chain([&limits]) {
+    for stage in compile_limits.iter().chain([&limits]) {
         check_room(&sources, stage)?;
     }
     if request.runs.is_empty() {
@@ -80,9 +81,22 @@ pub(crate) fn admit(
         runs: request.runs,
         parallel,
         limits,
+        compile_limits,
         wall_time: bounds.wall_time,
         client: None,
     })
+}
+
+/// Returns the limits of the compilation, if the language is compiled. They are checked in any case, so that a mistake shows
+/// with every language.
+fn resolve_compile_limits(
+    request: &LimitsRequest,
+    toolchain: &Toolchain,
+    bounds: &RequestBounds,
+) -> Result<Option<Limits>, Rejection> {
+    let defaults = toolchain.compile.as_ref().map_or(&Limits::COMPILE, |stage| &stage.limits);
+    let limits = limits::resolve("compile_limits", request, defaults, &bounds.maxima)?;
+    Ok(toolchain.is_compiled().then_some(limits))
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {

@@ -78,7 +78,7 @@ impl BuildCache {
             version: job.toolchain.version.clone(),
             command: command.command.clone(),
             environment: command.environment.iter().map(text).collect(),
-            limits: command.limits.clone(),
+            limits: job.compile_limits.clone()?,
             sources: job
                 .sources
                 .iter()

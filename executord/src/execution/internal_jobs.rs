@@ -93,6 +93,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         parallel: 1,
         wall_time: limits.wall_time,
         limits,
+        compile_limits: None,
         client: None,
     }
 }

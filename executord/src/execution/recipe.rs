@@ -3,9 +3,9 @@
 //! There is one way out, and it leads through cleanup: of a run while the next one runs, and of the last runs after the
 //! client has the outcome. Cancelling is an event that a stage sees; this future is never dropped halfway.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::{Outcome, StageReport, Usage};
+use protocol::{Outcome, StageReport, StartKind, Usage};
 use tokio::sync::Mutex;
 
 use crate::admission::job::Job;
@@ -48,7 +48,7 @@ pub(crate) async fn execute<'a>(
         Some(command) => compile_and_run(&stages, permit, command, wall_time, &mut cleanups).await,
     };
     executor.metrics.time(TimedStep::Total, begun.elapsed());
-    let outcome = reports.map(|(compile, runs)| Outcome { id: job.id, compile, runs });
+    let outcome = reports.map(|(compile, runs)| Outcome { id: job.id, compile, runs, ..Outcome::default() });
     ExecutionResult { uids: stages.into_uids(), outcome, cleanups }
 }
 
@@ -66,7 +66,12 @@ async fn compile_and_run(
     let executor = stages.executor;
     let key = executor.build_cache.key(stages.job);
     if let Some(build) = key.as_ref().and_then(|key| executor.build_cache.find(key)) {
-        let report = StageReport { usage: Usage::default(), ..build.report.clone() };
+        let report = StageReport {
+            usage: Usage::default(),
+            start: Some(StartKind::Cached),
+            start_time: Duration::ZERO,
+            ..build.report.clone()
+        };
         stages.set_cached_compile(report.clone());
         let runs = run_all(stages, permit, &BuildSource::Cache(build), wall_time, cleanups).await?;
         return Ok((Some(report), runs));

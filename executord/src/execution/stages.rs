@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use protocol::{Clock, Event, Limits, RunRequest, StageName, StageReport, Status, Usage};
+use protocol::{Clock, Event, Limits, RunRequest, StageName, StageReport, Status};
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -93,9 +93,7 @@ impl<'a> Stages<'a> {
                 limit: self.job.wall_time,
                 used: self.job.wall_time,
             },
-            usage: Usage::default(),
-            stdout_truncated: false,
-            stderr_truncated: false,
+            ..StageReport::default()
         };
         self.send(Event::StageStarted(report.stage)).await;
         self.send(Event::StageFinished(report.clone())).await;
@@ -109,9 +107,10 @@ impl<'a> Stages<'a> {
         permit: &Permit,
     ) -> Result<StageResult, Failure> {
         let request = &RunRequest::default();
+        let limits = self.job.compile_limits.as_ref().unwrap_or(&command.limits);
         self.stage(Stage {
             name: StageName::Compile,
-            spec: self.spec(StageKind::Compile, command, &command.limits, request),
+            spec: self.spec(StageKind::Compile, command, limits, request),
             request,
             build: &BuildSource::None,
             permit,
@@ -217,8 +216,10 @@ impl<'a> Stages<'a> {
     }
 
     async fn report_start(&self) {
-        let (id, limits) = (self.job.id, Box::new(self.job.limits.clone()));
-        self.send(Event::Started { id, limits }).await;
+        let Job { id, limits, compile_limits, .. } = self.job;
+        let limits = Box::new(limits.clone());
+        let compile_limits = compile_limits.clone().map(Box::new);
+        self.send(Event::Started { id: *id, limits, compile_limits }).await;
         if let Some(report) = self.cached_compile.get() {
             self.send(Event::StageStarted(StageName::Compile)).await;
             self.send(Event::StageFinished(report.clone())).await;

@@ -38,6 +38,8 @@ pub(crate) struct Observation {
     pub(crate) readings: Option<Readings>,
     /// Time from its start to its end.
     pub(crate) wall_time: Duration,
+    /// Bytes read of its stdout and of its stderr.
+    pub(crate) written: [ByteCount; 2],
 }
 
 /// Returns how the stage ended, and what it used.
@@ -50,6 +52,8 @@ pub(crate) fn judge(observation: &Observation, limits: &Limits) -> (Status, Usag
         Status::MemoryExceeded { used, .. } => usage.peak_memory = used,
         _ => {}
     }
+    usage.user_time = user_time(observation, usage.cpu_time);
+    usage.system_time = usage.cpu_time - usage.user_time;
     (status, usage)
 }
 
@@ -58,11 +62,32 @@ fn usage(observation: &Observation) -> Usage {
     let readings = observation.readings.unwrap_or_default();
     // Without a cgroup there is only what wait4(2) returned for the main process.
     let own_memory = exit.map_or(0, |exit| exit.peak_rss);
+    let [stdout, stderr] = observation.written;
     Usage {
         wall_time: observation.wall_time,
         cpu_time: exit.map_or(readings.cpu_time, |exit| cpu_time(&exit, readings.cpu_time)),
         peak_memory: ByteCount(if readings.peak_memory == 0 { own_memory } else { readings.peak_memory }),
+        // The program itself is one, even if it ended before it was counted.
+        peak_processes: readings.peak_processes.map(|processes| processes.max(1)),
+        stdout,
+        stderr,
+        ..Usage::default()
     }
+}
+
+/// Returns the part of `cpu_time` that the program spent outside the kernel.
+///
+/// The kernel knows only the sum exactly. It attributes each tick of its timer to one of the two parts, for a process and for
+/// a cgroup separately, so their parts are used as a ratio. Without a tick all of the time counts as the program's own, as in
+/// the kernel (`cputime_adjust`).
+fn user_time(observation: &Observation, cpu_time: Duration) -> Duration {
+    let of_cgroup = observation.readings.map(|readings| (readings.user_time, readings.system_time));
+    let of_processes =
+        observation.exit.map(|exit| (exit.cpu_time - exit.system_time.min(exit.cpu_time), exit.system_time));
+    let known =
+        [of_cgroup, of_processes].into_iter().flatten().find(|(user, system)| !(*user + *system).is_zero());
+    let Some((user, system)) = known else { return cpu_time };
+    cpu_time.mul_f64(user.div_duration_f64(user + system)).min(cpu_time)
 }
 
 /// Returns the CPU time of a program. That of the processes that init reaped has the same interval as the wall-clock time,
@@ -132,11 +157,18 @@ mod tests {
                 wait_status,
                 wall_time: Duration::from_secs(20),
                 cpu_time: CPU,
+                system_time: CPU / 4,
                 peak_rss: 5,
                 kernel_memory_exceeded: false,
             }),
-            readings: Some(Readings { cpu_time: cpu, peak_memory: 7, out_of_memory_kills: kills }),
+            readings: Some(Readings {
+                cpu_time: cpu,
+                peak_memory: 7,
+                out_of_memory_kills: kills,
+                ..Readings::default()
+            }),
             wall_time: Duration::from_secs(20),
+            written: [ByteCount(2), ByteCount(3)],
         }
     }
 
@@ -186,6 +218,38 @@ mod tests {
         let (status, usage) = judge(&observed(Some(KillReason::CpuTime), Some(15), 0, CPU), &RUN);
         let (clock, limit) = (Clock::Cpu, RUN.cpu_time);
         assert_eq!(status, Status::TimedOut { clock, limit, used: usage.cpu_time });
+    }
+
+    #[test]
+    fn user_and_system_time_are_parts_of_the_cpu_time_in_the_ratio_that_the_kernel_counted() {
+        let parts = |user_time, system_time, exit: bool| {
+            let of_program = observed(None, exit.then_some(0), 0, CPU);
+            let readings =
+                of_program.readings.map(|readings| Readings { user_time, system_time, ..readings });
+            let usage = judge(&Observation { readings, ..of_program }, &RUN).1;
+            assert_eq!(usage.user_time + usage.system_time, usage.cpu_time);
+            usage.user_time
+        };
+        let millis = Duration::from_millis;
+        assert_eq!(parts(millis(40), millis(60), true), CPU * 2 / 5);
+        assert_eq!(parts(millis(0), millis(60), true), Duration::ZERO);
+        // The cgroup has seen no tick: then init's report counts, and then nothing.
+        assert_eq!(parts(millis(0), millis(0), true), CPU * 3 / 4);
+        assert_eq!(parts(millis(0), millis(0), false), CPU);
+        // The figure of the status is divided as well.
+        let over = observed(Some(KillReason::CpuTime), Some(15), 0, CPU);
+        let usage = judge(&over, &RUN).1;
+        assert_eq!(usage.user_time + usage.system_time, RUN.cpu_time);
+    }
+
+    #[test]
+    fn a_program_is_at_least_one_process() {
+        let peak = |peak_processes| {
+            let of_program = observed(None, Some(0), 0, CPU);
+            let readings = of_program.readings.map(|readings| Readings { peak_processes, ..readings });
+            judge(&Observation { readings, ..of_program }, &RUN).1.peak_processes
+        };
+        assert_eq!((peak(Some(0)), peak(Some(7)), peak(None)), (Some(1), Some(7), None));
     }
 
     #[test]

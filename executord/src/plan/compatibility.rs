@@ -18,11 +18,11 @@ pub(crate) fn is_compatible(warm: &Plan, wanted: &Plan, requested: &ResourceLimi
 /// as they are, except that of the stack, which the start lowers. CPU time and processes may have higher ones, because the
 /// cgroup limits them for all processes together.
 fn is_limited(set: &ResourceLimits, requested: &ResourceLimits) -> bool {
-    let ResourceLimits { cpu_time, processes, file_size, open_files, stack } = requested;
+    let ResourceLimits { cpu_time, processes, file_size, open_files, stack, address_space } = requested;
     set.cpu_time >= *cpu_time
         && set.processes >= *processes
         && set.stack >= *stack
-        && (set.file_size, set.open_files) == (*file_size, *open_files)
+        && (set.file_size, set.open_files, set.address_space) == (*file_size, *open_files, *address_space)
 }
 
 #[cfg(test)]
@@ -78,6 +78,7 @@ mod tests {
         assert!(with(|start| start.program.resources.cpu_time = Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.cpu_time += Duration::from_secs(1)));
         assert!(!with(|start| start.program.resources.open_files -= 1));
+        assert!(!with(|start| start.program.resources.address_space = Some(1 << 30)));
         assert!(with(|start| start.program.resources.stack /= 2));
         assert!(!with(|start| start.program.resources.stack += 1));
         assert!(with(|start| start.disk.bytes /= 2));

@@ -122,6 +122,7 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
         file_size: limits.file_size.bytes(),
         open_files: limits.open_files,
         stack: limits.effective_stack().bytes(),
+        address_space: limits.address_space_limit(),
     }
 }
 

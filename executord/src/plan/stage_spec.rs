@@ -57,6 +57,11 @@ impl<'a> StageSpec<'a> {
             // The warm command has its three pipes already.
             return false;
         }
+        if self.limits.address_space != self.command.limits.address_space {
+            // The warm command occupies more address space than a program that was started for this stage. Its result would
+            // depend on whether a sandbox waited for it.
+            return false;
+        }
         let main = self.sources.first().map(|source| source.path.as_str());
         let required = self.command.warm.as_ref().and_then(|warm| warm.main_file.as_deref());
         main.is_none() || required.is_none() || main == required

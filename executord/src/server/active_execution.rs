@@ -5,6 +5,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use protocol::{Event, ExecutionId, Outcome, Rejection};
 use tokio::sync::mpsc;
@@ -48,8 +49,9 @@ impl ActiveExecution<'_> {
         let requested = Instant::now();
         match self.wait_for_permit(&job, client, client_messages.as_mut()).await? {
             Some(permit) => {
-                self.daemon.executor.metrics.time(TimedStep::Queue, requested.elapsed());
-                self.execute(job, permit, input, client_messages).await
+                let queue_time = requested.elapsed();
+                self.daemon.executor.metrics.time(TimedStep::Queue, queue_time);
+                self.execute(job, permit, queue_time, input, client_messages).await
             }
             None => Ok(()),
         }
@@ -63,6 +65,7 @@ impl ActiveExecution<'_> {
         client: ClientKey,
         mut client_messages: Pin<&mut impl Future<Output = ConnectionEnd>>,
     ) -> Result<Option<Permit>, ConnectionEnd> {
+        let entered = Instant::now();
         let mut ticket = match self.daemon.queue.enter(client, job.demand()) {
             Ok(ticket) => ticket,
             Err(full) => return self.reject_busy(job, full).await.map(|()| None),
@@ -77,7 +80,7 @@ impl ActiveExecution<'_> {
             update = tokio::select! {
                 update = ticket.next_update() => update,
                 () = self.cancel.cancelled() => {
-                    return self.finish_cancelled_in_queue(job.id).await.map(|()| None);
+                    return self.finish_cancelled_in_queue(job.id, entered.elapsed()).await.map(|()| None);
                 }
                 end = &mut client_messages => return Err(end),
             };
@@ -89,8 +92,12 @@ impl ActiveExecution<'_> {
         reject(self.daemon, self.events, &job.toolchain.name, rejection).await
     }
 
-    async fn finish_cancelled_in_queue(&mut self, id: ExecutionId) -> Result<(), ConnectionEnd> {
-        self.events.send(Event::Finished(Outcome { id, compile: None, runs: Vec::new() })).await
+    async fn finish_cancelled_in_queue(
+        &mut self,
+        id: ExecutionId,
+        queue_time: Duration,
+    ) -> Result<(), ConnectionEnd> {
+        self.events.send(Event::Finished(Outcome { id, queue_time, ..Outcome::default() })).await
     }
 
     /// Executes a job and forwards its events to the client. The execution is a task of its own: a disconnect cancels
@@ -99,14 +106,21 @@ impl ActiveExecution<'_> {
         &mut self,
         job: Job,
         permit: Permit,
+        queue_time: Duration,
         input: InputReceiver,
         client_messages: Pin<&mut impl Future<Output = ConnectionEnd>>,
     ) -> Result<(), ConnectionEnd> {
         let id = job.id;
         let (sender, mut events) = mpsc::channel(EVENT_BACKLOG);
         let connections = Connections { events: sender, input, cancel: self.cancel.clone() };
-        let task =
-            tokio::spawn(execute_and_clean_up(Arc::clone(self.daemon), self.peer, job, permit, connections));
+        let task = tokio::spawn(execute_and_clean_up(
+            Arc::clone(self.daemon),
+            self.peer,
+            job,
+            permit,
+            queue_time,
+            connections,
+        ));
         let cancel_guard = self.cancel.clone().drop_guard();
         let result = tokio::select! {
             result = self.forward_events(&mut events) => result,

@@ -21,6 +21,7 @@ pub(super) async fn execute_and_clean_up(
     peer: Peer,
     job: Job,
     permit: Permit,
+    queue_time: Duration,
     connections: Connections,
 ) {
     let language = job.toolchain.name.clone();
@@ -36,6 +37,7 @@ pub(super) async fn execute_and_clean_up(
     let audit_line = format!("execution={id} uid={uid} peer={}{client} language={language}", peer.uid);
     let last_event = match outcome {
         Ok(outcome) => {
+            let outcome = Outcome { queue_time, ..outcome };
             let verdict = outcome.status_name().as_str();
             daemon.executor.metrics.count(&language, verdict);
             daemon.audit.record(format!("{audit_line} verdict={verdict} {}", usage(&outcome)));
@@ -67,5 +69,6 @@ fn usage(outcome: &Outcome) -> String {
     let cpu: Duration = stages.clone().map(|stage| stage.usage.cpu_time).sum();
     let wall: Duration = stages.clone().map(|stage| stage.usage.wall_time).sum();
     let memory = stages.map(|stage| stage.usage.peak_memory.bytes()).max().unwrap_or(0);
-    format!("cpu_ms={} wall_ms={} memory_bytes={memory}", cpu.as_millis(), wall.as_millis())
+    let (cpu, wall, queue) = (cpu.as_millis(), wall.as_millis(), outcome.queue_time.as_millis());
+    format!("cpu_ms={cpu} wall_ms={wall} memory_bytes={memory} queue_ms={queue}")
 }

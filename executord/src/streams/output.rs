@@ -63,9 +63,9 @@ impl Output {
         self.pipes.close();
     }
 
-    /// Returns whether nothing of `limit` was used up: the program wrote nothing.
-    pub(crate) fn is_unused(&self, limit: ByteCount) -> bool {
-        self.limits.iter().all(|output| output.is_unused(limit))
+    /// Returns what was read of stdout and of stderr, also beyond the limit.
+    pub(crate) fn read_bytes(&self) -> [ByteCount; 2] {
+        [self.limits[0].read(), self.limits[1].read()]
     }
 
     /// Returns whether a process may still write.
@@ -137,6 +137,7 @@ mod tests {
         }
         drop(writer);
         assert_eq!(output.read(&mut buffer).await, (StreamName::Stdout, OutputChunk::End));
+        assert_eq!(output.read_bytes(), [ByteCount(13), ByteCount(0)]);
         assert!(output.is_truncated(StreamName::Stdout) && !output.is_truncated(StreamName::Stderr));
         assert!(output.is_open());
         drop(stderr);

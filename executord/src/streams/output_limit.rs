@@ -22,6 +22,8 @@ pub(crate) enum OutputChunk {
 pub(super) struct OutputLimit {
     /// Bytes until the limit.
     remaining: u64,
+    /// Bytes that were read, also beyond the limit.
+    read: u64,
     is_truncated: bool,
     /// The first bytes of a character that does not fit into the limit. They are sent only if the output ends with them.
     incomplete: Vec<u8>,
@@ -33,9 +35,9 @@ impl OutputLimit {
         self.remaining = limit.bytes();
     }
 
-    /// Returns whether nothing of `limit` was used up: the program wrote nothing.
-    pub(super) const fn is_unused(&self, limit: ByteCount) -> bool {
-        self.remaining >= limit.bytes()
+    /// Returns how much was read.
+    pub(super) const fn read(&self) -> ByteCount {
+        ByteCount(self.read)
     }
 
     pub(super) const fn is_truncated(&self) -> bool {
@@ -44,6 +46,7 @@ impl OutputLimit {
 
     /// Applies the limit to bytes that were read.
     pub(super) fn keep(&mut self, bytes: &[u8]) -> OutputChunk {
+        self.read += bytes.len() as u64;
         if self.is_truncated {
             return OutputChunk::Discarded;
         }
@@ -148,7 +151,7 @@ mod tests {
     fn output_beyond_the_limit_is_discarded() {
         let mut output = OutputLimit::default();
         output.set(ByteCount(8));
-        assert!(output.is_unused(ByteCount(8)));
+        assert_eq!(output.read(), ByteCount(0));
         for (written, chunk) in [
             ("hello", OutputChunk::Data(Bytes::from("hello"))),
             ("you", OutputChunk::Data(Bytes::from("you"))),
@@ -158,6 +161,7 @@ mod tests {
             assert_eq!(output.keep(written.as_bytes()), chunk);
         }
         assert_eq!(output.end(), OutputChunk::End);
-        assert!(output.is_truncated() && !output.is_unused(ByteCount(8)));
+        assert!(output.is_truncated());
+        assert_eq!(output.read(), ByteCount(13));
     }
 }

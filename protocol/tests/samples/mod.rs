@@ -9,7 +9,8 @@ use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
     Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
-    SourceFile, StageName, StageReport, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, WarmCount,
+    SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage,
+    WarmCount,
 };
 use uuid::Uuid;
 
@@ -44,7 +45,15 @@ pub fn signals() -> Vec<(&'static str, ProgramSignal)> {
 pub fn events() -> Vec<(&'static str, Event)> {
     let mut events = vec![
         ("event.queued", Event::Queued { position: 3 }),
-        ("event.started", Event::Started { id: id(), limits: Box::new(limits()) }),
+        ("event.started", Event::Started { id: id(), limits: Box::new(limits()), compile_limits: None }),
+        (
+            "event.started.compiled",
+            Event::Started {
+                id: id(),
+                limits: Box::new(limits()),
+                compile_limits: Some(Box::new(Limits::COMPILE)),
+            },
+        ),
         ("event.stage_started.compile", Event::StageStarted(StageName::Compile)),
         ("event.stage_started.run", Event::StageStarted(StageName::Run(7))),
         (
@@ -64,7 +73,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
             },
         ),
         ("event.finished.compiled", Event::Finished(outcome())),
-        ("event.finished.nothing", Event::Finished(Outcome { id: id(), compile: None, runs: Vec::new() })),
+        ("event.finished.nothing", Event::Finished(Outcome { id: id(), ..Outcome::default() })),
         ("event.failed", Event::Failed { id: id(), message: "no more users".into() }),
         ("event.languages", Event::Languages(vec![language(), missing_language()])),
         ("event.languages.none", Event::Languages(Vec::new())),
@@ -154,6 +163,7 @@ pub fn fullest_request() -> ExecuteRequest {
         client: Some("203.0.113.7".into()),
         client_networks: vec!["203.0.0.0/16".into(), "203.0.113.0/24".into()],
         parallel: NonZeroU32::new(3),
+        compile_limits: LimitsRequest { memory: Some(ByteCount::mib(96)), ..LimitsRequest::default() },
     }
 }
 
@@ -179,9 +189,16 @@ fn report(status: Status) -> StageReport {
             wall_time: Duration::from_millis(21),
             cpu_time: Duration::from_micros(15_250),
             peak_memory: ByteCount::kib(9_000),
+            user_time: Duration::from_micros(12_000),
+            system_time: Duration::from_micros(3_250),
+            peak_processes: Some(5),
+            stdout: ByteCount(1_048_577),
+            stderr: ByteCount(12),
         },
         stdout_truncated: true,
         stderr_truncated: false,
+        start: Some(StartKind::Warm),
+        start_time: Duration::from_micros(1_500),
     }
 }
 
@@ -191,6 +208,7 @@ fn outcome() -> Outcome {
         id: id(),
         compile: Some(compile),
         runs: vec![report(Status::Exited(3)), report(Status::Cancelled)],
+        queue_time: Duration::from_micros(40),
     }
 }
 

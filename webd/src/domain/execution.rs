@@ -30,6 +30,15 @@ pub(crate) struct Execution {
     meter: Option<ExecutionMeter>,
 }
 
+/// The limits of an execution, after defaults and maximums were applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppliedLimits {
+    /// Limits of each run.
+    pub(crate) run: Box<Limits>,
+    /// Limits of the compilation; `None` for a language that is not compiled.
+    pub(crate) compile: Option<Box<Limits>>,
+}
+
 /// An event of an execution. `Finished`, or an error in place of an event, is the last one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ExecutionEvent {
@@ -42,8 +51,8 @@ pub(crate) enum ExecutionEvent {
     Started {
         /// Its id, which the daemon's log uses as well.
         id: ExecutionId,
-        /// Limits of each run, after defaults and maximums were applied.
-        limits: Box<Limits>,
+        /// The limits that apply to it.
+        limits: AppliedLimits,
     },
     /// A stage begins.
     StageStarted(StageName),
@@ -233,7 +242,9 @@ impl TryFrom<Event> for ExecutionEvent {
     fn try_from(event: Event) -> Result<Self, ExecutionError> {
         match event {
             Event::Queued { position } => Ok(Self::Queued { position }),
-            Event::Started { id, limits } => Ok(Self::Started { id, limits }),
+            Event::Started { id, limits, compile_limits } => {
+                Ok(Self::Started { id, limits: AppliedLimits { run: limits, compile: compile_limits } })
+            }
             Event::StageStarted(stage) => Ok(Self::StageStarted(stage)),
             Event::Output { stream, bytes, stage } => Ok(Self::Output { stage, stream, bytes }),
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),

@@ -253,19 +253,13 @@ impl StageTexts {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ByteCount, Status, Usage};
+    use protocol::{ByteCount, Status};
 
     use super::*;
 
     fn report(status: Status) -> StageReport {
         let stage = StageName::Run(0);
-        StageReport {
-            stage,
-            status,
-            usage: Usage::default(),
-            stdout_truncated: false,
-            stderr_truncated: false,
-        }
+        StageReport { stage, status, ..StageReport::default() }
     }
 
     fn collector(encoding: Encoding) -> OutputCollector {

@@ -12,8 +12,8 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
     Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, LIMITS,
-    Language, Limits, Outcome, Request, ServerStatus, StageName, StageReport, Status, StepTimes, StreamName,
-    Usage, WarmCount,
+    Language, Limits, Outcome, Request, ServerStatus, StageName, StageReport, StartKind, Status, StepTimes,
+    StreamName, Usage, WarmCount,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -29,6 +29,7 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What the daemon does after it has received a request.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a test has few steps")]
 pub(crate) enum Step {
     Send(Event),
     Wait(Duration),
@@ -209,7 +210,7 @@ pub(crate) fn mask_limits(mut json: Value) -> Value {
 }
 
 pub(crate) fn started() -> Event {
-    Event::Started { id: id(), limits: Box::new(limits()) }
+    Event::Started { id: id(), limits: Box::new(limits()), compile_limits: None }
 }
 
 pub(crate) fn output(stream: StreamName, bytes: &[u8]) -> Event {
@@ -225,8 +226,14 @@ pub(crate) fn report(stage: StageName, status: Status) -> StageReport {
         wall_time: Duration::from_micros(12_345),
         cpu_time: Duration::from_micros(6_789),
         peak_memory: ByteCount::mib(5),
+        user_time: Duration::from_micros(6_000),
+        system_time: Duration::from_micros(789),
+        peak_processes: Some(1),
+        stdout: ByteCount(3),
+        stderr: ByteCount(0),
     };
-    StageReport { stage, status, usage, stdout_truncated: false, stderr_truncated: false }
+    let (start, start_time) = (Some(StartKind::Cold), Duration::from_micros(4_567));
+    StageReport { stage, status, usage, start, start_time, ..StageReport::default() }
 }
 
 /// Returns the events of one run that writes `stdout` and ends with `status`.
@@ -237,7 +244,7 @@ pub(crate) fn one_run(stdout: &[u8], status: Status) -> Vec<Event> {
         Event::StageStarted(StageName::Run(0)),
         output(StreamName::Stdout, stdout),
         Event::StageFinished(run.clone()),
-        Event::Finished(Outcome { id: id(), compile: None, runs: vec![run] }),
+        Event::Finished(Outcome { id: id(), runs: vec![run], ..Outcome::default() }),
     ]
 }
 

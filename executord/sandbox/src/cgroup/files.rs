@@ -118,6 +118,17 @@ pub(super) fn read_keyed(directory: &Path, file: &str, key: &str) -> io::Result<
     Ok(parse_keyed(&text, key))
 }
 
+/// Reads several values of a file of `key value` lines at once; 0 for each key that is missing.
+pub(super) fn read_all_keyed<const N: usize>(
+    directory: &Path,
+    file: &str,
+    keys: [&str; N],
+) -> io::Result<[u64; N]> {
+    let path = directory.join(file);
+    let text = fs::read_to_string(&path).map_err(|error| with_path(&path, &error))?;
+    Ok(keys.map(|key| parse_keyed(&text, key)))
+}
+
 fn parse_keyed(text: &str, key: &str) -> u64 {
     let value = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok());
     value.unwrap_or(0)

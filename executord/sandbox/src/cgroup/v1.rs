@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::files::{
     CachedFile, create, has_runnable_thread, own_path, processes, read_keyed, v1_mount, write,
 };
-use super::limits::{CgroupLimits, CpuWeight, Readings};
+use super::limits::{CgroupLimits, CpuWeight, Readings, SampledPeak, of_program};
 
 /// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote, init and a collector.
 const OWN_PROCESSES: u32 = 4;
@@ -142,6 +142,12 @@ struct Counters {
     memory_stat: CachedFile,
     out_of_memory: CachedFile,
     cpu_time: Option<CachedFile>,
+    /// The parts of the CPU time in programs and in the kernel, of kernels that have these files.
+    user_time: Option<CachedFile>,
+    system_time: Option<CachedFile>,
+    processes: CachedFile,
+    /// Peak number of processes since the cgroup was created, since Linux 6.1. It cannot be reset.
+    peak_processes: Option<CachedFile>,
     /// The cgroup whose process list is read. That file cannot stay open; see [`CachedFile`].
     pids: PathBuf,
 }
@@ -159,6 +165,10 @@ impl Counters {
             memory_stat: memory("memory.stat", false)?,
             out_of_memory: memory("memory.oom_control", false)?,
             cpu_time: optional(&groups.cpuacct, "cpuacct.usage", false)?,
+            user_time: optional(&groups.cpuacct, "cpuacct.usage_user", false).unwrap_or_default(),
+            system_time: optional(&groups.cpuacct, "cpuacct.usage_sys", false).unwrap_or_default(),
+            processes: CachedFile::open(&groups.pids, "pids.current", false)?,
+            peak_processes: CachedFile::open(&groups.pids, "pids.peak", false).ok(),
             pids: groups.pids.clone(),
         })
     }
@@ -177,8 +187,10 @@ impl Slot {
         self.apply(limits, carried)?;
         self.set_weight(weight)?;
         self.counters.peak.write(0)?;
+        let processes = ProcessCount::begin(&self.counters)?;
         let mut run = Run {
             counters: Arc::clone(&self.counters),
+            processes: Arc::new(processes),
             baseline: Readings { peak_memory: self.counters.memory.number()?, ..Readings::default() },
         };
         run.take_baseline()?;
@@ -242,14 +254,39 @@ impl Slot {
 #[derive(Clone, Debug)]
 pub(super) struct Run {
     counters: Arc<Counters>,
+    processes: Arc<ProcessCount>,
     baseline: Readings,
+}
+
+/// Counts the processes and threads of one run in the cgroup of its slot.
+#[derive(Debug)]
+struct ProcessCount {
+    /// Those of the sandbox itself: the ones that were there when the run began, and init.
+    own: u64,
+    /// The slot's peak before this run. Only a higher one is of this run.
+    peak_before: u64,
+    sampled: SampledPeak,
+}
+
+impl ProcessCount {
+    fn begin(counters: &Counters) -> io::Result<Self> {
+        let own = counters.processes.number()?.saturating_add(1);
+        let peak_before = counters.peak_processes.as_ref().map_or(Ok(u64::MAX), CachedFile::number)?;
+        Ok(Self { own, peak_before, sampled: SampledPeak::default() })
+    }
+
+    /// Returns the peak of the run: the exact one if it is the highest of its slot, else the largest that was sampled.
+    fn peak(&self, counters: &Counters) -> io::Result<u32> {
+        let sampled = self.sampled.sample(counters.processes.number()?);
+        let peak = counters.peak_processes.as_ref().map_or(Ok(0), CachedFile::number)?;
+        Ok(of_program(if peak > self.peak_before { peak } else { sampled }, self.own))
+    }
 }
 
 impl Run {
     /// Excludes the usage so far from the accounting, except memory that is still held.
     fn take_baseline(&mut self) -> io::Result<()> {
-        let Readings { cpu_time, out_of_memory_kills, .. } = self.absolute()?;
-        self.baseline = Readings { cpu_time, out_of_memory_kills, ..self.baseline };
+        self.baseline = Readings { peak_memory: self.baseline.peak_memory, ..self.absolute()? };
         Ok(())
     }
 
@@ -259,11 +296,17 @@ impl Run {
     }
 
     fn absolute(&self) -> io::Result<Readings> {
-        let Counters { peak, out_of_memory, cpu_time, .. } = &*self.counters;
+        let Counters { peak, out_of_memory, cpu_time, user_time, system_time, .. } = &*self.counters;
+        let time = |file: &Option<CachedFile>| {
+            file.as_ref().map_or(Ok(0), CachedFile::number).map(Duration::from_nanos)
+        };
         Ok(Readings {
-            cpu_time: Duration::from_nanos(cpu_time.as_ref().map_or(Ok(0), CachedFile::number)?),
+            cpu_time: time(cpu_time)?,
+            user_time: time(user_time)?,
+            system_time: time(system_time)?,
             peak_memory: peak.number()?,
             out_of_memory_kills: out_of_memory.keyed("oom_kill")?,
+            peak_processes: Some(self.processes.peak(&self.counters)?),
         })
     }
 
@@ -292,8 +335,11 @@ impl Run {
         let (now, before) = (self.absolute()?, self.baseline);
         Ok(Readings {
             cpu_time: now.cpu_time.saturating_sub(before.cpu_time),
+            user_time: now.user_time.saturating_sub(before.user_time),
+            system_time: now.system_time.saturating_sub(before.system_time),
             peak_memory: now.peak_memory.saturating_sub(before.peak_memory),
             out_of_memory_kills: now.out_of_memory_kills.saturating_sub(before.out_of_memory_kills),
+            peak_processes: now.peak_processes,
         })
     }
 

@@ -7,8 +7,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{MOUNT, create, has_runnable_thread, own_path, read_keyed, read_number, write};
-use super::limits::{CgroupLimits, CpuWeight, Readings};
+use super::files::{
+    MOUNT, create, has_runnable_thread, own_path, read_all_keyed, read_keyed, read_number, write,
+};
+use super::limits::{CgroupLimits, CpuWeight, Readings, SampledPeak, of_program};
 
 /// Name of the daemon's own cgroup.
 const LEAF: &str = "daemon";
@@ -123,7 +125,12 @@ impl Slot {
         self.count += 1;
         let directory = self.runs.join(format!("run-{}-{}", self.label, self.count));
         fs::create_dir(&directory)?;
-        let run = Run { directory, limits: *limits, startup_cpu_time: Duration::ZERO };
+        let run = Run {
+            directory,
+            limits: *limits,
+            startup: CpuTimes::default(),
+            sampled_processes: SampledPeak::default(),
+        };
         run.write_limits(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
             let _ = fs::remove_dir(&run.directory);
         })?;
@@ -162,7 +169,17 @@ pub(super) struct Run {
     /// The limits in force.
     limits: CgroupLimits,
     /// CPU time that was used before the start of the program.
-    startup_cpu_time: Duration,
+    startup: CpuTimes,
+    /// For Linux before 6.1.
+    sampled_processes: SampledPeak,
+}
+
+/// CPU time, and its parts in programs and in the kernel.
+#[derive(Clone, Copy, Debug, Default)]
+struct CpuTimes {
+    total: Duration,
+    user: Duration,
+    system: Duration,
 }
 
 impl Run {
@@ -176,7 +193,7 @@ impl Run {
             self.limits = *limits;
         }
         self.set_weight(CpuWeight::Full)?;
-        self.startup_cpu_time = self.cpu_time()?;
+        self.startup = self.cpu_times()?;
         Ok(())
     }
 
@@ -189,8 +206,22 @@ impl Run {
         read_number(&self.directory, "memory.current")
     }
 
-    fn cpu_time(&self) -> io::Result<Duration> {
-        Ok(Duration::from_micros(read_keyed(&self.directory, "cpu.stat", "usage_usec")?))
+    fn cpu_times(&self) -> io::Result<CpuTimes> {
+        let keys = ["usage_usec", "user_usec", "system_usec"];
+        let times = read_all_keyed(&self.directory, "cpu.stat", keys)?;
+        let [total, user, system] = times.map(Duration::from_micros);
+        Ok(CpuTimes { total, user, system })
+    }
+
+    /// Returns the peak number of processes and threads, with those of the sandbox.
+    fn peak_processes(&self) -> io::Result<u64> {
+        // pids.peak exists since Linux 6.1.
+        match read_number(&self.directory, "pids.peak") {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Ok(self.sampled_processes.sample(read_number(&self.directory, "pids.current")?))
+            }
+            peak => peak,
+        }
     }
 
     fn write_limits(&self, limits: &CgroupLimits) -> io::Result<()> {
@@ -220,10 +251,14 @@ impl Run {
         // memory.peak exists since Linux 5.19.
         let peak =
             read_number(directory, "memory.peak").or_else(|_| read_number(directory, "memory.current"))?;
+        let (cpu, startup) = (self.cpu_times()?, self.startup);
         Ok(Readings {
-            cpu_time: self.cpu_time()?.saturating_sub(self.startup_cpu_time),
+            cpu_time: cpu.total.saturating_sub(startup.total),
+            user_time: cpu.user.saturating_sub(startup.user),
+            system_time: cpu.system.saturating_sub(startup.system),
             peak_memory: peak,
             out_of_memory_kills: read_keyed(directory, "memory.events", "oom_kill")?,
+            peak_processes: Some(of_program(self.peak_processes()?, OWN_PROCESSES.into())),
         })
     }
 

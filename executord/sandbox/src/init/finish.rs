@@ -2,14 +2,13 @@
 
 use std::fs::File;
 use std::io;
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::error::SetupError;
 use crate::report::Report;
-use crate::sys::process;
+use crate::sys::process::{self, CpuTime};
 
 /// Sends the last report and exits, which ends the sandbox. `Ok(None)` sends nothing: the daemon has closed its end.
 pub(crate) fn finish(last_report: Result<Option<Report>, SetupError>, report: &File) -> ! {
@@ -28,9 +27,9 @@ pub(super) fn kill_all() {
 
 /// Kills every other process of the pid namespace, and waits until none is left: an orphan becomes a child of init. Returns
 /// the CPU time that they used.
-pub(super) fn kill_and_reap_all() -> io::Result<Duration> {
+pub(super) fn kill_and_reap_all() -> io::Result<CpuTime> {
     kill_all();
-    let mut cpu_time = Duration::ZERO;
+    let mut cpu_time = CpuTime::default();
     loop {
         match process::wait(process::ANY_CHILD) {
             Ok(exit) => cpu_time += exit.cpu_time,

@@ -23,7 +23,7 @@ use crate::report::{ExitReport, Report};
 use crate::rootfs::sandbox_root;
 use crate::sealed_file::read_start;
 use crate::seccomp::Filters;
-use crate::sys::process::{self, ExitInfo};
+use crate::sys::process::{self, CpuTime, ExitInfo};
 
 /// Interval of the checks of kernel memory, in milliseconds. Between two checks a program can create some thousands of
 /// sockets and some hundred thousand locks. The interval never grows: a program would sleep until it is long, and then
@@ -111,7 +111,7 @@ pub(super) fn watch(
             .at(Step::Watch)?;
     let mut last_check = Instant::now();
     let mut kernel_memory_exceeded = false;
-    let mut cpu_time = Duration::ZERO;
+    let mut cpu_time = CpuTime::default();
     loop {
         // Before waiting for the signal: a child may have ended before the descriptor existed.
         let mut reaped = 0;
@@ -125,7 +125,8 @@ pub(super) fn watch(
                 return Ok(Some(Report::Exited(ExitReport {
                     wait_status: exit.status,
                     wall_time,
-                    cpu_time: cpu_time.saturating_sub(program.startup_cpu_time),
+                    cpu_time: cpu_time.total().saturating_sub(program.startup_cpu_time),
+                    system_time: cpu_time.system,
                     peak_rss: exit.max_rss_kib.saturating_mul(1024),
                     kernel_memory_exceeded,
                 })));

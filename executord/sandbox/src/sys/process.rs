@@ -108,13 +108,33 @@ pub(crate) fn kill_pidfd(pidfd: BorrowedFd) -> io::Result<()> {
     }
 }
 
+/// CPU time in programs and in the kernel.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct CpuTime {
+    pub(crate) user: Duration,
+    pub(crate) system: Duration,
+}
+
+impl CpuTime {
+    pub(crate) fn total(self) -> Duration {
+        self.user + self.system
+    }
+}
+
+impl std::ops::AddAssign for CpuTime {
+    fn add_assign(&mut self, other: Self) {
+        self.user += other.user;
+        self.system += other.system;
+    }
+}
+
 /// How a child ended, and the resources that it and the children it waited for used.
 #[derive(Clone, Copy)]
 pub(crate) struct ExitInfo {
     pub(crate) pid: libc::pid_t,
     /// The wait status; see waitpid(2).
     pub(crate) status: libc::c_int,
-    pub(crate) cpu_time: Duration,
+    pub(crate) cpu_time: CpuTime,
     /// Largest resident set of one of these processes in KiB.
     pub(crate) max_rss_kib: u64,
 }
@@ -143,7 +163,7 @@ fn wait_with(pid: libc::pid_t, options: libc::c_int) -> io::Result<Option<ExitIn
         _ => Ok(Some(ExitInfo {
             pid: answer,
             status,
-            cpu_time: duration(usage.ru_utime) + duration(usage.ru_stime),
+            cpu_time: CpuTime { user: duration(usage.ru_utime), system: duration(usage.ru_stime) },
             max_rss_kib: u64::try_from(usage.ru_maxrss).unwrap_or(0),
         })),
     }

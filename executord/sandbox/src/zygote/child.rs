@@ -16,6 +16,7 @@ use crate::packet::{LAUNCHED, MAPS, PREPARE, Packet, READY};
 use crate::payload::{PayloadPipes, PayloadSetup, await_program, confine};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan};
 use crate::report::Report;
+use crate::resource_limits::lower_address_space;
 use crate::sealed_file::read_plan;
 use crate::seccomp::Filters;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
@@ -164,7 +165,8 @@ fn become_program(setup: &PayloadSetup, mut pipes: PayloadPipes) {
     let confined = confine(setup)
         // As after execve(2).
         .and_then(|()| process::allow_inspection().at(Step::BecomeUser))
-        .and_then(|()| await_program(&mut pipes));
+        .and_then(|()| await_program(&mut pipes))
+        .and_then(|program| lower_address_space(&program.resources).at(Step::SetResourceLimits));
     if let Err(error) = confined {
         let _ = Report::SetupFailed(error).write(&pipes.reports);
         process::exit()

@@ -249,6 +249,7 @@ pub fn program(command: &[&str]) -> Program {
             file_size: 16 << 20,
             open_files: 64,
             stack: 8 << 20,
+            address_space: None,
         },
         merge_output: false,
     }

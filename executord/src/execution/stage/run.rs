@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::errno::Errno;
-use protocol::{Event, StageName, StageReport, Status, StreamName};
+use protocol::{ByteCount, Event, StageName, StageReport, StartKind, Status, StreamName};
 use sandbox::cgroup::Readings;
 use sandbox::{SetupError, Start, Step};
 use tracing::warn;
@@ -78,13 +78,17 @@ async fn finish(
 ) -> Result<StageOutcome, Failure> {
     let ended = record.ended.unwrap_or_else(Instant::now);
     let readings = sandbox.readings()?.map(|readings| Readings {
-        cpu_time: readings.cpu_time.saturating_sub(record.setup_cpu_time),
+        cpu_time: readings.cpu_time.saturating_sub(record.setup.cpu_time),
+        user_time: readings.user_time.saturating_sub(record.setup.user_time),
+        system_time: readings.system_time.saturating_sub(record.setup.system_time),
         ..readings
     });
     // Init measures the wall-clock time best: its report may have waited for us.
     let since_start = || record.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
     let wall_time = record.exit.map_or_else(since_start, |exit| exit.wall_time);
-    let observation = Observation { kill_reason: record.kill_reason, exit: record.exit, readings, wall_time };
+    let written = sandbox.pipes.output.read_bytes();
+    let observation =
+        Observation { kill_reason: record.kill_reason, exit: record.exit, readings, wall_time, written };
     let (mut status, usage) = judge(&observation, stage.limits);
     if let (Some(error), None) = (record.setup_error, record.kill_reason) {
         if !is_programs_fault(&error, stage.start) {
@@ -98,6 +102,8 @@ async fn finish(
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }
     let output = &sandbox.pipes.output;
+    let launch_time = record.started.unwrap_or(ended).duration_since(stage.requested);
+    let start = if sandbox.predates_program() { StartKind::Warm } else { StartKind::Cold };
     Ok(StageOutcome::Finished(Box::new(StageResult {
         report: StageReport {
             stage: stage.name,
@@ -105,9 +111,11 @@ async fn finish(
             usage,
             stdout_truncated: output.is_truncated(StreamName::Stdout),
             stderr_truncated: output.is_truncated(StreamName::Stderr),
+            start: Some(start),
+            start_time: launch_time,
         },
-        was_silent: output.is_unused(stage.limits.output),
-        launch_time: record.started.unwrap_or(ended).duration_since(stage.requested),
+        was_silent: written == [ByteCount(0); 2],
+        launch_time,
         cleanup: PendingCleanup {
             sandbox,
             stage: if stage.name == StageName::Compile { StageKind::Compile } else { StageKind::Run },

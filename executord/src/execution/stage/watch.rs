@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, ProgramSignal, StreamName};
+use sandbox::cgroup::Readings;
 use sandbox::{ExitReport, NamespaceGone, Report, SetupError};
 use tokio::sync::{Notify, mpsc};
 use tracing::debug;
@@ -63,8 +64,8 @@ pub(super) struct Watch<'a> {
 pub(super) struct StageRecord {
     /// When the program's first instruction was reported.
     pub(super) started: Option<Instant>,
-    /// CPU time of its cgroup until then: that of the set-up.
-    pub(super) setup_cpu_time: Duration,
+    /// The counters of its cgroup then: those of the set-up.
+    pub(super) setup: Readings,
     /// When the end of its main process was reported.
     pub(super) ended: Option<Instant>,
     pub(super) exit: Option<ExitReport>,
@@ -185,7 +186,7 @@ impl<'a> Watch<'a> {
         self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
         self.deadlines.usage_check = Some(Instant::now() + CHECK_INTERVAL.0);
         if let Some(readings) = self.sandbox.readings()? {
-            self.record.setup_cpu_time = readings.cpu_time.min(MAX_SETUP_CPU_TIME);
+            self.record.setup = Readings { cpu_time: readings.cpu_time.min(MAX_SETUP_CPU_TIME), ..readings };
         }
         Ok(())
     }
@@ -219,7 +220,7 @@ impl<'a> Watch<'a> {
     fn check_usage(&mut self) -> Result<(), Failure> {
         let mut next = CHECK_INTERVAL.1;
         if let Some(readings) = self.sandbox.readings()? {
-            let allowed = self.stage.limits.cpu_time + self.record.setup_cpu_time + ACCOUNTING_DELAY;
+            let allowed = self.stage.limits.cpu_time + self.record.setup.cpu_time + ACCOUNTING_DELAY;
             let left = allowed.saturating_sub(readings.cpu_time);
             next = (left / self.context.planner.cores()).clamp(CHECK_INTERVAL.0, CHECK_INTERVAL.1);
             if readings.out_of_memory_kills > 0 {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use protocol::{Clock, ExecutionId, Limits, Outcome, StageName, StageReport, Status, Usage};
+use protocol::{Clock, ExecutionId, Outcome, StageReport, StartKind, Status, Usage};
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
+use crate::domain::execution::AppliedLimits;
 use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts};
 use crate::domain::signal_name::signal_name;
 
@@ -19,6 +20,8 @@ pub(crate) struct Answer<T, S = T> {
     #[serde(flatten)]
     top: Stage<T>,
     limits: Option<LimitsJson>,
+    compile_limits: Option<LimitsJson>,
+    queue_ms: f64,
     compile: Option<Stage<S>>,
     runs: Vec<Stage<S>>,
 }
@@ -50,6 +53,28 @@ pub(crate) struct Verdict {
     truncated: bool,
     cause: Option<KillReason>,
     usage: UsageJson,
+    start: Option<StartJson>,
+    start_ms: f64,
+}
+
+/// How a stage got its sandbox.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum StartJson {
+    Warm,
+    Cold,
+    Cached,
+}
+
+impl From<StartKind> for StartJson {
+    fn from(start: StartKind) -> Self {
+        match start {
+            StartKind::Warm => Self::Warm,
+            StartKind::Cold => Self::Cold,
+            StartKind::Cached => Self::Cached,
+        }
+    }
 }
 
 /// The limit that a stage exceeded.
@@ -99,14 +124,19 @@ enum Amount {
 pub(crate) struct UsageJson {
     wall_ms: f64,
     cpu_ms: f64,
+    user_cpu_ms: f64,
+    system_cpu_ms: f64,
     memory_bytes: u64,
+    peak_processes: Option<u32>,
+    stdout_bytes: u64,
+    stderr_bytes: u64,
 }
 
 impl<'a> Answer<&'a StageTexts> {
     /// Creates the answer with the output of every stage.
     pub(crate) fn with_output(
         outcome: &Outcome,
-        limits: Option<&Limits>,
+        limits: Option<&AppliedLimits>,
         output: &'a OutputCollector,
     ) -> Self {
         let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
@@ -117,7 +147,11 @@ impl<'a> Answer<&'a StageTexts> {
 
 impl<'a> Answer<NoOutput, CompactTexts<'a>> {
     /// Creates the answer that has each output once, in its stage.
-    pub(crate) fn compact(outcome: &Outcome, limits: Option<&Limits>, output: &'a OutputCollector) -> Self {
+    pub(crate) fn compact(
+        outcome: &Outcome,
+        limits: Option<&AppliedLimits>,
+        output: &'a OutputCollector,
+    ) -> Self {
         let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
         Self::new(outcome, limits, verdict, |_| NoOutput {}, |report| output.texts(report.stage).into())
     }
@@ -125,7 +159,7 @@ impl<'a> Answer<NoOutput, CompactTexts<'a>> {
 
 impl Answer<NoOutput> {
     /// Creates the answer without output.
-    pub(crate) fn without_output(outcome: &Outcome, limits: Option<&Limits>) -> Self {
+    pub(crate) fn without_output(outcome: &Outcome, limits: Option<&AppliedLimits>) -> Self {
         let verdict = |report: &StageReport| Verdict::new(report, false);
         Self::new(outcome, limits, verdict, |_| NoOutput {}, |_| NoOutput {})
     }
@@ -134,7 +168,7 @@ impl Answer<NoOutput> {
 impl<T, S> Answer<T, S> {
     fn new(
         outcome: &Outcome,
-        limits: Option<&Limits>,
+        limits: Option<&AppliedLimits>,
         verdict: impl Fn(&StageReport) -> Verdict,
         top_output: impl Fn(&StageReport) -> T,
         stage_output: impl Fn(&StageReport) -> S,
@@ -147,7 +181,9 @@ impl<T, S> Answer<T, S> {
         Self {
             id: outcome.id,
             top,
-            limits: limits.map(LimitsJson::from),
+            limits: limits.map(|limits| LimitsJson::from(&*limits.run)),
+            compile_limits: limits.and_then(|limits| limits.compile.as_deref()).map(LimitsJson::from),
+            queue_ms: milliseconds(outcome.queue_time),
             compile: outcome.compile.as_ref().map(stage),
             runs: outcome.runs.iter().map(stage).collect(),
         }
@@ -156,13 +192,7 @@ impl<T, S> Answer<T, S> {
 
 /// Returns the report of an execution that was cancelled before its first stage.
 fn cancelled_before_start() -> StageReport {
-    StageReport {
-        stage: StageName::Run(0),
-        status: Status::Cancelled,
-        usage: Usage::default(),
-        stdout_truncated: false,
-        stderr_truncated: false,
-    }
+    StageReport { status: Status::Cancelled, ..StageReport::default() }
 }
 
 impl Verdict {
@@ -181,6 +211,8 @@ impl Verdict {
             truncated: truncated || report.stdout_truncated || report.stderr_truncated,
             cause: KillReason::of(&report.status),
             usage: UsageJson::new(&report.usage),
+            start: report.start.map(StartJson::from),
+            start_ms: milliseconds(report.start_time),
         }
     }
 }
@@ -232,7 +264,12 @@ impl UsageJson {
         Self {
             wall_ms: milliseconds(usage.wall_time),
             cpu_ms: milliseconds(usage.cpu_time),
+            user_cpu_ms: milliseconds(usage.user_time),
+            system_cpu_ms: milliseconds(usage.system_time),
             memory_bytes: usage.peak_memory.bytes(),
+            peak_processes: usage.peak_processes,
+            stdout_bytes: usage.stdout.bytes(),
+            stderr_bytes: usage.stderr.bytes(),
         }
     }
 }
@@ -255,13 +292,19 @@ mod tests {
             wall_time: Duration::from_nanos(1_234_567),
             cpu_time: Duration::from_micros(999),
             peak_memory: ByteCount::mib(1),
+            user_time: Duration::from_micros(900),
+            system_time: Duration::from_micros(99),
+            peak_processes: Some(3),
+            stdout: ByteCount(6),
+            stderr: ByteCount(1 << 40),
         };
         let report = StageReport {
-            stage: StageName::Run(0),
             status,
             usage,
-            stdout_truncated: false,
             stderr_truncated: true,
+            start: Some(StartKind::Cold),
+            start_time: Duration::from_nanos(7_654_321),
+            ..StageReport::default()
         };
         let verdict = serde_json::to_value(Verdict::new(&report, false)).unwrap();
         assert_eq!(verdict["status"], name);
@@ -269,7 +312,10 @@ mod tests {
         assert_eq!(verdict["signal_name"], signal_name);
         assert_eq!(verdict["truncated"], true);
         assert_eq!(verdict["cause"], cause);
-        assert_eq!(verdict["usage"], json!({"wall_ms": 1.235, "cpu_ms": 0.999, "memory_bytes": 1_048_576}));
+        let usage = json!({"wall_ms": 1.235, "cpu_ms": 0.999, "user_cpu_ms": 0.9, "system_cpu_ms": 0.099,
+            "memory_bytes": 1_048_576, "peak_processes": 3, "stdout_bytes": 6, "stderr_bytes": 1_099_511_627_776_u64});
+        assert_eq!(verdict["usage"], usage);
+        assert_eq!((&verdict["start"], &verdict["start_ms"]), (&json!("cold"), &json!(7.654)));
     }
 
     #[test]

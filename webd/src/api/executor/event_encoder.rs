@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::{ExecutionId, Limits, Outcome, StageName, StageReport, StreamName};
+use protocol::{ExecutionId, Outcome, StageName, StageReport, StreamName};
 use serde::Serialize;
 
 use crate::api::executor::answer::{Answer, NoOutput, Verdict};
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::encoding::Encoding;
-use crate::domain::execution::{ExecutionEvent, is_cut};
+use crate::domain::execution::{AppliedLimits, ExecutionEvent, is_cut};
 use crate::domain::utf8_decoder::Utf8Decoder;
 use crate::http::error::{ApiError, ErrorBody};
 
@@ -43,6 +43,7 @@ pub(crate) enum LiveEvent<'a> {
         #[cfg_attr(test, schemars(with = "String"))]
         id: ExecutionId,
         limits: LimitsJson,
+        compile_limits: Option<LimitsJson>,
     },
     Stage(StageRef),
     Output {
@@ -119,7 +120,7 @@ pub(crate) struct EncodedEvent {
 pub(crate) struct EventEncoder {
     encoding: Encoding,
     format: EventFormat,
-    limits: Option<Box<Limits>>,
+    limits: Option<AppliedLimits>,
     /// The decoders of the stages that are active.
     decoders: Vec<(StageName, Decoders)>,
 }
@@ -160,7 +161,10 @@ impl EventEncoder {
                 self.write(&mut lines, &LiveEvent::Queued { position })
             }
             Ok(ExecutionEvent::Started { id, limits }) => {
-                self.write(&mut lines, &LiveEvent::Started { id, limits: LimitsJson::from(&*limits) });
+                let compile_limits = limits.compile.as_deref().map(LimitsJson::from);
+                let started =
+                    LiveEvent::Started { id, limits: LimitsJson::from(&*limits.run), compile_limits };
+                self.write(&mut lines, &started);
                 self.limits = Some(limits);
             }
             Ok(ExecutionEvent::StageStarted(stage)) => {
@@ -205,7 +209,7 @@ impl EventEncoder {
     }
 
     fn finished(&self, lines: &mut Vec<u8>, outcome: &Outcome) {
-        let answer = Answer::without_output(outcome, self.limits.as_deref());
+        let answer = Answer::without_output(outcome, self.limits.as_ref());
         self.write(lines, &LiveEvent::Finished(&answer));
     }
 

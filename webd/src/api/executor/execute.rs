@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use protocol::Limits;
 
 use crate::api::executor::answer::Answer;
 use crate::api::executor::event_encoder::EventFormat;
@@ -18,7 +17,7 @@ use crate::app_state::AppState;
 use crate::domain::budget::{Budget, Reservation};
 use crate::domain::caller::Caller;
 use crate::domain::encoding::Encoding;
-use crate::domain::execution::{Execution, ExecutionEvent};
+use crate::domain::execution::{AppliedLimits, Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
 use crate::http::chunked_body::ChunkedBody;
 use crate::http::connection_guard::ConnectionGuard;
@@ -105,7 +104,7 @@ pub(crate) async fn collect_answer(
     budget: &Budget,
 ) -> Result<(Vec<u8>, Reservation), ApiError> {
     let mut output = OutputCollector::new(encoding, budget);
-    let mut limits: Option<Box<Limits>> = None;
+    let mut limits: Option<AppliedLimits> = None;
     let outcome = loop {
         match execution.next_event().await? {
             ExecutionEvent::Queued { .. } => {}
@@ -117,7 +116,7 @@ pub(crate) async fn collect_answer(
         }
     };
     output.finish();
-    let limits = limits.as_deref();
+    let limits = limits.as_ref();
     let json = if is_compact {
         serde_json::to_vec(&Answer::compact(&outcome, limits, &output))
     } else {

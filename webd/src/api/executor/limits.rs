@@ -35,11 +35,13 @@ macro_rules! json_types {
             }
         }
 
-        impl TryFrom<LimitsRequestJson> for LimitsRequest {
-            type Error = ApiError;
-
-            fn try_from(limits: LimitsRequestJson) -> Result<Self, ApiError> {
-                Ok(Self { $($name: parse::<$type>(stringify!($json), limits.$json)?,)* })
+        impl LimitsRequestJson {
+            /// Converts the limits. `field` is the field of the request that has them, for messages.
+            ///
+            /// # Errors
+            /// A 400 that names the limit.
+            pub(crate) fn into_request(self, field: &str) -> Result<LimitsRequest, ApiError> {
+                Ok(LimitsRequest { $($name: parse::<$type>(field, stringify!($json), self.$json)?,)* })
             }
         }
     };
@@ -49,9 +51,9 @@ each_limit!(json_types);
 
 /// Converts a number. The daemon lowers a limit to the administrator's maximum, so no number is too large. A part of a
 /// millisecond or of a byte counts as a whole one; there is no part of a process or of a file.
-fn parse<T: Value>(key: &str, number: Option<Number>) -> Result<Option<T>, ApiError> {
+fn parse<T: Value>(field: &str, key: &str, number: Option<Number>) -> Result<Option<T>, ApiError> {
     let Some(number) = number else { return Ok(None) };
-    let invalid = |problem: &str| ApiError::invalid_request(format!("`limits.{key}` must be {problem}"));
+    let invalid = |problem: &str| ApiError::invalid_request(format!("`{field}.{key}` must be {problem}"));
     match number {
         Number::Whole(0) | Number::Negative => Err(invalid("at least 1")),
         Number::Fraction { .. } if T::KIND == Kind::Count => Err(invalid("a whole number")),

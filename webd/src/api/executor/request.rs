@@ -62,6 +62,7 @@ request_fields! {
     stdin_encoding: Encoding,
     args: AtMost<String, MAX_ARGS>,
     limits: Object<LimitsRequestJson>,
+    compile_limits: Object<LimitsRequestJson>,
     runs: AtMost<Object<Run>, MAX_RUNS>,
     merge_output: bool,
     parallel: u32,
@@ -190,13 +191,16 @@ impl Execute {
         for run in &mut runs {
             run.merge_output = self.merge_output.unwrap_or_default();
         }
-        let Object(limits) = self.limits.unwrap_or(Object(LimitsRequestJson::default()));
+        let limits = |limits: Option<Object<LimitsRequestJson>>, field| {
+            limits.map(|Object(limits)| limits.into_request(field)).transpose().map(Option::unwrap_or_default)
+        };
         Ok(ExecuteRequest {
             language,
             files,
             runs,
-            limits: limits.try_into()?,
             parallel: self.parallel.map(at_least_one).transpose()?,
+            limits: limits(self.limits, "limits")?,
+            compile_limits: limits(self.compile_limits, "compile_limits")?,
             ..ExecuteRequest::default()
         })
     }
@@ -280,7 +284,7 @@ fn unwrapped(text: String) -> Vec<u8> {
 mod tests {
     use std::time::Duration;
 
-    use protocol::ByteCount;
+    use protocol::{ByteCount, LimitsRequest};
 
     use super::*;
 
@@ -339,6 +343,10 @@ mod tests {
         check(
             r#"{"code":"","language":"c","limits":{"open_files":0}}"#,
             "`limits.open_files` must be at least 1",
+        );
+        check(
+            r#"{"code":"","language":"c","compile_limits":{"cpu_ms":0}}"#,
+            "`compile_limits.cpu_ms` must be at least 1",
         );
         check(r#"{"code":"","language":"c","limits":{"cpu_ms":1.5,"processes":1e1}}"#, "valid");
         check(
@@ -423,7 +431,7 @@ mod tests {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,"parallel":3,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
-                "disk_bytes":7,"files":8,"open_files":9}}"#;
+                "disk_bytes":7,"files":8,"open_files":9,"address_space_bytes":10},"compile_limits":{"memory_bytes":11}}"#;
         let parsed = parse(body.as_bytes()).unwrap();
         assert_eq!(parsed.encoding, Encoding::Base64);
         let file = |path: Option<&str>, content: &'static [u8]| SourceFile {
@@ -442,6 +450,7 @@ mod tests {
             runs: vec![run(b"in", &["a", "b"]), run(b"\xff", &[])],
             limits: parsed.request.limits.clone(),
             parallel: NonZeroU32::new(3),
+            compile_limits: LimitsRequest { memory: Some(ByteCount(11)), ..LimitsRequest::default() },
             ..ExecuteRequest::default()
         };
         assert_eq!(parsed.request, expected);
@@ -451,6 +460,6 @@ mod tests {
         assert_eq!((limits.memory, limits.processes), (Some(ByteCount(3)), Some(4)));
         assert_eq!((limits.output, limits.file_size), (Some(ByteCount(5)), Some(ByteCount(6))));
         assert_eq!((limits.disk, limits.files), (Some(ByteCount(7)), Some(8)));
-        assert_eq!(limits.open_files, Some(9));
+        assert_eq!((limits.open_files, limits.address_space), (Some(9), Some(ByteCount(10))));
     }
 }

@@ -121,20 +121,14 @@ fn escaped(output: &[u8]) -> String {
 mod tests {
     use std::time::Duration;
 
-    use protocol::{ByteCount, Clock, StageName, StageReport, StreamName, Usage};
+    use protocol::{ByteCount, Clock, StageName, StageReport, StreamName};
 
     use super::*;
     use crate::domain::budget::Budget;
 
     fn stage(stage: StageName, status: Status, stdout: &[u8], stderr: &[u8]) -> CollectedStage {
         CollectedStage {
-            report: StageReport {
-                stage,
-                status,
-                usage: Usage::default(),
-                stdout_truncated: false,
-                stderr_truncated: false,
-            },
+            report: StageReport { stage, status, ..StageReport::default() },
             stdout: stdout.to_vec(),
             stderr: stderr.to_vec(),
             merged: [stdout, stderr].concat(),

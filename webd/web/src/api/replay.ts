@@ -3,7 +3,8 @@ import type { EventListener } from "./transport";
 
 /** Emits a complete answer as the events of a live execution. */
 export function replay(answer: Answer, onEvent: EventListener): void {
-  if (answer.limits) onEvent({ type: "started", id: answer.id, limits: answer.limits });
+  const { id, limits, compile_limits } = answer;
+  if (limits) onEvent({ type: "started", id, limits, compile_limits });
   const stages: [StageKind, Answer["runs"]][] = [
     ["compile", answer.compile ? [answer.compile] : []],
     ["run", answer.runs],

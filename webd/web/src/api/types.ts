@@ -16,6 +16,7 @@ export type components = {
       stdin_encoding?: "utf8" | "base64";
       args?: string[];
       limits?: components["schemas"]["LimitsRequest"];
+      compile_limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
       parallel?: number;
@@ -46,6 +47,7 @@ export type components = {
       files?: number;
       open_files?: number;
       stack_bytes?: number;
+      address_space_bytes?: number;
     };
     Answer: {
       /** Format: uuid */
@@ -72,7 +74,12 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
       limits: components["schemas"]["Limits"] | null;
+      compile_limits: components["schemas"]["Limits"] | null;
+      queue_ms: number;
       compile: components["schemas"]["Stage"] | null;
       runs: components["schemas"]["Stage"][];
     };
@@ -91,6 +98,9 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
     };
     CompactAnswer: {
       /** Format: uuid */
@@ -111,7 +121,12 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
       limits: components["schemas"]["Limits"] | null;
+      compile_limits: components["schemas"]["Limits"] | null;
+      queue_ms: number;
       compile: components["schemas"]["CompactStage"] | null;
       runs: components["schemas"]["CompactStage"][];
     };
@@ -128,6 +143,9 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
     };
     Verdict: {
       /** @enum {string} */
@@ -138,6 +156,9 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
     };
     Cause: {
       /** @enum {string} */
@@ -151,7 +172,12 @@ export type components = {
     Usage: {
       wall_ms: number;
       cpu_ms: number;
+      user_cpu_ms: number;
+      system_cpu_ms: number;
       memory_bytes: number;
+      peak_processes: number | null;
+      stdout_bytes: number;
+      stderr_bytes: number;
     };
     Limits: {
       cpu_ms: number;
@@ -164,6 +190,7 @@ export type components = {
       files: number;
       open_files: number;
       stack_bytes: number;
+      address_space_bytes: number;
     };
     Event:
       | components["schemas"]["EventQueued"]
@@ -190,6 +217,7 @@ export type components = {
       /** Format: uuid */
       id: string;
       limits: components["schemas"]["Limits"];
+      compile_limits: components["schemas"]["Limits"] | null;
     };
     EventStage: {
       /**
@@ -231,6 +259,9 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
     };
     EventFinished: {
       /**
@@ -256,7 +287,12 @@ export type components = {
       truncated: boolean;
       cause: components["schemas"]["Cause"] | null;
       usage: components["schemas"]["Usage"];
+      /** @enum {string|null} */
+      start: "warm" | "cold" | "cached" | null;
+      start_ms: number;
       limits: components["schemas"]["Limits"] | null;
+      compile_limits: components["schemas"]["Limits"] | null;
+      queue_ms: number;
       compile: components["schemas"]["Verdict"] | null;
       runs: components["schemas"]["Verdict"][];
     };
@@ -296,6 +332,7 @@ export type components = {
       stdin_encoding?: "utf8" | "base64";
       args?: string[];
       limits?: components["schemas"]["LimitsRequest"];
+      compile_limits?: components["schemas"]["LimitsRequest"];
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
       parallel?: number;
@@ -461,6 +498,13 @@ export type components = {
     };
     AcceptedList: {
       submissions: components["schemas"]["Accepted"][];
+    };
+    JobeResult: {
+      run_id: string | null;
+      outcome: number;
+      cmpinfo: string;
+      stdout: string;
+      stderr: string;
     };
     /** @enum {string} */
     ErrorCode:

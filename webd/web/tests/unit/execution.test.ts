@@ -15,7 +15,18 @@ const OK: StageResult = {
   signal_name: null,
   truncated: false,
   cause: null,
-  usage: { wall_ms: 1, cpu_ms: 1, memory_bytes: 1 },
+  usage: {
+    wall_ms: 1,
+    cpu_ms: 1,
+    user_cpu_ms: 1,
+    system_cpu_ms: 0,
+    memory_bytes: 1,
+    peak_processes: 1,
+    stdout_bytes: 2,
+    stderr_bytes: 0,
+  },
+  start: "warm",
+  start_ms: 1,
 };
 
 function verdictText(part: Partial<StageResult>, stage: "compile" | "run" = "run"): string {
@@ -111,7 +122,15 @@ test("a complete answer is replayed as the events of a live execution", () => {
     stderr_base64: "",
   };
   const stage = { ...OK, ...output };
-  const answer: Answer = { ...stage, id: "1", limits: null, compile: null, runs: [stage, stage] };
+  const answer: Answer = {
+    ...stage,
+    id: "1",
+    limits: null,
+    compile_limits: null,
+    queue_ms: 0,
+    compile: null,
+    runs: [stage, stage],
+  };
   const events: string[] = [];
   replay(answer, (event) => events.push(event.type));
   expect(events.join(" ")).toBe("stage output stage_finished stage output stage_finished finished");
