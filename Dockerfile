@@ -27,7 +27,8 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system executor \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
-    && install -d -m 750 -g executor /run/executor
+    && install -d -m 750 -g executor /run/executor \
+    && install -d -m 700 -o executor-webd -g executor-webd /var/lib/executor-webd
 COPY --from=build /image/ /
 RUN /usr/lib/executor/languages/java/archive && /usr/lib/executor/languages/cpp/record
 # By default the image runs webd, the process without privileges.
