@@ -83,6 +83,16 @@ pub(crate) struct RunArguments {
     /// Print at the end what each stage used, on stderr
     #[arg(long, conflicts_with = "json")]
     pub(crate) usage: bool,
+    /// Directory to write the program's output files to, below their paths in the work directory. Without --output and
+    /// --artifacts, all files that the program wrote
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Pattern of output files in the work directory, for example plot.png, 'results/*.csv' or '**/*.txt'; can be repeated
+    #[arg(long = "output", value_name = "PATTERN")]
+    pub(crate) outputs: Vec<String>,
+    /// Return the files that the compiler built, too
+    #[arg(long)]
+    pub(crate) artifacts: bool,
     /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,7 @@ mod languages;
 mod limits;
 mod messages;
 mod output;
+mod output_files;
 mod program;
 mod raw_mode;
 mod report;

@@ -6,6 +6,7 @@ use protocol::{ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, Sta
 use serde_json::{Map, Value, json};
 
 use crate::messages;
+use crate::output_files::OutputFiles;
 
 /// Report that is being collected while the execution runs.
 #[derive(Default)]
@@ -29,10 +30,14 @@ impl Report {
     }
 
     /// Returns the report of an execution. The fields at its top level are those of the deciding stage.
-    pub(crate) fn finish(&self, outcome: &Outcome) -> Value {
-        let stage = |report: &StageReport| match report.stage {
-            StageName::Compile => stage(report, &self.compile),
-            StageName::Run(_) => stage(report, &self.run),
+    pub(crate) fn finish(&self, outcome: &Outcome, files: &OutputFiles) -> Value {
+        let stage = |report: &StageReport| {
+            let mut object = match report.stage {
+                StageName::Compile => stage(report, &self.compile),
+                StageName::Run(_) => stage(report, &self.run),
+            };
+            files.add_to(report.stage, &mut object);
+            object
         };
         let mut object = match outcome.deciding_stage() {
             Some(report) => stage(report),

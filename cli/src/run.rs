@@ -13,9 +13,13 @@ use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::input::{Input, RunControl, forward_input};
 use crate::output::Output;
+use crate::output_files::OutputFiles;
 use crate::raw_mode::RawMode;
 use crate::report::Report;
 use crate::{exit_status, limits, messages, program, raw_mode, report};
+
+/// The pattern of all files, except those whose names begin with a dot.
+const ALL_FILES: &str = "**";
 
 /// What is printed at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,9 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     if from_stdin && arguments.language.is_none() {
         return Err(Failure::Usage("--language is required when reading the program from stdin".into()));
     }
+    if !arguments.json && arguments.out.is_none() && (arguments.artifacts || !arguments.outputs.is_empty()) {
+        return Err(Failure::Usage("--output and --artifacts require --out or --json".into()));
+    }
     let files = program::files(&arguments.file, &arguments.more_files).await?;
     let input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
@@ -40,6 +47,11 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     let language = match arguments.language {
         Some(language) => language,
         None => program::language_of(&mut client, &arguments.file).await?,
+    };
+    let output_files = OutputFiles::new(arguments.out.as_deref(), &files)?;
+    let outputs = match &arguments.out {
+        Some(_) if arguments.outputs.is_empty() && !arguments.artifacts => vec![ALL_FILES.to_owned()],
+        _ => arguments.outputs,
     };
     let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
@@ -53,6 +65,8 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         }],
         limits: limits::request(&arguments.limits),
         compile_limits: limits::request(&arguments.compile_limits),
+        outputs,
+        artifacts: arguments.artifacts,
         ..ExecuteRequest::default()
     };
     client.execute(request).await.map_err(request_failure)?;
@@ -68,7 +82,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     let raw_mode = terminal.is_some().then_some(&raw_mode);
     // Returning closes the connection, which cancels the execution: it never outlives this process.
     tokio::select! {
-        result = show_events(events, &control, raw_mode, summary) => result,
+        result = show_events(events, &control, raw_mode, summary, output_files) => result,
         () = forward_input(requests, input, &control, terminal) => Err(Failure::Interrupted),
         () = handle_interrupts(&control) => Err(Failure::Interrupted),
         () = termination(), if raw_mode.is_some() => Err(Failure::Interrupted),
@@ -81,6 +95,7 @@ async fn show_events(
     control: &RunControl,
     raw_mode: Option<&RawMode>,
     summary: Summary,
+    mut files: OutputFiles,
 ) -> Result<ExitCode, Failure> {
     let json = summary == Summary::Json;
     let (mut stdout, mut stderr) = (Output::stdout(), Output::stderr());
@@ -113,14 +128,17 @@ async fn show_events(
                 (None, StageName::Run(_), StreamName::Stdout) => stdout.write(&bytes).await?,
                 (None, StageName::Run(_), StreamName::Stderr) => stderr.write(&bytes).await?,
             },
+            Event::OutputFile { stage, name, size } => files.start(stage, name, size)?,
+            Event::OutputFileChunk { bytes, .. } => files.push(&bytes),
+            Event::OutputFilesEnd { stage, omitted } => files.end(stage, omitted)?,
             Event::StageFinished(_) => {
                 raw_mode.inspect(|raw_mode| raw_mode.disable());
                 control.is_running.set(false);
             }
             Event::Finished(outcome) => {
                 match report {
-                    Some(report) => stdout.line(&report.finish(&outcome).to_string()).await?,
-                    None => print_message(&outcome, summary, &mut stderr).await?,
+                    Some(report) => stdout.line(&report.finish(&outcome, &files).to_string()).await?,
+                    None => print_messages(&outcome, summary, files.messages(), &mut stderr).await?,
                 }
                 return Ok(ExitCode::from(exit_status::of_outcome(&outcome)));
             }
@@ -137,8 +155,13 @@ async fn show_events(
     }
 }
 
-async fn print_message(outcome: &Outcome, summary: Summary, stderr: &mut Output) -> Result<(), Failure> {
-    if let Some(message) = messages::of_outcome(outcome) {
+async fn print_messages(
+    outcome: &Outcome,
+    summary: Summary,
+    about_files: &[String],
+    stderr: &mut Output,
+) -> Result<(), Failure> {
+    for message in messages::of_outcome(outcome).iter().chain(about_files) {
         let line = format!("{} {message}", stderr.red("executor:"));
         stderr.line(&line).await?;
     }

@@ -29,6 +29,10 @@ pub const MAX_ARGS: usize = 256;
 pub const MAX_ARG: usize = 64 * 1024;
 /// Bytes of all arguments of one run together.
 pub const MAX_ARGS_TOTAL: usize = 512 * 1024;
+/// Patterns of output files of one request.
+pub const MAX_OUTPUT_PATTERNS: usize = 32;
+/// Bytes of a pattern of output files, and of the name of an output file.
+pub const MAX_OUTPUT_NAME: usize = 1024;
 /// Bytes of the name of a language in a request.
 pub const MAX_LANGUAGE_NAME: usize = 64;
 /// Bytes of [`crate::ExecuteRequest::client`].

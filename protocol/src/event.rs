@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
-use crate::bounds::{MAX_ITEMS, MAX_OUTPUT_CHUNK, MAX_TEXT};
+use crate::bounds::{MAX_ITEMS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_TEXT};
 use crate::language::Language;
 use crate::limits::Limits;
 use crate::outcome::{ExecutionId, Outcome};
@@ -65,6 +65,49 @@ pub enum Event {
     Checked(CheckResult),
     /// The host check is complete.
     CheckDone,
+    /// A file that the program of a stage left behind, and that the client asked for. Its content follows in
+    /// [`Event::OutputFileChunk`]s of the same stage; if it is shorter than `size`, the file was cut.
+    OutputFile {
+        /// Stage whose program has ended.
+        stage: StageName,
+        /// Path of the file, relative to the directory that was searched.
+        #[serde(deserialize_with = "bounded::string::<_, MAX_OUTPUT_NAME>")]
+        name: String,
+        /// Size of the file in bytes.
+        size: u64,
+    },
+    /// A part of the content of the last output file of a stage.
+    OutputFileChunk {
+        /// Stage of the file.
+        stage: StageName,
+        /// The next bytes of the file.
+        #[serde(deserialize_with = "bounded::bytes::<_, MAX_OUTPUT_CHUNK>")]
+        bytes: Bytes,
+    },
+    /// All output files of a stage were sent. Follows them in each stage for which the client asked for files.
+    OutputFilesEnd {
+        /// Stage that was searched.
+        stage: StageName,
+        /// Files that matched a pattern and were not sent.
+        omitted: OmittedFiles,
+    },
+}
+
+/// Numbers of files that matched a pattern and were not returned, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OmittedFiles {
+    /// There were more files than the limit.
+    pub too_many: u32,
+    /// There were more bytes in all files together than the limit.
+    pub too_large: u32,
+    /// They are links, directories, pipes or sockets.
+    pub not_regular: u32,
+    /// Their names are not UTF-8, or longer than [`MAX_OUTPUT_NAME`].
+    pub invalid_name: u32,
+    /// The program made them unreadable for its own user.
+    pub unreadable: u32,
+    /// The search ended early: too many directories, or directories that are nested too deeply.
+    pub is_incomplete: bool,
 }
 
 /// Reason why a request was not executed. The message is for the client.

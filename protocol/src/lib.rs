@@ -22,7 +22,7 @@ mod stage;
 
 pub use client::{Client, ClientError};
 pub use codec::{CodecError, Hello, VERSION};
-pub use event::{CheckResult, Event, Rejection};
+pub use event::{CheckResult, Event, OmittedFiles, Rejection};
 pub use language::{Availability, Editor, Language};
 pub use limits::{LIMITS, LimitInfo, Limits, LimitsRequest};
 pub use outcome::{ExecutionId, Outcome};

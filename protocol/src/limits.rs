@@ -92,6 +92,24 @@ macro_rules! each_limit {
                 run: ByteCount::mib(128 << 20), compile: ByteCount::mib(128 << 20),
                 maximum: ByteCount::mib(128 << 20), minimum: ByteCount::mib(4),
             }
+            output_files: u32 {
+                json: output_files, cli: "output-files",
+                help: "output files that are returned",
+                run: 32, compile: 32,
+                maximum: 256, minimum: 0,
+            }
+            output_file_size: ByteCount {
+                json: output_file_bytes, cli: "output-file-size",
+                help: "bytes that are returned of one output file",
+                run: ByteCount::mib(1), compile: ByteCount::mib(4),
+                maximum: ByteCount::mib(8), minimum: ByteCount(0),
+            }
+            output_files_size: ByteCount {
+                json: output_files_bytes, cli: "output-files-size",
+                help: "bytes that are returned of all output files together",
+                run: ByteCount::mib(4), compile: ByteCount::mib(8),
+                maximum: ByteCount::mib(8), minimum: ByteCount(0),
+            }
         }
     };
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::bounds::{
-    MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME, MAX_PATH,
-    MAX_RUNS,
+    MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
+    MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS,
 };
 use crate::limits::LimitsRequest;
 
@@ -67,6 +67,11 @@ pub struct ExecuteRequest {
     pub parallel: Option<NonZeroU32>,
     /// Limits of the compilation. They have no effect if the language is not compiled.
     pub compile_limits: LimitsRequest,
+    /// Patterns of the files to return after each run, relative to its work directory.
+    #[serde(deserialize_with = "bounded::strings::<_, MAX_OUTPUT_PATTERNS, MAX_OUTPUT_NAME>")]
+    pub outputs: Vec<String>,
+    /// Whether to return the files that the compilation built.
+    pub artifacts: bool,
 }
 
 /// Source file.

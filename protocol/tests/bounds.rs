@@ -7,8 +7,8 @@ mod samples;
 use bytes::{Bytes, BytesMut};
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME,
-    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_PATH, MAX_RUNS,
-    MAX_TEXT,
+    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME,
+    MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_TEXT,
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
@@ -45,6 +45,12 @@ fn a_request_stays_within_its_bounds() {
         execute(|request| request.client_networks = vec![String::new(); n])
     });
     check("a network", MAX_CLIENT_TAG, |n| execute(|request| request.client_networks = vec![text(n)]));
+    check("patterns of output files", MAX_OUTPUT_PATTERNS, |n| {
+        execute(|request| request.outputs = vec![String::new(); n])
+    });
+    check("a pattern of output files", MAX_OUTPUT_NAME, |n| {
+        execute(|request| request.outputs = vec![text(n)])
+    });
     check("an input chunk", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
 }
 
@@ -64,6 +70,12 @@ fn an_event_stays_within_its_bounds() {
         bytes: Bytes::from(vec![0; n]),
         stage: StageName::Run(0),
     });
+    let stage = StageName::Run(0);
+    check("a chunk of a file", MAX_OUTPUT_CHUNK, |n| Event::OutputFileChunk {
+        stage,
+        bytes: Bytes::from(vec![0; n]),
+    });
+    check("the name of a file", MAX_OUTPUT_NAME, |n| Event::OutputFile { stage, name: text(n), size: 1 });
     check("a message", MAX_TEXT, |n| Event::Rejected(Rejection::Invalid(text(n))));
     check("a failure", MAX_TEXT, |n| Event::Failed { id: samples::id(), message: text(n) });
     check("languages", MAX_ITEMS, |n| Event::Languages(vec![language(|_| {}); n]));

@@ -131,11 +131,20 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         limits_request(),
         option::of("[ -~]{0,64}"),
         vec("[ -~]{0,64}", 0..4),
-        limits_request(),
-        any::<Option<NonZeroU32>>(),
+        (limits_request(), any::<Option<NonZeroU32>>()),
+        (vec(text(), 0..4), any::<bool>()),
     )
         .prop_map(
-            |(language, files, runs, limits, client, client_networks, compile_limits, parallel)| {
+            |(
+                language,
+                files,
+                runs,
+                limits,
+                client,
+                client_networks,
+                (compile_limits, parallel),
+                (outputs, artifacts),
+            )| {
                 ExecuteRequest {
                     language,
                     files,
@@ -145,6 +154,8 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     client_networks,
                     compile_limits,
                     parallel,
+                    outputs,
+                    artifacts,
                 }
             },
         )

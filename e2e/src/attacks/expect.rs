@@ -28,6 +28,8 @@ pub struct Expect {
     pub distinct_across_runs: Option<String>,
     pub distinct_across_parallel_runs: Option<String>,
     pub response: Vec<String>,
+    pub output_files: Option<Vec<String>>,
+    pub output_files_not_contain: Vec<String>,
     pub after: Vec<String>,
 }
 
@@ -128,6 +130,33 @@ impl Expect {
         for property in &self.response {
             if let Err(message) = response_is(property, &observation.body) {
                 fail(message);
+            }
+        }
+        failures.extend(self.check_output_files(&observation.body));
+        failures
+    }
+
+    /// Returns the violations of the output files in a response.
+    fn check_output_files(&self, body: &[u8]) -> Vec<String> {
+        if self.output_files.is_none() && self.output_files_not_contain.is_empty() {
+            return Vec::new();
+        }
+        let response: Value = serde_json::from_slice(body).unwrap_or_default();
+        let Some(files) = response["output_files"].as_array() else {
+            return vec!["the response has no output files".to_owned()];
+        };
+        let text = |file: &Value, key: &str| file[key].as_str().unwrap_or_default().to_owned();
+        let mut failures = Vec::new();
+        let mut names: Vec<_> = files.iter().map(|file| text(file, "name")).collect();
+        names.sort_unstable();
+        if self.output_files.as_ref().is_some_and(|expected| *expected != names) {
+            failures.push(format!("output files {names:?}"));
+        }
+        for file in files {
+            // A file that is not text has none of these words either, or it would be encoded as text.
+            let content = text(file, "content");
+            if let Some(word) = self.output_files_not_contain.iter().find(|word| content.contains(&***word)) {
+                failures.push(format!("output file {:?} has {word:?}", text(file, "name")));
             }
         }
         failures

@@ -91,6 +91,7 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
             ..Expect::default()
         },
         files: Vec::new(),
+        outputs: Vec::new(),
         filename: None,
         tty: false,
     };
@@ -167,6 +168,9 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
         "args" => probe.args = serde_json::from_str(value).map_err(|error| wrong(&error))?,
         "stdin" => probe.stdin = Some(value.to_owned()),
         "tty" => probe.tty = value.parse().map_err(|error| wrong(&error))?,
+        "outputs" => probe.outputs = value.split_whitespace().map(str::to_owned).collect(),
+        "returns" => expect.output_files = Some(serde_json::from_str(value).map_err(|error| wrong(&error))?),
+        "output-lacks" => expect.output_files_not_contain.push(value.to_owned()),
         "filename" => probe.filename = Some(value.to_owned()),
         "limits" => {
             for word in value.split_whitespace() {

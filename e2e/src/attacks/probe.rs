@@ -54,6 +54,9 @@ pub struct Probe {
     /// Additional files, each as in a request: `name`, `content` and possibly `encoding`.
     #[serde(default)]
     pub files: Vec<Map<String, Value>>,
+    /// Patterns of output files.
+    #[serde(default)]
+    pub outputs: Vec<String>,
     /// Name of the main file.
     #[serde(default)]
     pub filename: Option<String>,
@@ -191,6 +194,9 @@ fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, St
             files.insert(0, json!({"name": name, "content": code}));
             body["files"] = files.into();
         }
+    }
+    if !probe.outputs.is_empty() {
+        body["outputs"] = json!(probe.outputs);
     }
     let limits: Map<_, _> = probe
         .limits_hint

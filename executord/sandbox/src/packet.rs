@@ -54,7 +54,8 @@ pub(crate) const TERMINAL: u8 = 12;
 pub(crate) const MAPS: u8 = 13;
 
 /// Daemon to supervisor: start a collector for the sandbox, which must be prepared. The first descriptor has the
-/// [`Collection`](crate::Collection), the second is the pipe for the archive.
+/// [`Collection`](crate::Collection), the second is the pipe for the archive, the third is the mount namespace of the
+/// sandbox.
 pub(crate) const ATTACH_COLLECTOR: u8 = 14;
 /// Supervisor to daemon: the collector waits.
 pub(crate) const COLLECTOR_READY: u8 = 15;
@@ -66,6 +67,9 @@ pub(crate) const COLLECT: u8 = 17;
 pub(crate) const STOP_COLLECTOR: u8 = 18;
 /// Supervisor to daemon, after [`GONE`]: the collector is gone.
 pub(crate) const COLLECTED: u8 = 19;
+
+/// Daemon to init, and the reply: the mount namespace of the sandbox. Init reports `Ready` again after the reply.
+pub(crate) const NAMESPACE: u8 = 20;
 
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {

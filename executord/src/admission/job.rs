@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{ExecutionId, Limits, RunRequest, Stdin};
+use sandbox::OutputPattern;
 
 use crate::admission::relative_path::RelativePath;
 use crate::languages::toolchain::Toolchain;
@@ -19,6 +20,10 @@ pub(crate) struct Job {
     /// The main file first.
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
+    /// Patterns of the files to return after each run.
+    pub(crate) outputs: Vec<OutputPattern>,
+    /// Whether to return what the compilation built.
+    pub(crate) artifacts: bool,
     /// Limits of each run.
     pub(crate) limits: Limits,
     /// Runs that may be active at one time.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use protocol::bounds::MAX_SOURCES;
 use protocol::{ExecuteRequest, ExecutionId, Limits, LimitsRequest, Rejection, SourceFile, Stdin};
+use sandbox::OutputPattern;
 
 use crate::admission::job::{Job, Source};
 use crate::admission::limits::RequestBounds;
@@ -80,6 +81,8 @@ pub(crate) fn admit(
         sources,
         runs: request.runs,
         parallel,
+        outputs: admit_outputs(&request.outputs)?,
+        artifacts: request.artifacts,
         limits,
         compile_limits,
         wall_time: bounds.wall_time,
@@ -97,6 +100,18 @@ fn resolve_compile_limits(
     let defaults = toolchain.compile.as_ref().map_or(&Limits::COMPILE, |stage| &stage.limits);
     let limits = limits::resolve("compile_limits", request, defaults, &bounds.maxima)?;
     Ok(toolchain.is_compiled().then_some(limits))
+}
+
+fn admit_outputs(patterns: &[String]) -> Result<Vec<OutputPattern>, Rejection> {
+    let mut admitted = Vec::with_capacity(patterns.len());
+    for pattern in patterns {
+        let pattern =
+            OutputPattern::parse(pattern).map_err(|error| invalid(&format!("`outputs`: {error}")))?;
+        if !admitted.contains(&pattern) {
+            admitted.push(pattern);
+        }
+    }
+    Ok(admitted)
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {
@@ -230,6 +245,20 @@ mod tests {
         let id = ExecutionId(uuid::Uuid::nil());
         let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
         admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
+    }
+
+    #[test]
+    fn output_files_are_patterns_inside_the_work_directory() {
+        let with = |patterns: &[&str]| {
+            let outputs = patterns.iter().map(ToString::to_string).collect();
+            let job = try_admit(ExecuteRequest { outputs, artifacts: true, ..request(&[(None, b"")]) })?;
+            assert!(job.artifacts);
+            Ok(job.outputs.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        assert_eq!(with(&[]), Ok(Vec::new()));
+        assert_eq!(with(&["a", "**/*.csv", "a"]), Ok(vec!["a".to_owned(), "**/*.csv".to_owned()]));
+        let error: Result<_, String> = with(&["a", "../b"]);
+        assert_eq!(error, Err("`outputs`: the pattern \"../b\" contains . or ..".to_owned()));
     }
 
     #[test]

@@ -68,9 +68,10 @@ impl BuildCache {
         Self { settings, entries: Mutex::new(VecDeque::new()) }
     }
 
-    /// Returns the key of a job's build, if it may be cached.
+    /// Returns the key of a job's build, if it may be cached. A build whose files the client asked for is always made: they are
+    /// read in the sandbox of its compilation.
     pub(crate) fn key(&self, job: &Job) -> Option<BuildKey> {
-        let command = job.toolchain.compile.as_ref().filter(|_| self.settings.enabled)?;
+        let command = job.toolchain.compile.as_ref().filter(|_| self.settings.enabled && !job.artifacts)?;
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
         Some(BuildKey {
             client: job.client.clone()?,

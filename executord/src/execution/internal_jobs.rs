@@ -91,6 +91,8 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         sources: Vec::new(),
         runs: vec![RunRequest::default()],
         parallel: 1,
+        outputs: Vec::new(),
+        artifacts: false,
         wall_time: limits.wall_time,
         limits,
         compile_limits: None,

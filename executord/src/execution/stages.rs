@@ -16,6 +16,7 @@ use crate::execution::stage::{self, StageContext, StageInput, StageOutcome, Stag
 use crate::failure::Failure;
 use crate::languages::toolchain::{StageCommand, StageKind};
 use crate::metrics::TimedStep;
+use crate::plan::collection::collection;
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::sandbox::Sandbox;
 use crate::queue::Permit;
@@ -177,6 +178,7 @@ impl<'a> Stages<'a> {
             let build = stage.build.mount().await?;
             let sandbox = executor.pool.take(&stage.spec, source, self.next_user_name()).await?;
             self.sandbox_taken(&sandbox).await;
+            let collection = collection(self.job, stage.spec.kind, stage.spec.limits, &sandbox.plan.user);
             let input = StageInput {
                 name: stage.name,
                 start: &executor.planner.start(&stage.spec, &sandbox.plan.user),
@@ -184,6 +186,7 @@ impl<'a> Stages<'a> {
                 build: build.as_ref(),
                 limits: stage.spec.limits,
                 stdin: &stage.request.stdin,
+                collection: collection.as_ref(),
                 requested,
             };
             let context = StageContext {

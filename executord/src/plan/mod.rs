@@ -1,5 +1,6 @@
 //! Plans of sandboxes: pure functions of a language and an admitted job.
 
+pub(crate) mod collection;
 mod command;
 pub(crate) mod compatibility;
 pub(crate) mod planner;

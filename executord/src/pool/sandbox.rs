@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup, UsageMeter};
-use sandbox::{Emptied, Init, NamespaceGone, Plan, Report, Start};
+use sandbox::{Collection, Emptied, Init, NamespaceGone, Plan, Report, Start};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
@@ -15,10 +15,11 @@ use crate::identity::Identity;
 use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
 use crate::queue::{Meter, Usage};
+use crate::streams::pipe::pipe_pair;
 use crate::streams::terminal::Terminal;
 
-/// Time for a sandbox with a terminal to be prepared, while its client waits.
-const TERMINAL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a sandbox with a terminal or a collector to be prepared, while its client waits.
+const PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for all processes to be gone after they were killed.
 pub(crate) const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 /// The same for a pre-warmed sandbox, whose processes get only the CPU time that programs leave.
@@ -40,6 +41,10 @@ pub(crate) struct Sandbox {
     /// Known as soon as its init runs.
     init: Option<Init>,
     created: Instant,
+    /// Whether init has reported that the sandbox is prepared.
+    is_prepared: bool,
+    /// Whether it has a collector that is not gone yet.
+    has_collector: bool,
 }
 
 /// Whether a sandbox was made before its program was known.
@@ -101,22 +106,37 @@ impl Sandbox {
                 return Err(failure);
             }
         };
-        Ok(Self { slot, plan, pipes, cgroup, state, init: None, created: Instant::now() })
+        Ok(Self {
+            slot,
+            plan,
+            pipes,
+            cgroup,
+            state,
+            init: None,
+            created: Instant::now(),
+            is_prepared: false,
+            has_collector: false,
+        })
     }
 
     /// Waits until the sandbox is prepared, for at most `within`.
     pub(crate) async fn wait_until_prepared(&mut self, within: Duration) -> Result<(), Failure> {
+        if self.is_prepared {
+            return Ok(());
+        }
         let preparing = async {
             self.wait_until_launched().await?;
             loop {
                 match self.pipes.reports.take()? {
-                    Some(Report::Ready) => return Ok(()),
+                    Some(Report::Ready) => break,
                     Some(Report::SetupFailed(error)) => return Err(Failure::Setup(error)),
                     Some(_) => return Err(io::Error::from(io::ErrorKind::InvalidData)).context(PREPARE),
                     None if self.pipes.reports.is_open => self.pipes.reports.read().await,
                     None => return Err(io::Error::from(io::ErrorKind::UnexpectedEof)).context(PREPARE),
                 }
             }
+            self.is_prepared = true;
+            Ok(())
         };
         timeout(within, preparing).await.map_err(io::Error::from).context(PREPARE)?
     }
@@ -177,11 +197,43 @@ impl Sandbox {
         if self.plan.terminal.is_none() {
             return Ok(None);
         }
-        self.wait_until_prepared(TERMINAL_TIMEOUT).await?;
+        self.wait_until_prepared(PREPARE_TIMEOUT).await?;
         let master = self.pipes.control.terminal().context("receive the terminal")?;
         let terminal = Arc::new(Terminal::new(master).context("watch the terminal")?);
         self.pipes.output.redirect_to(Arc::clone(&terminal));
         Ok(Some(terminal))
+    }
+
+    /// Starts a collector for the program, which must not have been started. Returns the pipe with its archive.
+    pub(crate) async fn attach_collector(
+        &mut self,
+        collection: &Collection,
+    ) -> Result<pipe::Receiver, Failure> {
+        self.wait_until_prepared(PREPARE_TIMEOUT).await?;
+        let (archive, end) = pipe_pair().context("create a pipe for output files")?;
+        let archive = pipe::Receiver::from_owned_fd(archive).context("watch the pipe for output files")?;
+        self.pipes.control.request_namespace().context("request the mount namespace")?;
+        self.is_prepared = false;
+        self.wait_until_prepared(PREPARE_TIMEOUT).await?;
+        let namespace = self.pipes.control.namespace().context("receive the mount namespace")?;
+        self.slot.attach_collector(collection, &end, &namespace).await?;
+        self.has_collector = true;
+        Ok(archive)
+    }
+
+    /// Lets the collector search. Init must be gone.
+    pub(crate) fn collect(&self) -> Result<(), Failure> {
+        self.slot.collect()
+    }
+
+    /// Ends the collector, if there is one, and waits until it is gone. Init must be gone.
+    pub(crate) async fn end_collector(&mut self) -> Result<(), Failure> {
+        if self.has_collector {
+            let ended = timeout(KILL_TIMEOUT, self.slot.end_collector()).await;
+            ended.map_err(|_| Failure::NotEmptied)??;
+            self.has_collector = false;
+        }
+        Ok(())
     }
 
     /// Returns the memory that it holds, in bytes.
@@ -222,6 +274,7 @@ impl Sandbox {
 
     /// Waits for the proof that its cgroup is empty, once its init is gone.
     pub(crate) async fn wait_until_empty(&mut self, gone: &NamespaceGone) -> Result<Emptied, Failure> {
+        self.end_collector().await?;
         let deadline = Instant::now() + KILL_TIMEOUT;
         loop {
             if let Some(emptied) = self.cgroup.close(gone).context("empty the run's cgroup")? {

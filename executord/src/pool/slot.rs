@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use sandbox::cgroup::{CgroupLimits, CpuWeight, RunCgroup, SlotCgroup};
-use sandbox::{Descriptors, Emptied, Init, NamespaceGone, Plan, Reply, Supervisor};
+use sandbox::{Collection, Descriptors, Emptied, Init, NamespaceGone, Plan, Reply, Supervisor};
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
@@ -102,6 +102,39 @@ impl Slot {
         match self.reply().await? {
             Reply::Gone(gone) => Ok(gone),
             _ => unexpected_reply("wait for the sandbox"),
+        }
+    }
+
+    /// Starts a collector for the sandbox, which is prepared and not started.
+    pub(crate) async fn attach_collector(
+        &self,
+        collection: &Collection,
+        archive: &OwnedFd,
+        namespace: &OwnedFd,
+    ) -> Result<(), Failure> {
+        let operation = "start the collector";
+        let supervisor = self.supervisor.get_ref();
+        supervisor.attach_collector(collection, archive, namespace).context(operation)?;
+        let reply = timeout(LAUNCH_TIMEOUT, self.reply()).await;
+        match reply.map_err(io::Error::from).context(operation)?? {
+            Reply::CollectorReady => Ok(()),
+            Reply::NoCollector(error) => Err(Failure::Setup(error)),
+            _ => unexpected_reply(operation),
+        }
+    }
+
+    /// Lets the collector search, once init is gone.
+    pub(crate) fn collect(&self) -> Result<(), Failure> {
+        self.supervisor.get_ref().collect().context("start the search for output files")
+    }
+
+    /// Ends the collector, once init is gone, and waits until it is gone too. Cancel safe.
+    pub(crate) async fn end_collector(&self) -> Result<(), Failure> {
+        let operation = "end the collector";
+        self.supervisor.get_ref().stop_collector().context(operation)?;
+        match self.reply().await? {
+            Reply::Collected => Ok(()),
+            _ => unexpected_reply(operation),
         }
     }
 

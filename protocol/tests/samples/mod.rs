@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
-    SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage,
-    WarmCount,
+    Language, Limits, LimitsRequest, OmittedFiles, Outcome, ProgramSignal, Rejection, Request, RunRequest,
+    ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
+    TerminalSize, Usage, WarmCount,
 };
 use uuid::Uuid;
 
@@ -81,6 +81,28 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("event.checked.passed", Event::Checked(check_result(true))),
         ("event.checked.not", Event::Checked(check_result(false))),
         ("event.check_done", Event::CheckDone),
+        (
+            "event.output_file",
+            Event::OutputFile { stage: StageName::Run(1), name: "results/\u{e4}.csv".into(), size: 1 << 33 },
+        ),
+        (
+            "event.output_file_chunk",
+            Event::OutputFileChunk { stage: StageName::Compile, bytes: Bytes::from_static(b"\x7fELF") },
+        ),
+        (
+            "event.output_files_end",
+            Event::OutputFilesEnd {
+                stage: StageName::Run(1),
+                omitted: OmittedFiles {
+                    too_many: 1,
+                    too_large: 2,
+                    not_regular: 3,
+                    invalid_name: 4,
+                    unreadable: 5,
+                    is_incomplete: true,
+                },
+            },
+        ),
     ];
     events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
     events.extend(statuses().into_iter().map(|(name, status)| (name, Event::StageFinished(report(status)))));
@@ -164,6 +186,8 @@ pub fn fullest_request() -> ExecuteRequest {
         client_networks: vec!["203.0.0.0/16".into(), "203.0.113.0/24".into()],
         parallel: NonZeroU32::new(3),
         compile_limits: LimitsRequest { memory: Some(ByteCount::mib(96)), ..LimitsRequest::default() },
+        outputs: vec!["plot.png".into(), "results/*.csv".into()],
+        artifacts: true,
     }
 }
 

@@ -9,7 +9,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::api::executor::answer::{Answer, KillReason, NoOutput, Stage, UsageJson, Verdict};
+use crate::api::executor::answer::{Answer, KillReason, NoOutput, Stage, UsageJson, Verdict, WithFiles};
 use crate::api::executor::event_encoder::LiveEvent;
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
@@ -25,6 +25,7 @@ use crate::api::piston::message::ServerMessage;
 use crate::api::piston::packages::PackageJson;
 use crate::api::piston::runtimes::RuntimeJson;
 use crate::domain::output_collector::{CompactTexts, StageTexts};
+use crate::domain::output_files::{OmittedFilesJson, OutputFileJson};
 use crate::domain::submissions::submission::SubmissionState;
 use crate::http::error::{ErrorBody, ErrorCode};
 
@@ -173,10 +174,13 @@ fn the_description_matches_the_rust_types() {
         ("File", received::<File>()),
         ("RunRequest", received::<Run>()),
         ("LimitsRequest", received::<LimitsRequestJson>()),
-        ("Answer", of_execution(sent::<Answer<StageTexts>>())),
-        ("CompactAnswer", of_execution(sent::<Answer<NoOutput, CompactTexts>>())),
-        ("CompactStage", of_stage(sent::<Stage<CompactTexts>>())),
-        ("Stage", of_stage(sent::<Stage<StageTexts>>())),
+        ("Answer", of_execution(sent::<Answer<WithFiles<StageTexts>>>())),
+        ("CompactAnswer", of_execution(sent::<Answer<NoOutput, WithFiles<CompactTexts>>>())),
+        ("CompactStage", of_stage(sent::<Stage<WithFiles<CompactTexts>>>())),
+        ("Stage", of_stage(sent::<Stage<WithFiles<StageTexts>>>())),
+        ("OutputFile", sent::<OutputFileJson>()),
+        ("OmittedFiles", sent::<OmittedFilesJson>()),
+        ("EventOutputFile", event("output_file")),
         ("Verdict", of_stage(sent::<Verdict>())),
         ("Cause", sent::<KillReason>()),
         ("Usage", sent::<UsageJson>()),

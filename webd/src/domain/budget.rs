@@ -105,6 +105,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// Takes over what another reservation of the same budget holds.
+    pub(crate) fn absorb(&mut self, mut other: Self) {
+        self.reserved += std::mem::take(&mut other.reserved);
+    }
+
     /// Returns the reserved bytes.
     pub(crate) const fn reserved(&self) -> usize {
         self.reserved

@@ -102,7 +102,12 @@ impl CollectedExecution {
                     reservation.grow(kept.len() * MEMORY_PER_BYTE)?;
                     output.write(stream, kept);
                 }
-                ExecutionEvent::Queued { .. } | ExecutionEvent::StageFinished(_) => {}
+                // The requests of these APIs ask for no output files.
+                ExecutionEvent::Queued { .. }
+                | ExecutionEvent::OutputFile { .. }
+                | ExecutionEvent::OutputFileChunk { .. }
+                | ExecutionEvent::OutputFilesEnd { .. }
+                | ExecutionEvent::StageFinished(_) => {}
                 ExecutionEvent::Finished(outcome) => break outcome,
             }
         };

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
 use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::{
-    Client, ClientError, Event, ExecutionId, Limits, Outcome, ProgramSignal, Rejection, Request, StageName,
-    StageReport, Status, StreamName, TerminalSize,
+    Client, ClientError, Event, ExecutionId, Limits, OmittedFiles, Outcome, ProgramSignal, Rejection,
+    Request, StageName, StageReport, Status, StreamName, TerminalSize,
 };
 
 use crate::domain::connection_pool::ConnectionPool;
@@ -64,6 +64,29 @@ pub(crate) enum ExecutionEvent {
         stream: StreamName,
         /// What it wrote: not necessarily text, and split at any byte.
         bytes: Bytes,
+    },
+    /// A file that the program of a stage left behind. Its content follows.
+    OutputFile {
+        /// The stage.
+        stage: StageName,
+        /// Its path, relative to the directory that was searched.
+        name: String,
+        /// Its size; less content follows if it was cut.
+        size: u64,
+    },
+    /// A part of the last output file of a stage.
+    OutputFileChunk {
+        /// The stage.
+        stage: StageName,
+        /// The next bytes.
+        bytes: Bytes,
+    },
+    /// All output files of a stage have arrived.
+    OutputFilesEnd {
+        /// The stage.
+        stage: StageName,
+        /// Files that were left out.
+        omitted: OmittedFiles,
     },
     /// A stage ended.
     StageFinished(StageReport),
@@ -247,6 +270,9 @@ impl TryFrom<Event> for ExecutionEvent {
             }
             Event::StageStarted(stage) => Ok(Self::StageStarted(stage)),
             Event::Output { stream, bytes, stage } => Ok(Self::Output { stage, stream, bytes }),
+            Event::OutputFile { stage, name, size } => Ok(Self::OutputFile { stage, name, size }),
+            Event::OutputFileChunk { stage, bytes } => Ok(Self::OutputFileChunk { stage, bytes }),
+            Event::OutputFilesEnd { stage, omitted } => Ok(Self::OutputFilesEnd { stage, omitted }),
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),
             Event::Finished(outcome) => Ok(Self::Finished(outcome)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),

@@ -16,6 +16,7 @@ pub(crate) mod frame_budget;
 pub(crate) mod keys;
 pub(crate) mod lenient_base64;
 pub(crate) mod output_collector;
+pub(crate) mod output_files;
 pub(crate) mod signal_name;
 pub(crate) mod submissions;
 pub(crate) mod utf8_decoder;

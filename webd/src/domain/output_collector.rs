@@ -22,7 +22,7 @@ pub(crate) const MAX_COLLECTED_OUTPUT: usize = 8 * 1024 * 1024;
 const MEMORY_PER_BYTE: usize = 6;
 
 /// Returns the length of a text as a JSON string, without its quotes.
-fn json_length(text: &str) -> usize {
+pub(crate) fn json_length(text: &str) -> usize {
     let escaped_length = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
         0..=0x1f => 6,

@@ -27,8 +27,9 @@ const KEY_LENGTH: usize = 24;
 const READ_BUFFER: usize = 16 * 1024;
 /// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
 const RAW_BYTES_PER_BYTE: usize = 2;
-/// Bytes that wait to be written. Events are written one by one, so this holds the largest event and some pongs.
-const WRITE_BUFFER: usize = 1024 * 1024;
+/// Maximum number of bytes that wait to be written. Events are written one by one, so this holds the largest event, an output file of
+/// 8 MiB that is twice as long as JSON, and some pongs.
+const WRITE_BUFFER: usize = 17 * 1024 * 1024;
 
 /// A WebSocket whose unprocessed bytes count as memory.
 pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;

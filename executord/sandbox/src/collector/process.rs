@@ -46,10 +46,10 @@ pub(crate) struct Collector {
 }
 
 /// Forks the collector of a sandbox, and waits until it has given up every privilege. The sandbox must be prepared, and no
-/// program may run in it yet. `archive` is the pipe that it writes to.
+/// program may run in it yet. `namespace` is its mount namespace, and `archive` is the pipe to write to.
 pub(crate) fn start(
     collection: &Collection,
-    init: BorrowedFd,
+    namespace: BorrowedFd,
     archive: &OwnedFd,
     filter: &BpfProgram,
 ) -> Result<Collector, SetupError> {
@@ -57,7 +57,7 @@ pub(crate) fn start(
     match process::fork_into(0, None, Parent::Caller).at(Step::Collect)? {
         ForkResult::Child => {
             drop(socket);
-            run(collection, init, archive, own, filter)
+            run(collection, namespace, archive, own, filter)
         }
         ForkResult::Parent(process) => {
             drop(own);
@@ -110,12 +110,12 @@ impl Drop for Collector {
 /// Runs the collector in the process that was forked for it.
 fn run(
     collection: &Collection,
-    init: BorrowedFd,
+    namespace: BorrowedFd,
     archive: &OwnedFd,
     socket: UnixStream,
     filter: &BpfProgram,
 ) -> ! {
-    let result = confine(collection, init, archive, &socket, filter).map(|top| {
+    let result = confine(collection, namespace, archive, &socket, filter).map(|top| {
         let is_told = Report::Ready.write(&socket).is_ok() && is_started(&socket);
         if is_told {
             let archive = ArchiveWriter::new(PipeWriter(archive));
@@ -134,17 +134,17 @@ fn run(
 /// security argument: each step is still permitted and no later step can undo it.
 fn confine(
     collection: &Collection,
-    init: BorrowedFd,
+    namespace: BorrowedFd,
     archive: &OwnedFd,
     socket: &UnixStream,
     filter: &BpfProgram,
 ) -> Result<OwnedFd, SetupError> {
     process::die_with_parent().at(Step::Collect)?;
     process::forbid_inspection().at(Step::Collect)?;
-    let kept = [init.as_raw_fd(), archive.as_raw_fd(), socket.as_raw_fd()];
+    let kept = [namespace.as_raw_fd(), archive.as_raw_fd(), socket.as_raw_fd()];
     descriptor::close_all_except(&kept).at(Step::Collect)?;
     // Only trusted code has run in it so far. From here on no path of the host can be named.
-    setns(init, CloneFlags::CLONE_NEWNS).at(Step::Collect)?;
+    setns(namespace, CloneFlags::CLONE_NEWNS).at(Step::Collect)?;
     descriptor::close_all_except(&kept[1..]).at(Step::Collect)?;
     chdir("/").at(Step::Collect)?;
     // Stderr is the daemon's log.

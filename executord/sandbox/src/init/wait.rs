@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::payload_process::PayloadProcess;
 use crate::error::{At, SetupError, Step};
-use crate::packet::{Packet, START};
+use crate::packet::{NAMESPACE, Packet, START, send_packet};
 use crate::plan::{LAUNCHER_READY, Plan};
 use crate::report::Report;
 
@@ -63,8 +63,14 @@ pub(super) fn await_start(
             answer => answer.at(Step::AwaitStart)?,
         };
         if watched[0].any() == Some(true) {
-            let packet = Packet::receive(control).at(Step::AwaitStart)?;
-            return Ok(packet.filter(|packet| packet.tag == START));
+            match Packet::receive(control).at(Step::AwaitStart)? {
+                Some(packet) if packet.tag == NAMESPACE => {
+                    send_namespace(control).at(Step::Collect)?;
+                    Report::Ready.write(report).at(Step::AwaitStart)?;
+                    continue;
+                }
+                packet => return Ok(packet.filter(|packet| packet.tag == START)),
+            }
         }
         if watched[1].any() == Some(true) {
             if is_ready {
@@ -76,6 +82,12 @@ pub(super) fn await_start(
             Report::Ready.write(report).at(Step::AwaitStart)?;
         }
     }
+}
+
+/// Sends the mount namespace of the sandbox to the daemon. Only init can open it without CAP_SYS_PTRACE.
+fn send_namespace(control: &OwnedFd) -> io::Result<()> {
+    let namespace = File::open("/proc/self/ns/mnt")?;
+    send_packet(control, NAMESPACE, [0, 0], &[namespace.as_raw_fd()])
 }
 
 impl Waiting {

@@ -7,7 +7,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use crate::packet::{Packet, SIGNAL, START, TERMINAL, TERMINATE, send_packet};
+use crate::packet::{NAMESPACE, Packet, SIGNAL, START, TERMINAL, TERMINATE, send_packet};
 use crate::plan::Start;
 use crate::sealed_file::seal_start;
 
@@ -39,6 +39,23 @@ impl Control {
         send_packet(&self.0, START, [0, 0], &raw)
     }
 
+    /// Requests the mount namespace of the sandbox, which must be prepared and not started. It is available with
+    /// [`Control::namespace`] after the next [`Report::Ready`](crate::Report::Ready).
+    ///
+    /// # Errors
+    /// If init is gone.
+    pub fn request_namespace(&self) -> io::Result<()> {
+        send_packet(&self.0, NAMESPACE, [0, 0], &[])
+    }
+
+    /// Returns the mount namespace of the sandbox.
+    ///
+    /// # Errors
+    /// If it is not available.
+    pub fn namespace(&self) -> io::Result<OwnedFd> {
+        self.received(NAMESPACE)
+    }
+
     /// Sends a signal to the program's process group.
     ///
     /// # Errors
@@ -52,9 +69,14 @@ impl Control {
     /// # Errors
     /// If it is not available.
     pub fn terminal(&self) -> io::Result<OwnedFd> {
+        self.received(TERMINAL)
+    }
+
+    /// Returns the descriptor of the next message, which must have this tag.
+    fn received(&self, tag: u8) -> io::Result<OwnedFd> {
         match Packet::receive(&self.0)? {
-            Some(Packet { tag: TERMINAL, descriptors, .. }) => {
-                Ok(descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?)
+            Some(packet) if packet.tag == tag => {
+                Ok(packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?)
             }
             _ => Err(io::ErrorKind::InvalidData.into()),
         }

@@ -139,14 +139,20 @@ impl Supervisor {
         send_packet(&self.socket, DROP_BUILD, [0, 0], &[])
     }
 
-    /// Requests a collector for the sandbox, which must be prepared and not started. It writes to the pipe `archive`. The
-    /// reply is `CollectorReady` or `NoCollector`.
+    /// Requests a collector for the sandbox with this mount namespace, which must be prepared and not started. It writes to
+    /// the pipe `archive`. The reply is `CollectorReady` or `NoCollector`.
     ///
     /// # Errors
     /// If the request cannot be sent.
-    pub fn attach_collector(&self, collection: &Collection, archive: &OwnedFd) -> io::Result<()> {
+    pub fn attach_collector(
+        &self,
+        collection: &Collection,
+        archive: &OwnedFd,
+        namespace: &OwnedFd,
+    ) -> io::Result<()> {
         let collection = seal_collection(collection)?;
-        send_packet(&self.socket, ATTACH_COLLECTOR, [0, 0], &[collection.as_raw_fd(), archive.as_raw_fd()])
+        let raw = [&collection, archive, namespace].map(AsRawFd::as_raw_fd);
+        send_packet(&self.socket, ATTACH_COLLECTOR, [0, 0], &raw)
     }
 
     /// Lets the collector search, after the reply `Gone`. The reply is `Collected` when it is gone.

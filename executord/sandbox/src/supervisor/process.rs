@@ -220,7 +220,7 @@ impl SupervisorProcess {
         while self.has_request_before(init.as_fd())? {
             match Packet::receive(&self.daemon)? {
                 Some(packet) if packet.tag == ATTACH_COLLECTOR => {
-                    match self.start_collector(init, packet.descriptors) {
+                    match self.start_collector(packet.descriptors) {
                         Ok(started) => {
                             collector = Some(started);
                             Packet::new(COLLECTOR_READY, [0, 0]).send(&self.daemon)?;
@@ -239,12 +239,12 @@ impl SupervisorProcess {
         Ok(collector)
     }
 
-    fn start_collector(&self, init: &OwnedFd, descriptors: Vec<OwnedFd>) -> Result<Collector, SetupError> {
+    fn start_collector(&self, descriptors: Vec<OwnedFd>) -> Result<Collector, SetupError> {
         let mut descriptors = descriptors.into_iter();
         let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::Collect);
-        let (collection, archive) = (next()?, next()?);
+        let (collection, archive, namespace) = (next()?, next()?, next()?);
         let collection = read_collection(&collection).at(Step::Collect)?;
-        collector::start(&collection, init.as_fd(), &archive, &self.filters.collector)
+        collector::start(&collection, namespace.as_fd(), &archive, &self.filters.collector)
     }
 
     /// Lets a collector search when the daemon asks for it, and waits until it exits. It is killed if the daemon asks for

@@ -94,8 +94,16 @@ impl Slot {
             poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
             Ok(1)
         );
+        let mut ready = [0; 32];
+        nix::unistd::read(&pipes.report, &mut ready).unwrap();
+        control.request_namespace().unwrap();
+        assert_eq!(
+            poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
+            Ok(1)
+        );
+        let namespace = control.namespace().unwrap();
         let (archive, archive_end) = pipe().unwrap();
-        self.supervisor.attach_collector(collection, &archive_end).unwrap();
+        self.supervisor.attach_collector(collection, &archive_end, &namespace).unwrap();
         drop(archive_end);
         match self.reply() {
             Reply::CollectorReady => {}

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use protocol::{Event, Limits, StageName, Stdin};
-use sandbox::Start;
+use sandbox::{Collection, Start};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +35,8 @@ pub(crate) struct StageInput<'a> {
     pub(crate) build: Option<&'a OwnedFd>,
     pub(crate) limits: &'a Limits,
     pub(crate) stdin: &'a Stdin,
+    /// What to return of the files that the program leaves behind.
+    pub(crate) collection: Option<&'a Collection>,
     /// When the execution asked for a sandbox.
     pub(crate) requested: Instant,
 }

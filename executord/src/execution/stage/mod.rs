@@ -1,5 +1,6 @@
 //! One stage in its sandbox: the program is started, watched, and judged.
 
+mod collect;
 mod deadlines;
 mod input;
 mod run;

@@ -9,6 +9,7 @@ use sandbox::cgroup::Readings;
 use sandbox::{SetupError, Start, Step};
 use tracing::warn;
 
+use super::collect::{Archive, send_output_files};
 use super::input::{StageContext, StageInput};
 use super::stdin::write_stdin;
 use super::watch::{StageRecord, Watch};
@@ -49,6 +50,16 @@ pub(crate) async fn run(
     let predates_program = sandbox.predates_program();
     sandbox.pipes.output.set_limit(stage.limits.output);
     let terminal = sandbox.connect_terminal().await?;
+    let archive = match stage.collection {
+        None => None,
+        Some(collection) => match sandbox.attach_collector(collection).await {
+            Err(failure) if predates_program => {
+                warn!(%failure, "cannot use sandbox for output files, falling back to a cold one");
+                return Ok(StageOutcome::NeverStarted);
+            }
+            pipe => Some(Archive::new(pipe?, collection)),
+        },
+    };
     let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
         Err(_) if predates_program => return Ok(StageOutcome::NeverStarted),
         stdin => stdin?,
@@ -66,13 +77,14 @@ pub(crate) async fn run(
     if predates_program && !record.has_begun() {
         return Ok(StageOutcome::NeverStarted);
     }
-    finish(sandbox, record, stage, context).await
+    finish(sandbox, archive, record, stage, context).await
 }
 
 /// Judges a stage whose program is gone.
 async fn finish(
-    sandbox: Sandbox,
-    record: StageRecord,
+    mut sandbox: Sandbox,
+    archive: Option<Archive>,
+    mut record: StageRecord,
     stage: &StageInput<'_>,
     context: &StageContext<'_>,
 ) -> Result<StageOutcome, Failure> {
@@ -100,6 +112,14 @@ async fn finish(
         let _ = context.events.send(Event::Output { stream, bytes: message, stage: stage.name }).await;
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
+    }
+    if let Some(archive) = archive {
+        let gone = match record.gone.take() {
+            Some(gone) => gone,
+            None => sandbox.wait_until_gone(context.grace).await?,
+        };
+        record.gone = Some(gone);
+        send_output_files(&mut sandbox, archive, stage.name, context).await?;
     }
     let output = &sandbox.pipes.output;
     let launch_time = record.started.unwrap_or(ended).duration_since(stage.requested);

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::execution::AppliedLimits;
 use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts};
+use crate::domain::output_files::{CollectedFiles, StageFiles};
 use crate::domain::signal_name::signal_name;
 
 /// The whole answer. `S` is the output of a stage, `T` that at the top. The fields at the top are those of the stage that
@@ -34,6 +35,16 @@ pub(crate) struct Stage<T> {
     output: T,
     #[serde(flatten)]
     verdict: Verdict,
+}
+
+/// The output of a stage, and its output files.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct WithFiles<'a, T> {
+    #[serde(flatten)]
+    texts: T,
+    #[serde(flatten)]
+    files: StageFiles<'a>,
 }
 
 /// The output of a stage in a live answer, which had it in earlier events.
@@ -132,28 +143,37 @@ pub(crate) struct UsageJson {
     stderr_bytes: u64,
 }
 
-impl<'a> Answer<&'a StageTexts> {
+impl<'a> Answer<WithFiles<'a, &'a StageTexts>> {
     /// Creates the answer with the output of every stage.
     pub(crate) fn with_output(
         outcome: &Outcome,
         limits: Option<&AppliedLimits>,
         output: &'a OutputCollector,
+        files: &'a CollectedFiles,
     ) -> Self {
         let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
-        let texts = |report: &StageReport| output.texts(report.stage);
-        Self::new(outcome, limits, verdict, texts, texts)
+        let with_files = |report: &StageReport| WithFiles {
+            texts: output.texts(report.stage),
+            files: files.of(report.stage),
+        };
+        Self::new(outcome, limits, verdict, with_files, with_files)
     }
 }
 
-impl<'a> Answer<NoOutput, CompactTexts<'a>> {
+impl<'a> Answer<NoOutput, WithFiles<'a, CompactTexts<'a>>> {
     /// Creates the answer that has each output once, in its stage.
     pub(crate) fn compact(
         outcome: &Outcome,
         limits: Option<&AppliedLimits>,
         output: &'a OutputCollector,
+        files: &'a CollectedFiles,
     ) -> Self {
         let verdict = |report: &StageReport| Verdict::new(report, output.is_truncated(report.stage));
-        Self::new(outcome, limits, verdict, |_| NoOutput {}, |report| output.texts(report.stage).into())
+        let with_files = |report: &StageReport| WithFiles {
+            texts: output.texts(report.stage).into(),
+            files: files.of(report.stage),
+        };
+        Self::new(outcome, limits, verdict, |_| NoOutput {}, with_files)
     }
 }
 

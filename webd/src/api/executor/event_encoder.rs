@@ -7,8 +7,10 @@ use serde::Serialize;
 
 use crate::api::executor::answer::{Answer, NoOutput, Verdict};
 use crate::api::executor::limits::LimitsJson;
+use crate::domain::budget::{Budget, BudgetExceeded};
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{AppliedLimits, ExecutionEvent, is_cut};
+use crate::domain::output_files::{LiveFiles, OmittedFilesJson, OutputFileJson};
 use crate::domain::utf8_decoder::Utf8Decoder;
 use crate::http::error::{ApiError, ErrorBody};
 
@@ -52,11 +54,19 @@ pub(crate) enum LiveEvent<'a> {
         #[serde(flatten)]
         stage: StageRef,
     },
+    OutputFile {
+        #[serde(flatten)]
+        stage: StageRef,
+        #[serde(flatten)]
+        file: &'a OutputFileJson,
+    },
     StageFinished {
         #[serde(flatten)]
         stage: StageRef,
         #[serde(flatten)]
         verdict: Verdict,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        output_files_omitted: Option<OmittedFilesJson>,
     },
     Finished(&'a Answer<NoOutput>),
     Error(ErrorBody),
@@ -123,6 +133,7 @@ pub(crate) struct EventEncoder {
     limits: Option<AppliedLimits>,
     /// The decoders of the stages that are active.
     decoders: Vec<(StageName, Decoders)>,
+    files: LiveFiles,
 }
 
 /// The decoders of a stage's stdout and stderr.
@@ -142,9 +153,10 @@ impl Decoders {
 }
 
 impl EventEncoder {
-    /// Creates an encoder. `encoding` is the one of the program's output.
-    pub(crate) fn new(encoding: Encoding, format: EventFormat) -> Self {
-        Self { encoding, format, limits: None, decoders: Vec::new() }
+    /// Creates an encoder. `encoding` is the one of the program's output. Memory for output files comes from `budget`.
+    pub(crate) fn new(encoding: Encoding, format: EventFormat, budget: &Budget) -> Self {
+        let files = LiveFiles::new(encoding, budget);
+        Self { encoding, format, limits: None, decoders: Vec::new(), files }
     }
 
     /// Returns the format of the events.
@@ -172,6 +184,18 @@ impl EventEncoder {
             }
             Ok(ExecutionEvent::Output { stage, stream, bytes }) => {
                 self.output(&mut lines, stage, stream, &bytes)
+            }
+            Ok(ExecutionEvent::OutputFile { stage, name, size }) => {
+                let file = self.files.start(stage, name, size);
+                return self.output_file(stage, file);
+            }
+            Ok(ExecutionEvent::OutputFileChunk { stage, bytes }) => {
+                let pushed = self.files.push(stage, &bytes);
+                return self.output_file(stage, pushed.map(|()| None));
+            }
+            Ok(ExecutionEvent::OutputFilesEnd { stage, omitted }) => {
+                let file = self.files.end(stage, omitted);
+                return self.output_file(stage, file);
             }
             Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
             Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
@@ -205,7 +229,26 @@ impl EventEncoder {
             }
         }
         let verdict = Verdict::new(report, false);
-        self.write(lines, &LiveEvent::StageFinished { stage: report.stage.into(), verdict });
+        let output_files_omitted = self.files.take_omitted(report.stage);
+        let stage = report.stage.into();
+        self.write(lines, &LiveEvent::StageFinished { stage, verdict, output_files_omitted });
+    }
+
+    /// Encodes an output file, if one is complete. Without memory for it, the execution ends with an error.
+    fn output_file(
+        &mut self,
+        stage: StageName,
+        file: Result<Option<OutputFileJson>, BudgetExceeded>,
+    ) -> EncodedEvent {
+        let mut lines = Vec::new();
+        match file {
+            Ok(Some(file)) => {
+                self.write(&mut lines, &LiveEvent::OutputFile { stage: stage.into(), file: &file });
+            }
+            Ok(None) => {}
+            Err(error) => return self.encode(Err(error.into())),
+        }
+        EncodedEvent { lines, is_last: false }
     }
 
     fn finished(&self, lines: &mut Vec<u8>, outcome: &Outcome) {
@@ -244,6 +287,7 @@ impl LiveEvent<'_> {
             Self::Started { .. } => "started",
             Self::Stage(_) => "stage",
             Self::Output { .. } => "output",
+            Self::OutputFile { .. } => "output_file",
             Self::StageFinished { .. } => "stage_finished",
             Self::Finished(_) => "finished",
             Self::Error(_) => "error",

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::executor::answer::Answer;
-use crate::api::executor::event_encoder::EventFormat;
+use crate::api::executor::event_encoder::{EventEncoder, EventFormat};
 use crate::api::executor::idempotency;
 use crate::api::executor::live_body;
 use crate::api::executor::request::{self, ParsedRequest};
@@ -19,6 +19,7 @@ use crate::domain::caller::Caller;
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::{AppliedLimits, Execution, ExecutionEvent};
 use crate::domain::output_collector::OutputCollector;
+use crate::domain::output_files::CollectedFiles;
 use crate::http::chunked_body::ChunkedBody;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::ApiError;
@@ -77,7 +78,7 @@ async fn answer(
     drop(reservation);
     match live {
         None => buffered_answer(execution, encoding, is_compact, budget).await,
-        Some(format) => live_answer(execution, encoding, format).await,
+        Some(format) => live_answer(execution, EventEncoder::new(encoding, format, budget)).await,
     }
 }
 
@@ -104,6 +105,7 @@ pub(crate) async fn collect_answer(
     budget: &Budget,
 ) -> Result<(Vec<u8>, Reservation), ApiError> {
     let mut output = OutputCollector::new(encoding, budget);
+    let mut files = CollectedFiles::new(encoding, budget);
     let mut limits: Option<AppliedLimits> = None;
     let outcome = loop {
         match execution.next_event().await? {
@@ -112,33 +114,34 @@ pub(crate) async fn collect_answer(
             ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
             ExecutionEvent::Output { stage, stream, bytes } => output.write(stage, stream, &bytes)?,
             ExecutionEvent::StageFinished(report) => output.finish_stage(&report),
+            ExecutionEvent::OutputFile { stage, name, size } => files.start(stage, name, size)?,
+            ExecutionEvent::OutputFileChunk { stage, bytes } => files.push(stage, &bytes)?,
+            ExecutionEvent::OutputFilesEnd { stage, omitted } => files.end(stage, omitted)?,
             ExecutionEvent::Finished(outcome) => break outcome,
         }
     };
     output.finish();
     let limits = limits.as_ref();
     let json = if is_compact {
-        serde_json::to_vec(&Answer::compact(&outcome, limits, &output))
+        serde_json::to_vec(&Answer::compact(&outcome, limits, &output, &files))
     } else {
-        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output))
+        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output, &files))
     };
     let json = json.map_err(|error| ApiError::failed(outcome.id, error.to_string()))?;
-    Ok((json, output.into_reservation()))
+    let mut reservation = output.into_reservation();
+    reservation.absorb(files.into_reservation());
+    Ok((json, reservation))
 }
 
 /// Returns each event when it happens. An error in place of the first event is still a plain error response.
-async fn live_answer(
-    mut execution: Execution,
-    encoding: Encoding,
-    format: EventFormat,
-) -> Result<Response, ApiError> {
+async fn live_answer(mut execution: Execution, encoder: EventEncoder) -> Result<Response, ApiError> {
     let first = execution.next_event().await?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
+        (header::CONTENT_TYPE, HeaderValue::from_static(encoder.format().content_type())),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
     ];
-    Ok((headers, live_body::new(execution, first, encoding, format)).into_response())
+    Ok((headers, live_body::new(execution, first, encoder)).into_response())
 }
 
 /// Returns the format of a live answer, or `None` for an answer in one piece: the first one among those that the

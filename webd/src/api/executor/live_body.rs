@@ -9,7 +9,6 @@ use futures_util::stream;
 use tokio::time::timeout;
 
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat};
-use crate::domain::encoding::Encoding;
 use crate::domain::execution::{Execution, ExecutionError, ExecutionEvent};
 use crate::http::error::ApiError;
 
@@ -19,13 +18,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_COMMENT: &[u8] = b": still here\n\n";
 
 /// Creates the body of an execution whose first event was read already. Dropping the body cancels the execution.
-pub(crate) fn new(
-    execution: Execution,
-    first: ExecutionEvent,
-    encoding: Encoding,
-    format: EventFormat,
-) -> Body {
-    let live = LiveBody { execution, first: Some(first), encoder: EventEncoder::new(encoding, format) };
+pub(crate) fn new(execution: Execution, first: ExecutionEvent, encoder: EventEncoder) -> Body {
+    let live = LiveBody { execution, first: Some(first), encoder };
     Body::from_stream(stream::unfold(Some(live), LiveBody::next_chunk))
 }
 

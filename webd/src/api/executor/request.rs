@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::bounds::{
-    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_PATH, MAX_RUNS, MAX_SOURCES,
+    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
+    MAX_PATH, MAX_RUNS, MAX_SOURCES,
 };
 use protocol::{ExecuteRequest, RunRequest, SourceFile, Stdin, TerminalSize};
 use serde::Deserialize;
@@ -68,6 +69,8 @@ request_fields! {
     parallel: u32,
     encoding: Encoding,
     compact: bool,
+    outputs: AtMost<String, MAX_OUTPUT_PATTERNS>,
+    artifacts: bool,
 }
 
 /// A source file.
@@ -191,6 +194,7 @@ impl Execute {
         for run in &mut runs {
             run.merge_output = self.merge_output.unwrap_or_default();
         }
+        let outputs = output_patterns(self.outputs)?;
         let limits = |limits: Option<Object<LimitsRequestJson>>, field| {
             limits.map(|Object(limits)| limits.into_request(field)).transpose().map(Option::unwrap_or_default)
         };
@@ -201,6 +205,8 @@ impl Execute {
             parallel: self.parallel.map(at_least_one).transpose()?,
             limits: limits(self.limits, "limits")?,
             compile_limits: limits(self.compile_limits, "compile_limits")?,
+            outputs,
+            artifacts: self.artifacts.unwrap_or_default(),
             ..ExecuteRequest::default()
         })
     }
@@ -208,6 +214,17 @@ impl Execute {
 
 fn at_least_one(parallel: u32) -> Result<NonZeroU32, ApiError> {
     NonZeroU32::new(parallel).ok_or_else(|| ApiError::invalid_request("`parallel` must be at least 1"))
+}
+
+/// Checks the lengths of patterns. The daemon checks what they say.
+fn output_patterns(patterns: Option<AtMost<String, MAX_OUTPUT_PATTERNS>>) -> Result<Vec<String>, ApiError> {
+    let patterns = patterns.map(|AtMost(patterns)| patterns).unwrap_or_default();
+    match patterns.iter().position(|pattern| pattern.len() > MAX_OUTPUT_NAME) {
+        None => Ok(patterns),
+        Some(number) => Err(ApiError::invalid_request(format!(
+            "`outputs[{number}]` must be at most {MAX_OUTPUT_NAME} bytes long"
+        ))),
+    }
 }
 
 fn source_files(files: Vec<Object<File>>) -> Result<Vec<SourceFile>, ApiError> {
@@ -369,6 +386,15 @@ mod tests {
             "unknown field `timeout`, expected one of `language`, `code`",
         );
         check(r#"{"code":"","language":"c","code":"x"}"#, "duplicate field `code`");
+        check(r#"{"code":"","language":"c","outputs":["a.png","**/*.csv"],"artifacts":true}"#, "valid");
+        check(
+            &format!(r#"{{"code":"","language":"c","outputs":["a","{}"]}}"#, "x".repeat(1025)),
+            "`outputs[1]` must be at most 1024 bytes long",
+        );
+        check(
+            &format!(r#"{{"code":"","language":"c","outputs":[{}"a"]}}"#, r#""a","#.repeat(32)),
+            "`outputs`",
+        );
         check(r#"{"code":1,"language":"c"}"#, "InvalidRequest");
         check(r#"["x","python"]"#, "InvalidRequest");
         check("null", "InvalidRequest");
@@ -430,6 +456,7 @@ mod tests {
     fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,"parallel":3,
+            "outputs":["*.csv"],"artifacts":true,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9,"address_space_bytes":10},"compile_limits":{"memory_bytes":11}}"#;
         let parsed = parse(body.as_bytes()).unwrap();
@@ -451,6 +478,8 @@ mod tests {
             limits: parsed.request.limits.clone(),
             parallel: NonZeroU32::new(3),
             compile_limits: LimitsRequest { memory: Some(ByteCount(11)), ..LimitsRequest::default() },
+            outputs: vec!["*.csv".to_owned()],
+            artifacts: true,
             ..ExecuteRequest::default()
         };
         assert_eq!(parsed.request, expected);

@@ -140,7 +140,7 @@ impl Session {
             Ok(execution) => execution.split(),
             Err(error) => return self.writer.send_error(error.into()).await,
         };
-        let encoder = EventEncoder::new(encoding, EventFormat::Ndjson);
+        let encoder = EventEncoder::new(encoding, EventFormat::Ndjson, &self.budget);
         // The last event is sent after reading from the client has stopped: messages that the client sends in reply to
         // it are for the next execution.
         let last_event = tokio::select! {

@@ -184,7 +184,12 @@ impl Writer {
                 }
                 ExecutionEvent::StageFinished(report) => self.finish_stage(&report, &mut decoders).await?,
                 ExecutionEvent::Finished(_) => return Err(SessionEnd::Completed),
-                ExecutionEvent::Queued { .. } | ExecutionEvent::Started { .. } => {}
+                // This API has no output files, and its requests ask for none.
+                ExecutionEvent::Queued { .. }
+                | ExecutionEvent::Started { .. }
+                | ExecutionEvent::OutputFile { .. }
+                | ExecutionEvent::OutputFileChunk { .. }
+                | ExecutionEvent::OutputFilesEnd { .. } => {}
             }
         }
     }
