@@ -7,6 +7,7 @@ use clap_complete::Shell;
 
 use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
+use crate::options::{OptionArgument, VariableArgument};
 
 /// Command line of `executor`.
 #[derive(Debug, Parser)]
@@ -71,6 +72,13 @@ pub(crate) struct RunArguments {
     /// Limit of the compilation, for example cpu=60s; can be repeated
     #[arg(long = "compile-limit", value_name = "NAME=VALUE")]
     pub(crate) compile_limits: Vec<Limit>,
+    /// Option of the language, for example std=c++23, warnings or sanitize=address,undefined; can be repeated. `executor
+    /// languages --json` lists them
+    #[arg(long = "option", value_name = "NAME[=VALUE]")]
+    pub(crate) options: Vec<OptionArgument>,
+    /// Environment variable of the program; can be repeated
+    #[arg(long = "env", value_name = "NAME=VALUE")]
+    pub(crate) environment: Vec<VariableArgument>,
     /// Additional source file; can be repeated
     #[arg(long = "file", value_name = "FILE")]
     pub(crate) more_files: Vec<PathBuf>,

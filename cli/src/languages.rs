@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use protocol::{Availability, Client, Event, Language, Request};
+use protocol::{Availability, Client, Event, Language, LanguageOption, OptionValue, Request};
 use serde_json::json;
 
 use crate::failure::Failure;
@@ -76,5 +76,28 @@ fn as_json(language: &Language) -> serde_json::Value {
         "available": available,
         "version": version,
         "reason": reason,
+        "options": language.options.iter().map(option_as_json).collect::<Vec<_>>(),
+    })
+}
+
+fn option_as_json(option: &LanguageOption) -> serde_json::Value {
+    let available = |unavailable: &Option<String>| unavailable.is_none();
+    let values = option.values.iter().map(|value| {
+        json!({ "name": value.name, "available": available(&value.unavailable), "reason": value.unavailable })
+    });
+    let (kind, default) = match &option.default {
+        OptionValue::Flag(is_on) => ("flag", json!(is_on)),
+        OptionValue::Choice(name) => ("choice", json!(name)),
+        OptionValue::Set(names) => ("set", json!(names)),
+    };
+    json!({
+        "name": option.name,
+        "title": option.title,
+        "help": option.help,
+        "type": kind,
+        "default": default,
+        "values": values.collect::<Vec<_>>(),
+        "available": available(&option.unavailable),
+        "reason": option.unavailable,
     })
 }

@@ -11,6 +11,7 @@ mod key;
 mod languages;
 mod limits;
 mod messages;
+mod options;
 mod output;
 mod output_files;
 mod program;

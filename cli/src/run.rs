@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::output_files::OutputFiles;
 use crate::raw_mode::RawMode;
 use crate::report::Report;
-use crate::{exit_status, limits, messages, program, raw_mode, report};
+use crate::{exit_status, limits, messages, options, program, raw_mode, report};
 
 /// The pattern of all files, except those whose names begin with a dot.
 const ALL_FILES: &str = "**";
@@ -40,6 +40,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     if !arguments.json && arguments.out.is_none() && (arguments.artifacts || !arguments.outputs.is_empty()) {
         return Err(Failure::Usage("--output and --artifacts require --out or --json".into()));
     }
+    let environment = options::variables(&arguments.environment)?;
     let files = program::files(&arguments.file, &arguments.more_files).await?;
     let input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
@@ -53,6 +54,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         Some(_) if arguments.outputs.is_empty() && !arguments.artifacts => vec![ALL_FILES.to_owned()],
         _ => arguments.outputs,
     };
+    let options = options::settings(&mut client, &language, &arguments.options).await?;
     let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
         language,
@@ -62,7 +64,9 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
             args: arguments.args,
             terminal,
             merge_output: arguments.merge_output,
+            environment,
         }],
+        options,
         limits: limits::request(&arguments.limits),
         compile_limits: limits::request(&arguments.compile_limits),
         outputs,

@@ -181,5 +181,6 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         compile_limits: None,
         editor: Editor::default(),
         example: String::new(),
+        options: Vec::new(),
     }
 }

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use fake_daemon::{FakeDaemon, Finished, id, report};
 use protocol::{
-    Availability, ByteCount, Clock, Editor, Event, Language, Limits, LimitsRequest, OmittedFiles, Outcome,
-    ProgramSignal, Rejection, Request, StageName, Status, Stdin, StreamName,
+    Availability, ByteCount, Clock, Editor, Event, Language, LanguageOption, Limits, LimitsRequest,
+    OmittedFiles, OptionSetting, OptionValue, Outcome, ProgramSignal, Rejection, Request, StageName, Status,
+    Stdin, StreamName, Variable,
 };
 use serde_json::json;
 
@@ -45,6 +46,34 @@ fn check(status: Status, code: i32, stderr: &str) {
     let daemon = FakeDaemon::that_ends_with(status.clone());
     let ran = daemon.run_with_stdin(&["run", "-l", "python", "-"], b"pass\n");
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(code), "", stderr), "{status:?}");
+}
+
+#[test]
+fn options_and_variables_are_sent_as_the_language_declares_them() {
+    let daemon = FakeDaemon::new(|mut connection| async move {
+        assert_eq!(connection.receive().await, Some(Request::Languages));
+        connection.send(Event::Languages(vec![language("c", &["c"]), language("cpp", &["cpp"])])).await;
+        let request = connection.receive_execute().await;
+        let setting = |name: &str, value| OptionSetting { name: name.into(), value };
+        let expected = [
+            setting("std", OptionValue::Choice("c99".into())),
+            setting("warnings", OptionValue::Flag(true)),
+            setting("sanitize", OptionValue::Set(vec!["address".into(), "undefined".into()])),
+            setting("x", OptionValue::Choice("y".into())),
+        ];
+        assert_eq!(request.options, expected);
+        let variable = |name: &str, value: &str| Variable { name: name.into(), value: value.into() };
+        assert_eq!(request.runs[0].environment, [variable("TZ", "UTC"), variable("EMPTY", "")]);
+        connection.finish(Status::Exited(0)).await;
+    });
+    let options = ["std=c99", "warnings", "sanitize=address,undefined", "x=y"];
+    let mut arguments = vec!["run", "-l", "C"];
+    arguments.extend(options.iter().flat_map(|option| ["--option", option]));
+    arguments.extend(["--env", "TZ=UTC", "--env", "EMPTY=", "-"]);
+    let ran = daemon.run_with_stdin(&arguments, b"int main(void) {}");
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    let ran = daemon.run_with_stdin(&["run", "-l", "c", "--env", "TZ", "-"], b"");
+    assert!(ran.code == Some(2) && ran.stderr.contains("a variable is NAME=VALUE"), "{}", ran.stderr);
 }
 
 #[test]
@@ -457,6 +486,17 @@ fn a_missing_file_is_named_in_the_error() {
     assert_eq!(daemon.run(&["run", "--limit", "cpu=much", "a.py"]).code, Some(2));
 }
 
+fn option(name: &str, default: OptionValue) -> LanguageOption {
+    LanguageOption {
+        name: name.into(),
+        title: name.into(),
+        help: String::new(),
+        default,
+        values: Vec::new(),
+        unavailable: None,
+    }
+}
+
 fn language(name: &str, extensions: &[&str]) -> Language {
     Language {
         name: name.into(),
@@ -469,6 +509,11 @@ fn language(name: &str, extensions: &[&str]) -> Language {
         compile_limits: None,
         editor: Editor::default(),
         example: String::new(),
+        options: vec![
+            option("std", OptionValue::Choice("c17".into())),
+            option("warnings", OptionValue::Flag(false)),
+            option("sanitize", OptionValue::Set(Vec::new())),
+        ],
     }
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
 use crate::bounds;
+use crate::request::Variable;
 
 /// Deserializes a list of at most `MAX` elements.
 pub(crate) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
@@ -107,4 +108,15 @@ pub(crate) fn arguments<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Ve
         return Err(D::Error::custom(format_args!("{total} bytes of arguments exceed the maximum of {max}")));
     }
     Ok(arguments)
+}
+
+/// Deserializes environment variables. Their number, the length of each and their total length are bounded.
+pub(crate) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Variable>, D::Error> {
+    let variables: Vec<Variable> = list::<_, _, { bounds::MAX_VARIABLES }>(deserializer)?;
+    let total: usize = variables.iter().map(|variable| variable.name.len() + variable.value.len()).sum();
+    if total > bounds::MAX_VARIABLES_TOTAL {
+        let max = bounds::MAX_VARIABLES_TOTAL;
+        return Err(D::Error::custom(format_args!("{total} bytes of variables exceed the maximum of {max}")));
+    }
+    Ok(variables)
 }

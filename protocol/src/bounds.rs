@@ -33,6 +33,20 @@ pub const MAX_ARGS_TOTAL: usize = 512 * 1024;
 pub const MAX_OUTPUT_PATTERNS: usize = 32;
 /// Bytes of a pattern of output files, and of the name of an output file.
 pub const MAX_OUTPUT_NAME: usize = 1024;
+/// Options of one request, and of one language.
+pub const MAX_OPTIONS: usize = 32;
+/// Values of one option.
+pub const MAX_OPTION_VALUES: usize = 64;
+/// Bytes of the name of an option, and of each of its values.
+pub const MAX_OPTION_NAME: usize = 64;
+/// Environment variables of one run.
+pub const MAX_VARIABLES: usize = 64;
+/// Bytes of the name of an environment variable.
+pub const MAX_VARIABLE_NAME: usize = 128;
+/// Bytes of the value of an environment variable.
+pub const MAX_VARIABLE: usize = 32 * 1024;
+/// Bytes of the names and values of all environment variables of one run together.
+pub const MAX_VARIABLES_TOTAL: usize = 64 * 1024;
 /// Bytes of the name of a language in a request.
 pub const MAX_LANGUAGE_NAME: usize = 64;
 /// Bytes of [`crate::ExecuteRequest::client`].

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
-use crate::bounds::{MAX_ITEMS, MAX_TEXT};
+use crate::bounds::{MAX_ITEMS, MAX_OPTIONS, MAX_TEXT};
 use crate::limits::Limits;
+use crate::options::LanguageOption;
 
 /// Language of this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Language {
     /// Small example program.
     #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub example: String,
+    /// Options that a request can set.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_OPTIONS>")]
+    pub options: Vec<LanguageOption>,
 }
 
 /// Whether the toolchain of a language is installed.

@@ -13,6 +13,7 @@ pub mod codec;
 mod event;
 mod language;
 mod limits;
+mod options;
 mod outcome;
 pub mod quantity;
 pub mod renamed_keys;
@@ -25,9 +26,12 @@ pub use codec::{CodecError, Hello, VERSION};
 pub use event::{CheckResult, Event, OmittedFiles, Rejection};
 pub use language::{Availability, Editor, Language};
 pub use limits::{LIMITS, LimitInfo, Limits, LimitsRequest};
+pub use options::{LanguageOption, OptionChoice, OptionSetting, OptionValue};
 pub use outcome::{ExecutionId, Outcome};
 pub use quantity::ByteCount;
-pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize};
+pub use request::{
+    ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize, Variable,
+};
 pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
 pub use stage::{Clock, StageName, StageReport, StartKind, Status, StatusName, StreamName, Usage};
 

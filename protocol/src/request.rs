@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::bounds::{
     MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
-    MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_VARIABLE, MAX_VARIABLE_NAME,
 };
 use crate::limits::LimitsRequest;
+use crate::options::OptionSetting;
 
 /// One frame from a client. A client cannot ask for anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,9 @@ pub struct ExecuteRequest {
     pub outputs: Vec<String>,
     /// Whether to return the files that the compilation built.
     pub artifacts: bool,
+    /// Options of the language that differ from their defaults.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_OPTIONS>")]
+    pub options: Vec<OptionSetting>,
 }
 
 /// Source file.
@@ -99,6 +103,20 @@ pub struct RunRequest {
     /// Whether stdout and stderr are one pipe: all output is stdout, in the exact order in which it was written, and the
     /// output limit applies to both together. A terminal has the same effect.
     pub merge_output: bool,
+    /// Environment variables of the program, in addition to those that every program has.
+    #[serde(deserialize_with = "bounded::variables")]
+    pub environment: Vec<Variable>,
+}
+
+/// Environment variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Variable {
+    /// Letters, digits and `_`; not a digit first.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_VARIABLE_NAME>")]
+    pub name: String,
+    /// Text without NUL.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_VARIABLE>")]
+    pub value: String,
 }
 
 /// Size of a terminal. Neither side can be zero.

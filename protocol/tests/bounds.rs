@@ -7,13 +7,14 @@ mod samples;
 use bytes::{Bytes, BytesMut};
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME,
-    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME,
-    MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_TEXT,
+    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OPTION_NAME, MAX_OPTION_VALUES,
+    MAX_OPTIONS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_TEXT,
+    MAX_VARIABLE, MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL,
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
-    Event, ExecuteRequest, Hello, Language, Outcome, Rejection, Request, RunRequest, SourceFile, StageName,
-    StreamName, TerminalSize,
+    Event, ExecuteRequest, Hello, Language, OptionSetting, OptionValue, Outcome, Rejection, Request,
+    RunRequest, SourceFile, StageName, StreamName, TerminalSize, Variable,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +52,19 @@ fn a_request_stays_within_its_bounds() {
     check("a pattern of output files", MAX_OUTPUT_NAME, |n| {
         execute(|request| request.outputs = vec![text(n)])
     });
+    check("options", MAX_OPTIONS, |n| execute(|request| request.options = vec![option(1, 1); n]));
+    check("an option's name", MAX_OPTION_NAME, |n| execute(|request| request.options = vec![option(n, 1)]));
+    check("an option's value", MAX_OPTION_NAME, |n| execute(|request| request.options = vec![option(1, n)]));
+    check("an option's values", MAX_OPTION_VALUES, |n| {
+        let value = OptionValue::Set(vec![String::new(); n]);
+        execute(|request| request.options = vec![OptionSetting { name: String::new(), value }])
+    });
+    check("variables", MAX_VARIABLES, |n| variables(vec![(1, 1); n]));
+    check("a variable's name", MAX_VARIABLE_NAME, |n| variables(vec![(n, 1)]));
+    check("a variable's value", MAX_VARIABLE, |n| variables(vec![(1, n)]));
+    check("all variables of a run", MAX_VARIABLES_TOTAL, |n| {
+        variables(vec![(1, MAX_VARIABLE - 1), (1, MAX_VARIABLE - 8), (n + 7 - 2 * MAX_VARIABLE, 0)])
+    });
     check("an input chunk", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
 }
 
@@ -81,6 +95,12 @@ fn an_event_stays_within_its_bounds() {
     check("languages", MAX_ITEMS, |n| Event::Languages(vec![language(|_| {}); n]));
     check("aliases", MAX_ITEMS, |n| language(|language| language.aliases = vec![String::new(); n]));
     check("an alias", MAX_TEXT, |n| language(|language| language.aliases = vec![text(n)]));
+    check("options", MAX_OPTIONS, |n| {
+        language(|language| language.options = vec![language.options[0].clone(); n])
+    });
+    check("values of an option", MAX_OPTION_VALUES, |n| {
+        language(|language| language.options[0].values = vec![language.options[0].values[0].clone(); n])
+    });
     check("an extension", MAX_TEXT, |n| language(|language| language.extensions = vec![text(n)]));
     check("a degraded feature", MAX_TEXT, |n| {
         let (_, event) =
@@ -159,7 +179,7 @@ fn invalid_numbers_are_rejected() {
         assert!(decode::<Request>(&changed).is_err(), "2 at {at}");
     }
     assert!(decode::<Request>(&9_u32.to_le_bytes()).is_err());
-    let not_text = [&[0; 4][..], &1_u64.to_le_bytes(), &[0xff], &[0; 26]].concat();
+    let not_text = [&[0; 4][..], &1_u64.to_le_bytes(), &[0xff], &[0; 34]].concat();
     assert!(decode::<Request>(&not_text).is_err());
     let endless =
         [&6_u32.to_le_bytes()[..], &3_u32.to_le_bytes(), &u64::MAX.to_le_bytes(), &u32::MAX.to_le_bytes()];
@@ -178,6 +198,16 @@ fn execute(change: impl FnOnce(&mut ExecuteRequest)) -> Request {
 
 fn arguments(args: Vec<String>) -> Request {
     execute(|request| request.runs = vec![RunRequest { args, ..RunRequest::default() }])
+}
+
+fn option(name: usize, value: usize) -> OptionSetting {
+    OptionSetting { name: text(name), value: OptionValue::Choice(text(value)) }
+}
+
+fn variables(lengths: Vec<(usize, usize)>) -> Request {
+    let variable = |(name, value)| Variable { name: text(name), value: text(value) };
+    let environment = lengths.into_iter().map(variable).collect();
+    execute(|request| request.runs = vec![RunRequest { environment, ..RunRequest::default() }])
 }
 
 fn language(change: impl FnOnce(&mut Language)) -> Language {

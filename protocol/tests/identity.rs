@@ -16,9 +16,9 @@ use protocol::codec::{Frames, decode, encode};
 use protocol::each_limit;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Hello, LIMITS, Language, Limits, LimitsRequest, Outcome, ProgramSignal, Rejection, Request, RunRequest,
-    ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
-    TerminalSize, Usage, WarmCount,
+    Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest, OptionChoice, OptionSetting, OptionValue,
+    Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
+    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -133,6 +133,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         vec("[ -~]{0,64}", 0..4),
         (limits_request(), any::<Option<NonZeroU32>>()),
         (vec(text(), 0..4), any::<bool>()),
+        vec((option_name(), option_value()).prop_map(|(name, value)| OptionSetting { name, value }), 0..4),
     )
         .prop_map(
             |(
@@ -144,6 +145,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                 client_networks,
                 (compile_limits, parallel),
                 (outputs, artifacts),
+                options,
             )| {
                 ExecuteRequest {
                     language,
@@ -156,14 +158,50 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     parallel,
                     outputs,
                     artifacts,
+                    options,
                 }
             },
         )
 }
 
 fn run_request() -> impl Strategy<Value = RunRequest> {
-    (stdin(), vec(text(), 0..4), option::of(terminal_size()), any::<bool>())
-        .prop_map(|(stdin, args, terminal, merge_output)| RunRequest { stdin, args, terminal, merge_output })
+    let variable = (option_name(), text()).prop_map(|(name, value)| Variable { name, value });
+    (stdin(), vec(text(), 0..4), option::of(terminal_size()), any::<bool>(), vec(variable, 0..4)).prop_map(
+        |(stdin, args, terminal, merge_output, environment)| RunRequest {
+            stdin,
+            args,
+            terminal,
+            merge_output,
+            environment,
+        },
+    )
+}
+
+fn option_name() -> impl Strategy<Value = String> {
+    "[ -~]{0,64}"
+}
+
+fn option_value() -> impl Strategy<Value = OptionValue> {
+    prop_oneof![
+        any::<bool>().prop_map(OptionValue::Flag),
+        option_name().prop_map(OptionValue::Choice),
+        vec(option_name(), 0..4).prop_map(OptionValue::Set),
+    ]
+}
+
+fn language_option() -> impl Strategy<Value = LanguageOption> {
+    let choice = (option_name(), option::of(text()))
+        .prop_map(|(name, unavailable)| OptionChoice { name, unavailable });
+    (option_name(), text(), text(), option_value(), vec(choice, 0..4), option::of(text())).prop_map(
+        |(name, title, help, default, values, unavailable)| LanguageOption {
+            name,
+            title,
+            help,
+            default,
+            values,
+            unavailable,
+        },
+    )
 }
 
 fn terminal_size() -> impl Strategy<Value = TerminalSize> {
@@ -309,13 +347,13 @@ fn language() -> impl Strategy<Value = Language> {
     (
         (text(), text(), text(), text()),
         (vec(text(), 0..3), vec(text(), 0..3)),
-        (availability, limits(), option::of(limits()), editor),
+        (availability, limits(), option::of(limits()), editor, vec(language_option(), 0..3)),
     )
         .prop_map(
             |(
                 (name, title, file_name, example),
                 (aliases, extensions),
-                (availability, limits, compile_limits, editor),
+                (availability, limits, compile_limits, editor, options),
             )| Language {
                 name,
                 title,
@@ -327,6 +365,7 @@ fn language() -> impl Strategy<Value = Language> {
                 compile_limits,
                 editor,
                 example,
+                options,
             },
         )
 }

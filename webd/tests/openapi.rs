@@ -274,7 +274,7 @@ impl Description {
                 }
                 "not" if self.valid(what, value).is_ok() => return Err(format!("it matches {what}")),
                 "items" => {
-                    for item in value.as_array().unwrap() {
+                    for item in value.as_array().ok_or("is not an array")? {
                         self.valid(what, item)?;
                     }
                 }

@@ -176,9 +176,13 @@ pub fn never_plain(name: &str) -> String {
 }
 
 fn renamed(name: &str) -> String {
-    include_str!("../../../executord/languages/cpp.toml")
-        .replace("name = \"cpp\"", &format!("name = \"{name}\""))
-        .replace("aliases = [", "aliases = [] #")
+    let text = include_str!("../../../executord/languages/cpp.toml");
+    // The language itself keeps its other names.
+    let (before, rest) = text.split_once("aliases = [").unwrap_or((text, ""));
+    let (_, rest) = rest.split_once("]\n").unwrap_or(("", rest));
+    let (middle, rest) = rest.split_once("[alias_options]").unwrap_or((rest, ""));
+    let (_, rest) = rest.split_once("\n\n").unwrap_or(("", rest));
+    format!("{before}{middle}{rest}").replace("name = \"cpp\"", &format!("name = \"{name}\""))
 }
 
 #[cfg(test)]

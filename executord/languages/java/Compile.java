@@ -33,12 +33,14 @@ import javax.tools.ToolProvider;
  * a program without a file name. And in addition to the classes it writes {@code .main}, an argument file for {@code java}
  * with the name of the class to run. Its output and its exit code are those of {@code javac}.
  *
- * <p>Usage: {@code java Compile OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]}
+ * <p>Usage: {@code java Compile [OPTION...] OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]}. The options are those of javac that are
+ * one word each.
  */
 public final class Compile {
-    // The exit codes of javac: errors in the program, exhausted resources, and bugs in javac.
+    // The exit codes of javac: errors in the program, invalid options, exhausted resources, and bugs in javac.
     private static final int OK = 0;
     private static final int ERROR = 1;
+    private static final int WRONG_OPTIONS = 2;
     private static final int OUT_OF_RESOURCES = 3;
     private static final int CRASHED = 4;
 
@@ -55,17 +57,20 @@ public final class Compile {
     static ReusableCompiler reusableCompiler;
 
     public static void main(String[] arguments) throws IOException {
-        if (arguments.length < 2) {
-            System.err.println("usage: java Compile OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]");
+        List<String> words = List.of(arguments);
+        int count = (int) words.stream().takeWhile(word -> word.startsWith("-")).count();
+        if (words.size() < count + 2) {
+            System.err.println("usage: java Compile [OPTION...] OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]");
             System.exit(2);
         }
-        Path output = Path.of(arguments[0]);
-        List<String> sources = List.of(arguments).subList(1, arguments.length);
+        List<String> options = options(words.subList(0, count));
+        Path output = Path.of(words.get(count));
+        List<String> sources = words.subList(count + 1, words.size());
         StringWriter messages = new StringWriter();
         int code = OK;
-        if (!compileWithReusableCompiler(output, sources, messages)) {
+        if (count > 0 || !compileWithReusableCompiler(output, sources, messages)) {
             messages = new StringWriter();
-            code = compile(output, sources, messages);
+            code = compile(output, sources, messages, options);
         }
         System.err.print(messages);
         // There are no shutdown hooks to run and no threads to wait for.
@@ -84,8 +89,24 @@ public final class Compile {
         return mainClass.isPresent();
     }
 
-    /** Compiles the sources, the main file first, and returns the exit code. */
+    /** Returns the options of javac. Preview features belong to a release, which javac wants to be named. */
+    private static List<String> options(List<String> requested) {
+        List<String> options = new ArrayList<>(OPTIONS);
+        options.addAll(requested);
+        if (requested.contains("--enable-preview") && requested.stream().noneMatch(word -> word.startsWith("--release="))) {
+            options.add("--release=" + Runtime.version().feature());
+        }
+        return options;
+    }
+
+    /** Compiles the sources without more options. */
     static int compile(Path output, List<String> sources, StringWriter messages) throws IOException {
+        return compile(output, sources, messages, OPTIONS);
+    }
+
+    /** Compiles the sources, the main file first, and returns the exit code. */
+    private static int compile(Path output, List<String> sources, StringWriter messages, List<String> options)
+            throws IOException {
         PrintWriter printer = new PrintWriter(messages, true);
         UndecodableText undecodable = new UndecodableText(printer);
         JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
@@ -93,7 +114,7 @@ public final class Compile {
                 compiler.getStandardFileManager(undecodable, null, StandardCharsets.UTF_8)) {
             setLocations(files, output);
             // Without a diagnostic listener, javac formats and counts diagnostics itself.
-            JavacTask task = (JavacTask) compiler.getTask(printer, files, null, OPTIONS, null, units(files, sources));
+            JavacTask task = (JavacTask) compiler.getTask(printer, files, null, options, null, units(files, sources));
             MainClasses mainClasses = MainClasses.of(task, sources);
             boolean compiled = task.call();
             if (!compiled) {
@@ -110,6 +131,10 @@ public final class Compile {
             }
             writeMainClass(output, mainClass.get());
             return OK;
+        } catch (IllegalArgumentException error) {
+            // Two options contradict each other, or this javac does not know the release.
+            printer.println(error.getMessage());
+            return WRONG_OPTIONS;
         }
     }
 

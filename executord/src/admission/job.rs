@@ -8,7 +8,7 @@ use protocol::{ExecutionId, Limits, RunRequest, Stdin};
 use sandbox::OutputPattern;
 
 use crate::admission::relative_path::RelativePath;
-use crate::languages::toolchain::Toolchain;
+use crate::languages::toolchain::{StageCommand, Toolchain};
 use crate::queue::{ClientKey, Demand};
 
 /// An admitted execution.
@@ -17,6 +17,8 @@ pub(crate) struct Job {
     /// Names the execution in events, in the log and in the audit log.
     pub(crate) id: ExecutionId,
     pub(crate) toolchain: Arc<Toolchain>,
+    /// What the options of the request change.
+    pub(crate) custom: CustomCommands,
     /// The main file first.
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
@@ -36,7 +38,24 @@ pub(crate) struct Job {
     pub(crate) client: Option<ClientKey>,
 }
 
+/// How the stages are started, where the options of a request change it.
+#[derive(Debug, Default)]
+pub(crate) struct CustomCommands {
+    pub(crate) compile: Option<StageCommand>,
+    pub(crate) run: Option<StageCommand>,
+}
+
 impl Job {
+    /// Returns how the sources are compiled, or `None` if the language is not compiled.
+    pub(crate) fn compile_command(&self) -> Option<&StageCommand> {
+        self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
+    }
+
+    /// Returns how the program is run.
+    pub(crate) fn run_command(&self) -> &StageCommand {
+        self.custom.run.as_ref().unwrap_or(&self.toolchain.run)
+    }
+
     /// Returns what the queue needs to know.
     pub(crate) fn demand(&self) -> Demand {
         let stages = self.compile_limits.iter().chain([&self.limits]);

@@ -1,5 +1,6 @@
 //! Admission: a pure function from a request to a [`Job`] or a rejection.
 
+mod environment;
 pub(crate) mod job;
 pub(crate) mod limits;
 pub(crate) mod relative_path;
@@ -10,15 +11,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::bounds::MAX_SOURCES;
-use protocol::{ExecuteRequest, ExecutionId, Limits, LimitsRequest, Rejection, SourceFile, Stdin};
+use protocol::{
+    ExecuteRequest, ExecutionId, Limits, LimitsRequest, OptionSetting, Rejection, SourceFile, Stdin,
+};
 use sandbox::OutputPattern;
 
-use crate::admission::job::{Job, Source};
+use crate::admission::job::{CustomCommands, Job, Source};
 use crate::admission::limits::RequestBounds;
 use crate::admission::relative_path::RelativePath;
 use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
-use crate::languages::toolchain::Toolchain;
+use crate::languages::toolchain::{StageKind, Toolchain};
 
 /// The byte order mark in UTF-8, with which some editors of Windows begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -59,16 +62,20 @@ pub(crate) fn admit(
     for stage in compile_limits.iter().chain([&limits]) {
         check_room(&sources, stage)?;
     }
+    let custom = custom_commands(&request.language, &request.options, toolchain)?;
     if request.runs.is_empty() {
         return Err(invalid("at least one run is required"));
     }
-    for run in &request.runs {
+    let is_single = request.runs.len() == 1;
+    for (number, run) in request.runs.iter().enumerate() {
         if run.args.iter().any(|argument| argument.contains('\0')) {
             return Err(invalid("an argument contains a NUL character"));
         }
         if matches!(run.stdin, Stdin::Live) && request.runs.len() > 1 {
             return Err(invalid("live input requires exactly one run"));
         }
+        let field = if is_single { "environment".to_owned() } else { format!("runs[{number}].environment") };
+        environment::check(&run.environment, &toolchain.run, &field)?;
     }
     // Input and signals are for one program.
     let is_interactive =
@@ -78,6 +85,7 @@ pub(crate) fn admit(
     Ok(Job {
         id,
         toolchain: Arc::clone(toolchain),
+        custom,
         sources,
         runs: request.runs,
         parallel,
@@ -112,6 +120,24 @@ fn admit_outputs(patterns: &[String]) -> Result<Vec<OutputPattern>, Rejection> {
         }
     }
     Ok(admitted)
+}
+
+/// Returns what the options of a request change. `name` is the name by which the language was requested.
+fn custom_commands(
+    name: &str,
+    options: &[OptionSetting],
+    toolchain: &Toolchain,
+) -> Result<CustomCommands, Rejection> {
+    let implied = toolchain.implied_options(name);
+    if options.is_empty() && implied.is_empty() {
+        return Ok(CustomCommands::default());
+    }
+    let version = toolchain.version.as_deref().unwrap_or_default();
+    let additions = toolchain.options.select(options, implied, version).map_err(Rejection::Invalid)?;
+    Ok(CustomCommands {
+        compile: toolchain.with_options(StageKind::Compile, &additions),
+        run: toolchain.with_options(StageKind::Run, &additions),
+    })
 }
 
 fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<Source>, Rejection> {

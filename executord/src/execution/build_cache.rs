@@ -33,6 +33,8 @@ pub(crate) struct BuildKey {
     language: String,
     version: Result<String, String>,
     command: Vec<String>,
+    /// What the options add to the command.
+    options: Vec<String>,
     environment: Vec<(String, String)>,
     limits: Limits,
     /// Paths and contents, the main file first.
@@ -71,13 +73,14 @@ impl BuildCache {
     /// Returns the key of a job's build, if it may be cached. A build whose files the client asked for is always made: they are
     /// read in the sandbox of its compilation.
     pub(crate) fn key(&self, job: &Job) -> Option<BuildKey> {
-        let command = job.toolchain.compile.as_ref().filter(|_| self.settings.enabled && !job.artifacts)?;
+        let command = job.compile_command().filter(|_| self.settings.enabled && !job.artifacts)?;
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
         Some(BuildKey {
             client: job.client.clone()?,
             language: job.toolchain.name.clone(),
             version: job.toolchain.version.clone(),
             command: command.command.clone(),
+            options: command.additions.arguments.clone(),
             environment: command.environment.iter().map(text).collect(),
             limits: job.compile_limits.clone()?,
             sources: job

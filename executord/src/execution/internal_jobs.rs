@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::admission::job::Job;
+use crate::admission::job::{CustomCommands, Job};
 use crate::execution::executor::{Connections, Executor};
 use crate::execution::recipe::execute;
 use crate::languages::format::SelfTest;
@@ -88,6 +88,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
     Job {
         id: ExecutionId(Uuid::new_v4()),
         toolchain: Arc::new(toolchain),
+        custom: CustomCommands::default(),
         sources: Vec::new(),
         runs: vec![RunRequest::default()],
         parallel: 1,
@@ -111,8 +112,7 @@ pub(crate) fn self_test_request(test: &SelfTest) -> ExecuteRequest {
         runs: vec![RunRequest {
             stdin: Stdin::Bytes(Bytes::from(test.stdin.clone())),
             args: test.args.clone(),
-            terminal: None,
-            merge_output: false,
+            ..RunRequest::default()
         }],
         ..ExecuteRequest::default()
     }

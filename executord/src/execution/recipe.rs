@@ -41,7 +41,7 @@ pub(crate) async fn execute<'a>(
     let mut cleanups = Cleanups::new(executor);
     let stages = Stages::new(executor, job, connections);
     let wall_time = WallTimeBudget::new(job.wall_time);
-    let reports = match &job.toolchain.compile {
+    let reports = match job.compile_command() {
         None => run_all(&stages, permit, &BuildSource::None, wall_time, &mut cleanups)
             .await
             .map(|runs| (None, runs)),

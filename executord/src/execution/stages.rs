@@ -130,7 +130,7 @@ impl<'a> Stages<'a> {
         let request = &self.job.runs[run.number as usize];
         self.stage(Stage {
             name: StageName::Run(run.number),
-            spec: self.spec(StageKind::Run, &self.job.toolchain.run, &run.limits, request),
+            spec: self.spec(StageKind::Run, self.job.run_command(), &run.limits, request),
             request,
             build,
             permit,
@@ -153,6 +153,7 @@ impl<'a> Stages<'a> {
             limits,
             sources: &self.job.sources,
             arguments: &run.args,
+            environment: &run.environment,
             terminal: run.terminal,
             merge_output: run.merge_output,
         }

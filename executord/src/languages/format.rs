@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use crate::admission::limits::LimitSettings;
+use crate::languages::option_format::{OptionFormat, SettingFormat};
 
 /// Keys that were renamed: old and new path.
 pub(super) const RENAMED_KEYS: [(&str, &str); 2] =
@@ -19,6 +20,9 @@ pub(super) struct LanguageFile {
     pub(super) title: String,
     #[serde(default)]
     pub(super) aliases: Vec<String>,
+    /// Options that an alias stands for, by its name.
+    #[serde(default)]
+    pub(super) alias_options: BTreeMap<String, BTreeMap<String, SettingFormat>>,
     pub(super) extensions: Vec<String>,
     pub(super) file_name: String,
     #[serde(default)]
@@ -32,6 +36,8 @@ pub(super) struct LanguageFile {
     pub(super) example: String,
     pub(super) version: Version,
     pub(super) editor: EditorHints,
+    #[serde(default)]
+    pub(super) options: Vec<OptionFormat>,
     pub(super) compile: Option<Command>,
     pub(super) run: Command,
     pub(super) self_test: SelfTest,

@@ -2,16 +2,43 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::languages::toolchain::SEARCH_PATH;
+/// Directories that are searched for the program of a command, on the host and in the sandbox.
+pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
 
-/// Returns why a path that a language requires is missing, or `None` if it exists.
+/// Returns why a path that a language requires is missing, or `None` if it exists. A `*` stands for any characters of the
+/// name of a file or directory, once in each name.
 pub(super) fn why_missing(required: &str, launcher: Option<&Path>) -> Option<String> {
     let path = match (required.strip_prefix("{launcher}/"), launcher) {
         (Some(file), Some(launcher)) => launcher.join(file),
         (Some(file), None) => return Some(format!("{file} of the language's launcher is not installed")),
         (None, _) => PathBuf::from(required),
     };
-    (!path.exists()).then(|| format!("{} is not installed", path.display()))
+    (!exists(&path)).then(|| format!("{} is not installed", path.display()))
+}
+
+/// Returns whether there is a path that matches the pattern.
+fn exists(pattern: &Path) -> bool {
+    let mut found = vec![PathBuf::new()];
+    for component in pattern {
+        let pattern = component.to_string_lossy();
+        found = match pattern.split_once('*') {
+            None => found.into_iter().map(|path| path.join(component)).collect(),
+            Some((beginning, end)) => {
+                let fits = |name: &str| {
+                    name.len() >= beginning.len() + end.len()
+                        && name.starts_with(beginning)
+                        && name.ends_with(end)
+                };
+                let entries =
+                    found.iter().filter_map(|path| std::fs::read_dir(path).ok()).flatten().flatten();
+                entries
+                    .filter(|entry| fits(&entry.file_name().to_string_lossy()))
+                    .map(|entry| entry.path())
+                    .collect()
+            }
+        };
+    }
+    found.iter().any(|path| path.exists())
 }
 
 /// Returns why a library cannot be used, or `None` if it exists.

@@ -1,17 +1,21 @@
 //! Loading language files.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::renamed_keys::ConfigKeys;
-use protocol::{Editor, Limits};
+use protocol::{Editor, Limits, OptionSetting};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
 use crate::languages::format::{Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
 use crate::languages::host::{resolve_program, why_missing, why_unusable};
+use crate::languages::option_check;
+use crate::languages::option_format::SettingFormat;
+use crate::languages::options::Options;
 use crate::languages::registry::{DuplicateName, Registry};
-use crate::languages::toolchain::{NOT_PROBED, StageCommand, Toolchain};
+use crate::languages::toolchain::{NOT_PROBED, StageCommand, StageKind, Toolchain};
 
 /// A mistake in a language file, worded for its author.
 #[derive(Debug, thiserror::Error)]
@@ -59,11 +63,14 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let keys: ConfigKeys = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
-    check(&file).map_err(|message| error(&message))?;
+    check(&file).and_then(|()| option_check::check(&file)).map_err(|message| error(&message))?;
     let launcher = launcher_directory(path, &file.name, config);
     let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
     let has_zygote =
         config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
+    let options = Options::new(file.options, launcher.as_deref()).map_err(|message| error(&message))?;
+    let alias_options = alias_options(file.alias_options, &options).map_err(|message| error(&message))?;
+    let defaults = options.defaults();
     let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
     missing = missing.or_else(|| libraries.iter().find_map(|library| why_unusable(library)));
     let mut resolve = |command: &[String]| {
@@ -72,8 +79,9 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         resolved
     };
     let version_command = resolve(&file.version.command);
-    let mut stage = |stage: Command, limits: Limits| StageCommand {
+    let mut stage = |kind: StageKind, stage: Command, limits: Limits| StageCommand {
         command: resolve(&stage.command),
+        additions: defaults.of(kind).clone(),
         environment: stage.environment,
         limits,
         warm: stage.warm.map(|warm| Warm {
@@ -84,15 +92,16 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     };
     let compile = file.compile.map(|command| {
         let limits = config.compile_limits(&command.limits);
-        stage(command, limits)
+        stage(StageKind::Compile, command, limits)
     });
     let run_limits = config.run_limits(&file.run.limits);
-    let run = stage(file.run, run_limits);
+    let run = stage(StageKind::Run, file.run, run_limits);
     Ok(Toolchain {
         version_pattern: Regex::new(&file.version.pattern).map_err(|regex_error| error(&regex_error))?,
         name: file.name,
         title: file.title,
         aliases: file.aliases,
+        alias_options,
         extensions: file.extensions,
         file_name: file.file_name,
         misread_extensions: file.misread_extensions,
@@ -102,6 +111,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         launcher,
         mounts: mounts(file.mounts, &libraries, &config.toolchains),
         libraries,
+        options,
         compile,
         run,
         editor: Editor {
@@ -112,6 +122,21 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         example: file.example.trim_start_matches('\n').to_owned(),
         self_test: file.self_test,
     })
+}
+
+/// Returns the options that aliases stand for, by alias in lower case.
+fn alias_options(
+    file: BTreeMap<String, BTreeMap<String, SettingFormat>>,
+    options: &Options,
+) -> Result<BTreeMap<String, Vec<OptionSetting>>, String> {
+    let mut implied = BTreeMap::new();
+    for (alias, settings) in file {
+        let settings = settings.into_iter().map(|(name, value)| OptionSetting { name, value: value.into() });
+        let settings: Vec<_> = settings.collect();
+        options.check(&settings).map_err(|message| format!("alias_options.{alias}: {message}"))?;
+        implied.insert(alias.to_ascii_lowercase(), settings);
+    }
+    Ok(implied)
 }
 
 /// Returns the directory of a language's launcher: next to the language file, or that of the file that it replaces.
@@ -195,6 +220,83 @@ mod tests {
         let error = load_files(&[("a.toml", &file("a", "aliases = [\"b\"]")), ("b.toml", &file("b", ""))])
             .unwrap_err();
         assert!(error.contains("is also a name of"), "{error}");
+    }
+
+    #[test]
+    fn mistakes_in_options_are_named() {
+        let with = |options: &str| {
+            let text = file("t", "aliases = [\"u\"]").replace("\"{main}\"]", "\"{options}\", \"{main}\"]");
+            format!("{text}{options}")
+        };
+        let option =
+            |more: &str| with(&format!("[[options]]\nname = \"o\"\ntitle = \"O\"\nhelp = \"\"\n{more}\n"));
+        let valid = option(
+            "default = \"a\"\nvalues = [\"a\", { name = \"b\", run = [] }]\nrun = [\"-{value}{stack}\"]",
+        );
+        assert_eq!(load_files(&[("t.toml", &valid)]).map(|_| ()), Ok(()));
+        let implied = |setting: &str| format!("{valid}[alias_options]\n{setting}\n");
+        assert_eq!(load_files(&[("t.toml", &implied("u = { o = \"b\" }"))]).map(|_| ()), Ok(()));
+        for (text, message) in [
+            (option("default = false\ncolour = 1"), "unknown field `colour`"),
+            (option("default = 1"), "a value is true, false, a name, or a list of names"),
+            (
+                option("default = \"a\"\nvalues = [{ name = \"a\", x = 1 }]"),
+                "a value is a name, or a table with",
+            ),
+            (
+                option("default = \"c\"\nvalues = [\"a\", \"b\"]"),
+                "default of options.o: it must be one of \"a\", \"b\"",
+            ),
+            (
+                option("default = [\"c\"]\nvalues = [\"a\"]"),
+                "default of options.o: it must be a list of \"a\"",
+            ),
+            (option("default = \"a\""), "options.o: values: must have at least one"),
+            (
+                option("default = true\nvalues = [\"a\"]"),
+                "options.o: values: an option whose default is true or false",
+            ),
+            (option("default = \"a\"\nvalues = [\"a\", \"a\"]"), "options.o: values: a is there twice"),
+            (
+                option("default = \"a\"\nvalues = [\"a\", { name = \"b\", aliases = [\"a\"] }]"),
+                "a is there twice",
+            ),
+            (
+                option("default = \"-a\"\nvalues = [\"-a\"]"),
+                "options.o: values: \"-a\" must consist of letters",
+            ),
+            (
+                option("default = false\nrun = [\"{sources}\"]"),
+                "options.o: run: there is no placeholder {sources} here",
+            ),
+            (
+                option("default = false\nrun = [\"{value}\"]"),
+                "options.o: run: there is no placeholder {value} here",
+            ),
+            (
+                option("default = false\ncompile = [\"-g\"]"),
+                "options.o: compile: compile.command must have {options} once",
+            ),
+            (
+                option("default = false\nrun = [\"-g\"]").replace("\"{options}\", ", ""),
+                "options.o: run: run.command must have",
+            ),
+            (
+                option("default = false").replace("name = \"o\"", "name = \"O\""),
+                "options.O: name: must consist of",
+            ),
+            (
+                option("default = false")
+                    + "[[options]]\nname = \"o\"\ntitle = \"\"\nhelp = \"\"\ndefault = true\n",
+                "options.o: two options have this name",
+            ),
+            (implied("v = { o = \"b\" }"), "alias_options.v: aliases does not have this name"),
+            (implied("u = { p = \"b\" }"), "alias_options.u: options.p: unknown option; the options are o"),
+            (implied("u = { o = true }"), "alias_options.u: options.o: it must be one of"),
+        ] {
+            let error = load_files(&[("t.toml", &text)]).unwrap_err();
+            assert!(error.contains("t.toml") && error.contains(message), "{message:?} is not in {error:?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,11 @@
 pub(crate) mod format;
 mod host;
 pub(crate) mod load;
+mod option_check;
+mod option_format;
+pub(crate) mod options;
 pub(crate) mod registry;
 #[cfg(test)]
 pub(crate) mod shipped;
+mod stage_kind;
 pub(crate) mod toolchain;

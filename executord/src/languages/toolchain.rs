@@ -3,37 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use protocol::{Availability, Editor, Language, Limits};
+use protocol::{Availability, Editor, Language, Limits, OptionSetting};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
 use crate::languages::format::{LineEndings, MisreadExtensions, MountAt, SelfTest, Warm};
+pub(crate) use crate::languages::host::SEARCH_PATH;
+use crate::languages::options::{Additions, Options, StageAdditions};
 
-/// Directories that are searched for the program of a command, on the host and in the sandbox.
-pub(crate) const SEARCH_PATH: [&str; 3] = ["/usr/local/bin", "/usr/bin", "/bin"];
+pub(crate) use crate::languages::stage_kind::StageKind;
+
 /// Mount point of a language's launcher in the sandbox.
 pub(crate) const LAUNCHER: &str = "/launcher";
 /// Reason for which a toolchain cannot be used before it was asked for its version.
 pub(super) const NOT_PROBED: &str = "its version is not known yet";
-
-/// Stage of an execution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum StageKind {
-    Compile,
-    Run,
-}
-
-impl StageKind {
-    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Run];
-
-    /// Returns the name for metrics and the log.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Compile => "compile",
-            Self::Run => "run",
-        }
-    }
-}
 
 /// A language as this host compiles and runs it.
 #[derive(Clone, Debug)]
@@ -41,6 +24,8 @@ pub(crate) struct Toolchain {
     pub(crate) name: String,
     pub(crate) title: String,
     pub(super) aliases: Vec<String>,
+    /// Options that an alias stands for, by its name in lower case.
+    pub(super) alias_options: BTreeMap<String, Vec<OptionSetting>>,
     pub(super) extensions: Vec<String>,
     pub(crate) file_name: String,
     pub(super) misread_extensions: MisreadExtensions,
@@ -55,6 +40,7 @@ pub(crate) struct Toolchain {
     pub(crate) mounts: Vec<MountAt>,
     /// Libraries that the administrator added: JAR files, or directories of headers.
     pub(crate) libraries: Vec<PathBuf>,
+    pub(crate) options: Options,
     pub(crate) compile: Option<StageCommand>,
     pub(crate) run: StageCommand,
     pub(super) editor: Editor,
@@ -66,6 +52,8 @@ pub(crate) struct Toolchain {
 #[derive(Clone, Debug)]
 pub(crate) struct StageCommand {
     pub(crate) command: Vec<String>,
+    /// What the options add.
+    pub(crate) additions: StageAdditions,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) warm: Option<Warm>,
@@ -78,6 +66,20 @@ impl Toolchain {
             StageKind::Compile => self.compile.as_ref(),
             StageKind::Run => Some(&self.run),
         }
+    }
+
+    /// Returns how a stage is started with the options of a request, or `None` if it is as without them. A warm command
+    /// was started with the defaults, so it serves no others.
+    pub(crate) fn with_options(&self, kind: StageKind, additions: &Additions) -> Option<StageCommand> {
+        let command = self.stage(kind)?;
+        let additions = additions.of(kind);
+        let changed = || StageCommand { additions: additions.clone(), warm: None, ..command.clone() };
+        (command.additions != *additions).then(changed)
+    }
+
+    /// Returns the options that a name of this language stands for.
+    pub(crate) fn implied_options(&self, name: &str) -> &[OptionSetting] {
+        self.alias_options.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) const fn is_compiled(&self) -> bool {
@@ -136,6 +138,7 @@ impl Toolchain {
             compile_limits: self.compile.as_ref().map(|stage| stage.limits.effective()),
             editor: self.editor.clone(),
             example: self.example.clone(),
+            options: self.options.describe(self.version.as_deref().ok()),
         }
     }
 }

@@ -1,24 +1,27 @@
 //! Commands and environments of programs.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use protocol::Limits;
 use sandbox::{HOME, User};
 
 use crate::admission::job::Source;
+use crate::languages::options::OPTIONS_PLACEHOLDER;
 use crate::languages::toolchain::{LAUNCHER, SEARCH_PATH, StageCommand, Toolchain};
 
-/// Returns a command with its placeholders replaced.
+/// Returns a command with its placeholders replaced. `added` are the arguments that the options add.
 pub(super) fn expand(
     command: &[String],
+    added: &[String],
     toolchain: &Toolchain,
     limits: &Limits,
     sources: &[Source],
 ) -> Vec<String> {
     let main = sources.first().map(|source| &source.path);
-    let mut arguments = Vec::with_capacity(command.len());
-    for argument in command {
+    let mut arguments = Vec::with_capacity(command.len() + added.len());
+    let of_options =
+        |argument| if argument == OPTIONS_PLACEHOLDER { added } else { std::slice::from_ref(argument) };
+    for argument in command.iter().flat_map(of_options) {
         if argument == "{sources}" {
             let is_source = |source: &&Source| {
                 Some(&source.path) == main
@@ -49,13 +52,18 @@ fn path_list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| format!(":{}", path.display())).collect()
 }
 
-/// Returns the environment of a program: the fixed variables, the type of its terminal, and the variables of the language
-/// file, of which those in `more` override those of the stage, and these the fixed ones.
-pub(super) fn environment(
-    command: &StageCommand,
-    more: &BTreeMap<String, String>,
-    user: &User,
-    terminal_type: Option<&str>,
+/// Returns the value of a variable of a language file.
+pub(super) fn in_sandbox(value: &str) -> String {
+    value.replace("{launcher}", LAUNCHER)
+}
+
+/// Returns the environment of a program: the fixed variables, the type of its terminal, the variables of the language file
+/// and of its options, and `more`. Of variables with the same name the last counts.
+pub(super) fn environment<'a>(
+    command: &'a StageCommand,
+    user: &'a User,
+    terminal_type: Option<&'a str>,
+    more: impl Iterator<Item = (&'a str, String)>,
 ) -> Vec<(String, String)> {
     let path = SEARCH_PATH.join(":");
     let fixed = [
@@ -68,14 +76,12 @@ pub(super) fn environment(
         // Programs for online judges read files instead of stdin without it.
         ("ONLINE_JUDGE", "1"),
     ];
-    let is_overridden = |name: &str| command.environment.contains_key(name) || more.contains_key(name);
-    let of_stage = command.environment.iter().filter(|(name, _)| !more.contains_key(*name));
-    let own = of_stage.chain(more).map(|(name, value)| (name.clone(), value.replace("{launcher}", LAUNCHER)));
-    fixed
-        .into_iter()
-        .filter(|(name, _)| !is_overridden(name))
-        .chain(terminal_type.map(|value| ("TERM", value)))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .chain(own)
-        .collect()
+    let fixed = fixed.into_iter().chain(terminal_type.map(|value| ("TERM", value)));
+    let of_language = command.environment.iter().chain(&command.additions.environment);
+    let of_language = of_language.map(|(name, value)| (&**name, in_sandbox(value)));
+    let own = |(name, value): (&'a str, &str)| (name, value.to_owned());
+    let all: Vec<_> = fixed.map(own).chain(of_language).chain(more).collect();
+    let is_last = |index: usize, name: &str| all[index + 1..].iter().all(|(other, _)| *other != name);
+    let last = all.iter().enumerate().filter(|(index, (name, _))| is_last(*index, name));
+    last.map(|(_, (name, value))| ((*name).to_owned(), value.clone())).collect()
 }

@@ -1,6 +1,5 @@
 //! From a stage to the sandbox's plan: pure, but for the question of what exists on the host.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use sandbox::{
 
 use crate::languages::format::Warm;
 use crate::languages::toolchain::{LAUNCHER, StageKind};
-use crate::plan::command::{environment, expand};
+use crate::plan::command::{environment, expand, in_sandbox};
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
@@ -79,6 +78,8 @@ impl Planner {
     /// Returns the message that starts a stage's program in its sandbox.
     pub(crate) fn start(&self, stage: &StageSpec, user: &User) -> Start {
         let StageSpec { toolchain, command, limits, sources, arguments, .. } = *stage;
+        let added = &command.additions.arguments;
+        let requested = stage.environment.iter().map(|variable| (&*variable.name, variable.value.clone()));
         let entries = sources.iter().map(|source| SourceEntry {
             path: source.path.as_str().into(),
             length: source.content.len() as u64,
@@ -88,11 +89,11 @@ impl Planner {
             disk: disk(limits),
             sources: entries.collect(),
             program: Program {
-                command: expand(&command.command, toolchain, limits, sources)
+                command: expand(&command.command, added, toolchain, limits, sources)
                     .into_iter()
                     .chain(arguments.iter().cloned())
                     .collect(),
-                environment: environment(command, &BTreeMap::new(), user, terminal_type),
+                environment: environment(command, user, terminal_type, requested),
                 resources: resources(limits),
                 merge_output: stage.merge_output,
             },
@@ -133,8 +134,13 @@ fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     Program {
-        command: expand(&warm.command, toolchain, limits, &[]),
-        environment: environment(command, own, user, None),
+        command: expand(&warm.command, &command.additions.arguments, toolchain, limits, &[]),
+        environment: environment(
+            command,
+            user,
+            None,
+            own.iter().map(|(name, value)| (&**name, in_sandbox(value))),
+        ),
         resources,
         merge_output: false,
     }
@@ -151,6 +157,7 @@ fn disk(limits: &Limits) -> DiskLimits {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use protocol::{OptionSetting, OptionValue, Variable};
     use sandbox::{Plan, Start, User};
 
     use super::{Planner, SandboxSource, StageSpec};
@@ -187,6 +194,7 @@ mod tests {
             limits,
             sources: &sources,
             arguments,
+            environment: &[],
             terminal: None,
             merge_output: false,
         };
@@ -212,6 +220,48 @@ mod tests {
         assert!(command("python", StageKind::Run).ends_with("/python3 dir/first.py -v "));
         assert!(command("rust", StageKind::Compile).contains(" dir/first.rs"));
         assert!(command("java", StageKind::Run).contains("-XX:MaxRAM=536870912 "));
+    }
+
+    #[test]
+    fn options_add_arguments_and_variables_and_leave_the_warm_command() {
+        let registry = shipped();
+        let toolchain = registry.find("python").unwrap();
+        let setting =
+            OptionSetting { name: "optimize".to_owned(), value: OptionValue::Choice("2".to_owned()) };
+        let additions = toolchain.options.select(&[setting], &[], "3").unwrap();
+        let custom = toolchain.with_options(StageKind::Run, &additions).unwrap();
+        let variables = [("A", "{launcher}"), ("LANG", "C")]
+            .map(|(name, value)| Variable { name: name.to_owned(), value: value.to_owned() });
+        let stage = StageSpec {
+            environment: &variables,
+            ..StageSpec::of_any_program(toolchain, StageKind::Run).unwrap()
+        };
+        let planner = Planner::new(&[], 2000);
+        let warm = |stage: &StageSpec| {
+            planner.plan(stage, &user(), SandboxSource::Pool, |_| true).warm_command.is_some()
+        };
+        let without = StageSpec { environment: &[], ..stage };
+        let with_options = StageSpec { command: &custom, environment: &[], ..stage };
+        assert!(warm(&without) && without.can_use_bucket());
+        assert!(!warm(&stage) && !stage.can_use_bucket());
+        assert!(!warm(&with_options) && !with_options.can_use_bucket());
+        let program = planner.start(&StageSpec { command: &custom, ..stage }, &user()).program;
+        assert_eq!(program.command[1..], ["-OO", ""]);
+        let value = |name: &str| -> Vec<&str> {
+            program.environment.iter().filter(|(other, _)| other == name).map(|(_, value)| &**value).collect()
+        };
+        assert_eq!((value("A"), value("LANG"), value("HOME").len()), (vec!["{launcher}"], vec!["C"], 1));
+        assert_eq!(planner.start(&without, &user()).program.command[1..], [""]);
+    }
+
+    #[test]
+    fn the_commands_of_cpp_and_c_begin_with_the_default_options() {
+        let command = |language| planned(language, StageKind::Compile).1.program.command.join(" ");
+        assert!(command("c").contains("/gcc -std=gnu17 -O2 -pipe -DONLINE_JUDGE -o"), "{}", command("c"));
+        // The precompiled headers fit only this.
+        let cpp = command("cpp");
+        let before = "g++ -std=c++20 -O2 -march=native -ffp-contract=off -pipe -DONLINE_JUDGE -o /build/main dir/first.cpp second.cpp -v ";
+        assert!(cpp.ends_with(before), "{cpp}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The input of the planner.
 
-use protocol::{Limits, TerminalSize};
+use protocol::{Limits, TerminalSize, Variable};
 
 use crate::admission::job::Source;
 use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
@@ -24,6 +24,8 @@ pub(crate) struct StageSpec<'a> {
     /// The main file first.
     pub(crate) sources: &'a [Source],
     pub(crate) arguments: &'a [String],
+    /// Environment variables of the request.
+    pub(crate) environment: &'a [Variable],
     /// The size of the terminal, for a run that asked for one.
     pub(crate) terminal: Option<TerminalSize>,
     /// Whether stdout and stderr are one pipe.
@@ -41,6 +43,7 @@ impl<'a> StageSpec<'a> {
             limits: &command.limits,
             sources: &[],
             arguments: &[],
+            environment: &[],
             terminal: None,
             merge_output: false,
         })
@@ -51,10 +54,19 @@ impl<'a> StageSpec<'a> {
         self.fits_warm_command() && self.command.warm.as_ref().is_some_and(|warm| warm.zygote.is_some())
     }
 
+    /// Returns whether a pre-warmed sandbox of the language can serve a stage with these options, environment and streams,
+    /// whatever its program is.
+    pub(crate) fn can_use_bucket(&self) -> bool {
+        // A warm command was started with the default options and environment, and keeps its pipes.
+        let has_warm_command = self.toolchain.stage(self.kind).is_some_and(|stage| stage.warm.is_some());
+        let is_plain = self.command.warm.is_some() && !self.merge_output && self.environment.is_empty();
+        !has_warm_command || is_plain
+    }
+
     /// Returns whether the warm command can become this stage's program.
     pub(super) fn fits_warm_command(&self) -> bool {
-        if self.terminal.is_some() || self.merge_output {
-            // The warm command has its three pipes already.
+        // The warm command has its three pipes and its environment already.
+        if self.terminal.is_some() || self.merge_output || !self.environment.is_empty() {
             return false;
         }
         if self.limits.address_space != self.command.limits.address_space {

@@ -164,8 +164,8 @@ impl SandboxPool {
     }
 
     fn find_warm(&self, stage: &StageSpec<'_>) -> Option<Sandbox> {
-        if stage.terminal.is_some() || (stage.merge_output && stage.command.warm.is_some()) {
-            // A pre-warmed sandbox has pipes already, and its warm command keeps all of them.
+        if stage.terminal.is_some() || !stage.can_use_bucket() {
+            // A pre-warmed sandbox has pipes already.
             return None;
         }
         let mut found = self.with_bucket(stage, Bucket::request)?;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use protocol::{
     Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, Limits, LimitsRequest, OmittedFiles, Outcome, ProgramSignal, Rejection, Request, RunRequest,
-    ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
-    TerminalSize, Usage, WarmCount,
+    Language, LanguageOption, Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue,
+    Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
+    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
 };
 use uuid::Uuid;
 
@@ -166,12 +166,14 @@ pub fn fullest_request() -> ExecuteRequest {
                 args: vec!["-v".into(), String::new()],
                 terminal: None,
                 merge_output: true,
+                environment: vec![Variable { name: "TZ".into(), value: "UTC".into() }],
             },
             RunRequest {
                 stdin: Stdin::Live,
                 args: Vec::new(),
                 terminal: Some(TerminalSize::default()),
                 merge_output: false,
+                environment: Vec::new(),
             },
         ],
         limits: LimitsRequest {
@@ -188,6 +190,11 @@ pub fn fullest_request() -> ExecuteRequest {
         compile_limits: LimitsRequest { memory: Some(ByteCount::mib(96)), ..LimitsRequest::default() },
         outputs: vec!["plot.png".into(), "results/*.csv".into()],
         artifacts: true,
+        options: vec![
+            OptionSetting { name: "std".into(), value: OptionValue::Choice("c++23".into()) },
+            OptionSetting { name: "warnings".into(), value: OptionValue::Flag(true) },
+            OptionSetting { name: "sanitize".into(), value: OptionValue::Set(vec!["address".into()]) },
+        ],
     }
 }
 
@@ -248,6 +255,27 @@ fn language() -> Language {
         compile_limits: Some(limits()),
         editor: Editor { mode: "cpp".into(), line_comment: "//".into(), indent: 4 },
         example: "int main() {}\n".into(),
+        options: vec![
+            LanguageOption {
+                name: "std".into(),
+                title: "Standard".into(),
+                help: "Version of the language".into(),
+                default: OptionValue::Choice("c++20".into()),
+                values: vec![
+                    OptionChoice { name: "c++20".into(), unavailable: None },
+                    OptionChoice { name: "c++26".into(), unavailable: Some("it requires version 14".into()) },
+                ],
+                unavailable: None,
+            },
+            LanguageOption {
+                name: "openmp".into(),
+                title: "OpenMP".into(),
+                help: String::new(),
+                default: OptionValue::Flag(false),
+                values: Vec::new(),
+                unavailable: Some("libomp is not installed".into()),
+            },
+        ],
     }
 }
 

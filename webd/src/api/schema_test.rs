@@ -14,6 +14,7 @@ use crate::api::executor::event_encoder::LiveEvent;
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
+use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
 use crate::api::executor::request::{Execute, File, Run, Start};
 use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};
 use crate::api::executor::token::TokenJson;
@@ -199,6 +200,8 @@ fn the_description_matches_the_rust_types() {
         ("SessionResize", frame::<Resize>("resize")),
         ("SessionCancel", frame::<TypeOnly>("cancel")),
         ("Language", sent::<LanguageJson>()),
+        ("LanguageOption", sent::<LanguageOptionJson>()),
+        ("OptionChoice", sent::<OptionChoiceJson>()),
         ("Editor", sent::<EditorJson>()),
         ("Token", sent::<TokenJson>()),
         ("SubmissionState", sent::<SubmissionState>()),

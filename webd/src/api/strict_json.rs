@@ -112,6 +112,43 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, 
     }
 }
 
+/// The fields of an object with at most `MAX`, in their order and each name once.
+#[derive(Debug)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, T>"))]
+pub(crate) struct Entries<T, const MAX: usize>(pub(crate) Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Entries<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T, const MAX: usize>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Fields<T, MAX> {
+            type Value = Vec<(String, T)>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+                write!(formatter, "an object with at most {MAX} fields")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+                let mut entries: Vec<(String, T)> = Vec::new();
+                while let Some(name) = fields.next_key::<String>()? {
+                    if entries.len() == MAX {
+                        return Err(A::Error::invalid_length(MAX + 1, &self));
+                    }
+                    if entries.iter().any(|(other, _)| *other == name) {
+                        return Err(A::Error::custom(format_args!("duplicate field `{name}`")));
+                    }
+                    let value = fields.next_value()?;
+                    entries.push((name, value));
+                }
+                Ok(entries)
+            }
+        }
+
+        deserializer.deserialize_map(Fields::<T, MAX>(PhantomData)).map(Entries)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

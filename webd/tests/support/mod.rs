@@ -12,8 +12,8 @@ use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
     Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, LIMITS,
-    Language, Limits, Outcome, Request, ServerStatus, StageName, StageReport, StartKind, Status, StepTimes,
-    StreamName, Usage, WarmCount,
+    Language, LanguageOption, Limits, OptionChoice, OptionValue, Outcome, Request, ServerStatus, StageName,
+    StageReport, StartKind, Status, StepTimes, StreamName, Usage, WarmCount,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -252,6 +252,26 @@ pub(crate) fn hello() -> Vec<Step> {
     send_all(one_run(b"hi\n", Status::Exited(0)))
 }
 
+fn option(
+    name: &str,
+    default: OptionValue,
+    values: &[(&str, Option<&str>)],
+    unavailable: Option<&str>,
+) -> LanguageOption {
+    let value = |&(name, unavailable): &(&str, Option<&str>)| OptionChoice {
+        name: name.to_owned(),
+        unavailable: unavailable.map(str::to_owned),
+    };
+    LanguageOption {
+        name: name.to_owned(),
+        title: name.to_uppercase(),
+        help: "Changes something".to_owned(),
+        default,
+        values: values.iter().map(value).collect(),
+        unavailable: unavailable.map(str::to_owned),
+    }
+}
+
 pub(crate) fn languages() -> Vec<Language> {
     let python = Language {
         name: "python".to_owned(),
@@ -264,12 +284,22 @@ pub(crate) fn languages() -> Vec<Language> {
         compile_limits: None,
         editor: Editor { mode: "python".to_owned(), line_comment: "#".to_owned(), indent: 4 },
         example: "print(\"hello\")\n".to_owned(),
+        options: vec![
+            option(
+                "optimize",
+                OptionValue::Choice("0".to_owned()),
+                &[("0", None), ("9", Some("too old"))],
+                None,
+            ),
+            option("jit", OptionValue::Flag(false), &[], Some("it requires version 4, and 3 is installed")),
+        ],
     };
     let go = Language {
         name: "go".to_owned(),
         aliases: vec!["golang".to_owned()],
         availability: Availability::Unavailable { reason: "go is not installed".to_owned() },
         compile_limits: Some(limits()),
+        options: Vec::new(),
         ..python.clone()
     };
     vec![go, python]

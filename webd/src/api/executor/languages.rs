@@ -8,6 +8,7 @@ use protocol::{Availability, Language};
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
+use crate::api::executor::options::LanguageOptionJson;
 use crate::app_state::AppState;
 use crate::http::error::ApiError;
 
@@ -29,6 +30,7 @@ pub(crate) struct LanguageJson {
     compile_limits: Option<LimitsJson>,
     editor: EditorJson,
     example: String,
+    options: Vec<LanguageOptionJson>,
 }
 
 /// Hints for an editor.
@@ -74,6 +76,7 @@ impl From<Language> for LanguageJson {
                 indent: language.editor.indent,
             },
             example: language.example,
+            options: language.options.into_iter().map(LanguageOptionJson::from).collect(),
         }
     }
 }

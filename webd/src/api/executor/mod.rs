@@ -11,6 +11,7 @@ pub(crate) mod languages;
 pub(crate) mod limits;
 pub(crate) mod live_body;
 pub(crate) mod number;
+pub(crate) mod options;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod session_end;

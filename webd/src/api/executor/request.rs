@@ -14,7 +14,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::api::executor::limits::LimitsRequestJson;
-use crate::api::strict_json::{self, AtMost, JsonError, Object};
+use crate::api::executor::options::{self, EnvironmentJson, OptionsJson};
+use crate::api::strict_json::{self, AtMost, Entries, JsonError, Object};
 use crate::domain::encoding::Encoding;
 use crate::http::error::{ApiError, ErrorCode};
 
@@ -71,6 +72,8 @@ request_fields! {
     compact: bool,
     outputs: AtMost<String, MAX_OUTPUT_PATTERNS>,
     artifacts: bool,
+    options: OptionsJson,
+    environment: EnvironmentJson,
 }
 
 /// A source file.
@@ -92,6 +95,7 @@ pub(crate) struct Run {
     stdin: Option<String>,
     stdin_encoding: Option<Encoding>,
     args: Option<AtMost<String, MAX_ARGS>>,
+    environment: Option<EnvironmentJson>,
 }
 
 /// A request for the daemon, and the encoding of the answer.
@@ -176,9 +180,15 @@ impl Execute {
             let message = format!("the source files are larger than {MAX_SOURCES} bytes (4 MiB) in total");
             return Err(ApiError::new(ErrorCode::TooLarge, message));
         }
-        let single = Run { stdin: self.stdin, stdin_encoding: self.stdin_encoding, args: self.args };
+        let common = self.environment.map(|Entries(variables)| variables).unwrap_or_default();
+        let single = Run {
+            stdin: self.stdin,
+            stdin_encoding: self.stdin_encoding,
+            args: self.args,
+            environment: None,
+        };
         let mut runs: Vec<_> = match self.runs {
-            None => vec![single.into_request("")?],
+            None => vec![single.into_request("", &common)?],
             Some(_) if !single.is_empty() => {
                 return Err(ApiError::invalid_request("with `runs`, `stdin` and `args` must be in each run"));
             }
@@ -188,7 +198,7 @@ impl Execute {
             Some(AtMost(runs)) => runs
                 .into_iter()
                 .enumerate()
-                .map(|(number, Object(run))| run.into_request(&format!("runs[{number}].")))
+                .map(|(number, Object(run))| run.into_request(&format!("runs[{number}]."), &common))
                 .collect::<Result<_, _>>()?,
         };
         for run in &mut runs {
@@ -207,6 +217,7 @@ impl Execute {
             compile_limits: limits(self.compile_limits, "compile_limits")?,
             outputs,
             artifacts: self.artifacts.unwrap_or_default(),
+            options: self.options.map(options::settings).transpose()?.unwrap_or_default(),
             ..ExecuteRequest::default()
         })
     }
@@ -252,8 +263,9 @@ impl Run {
         self.stdin.is_none() && self.stdin_encoding.is_none() && self.args.is_none()
     }
 
-    /// Converts the run. `prefix` comes before the names of its fields in messages.
-    fn into_request(self, prefix: &str) -> Result<RunRequest, ApiError> {
+    /// Converts the run. `prefix` comes before the names of its fields in messages, and `common` are the environment
+    /// variables of all runs.
+    fn into_request(self, prefix: &str, common: &[(String, String)]) -> Result<RunRequest, ApiError> {
         let args = self.args.map(|AtMost(args)| args).unwrap_or_default();
         if args.iter().any(|arg| arg.len() > MAX_ARG) {
             return Err(ApiError::invalid_request(format!(
@@ -266,7 +278,8 @@ impl Run {
         }
         let encoding = self.stdin_encoding.unwrap_or_default();
         let stdin = decode(self.stdin.unwrap_or_default(), encoding, || format!("{prefix}stdin"))?;
-        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, terminal: None, merge_output: false })
+        let environment = options::variables(common, self.environment, &format!("{prefix}environment"))?;
+        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, environment, ..RunRequest::default() })
     }
 }
 
@@ -301,7 +314,9 @@ fn unwrapped(text: String) -> Vec<u8> {
 mod tests {
     use std::time::Duration;
 
-    use protocol::{ByteCount, LimitsRequest};
+    use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue, Variable};
+
+    use protocol::bounds::MAX_VARIABLE;
 
     use super::*;
 
@@ -453,12 +468,70 @@ mod tests {
     }
 
     #[test]
+    fn options_and_variables_are_objects_within_bounds() {
+        let with = |field: &str| format!(r#"{{"code":"","language":"c",{field}}}"#);
+        check(&with(r#""options":{}"#), "valid");
+        check(&with(r#""options":{"std":"c99","warnings":false,"sanitize":[]}"#), "valid");
+        check(&with(r#""options":{"std":"c99","std":"c11"}"#), "duplicate field `std`");
+        for wrong in ["1", "null", "{}", "1.5"] {
+            let expected = "expected true, false, a string, or an array of at most 64 strings";
+            check(&with(&format!(r#""options":{{"std":{wrong}}}"#)), expected);
+            check(&with(&format!(r#""options":{{"std":{wrong}}}"#)), "`options.std`: invalid type");
+        }
+        check(&with(r#""options":{"sanitize":[1]}"#), "`options.sanitize[0]`: invalid type: integer");
+        check(&with(r#""options":["std"]"#), "`options`: invalid type: sequence");
+        let long = "x".repeat(65);
+        check(&with(&format!(r#""options":{{"{long}":true}}"#)), "a name in `options` must be at most 64");
+        check(
+            &with(&format!(r#""options":{{"std":"{long}"}}"#)),
+            "a name in `options.std` must be at most 64",
+        );
+        let many = |count: usize, value: &str| {
+            let fields: Vec<_> = (0..count).map(|number| format!(r#""V{number}":{value}"#)).collect();
+            fields.join(",")
+        };
+        check(&with(&format!(r#""options":{{{}}}"#, many(33, "true"))), "an object with at most 32 fields");
+
+        check(&with(r#""environment":{"A":"1","b":""}"#), "valid");
+        check(&with(r#""environment":{"A":1}"#), "`environment.A`: invalid type: integer `1`");
+        check(&with(r#""environment":{"A":null}"#), "`environment.A`: invalid type: null");
+        check(&with(r#""environment":{"A":"1","A":"2"}"#), "duplicate field `A`");
+        check(&with(r#""runs":[{},{"environment":{"A":true}}]"#), "`runs[1].environment.A`: invalid type");
+        check(&with(&format!(r#""environment":{{{}}}"#, many(64, r#""""#))), "valid");
+        check(&with(&format!(r#""environment":{{{}}}"#, many(65, r#""""#))), "at most 64 fields");
+        let runs =
+            format!(r#""environment":{{{}}},"runs":[{{"environment":{{"X":""}}}}]"#, many(64, r#""""#));
+        check(&with(&runs), "`runs[0].environment` must have at most 64 variables");
+        let value = |length: usize| format!(r#""{}""#, "x".repeat(length));
+        check(&with(&format!(r#""environment":{{"A":{}}}"#, value(MAX_VARIABLE))), "valid");
+        let too_long = format!(r#""environment":{{"A":{}}}"#, value(MAX_VARIABLE + 1));
+        check(&with(&too_long), "`environment.A` must be at most 32768 bytes long");
+        let total = format!(r#""environment":{{{}}}"#, many(3, &value(MAX_VARIABLE - 2)));
+        check(&with(&total), "`environment` must be at most 65536 bytes long in total");
+        let name = format!(r#""environment":{{"{}":""}}"#, "A".repeat(129));
+        check(&with(&name), "a name in `environment` must be at most 128 bytes long");
+    }
+
+    #[test]
+    fn the_variables_of_a_run_replace_those_of_the_request() {
+        let body = r#"{"code":"","language":"c","environment":{"A":"1","B":"2"},"runs":[{},{"environment":{"C":"3","A":"4"}}]}"#;
+        let parsed = parse(body.as_bytes()).unwrap();
+        let of_run = |number: usize| -> Vec<String> {
+            let variables = parsed.request.runs[number].environment.iter();
+            variables.map(|Variable { name, value }| format!("{name}={value}")).collect()
+        };
+        assert_eq!(of_run(0), ["A=1", "B=2"]);
+        assert_eq!(of_run(1), ["B=2", "C=3", "A=4"]);
+    }
+
+    #[test]
     fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,"parallel":3,
             "outputs":["*.csv"],"artifacts":true,
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
-                "disk_bytes":7,"files":8,"open_files":9,"address_space_bytes":10},"compile_limits":{"memory_bytes":11}}"#;
+                "disk_bytes":7,"files":8,"open_files":9,"address_space_bytes":10},"compile_limits":{"memory_bytes":11},
+            "options":{"std":"c99","warnings":true,"sanitize":["address"]},"environment":{"A":"1"}}"#;
         let parsed = parse(body.as_bytes()).unwrap();
         assert_eq!(parsed.encoding, Encoding::Base64);
         let file = |path: Option<&str>, content: &'static [u8]| SourceFile {
@@ -468,9 +541,11 @@ mod tests {
         let run = |stdin: &'static [u8], args: &[&str]| RunRequest {
             stdin: Stdin::Bytes(stdin.into()),
             args: args.iter().map(|&arg| arg.to_owned()).collect(),
-            terminal: None,
             merge_output: true,
+            environment: vec![Variable { name: "A".to_owned(), value: "1".to_owned() }],
+            ..RunRequest::default()
         };
+        let setting = |name: &str, value| OptionSetting { name: name.to_owned(), value };
         let expected = ExecuteRequest {
             language: "c".to_owned(),
             files: vec![file(Some("m.c"), b"int"), file(None, b"\x00\xff")],
@@ -480,6 +555,11 @@ mod tests {
             compile_limits: LimitsRequest { memory: Some(ByteCount(11)), ..LimitsRequest::default() },
             outputs: vec!["*.csv".to_owned()],
             artifacts: true,
+            options: vec![
+                setting("std", OptionValue::Choice("c99".to_owned())),
+                setting("warnings", OptionValue::Flag(true)),
+                setting("sanitize", OptionValue::Set(vec!["address".to_owned()])),
+            ],
             ..ExecuteRequest::default()
         };
         assert_eq!(parsed.request, expected);

@@ -109,6 +109,7 @@ mod tests {
             compile_limits: None,
             editor: Editor::default(),
             example: String::new(),
+            options: Vec::new(),
         };
         Runtime::of(&language).unwrap()
     }

@@ -22,7 +22,17 @@ export type components = {
       parallel?: number;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
+      outputs?: string[];
+      artifacts?: boolean;
       compact?: boolean;
+      /** @default {} */
+      options?: {
+        [key: string]: boolean | string | string[];
+      };
+      /** @default {} */
+      environment?: {
+        [key: string]: string;
+      };
     } & (unknown | unknown);
     File: {
       name?: string;
@@ -35,6 +45,10 @@ export type components = {
       /** @enum {string} */
       stdin_encoding?: "utf8" | "base64";
       args?: string[];
+      /** @default {} */
+      environment?: {
+        [key: string]: string;
+      };
     };
     LimitsRequest: {
       cpu_ms?: number;
@@ -48,6 +62,9 @@ export type components = {
       open_files?: number;
       stack_bytes?: number;
       address_space_bytes?: number;
+      output_files?: number;
+      output_file_bytes?: number;
+      output_files_bytes?: number;
     };
     Answer: {
       /** Format: uuid */
@@ -58,6 +75,8 @@ export type components = {
       output_base64?: string;
       stdout_base64?: string;
       stderr_base64?: string;
+      output_files?: components["schemas"]["OutputFile"][];
+      output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
       status:
         | "ok"
@@ -90,6 +109,8 @@ export type components = {
       output_base64?: string;
       stdout_base64?: string;
       stderr_base64?: string;
+      output_files?: components["schemas"]["OutputFile"][];
+      output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
       status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
       exit_code: number | null;
@@ -135,6 +156,8 @@ export type components = {
       stderr?: string;
       stdout_base64?: string;
       stderr_base64?: string;
+      output_files?: components["schemas"]["OutputFile"][];
+      output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
       status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
       exit_code: number | null;
@@ -146,6 +169,21 @@ export type components = {
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
       start_ms: number;
+    };
+    OutputFile: {
+      name: string;
+      size: number;
+      content?: string;
+      content_base64?: string;
+      truncated: boolean;
+    };
+    OmittedFiles: {
+      too_many: number;
+      too_large: number;
+      not_regular: number;
+      invalid_name: number;
+      unreadable: number;
+      incomplete: boolean;
     };
     Verdict: {
       /** @enum {string} */
@@ -191,12 +229,16 @@ export type components = {
       open_files: number;
       stack_bytes: number;
       address_space_bytes: number;
+      output_files: number;
+      output_file_bytes: number;
+      output_files_bytes: number;
     };
     Event:
       | components["schemas"]["EventQueued"]
       | components["schemas"]["EventStarted"]
       | components["schemas"]["EventStage"]
       | components["schemas"]["EventOutput"]
+      | components["schemas"]["EventOutputFile"]
       | components["schemas"]["EventStageFinished"]
       | components["schemas"]["EventFinished"]
       | components["schemas"]["EventError"];
@@ -242,6 +284,21 @@ export type components = {
       stream: "stdout" | "stderr";
       data: string;
     };
+    EventOutputFile: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "output_file";
+      /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
+      name: string;
+      size: number;
+      content?: string;
+      content_base64?: string;
+      truncated: boolean;
+    };
     EventStageFinished: {
       /**
        * @description discriminator enum property added by openapi-typescript
@@ -251,6 +308,7 @@ export type components = {
       /** @enum {string} */
       stage: "compile" | "run";
       run?: number;
+      output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
       status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
       exit_code: number | null;
@@ -338,10 +396,20 @@ export type components = {
       parallel?: number;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
+      outputs?: string[];
+      artifacts?: boolean;
       compact?: boolean;
       tty?: boolean;
       columns?: number;
       rows?: number;
+      /** @default {} */
+      options?: {
+        [key: string]: boolean | string | string[];
+      };
+      /** @default {} */
+      environment?: {
+        [key: string]: string;
+      };
     } & (unknown | unknown);
     SessionStdin: {
       /**
@@ -398,6 +466,23 @@ export type components = {
       compile_limits: components["schemas"]["Limits"] | null;
       editor: components["schemas"]["Editor"];
       example: string;
+      options: components["schemas"]["LanguageOption"][];
+    };
+    LanguageOption: {
+      name: string;
+      title: string;
+      help: string;
+      /** @enum {string} */
+      type: "flag" | "choice" | "set";
+      default: boolean | string | string[];
+      values: components["schemas"]["OptionChoice"][];
+      available: boolean;
+      reason?: string;
+    };
+    OptionChoice: {
+      name: string;
+      available: boolean;
+      reason?: string;
     };
     Editor: {
       mode: string;
