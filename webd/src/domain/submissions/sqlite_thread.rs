@@ -1,6 +1,9 @@
 //! The thread that owns the database: SQLite blocks, and has one writer. Operations that wait at the same time share a
 //! transaction, and with it the time to write it to the disk.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -33,6 +36,7 @@ impl SqliteThread {
     /// # Errors
     /// If the database cannot be opened, or is not one of webd.
     pub(crate) fn start(path: &Path, schema: &str, max_bytes: u64) -> Result<Self, String> {
+        create(path).map_err(|error| format!("cannot create {}: {error}", path.display()))?;
         let connection = open(path, schema, max_bytes)
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         let (sender, operations) = mpsc::channel(MAX_WAITING);
@@ -59,6 +63,11 @@ impl SqliteThread {
         self.0.try_send(operation).map_err(|_| StoreError::Overloaded)?;
         receiver.await.unwrap_or_else(|_| Err(StoreError::Failed("its thread ended".to_owned())))
     }
+}
+
+/// Creates the file so that only this user can read it, whatever the umask is. SQLite gives its other files the same mode.
+fn create(path: &Path) -> io::Result<()> {
+    OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path).map(|_| ())
 }
 
 fn open(path: &Path, schema: &str, max_bytes: u64) -> rusqlite::Result<Connection> {
