@@ -4,7 +4,7 @@
 // outputs: sparse big*
 // limits: output_file_bytes=100000 output_files_bytes=250000
 // stdout-has: BLOCKED
-// returns: ["big0", "big1", "big2"]
+// returns: ["big0", "big1", "big10"]
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 # tries: to have output files read through links, magic links, pipes, sockets and other file systems
 # threat: a/output-files
 # stopped-by: the collector opens one name at a time, beneath its directory and without links, and reads regular files only
-# outputs: * dir/* linked/* magic/etc/passwd up/*
+# outputs: [!m]* dir/* linked/* magic/etc/passwd up/*
 # returns: ["dir/kept.txt", "hard.txt", "kept.txt"]
 # output-lacks: root:x:0
 # stdout-has: BLOCKED

@@ -1,8 +1,8 @@
 # tries: to return files whose names break a response, a terminal or a path
 # threat: a/output-files
 # stopped-by: names are UTF-8 in JSON, or left out; the path of a file never leaves its directory
-# outputs: * ... -* d*/*
-# returns: [" ", "$(id)", "...", "-rf", "a\\b", "new\nline", "tab\t\u001b[31m"]
+# outputs: [!m]* ... -* d*/*
+# returns: [" ", "$(id)", "-rf", "...", "a\\b", "new\nline", "tab\t\u001b[31m"]
 # stdout-has: BLOCKED
 import os
 

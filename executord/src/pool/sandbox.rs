@@ -218,6 +218,7 @@ impl Sandbox {
         let namespace = self.pipes.control.namespace().context("receive the mount namespace")?;
         self.slot.attach_collector(collection, &end, &namespace).await?;
         self.has_collector = true;
+        self.cgroup.add_own_process();
         Ok(archive)
     }
 

@@ -261,6 +261,14 @@ impl RunCgroup {
         }
     }
 
+    /// Excludes a process of the sandbox itself, which is forked after the begin of the run, from the number of the program's
+    /// processes. On version 2 it is not in the run's cgroup.
+    pub fn add_own_process(&self) {
+        if let RunKind::V1(run) = &self.kind {
+            run.add_own_process();
+        }
+    }
+
     /// Returns the current memory usage in bytes; 0 on a host without cgroups.
     ///
     /// # Errors

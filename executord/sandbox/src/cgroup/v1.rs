@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::files::{
@@ -261,8 +262,8 @@ pub(super) struct Run {
 /// Counts the processes and threads of one run in the cgroup of its slot.
 #[derive(Debug)]
 struct ProcessCount {
-    /// Those of the sandbox itself: the ones that were there when the run began, and init.
-    own: u64,
+    /// Those of the sandbox itself: the ones that were there when the run began, init, and a collector.
+    own: AtomicU64,
     /// The slot's peak before this run. Only a higher one is of this run.
     peak_before: u64,
     sampled: SampledPeak,
@@ -272,18 +273,24 @@ impl ProcessCount {
     fn begin(counters: &Counters) -> io::Result<Self> {
         let own = counters.processes.number()?.saturating_add(1);
         let peak_before = counters.peak_processes.as_ref().map_or(Ok(u64::MAX), CachedFile::number)?;
-        Ok(Self { own, peak_before, sampled: SampledPeak::default() })
+        Ok(Self { own: AtomicU64::new(own), peak_before, sampled: SampledPeak::default() })
     }
 
     /// Returns the peak of the run: the exact one if it is the highest of its slot, else the largest that was sampled.
     fn peak(&self, counters: &Counters) -> io::Result<u32> {
         let sampled = self.sampled.sample(counters.processes.number()?);
+        let own = self.own.load(Ordering::Relaxed);
         let peak = counters.peak_processes.as_ref().map_or(Ok(0), CachedFile::number)?;
-        Ok(of_program(if peak > self.peak_before { peak } else { sampled }, self.own))
+        Ok(of_program(if peak > self.peak_before { peak } else { sampled }, own))
     }
 }
 
 impl Run {
+    /// Excludes one more process from the number of the program's.
+    pub(super) fn add_own_process(&self) {
+        self.processes.own.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Excludes the usage so far from the accounting, except memory that is still held.
     fn take_baseline(&mut self) -> io::Result<()> {
         self.baseline = Readings { peak_memory: self.baseline.peak_memory, ..self.absolute()? };
