@@ -40,6 +40,7 @@ pub(crate) fn of_rejection(rejection: &Rejection) -> u8 {
         Rejection::UnknownLanguage
         | Rejection::LanguageUnavailable { .. }
         | Rejection::Invalid(_)
+        | Rejection::TooLarge(_)
         | Rejection::Forbidden(_) => INVALID_REQUEST,
     }
 }

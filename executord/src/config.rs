@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::bounds::MAX_UPLOAD;
 use protocol::quantity::Quantity;
 use protocol::renamed_keys::{ConfigKeys, RenamedKey};
 use protocol::{ByteCount, Limits};
@@ -59,6 +60,8 @@ pub(crate) struct Config {
     pub(crate) pool: PoolSettings,
     /// Cached builds, for clients that send the same sources again.
     pub(crate) build_cache: CacheSettings,
+    /// Uploaded stdin of runs.
+    pub(crate) uploads: UploadSettings,
     /// Name of our cgroups, where systemd does not delegate one.
     pub(crate) cgroup: String,
     /// Time between SIGTERM to a program's process group and SIGKILL to all of its processes.
@@ -141,6 +144,32 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Settings of uploads, which executord holds from their first byte to the end of their execution.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct UploadSettings {
+    /// Memory of all uploads together. The default is [`DEFAULT_UPLOAD_MEMORY`].
+    pub(crate) memory: Option<Quantity<ByteCount>>,
+    /// Memory of the uploads of one client. The default is a quarter of all, but at least one upload of maximum size.
+    pub(crate) memory_per_client: Option<Quantity<ByteCount>>,
+}
+
+/// Default memory of uploads: this number of bytes, but at most this fraction (1/n) of the host's memory.
+const DEFAULT_UPLOAD_MEMORY: (u64, u64) = (512 << 20, 8);
+
+impl UploadSettings {
+    /// Returns the number of bytes of all uploads on a host with `host_memory` bytes.
+    pub(crate) fn memory_bytes(&self, host_memory: u64) -> u64 {
+        let (bytes, fraction) = DEFAULT_UPLOAD_MEMORY;
+        self.memory.map_or_else(|| bytes.min(host_memory / fraction), |memory| memory.0.bytes())
+    }
+
+    /// Returns the number of bytes of one client's uploads, if all have `total` bytes.
+    pub(crate) fn memory_per_client_bytes(&self, total: u64) -> u64 {
+        self.memory_per_client.map_or_else(|| (total / 4).max(MAX_UPLOAD as u64), |memory| memory.0.bytes())
+    }
+}
+
 /// Whether the users of executions are announced to systemd-userdbd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -201,6 +230,7 @@ impl Default for Config {
             cpus: 0,
             pool: PoolSettings::default(),
             build_cache: CacheSettings::default(),
+            uploads: UploadSettings::default(),
             cgroup: "executor".to_owned(),
             grace: Quantity(Duration::from_millis(500)),
             drain: Quantity(Duration::from_secs(5)),
@@ -387,7 +417,7 @@ fn cores() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ConfigError, LimitSections, LimitSettings, PoolSettings, Socket};
+    use super::{Config, ConfigError, LimitSections, LimitSettings, PoolSettings, Socket, UploadSettings};
 
     fn load(text: &str) -> Result<Config, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
@@ -416,12 +446,18 @@ mod tests {
         assert_eq!(shipped.run_limits(&nothing), default.run_limits(&nothing));
         assert_eq!(shipped.compile_limits(&nothing), default.compile_limits(&nothing));
         assert_eq!(shipped.pool.memory_bytes(u64::MAX), default.pool.memory_bytes(u64::MAX));
+        let uploads = |config: &Config| {
+            let total = config.uploads.memory_bytes(u64::MAX);
+            (total, config.uploads.memory_per_client_bytes(total))
+        };
+        assert_eq!(uploads(&shipped), uploads(&default));
         assert_eq!(shipped.socket_path(), default.socket_path());
         assert_eq!(shipped.socket_group(), default.socket_group());
         assert_eq!(shipped.request_bounds().wall_time, default.request_bounds().wall_time);
         let (pool, memory) = (PoolSettings { memory: None, ..shipped.pool }, None);
         let (socket, limits) = (Socket::default(), LimitSections::default());
-        assert_eq!(Config { pool, memory, socket, limits, ..shipped }, default);
+        let uploads = UploadSettings::default();
+        assert_eq!(Config { pool, memory, socket, limits, uploads, ..shipped }, default);
     }
 
     #[test]

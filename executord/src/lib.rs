@@ -24,6 +24,7 @@ mod privileges;
 mod queue;
 mod server;
 mod streams;
+mod uploads;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

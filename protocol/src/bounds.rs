@@ -15,6 +15,9 @@ pub const MAX_INPUT_CHUNK: usize = 1024 * 1024;
 /// reading from the client until the program catches up.
 pub const MAX_UNREAD_INPUT: usize = 2 * MAX_INPUT_CHUNK;
 
+/// Bytes of the stdin of one run that is uploaded.
+pub const MAX_UPLOAD: usize = 64 * 1024 * 1024;
+
 /// Source files of one request.
 pub const MAX_FILES: usize = 128;
 /// Bytes of all source files of one request together.

@@ -138,6 +138,9 @@ pub enum Rejection {
     /// This peer is not allowed to send this request.
     #[error("{0}")]
     Forbidden(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
+    /// The uploads of the request are too large.
+    #[error("{0}")]
+    TooLarge(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
 }
 
 /// Result of one item of a host check.

@@ -37,6 +37,17 @@ pub enum Request {
     /// Checks whether this host provides everything that the sandbox needs. The daemon answers with `Checked` for each
     /// item, then `CheckDone`.
     Check,
+    /// Appends to the stdin of a run with [`Stdin::Upload`]. Uploads follow their [`Request::Execute`], and the execution
+    /// enters the queue when all of them are complete.
+    Upload {
+        /// Index of the run, from 0. The uploads of several runs may alternate.
+        run: u32,
+        /// At most [`crate::bounds::MAX_UPLOAD`] for one run together.
+        #[serde(deserialize_with = "bounded::bytes::<_, MAX_INPUT_CHUNK>")]
+        bytes: Bytes,
+    },
+    /// Completes all uploads of an execution.
+    EndOfUploads,
 }
 
 /// Program to compile, if its language is compiled, and to run. The default is an empty program without a run.
@@ -161,6 +172,8 @@ pub enum Stdin {
     Bytes(#[serde(deserialize_with = "bounded::bytes::<_, MAX_FRAME>")] Bytes),
     /// [`Request::Input`] frames until [`Request::EndOfInput`].
     Live,
+    /// [`Request::Upload`] frames, all of which are sent before the execution is queued.
+    Upload,
 }
 
 impl Default for Stdin {

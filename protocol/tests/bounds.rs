@@ -66,6 +66,7 @@ fn a_request_stays_within_its_bounds() {
         variables(vec![(1, MAX_VARIABLE - 1), (1, MAX_VARIABLE - 8), (n + 7 - 2 * MAX_VARIABLE, 0)])
     });
     check("an input chunk", MAX_INPUT_CHUNK, |n| Request::Input(Bytes::from(vec![0; n])));
+    check("an upload chunk", MAX_INPUT_CHUNK, |n| Request::Upload { run: 0, bytes: Bytes::from(vec![0; n]) });
 }
 
 #[test]

@@ -114,6 +114,8 @@ fn request() -> impl Strategy<Value = Request> {
         4 => execute_request().prop_map(|request| Request::Execute(Box::new(request))),
         1 => bytes().prop_map(Request::Input),
         1 => Just(Request::EndOfInput),
+        1 => (any::<u32>(), bytes()).prop_map(|(run, bytes)| Request::Upload { run, bytes }),
+        1 => Just(Request::EndOfUploads),
         1 => Just(Request::Cancel),
         1 => signal().prop_map(Request::Signal),
         1 => terminal_size().prop_map(Request::Resize),
@@ -221,7 +223,7 @@ fn signal() -> impl Strategy<Value = ProgramSignal> {
 }
 
 fn stdin() -> impl Strategy<Value = Stdin> {
-    prop_oneof![bytes().prop_map(Stdin::Bytes), Just(Stdin::Live)]
+    prop_oneof![bytes().prop_map(Stdin::Bytes), Just(Stdin::Live), Just(Stdin::Upload)]
 }
 
 /// Makes a value of a limit from two random numbers, by the name of its type.
@@ -295,6 +297,7 @@ fn rejection() -> impl Strategy<Value = Rejection> {
         text().prop_map(Rejection::Invalid),
         duration().prop_map(|retry_after| Rejection::Busy { retry_after }),
         text().prop_map(Rejection::Forbidden),
+        text().prop_map(Rejection::TooLarge),
     ]
 }
 

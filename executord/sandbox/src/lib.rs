@@ -25,6 +25,7 @@ mod error;
 mod file_access;
 mod init;
 mod kernel_memory;
+mod memory_file;
 mod network_namespace;
 mod packet;
 mod payload;
@@ -45,6 +46,7 @@ pub use collector::archive::{ArchiveLimits, ArchiveReader, MAX_PART, OmittedFile
 pub use collector::collection::{CollectedDir, Collection};
 pub use collector::pattern::{MAX_NAME, OutputPattern};
 pub use error::{SetupError, Step};
+pub use memory_file::{MemoryFile, SealedMemoryFile};
 pub use plan::{
     BindMount, BuildDir, DisabledLayers, DiskLimits, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan,
     Program, ResourceLimits, SourceEntry, Start, TerminalSize, User,

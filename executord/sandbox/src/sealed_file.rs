@@ -2,15 +2,14 @@
 //! them.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use nix::fcntl::{FcntlArg, SealFlag, fcntl};
-use nix::sys::memfd::{MFdFlags, memfd_create};
 use serde::de::DeserializeOwned;
 
 use crate::collector::collection::Collection;
+use crate::memory_file::MemoryFile;
 use crate::plan::{Plan, Start};
 
 /// Writes a plan to a sealed file.
@@ -58,14 +57,9 @@ pub(crate) fn read_start(file: &mut File) -> io::Result<Start> {
 }
 
 fn seal(parts: &[&[u8]]) -> io::Result<OwnedFd> {
-    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let mut file = File::from(memfd_create("plan", flags)?);
+    let mut file = MemoryFile::create("plan")?;
     for part in parts {
-        file.write_all(part)?;
+        file.append(part)?;
     }
-    file.rewind()?;
-    let seals =
-        SealFlag::F_SEAL_WRITE | SealFlag::F_SEAL_GROW | SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_SEAL;
-    fcntl(&file, FcntlArg::F_ADD_SEALS(seals))?;
-    Ok(file.into())
+    Ok(file.seal()?.into_file()?.into())
 }

@@ -10,6 +10,7 @@ use sandbox::OutputPattern;
 use crate::admission::relative_path::RelativePath;
 use crate::languages::toolchain::{StageCommand, Toolchain};
 use crate::queue::{ClientKey, Demand};
+use crate::uploads::Uploads;
 
 /// An admitted execution.
 #[derive(Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Job {
     pub(crate) parallel: usize,
     /// Limits of the compilation, if the language is compiled.
     pub(crate) compile_limits: Option<Limits>,
+    /// The stdin of runs with [`Stdin::Upload`]. None until it was received.
+    pub(crate) uploads: Uploads,
     /// Wall-clock time of all stages together.
     pub(crate) wall_time: Duration,
     /// The client that requested it, or `None` for an internal job.
@@ -54,6 +57,11 @@ impl Job {
     /// Returns how the program is run.
     pub(crate) fn run_command(&self) -> &StageCommand {
         self.custom.run.as_ref().unwrap_or(&self.toolchain.run)
+    }
+
+    /// Returns whether the client sends uploads before the job enters the queue.
+    pub(crate) fn expects_uploads(&self) -> bool {
+        self.runs.iter().any(|run| run.stdin == Stdin::Upload)
     }
 
     /// Returns what the queue needs to know.

@@ -22,6 +22,7 @@ use crate::admission::relative_path::RelativePath;
 use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::uploads::Uploads;
 
 /// The byte order mark in UTF-8, with which some editors of Windows begin a file.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -93,6 +94,7 @@ pub(crate) fn admit(
         artifacts: request.artifacts,
         limits,
         compile_limits,
+        uploads: Uploads::default(),
         wall_time: bounds.wall_time,
         client: None,
     })

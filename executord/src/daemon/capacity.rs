@@ -1,8 +1,11 @@
 //! From the configuration to the bounds of executions and the numbers of slots.
 
+use std::sync::Arc;
+
 use crate::config::{Config, host_memory};
 use crate::pool::SlotNumbers;
 use crate::queue::Bounds;
+use crate::uploads::UploadBudget;
 
 /// Returns the bounds of the executions that run at one time. `memory` is that of everything in sandboxes, in bytes: an
 /// eighth of it is for the time until programs that use more are ended.
@@ -19,6 +22,12 @@ pub(super) fn execution_bounds(config: &Config, memory: u64) -> Bounds {
         interactive: or(config.max_interactive, executions - executions / 4),
         memory: memory.saturating_sub(pool + cache) / 8 * 7,
     }
+}
+
+/// Returns the memory of uploads.
+pub(super) fn upload_budget(config: &Config) -> Arc<UploadBudget> {
+    let total = config.uploads.memory_bytes(host_memory());
+    UploadBudget::new(total, config.uploads.memory_per_client_bytes(total))
 }
 
 /// Returns how many slots there are.

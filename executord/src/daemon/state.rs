@@ -24,6 +24,7 @@ use crate::plan::planner::Planner;
 use crate::pool::{SandboxPool, SlotFactory};
 use crate::queue::{Counts, Queue};
 use crate::server::peer::PeerPolicy;
+use crate::uploads::UploadBudget;
 
 /// State that all connections share.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ pub(crate) struct Daemon {
     pub(crate) executor: Executor,
     pub(crate) queue: Arc<Queue>,
     pub(crate) peers: PeerPolicy,
+    pub(crate) uploads: Arc<UploadBudget>,
     pub(crate) audit: Audit,
     /// Cancelled when running executions must end.
     pub(crate) stop: CancellationToken,
@@ -84,6 +86,7 @@ impl Daemon {
             },
             queue: Queue::new(bounds, config.queue as usize),
             peers: PeerPolicy::new(config),
+            uploads: capacity::upload_budget(config),
             audit: Audit::connect(),
             stop: CancellationToken::new(),
             pool,

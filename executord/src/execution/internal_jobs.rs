@@ -16,6 +16,7 @@ use crate::languages::format::SelfTest;
 use crate::languages::toolchain::Toolchain;
 use crate::queue::{Permit, QueueUpdate, Ticket};
 use crate::streams::input;
+use crate::uploads::Uploads;
 
 /// Events on their way to the daemon.
 const EVENT_BACKLOG: usize = 16;
@@ -97,6 +98,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         wall_time: limits.wall_time,
         limits,
         compile_limits: None,
+        uploads: Uploads::default(),
         client: None,
     }
 }

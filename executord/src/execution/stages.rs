@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use protocol::{Clock, Event, Limits, RunRequest, StageName, StageReport, Status};
+use sandbox::SealedMemoryFile;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -188,6 +189,7 @@ impl<'a> Stages<'a> {
                 limits: stage.spec.limits,
                 stdin: &stage.request.stdin,
                 collection: collection.as_ref(),
+                upload: self.upload(stage.name),
                 requested,
             };
             let context = StageContext {
@@ -203,6 +205,13 @@ impl<'a> Stages<'a> {
                 // No process of a cold sandbox is older than the program, so this happens once at most.
                 StageOutcome::NeverStarted => source = SandboxSource::Cold,
             }
+        }
+    }
+
+    fn upload(&self, stage: StageName) -> Option<&SealedMemoryFile> {
+        match stage {
+            StageName::Run(number) => self.job.uploads.of(number),
+            StageName::Compile => None,
         }
     }
 

@@ -50,6 +50,11 @@ struct Entry<T> {
 }
 
 impl ClientKey {
+    /// Returns the names from the outermost group, which is a user of this host, to the client.
+    pub(crate) fn levels(&self) -> &[String] {
+        &self.levels
+    }
+
     /// Returns the key of a client of the user `uid`: one that the user named, in networks from the largest to the
     /// smallest, or the user itself.
     pub(crate) fn new(uid: u32, networks: Vec<String>, name: Option<String>) -> Self {

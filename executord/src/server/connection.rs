@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use protocol::{Event, ExecuteRequest, ExecutionId, Rejection, Request};
+use protocol::{Event, ExecuteRequest, ExecutionId, Outcome, Rejection, Request};
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tracing::{Instrument, debug, error, info, info_span};
@@ -17,10 +17,12 @@ use crate::server::active_execution::{ActiveExecution, reject};
 use crate::server::check;
 use crate::server::connection_end::ConnectionEnd;
 use crate::server::event_encoder::EventEncoder;
+use crate::server::execution_task::FAILURE_MESSAGE;
 use crate::server::handshake::exchange_hello;
 use crate::server::peer::Peer;
 use crate::server::session_reader::SessionReader;
 use crate::streams::input;
+use crate::uploads::{UploadError, UploadWriter, Uploads};
 
 /// Serves a connection until it ends.
 pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
@@ -46,6 +48,12 @@ pub(crate) async fn serve(daemon: &Arc<Daemon>, stream: UnixStream) {
     }
     .instrument(span)
     .await;
+}
+
+/// Why an execution has no uploads.
+enum UploadEnd {
+    Cancelled,
+    Error(UploadError),
 }
 
 /// A connection after its hello.
@@ -75,7 +83,9 @@ impl Connection<'_> {
                 | Request::EndOfInput
                 | Request::Cancel
                 | Request::Signal(_)
-                | Request::Resize(_) => {}
+                | Request::Resize(_)
+                | Request::Upload { .. }
+                | Request::EndOfUploads => {}
             }
         }
     }
@@ -105,12 +115,66 @@ impl Connection<'_> {
             Ok(job) => Job { client: Some(client.clone()), ..job },
             Err(rejection) => return reject(daemon, &mut self.events, "", rejection).await,
         };
+        let Some(job) = self.receive_uploads(job, &client).await? else { return Ok(()) };
         let (sender, input) = input::channel();
         let cancel = daemon.stop.child_token();
         let client_messages = self.requests.forward_to_execution(&sender, &cancel);
         let execution =
             ActiveExecution { daemon, peer: self.peer, events: &mut self.events, cancel: &cancel };
         execution.run(job, client, input, client_messages).await
+    }
+
+    /// Receives the uploads of a job. It enters the queue only after that: a slow client takes the place of no other. Returns
+    /// `None` if the job does not run, and the client has received its last event.
+    async fn receive_uploads(&mut self, job: Job, client: &ClientKey) -> Result<Option<Job>, ConnectionEnd> {
+        if !job.expects_uploads() {
+            return Ok(Some(job));
+        }
+        let uploads = match UploadWriter::new(&job.runs, self.daemon.uploads.reservation(client)) {
+            Ok(writer) => self.receive_into(writer).await?,
+            Err(error) => Err(UploadEnd::Error(error)),
+        };
+        let last_event = match uploads {
+            Ok(uploads) => return Ok(Some(Job { uploads, ..job })),
+            Err(UploadEnd::Cancelled) => Event::Finished(Outcome { id: job.id, ..Outcome::default() }),
+            Err(UploadEnd::Error(UploadError::Rejected(rejection))) => {
+                let language = &job.toolchain.name;
+                return reject(self.daemon, &mut self.events, language, rejection).await.map(|()| None);
+            }
+            Err(UploadEnd::Error(UploadError::Io(error))) => {
+                error!(id = %job.id, %error, "cannot hold an upload");
+                self.daemon.executor.metrics.count(&job.toolchain.name, "failed");
+                Event::Failed { id: job.id, message: FAILURE_MESSAGE.to_owned() }
+            }
+        };
+        self.events.send(last_event).await.map(|()| None)
+    }
+
+    async fn receive_into(
+        &mut self,
+        mut writer: UploadWriter,
+    ) -> Result<Result<Uploads, UploadEnd>, ConnectionEnd> {
+        loop {
+            let request = tokio::select! {
+                request = self.requests.recv_upload() => request?,
+                () = self.daemon.stop.cancelled() => return Ok(Err(UploadEnd::Cancelled)),
+            };
+            let appended = match request {
+                Request::Upload { run, bytes } => writer.append(run, &bytes),
+                Request::EndOfUploads => {
+                    return Ok(writer.finish().map_err(|error| UploadEnd::Error(error.into())));
+                }
+                Request::Cancel => return Ok(Err(UploadEnd::Cancelled)),
+                // There is no program yet.
+                Request::Input(_) | Request::EndOfInput | Request::Signal(_) | Request::Resize(_) => Ok(()),
+                Request::Execute(_) | Request::Languages | Request::Status | Request::Check => {
+                    return Err(ConnectionEnd::OutOfTurn);
+                }
+            };
+            if let Err(error) = appended {
+                return Ok(Err(UploadEnd::Error(error)));
+            }
+        }
     }
 
     /// Returns the client that a request counts for, by the names that the peer may have given it.

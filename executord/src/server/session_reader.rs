@@ -24,6 +24,9 @@ const FRAME_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// that the client is still connected.
 const DISCONNECT_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Time in which a client that uploads must send its next message.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// The receiving half of a connection.
 #[derive(Debug)]
 pub(super) struct SessionReader(FramedRead<OwnedReadHalf, Frames<Request, Event>>);
@@ -63,6 +66,11 @@ impl SessionReader {
         }
     }
 
+    /// Returns the next message of a client that uploads.
+    pub(super) async fn recv_upload(&mut self) -> Result<Request, ConnectionEnd> {
+        timeout(UPLOAD_TIMEOUT, self.recv()).await.map_err(|_| ConnectionEnd::TimedOut)?
+    }
+
     /// Forwards the input and the control messages of a client to its active execution, until the client disconnects
     /// or violates the protocol.
     pub(super) async fn forward_to_execution(
@@ -90,9 +98,12 @@ impl SessionReader {
                     input.resize(size);
                     continue;
                 }
-                Request::Execute(_) | Request::Languages | Request::Status | Request::Check => {
-                    return ConnectionEnd::OutOfTurn;
-                }
+                Request::Execute(_)
+                | Request::Languages
+                | Request::Status
+                | Request::Check
+                | Request::Upload { .. }
+                | Request::EndOfUploads => return ConnectionEnd::OutOfTurn,
             };
             // The program may never read its input, and the client may disconnect meanwhile.
             tokio::select! {

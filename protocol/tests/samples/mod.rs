@@ -20,6 +20,8 @@ pub fn requests() -> Vec<(&'static str, Request)> {
         ("request.execute.fullest", Request::Execute(Box::new(fullest_request()))),
         ("request.input", Request::Input(Bytes::from_static(b"42\n\0\xff"))),
         ("request.end_of_input", Request::EndOfInput),
+        ("request.upload", Request::Upload { run: 3, bytes: Bytes::from_static(b"42\n\0\xff") }),
+        ("request.end_of_uploads", Request::EndOfUploads),
         ("request.cancel", Request::Cancel),
         ("request.resize", Request::Resize(TerminalSize::default())),
         ("request.languages", Request::Languages),
@@ -119,6 +121,10 @@ pub fn rejections() -> Vec<(&'static str, Rejection)> {
         ("event.rejected.invalid", Rejection::Invalid("a path leaves the work directory".into())),
         ("event.rejected.busy", Rejection::Busy { retry_after: Duration::from_millis(1500) }),
         ("event.rejected.forbidden", Rejection::Forbidden("only root may ask that".into())),
+        (
+            "event.rejected.too_large",
+            Rejection::TooLarge("the uploads of a request may have 128 MiB together".into()),
+        ),
     ]
 }
 

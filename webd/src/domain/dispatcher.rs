@@ -15,6 +15,7 @@ use crate::domain::execution::{Execution, ExecutionError};
 use crate::domain::execution_meter::ExecutionMeter;
 use crate::domain::keys::key_store::KeyStore;
 use crate::domain::keys::refusal::Refusal;
+use crate::domain::upload::Upload;
 
 /// Starts executions that the caller's key allows.
 #[derive(Debug)]
@@ -115,6 +116,26 @@ impl Dispatcher {
         let mut client = self.pool.connect().await?;
         let early = send(&mut client, request).await?;
         Ok(self.execution(client, early, meter))
+    }
+
+    /// Starts an execution whose input is uploaded before it is queued, on a new connection. Returns when the request was
+    /// sent.
+    ///
+    /// # Errors
+    /// As [`Dispatcher::execute_interactive`].
+    pub(crate) async fn execute_with_uploads(
+        &self,
+        caller: &Caller,
+        mut request: ExecuteRequest,
+    ) -> Result<Upload, ExecutionError> {
+        self.check_languages(caller, &request).await?;
+        let meter = ExecutionMeter::new(self.keys.admit(caller)?);
+        caller.sign(&mut request);
+        let mut client = self.pool.connect().await?;
+        if let Some(Event::Rejected(rejection)) = send(&mut client, request).await? {
+            return Err(ExecutionError::Rejected(rejection));
+        }
+        Ok(Upload::new(client, Arc::clone(&self.pool), meter))
     }
 
     /// Checks that the caller's key allows the languages of a request.

@@ -19,5 +19,6 @@ pub(crate) mod output_collector;
 pub(crate) mod output_files;
 pub(crate) mod signal_name;
 pub(crate) mod submissions;
+pub(crate) mod upload;
 pub(crate) mod utf8_decoder;
 pub(crate) mod version_range;

@@ -13,6 +13,7 @@ pub(crate) mod counting_stream;
 pub(crate) mod cross_site;
 pub(crate) mod error;
 pub(crate) mod middleware;
+pub(crate) mod multipart;
 pub(crate) mod peer;
 pub(crate) mod request_body;
 pub(crate) mod request_id;

@@ -146,7 +146,7 @@ pub(crate) fn check_origin(headers: &HeaderMap, allowed: &[Origin]) -> Result<()
     if is_allowed {
         return Ok(());
     }
-    let message = "pages of this origin are not allowed to open sessions (see allowed_origins)";
+    let message = "pages of this origin are not allowed to use this server (see allowed_origins)";
     Err(ApiError::new(ErrorCode::ForbiddenOrigin, message))
 }
 

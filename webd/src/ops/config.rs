@@ -149,6 +149,9 @@ pub struct Timeouts {
     /// For a request body.
     #[serde(deserialize_with = "positive")]
     pub body: Duration,
+    /// For a whole multipart body, with uploaded stdin.
+    #[serde(deserialize_with = "positive")]
+    pub upload: Duration,
     /// For a client that does not read its response.
     #[serde(deserialize_with = "positive")]
     pub stall: Duration,
@@ -216,6 +219,7 @@ impl Default for Timeouts {
         Self {
             head: Duration::from_secs(10),
             body: Duration::from_secs(30),
+            upload: Duration::from_secs(300),
             stall: Duration::from_secs(20),
             stop: Duration::from_secs(25),
             ping: Duration::from_secs(15),
@@ -410,6 +414,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (20, 7));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (20, 8));
     }
 }

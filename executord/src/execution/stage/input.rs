@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use protocol::{Event, Limits, StageName, Stdin};
-use sandbox::{Collection, Start};
+use sandbox::{Collection, SealedMemoryFile, Start};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +37,8 @@ pub(crate) struct StageInput<'a> {
     pub(crate) stdin: &'a Stdin,
     /// What to return of the files that the program leaves behind.
     pub(crate) collection: Option<&'a Collection>,
+    /// The stdin if it is [`Stdin::Upload`].
+    pub(crate) upload: Option<&'a SealedMemoryFile>,
     /// When the execution asked for a sandbox.
     pub(crate) requested: Instant,
 }

@@ -71,7 +71,7 @@ pub(crate) async fn run(
         }
         launched => launched?,
     }
-    let write_stdin = write_stdin(stdin, terminal.clone(), stage.stdin, &input.chunks);
+    let write_stdin = write_stdin(stdin, terminal.clone(), stage, &input.chunks);
     let watch = Watch::new(sandbox, terminal, stage, context);
     let (sandbox, record) = watch.until_gone(write_stdin, input.control()).await?;
     if predates_program && !record.has_begun() {

@@ -60,6 +60,7 @@ impl From<Rejection> for ApiError {
             Rejection::UnknownLanguage => Self::new(ErrorCode::UnsupportedLanguage, message),
             Rejection::LanguageUnavailable { .. } => Self::new(ErrorCode::LanguageUnavailable, message),
             Rejection::Invalid(_) => Self::invalid_request(message),
+            Rejection::TooLarge(_) => Self::new(ErrorCode::TooLarge, message),
             Rejection::Busy { retry_after } => {
                 let mut error = Self::new(ErrorCode::Busy, message);
                 error.body.retry_after = Some(retry_after.as_secs().max(1));

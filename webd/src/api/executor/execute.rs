@@ -11,6 +11,7 @@ use crate::api::executor::answer::Answer;
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat};
 use crate::api::executor::idempotency;
 use crate::api::executor::live_body;
+use crate::api::executor::multipart_request::{Uploaded, upload};
 use crate::api::executor::request::{self, ParsedRequest};
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
@@ -23,7 +24,9 @@ use crate::domain::output_files::CollectedFiles;
 use crate::http::chunked_body::ChunkedBody;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::ApiError;
+use crate::http::multipart;
 use crate::http::request_body::{self, BodyLimits};
+use crate::http::websocket::check_origin;
 
 /// Tells nginx not to buffer a live answer.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -40,11 +43,27 @@ pub(crate) async fn execute(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    request_body::require_json(&head.headers)?;
     let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
-    let body = request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await?;
     let live = live_format(&head.headers);
+    if let Some(boundary) = multipart::boundary(&head.headers)? {
+        // A browser sends such a body to any server without a preflight request, unlike JSON.
+        check_origin(&head.headers, &state.config.allowed_origins)?;
+        if state.submissions.is_some() && head.headers.contains_key("idempotency-key") {
+            return Err(ApiError::invalid_request("Idempotency-Key requires a JSON body"));
+        }
+        let Uploaded { execution, language } = upload(body, boundary, &caller, reservation, &state).await;
+        let answer = match execution {
+            Ok((execution, parsed)) => respond(execution, &parsed, live, &budget).await,
+            Err(error) => Err(error),
+        };
+        return match answer {
+            Err(error) => Err(explained(error, &language, &state.daemon).await),
+            answer => answer,
+        };
+    }
+    request_body::require_json(&head.headers)?;
+    let body = request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await?;
     // Without submissions, and for live answers, nothing is stored that could answer again.
     if state.submissions.is_some()
         && live.is_none()
@@ -73,12 +92,23 @@ async fn answer(
     budget: &Budget,
     state: &AppState,
 ) -> Result<Response, ApiError> {
-    let ParsedRequest { request, encoding, is_compact } = parsed;
+    let mut parsed = parsed;
+    let request = std::mem::take(&mut parsed.request);
     let execution = state.dispatcher.execute(caller, request).await?;
     drop(reservation);
+    respond(execution, &parsed, live, budget).await
+}
+
+/// Returns the answer of an execution, in one piece or live.
+async fn respond(
+    execution: Execution,
+    parsed: &ParsedRequest,
+    live: Option<EventFormat>,
+    budget: &Budget,
+) -> Result<Response, ApiError> {
     match live {
-        None => buffered_answer(execution, encoding, is_compact, budget).await,
-        Some(format) => live_answer(execution, EventEncoder::new(encoding, format, budget)).await,
+        None => buffered_answer(execution, parsed.encoding, parsed.is_compact, budget).await,
+        Some(format) => live_answer(execution, EventEncoder::new(parsed.encoding, format, budget)).await,
     }
 }
 

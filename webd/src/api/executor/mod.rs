@@ -10,6 +10,7 @@ pub(crate) mod idempotency;
 pub(crate) mod languages;
 pub(crate) mod limits;
 pub(crate) mod live_body;
+pub(crate) mod multipart_request;
 pub(crate) mod number;
 pub(crate) mod options;
 pub(crate) mod request;

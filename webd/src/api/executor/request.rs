@@ -107,6 +107,8 @@ pub(crate) struct ParsedRequest {
     pub(crate) encoding: Encoding,
     /// Whether the answer has each output once. Events always have.
     pub(crate) is_compact: bool,
+    /// Whether the request has `runs`, and not one run of its own.
+    pub(crate) has_runs: bool,
 }
 
 /// Parses the body of a request.
@@ -114,13 +116,39 @@ pub(crate) struct ParsedRequest {
 /// # Errors
 /// [`ErrorCode::InvalidJson`], or another 400 with a message that names the field.
 pub(crate) fn parse(body: &[u8]) -> Result<ParsedRequest, ApiError> {
-    let execute: Execute = strict_json::parse(body).map_err(|error| match error {
+    parse_json(body)?.into_parsed()
+}
+
+/// Parses a request whose stdin comes separately, for each run that has none in the request.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_with_uploads(body: &[u8]) -> Result<ParsedRequest, ApiError> {
+    let execute = parse_json(body)?;
+    let has_stdin =
+        |stdin: &Option<String>, encoding: &Option<Encoding>| stdin.is_some() || encoding.is_some();
+    let have_stdin: Vec<_> = match &execute.runs {
+        None => vec![has_stdin(&execute.stdin, &execute.stdin_encoding)],
+        Some(AtMost(runs)) => {
+            runs.iter().map(|Object(run)| has_stdin(&run.stdin, &run.stdin_encoding)).collect()
+        }
+    };
+    let mut parsed = execute.into_parsed()?;
+    for (run, has_stdin) in parsed.request.runs.iter_mut().zip(have_stdin) {
+        if !has_stdin {
+            run.stdin = Stdin::Upload;
+        }
+    }
+    Ok(parsed)
+}
+
+fn parse_json(body: &[u8]) -> Result<Execute, ApiError> {
+    strict_json::parse(body).map_err(|error| match error {
         JsonError::Data(message) => ApiError::invalid_request(format!("invalid request: {message}")),
         JsonError::Syntax(message) => {
             ApiError::new(ErrorCode::InvalidJson, format!("the body is not valid JSON: {message}"))
         }
-    })?;
-    execute.into_parsed()
+    })
 }
 
 impl Start {
@@ -150,7 +178,8 @@ impl Start {
 impl Execute {
     fn into_parsed(self) -> Result<ParsedRequest, ApiError> {
         let (encoding, is_compact) = (self.encoding.unwrap_or_default(), self.compact.unwrap_or_default());
-        Ok(ParsedRequest { request: self.into_request()?, encoding, is_compact })
+        let has_runs = self.runs.is_some();
+        Ok(ParsedRequest { request: self.into_request()?, encoding, is_compact, has_runs })
     }
 
     fn into_request(self) -> Result<ExecuteRequest, ApiError> {
