@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::judge::JudgeArguments;
 use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
 use crate::options::{OptionArgument, VariableArgument};
@@ -101,6 +102,8 @@ pub(crate) struct RunArguments {
     /// Return the files that the compiler built, too
     #[arg(long)]
     pub(crate) artifacts: bool,
+    #[command(flatten)]
+    pub(crate) judge: JudgeArguments,
     /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,
@@ -120,6 +123,7 @@ Exit status:
   that of the program, or
   1      compilation failed
   2      invalid request or unknown language
+  3      the program exited with 0, and the run was judged and not accepted
   75     executord is busy; try again
   124    time limit exceeded
   125    executord cannot be reached, or could not execute the request

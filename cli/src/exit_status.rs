@@ -6,6 +6,8 @@ use protocol::{Outcome, Rejection, StageName, Status};
 const COMPILATION_FAILED: u8 = 1;
 /// The request or the command line is invalid.
 pub(crate) const INVALID_REQUEST: u8 = 2;
+/// The run was judged and not accepted, although the program succeeded.
+const NOT_ACCEPTED: u8 = 3;
 /// EX_TEMPFAIL of sysexits.h.
 const BUSY: u8 = 75;
 /// As timeout(1) reports a timeout.
@@ -28,6 +30,7 @@ pub(crate) fn of_outcome(outcome: &Outcome) -> u8 {
         Some(report) => match (report.stage, &report.status) {
             (_, Status::Cancelled) => CANCELLED,
             (StageName::Compile, _) => COMPILATION_FAILED,
+            (StageName::Run(_), Status::Exited(0)) if report.is_failure() => NOT_ACCEPTED,
             (StageName::Run(_), status) => of_run(status),
         },
     }
@@ -55,7 +58,7 @@ fn of_run(status: &Status) -> u8 {
         Status::TimedOut { .. } => TIMED_OUT,
         Status::MemoryExceeded { .. } => OUT_OF_MEMORY,
         Status::OutputExceeded { .. } => TOO_MUCH_OUTPUT,
-        Status::Cancelled => CANCELLED,
+        Status::Cancelled | Status::Skipped => CANCELLED,
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
-use crate::raw_mode;
+use crate::{program, raw_mode};
 
 /// Bytes of one chunk of input. A frame can hold more, but small chunks keep an interactive program responsive.
 const CHUNK: usize = 64 * 1024;
@@ -39,6 +39,14 @@ impl Input {
             )),
             _ if program_from_stdin || stdin_is_empty() => Ok(Self::None),
             _ => Ok(Self::Live(Box::new(tokio::io::stdin()))),
+        }
+    }
+
+    /// Reads all input. Nothing is left to forward.
+    pub(crate) async fn read_all(&mut self) -> Result<Stdin, Failure> {
+        match std::mem::replace(self, Self::None) {
+            Self::None => Ok(Stdin::default()),
+            Self::Live(input) => program::read(input, "the input").await.map(Stdin::Bytes),
         }
     }
 

@@ -7,6 +7,8 @@ mod check;
 mod exit_status;
 mod failure;
 mod input;
+mod judge;
+mod judgement;
 mod key;
 mod languages;
 mod limits;

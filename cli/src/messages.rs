@@ -37,6 +37,7 @@ pub(crate) fn of_status(status: &Status) -> Option<String> {
             format!("output limit exceeded: {limit} of {} allowed", stream.as_str())
         }
         Status::Cancelled => "cancelled".into(),
+        Status::Skipped => "skipped".into(),
     })
 }
 

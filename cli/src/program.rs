@@ -42,7 +42,8 @@ pub(crate) async fn language_of(client: &mut Client, main: &Path) -> Result<Stri
     })
 }
 
-async fn open(path: &Path) -> Result<Bytes, Failure> {
+/// Reads a file.
+pub(crate) async fn open(path: &Path) -> Result<Bytes, Failure> {
     let name = path.display().to_string();
     match tokio::fs::File::open(path).await {
         Ok(file) => read(file, &name).await,
@@ -51,7 +52,7 @@ async fn open(path: &Path) -> Result<Bytes, Failure> {
 }
 
 /// Reads up to the size of a frame: a longer source cannot be sent.
-async fn read(from: impl AsyncRead + Unpin, name: &str) -> Result<Bytes, Failure> {
+pub(crate) async fn read(from: impl AsyncRead + Unpin, name: &str) -> Result<Bytes, Failure> {
     let mut content = Vec::new();
     let limit = u64::try_from(MAX_FRAME).map_or(u64::MAX, |max| max + 1);
     match from.take(limit).read_to_end(&mut content).await {

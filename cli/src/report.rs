@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use protocol::{ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, StartKind, Status, StreamName};
+use protocol::{
+    ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, StartKind, Status, StreamName, Verdict,
+};
 use serde_json::{Map, Value, json};
 
-use crate::messages;
 use crate::output_files::OutputFiles;
+use crate::{judgement, messages};
 
 /// Report that is being collected while the execution runs.
 #[derive(Default)]
@@ -50,6 +52,10 @@ impl Report {
         object["queue_ms"] = milliseconds(outcome.queue_time).into();
         object["compile"] = outcome.compile.as_ref().map(stage).into();
         object["runs"] = outcome.runs.iter().map(stage).collect();
+        if outcome.is_judged() {
+            object["verdict"] = outcome.verdict().map(Verdict::as_str).into();
+            object["summary"] = judgement::summary(outcome);
+        }
         object
     }
 }
@@ -91,7 +97,7 @@ fn stage(report: &StageReport, collected: &CollectedOutput) -> Value {
         Status::Signaled(signal) => (None, Some(signal)),
         _ => (None, None),
     };
-    json!({
+    let mut object = json!({
         "output": text(&collected.output),
         "stdout": text(&collected.stdout),
         "stderr": text(&collected.stderr),
@@ -112,7 +118,11 @@ fn stage(report: &StageReport, collected: &CollectedOutput) -> Value {
         },
         "start": report.start.map(StartKind::as_str),
         "start_ms": milliseconds(report.start_time),
-    })
+    });
+    if let Some(judgement) = &report.judgement {
+        judgement::add_to(&mut object, judgement);
+    }
+    object
 }
 
 /// Returns the limit that the program exceeded, if it exceeded one.
@@ -124,7 +134,7 @@ fn cause(status: &Status) -> Option<Value> {
         Status::OutputExceeded { limit, .. } => {
             (json!(limit.bytes()), json!(limit.bytes().saturating_add(1)), "bytes")
         }
-        Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => return None,
+        Status::Exited(_) | Status::Signaled(_) | Status::Cancelled | Status::Skipped => return None,
     };
     Some(json!({
         "limit": status.exceeded_limit(),

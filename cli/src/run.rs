@@ -16,7 +16,7 @@ use crate::output::Output;
 use crate::output_files::OutputFiles;
 use crate::raw_mode::RawMode;
 use crate::report::Report;
-use crate::{exit_status, limits, messages, options, program, raw_mode, report};
+use crate::{exit_status, judgement, limits, messages, options, program, raw_mode, report};
 
 /// The pattern of all files, except those whose names begin with a dot.
 const ALL_FILES: &str = "**";
@@ -42,7 +42,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     }
     let environment = options::variables(&arguments.environment)?;
     let files = program::files(&arguments.file, &arguments.more_files).await?;
-    let input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
+    let mut input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
     let mut client = Client::connect(socket).await?;
     let language = match arguments.language {
@@ -55,22 +55,25 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         _ => arguments.outputs,
     };
     let options = options::settings(&mut client, &language, &arguments.options).await?;
+    let judge = arguments.judge.judge(&mut client).await?;
     let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
         language,
         files,
         runs: vec![RunRequest {
-            stdin: input.stdin_kind(),
+            stdin: arguments.judge.stdin(&mut input).await?,
             args: arguments.args,
             terminal,
             merge_output: arguments.merge_output,
             environment,
+            expected: arguments.judge.expected().await?,
         }],
         options,
         limits: limits::request(&arguments.limits),
         compile_limits: limits::request(&arguments.compile_limits),
         outputs,
         artifacts: arguments.artifacts,
+        judge,
         ..ExecuteRequest::default()
     };
     client.execute(request).await.map_err(request_failure)?;
@@ -165,7 +168,9 @@ async fn print_messages(
     about_files: &[String],
     stderr: &mut Output,
 ) -> Result<(), Failure> {
-    for message in messages::of_outcome(outcome).iter().chain(about_files) {
+    let verdict = outcome.runs.iter().filter_map(|run| run.judgement.as_deref()).flat_map(judgement::lines);
+    let message = messages::of_outcome(outcome).into_iter().chain(verdict);
+    for message in message.chain(about_files.iter().cloned()) {
         let line = format!("{} {message}", stderr.red("executor:"));
         stderr.line(&line).await?;
     }

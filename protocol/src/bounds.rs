@@ -57,6 +57,16 @@ pub const MAX_CLIENT_TAG: usize = 64;
 /// Items of [`crate::ExecuteRequest::client_networks`], each of [`MAX_CLIENT_TAG`].
 pub const MAX_CLIENT_NETWORKS: usize = 4;
 
+/// Bytes of [`crate::Judgement::message`]: enough for the first messages of a compiler. All runs together must leave room
+/// for the rest of a frame.
+pub const MAX_JUDGE_MESSAGE: usize = 4 * 1024;
+/// Bytes of an excerpt in a [`crate::Difference`].
+pub const MAX_EXCERPT: usize = 256;
+/// Bytes of the [`crate::Transcript`] of one run.
+pub const MAX_TRANSCRIPT: usize = 16 * 1024;
+/// Entries of the [`crate::Transcript`] of one run.
+pub const MAX_TRANSCRIPT_ENTRIES: usize = 1024;
+
 /// Languages, counters or other items of one list in an answer.
 pub const MAX_ITEMS: usize = 4096;
 /// Bytes of one text in an answer.

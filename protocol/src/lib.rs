@@ -11,6 +11,7 @@ pub mod bounds;
 pub mod client;
 pub mod codec;
 mod event;
+mod judge;
 mod language;
 mod limits;
 mod options;
@@ -19,20 +20,24 @@ pub mod quantity;
 pub mod renamed_keys;
 mod request;
 mod server_status;
+mod source_file;
 mod stage;
 
 pub use client::{Client, ClientError};
 pub use codec::{CodecError, Hello, VERSION};
 pub use event::{CheckResult, Event, OmittedFiles, Rejection};
+pub use judge::{
+    Compare, Difference, ExpectedOutput, Judge, JudgeProgram, Judgement, Party, Tolerance, Transcript,
+    TranscriptEntry, Verdict,
+};
 pub use language::{Availability, Editor, Language};
 pub use limits::{LIMITS, LimitInfo, Limits, LimitsRequest};
 pub use options::{LanguageOption, OptionChoice, OptionSetting, OptionValue};
 pub use outcome::{ExecutionId, Outcome};
 pub use quantity::ByteCount;
-pub use request::{
-    ExecuteRequest, ProgramSignal, Request, RunRequest, SourceFile, Stdin, TerminalSize, Variable,
-};
+pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, Stdin, TerminalSize, Variable};
 pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
+pub use source_file::SourceFile;
 pub use stage::{Clock, StageName, StageReport, StartKind, Status, StatusName, StreamName, Usage};
 
 /// Default path of the daemon's socket.

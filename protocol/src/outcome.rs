@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::bounded;
 use crate::bounds::MAX_RUNS;
+use crate::judge::Verdict;
 use crate::stage::{StageName, StageReport, Status, StatusName};
 
 /// Id of an execution, in answers and logs.
@@ -37,12 +38,13 @@ pub struct Outcome {
 
 impl Outcome {
     /// Returns the stage that counts for the whole execution: the compilation unless it succeeded, else the first run
-    /// that did not succeed, else the first run. `None` if the execution was cancelled before its first run.
+    /// that failed ([`StageReport::is_failure`]), else the first run. `None` if the execution was cancelled before its
+    /// first run.
     #[must_use]
     pub fn deciding_stage(&self) -> Option<&StageReport> {
-        let failed = |report: &&StageReport| !report.status.is_success();
-        let failed_compile = self.compile.as_ref().filter(failed);
-        failed_compile.or_else(|| self.runs.iter().find(failed)).or(self.runs.first())
+        let failed_compile = self.compile.as_ref().filter(|report| report.is_failure());
+        let failed_run = || self.runs.iter().find(|report| report.is_failure());
+        failed_compile.or_else(failed_run).or(self.runs.first())
     }
 
     /// Returns the name of the execution's status: that of the deciding stage, but `compile_error` if the compiler
@@ -57,15 +59,55 @@ impl Outcome {
             None => StatusName::Cancelled,
         }
     }
+
+    /// Returns the verdict about the whole execution, if it was judged: that of a failed compilation or of the first run
+    /// that failed, else `accepted`. `None` also if what counts was cancelled.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        if !self.is_judged() {
+            return None;
+        }
+        match self.deciding_stage() {
+            Some(failed) if failed.is_failure() => {
+                failed.judgement.as_ref().map(|judgement| judgement.verdict)
+            }
+            _ => Some(Verdict::Accepted),
+        }
+    }
+
+    /// Returns whether a stage has a judgement.
+    #[must_use]
+    pub fn is_judged(&self) -> bool {
+        self.compile.iter().chain(&self.runs).any(|report| report.judgement.is_some())
+    }
+
+    /// Returns the index of the first run that failed.
+    #[must_use]
+    pub fn first_failed_run(&self) -> Option<usize> {
+        self.runs.iter().position(StageReport::is_failure)
+    }
+
+    /// Returns how many runs have each verdict that occurs, in the order of [`Verdict::ALL`].
+    #[must_use]
+    pub fn verdict_counts(&self) -> Vec<(Verdict, usize)> {
+        let of = |verdict| {
+            self.runs.iter().flat_map(|run| &run.judgement).filter(move |one| one.verdict == verdict)
+        };
+        Verdict::ALL
+            .iter()
+            .map(|&verdict| (verdict, of(verdict).count()))
+            .filter(|&(_, count)| count > 0)
+            .collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Outcome, StageName, StageReport, Status};
+    use crate::judge::{Judgement, Verdict};
 
     fn check(compile: Option<Status>, runs: Vec<Status>, stage: Option<StageName>, name: &str) {
-        let report =
-            |stage, status: &Status| StageReport { stage, status: status.clone(), ..StageReport::default() };
+        let report = |stage, status: &Status| StageReport::new(stage, status.clone());
         let outcome = Outcome {
             compile: compile.map(|status| report(StageName::Compile, &status)),
             runs: (0..).zip(&runs).map(|(index, status)| report(StageName::Run(index), status)).collect(),
@@ -88,5 +130,39 @@ mod tests {
         check(Some(Status::Cancelled), vec![], compile, "cancelled");
         check(Some(ok), vec![], None, "cancelled");
         check(None, vec![], None, "cancelled");
+        check(None, vec![Status::Exited(0), Status::Skipped], run(0), "ok");
+    }
+
+    #[test]
+    fn the_first_run_that_failed_is_the_verdict() {
+        let outcome = |verdicts: &[Option<Verdict>]| Outcome {
+            runs: (0..)
+                .zip(verdicts)
+                .map(|(index, verdict)| StageReport {
+                    judgement: verdict.map(Box::<Judgement>::from),
+                    ..StageReport::new(StageName::Run(index), Status::Exited(0))
+                })
+                .collect(),
+            ..Outcome::default()
+        };
+        let (accepted, wrong) = (Some(Verdict::Accepted), Some(Verdict::WrongAnswer));
+        let (late, skipped) = (Some(Verdict::TimeLimitExceeded), Some(Verdict::Skipped));
+        for (verdicts, verdict, first_failed) in [
+            (&[None, None][..], None, None),
+            (&[accepted, None], accepted, None),
+            (&[accepted, wrong, late], wrong, Some(1)),
+            (&[accepted, late, skipped, skipped], late, Some(1)),
+        ] {
+            let outcome = outcome(verdicts);
+            assert_eq!(
+                (outcome.verdict(), outcome.first_failed_run()),
+                (verdict, first_failed),
+                "{verdicts:?}"
+            );
+            let deciding = first_failed.unwrap_or(0);
+            assert_eq!(outcome.deciding_stage(), Some(&outcome.runs[deciding]));
+        }
+        let counts = outcome(&[accepted, wrong, accepted, skipped, None]).verdict_counts();
+        assert_eq!(counts, [(Verdict::Accepted, 2), (Verdict::WrongAnswer, 1), (Verdict::Skipped, 1)]);
     }
 }

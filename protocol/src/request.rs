@@ -8,10 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::bounds::{
     MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
-    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_VARIABLE, MAX_VARIABLE_NAME,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_VARIABLE, MAX_VARIABLE_NAME,
 };
+use crate::judge::{ExpectedOutput, Judge};
 use crate::limits::LimitsRequest;
 use crate::options::OptionSetting;
+use crate::source_file::SourceFile;
 
 /// One frame from a client. A client cannot ask for anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,17 +89,11 @@ pub struct ExecuteRequest {
     /// Options of the language that differ from their defaults.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_OPTIONS>")]
     pub options: Vec<OptionSetting>,
-}
-
-/// Source file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceFile {
-    /// Path relative to the work directory, with `/` between components.
-    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_PATH>")]
-    pub path: Option<String>,
-    /// Content. The main file must not contain NUL.
-    #[serde(deserialize_with = "bounded::bytes::<_, MAX_FRAME>")]
-    pub content: Bytes,
+    /// What judges the runs.
+    pub judge: Judge,
+    /// Whether the runs after the first one that fails are skipped. A run fails if its verdict is a failure or, without a
+    /// verdict, if its exit code is not 0. The outcome is the same whether runs are active at one time or not.
+    pub stop_on_first_failure: bool,
 }
 
 /// Run of the program.
@@ -117,6 +113,8 @@ pub struct RunRequest {
     /// Environment variables of the program, in addition to those that every program has.
     #[serde(deserialize_with = "bounded::variables")]
     pub environment: Vec<Variable>,
+    /// What its stdout should be. With it, or with a checker or an interactor, the run gets a judgement.
+    pub expected: Option<ExpectedOutput>,
 }
 
 /// Environment variable.

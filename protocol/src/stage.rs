@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::judge::Judgement;
 use crate::quantity::ByteCount;
 
 /// Part of an execution.
@@ -84,6 +85,8 @@ pub enum Status {
     },
     /// The client cancelled the execution, or hung up.
     Cancelled,
+    /// The program was not run, or does not count, because a run before it failed or the runs cannot be judged.
+    Skipped,
 }
 
 impl Default for Status {
@@ -111,6 +114,7 @@ impl Status {
             Self::MemoryExceeded { .. } => StatusName::Memory,
             Self::OutputExceeded { .. } => StatusName::OutputLimit,
             Self::Cancelled => StatusName::Cancelled,
+            Self::Skipped => StatusName::Skipped,
         }
     }
 
@@ -122,7 +126,7 @@ impl Status {
             Self::TimedOut { clock: Clock::Wall, .. } => Some("wall_time"),
             Self::MemoryExceeded { .. } => Some("memory"),
             Self::OutputExceeded { .. } => Some("output"),
-            Self::Exited(_) | Self::Signaled(_) | Self::Cancelled => None,
+            Self::Exited(_) | Self::Signaled(_) | Self::Cancelled | Self::Skipped => None,
         }
     }
 }
@@ -147,11 +151,13 @@ pub enum StatusName {
     CompileError,
     /// Cancelled by the client.
     Cancelled,
+    /// Not run, or does not count. Only of a run.
+    Skipped,
 }
 
 impl StatusName {
     /// All names.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Ok,
         Self::Nonzero,
         Self::Signal,
@@ -160,6 +166,7 @@ impl StatusName {
         Self::OutputLimit,
         Self::CompileError,
         Self::Cancelled,
+        Self::Skipped,
     ];
 
     /// Returns the name as it is written.
@@ -174,6 +181,7 @@ impl StatusName {
             Self::OutputLimit => "output_limit",
             Self::CompileError => "compile_error",
             Self::Cancelled => "cancelled",
+            Self::Skipped => "skipped",
         }
     }
 }
@@ -246,4 +254,24 @@ pub struct StageReport {
     pub start: Option<StartKind>,
     /// Time from the need for a sandbox to the program's first instruction.
     pub start_time: Duration,
+    /// Judgement of a run or of a compilation that failed, if the client asked for judgements.
+    pub judgement: Option<Box<Judgement>>,
+}
+
+impl StageReport {
+    /// Creates the report of a stage that used nothing and wrote nothing.
+    #[must_use]
+    pub fn new(stage: StageName, status: Status) -> Self {
+        Self { stage, status, ..Self::default() }
+    }
+
+    /// Returns whether the stage failed: by its verdict or, without one, by its status. A skipped run did not fail.
+    #[must_use]
+    pub fn is_failure(&self) -> bool {
+        match (&self.judgement, &self.status) {
+            (Some(judgement), _) => judgement.verdict.is_failure(),
+            (None, Status::Skipped) => false,
+            (None, status) => !status.is_success(),
+        }
+    }
 }

@@ -161,6 +161,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     outputs,
                     artifacts,
                     options,
+                    ..ExecuteRequest::default()
                 }
             },
         )
@@ -175,6 +176,7 @@ fn run_request() -> impl Strategy<Value = RunRequest> {
             terminal,
             merge_output,
             environment,
+            ..RunRequest::default()
         },
     )
 }
@@ -312,6 +314,7 @@ fn stage_report() -> impl Strategy<Value = StageReport> {
             stderr_truncated,
             start,
             start_time,
+            ..StageReport::default()
         },
     )
 }
@@ -334,6 +337,7 @@ fn status() -> impl Strategy<Value = Status> {
         (byte_count(), byte_count()).prop_map(|(limit, used)| Status::MemoryExceeded { limit, used }),
         (stream(), byte_count()).prop_map(|(stream, limit)| Status::OutputExceeded { stream, limit }),
         Just(Status::Cancelled),
+        Just(Status::Skipped),
     ]
 }
 

@@ -8,8 +8,8 @@ mod support;
 use std::time::Duration;
 
 use protocol::{
-    ByteCount, Clock, Event, ExecuteRequest, Outcome, Rejection, RunRequest, SourceFile, StageName, Status,
-    StreamName,
+    ByteCount, Clock, Difference, Event, ExecuteRequest, Judgement, Outcome, Party, Rejection, RunRequest,
+    SourceFile, StageName, StageReport, Status, StreamName, Transcript, TranscriptEntry, Verdict,
 };
 use serde_json::{Value, json};
 use support::{
@@ -233,6 +233,7 @@ async fn every_status_is_an_answer_with_http_200() {
             json!("output"),
         ),
         (Status::Cancelled, "cancelled", Value::Null),
+        (Status::Skipped, "skipped", Value::Null),
     ];
     for (status, name, limit) in endings {
         let ending = status.clone();
@@ -244,6 +245,45 @@ async fn every_status_is_an_answer_with_http_200() {
         assert_eq!(answer["runs"][0]["status"], name);
         assert_eq!(answer["cause"]["limit"], limit, "{status:?}");
     }
+}
+
+#[tokio::test]
+async fn a_judged_answer_has_verdicts_and_a_summary() {
+    let run = |number, judgement| StageReport {
+        judgement: Some(Box::new(judgement)),
+        ..report(StageName::Run(number), Status::Exited(0))
+    };
+    let difference = Difference { line: 2, column: 1, expected: Some("b".to_owned()), actual: None };
+    let entry = |from, text: &'static str| TranscriptEntry { from, bytes: text.into() };
+    let transcript = Transcript {
+        entries: vec![entry(Party::Interactor, "?\n"), entry(Party::Solution, "1\n")],
+        truncated: true,
+    };
+    let wrong = Judgement {
+        message: "too short".to_owned(),
+        difference: Some(difference),
+        transcript: Some(transcript),
+        ..Verdict::WrongAnswer.into()
+    };
+    let runs = vec![run(0, Verdict::Accepted.into()), run(1, wrong), run(2, Verdict::Skipped.into())];
+    let outcome = Outcome { id: id(), runs, ..Outcome::default() };
+    let server = start_server(move |_| send_all(vec![started(), Event::Finished(outcome.clone())])).await;
+    let answer = server.execute(HELLO).await.json();
+    let wrong = json!({
+        "verdict": "wrong_answer",
+        "verdict_message": "too short",
+        "difference": {"line": 2, "column": 1, "expected": "b", "actual": null},
+        "transcript": [{"from": "interactor", "data": "?\n"}, {"from": "solution", "data": "1\n"}],
+        "transcript_truncated": true,
+    });
+    for (name, value) in wrong.as_object().unwrap() {
+        assert_eq!((&answer[name], &answer["runs"][1][name]), (value, value));
+    }
+    assert_eq!(answer["runs"][0]["verdict"], "accepted");
+    assert_eq!(answer["runs"][0].get("difference"), None);
+    let counts = json!({"accepted": 1, "wrong_answer": 1, "skipped": 1});
+    assert_eq!(answer["summary"], json!({"counts": counts, "first_failed": 1}));
+    assert_eq!(start_server(|_| hello()).await.execute(HELLO).await.json().get("summary"), None);
 }
 
 #[tokio::test]

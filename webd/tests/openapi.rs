@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::time::Duration;
 
-use protocol::{ByteCount, Clock, Event, Outcome, Rejection, StageName, Status, StreamName};
+use protocol::{
+    ByteCount, Clock, Difference, Event, Judgement, Outcome, Party, Rejection, StageName, StageReport,
+    Status, StreamName, Transcript, TranscriptEntry, Verdict,
+};
 use serde_json::{Map, Value};
 use support::{Step, hello, id, one_run, output_of, report, send_all, server_with, start_server, started};
 
@@ -100,9 +103,18 @@ async fn answers_match_the_description() {
         Status::MemoryExceeded { limit: too_much, used: too_much },
         Status::OutputExceeded { stream: StreamName::Stdout, limit: too_much },
         Status::Cancelled,
+        Status::Skipped,
     ] {
-        let (compile, run) =
-            (report(StageName::Compile, status.clone()), report(StageName::Run(0), status.clone()));
+        let compile = report(StageName::Compile, status.clone());
+        let entry = TranscriptEntry { from: Party::Solution, bytes: b"1\n".as_slice().into() };
+        let judgement = Judgement {
+            message: "no".to_owned(),
+            difference: Some(Difference { line: 1, column: 2, expected: None, actual: Some("x".to_owned()) }),
+            transcript: Some(Transcript { entries: vec![entry], truncated: false }),
+            ..Verdict::WrongAnswer.into()
+        };
+        let run =
+            StageReport { judgement: Some(Box::new(judgement)), ..report(StageName::Run(0), status.clone()) };
         let mut events = vec![
             Event::Queued { position: 2 },
             started(),

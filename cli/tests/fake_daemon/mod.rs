@@ -187,8 +187,6 @@ pub fn id() -> ExecutionId {
 
 pub fn report(stage: StageName, status: Status) -> StageReport {
     StageReport {
-        stage,
-        status,
         usage: Usage {
             wall_time: Duration::from_millis(21),
             cpu_time: Duration::from_micros(15_250),
@@ -201,6 +199,6 @@ pub fn report(stage: StageName, status: Status) -> StageReport {
         },
         start: Some(StartKind::Warm),
         start_time: Duration::from_micros(1_500),
-        ..StageReport::default()
+        ..StageReport::new(stage, status)
     }
 }

@@ -39,10 +39,74 @@ pub(crate) struct Job {
     pub(crate) wall_time: Duration,
     /// The client that requested it, or `None` for an internal job.
     pub(crate) client: Option<ClientKey>,
+    /// What judges the runs.
+    pub(crate) judge: Judge,
+    /// Whether the runs after the first one that fails are skipped.
+    pub(crate) stop_on_first_failure: bool,
+}
+
+/// What judges the runs.
+#[derive(Debug, Default)]
+pub(crate) enum Judge {
+    /// The output of each run that has an expected output is compared with it.
+    #[default]
+    Comparison,
+    Checker(JudgeProgram),
+    Interactor {
+        program: JudgeProgram,
+        /// Whether the client gets the transcript.
+        transcript: bool,
+    },
+}
+
+/// An admitted checker or interactor.
+#[derive(Clone, Debug)]
+pub(crate) struct JudgeProgram {
+    pub(crate) toolchain: Arc<Toolchain>,
+    /// What the alias by which its language was requested changes.
+    pub(crate) custom: CustomCommands,
+    /// The main file first.
+    pub(crate) sources: Vec<Source>,
+    /// The paths of the input of a run, its output, and the expected answer: the order of testlib's arguments. An
+    /// interactor may write to the second one.
+    pub(crate) run_files: [RelativePath; 3],
+    /// Limits of each of its runs.
+    pub(crate) limits: Limits,
+}
+
+impl JudgeProgram {
+    /// Returns how the sources are compiled, or `None` if the language is not compiled.
+    pub(crate) fn compile_command(&self) -> Option<&StageCommand> {
+        self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
+    }
+
+    /// Returns its sources, and the files of the run that it judges.
+    pub(crate) fn sources_for(&self, run: &RunRequest, output: &Bytes) -> Vec<Source> {
+        let input = match &run.stdin {
+            Stdin::Bytes(bytes) => bytes.clone(),
+            // Not with a judge.
+            Stdin::Live | Stdin::Upload { .. } => Bytes::new(),
+        };
+        let answer = run.expected.as_ref().map(|expected| expected.stdout.clone()).unwrap_or_default();
+        let contents = [input, output.clone(), answer];
+        let files = self.run_files.iter().cloned().zip(contents);
+        let files = files.map(|(path, content)| Source { path, content });
+        self.sources.iter().cloned().chain(files).collect()
+    }
+}
+
+impl Judge {
+    /// Returns the client's program that judges, if there is one.
+    pub(crate) const fn program(&self) -> Option<&JudgeProgram> {
+        match self {
+            Self::Comparison => None,
+            Self::Checker(program) | Self::Interactor { program, .. } => Some(program),
+        }
+    }
 }
 
 /// How the stages are started, where the options of a request change it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CustomCommands {
     pub(crate) compile: Option<StageCommand>,
     pub(crate) run: Option<StageCommand>,
@@ -66,16 +130,34 @@ impl Job {
 
     /// Returns what the queue needs to know.
     pub(crate) fn demand(&self) -> Demand {
-        let stages = self.compile_limits.iter().chain([&self.limits]);
+        let judge_compile = self.judge.program().and_then(JudgeProgram::compile_command);
+        let compilations = self.compile_limits.iter().chain(judge_compile.map(|command| &command.limits));
+        let compile_memory = compilations.map(|limits| limits.memory.bytes()).max().unwrap_or(0);
         Demand {
             is_interactive: self.runs.iter().any(|run| matches!(run.stdin, Stdin::Live)),
-            memory_limit: stages.map(|limits| limits.memory.bytes()).max().unwrap_or(0),
+            memory_limit: self.run_memory().max(compile_memory),
         }
+    }
+
+    /// Returns the memory limit of one run and of what judges it, in bytes.
+    pub(crate) fn run_memory(&self) -> u64 {
+        let run = self.limits.memory.bytes();
+        match &self.judge {
+            Judge::Comparison => run,
+            Judge::Checker(program) => run.max(program.limits.memory.bytes()),
+            // Both programs run at the same time.
+            Judge::Interactor { program, .. } => run.saturating_add(program.limits.memory.bytes()),
+        }
+    }
+
+    /// Returns whether runs get judgements.
+    pub(crate) fn is_judged(&self) -> bool {
+        self.judge.program().is_some() || self.runs.iter().any(|run| run.expected.is_some())
     }
 }
 
 /// A source file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Source {
     pub(crate) path: RelativePath,
     pub(crate) content: Bytes,

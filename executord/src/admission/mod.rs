@@ -2,6 +2,7 @@
 
 mod environment;
 pub(crate) mod job;
+pub(crate) mod judge;
 pub(crate) mod limits;
 pub(crate) mod relative_path;
 
@@ -97,6 +98,8 @@ pub(crate) fn admit(
         uploads: Uploads::default(),
         wall_time: bounds.wall_time,
         client: None,
+        judge: job::Judge::default(),
+        stop_on_first_failure: request.stop_on_first_failure,
     })
 }
 

@@ -15,7 +15,7 @@ pub(super) enum BuildSource<'a> {
     /// In the slot of this execution's compilation, which serves one run after the other.
     Slot(&'a Mutex<Slot>),
     /// In the build cache.
-    Cache(CachedBuild),
+    Cache(Box<CachedBuild>),
 }
 
 impl BuildSource<'_> {

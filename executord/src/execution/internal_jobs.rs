@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::admission::job::{CustomCommands, Job};
+use crate::admission::job::{CustomCommands, Job, Judge};
 use crate::execution::executor::{Connections, Executor};
 use crate::execution::recipe::execute;
 use crate::languages::format::SelfTest;
@@ -100,6 +100,8 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         compile_limits: None,
         uploads: Uploads::default(),
         client: None,
+        judge: Judge::default(),
+        stop_on_first_failure: false,
     }
 }
 

@@ -5,13 +5,15 @@
 
 use std::time::{Duration, Instant};
 
-use protocol::{Outcome, StageReport, StartKind, Usage};
+use protocol::{Judgement, Outcome, StageReport, StartKind, Usage};
 use tokio::sync::Mutex;
 
 use crate::admission::job::Job;
 use crate::execution::build_source::BuildSource;
 use crate::execution::cleanups::Cleanups;
 use crate::execution::executor::{Connections, Executor};
+use crate::execution::program_permit::ProgramPermit;
+use crate::execution::run_judge::{Preparation, RunJudge};
 use crate::execution::run_set::run_all;
 use crate::execution::stage::StageResult;
 use crate::execution::stages::Stages;
@@ -42,7 +44,7 @@ pub(crate) async fn execute<'a>(
     let stages = Stages::new(executor, job, connections);
     let wall_time = WallTimeBudget::new(job.wall_time);
     let reports = match job.compile_command() {
-        None => run_all(&stages, permit, &BuildSource::None, wall_time, &mut cleanups)
+        None => run_and_judge(&stages, permit, &BuildSource::None, wall_time, &mut cleanups)
             .await
             .map(|runs| (None, runs)),
         Some(command) => compile_and_run(&stages, permit, command, wall_time, &mut cleanups).await,
@@ -73,17 +75,19 @@ async fn compile_and_run(
             ..build.report.clone()
         };
         stages.set_cached_compile(report.clone());
-        let runs = run_all(stages, permit, &BuildSource::Cache(build), wall_time, cleanups).await?;
+        let runs =
+            run_and_judge(stages, permit, &BuildSource::Cache(Box::new(build)), wall_time, cleanups).await?;
         return Ok((Some(report), runs));
     }
-    let StageResult { report, cleanup, was_silent, .. } = stages.compile(command, permit).await?;
+    let StageResult { report, cleanup, was_silent, .. } =
+        stages.compile(command, ProgramPermit::Single(permit)).await?;
     wall_time.use_up(report.usage.wall_time);
     if !report.status.is_success() {
         cleanups.push(cleanup);
         return Ok((Some(report), Vec::new()));
     }
     let slot = Mutex::new(executor.finish(cleanup).await?);
-    let runs = run_all(stages, permit, &BuildSource::Slot(&slot), wall_time, cleanups).await;
+    let runs = run_and_judge(stages, permit, &BuildSource::Slot(&slot), wall_time, cleanups).await;
     let slot = slot.into_inner();
     // Warnings of the compiler are not in the cache, so a build with warnings is not either.
     match key.filter(|_| was_silent && runs.is_ok()) {
@@ -91,4 +95,32 @@ async fn compile_and_run(
         None => executor.release_with_build(slot)?,
     }
     Ok((Some(report), runs?))
+}
+
+/// Prepares what judges the runs, and does the runs. If the checker or the interactor cannot be compiled, no run takes
+/// place.
+async fn run_and_judge(
+    stages: &Stages<'_>,
+    permit: &Permit,
+    build: &BuildSource<'_>,
+    mut wall_time: WallTimeBudget,
+    cleanups: &mut Cleanups<'_>,
+) -> Result<Vec<StageReport>, Failure> {
+    let (judge, used) = match RunJudge::prepare(stages, permit).await? {
+        Preparation::Ready(judge, used) => (judge, used),
+        Preparation::Broken(judgement) => return Ok(skip_all(stages, &judgement).await),
+        Preparation::Cancelled => return Ok(Vec::new()),
+    };
+    wall_time.use_up(used);
+    let runs = run_all(stages, permit, build, &judge, wall_time, cleanups).await;
+    judge.release(stages.executor)?;
+    runs
+}
+
+async fn skip_all(stages: &Stages<'_>, judgement: &Judgement) -> Vec<StageReport> {
+    let mut reports = Vec::with_capacity(stages.job.runs.len());
+    for (number, _) in (0..).zip(&stages.job.runs) {
+        reports.push(stages.report_skipped(number, Some(Box::new(judgement.clone()))).await);
+    }
+    reports
 }

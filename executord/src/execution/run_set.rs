@@ -10,12 +10,14 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use protocol::{Limits, StageReport};
+use protocol::{Limits, StageName, StageReport, Status, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::build_source::BuildSource;
 use crate::execution::cleanups::Cleanups;
 use crate::execution::pending_cleanup::PendingCleanup;
+use crate::execution::program_permit::ProgramPermit;
+use crate::execution::run_judge::RunJudge;
 use crate::execution::stage::StageResult;
 use crate::execution::stages::{Run, Stages};
 use crate::execution::wall_time_budget::{WallTime, WallTimeBudget};
@@ -30,10 +32,11 @@ pub(super) async fn run_all(
     stages: &Stages<'_>,
     permit: &Permit,
     build: &BuildSource<'_>,
+    judge: &RunJudge<'_>,
     wall_time: WallTimeBudget,
     cleanups: &mut Cleanups<'_>,
 ) -> Result<Vec<StageReport>, Failure> {
-    let mut runs = RunSet::new(stages, permit, build, wall_time);
+    let mut runs = RunSet::new(stages, permit, build, judge, wall_time);
     loop {
         runs.start_next(cleanups.len()).await;
         runs.request_permit(cleanups.len());
@@ -57,6 +60,7 @@ pub(super) async fn run_all(
             permit = granted => runs.granted(permit),
         }
     }
+    runs.skip_after_failure().await;
     runs.into_reports()
 }
 
@@ -70,7 +74,12 @@ struct RunSet<'a> {
     /// The request for the permit of another run at the same time.
     ticket: Option<AnotherTicket>,
     build: &'a BuildSource<'a>,
+    judge: &'a RunJudge<'a>,
     wall_time: WallTimeBudget,
+    /// The tokens that cancel the runs, by number.
+    cancel_run: Vec<CancellationToken>,
+    /// The first run that failed, if the runs after it are to be skipped.
+    first_failed: Option<u32>,
     /// Cancels all runs: the client asked for it, or one of them failed.
     cancel: CancellationToken,
     /// The number of the next run.
@@ -97,6 +106,7 @@ impl<'a> RunSet<'a> {
         stages: &'a Stages<'a>,
         permit: &'a Permit,
         build: &'a BuildSource<'a>,
+        judge: &'a RunJudge<'a>,
         wall_time: WallTimeBudget,
     ) -> Self {
         Self {
@@ -105,7 +115,10 @@ impl<'a> RunSet<'a> {
             is_permit_used: false,
             ticket: None,
             build,
+            judge,
             wall_time,
+            cancel_run: Vec::new(),
+            first_failed: None,
             cancel: stages.cancel().child_token(),
             next: 0,
             active: FuturesUnordered::new(),
@@ -115,7 +128,8 @@ impl<'a> RunSet<'a> {
     }
 
     fn has_next(&self) -> bool {
-        (self.next as usize) < self.stages.job.runs.len() && !self.cancel.is_cancelled()
+        let is_wanted = self.first_failed.is_none() && !self.cancel.is_cancelled();
+        is_wanted && (self.next as usize) < self.stages.job.runs.len()
     }
 
     fn is_over(&self) -> bool {
@@ -134,8 +148,10 @@ impl<'a> RunSet<'a> {
                 WallTime::Reserved(wall_time) => self.start(wall_time, None),
                 WallTime::Wait => return,
                 WallTime::Exhausted => {
-                    self.reports.insert(self.next, self.stages.report_without_run(self.next).await);
+                    let report = self.stages.report_without_run(self.next).await;
+                    self.cancel_run.push(CancellationToken::new());
                     self.next += 1;
+                    self.take_report(self.next - 1, report);
                 }
             }
         }
@@ -149,7 +165,7 @@ impl<'a> RunSet<'a> {
             && self.may_start(cleanups)
             && self.wall_time.has_room_for(job.limits.wall_time)
         {
-            let memory_limit = job.limits.memory.bytes();
+            let memory_limit = job.run_memory();
             self.ticket = Some(self.permit.request_another(Demand { is_interactive: false, memory_limit }));
         }
         if !self.has_next() {
@@ -173,9 +189,10 @@ impl<'a> RunSet<'a> {
         let number = self.next;
         self.next += 1;
         self.is_permit_used |= own_permit.is_none();
-        let (stages, permit, build) = (self.stages, self.permit, self.build);
+        let (stages, permit, build, judge) = (self.stages, self.permit, self.build, self.judge);
         let limits = Limits { wall_time: reserved, ..stages.job.limits.clone() };
-        let cancel = self.cancel.clone();
+        let cancel = self.cancel.child_token();
+        self.cancel_run.push(cancel.clone());
         self.active.push(Box::pin(async move {
             let is_next = number > 0 && own_permit.is_none();
             if is_next {
@@ -185,7 +202,9 @@ impl<'a> RunSet<'a> {
                 None
             } else {
                 let run = Run { number, limits, cancel };
-                Some(stages.run(&run, own_permit.as_ref().unwrap_or(permit), build).await)
+                let permit = ProgramPermit::Single(own_permit.as_ref().unwrap_or(permit));
+                let judge = judge.of_run(&stages.job.runs[number as usize]);
+                Some(stages.run(&run, permit, build, judge, None).await)
             };
             EndedRun { number, reserved, permit: own_permit, result }
         }));
@@ -205,19 +224,51 @@ impl<'a> RunSet<'a> {
             }
         }
         let used = match &result {
-            Some(Ok(result)) => result.report.usage.wall_time,
+            Some(Ok(result)) => result.report.usage.wall_time + result.judge_time,
             Some(Err(_)) | None => Duration::ZERO,
         };
         self.wall_time.settle(reserved, used);
         match result? {
             Ok(StageResult { report, cleanup, .. }) => {
-                self.reports.insert(number, report);
+                self.take_report(number, report);
                 Some(PendingCleanup { permit, ..cleanup })
             }
             Err(failure) => {
                 self.note(Err(failure));
                 None
             }
+        }
+    }
+
+    /// Takes the report of a run. If it failed, and the others are to be skipped then, those after it are cancelled. Those
+    /// before it go on, so the first run that fails is the same as if there was only one at a time.
+    fn take_report(&mut self, number: u32, report: StageReport) {
+        if self.stages.job.stop_on_first_failure && report.is_failure() {
+            let first = self.first_failed.map_or(number, |first| first.min(number));
+            self.first_failed = Some(first);
+            for later in self.cancel_run.iter().skip(first as usize + 1) {
+                later.cancel();
+            }
+        }
+        self.reports.insert(number, report);
+    }
+
+    /// Reports all runs after the first failure as skipped, even those that have ended.
+    async fn skip_after_failure(&mut self) {
+        let Some(first_failed) = self.first_failed else { return };
+        if self.cancel.is_cancelled() {
+            return;
+        }
+        let judgement = || self.stages.job.is_judged().then(|| Verdict::Skipped.into());
+        for number in (first_failed + 1..).take(self.stages.job.runs.len() - first_failed as usize - 1) {
+            let has_begun = (number as usize) < self.cancel_run.len();
+            let skipped = if has_begun {
+                let report = StageReport::new(StageName::Run(number), Status::Skipped);
+                StageReport { judgement: judgement(), ..report }
+            } else {
+                self.stages.report_skipped(number, judgement()).await
+            };
+            self.reports.insert(number, skipped);
         }
     }
 

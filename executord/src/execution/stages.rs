@@ -2,9 +2,10 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use protocol::{Clock, Event, Limits, RunRequest, StageName, StageReport, Status};
+use futures_util::future::BoxFuture;
+use protocol::{Clock, Event, Judgement, Limits, RunRequest, StageName, StageReport, Status, Verdict};
 use sandbox::SealedMemoryFile;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
@@ -13,14 +14,14 @@ use uuid::Uuid;
 use crate::admission::job::Job;
 use crate::execution::build_source::BuildSource;
 use crate::execution::executor::{Connections, Executor};
-use crate::execution::stage::{self, StageContext, StageInput, StageOutcome, StageResult};
+use crate::execution::program_permit::ProgramPermit;
+use crate::execution::stage::{self, Link, StageContext, StageInput, StageOutcome, StageResult};
 use crate::failure::Failure;
 use crate::languages::toolchain::{StageCommand, StageKind};
 use crate::metrics::TimedStep;
 use crate::plan::collection::collection;
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::sandbox::Sandbox;
-use crate::queue::Permit;
 
 /// What the stages of an execution share. Several of them may be active at one time.
 pub(super) struct Stages<'a> {
@@ -47,14 +48,39 @@ pub(super) struct Run {
     pub(super) cancel: CancellationToken,
 }
 
+/// What runs and judges the program of a run that gets a judgement.
+pub(super) trait JudgedRun: Sync {
+    /// Runs the program. The report in the result has the judgement.
+    fn run<'s>(
+        &'s self,
+        stages: &'s Stages<'_>,
+        stage: &'s Stage<'_>,
+    ) -> BoxFuture<'s, Result<StageResult, Failure>>;
+
+    /// Returns whether the result of a program must have its stdout.
+    fn reads_output(&self) -> bool;
+}
+
 /// A stage that may begin.
-struct Stage<'s> {
-    name: StageName,
-    spec: StageSpec<'s>,
-    request: &'s RunRequest,
-    build: &'s BuildSource<'s>,
-    permit: &'s Permit,
-    cancel: &'s CancellationToken,
+#[derive(Clone, Copy)]
+pub(super) struct Stage<'s> {
+    pub(super) name: StageName,
+    pub(super) spec: StageSpec<'s>,
+    pub(super) request: &'s RunRequest,
+    pub(super) build: &'s BuildSource<'s>,
+    pub(super) permit: ProgramPermit<'s>,
+    pub(super) cancel: &'s CancellationToken,
+    /// What judges a run.
+    pub(super) judge: Option<&'s dyn JudgedRun>,
+    /// The program's end of a dialogue.
+    pub(super) link: Option<&'s Link>,
+}
+
+impl Stage<'_> {
+    /// Returns the limit of its wall-clock time.
+    pub(super) const fn wall_time_limit(&self) -> Duration {
+        self.spec.limits.wall_time
+    }
 }
 
 impl<'a> Stages<'a> {
@@ -88,25 +114,39 @@ impl<'a> Stages<'a> {
 
     /// Reports a run for which no wall-clock time is left.
     pub(super) async fn report_without_run(&self, number: u32) -> StageReport {
-        let report = StageReport {
-            stage: StageName::Run(number),
-            status: Status::TimedOut {
-                clock: Clock::Wall,
-                limit: self.job.wall_time,
-                used: self.job.wall_time,
-            },
-            ..StageReport::default()
-        };
+        let wall_time = self.job.wall_time;
+        let status = Status::TimedOut { clock: Clock::Wall, limit: wall_time, used: wall_time };
+        let mut report = StageReport::new(StageName::Run(number), status);
+        if self.job.is_judged() {
+            report.judgement = Some(Verdict::TimeLimitExceeded.into());
+        }
+        self.report(report).await
+    }
+
+    /// Reports a run that is skipped.
+    pub(super) async fn report_skipped(&self, number: u32, judgement: Option<Box<Judgement>>) -> StageReport {
+        self.started.get_or_init(|| self.report_start()).await;
+        let report = StageReport::new(StageName::Run(number), Status::Skipped);
+        self.report(StageReport { judgement, ..report }).await
+    }
+
+    /// Reports a run that did not take place.
+    async fn report(&self, report: StageReport) -> StageReport {
         self.send(Event::StageStarted(report.stage)).await;
         self.send(Event::StageFinished(report.clone())).await;
         report
+    }
+
+    /// Records the users of sandboxes that served a checker or an interactor.
+    pub(super) fn record_uids(&self, uids: Vec<u32>) {
+        self.lock_uids().extend(uids);
     }
 
     /// Compiles the sources.
     pub(super) async fn compile(
         &self,
         command: &StageCommand,
-        permit: &Permit,
+        permit: ProgramPermit<'_>,
     ) -> Result<StageResult, Failure> {
         let request = &RunRequest::default();
         let limits = self.job.compile_limits.as_ref().unwrap_or(&command.limits);
@@ -117,6 +157,8 @@ impl<'a> Stages<'a> {
             build: &BuildSource::None,
             permit,
             cancel: self.cancel(),
+            judge: None,
+            link: None,
         })
         .await
     }
@@ -125,8 +167,10 @@ impl<'a> Stages<'a> {
     pub(super) async fn run(
         &self,
         run: &Run,
-        permit: &Permit,
+        permit: ProgramPermit<'_>,
         build: &BuildSource<'_>,
+        judge: Option<&dyn JudgedRun>,
+        link: Option<&Link>,
     ) -> Result<StageResult, Failure> {
         let request = &self.job.runs[run.number as usize];
         self.stage(Stage {
@@ -136,6 +180,8 @@ impl<'a> Stages<'a> {
             build,
             permit,
             cancel: &run.cancel,
+            judge,
+            link,
         })
         .await
     }
@@ -162,17 +208,29 @@ impl<'a> Stages<'a> {
 
     /// Does a stage from its sandbox to its report, which the client gets. Only its cleanup is left to do.
     async fn stage(&self, stage: Stage<'_>) -> Result<StageResult, Failure> {
-        let result = self.run_program(&stage).await?;
+        let mut result = match stage.judge {
+            Some(judge) => judge.run(self, &stage).await?,
+            None => self.run_program(&stage).await?,
+        };
         let metrics = &self.executor.metrics;
         metrics.time(TimedStep::Launch, result.launch_time);
         metrics.time(TimedStep::of(stage.spec.kind), result.report.usage.wall_time);
         // The program has ended, and its sandbox is not cleaned up: what needs both, or changes the report, comes here.
+        self.judge_compilation(&mut result.report);
         self.send(Event::StageFinished(result.report.clone())).await;
         Ok(result)
     }
 
+    /// Adds the judgement to the report of a compilation that failed.
+    fn judge_compilation(&self, report: &mut StageReport) {
+        let has_failed = !report.status.is_success() && report.status != Status::Cancelled;
+        if report.stage == StageName::Compile && has_failed && self.job.is_judged() {
+            report.judgement = Some(Verdict::CompileError.into());
+        }
+    }
+
     /// Runs the program of a stage, in a sandbox from the pool if one fits.
-    async fn run_program(&self, stage: &Stage<'_>) -> Result<StageResult, Failure> {
+    pub(super) async fn run_program(&self, stage: &Stage<'_>) -> Result<StageResult, Failure> {
         let requested = Instant::now();
         let executor = self.executor;
         let mut source = SandboxSource::Pool;
@@ -190,6 +248,8 @@ impl<'a> Stages<'a> {
                 stdin: &stage.request.stdin,
                 collection: collection.as_ref(),
                 upload: self.upload(stage.name),
+                link: stage.link,
+                keeps_stdout: stage.judge.is_some_and(JudgedRun::reads_output),
                 requested,
             };
             let context = StageContext {

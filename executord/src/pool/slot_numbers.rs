@@ -2,6 +2,8 @@
 
 /// Slots that one execution can hold: that of its compilation, whose build the runs see, and that of a run.
 const SLOTS_PER_EXECUTION: usize = 2;
+/// Slots that an execution with a checker or an interactor can hold: those of two compilations, and those of two runs.
+const SLOTS_PER_JUDGED_EXECUTION: usize = 2 * SLOTS_PER_EXECUTION;
 /// Free slots that are kept, in addition to those that as many executions as use the CPU can hold.
 const MORE_SPARE_SLOTS: usize = 4;
 /// More slots are created when fewer than this are free, in addition to one for each execution that can use the CPU.
@@ -28,7 +30,7 @@ impl SlotNumbers {
             least_free: (busy + MORE_FREE_SLOTS).min(for_all.saturating_sub(SLOTS_PER_EXECUTION * busy)),
             // As many executions as use the CPU may have given way to others, each with a build in a slot; and as many may
             // clean up after a run while the next one runs.
-            most: SLOTS_PER_EXECUTION * most + 2 * busy + pool,
+            most: SLOTS_PER_JUDGED_EXECUTION * most + 2 * busy + pool,
         }
     }
 
@@ -45,15 +47,15 @@ mod tests {
     #[test]
     fn slots_are_created_when_few_are_free_up_to_their_maximum() {
         let numbers = SlotNumbers::new(2, 32, 40, 8);
-        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 92 });
+        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 172 });
         for (free, waiting, slots, expected) in [
             (8, 0, 8, 0),
             (4, 0, 8, 0),
             (3, 0, 8, 1),
             (0, 3, 8, 7),
-            (0, 0, 90, 2),
-            (0, 9, 92, 0),
-            (0, 9, 93, 0),
+            (0, 0, 170, 2),
+            (0, 9, 172, 0),
+            (0, 9, 173, 0),
         ] {
             assert_eq!(numbers.missing(free, waiting, slots), expected, "{free} {waiting} {slots}");
         }
@@ -62,7 +64,7 @@ mod tests {
     #[test]
     fn without_idle_executions_all_slots_are_there_from_the_start() {
         let numbers = SlotNumbers::new(2, 2, 2, 0);
-        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 8 });
+        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 12 });
         assert_eq!((numbers.missing(0, 0, 4), numbers.missing(0, 1, 4)), (0, 1));
     }
 }

@@ -402,15 +402,20 @@ impl Permit {
     /// Returns what is notified when the program must end, because all programs together use too much memory and this
     /// one uses the most.
     pub(crate) fn program_started(&self, meter: Arc<dyn Meter>) -> Arc<Notify> {
-        let (usage, reclaim) = (meter.usage(), Arc::new(Notify::new()));
+        let reclaim = Arc::default();
+        self.observe(meter, Arc::clone(&reclaim));
+        reclaim
+    }
+
+    /// Does the same for programs of which `reclaim` is notified.
+    pub(crate) fn observe(&self, meter: Arc<dyn Meter>, reclaim: Arc<Notify>) {
+        let usage = meter.usage();
         if let (Some(execution), Some(usage)) = (self.queue.lock().executions.0.get_mut(&self.number), usage)
         {
             let activity = Activity::starting(Instant::now(), usage.cpu_time);
-            execution.phase =
-                Phase::Program { meter, activity, reclaim: Arc::clone(&reclaim), is_reclaimed: false };
+            execution.phase = Phase::Program { meter, activity, reclaim, is_reclaimed: false };
             execution.memory = usage.memory;
         }
-        reclaim
     }
 
     /// Notes that the program ended.

@@ -10,6 +10,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
 use crate::admission::job::Job;
+use crate::admission::judge::admit_judge;
 use crate::admission::{admit, find_language};
 use crate::daemon::state::Daemon;
 use crate::queue::ClientKey;
@@ -109,8 +110,10 @@ impl Connection<'_> {
         let daemon = self.daemon;
         let languages = daemon.languages();
         let id = ExecutionId(Uuid::new_v4());
+        let judge = std::mem::take(&mut request.judge);
         let admitted = find_language(&request.language, &languages)
-            .and_then(|toolchain| admit(id, request, toolchain, &daemon.bounds()));
+            .and_then(|toolchain| admit(id, request, toolchain, &daemon.bounds()))
+            .and_then(|job| admit_judge(job, judge, &languages, &daemon.bounds()));
         let job = match admitted {
             Ok(job) => Job { client: Some(client.clone()), ..job },
             Err(rejection) => return reject(daemon, &mut self.events, "", rejection).await,

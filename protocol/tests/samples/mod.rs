@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{
-    Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Language, LanguageOption, Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue,
-    Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
-    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
+    Availability, ByteCount, CheckResult, Clock, Compare, Difference, Editor, Event, ExecuteRequest,
+    ExecutionCount, ExecutionId, ExpectedOutput, Judge, JudgeProgram, Judgement, Language, LanguageOption,
+    Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue, Outcome, Party,
+    ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
+    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Tolerance, Transcript, TranscriptEntry,
+    Usage, Variable, Verdict, WarmCount,
 };
 use uuid::Uuid;
 
@@ -18,6 +20,7 @@ pub fn requests() -> Vec<(&'static str, Request)> {
     let mut requests = vec![
         ("request.execute.smallest", Request::Execute(Box::new(smallest_request()))),
         ("request.execute.fullest", Request::Execute(Box::new(fullest_request()))),
+        ("request.execute.checker", Request::Execute(Box::new(request_with_checker()))),
         ("request.input", Request::Input(Bytes::from_static(b"42\n\0\xff"))),
         ("request.end_of_input", Request::EndOfInput),
         ("request.upload", Request::Upload { run: 3, bytes: Bytes::from_static(b"42\n\0\xff") }),
@@ -107,6 +110,9 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ),
     ];
     events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
+    let judged =
+        |judgement| StageReport { judgement: Some(Box::new(judgement)), ..report(Status::Exited(0)) };
+    events.extend(judgements().into_iter().map(|(name, one)| (name, Event::StageFinished(judged(one)))));
     events.extend(statuses().into_iter().map(|(name, status)| (name, Event::StageFinished(report(status)))));
     events
 }
@@ -149,6 +155,7 @@ pub fn statuses() -> Vec<(&'static str, Status)> {
             Status::OutputExceeded { stream: StreamName::Stderr, limit: ByteCount::mib(1) },
         ),
         ("event.stage_finished.cancelled", Status::Cancelled),
+        ("event.stage_finished.skipped", Status::Skipped),
     ]
 }
 
@@ -173,6 +180,7 @@ pub fn fullest_request() -> ExecuteRequest {
                 terminal: None,
                 merge_output: true,
                 environment: vec![Variable { name: "TZ".into(), value: "UTC".into() }],
+                ..RunRequest::default()
             },
             RunRequest {
                 stdin: Stdin::Live,
@@ -180,6 +188,7 @@ pub fn fullest_request() -> ExecuteRequest {
                 terminal: Some(TerminalSize::default()),
                 merge_output: false,
                 environment: Vec::new(),
+                ..RunRequest::default()
             },
         ],
         limits: LimitsRequest {
@@ -201,7 +210,60 @@ pub fn fullest_request() -> ExecuteRequest {
             OptionSetting { name: "warnings".into(), value: OptionValue::Flag(true) },
             OptionSetting { name: "sanitize".into(), value: OptionValue::Set(vec!["address".into()]) },
         ],
+        judge: Judge::Interactor { program: Box::new(judge_program()), transcript: true },
+        stop_on_first_failure: true,
     }
+}
+
+/// A request for every kind of comparison, and a checker.
+fn request_with_checker() -> ExecuteRequest {
+    let run = |compare| RunRequest {
+        expected: Some(ExpectedOutput { stdout: Bytes::from_static(b"42\n"), compare }),
+        ..RunRequest::default()
+    };
+    let float = Tolerance::new(1e-6).map(Compare::Float);
+    let compares = [Compare::Exact, Compare::Lines, Compare::Tokens].into_iter().chain(float);
+    ExecuteRequest {
+        runs: compares.map(run).collect(),
+        judge: Judge::Checker(Box::new(judge_program())),
+        ..ExecuteRequest::default()
+    }
+}
+
+fn judge_program() -> JudgeProgram {
+    JudgeProgram {
+        language: "cpp".into(),
+        files: vec![SourceFile {
+            path: Some("check.cpp".into()),
+            content: Bytes::from_static(b"int main() {}"),
+        }],
+        limits: LimitsRequest { processes: Some(1), ..LimitsRequest::default() },
+    }
+}
+
+pub fn judgements() -> Vec<(&'static str, Judgement)> {
+    let entry = |from, text: &'static [u8]| TranscriptEntry { from, bytes: Bytes::from_static(text) };
+    vec![
+        ("event.stage_finished.accepted", Verdict::Accepted.into()),
+        (
+            "event.stage_finished.wrong_answer",
+            Judgement {
+                message: "too few".into(),
+                difference: Some(Difference {
+                    line: 2,
+                    column: 7,
+                    expected: Some("42".into()),
+                    actual: None,
+                }),
+                transcript: Some(Transcript {
+                    entries: vec![entry(Party::Interactor, b"?\n"), entry(Party::Solution, b"\xff\n")],
+                    truncated: true,
+                }),
+                ..Verdict::WrongAnswer.into()
+            },
+        ),
+        ("event.stage_finished.verdict_skipped", Verdict::Skipped.into()),
+    ]
 }
 
 pub fn limits() -> Limits {
@@ -220,8 +282,6 @@ pub fn id() -> ExecutionId {
 
 fn report(status: Status) -> StageReport {
     StageReport {
-        stage: StageName::Run(0),
-        status,
         usage: Usage {
             wall_time: Duration::from_millis(21),
             cpu_time: Duration::from_micros(15_250),
@@ -233,9 +293,9 @@ fn report(status: Status) -> StageReport {
             stderr: ByteCount(12),
         },
         stdout_truncated: true,
-        stderr_truncated: false,
         start: Some(StartKind::Warm),
         start_time: Duration::from_micros(1_500),
+        ..StageReport::new(StageName::Run(0), status)
     }
 }
 

@@ -4,18 +4,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use protocol::quantity::Kind;
-use protocol::{LIMITS, StatusName};
+use protocol::{LIMITS, StatusName, Verdict};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use crate::api::executor::answer::{Answer, KillReason, NoOutput, Stage, UsageJson, Verdict, WithFiles};
+use crate::api::executor::answer::{self, Answer, KillReason, NoOutput, Stage, UsageJson, WithFiles};
 use crate::api::executor::event_encoder::LiveEvent;
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
+use crate::api::executor::judge::JudgeProgramJson;
+use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJson};
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
-use crate::api::executor::request::{Execute, File, Run, Start};
+use crate::api::executor::request::{Execute, Run, Start};
+use crate::api::executor::sources::File;
 use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};
 use crate::api::executor::token::TokenJson;
 use crate::api::jobe::answer::RunResult;
@@ -33,6 +36,12 @@ use crate::http::error::{ErrorBody, ErrorCode};
 /// Returns the schema of a status: every name in `protocol`.
 pub(crate) fn status(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<_> = StatusName::ALL.iter().map(|name| name.as_str()).collect();
+    schemars::json_schema!({"type": "string", "enum": names})
+}
+
+/// Returns the schema of a verdict: every name in `protocol`.
+pub(crate) fn verdict(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<_> = Verdict::ALL.iter().map(|verdict| verdict.as_str()).collect();
     schemars::json_schema!({"type": "string", "enum": names})
 }
 
@@ -182,9 +191,13 @@ fn the_description_matches_the_rust_types() {
         ("OutputFile", sent::<OutputFileJson>()),
         ("OmittedFiles", sent::<OmittedFilesJson>()),
         ("EventOutputFile", event("output_file")),
-        ("Verdict", of_stage(sent::<Verdict>())),
+        ("Verdict", of_stage(sent::<answer::Verdict>())),
         ("Cause", sent::<KillReason>()),
         ("Usage", sent::<UsageJson>()),
+        ("JudgeProgram", received::<JudgeProgramJson>()),
+        ("Difference", sent::<DifferenceJson>()),
+        ("TranscriptEntry", sent::<TranscriptEntryJson>()),
+        ("Summary", sent::<Summary>()),
         ("Limits", sent::<LimitsJson>()),
         ("EventQueued", event("queued")),
         ("EventStarted", event("started")),

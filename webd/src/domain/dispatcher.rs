@@ -161,7 +161,8 @@ impl Dispatcher {
 
 /// Returns the names of all languages that a request uses.
 fn languages(request: &ExecuteRequest) -> impl Iterator<Item = &str> {
-    std::iter::once(request.language.as_str())
+    let judge = request.judge.program().map(|program| program.language.as_str());
+    std::iter::once(request.language.as_str()).chain(judge)
 }
 
 async fn first_event(client: &mut Client, request: ExecuteRequest) -> Result<Event, ClientError> {

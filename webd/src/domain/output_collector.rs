@@ -21,6 +21,9 @@ pub(crate) const MAX_COLLECTED_OUTPUT: usize = 8 * 1024 * 1024;
 /// each of them is twice in the answer. A byte that is returned as base64 costs as much again.
 const MEMORY_PER_BYTE: usize = 6;
 
+/// Memory for an entry of a transcript in JSON, without its text.
+const TRANSCRIPT_ENTRY: usize = 32;
+
 /// Returns the length of a text as a JSON string, without its quotes.
 pub(crate) fn json_length(text: &str) -> usize {
     let escaped_length = |byte| match byte {
@@ -153,6 +156,17 @@ impl OutputCollector {
         }
     }
 
+    /// Reserves memory for the judgement of a stage, which the answer has too.
+    ///
+    /// # Errors
+    /// [`BudgetExceeded`] if there is no memory for it.
+    pub(crate) fn reserve_judgement(&mut self, report: &StageReport) -> Result<(), BudgetExceeded> {
+        let Some(judgement) = &report.judgement else { return Ok(()) };
+        let transcript = judgement.transcript.iter().flat_map(|transcript| &transcript.entries);
+        let entries: usize = transcript.map(|entry| TRANSCRIPT_ENTRY + entry.bytes.len()).sum();
+        self.reservation.grow((judgement.message.len() + entries) * MEMORY_PER_BYTE)
+    }
+
     /// Finishes the stages that have no report: they did not end by themselves.
     pub(crate) fn finish(&mut self) {
         for (_, stage) in &mut self.stages {
@@ -258,8 +272,7 @@ mod tests {
     use super::*;
 
     fn report(status: Status) -> StageReport {
-        let stage = StageName::Run(0);
-        StageReport { stage, status, ..StageReport::default() }
+        StageReport::new(StageName::Run(0), status)
     }
 
     fn collector(encoding: Encoding) -> OutputCollector {

@@ -233,7 +233,7 @@ pub(crate) fn report(stage: StageName, status: Status) -> StageReport {
         stderr: ByteCount(0),
     };
     let (start, start_time) = (Some(StartKind::Cold), Duration::from_micros(4_567));
-    StageReport { stage, status, usage, start, start_time, ..StageReport::default() }
+    StageReport { usage, start, start_time, ..StageReport::new(stage, status) }
 }
 
 /// Returns the events of one run that writes `stdout` and ends with `status`.

@@ -16,6 +16,8 @@ pub(super) struct Deadlines {
     pub(super) kill: Option<Instant>,
     /// The time at which killed processes must be gone.
     pub(super) give_up: Option<Instant>,
+    /// The end of a dialogue, although the program still runs: it has closed its stdout.
+    pub(super) close_link: Option<Instant>,
 }
 
 impl Deadlines {

@@ -8,8 +8,9 @@ use sandbox::{Collection, SealedMemoryFile, Start};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::link::Link;
+use crate::execution::program_permit::ProgramPermit;
 use crate::plan::planner::Planner;
-use crate::queue::Permit;
 
 /// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are discarded.
 pub(crate) type EventSender = mpsc::Sender<Event>;
@@ -18,7 +19,7 @@ pub(crate) type EventSender = mpsc::Sender<Event>;
 pub(crate) struct StageContext<'a> {
     pub(crate) planner: &'a Planner,
     /// Learns whether a program runs.
-    pub(crate) permit: &'a Permit,
+    pub(crate) permit: ProgramPermit<'a>,
     /// Time from SIGTERM until all processes are killed.
     pub(crate) grace: Duration,
     pub(crate) events: &'a EventSender,
@@ -39,6 +40,10 @@ pub(crate) struct StageInput<'a> {
     pub(crate) collection: Option<&'a Collection>,
     /// The stdin if it is [`Stdin::Upload`].
     pub(crate) upload: Option<&'a SealedMemoryFile>,
+    /// The program's end of a dialogue, which replaces its stdin.
+    pub(crate) link: Option<&'a Link>,
+    /// Whether the result has what the program wrote to stdout.
+    pub(crate) keeps_stdout: bool,
     /// When the execution asked for a sandbox.
     pub(crate) requested: Instant,
 }

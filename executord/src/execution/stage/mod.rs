@@ -3,9 +3,11 @@
 mod collect;
 mod deadlines;
 mod input;
+mod link;
 mod run;
 mod stdin;
 mod watch;
 
 pub(super) use input::{EventSender, StageContext, StageInput};
+pub(super) use link::{Link, links};
 pub(super) use run::{StageOutcome, StageResult, run};

@@ -37,6 +37,12 @@ pub(crate) struct StageResult {
     pub(crate) was_silent: bool,
     /// Time from the request for a sandbox to the program's first instruction.
     pub(crate) launch_time: Duration,
+    /// The program's stdout; empty unless it is kept.
+    pub(crate) stdout: Vec<u8>,
+    /// When its end was certain: it exited, or a limit was exceeded.
+    pub(crate) decided: Instant,
+    /// Wall-clock time of the checker that judged it.
+    pub(crate) judge_time: Duration,
     pub(crate) cleanup: PendingCleanup,
 }
 
@@ -126,15 +132,17 @@ async fn finish(
     let start = if sandbox.predates_program() { StartKind::Warm } else { StartKind::Cold };
     Ok(StageOutcome::Finished(Box::new(StageResult {
         report: StageReport {
-            stage: stage.name,
-            status,
             usage,
             stdout_truncated: output.is_truncated(StreamName::Stdout),
             stderr_truncated: output.is_truncated(StreamName::Stderr),
             start: Some(start),
             start_time: launch_time,
+            ..StageReport::new(stage.name, status)
         },
         was_silent: written == [ByteCount(0); 2],
+        decided: record.decided.unwrap_or(ended),
+        stdout: record.stdout,
+        judge_time: Duration::ZERO,
         launch_time,
         cleanup: PendingCleanup {
             sandbox,

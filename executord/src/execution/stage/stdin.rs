@@ -16,16 +16,17 @@ use crate::streams::terminal::Terminal;
 /// Bytes of an upload that are read at once.
 const UPLOAD_PIECE: usize = 64 * 1024;
 
-/// Writes a program's stdin: to its terminal if it has one, else to the pipe.
+/// Writes a program's stdin: to its terminal if it has one, else to the pipe. In a dialogue it comes from the other program.
 pub(super) async fn write_stdin(
     pipe: pipe::Sender,
     terminal: Option<Arc<Terminal>>,
     stage: &StageInput<'_>,
     chunks: &Mutex<InputChunks>,
 ) {
-    match terminal {
-        Some(terminal) => type_into(&terminal, stage, chunks).await,
-        None => write_to(pipe, stage, chunks).await,
+    match (terminal, stage.link) {
+        (_, Some(link)) => link.write_to(pipe).await,
+        (Some(terminal), None) => type_into(&terminal, stage, chunks).await,
+        (None, None) => write_to(pipe, stage, chunks).await,
     }
 }
 

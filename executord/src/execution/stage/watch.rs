@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, ProgramSignal, StreamName};
@@ -16,6 +17,7 @@ use tracing::debug;
 
 use super::deadlines::{Deadlines, passed};
 use super::input::{StageContext, StageInput};
+use super::link::{Link, LinkSender};
 use crate::execution::verdict::KillReason;
 use crate::failure::Failure;
 use crate::pool::sandbox::{KILL_TIMEOUT, Sandbox};
@@ -30,6 +32,10 @@ const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration
 const ACCOUNTING_DELAY: Duration = Duration::from_millis(10);
 /// Maximum CPU time of the set-up of a sandbox. A program gains no more than this if the report of its start arrives late.
 const MAX_SETUP_CPU_TIME: Duration = Duration::from_millis(50);
+
+/// How much later than the end of a program's stdout the other program of a dialogue learns of it, unless the program has
+/// exited. So the daemon knows which of them ended first: the second one cannot react before.
+const LINK_CLOSE_DELAY: Duration = Duration::from_millis(50);
 
 /// How far a program is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +62,10 @@ pub(super) struct Watch<'a> {
     reclaim: Arc<Notify>,
     /// The event that the client gets next. Meanwhile no more output is read.
     pending: Option<Event>,
+    /// Where stdout goes in a dialogue, until its end.
+    link: Option<LinkSender>,
+    /// What the other program gets next. Meanwhile no more output is read.
+    pending_for_link: Option<Bytes>,
     record: StageRecord,
 }
 
@@ -71,6 +81,10 @@ pub(super) struct StageRecord {
     pub(super) exit: Option<ExitReport>,
     pub(super) setup_error: Option<SetupError>,
     pub(super) kill_reason: Option<KillReason>,
+    /// When the daemon began to end it, or else when the end of its main process was reported.
+    pub(super) decided: Option<Instant>,
+    /// What it wrote to stdout, if that is kept. The output limit bounds it.
+    pub(super) stdout: Vec<u8>,
     /// Init is gone, and with it every process of the sandbox.
     pub(super) gone: Option<NamespaceGone>,
 }
@@ -93,7 +107,21 @@ impl<'a> Watch<'a> {
             Deadlines { wall_time: Some(Instant::now() + stage.limits.wall_time), ..Deadlines::default() };
         let (phase, pending, record) = (Phase::Starting, None, StageRecord::default());
         let reclaim = Arc::default();
-        Self { sandbox, terminal, stage, context, phase, deadlines, reclaim, pending, record }
+        let link = stage.link.and_then(Link::sender);
+        let pending_for_link = None;
+        Self {
+            sandbox,
+            terminal,
+            stage,
+            context,
+            phase,
+            deadlines,
+            reclaim,
+            pending,
+            link,
+            pending_for_link,
+            record,
+        }
     }
 
     /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output was
@@ -113,6 +141,7 @@ impl<'a> Watch<'a> {
             let Sandbox { slot, pipes, .. } = &mut self.sandbox;
             let reports_open = pipes.reports.is_open;
             let reclaim = Arc::clone(&self.reclaim);
+            let link = self.link.clone();
             tokio::select! {
                 biased;
                 () = pipes.reports.read(), if reports_open => self.take_reports()?,
@@ -125,12 +154,17 @@ impl<'a> Watch<'a> {
                 () = passed(deadlines.usage_check), if is_alive => self.check_usage()?,
                 message = control.next(), if is_alive => self.forward_control(message),
                 permit = events.reserve(), if self.pending.is_some() => self.send_pending(permit),
+                () = room_in(link.as_ref()), if self.pending_for_link.is_some() => self.send_to_link(),
+                () = passed(deadlines.close_link) => self.close_link(),
                 (stream, chunk) = pipes.output.read(&mut buffer), if may_read => {
                     self.take_output(stream, chunk);
                 }
                 // Only once the program runs: in a sandbox that never started, the input must be left for the next one.
                 () = &mut write_stdin, if has_started && !stdin_is_written => stdin_is_written = true,
             }
+        }
+        if self.record.has_begun() {
+            self.close_link();
         }
         Ok((self.sandbox, self.record))
     }
@@ -150,7 +184,7 @@ impl<'a> Watch<'a> {
     /// Returns whether output may be read: one event is sent at a time, and output only after the start.
     const fn may_read_output(&self) -> bool {
         let start_is_known = self.record.started.is_some() || !self.sandbox.pipes.reports.is_open;
-        self.pending.is_none() && start_is_known
+        self.pending.is_none() && self.pending_for_link.is_none() && start_is_known
     }
 
     /// Takes what init reported.
@@ -163,6 +197,7 @@ impl<'a> Watch<'a> {
                 Report::Exited(exit) => {
                     self.phase = Phase::Exited;
                     self.record.ended = Some(Instant::now());
+                    self.record.decided.get_or_insert_with(Instant::now);
                     self.record.exit = Some(exit);
                 }
             }
@@ -203,6 +238,7 @@ impl<'a> Watch<'a> {
     fn terminate(&mut self, reason: KillReason) {
         self.phase = Phase::Ending;
         self.record.kill_reason = Some(reason);
+        self.record.decided.get_or_insert_with(Instant::now);
         // Out of memory, the program cannot handle a signal.
         let is_asked = reason != KillReason::Memory && self.sandbox.pipes.control.terminate().is_ok();
         let grace = if is_asked { self.context.grace } else { Duration::ZERO };
@@ -258,7 +294,12 @@ impl<'a> Watch<'a> {
     fn take_output(&mut self, stream: StreamName, chunk: OutputChunk) {
         let output = |bytes| Event::Output { stream, bytes, stage: self.stage.name };
         match chunk {
-            OutputChunk::Data(bytes) => self.pending = Some(output(bytes)),
+            OutputChunk::Data(bytes) => {
+                self.pending = Some(output(bytes.clone()));
+                if stream == StreamName::Stdout {
+                    self.take_stdout(bytes);
+                }
+            }
             OutputChunk::Overflow(bytes) => {
                 self.pending = (!bytes.is_empty()).then(|| output(bytes));
                 if self.is_alive() {
@@ -268,8 +309,44 @@ impl<'a> Watch<'a> {
                     self.record.kill_reason.get_or_insert(KillReason::Output(stream));
                 }
             }
+            OutputChunk::End if stream == StreamName::Stdout && self.link.is_some() => {
+                self.deadlines.close_link = Some(Instant::now() + LINK_CLOSE_DELAY);
+            }
             OutputChunk::Discarded | OutputChunk::End => {}
         }
+    }
+
+    /// Keeps stdout for whoever judges it.
+    fn take_stdout(&mut self, bytes: Bytes) {
+        if self.stage.keeps_stdout {
+            self.record.stdout.extend_from_slice(&bytes);
+        }
+        self.pending_for_link = self.link.is_some().then_some(bytes);
+    }
+
+    /// Sends what is pending to the other program of a dialogue.
+    fn send_to_link(&mut self) {
+        if let (Some(link), Some(bytes)) = (&self.link, self.pending_for_link.take()) {
+            link.send(bytes);
+        }
+    }
+
+    /// Lets the other program of a dialogue read the end of its input.
+    fn close_link(&mut self) {
+        self.deadlines.close_link = None;
+        self.link = None;
+        self.pending_for_link = None;
+        if let Some(link) = self.stage.link {
+            link.close();
+        }
+    }
+}
+
+/// Waits until the other program of a dialogue takes another chunk.
+async fn room_in(link: Option<&LinkSender>) {
+    match link {
+        Some(link) => link.wait_for_room().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use protocol::{Clock, ExecutionId, Outcome, StageReport, StartKind, Status, Usage};
+use protocol::{Clock, ExecutionId, Outcome, StageName, StageReport, StartKind, Status, Usage};
 use serde::Serialize;
 
+use crate::api::executor::judgement::{JudgementJson, Summary};
 use crate::api::executor::limits::LimitsJson;
 use crate::domain::execution::AppliedLimits;
 use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts};
@@ -25,6 +26,8 @@ pub(crate) struct Answer<T, S = T> {
     queue_ms: f64,
     compile: Option<Stage<S>>,
     runs: Vec<Stage<S>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<Summary>,
 }
 
 /// One stage.
@@ -66,6 +69,8 @@ pub(crate) struct Verdict {
     usage: UsageJson,
     start: Option<StartJson>,
     start_ms: f64,
+    #[serde(flatten)]
+    judgement: JudgementJson,
 }
 
 /// How a stage got its sandbox.
@@ -198,6 +203,7 @@ impl<T, S> Answer<T, S> {
         let mut top = Stage { output: top_output(deciding), verdict: verdict(deciding) };
         let stage = |report: &StageReport| Stage { output: stage_output(report), verdict: verdict(report) };
         top.verdict.status = outcome.status_name().as_str();
+        top.verdict.judgement.set_verdict(outcome.verdict());
         Self {
             id: outcome.id,
             top,
@@ -206,13 +212,14 @@ impl<T, S> Answer<T, S> {
             queue_ms: milliseconds(outcome.queue_time),
             compile: outcome.compile.as_ref().map(stage),
             runs: outcome.runs.iter().map(stage).collect(),
+            summary: Summary::of(outcome),
         }
     }
 }
 
 /// Returns the report of an execution that was cancelled before its first stage.
 fn cancelled_before_start() -> StageReport {
-    StageReport { status: Status::Cancelled, ..StageReport::default() }
+    StageReport::new(StageName::Run(0), Status::Cancelled)
 }
 
 impl Verdict {
@@ -233,6 +240,7 @@ impl Verdict {
             usage: UsageJson::new(&report.usage),
             start: report.start.map(StartJson::from),
             start_ms: milliseconds(report.start_time),
+            judgement: JudgementJson::new(report.judgement.as_deref()),
         }
     }
 }
@@ -274,7 +282,7 @@ impl KillReason {
                     message: format!("output limit of {limit} exceeded on {}", stream.as_str()),
                 })
             }
-            Status::Exited(_) | Status::Signaled(_) | Status::Cancelled => None,
+            Status::Exited(_) | Status::Signaled(_) | Status::Cancelled | Status::Skipped => None,
         }
     }
 }
@@ -319,12 +327,11 @@ mod tests {
             stderr: ByteCount(1 << 40),
         };
         let report = StageReport {
-            status,
             usage,
             stderr_truncated: true,
             start: Some(StartKind::Cold),
             start_time: Duration::from_nanos(7_654_321),
-            ..StageReport::default()
+            ..StageReport::new(StageName::Run(0), status)
         };
         let verdict = serde_json::to_value(Verdict::new(&report, false)).unwrap();
         assert_eq!(verdict["status"], name);
@@ -346,6 +353,7 @@ mod tests {
         check(Status::Signaled(11), "signal", none(), json!("SIGSEGV"), none());
         check(Status::Signaled(34), "signal", none(), json!("SIG34"), none());
         check(Status::Cancelled, "cancelled", none(), none(), none());
+        check(Status::Skipped, "skipped", none(), none(), none());
         let (limit, used) = (Duration::from_secs(10), Duration::from_micros(10_012_345));
         let cause = json!({"limit": "cpu_time", "allowed": 10000.0, "used": 10012.345, "unit": "ms",
             "message": "CPU time limit of 10 s exceeded (used 10.012 s)"});

@@ -143,7 +143,10 @@ pub(crate) async fn collect_answer(
             ExecutionEvent::Started { limits: applied, .. } => limits = Some(applied),
             ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
             ExecutionEvent::Output { stage, stream, bytes } => output.write(stage, stream, &bytes)?,
-            ExecutionEvent::StageFinished(report) => output.finish_stage(&report),
+            ExecutionEvent::StageFinished(report) => {
+                output.reserve_judgement(&report)?;
+                output.finish_stage(&report);
+            }
             ExecutionEvent::OutputFile { stage, name, size } => files.start(stage, name, size)?,
             ExecutionEvent::OutputFileChunk { stage, bytes } => files.push(stage, &bytes)?,
             ExecutionEvent::OutputFilesEnd { stage, omitted } => files.end(stage, omitted)?,

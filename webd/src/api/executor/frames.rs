@@ -7,7 +7,8 @@ use protocol::{ProgramSignal, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::api::executor::request::{ParsedRequest, Start, decode};
+use crate::api::executor::request::{ParsedRequest, Start};
+use crate::api::executor::sources::decode;
 use crate::api::strict_json::{self, JsonError};
 use crate::domain::encoding::Encoding;
 use crate::domain::execution::Control;

@@ -2,19 +2,18 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
-    MAX_PATH, MAX_RUNS, MAX_SOURCES,
+    MAX_RUNS,
 };
-use protocol::{ExecuteRequest, RunRequest, SourceFile, Stdin, TerminalSize};
+use protocol::{Compare, ExecuteRequest, ExpectedOutput, RunRequest, Stdin, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use crate::api::executor::judge::{CompareJson, JudgeFields, JudgeProgramJson, StopOn};
 use crate::api::executor::limits::LimitsRequestJson;
 use crate::api::executor::options::{self, EnvironmentJson, OptionsJson};
+use crate::api::executor::sources::{File, SourceFields, decode};
 use crate::api::strict_json::{self, AtMost, Entries, JsonError, Object};
 use crate::domain::encoding::Encoding;
 use crate::http::error::{ApiError, ErrorCode};
@@ -74,17 +73,13 @@ request_fields! {
     artifacts: bool,
     options: OptionsJson,
     environment: EnvironmentJson,
-}
-
-/// A source file.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub(crate) struct File {
-    name: Option<String>,
-    content: String,
-    #[serde(default)]
-    encoding: Encoding,
+    expected_stdout: String,
+    expected_stdout_encoding: Encoding,
+    compare: CompareJson,
+    checker: Object<JudgeProgramJson>,
+    interactor: Object<JudgeProgramJson>,
+    transcript: bool,
+    stop_on: StopOn,
 }
 
 /// One run.
@@ -96,6 +91,15 @@ pub(crate) struct Run {
     stdin_encoding: Option<Encoding>,
     args: Option<AtMost<String, MAX_ARGS>>,
     environment: Option<EnvironmentJson>,
+    expected_stdout: Option<String>,
+    expected_stdout_encoding: Option<Encoding>,
+    compare: Option<CompareJson>,
+}
+
+/// The fields of a request that are for all runs.
+struct Common {
+    environment: Vec<(String, String)>,
+    compare: Compare,
 }
 
 /// A request for the daemon, and the encoding of the answer.
@@ -189,37 +193,26 @@ impl Execute {
         if language.len() > MAX_LANGUAGE_NAME {
             return Err(ApiError::unsupported_language(&language));
         }
-        let files = match (self.code, self.files) {
-            (Some(code), None) => vec![source_file(self.filename, code.into(), || "filename".to_owned())?],
-            (None, Some(_)) if self.filename.is_some() => {
-                return Err(ApiError::invalid_request(
-                    "`filename` requires `code`; each of `files` has its own `name`",
-                ));
-            }
-            (None, Some(AtMost(files))) if !files.is_empty() => source_files(files)?,
-            (None, Some(_)) => {
-                return Err(ApiError::invalid_request("`files` must contain at least one file"));
-            }
-            (Some(_), Some(_)) => {
-                return Err(ApiError::invalid_request("`code` and `files` must not be used together"));
-            }
-            (None, None) => return Err(ApiError::invalid_request("`code` or `files` is required")),
-        };
-        if files.iter().map(|file| file.content.len()).sum::<usize>() > MAX_SOURCES {
-            let message = format!("the source files are larger than {MAX_SOURCES} bytes (4 MiB) in total");
-            return Err(ApiError::new(ErrorCode::TooLarge, message));
-        }
-        let common = self.environment.map(|Entries(variables)| variables).unwrap_or_default();
+        let sources = SourceFields { code: self.code, filename: self.filename, files: self.files };
+        let files = sources.into_files("")?;
         let single = Run {
             stdin: self.stdin,
             stdin_encoding: self.stdin_encoding,
             args: self.args,
+            expected_stdout: self.expected_stdout,
+            expected_stdout_encoding: self.expected_stdout_encoding,
+            compare: None,
             environment: None,
+        };
+        let common = Common {
+            environment: self.environment.map(|Entries(variables)| variables).unwrap_or_default(),
+            compare: self.compare.map(|compare| compare.into_compare("")).transpose()?.unwrap_or_default(),
         };
         let mut runs: Vec<_> = match self.runs {
             None => vec![single.into_request("", &common)?],
             Some(_) if !single.is_empty() => {
-                return Err(ApiError::invalid_request("with `runs`, `stdin` and `args` must be in each run"));
+                let message = "with `runs`, `stdin`, `args` and `expected_stdout` must be in each run";
+                return Err(ApiError::invalid_request(message));
             }
             Some(AtMost(runs)) if runs.is_empty() => {
                 return Err(ApiError::invalid_request("`runs` must contain at least one run"));
@@ -237,6 +230,8 @@ impl Execute {
         let limits = |limits: Option<Object<LimitsRequestJson>>, field| {
             limits.map(|Object(limits)| limits.into_request(field)).transpose().map(Option::unwrap_or_default)
         };
+        let judge =
+            JudgeFields { checker: self.checker, interactor: self.interactor, transcript: self.transcript };
         Ok(ExecuteRequest {
             language,
             files,
@@ -247,6 +242,8 @@ impl Execute {
             outputs,
             artifacts: self.artifacts.unwrap_or_default(),
             options: self.options.map(options::settings).transpose()?.unwrap_or_default(),
+            judge: judge.into_judge()?,
+            stop_on_first_failure: self.stop_on.is_some(),
             ..ExecuteRequest::default()
         })
     }
@@ -267,34 +264,15 @@ fn output_patterns(patterns: Option<AtMost<String, MAX_OUTPUT_PATTERNS>>) -> Res
     }
 }
 
-fn source_files(files: Vec<Object<File>>) -> Result<Vec<SourceFile>, ApiError> {
-    let convert = |(number, Object(file)): (usize, Object<File>)| {
-        let content = decode(file.content, file.encoding, || format!("files[{number}].content"))?;
-        source_file(file.name, content, || format!("files[{number}].name"))
-    };
-    files.into_iter().enumerate().map(convert).collect()
-}
-
-fn source_file(
-    path: Option<String>,
-    content: Bytes,
-    field: impl Fn() -> String,
-) -> Result<SourceFile, ApiError> {
-    if path.as_ref().is_some_and(|path| path.len() > MAX_PATH) {
-        let message = format!("the file name in `{}` must be at most {MAX_PATH} bytes long", field());
-        return Err(ApiError::invalid_request(message));
-    }
-    Ok(SourceFile { path, content })
-}
-
 impl Run {
     fn is_empty(&self) -> bool {
-        self.stdin.is_none() && self.stdin_encoding.is_none() && self.args.is_none()
+        let Self { stdin, stdin_encoding, args, expected_stdout, expected_stdout_encoding, .. } = self;
+        let encoding = stdin_encoding.is_none() && expected_stdout_encoding.is_none();
+        stdin.is_none() && args.is_none() && expected_stdout.is_none() && encoding
     }
 
-    /// Converts the run. `prefix` comes before the names of its fields in messages, and `common` are the environment
-    /// variables of all runs.
-    fn into_request(self, prefix: &str, common: &[(String, String)]) -> Result<RunRequest, ApiError> {
+    /// Converts the run. `prefix` comes before the names of its fields in messages.
+    fn into_request(self, prefix: &str, common: &Common) -> Result<RunRequest, ApiError> {
         let args = self.args.map(|AtMost(args)| args).unwrap_or_default();
         if args.iter().any(|arg| arg.len() > MAX_ARG) {
             return Err(ApiError::invalid_request(format!(
@@ -307,45 +285,30 @@ impl Run {
         }
         let encoding = self.stdin_encoding.unwrap_or_default();
         let stdin = decode(self.stdin.unwrap_or_default(), encoding, || format!("{prefix}stdin"))?;
-        let environment = options::variables(common, self.environment, &format!("{prefix}environment"))?;
-        Ok(RunRequest { stdin: Stdin::Bytes(stdin), args, environment, ..RunRequest::default() })
+        let environment =
+            options::variables(&common.environment, self.environment, &format!("{prefix}environment"))?;
+        let compare = match self.compare {
+            Some(own) => own.into_compare(prefix)?,
+            None => common.compare,
+        };
+        let encoding = self.expected_stdout_encoding.unwrap_or_default();
+        let expected = self.expected_stdout.map(|stdout| {
+            let stdout = decode(stdout, encoding, || format!("{prefix}expected_stdout"))?;
+            Ok::<_, ApiError>(ExpectedOutput { stdout, compare })
+        });
+        let (stdin, expected) = (Stdin::Bytes(stdin), expected.transpose()?);
+        Ok(RunRequest { stdin, args, environment, expected, ..RunRequest::default() })
     }
-}
-
-/// Decodes the text of a field into bytes.
-///
-/// # Errors
-/// A 400 that names the field, if the text is not valid in its encoding.
-pub(crate) fn decode(
-    text: String,
-    encoding: Encoding,
-    field: impl Fn() -> String,
-) -> Result<Bytes, ApiError> {
-    match encoding {
-        Encoding::Utf8 => Ok(text.into()),
-        Encoding::Base64 => match STANDARD.decode(unwrapped(text)) {
-            Ok(bytes) => Ok(bytes.into()),
-            Err(error) => {
-                Err(ApiError::invalid_request(format!("`{}` must be base64 with padding: {error}", field())))
-            }
-        },
-    }
-}
-
-/// Removes the white space with which many encoders wrap base64 into lines (RFC 2045, section 6.8).
-fn unwrapped(text: String) -> Vec<u8> {
-    let mut text = text.into_bytes();
-    text.retain(|byte| !byte.is_ascii_whitespace());
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
-    use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue, Variable};
-
-    use protocol::bounds::MAX_VARIABLE;
+    use protocol::bounds::{MAX_SOURCES, MAX_VARIABLE};
+    use protocol::{
+        ByteCount, Judge, LimitsRequest, OptionSetting, OptionValue, SourceFile, Tolerance, Variable,
+    };
 
     use super::*;
 
@@ -396,6 +359,7 @@ mod tests {
         check(r#"{"code":"","language":"c","parallel":0}"#, "InvalidRequest: `parallel` must be at least 1");
         check(r#"{"code":"","language":"c","parallel":-1}"#, "InvalidRequest");
         check(r#"{"code":"","language":"c","runs":[{}],"stdin":"x"}"#, "must be in each run");
+        check(r#"{"code":"","language":"c","runs":[{}],"expected_stdout":"x"}"#, "must be in each run");
         check(
             r#"{"code":"","language":"c","runs":[{"stdin":"*","stdin_encoding":"base64"}]}"#,
             "`runs[0].stdin`",
@@ -599,5 +563,66 @@ mod tests {
         assert_eq!((limits.output, limits.file_size), (Some(ByteCount(5)), Some(ByteCount(6))));
         assert_eq!((limits.disk, limits.files), (Some(ByteCount(7)), Some(8)));
         assert_eq!((limits.open_files, limits.address_space), (Some(9), Some(ByteCount(10))));
+    }
+
+    #[test]
+    fn what_judges_the_runs_is_named_in_messages() {
+        let with = |fields: &str| format!(r#"{{"code":"","language":"c",{fields}}}"#);
+        for valid in [
+            r#""expected_stdout":"6","compare":"tokens","stop_on":"first_failure""#,
+            r#""runs":[{"expected_stdout":"6","compare":{"float":1e-6}}],"compare":"exact""#,
+            r#""checker":{"language":"cpp","code":"","limits":{"cpu_ms":1}}"#,
+            r#""interactor":{"language":"cpp","files":[{"name":"a.cpp","content":""}]},"transcript":true"#,
+        ] {
+            check(&with(valid), "valid");
+        }
+        for (fields, message) in [
+            (r#""compare":"fuzzy""#, "`compare`: invalid value: string \"fuzzy\", expected `exact`, `lines`"),
+            (r#""compare":1"#, "`compare`: invalid type: integer `1`, expected `exact`"),
+            (r#""compare":{"float":-1}"#, "`compare.float` must be at least 0"),
+            (r#""compare":{"float":1,"x":1}"#, "unknown field `x`"),
+            (r#""compare":{}"#, "missing field `float`"),
+            (r#""runs":[{"compare":{"float":-1}}]"#, "`runs[0].compare.float` must be at least 0"),
+            (
+                r#""runs":[{"expected_stdout":"*","expected_stdout_encoding":"base64"}]"#,
+                "`runs[0].expected_stdout` must be base64",
+            ),
+            (r#""stop_on":"never""#, "`stop_on`: unknown variant `never`, expected `first_failure`"),
+            (r#""checker":{"code":""}"#, "`checker`: missing field `language`"),
+            (r#""checker":{"language":"c"}"#, "`checker.code` or `checker.files` is required"),
+            (
+                r#""checker":{"language":"c","files":[{"content":"*","encoding":"base64"}]}"#,
+                "`checker.files[0].content` must be base64",
+            ),
+            (
+                r#""interactor":{"language":"c","code":"","limits":{"cpu_ms":0}}"#,
+                "`interactor.limits.cpu_ms` must be at least 1",
+            ),
+            (r#""interactor":{"language":"c","code":"","stdin":""}"#, "unknown field `stdin`"),
+            (r#""transcript":true"#, "`transcript` requires `interactor`"),
+            (
+                r#""checker":{"language":"c","code":""},"interactor":{"language":"c","code":""}"#,
+                "`checker` and `interactor` must not be used together",
+            ),
+        ] {
+            check(&with(fields), message);
+        }
+    }
+
+    #[test]
+    fn what_judges_the_runs_reaches_the_daemon() {
+        let body = r#"{"language":"c","code":"","compare":"exact","stop_on":"first_failure","transcript":true,
+            "runs":[{"expected_stdout":"/w==","expected_stdout_encoding":"base64"},
+                {"expected_stdout":"1","compare":{"float":0.5}},{}],
+            "interactor":{"language":"cpp","code":"x","filename":"i.cpp","limits":{"processes":2}}}"#;
+        let request = parse(body.as_bytes()).unwrap().request;
+        let expected: Vec<_> = request.runs.iter().map(|run| run.expected.clone()).collect();
+        let output = |stdout: &'static [u8], compare| Some(ExpectedOutput { stdout: stdout.into(), compare });
+        let float = Compare::Float(Tolerance::new(0.5).unwrap());
+        assert_eq!(expected, [output(b"\xff", Compare::Exact), output(b"1", float), None]);
+        assert!(request.stop_on_first_failure);
+        let Judge::Interactor { program, transcript: true } = request.judge else { panic!("no interactor") };
+        assert_eq!((&*program.language, program.limits.processes), ("cpp", Some(2)));
+        assert_eq!(program.files, [SourceFile { path: Some("i.cpp".to_owned()), content: "x".into() }]);
     }
 }

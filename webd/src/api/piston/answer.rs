@@ -108,7 +108,9 @@ impl Ending {
             Status::OutputExceeded { stream: StreamName::Stderr, .. } => {
                 killed("EL", "stderr length exceeded")
             }
-            Status::MemoryExceeded { .. } | Status::Cancelled => killed("SG", "Caught fatal signal 9"),
+            Status::MemoryExceeded { .. } | Status::Cancelled | Status::Skipped => {
+                killed("SG", "Caught fatal signal 9")
+            }
         }
     }
 }

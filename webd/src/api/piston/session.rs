@@ -205,7 +205,7 @@ impl Writer {
         }
         // A cancelled stage is of an execution that the server ends.
         match report.status {
-            Status::Cancelled => Ok(()),
+            Status::Cancelled | Status::Skipped => Ok(()),
             ref status => self.send(&ServerMessage::exit(report.stage, Ending::of(status))).await,
         }
     }
