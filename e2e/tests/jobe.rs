@@ -122,6 +122,9 @@ async fn arguments_and_limits_are_those_of_the_request() {
     check(&run_with(&daemons, "python3", allocate, json!({})).await, 15, "300\n", "");
     let little = run_with(&daemons, "python3", allocate, parameters(json!({"memorylimit": 100}))).await;
     assert_eq!(little["outcome"], 12, "{little}");
+    let allocate = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(malloc(2000000000) ? \"yes\" : \"no\"); return 0; }";
+    check(&run(&daemons, "c", allocate).await, 15, "no\n", "");
+    check(&run_with(&daemons, "c", allocate, parameters(json!({"memorylimit": 0}))).await, 15, "yes\n", "");
     let refused = json!({"language_id": "c", "sourcecode": "", "parameters": {"compileargs": ["-O3"]}});
     assert_eq!(post(&daemons, &refused).await.status, 400);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::api::judge0::submission::Judge0State;
 use crate::domain::budget::ClientBudgets;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
@@ -31,6 +32,8 @@ pub(crate) struct AppState {
     pub(crate) submissions: Option<Arc<dyn SubmissionStore>>,
     /// Files that clients of Jobe upload for their runs.
     pub(crate) jobe_files: FileStore,
+    /// Submissions of clients of Judge0.
+    pub(crate) judge0: Judge0State,
     /// The files of the page.
     pub(crate) files: StaticFiles,
 }
@@ -47,6 +50,7 @@ impl AppState {
         let daemon = Arc::new(DaemonInfo::new(config.socket.clone()));
         let dispatcher = Dispatcher::new(config.socket.clone(), Arc::clone(&keys), Arc::clone(&daemon));
         let jobe_files = FileStore::new(config.jobe.max_files_length(), config.jobe.files_max_age);
+        let judge0 = Judge0State::new(&config.judge0);
         Self {
             config,
             metrics: Metrics::default(),
@@ -56,6 +60,7 @@ impl AppState {
             dispatcher,
             submissions,
             jobe_files,
+            judge0,
             files,
         }
     }

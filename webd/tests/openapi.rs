@@ -37,7 +37,9 @@ async fn the_description_lists_exactly_the_routes() {
         .collect();
     let paths: BTreeSet<_> = described.iter().map(|(path, _)| *path).collect();
     assert_eq!(paths, webd::paths().collect());
-    for path in paths.into_iter().filter(|path| path.starts_with("/api/") && !path.contains("/v2/")) {
+    // The APIs of other servers answer 404.
+    let is_own = |path: &&str| !["/v2/", "/jobe/", "/judge0/"].iter().any(|other| path.contains(other));
+    for path in paths.into_iter().filter(is_own) {
         for method in ["get", "post", "put", "delete"] {
             let is_described = description["paths"][path].get(method).is_some();
             let answer = server.request(&method.to_uppercase(), path, &[], b"").await;

@@ -8,7 +8,7 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use crate::api::{jobe, piston};
+use crate::api::{jobe, judge0, piston};
 use crate::app_state::AppState;
 use crate::http::error::ErrorBody;
 use crate::ops::config::Config;
@@ -17,6 +17,7 @@ use crate::ops::config::Config;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ErrorFormat {
     Jobe,
+    Judge0,
     Piston,
 }
 
@@ -43,6 +44,9 @@ impl ErrorFormat {
         if config.jobe.enabled && jobe::routes::is_below(path) {
             return Some(Self::Jobe);
         }
+        if config.judge0.enabled && judge0::routes::is_below(path, &config.judge0) {
+            return Some(Self::Judge0);
+        }
         None
     }
 
@@ -50,6 +54,7 @@ impl ErrorFormat {
     fn rewrite(self, response: Response, error: &ErrorBody) -> Response {
         let rewritten = match self {
             Self::Jobe => jobe::error::response(error),
+            Self::Judge0 => judge0::error::response(error),
             Self::Piston => piston::error::response(error),
         };
         let (mut head, _) = response.into_parts();

@@ -4,6 +4,7 @@
 pub(crate) mod error_format;
 pub(crate) mod executor;
 pub(crate) mod jobe;
+pub(crate) mod judge0;
 pub(crate) mod lenient_json;
 pub(crate) mod monitoring;
 pub(crate) mod openapi;

@@ -14,11 +14,11 @@ use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
 use crate::api::executor::submissions;
 use crate::api::executor::token::token;
-use crate::api::jobe;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::api::piston;
 use crate::api::route::{Access, Route};
+use crate::api::{jobe, judge0};
 use crate::app_state::AppState;
 use crate::http::compression::compress;
 use crate::http::error::ApiError;
@@ -43,7 +43,8 @@ const ROUTES: [Route; 10] = [
 
 /// Returns the path of each route.
 pub fn paths() -> impl Iterator<Item = &'static str> {
-    let compatible = piston::routes::ROUTES.iter().chain(&jobe::routes::ROUTES);
+    let compatible =
+        piston::routes::ROUTES.iter().chain(&jobe::routes::ROUTES).chain(&judge0::routes::ROUTES);
     ROUTES.iter().chain(compatible).map(|(path, ..)| *path)
 }
 
@@ -77,6 +78,9 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     }
     if state.config.jobe.enabled {
         router = router.merge(jobe::routes::router(&state));
+    }
+    if state.config.judge0.enabled {
+        router = router.merge(judge0::routes::router(&state));
     }
     router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {

@@ -1,7 +1,7 @@
-//! Base64 as the servers of the compatible APIs read it.
+//! Base64 as the servers of the compatible APIs read and write it.
 
 use base64::Engine;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::{alphabet, engine::DecodePaddingMode};
 
 /// Decoder that does not require padding, and ignores bits that are left over.
@@ -11,6 +11,9 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true)
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// Characters of a line of [`encode_in_lines`].
+const LINE_LENGTH: usize = 60;
 
 /// Decodes a text up to its padding, and skips every character that base64 does not have, as Node.js and Ruby do. The
 /// alphabet of URLs counts too.
@@ -27,6 +30,20 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
         digits.pop();
     }
     LENIENT.decode(digits).unwrap_or_default()
+}
+
+/// Encodes bytes with a line feed after each 60 characters and at the end, as `Base64.encode64` of Ruby does.
+pub(crate) fn encode_in_lines(bytes: &[u8]) -> String {
+    let encoded = STANDARD.encode(bytes);
+    let mut lines = String::with_capacity(encoded.len() + encoded.len() / LINE_LENGTH + 1);
+    let mut rest = encoded.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(LINE_LENGTH));
+        lines.push_str(line);
+        lines.push('\n');
+        rest = more;
+    }
+    lines
 }
 
 /// Decodes a text that consists of base64 and white space only; `None` for another text.
@@ -69,5 +86,13 @@ mod tests {
         ] {
             assert_eq!(decode_or_refuse(text).as_deref(), bytes, "{text:?}");
         }
+    }
+
+    #[test]
+    fn lines_have_60_characters() {
+        assert_eq!(encode_in_lines(b""), "");
+        assert_eq!(encode_in_lines(b"hi"), "aGk=\n");
+        assert_eq!(encode_in_lines(&[0; 45]), format!("{}\n", "A".repeat(60)));
+        assert_eq!(encode_in_lines(&[0; 46]), format!("{}\nAA==\n", "A".repeat(60)));
     }
 }

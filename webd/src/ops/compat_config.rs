@@ -61,3 +61,39 @@ impl JobeConfig {
         usize::try_from(self.max_files.bytes()).unwrap_or(usize::MAX)
     }
 }
+
+/// `[judge0]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Judge0Config {
+    /// Whether the API of Judge0 is served.
+    pub enabled: bool,
+    /// Whether it is also served without its prefix.
+    pub root: bool,
+    /// Token that every request must have as `X-Auth-Token`; empty for none.
+    pub auth_token: String,
+    /// Token that requests of an administrator have as `X-Auth-User`; empty if there is no administrator.
+    pub admin_token: String,
+    /// Whether an administrator may delete submissions.
+    pub enable_delete: bool,
+    /// Memory of all submissions and their results. One client may use half of it.
+    #[serde(deserialize_with = "positive")]
+    pub max_results: ByteCount,
+    /// Time for which a submission is kept.
+    #[serde(deserialize_with = "positive")]
+    pub results_max_age: Duration,
+}
+
+impl Default for Judge0Config {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            root: false,
+            auth_token: String::new(),
+            admin_token: String::new(),
+            enable_delete: false,
+            max_results: ByteCount::mib(64),
+            results_max_age: Duration::from_secs(60 * 60),
+        }
+    }
+}

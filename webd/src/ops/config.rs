@@ -13,7 +13,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
-use crate::ops::compat_config::{JobeConfig, PistonConfig};
+use crate::ops::compat_config::{JobeConfig, Judge0Config, PistonConfig};
 use crate::ops::positive::positive;
 
 /// Configuration file that is read if the command line names no other.
@@ -100,6 +100,8 @@ pub struct Config {
     pub piston: PistonConfig,
     /// The API that is compatible with Jobe.
     pub jobe: JobeConfig,
+    /// The API that is compatible with Judge0.
+    pub judge0: Judge0Config,
 }
 
 /// Submissions.
@@ -192,6 +194,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),
             jobe: JobeConfig::default(),
+            judge0: Judge0Config::default(),
         }
     }
 }
@@ -414,6 +417,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (20, 8));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (21, 8));
     }
 }

@@ -71,6 +71,7 @@ impl Parameters {
                 // The daemon lowers it to its maximum.
                 None => ByteCount(u64::MAX),
             }),
+            address_space: address_space.map(|limit| ByteCount(limit.saturating_mul(MEGABYTE))),
             processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
             file_size,
             disk: file_size,
@@ -145,10 +146,12 @@ mod tests {
         let c = limits("c", "{}");
         assert_eq!((c.cpu_time, c.wall_time), (Some(Duration::from_secs(5)), Some(Duration::from_secs(10))));
         assert_eq!((c.memory, c.processes), (Some(ByteCount::mib(464)), Some(30)));
+        assert_eq!(c.address_space, Some(ByteCount::mib(400)));
         assert_eq!((c.file_size, c.output), (Some(ByteCount::mib(20)), Some(ByteCount::mib(2))));
         assert_eq!(limits("python", "{}").memory, Some(ByteCount::mib(1064)));
         let java = limits("java", r#"{"memorylimit":100,"numprocs":3}"#);
         assert_eq!((java.memory, java.processes), (Some(ByteCount(u64::MAX)), Some(256)));
+        assert_eq!(java.address_space, None);
     }
 
     #[test]
@@ -160,7 +163,8 @@ mod tests {
         assert_eq!((given.memory, given.processes), (Some(ByteCount::mib(114)), Some(2)));
         assert_eq!((given.file_size, given.output), (Some(ByteCount::mib(1)), Some(ByteCount(20_971))));
         assert_eq!(limits("c", r#"{"disklimit":-1}"#).file_size, None);
-        assert_eq!(limits("c", r#"{"memorylimit":0}"#).memory, Some(ByteCount(u64::MAX)));
+        let unlimited = limits("c", r#"{"memorylimit":0}"#);
+        assert_eq!((unlimited.memory, unlimited.address_space), (Some(ByteCount(u64::MAX)), None));
         let no_numbers =
             r#"{"cputime":"x","memorylimit":[],"numprocs":null,"disklimit":{},"streamsize":"big"}"#;
         assert_eq!(limits("c", no_numbers), limits("c", "{}"));

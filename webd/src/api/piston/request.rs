@@ -14,6 +14,8 @@ use crate::ops::compat_config::PistonConfig;
 
 /// Wall-clock and CPU time of a run that requests none.
 const RUN_TIME: Duration = Duration::from_secs(3);
+/// Wall-clock and CPU time of a compilation that requests none.
+const COMPILE_TIME: Duration = Duration::from_secs(10);
 
 /// Extensions of files that a compilation of C or C++ does not name: headers, and data that the program reads.
 const NOT_COMPILED: [&str; 21] = [
@@ -86,7 +88,7 @@ impl Execute {
         let runtime = Runtime::find(runtimes, &language, &version, config.accept_other_versions);
         let runtime = runtime.ok_or_else(|| format!("{language}-{version} runtime is unknown"))?;
         let files = source_files(files, runtime)?;
-        let (_, run) = self.limits(config)?;
+        let (compile, run) = self.limits(config)?;
         let run_request =
             RunRequest { stdin: Stdin::Bytes(self.stdin()?), args: self.args()?, ..RunRequest::default() };
         let request = ExecuteRequest {
@@ -94,6 +96,11 @@ impl Execute {
             files,
             runs: vec![run_request],
             limits: run.request(RUN_TIME),
+            compile_limits: if runtime.is_compiled {
+                compile.request(COMPILE_TIME)
+            } else {
+                LimitsRequest::default()
+            },
             ..ExecuteRequest::default()
         };
         Ok(Checked { request, runtime: runtime.clone() })
@@ -250,6 +257,7 @@ mod tests {
             runtime: None,
             version: LanguageVersion::from_reported(version),
             extensions: extensions.iter().map(|&extension| extension.to_owned()).collect(),
+            is_compiled: own == "cpp",
         };
         vec![runtime("python", "python", "3.11.2", &["py"]), runtime("cpp", "c++", "12.2.0", &["cpp", "cc"])]
     }
@@ -328,6 +336,11 @@ mod tests {
         assert_eq!(request.limits.wall_time, Some(Duration::from_micros(1_500_500)));
         assert_eq!(request.limits.cpu_time, Some(Duration::from_secs(60)));
         assert_eq!(request.limits.memory, Some(ByteCount(u64::MAX)));
+        assert_eq!(request.compile_limits, LimitsRequest::default());
+        let compiled = |more: &str| checked(&with(more).replace("python", "c++")).unwrap().compile_limits;
+        assert_eq!(compiled(""), StageLimits::default().request(Duration::from_secs(10)));
+        assert_eq!(compiled(more).wall_time, Some(Duration::from_millis(9)));
+        assert_eq!(compiled(more).memory, Some(protocol::Limits::MINIMA.memory));
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(crate) struct Runtime {
     pub(crate) version: LanguageVersion,
     /// Extensions of source files, without the dot.
     pub(crate) extensions: Vec<String>,
+    pub(crate) is_compiled: bool,
 }
 
 impl Runtime {
@@ -71,6 +72,7 @@ impl Runtime {
             runtime: renamed.and_then(|name| name.runtime),
             version: LanguageVersion::from_reported(version),
             extensions: language.extensions.clone(),
+            is_compiled: language.compile_limits.is_some(),
         })
     }
 
