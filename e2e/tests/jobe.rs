@@ -95,6 +95,8 @@ async fn any_message_of_a_compiler_is_an_error() {
     let daemons = start().await;
     for (language, source, word) in [
         ("c", "int main(void) { return nothing; }", "nothing"),
+        ("c", "int main(void) { int unused; return 0; }", "unused"),
+        ("cpp", "int main() { int unused; }", "unused"),
         ("java", "public class A { public static void main(String[] a) { nothing(); } }", "nothing"),
         ("python3", "print('x'\n", "SyntaxError"),
         ("php", "<?php echo 1 +;", "syntax error"),
@@ -125,7 +127,11 @@ async fn arguments_and_limits_are_those_of_the_request() {
     let allocate = "#include <stdio.h>\n#include <stdlib.h>\nint main(void) { puts(malloc(2000000000) ? \"yes\" : \"no\"); return 0; }";
     check(&run(&daemons, "c", allocate).await, 15, "no\n", "");
     check(&run_with(&daemons, "c", allocate, parameters(json!({"memorylimit": 0}))).await, 15, "yes\n", "");
-    let refused = json!({"language_id": "c", "sourcecode": "", "parameters": {"compileargs": ["-O3"]}});
+    let standard =
+        "#include <stdio.h>\nint main(void) { int unused; printf(\"%ld\\n\", __STDC_VERSION__); return 0; }";
+    let given = parameters(json!({"compileargs": ["-std=c11", "-O2"], "linkargs": ["-lm"]}));
+    check(&run_with(&daemons, "c", standard, given).await, 15, "201112\n", "");
+    let refused = json!({"language_id": "c", "sourcecode": "", "parameters": {"compileargs": ["-DX=1"]}});
     assert_eq!(post(&daemons, &refused).await.status, 400);
 }
 

@@ -105,6 +105,12 @@ async fn results_are_those_of_judge0() {
     let error = run(&daemons, 54, "int main() { nothing; }", json!({})).await;
     check(&error, 6, Value::Null, Value::Null);
     assert!(error["compile_output"].as_str().is_some_and(|text| text.contains("nothing")), "{error}");
+    let options = json!({"compiler_options": "-std=c11 -O3 -Wall"});
+    let source =
+        "#include <stdio.h>\nint main(void) { int unused; printf(\"%ld\", __STDC_VERSION__); return 0; }";
+    let warned = run(&daemons, 50, source, options).await;
+    check(&warned, 3, json!("201112"), Value::Null);
+    assert!(warned["compile_output"].as_str().is_some_and(|text| text.contains("unused")), "{warned}");
     let several = python("print(1)", json!({"number_of_runs": 3})).await;
     check(&several, 3, json!("1\n"), Value::Null);
     assert!(several["memory"].as_u64().is_some_and(|memory| memory > 1000), "{several}");

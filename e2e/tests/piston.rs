@@ -124,6 +124,10 @@ async fn files_are_compiled_and_read_as_piston_does() {
     let answer = execute(&daemons, "cpp", files, json!({})).await;
     assert_eq!((&answer["compile"]["code"], &answer["run"]["stdout"]), (&json!(0), &json!("42")), "{answer}");
 
+    let standard =
+        json!([{"content": "#include <cstdio>\nint main() { std::printf(\"%ld\", __cplusplus); }"}]);
+    assert_eq!(execute(&daemons, "c++", standard, json!({})).await["run"]["stdout"], "201703");
+
     for name in ["../x.py", "/etc/x.py", "a/../../x.py"] {
         let body = json!({"language": "python", "version": "3", "files": [{"name": name, "content": ""}]});
         let answer = post(&daemons, &body).await;

@@ -5,6 +5,7 @@ pub(crate) mod budget;
 pub(crate) mod caller;
 pub(crate) mod client_identity;
 pub(crate) mod collected_execution;
+pub(crate) mod compiler_words;
 pub(crate) mod connection_pool;
 pub(crate) mod daemon_info;
 pub(crate) mod dispatcher;

@@ -11,6 +11,7 @@ pub(crate) struct LanguageDefaults {
     pub(crate) own: &'static str,
     /// Name of the source file; `None` for the name that the language requires, whatever the request says.
     pub(crate) file_name: Option<&'static str>,
+    pub(crate) compile_args: &'static [&'static str],
     /// Megabytes of address space; `None` for no limit, also if the request asks for one.
     pub(crate) address_space: Option<u64>,
     /// Processes that a program needs in any case.
@@ -21,8 +22,11 @@ pub(crate) struct LanguageDefaults {
 
 /// The languages that Jobe has. The others of this server have their own names, and the defaults of [`other`].
 const LANGUAGES: [LanguageDefaults; 6] = [
-    language("c", "c", "prog.c"),
-    language("cpp", "cpp", "prog.cpp"),
+    LanguageDefaults {
+        compile_args: &["-Wall", "-Werror", "-std=c99", "-x", "c"],
+        ..language("c", "c", "prog.c")
+    },
+    LanguageDefaults { compile_args: &["-Wall", "-Werror"], ..language("cpp", "cpp", "prog.cpp") },
     // The virtual machine starts a thread for each processor, and reserves gigabytes.
     LanguageDefaults {
         file_name: None,
@@ -45,6 +49,7 @@ const fn language(id: &'static str, own: &'static str, file_name: &'static str) 
         id,
         own,
         file_name: Some(file_name),
+        compile_args: &[],
         address_space: Some(400),
         min_processes: 1,
         syntax_check: None,

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use protocol::{ByteCount, LimitsRequest};
+use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue};
 use serde::Deserialize;
 
 use crate::api::jobe::defaults::LanguageDefaults;
 use crate::api::jobe::error::JobeError;
 use crate::api::lenient_json::{List, Scalar};
+use crate::domain::compiler_words;
 
 /// Elements of one list of arguments.
 const MAX_ARGUMENTS: usize = 256;
@@ -83,18 +84,40 @@ impl Parameters {
     /// Returns the arguments of the program.
     ///
     /// # Errors
-    /// 400 if a list is not one, if a quotation mark is not closed, or for arguments of other commands.
+    /// 400 if the list is not one, or if a quotation mark is not closed.
     pub(crate) fn program_arguments(&self) -> Result<Vec<String>, JobeError> {
-        for (name, list) in [
-            ("compileargs", &self.compileargs),
-            ("linkargs", &self.linkargs),
-            ("interpreterargs", &self.interpreterargs),
-        ] {
-            if words(name, list)?.is_some_and(|words| !words.is_empty()) {
-                return Err(JobeError::invalid(format!("parameter {name} is not supported by this server")));
+        Ok(words("runargs", &self.runargs)?.unwrap_or_default())
+    }
+
+    /// Returns the options that the arguments of the compiler and of the interpreter select. What the request gives
+    /// replaces the defaults, but the compilers of C and C++ never optimize by default.
+    ///
+    /// # Errors
+    /// 400 for arguments that are no options of the language.
+    pub(crate) fn options(&self, language: &LanguageDefaults) -> Result<Vec<OptionSetting>, JobeError> {
+        let unsupported = |name: &str, word: &str| {
+            JobeError::invalid(format!("parameter {name}: {word} is not supported by this server"))
+        };
+        let has_options = compiler_words::has_options(language.own);
+        let defaults = || language.compile_args.iter().map(|&word| word.to_owned()).collect();
+        let given = [
+            ("compileargs", words("compileargs", &self.compileargs)?.unwrap_or_else(defaults), has_options),
+            ("linkargs", words("linkargs", &self.linkargs)?.unwrap_or_default(), has_options),
+            ("interpreterargs", words("interpreterargs", &self.interpreterargs)?.unwrap_or_default(), false),
+        ];
+        let mut options = Vec::new();
+        for (name, words, are_options) in given {
+            match words.first() {
+                Some(word) if !are_options => return Err(unsupported(name, word)),
+                _ => {
+                    options.extend(compiler_words::options(&words).map_err(|word| unsupported(name, &word))?)
+                }
             }
         }
-        Ok(words("runargs", &self.runargs)?.unwrap_or_default())
+        if has_options {
+            compiler_words::set_default(&mut options, "optimize", OptionValue::Choice("0".to_owned()));
+        }
+        Ok(options)
     }
 }
 
@@ -177,15 +200,49 @@ mod tests {
     fn arguments_are_shell_words() {
         let arguments = |json: &str| parameters(json).program_arguments().map_err(|error| error.message);
         assert_eq!(arguments("{}"), Ok(vec![]));
+        assert_eq!(
+            arguments(r#"{"runargs":["\"x"]}"#),
+            Err("parameter runargs has a quotation mark that is not closed".to_owned())
+        );
         let json = r#"{"runargs":["\"a b\" c",1,"$HOME *"],"compileargs":[]}"#;
         assert_eq!(arguments(json).unwrap(), ["a b", "c", "1", "$HOME", "*"]);
-        for (json, message) in [
-            (r#"{"runargs":["\"x"]}"#, "parameter runargs has a quotation mark that is not closed"),
-            (r#"{"linkargs":"-lm"}"#, "parameter linkargs is not a list"),
-            (r#"{"linkargs":[[]]}"#, "parameter linkargs is not a list of texts"),
-            (r#"{"compileargs":["-O2"]}"#, "parameter compileargs is not supported by this server"),
+    }
+
+    #[test]
+    fn arguments_of_a_compiler_are_options_and_replace_the_defaults() {
+        let options = |own: &str, json: &str| {
+            let options = parameters(json).options(LanguageDefaults::of(own).unwrap());
+            let names = |settings: Vec<OptionSetting>| {
+                settings
+                    .into_iter()
+                    .map(|one| format!("{} {:?}", one.name, one.value))
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            };
+            options.map(names).map_err(|error| error.message)
+        };
+        let standard = r#"std Choice("c99"); optimize Choice("0")"#;
+        assert_eq!(options("c", "{}").unwrap(), format!("wall Flag(true); werror Flag(true); {standard}"));
+        assert_eq!(options("c", r#"{"compileargs":[]}"#).unwrap(), r#"optimize Choice("0")"#);
+        let given = r#"{"compileargs":["-O2 -std=c11"],"linkargs":["-lm"]}"#;
+        assert_eq!(options("c", given).unwrap(), r#"optimize Choice("2"); std Choice("c11")"#);
+        assert_eq!(options("python", r#"{"interpreterargs":[]}"#).unwrap(), "");
+        for (own, json, message) in [
+            ("c", r#"{"linkargs":"-lm"}"#, "parameter linkargs is not a list"),
+            ("c", r#"{"linkargs":[[]]}"#, "parameter linkargs is not a list of texts"),
+            ("c", r#"{"compileargs":["-DX"]}"#, "parameter compileargs: -DX is not supported by this server"),
+            (
+                "python",
+                r#"{"interpreterargs":["-u"]}"#,
+                "parameter interpreterargs: -u is not supported by this server",
+            ),
+            (
+                "java",
+                r#"{"compileargs":["-O2"]}"#,
+                "parameter compileargs: -O2 is not supported by this server",
+            ),
         ] {
-            assert_eq!(arguments(json), Err(message.to_owned()));
+            assert_eq!(options(own, json), Err(message.to_owned()));
         }
     }
 }

@@ -99,6 +99,7 @@ impl RunSpec {
             return Ok(Checked::Overload);
         }
         let args = parameters.program_arguments()?;
+        let options = parameters.options(&language)?;
         let main = SourceFile { path: file_name, content: source.into() };
         let stdin = Stdin::Bytes(self.input.to_text().unwrap_or_default().into());
         let request = ExecuteRequest {
@@ -106,6 +107,7 @@ impl RunSpec {
             files: std::iter::once(main).chain(listed).collect(),
             runs: vec![RunRequest { stdin, args, ..RunRequest::default() }],
             limits,
+            options,
             ..ExecuteRequest::default()
         };
         Ok(Checked::Run { request: Box::new(request), syntax_check: language.syntax_check })

@@ -5,6 +5,7 @@ use crate::api::judge0::language::{Judge0Language, MULTI_FILE, is_archived};
 use crate::api::judge0::limits::{self, Minimum, NumberLimit, whole};
 use crate::api::judge0::parameters::{Attributes, is_true};
 use crate::api::lenient_json::Scalar;
+use crate::domain::compiler_words;
 use crate::domain::lenient_base64;
 
 /// The attributes of a submission that was checked.
@@ -92,10 +93,18 @@ impl Check<'_> {
             Some(language) if compiler_options.is_some() && !language.is_compiled() => {
                 add("compiler_options", "setting compiler options is only allowed for compiled languages");
             }
-            Some(_) if compiler_options.is_some() => {
-                add("compiler_options", "setting compiler options is not allowed");
+            Some(language) => {
+                let words = compiler_options.as_deref().and_then(shlex::split).unwrap_or_default();
+                let refused = match compiler_words::options(&words) {
+                    Ok(_) if words.is_empty() || compiler_words::has_options(language.own) => None,
+                    Ok(_) => words.into_iter().next(),
+                    Err(word) => Some(word),
+                };
+                if let Some(word) = refused {
+                    add("compiler_options", &format!("{word} is not supported"));
+                }
             }
-            _ => {}
+            None => {}
         }
         if additional_files.as_ref().is_some_and(|files| !files.is_empty()) {
             add("additional_files", "setting additional files is not allowed");
@@ -266,6 +275,7 @@ mod tests {
                 json!("-O2"),
                 "setting compiler options is only allowed for compiled languages",
             ),
+            ("additional_files", json!("eA=="), "setting additional files is not allowed"),
             ("command_line_arguments", json!("x".repeat(513)), "is too long (maximum is 512 characters)"),
             ("enable_network", json!(true), "enabling network is not allowed"),
             ("callback_url", json!("http://x"), "setting callback is not allowed"),

@@ -16,6 +16,7 @@ use crate::api::judge0::submission::{Submission, SubmissionResult};
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::collected_execution::{CollectError, CollectedExecution, CollectedStage};
+use crate::domain::compiler_words;
 use crate::domain::execution::ExecutionError;
 
 /// Time between two attempts while the queue of the daemon is full.
@@ -99,6 +100,8 @@ fn request(settings: &Settings) -> ExecuteRequest {
         files,
         runs: vec![run; runs],
         limits: limits(settings),
+        // They were checked with the submission.
+        options: compiler_words::options(&words(&settings.compiler_options)).unwrap_or_default(),
         ..ExecuteRequest::default()
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::bounds::{MAX_ARGS, MAX_FILES, MAX_PATH};
-use protocol::{ByteCount, ExecuteRequest, LimitsRequest, RunRequest, SourceFile, Stdin};
+use protocol::{
+    ByteCount, ExecuteRequest, LimitsRequest, OptionSetting, OptionValue, RunRequest, SourceFile, Stdin,
+};
 use serde::Deserialize;
 
 use crate::api::lenient_json::{Fields, List, Scalar};
@@ -101,6 +103,7 @@ impl Execute {
             } else {
                 LimitsRequest::default()
             },
+            options: options(runtime),
             ..ExecuteRequest::default()
         };
         Ok(Checked { request, runtime: runtime.clone() })
@@ -151,6 +154,12 @@ impl StageLimits {
             ..LimitsRequest::default()
         }
     }
+}
+
+/// Returns the options with which Piston compiles.
+fn options(runtime: &Runtime) -> Vec<OptionSetting> {
+    let std = OptionSetting { name: "std".to_owned(), value: OptionValue::Choice("c++17".to_owned()) };
+    if runtime.own == "cpp" { vec![std] } else { Vec::new() }
 }
 
 /// Returns a limit that is a number; `None` for what JavaScript considers false.
