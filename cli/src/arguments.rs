@@ -1,9 +1,12 @@
 //! Command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use protocol::BuildId;
+use protocol::quantity::Quantity;
 
 use crate::judge::JudgeArguments;
 use crate::key::KeyArguments;
@@ -104,11 +107,18 @@ pub(crate) struct RunArguments {
     pub(crate) artifacts: bool,
     #[command(flatten)]
     pub(crate) judge: JudgeArguments,
+    /// Keep the program for this time, such as 60s, and print its id on stderr
+    #[arg(long, value_name = "TIME")]
+    pub(crate) keep: Option<Quantity<Duration>>,
+    /// Run the program with this id, which an earlier command with --keep printed, without compiling it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["file", "language", "more_files", "keep"])]
+    pub(crate) build: Option<BuildId>,
     /// Print one JSON object at the end, with the fields of `POST /api/execute`, instead of the program's output
     #[arg(long)]
     pub(crate) json: bool,
     /// Program to run, `-` to read it from stdin
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "build")]
+    pub(crate) file: Option<PathBuf>,
     /// Arguments of the program
     #[arg(last = true)]
     pub(crate) args: Vec<String>,

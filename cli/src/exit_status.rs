@@ -44,6 +44,7 @@ pub(crate) fn of_rejection(rejection: &Rejection) -> u8 {
         | Rejection::LanguageUnavailable { .. }
         | Rejection::Invalid(_)
         | Rejection::TooLarge(_)
+        | Rejection::BuildNotFound
         | Rejection::Forbidden(_) => INVALID_REQUEST,
     }
 }

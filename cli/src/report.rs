@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use protocol::{
-    ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, StartKind, Status, StreamName, Verdict,
+    BuildId, ExecutionId, LIMITS, Limits, Outcome, StageName, StageReport, StartKind, Status, StreamName,
+    Verdict,
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +16,7 @@ use crate::{judgement, messages};
 pub(crate) struct Report {
     limits: Option<Limits>,
     compile_limits: Option<Limits>,
+    build: Option<BuildId>,
     compile: CollectedOutput,
     run: CollectedOutput,
 }
@@ -22,6 +24,10 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn set_limits(&mut self, limits: Limits, compile_limits: Option<Limits>) {
         (self.limits, self.compile_limits) = (Some(limits), compile_limits);
+    }
+
+    pub(crate) fn set_build(&mut self, build: BuildId) {
+        self.build = Some(build);
     }
 
     pub(crate) fn push_output(&mut self, stage: StageName, stream: StreamName, bytes: &[u8]) {
@@ -51,6 +57,9 @@ impl Report {
         object["compile_limits"] = self.compile_limits.as_ref().map(limits_as_json).into();
         object["queue_ms"] = milliseconds(outcome.queue_time).into();
         object["compile"] = outcome.compile.as_ref().map(stage).into();
+        if let Some(build) = self.build {
+            object["build"] = build.to_string().into();
+        }
         object["runs"] = outcome.runs.iter().map(stage).collect();
         if outcome.is_judged() {
             object["verdict"] = outcome.verdict().map(Verdict::as_str).into();

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use futures_util::{Stream, StreamExt};
 use protocol::codec::CodecError;
+use protocol::quantity::Quantity;
 use protocol::{Client, ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -33,7 +34,7 @@ enum Summary {
 }
 
 pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
-    let from_stdin = arguments.file == Path::new("-");
+    let from_stdin = arguments.file.as_deref() == Some(Path::new("-"));
     if from_stdin && arguments.language.is_none() {
         return Err(Failure::Usage("--language is required when reading the program from stdin".into()));
     }
@@ -41,13 +42,18 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         return Err(Failure::Usage("--output and --artifacts require --out or --json".into()));
     }
     let environment = options::variables(&arguments.environment)?;
-    let files = program::files(&arguments.file, &arguments.more_files).await?;
+    let files = match &arguments.file {
+        Some(file) => program::files(file, &arguments.more_files).await?,
+        None => Vec::new(),
+    };
     let mut input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
     let mut client = Client::connect(socket).await?;
-    let language = match arguments.language {
-        Some(language) => language,
-        None => program::language_of(&mut client, &arguments.file).await?,
+    let language = match (arguments.language, &arguments.file) {
+        (Some(language), _) => language,
+        (None, Some(file)) => program::language_of(&mut client, file).await?,
+        // A kept program has its language.
+        (None, None) => String::new(),
     };
     let output_files = OutputFiles::new(arguments.out.as_deref(), &files)?;
     let outputs = match &arguments.out {
@@ -74,6 +80,8 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         outputs,
         artifacts: arguments.artifacts,
         judge,
+        keep: arguments.keep.map(|Quantity(time)| time),
+        build: arguments.build,
         ..ExecuteRequest::default()
     };
     client.execute(request).await.map_err(request_failure)?;
@@ -142,6 +150,10 @@ async fn show_events(
                 raw_mode.inspect(|raw_mode| raw_mode.disable());
                 control.is_running.set(false);
             }
+            Event::BuildKept(build) => match &mut report {
+                Some(report) => report.set_build(build),
+                None => stderr.line(&format!("build: {build}")).await?,
+            },
             Event::Finished(outcome) => {
                 match report {
                     Some(report) => stdout.line(&report.finish(&outcome, &files).to_string()).await?,

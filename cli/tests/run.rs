@@ -581,3 +581,28 @@ fn a_name_that_leaves_the_directory_is_refused() {
     let ran = daemon.run(&["run", "-l", "python", "--output", "*", "main.py"]);
     assert_eq!((ran.code, ran.stderr.contains("require --out or --json")), (Some(2), true), "{}", ran.stderr);
 }
+
+#[test]
+fn a_kept_program_is_run_again_by_its_id() {
+    let build = protocol::BuildId([0xa5; 32]);
+    let daemon = FakeDaemon::new(move |mut connection| async move {
+        let request = connection.receive_execute().await;
+        connection.start().await;
+        if let Some(keep) = request.keep {
+            assert_eq!((keep, request.build), (std::time::Duration::from_secs(60), None));
+            connection.send(Event::BuildKept(build)).await;
+        } else {
+            assert_eq!((request.build, request.language.as_str(), request.files.len()), (Some(build), "", 0));
+        }
+        connection.finish(Status::Exited(0)).await;
+    });
+    let file = daemon.file("main.c", "int main() {}").display().to_string();
+    let id = "a5".repeat(32);
+    let kept = daemon.run(&["run", "-l", "c", "--keep", "60s", &file]);
+    assert_eq!((kept.code, kept.stderr), (Some(0), format!("build: {id}\n")));
+    assert_eq!(daemon.run(&["run", "-l", "c", "--keep", "1m", "--json", &file]).json()["build"], id);
+    assert_eq!(daemon.run(&["run", "--build", &id]).code, Some(0));
+    for invalid in [&["run", "--build", "a5"][..], &["run", "--build", &id, &file], &["run"]] {
+        assert_eq!(daemon.run(invalid).code, Some(2), "{invalid:?}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use protocol::{
-    Client, ClientError, Event, ExecuteRequest, ExecutionId, Limits, Request, RunRequest, SourceFile,
-    StageName, StageReport, Status, Stdin, StreamName,
+    BuildId, Client, ClientError, Event, ExecuteRequest, ExecutionId, Limits, Request, RunRequest,
+    SourceFile, StageName, StageReport, Status, Stdin, StreamName,
 };
 use tokio::time::timeout;
 
@@ -47,6 +47,8 @@ pub struct Received {
     pub stderr: Vec<u8>,
     /// Reports of finished stages.
     pub stages: Vec<StageReport>,
+    /// Id of the program, if it is kept.
+    pub kept: Option<BuildId>,
     /// Last event of the execution.
     pub last: Option<Event>,
 }
@@ -78,6 +80,7 @@ impl Received {
             }
             Event::Output { stream: StreamName::Stderr, bytes, .. } => self.stderr.extend(bytes),
             Event::StageFinished(report) => self.stages.push(report),
+            Event::BuildKept(build) => self.kept = Some(build),
             last => self.last = Some(last),
         }
     }

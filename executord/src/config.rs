@@ -62,6 +62,8 @@ pub(crate) struct Config {
     pub(crate) build_cache: CacheSettings,
     /// Uploaded stdin of runs.
     pub(crate) uploads: UploadSettings,
+    /// Programs that clients ask to keep.
+    pub(crate) kept_builds: KeepSettings,
     /// Name of our cgroups, where systemd does not delegate one.
     pub(crate) cgroup: String,
     /// Time between SIGTERM to a program's process group and SIGKILL to all of its processes.
@@ -170,6 +172,41 @@ impl UploadSettings {
     }
 }
 
+/// Settings of the programs that clients ask to keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct KeepSettings {
+    /// Number of programs, or 0 to keep none.
+    pub(crate) max: u32,
+    /// Number of programs of one client.
+    pub(crate) max_per_client: u32,
+    /// Memory of all programs together: what was compiled, and the sources.
+    pub(crate) memory: Quantity<ByteCount>,
+    /// Memory of the programs of one client.
+    pub(crate) memory_per_client: Quantity<ByteCount>,
+    /// Longest time for which a program is kept.
+    pub(crate) age: Quantity<Duration>,
+}
+
+impl Default for KeepSettings {
+    fn default() -> Self {
+        Self {
+            max: 32,
+            max_per_client: 8,
+            memory: Quantity(ByteCount::mib(128)),
+            memory_per_client: Quantity(ByteCount::mib(64)),
+            age: Quantity(Duration::from_secs(600)),
+        }
+    }
+}
+
+impl KeepSettings {
+    /// Returns the number of bytes that all programs together may hold.
+    pub(crate) const fn memory_bytes(&self) -> u64 {
+        if self.max == 0 { 0 } else { self.memory.0.bytes() }
+    }
+}
+
 /// Whether the users of executions are announced to systemd-userdbd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -231,6 +268,7 @@ impl Default for Config {
             pool: PoolSettings::default(),
             build_cache: CacheSettings::default(),
             uploads: UploadSettings::default(),
+            kept_builds: KeepSettings::default(),
             cgroup: "executor".to_owned(),
             grace: Quantity(Duration::from_millis(500)),
             drain: Quantity(Duration::from_secs(5)),
@@ -287,8 +325,8 @@ impl Config {
         if first > last || first < 1000 || last >= 4_294_967_294 {
             return Err(format!("uids: must be a range of ids above 1000, and {first} to {last} is not"));
         }
-        if self.pool.max > MAX_HELD || self.build_cache.max > MAX_HELD {
-            return Err(format!("pool, build_cache: max must be at most {MAX_HELD}"));
+        if [self.pool.max, self.build_cache.max, self.kept_builds.max].iter().any(|&max| max > MAX_HELD) {
+            return Err(format!("pool, build_cache, kept_builds: max must be at most {MAX_HELD}"));
         }
         if u64::from(last - first) + 1 < self.max_uids_in_use() {
             return Err(format!("uids: {first} to {last} are fewer than can be in use at one time"));

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::bounds::{MAX_ITEMS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_TEXT};
+use crate::build_id::BuildId;
 use crate::language::Language;
 use crate::limits::Limits;
 use crate::outcome::{ExecutionId, Outcome};
@@ -91,6 +92,8 @@ pub enum Event {
         /// Files that matched a pattern and were not sent.
         omitted: OmittedFiles,
     },
+    /// The program of the execution is kept under this id. Sent at most once, before `Finished`.
+    BuildKept(BuildId),
 }
 
 /// Numbers of files that matched a pattern and were not returned, by reason.
@@ -141,6 +144,9 @@ pub enum Rejection {
     /// The uploads of the request are too large.
     #[error("{0}")]
     TooLarge(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
+    /// The client has no kept program with this id, or not any more.
+    #[error("build not found or expired")]
+    BuildNotFound,
 }
 
 /// Result of one item of a host check.

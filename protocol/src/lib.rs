@@ -8,6 +8,7 @@
 
 mod bounded;
 pub mod bounds;
+mod build_id;
 pub mod client;
 pub mod codec;
 mod event;
@@ -23,6 +24,7 @@ mod server_status;
 mod source_file;
 mod stage;
 
+pub use build_id::{BuildId, InvalidBuildId};
 pub use client::{Client, ClientError};
 pub use codec::{CodecError, Hello, VERSION};
 pub use event::{CheckResult, Event, OmittedFiles, Rejection};

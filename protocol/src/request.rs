@@ -1,6 +1,7 @@
 //! Messages from a client.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use crate::bounds::{
     MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
     MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_VARIABLE, MAX_VARIABLE_NAME,
 };
+use crate::build_id::BuildId;
 use crate::judge::{ExpectedOutput, Judge};
 use crate::limits::LimitsRequest;
 use crate::options::OptionSetting;
@@ -94,6 +96,11 @@ pub struct ExecuteRequest {
     /// Whether the runs after the first one that fails are skipped. A run fails if its verdict is a failure or, without a
     /// verdict, if its exit code is not 0. The outcome is the same whether runs are active at one time or not.
     pub stop_on_first_failure: bool,
+    /// Time for which the daemon keeps the program, so that later requests can run it by its id. It keeps it for less if
+    /// the administrator or the bounds of the client require it.
+    pub keep: Option<Duration>,
+    /// The program that [`crate::Event::BuildKept`] named. There are no language, no files and no `keep` then.
+    pub build: Option<BuildId>,
 }
 
 /// Run of the program.

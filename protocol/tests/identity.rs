@@ -15,10 +15,10 @@ use proptest::sample::Index;
 use protocol::codec::{Frames, decode, encode};
 use protocol::each_limit;
 use protocol::{
-    Availability, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
-    Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest, OptionChoice, OptionSetting, OptionValue,
-    Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
-    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
+    Availability, BuildId, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount,
+    ExecutionId, Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest, OptionChoice, OptionSetting,
+    OptionValue, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName,
+    StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -133,7 +133,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         limits_request(),
         option::of("[ -~]{0,64}"),
         vec("[ -~]{0,64}", 0..4),
-        (limits_request(), any::<Option<NonZeroU32>>()),
+        (limits_request(), any::<(Option<NonZeroU32>, Option<Duration>, Option<[u8; 32]>)>()),
         (vec(text(), 0..4), any::<bool>()),
         vec((option_name(), option_value()).prop_map(|(name, value)| OptionSetting { name, value }), 0..4),
     )
@@ -145,7 +145,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                 limits,
                 client,
                 client_networks,
-                (compile_limits, parallel),
+                (compile_limits, (parallel, keep, build)),
                 (outputs, artifacts),
                 options,
             )| {
@@ -161,6 +161,8 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     outputs,
                     artifacts,
                     options,
+                    keep,
+                    build: build.map(BuildId),
                     ..ExecuteRequest::default()
                 }
             },
@@ -289,6 +291,7 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         Just(Event::CheckDone),
+        any::<[u8; 32]>().prop_map(|id| Event::BuildKept(BuildId(id))),
     ]
 }
 

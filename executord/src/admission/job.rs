@@ -8,7 +8,9 @@ use protocol::{ExecutionId, Limits, RunRequest, Stdin};
 use sandbox::OutputPattern;
 
 use crate::admission::relative_path::RelativePath;
+use crate::admission::source::Source;
 use crate::languages::toolchain::{StageCommand, Toolchain};
+use crate::pool::kept_build::KeptBuild;
 use crate::queue::{ClientKey, Demand};
 use crate::uploads::Uploads;
 
@@ -43,6 +45,10 @@ pub(crate) struct Job {
     pub(crate) judge: Judge,
     /// Whether the runs after the first one that fails are skipped.
     pub(crate) stop_on_first_failure: bool,
+    /// Time for which the program is kept for later requests.
+    pub(crate) keep: Option<Duration>,
+    /// What an earlier request compiled: this one does not compile.
+    pub(crate) kept_build: Option<Arc<KeptBuild>>,
 }
 
 /// What judges the runs.
@@ -63,7 +69,7 @@ pub(crate) enum Judge {
 #[derive(Clone, Debug)]
 pub(crate) struct JudgeProgram {
     pub(crate) toolchain: Arc<Toolchain>,
-    /// What the alias by which its language was requested changes.
+    /// Changes by the alias by which its language was requested.
     pub(crate) custom: CustomCommands,
     /// The main file first.
     pub(crate) sources: Vec<Source>,
@@ -131,7 +137,11 @@ impl Job {
     /// Returns what the queue needs to know.
     pub(crate) fn demand(&self) -> Demand {
         let judge_compile = self.judge.program().and_then(JudgeProgram::compile_command);
-        let compilations = self.compile_limits.iter().chain(judge_compile.map(|command| &command.limits));
+        let compilations = self
+            .compile_limits
+            .iter()
+            .filter(|_| self.kept_build.is_none())
+            .chain(judge_compile.map(|command| &command.limits));
         let compile_memory = compilations.map(|limits| limits.memory.bytes()).max().unwrap_or(0);
         Demand {
             is_interactive: self.runs.iter().any(|run| matches!(run.stdin, Stdin::Live)),
@@ -154,11 +164,4 @@ impl Job {
     pub(crate) fn is_judged(&self) -> bool {
         self.judge.program().is_some() || self.runs.iter().any(|run| run.expected.is_some())
     }
-}
-
-/// A source file.
-#[derive(Clone, Debug)]
-pub(crate) struct Source {
-    pub(crate) path: RelativePath,
-    pub(crate) content: Bytes,
 }

@@ -5,6 +5,7 @@ pub(crate) mod job;
 pub(crate) mod judge;
 pub(crate) mod limits;
 pub(crate) mod relative_path;
+pub(crate) mod source;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,9 +18,11 @@ use protocol::{
 };
 use sandbox::OutputPattern;
 
-use crate::admission::job::{CustomCommands, Job, Source};
+use crate::admission::job::{CustomCommands, Job};
 use crate::admission::limits::RequestBounds;
 use crate::admission::relative_path::RelativePath;
+use crate::admission::source::Source;
+use crate::execution::kept_programs::KeptProgram;
 use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageKind, Toolchain};
@@ -58,13 +61,47 @@ pub(crate) fn admit(
     toolchain: &Arc<Toolchain>,
     bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve("limits", &request.limits, &toolchain.run.limits, &bounds.maxima)?;
     let compile_limits = resolve_compile_limits(&request.compile_limits, toolchain, bounds)?;
     let sources = admit_sources(request.files, toolchain)?;
-    for stage in compile_limits.iter().chain([&limits]) {
-        check_room(&sources, stage)?;
+    if let Some(limits) = &compile_limits {
+        check_room(&sources, limits)?;
     }
     let custom = custom_commands(&request.language, &request.options, toolchain)?;
+    let request = ExecuteRequest { files: Vec::new(), ..request };
+    let job = admit_runs(id, request, toolchain, sources, bounds)?;
+    Ok(Job { custom, compile_limits, ..job })
+}
+
+/// Admits a request for a program that is kept, as the execution `id`.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) fn admit_kept(
+    id: ExecutionId,
+    request: ExecuteRequest,
+    program: &KeptProgram,
+    bounds: &RequestBounds,
+) -> Result<Job, Rejection> {
+    let has_program =
+        !request.language.is_empty() || !request.files.is_empty() || !request.options.is_empty();
+    if has_program || request.keep.is_some() {
+        return Err(invalid("`build` must not be used together with a language, files, options or keep"));
+    }
+    let job = admit_runs(id, request, &program.toolchain, program.sources.clone(), bounds)?;
+    let custom = CustomCommands { compile: None, run: program.run.clone() };
+    Ok(Job { custom, kept_build: program.build.clone(), ..job })
+}
+
+/// Admits the runs of a program whose sources are admitted.
+fn admit_runs(
+    id: ExecutionId,
+    request: ExecuteRequest,
+    toolchain: &Arc<Toolchain>,
+    sources: Vec<Source>,
+    bounds: &RequestBounds,
+) -> Result<Job, Rejection> {
+    let limits = limits::resolve("limits", &request.limits, &toolchain.run.limits, &bounds.maxima)?;
+    check_room(&sources, &limits)?;
     if request.runs.is_empty() {
         return Err(invalid("at least one run is required"));
     }
@@ -87,19 +124,21 @@ pub(crate) fn admit(
     Ok(Job {
         id,
         toolchain: Arc::clone(toolchain),
-        custom,
+        custom: CustomCommands::default(),
         sources,
         runs: request.runs,
         parallel,
         outputs: admit_outputs(&request.outputs)?,
         artifacts: request.artifacts,
         limits,
-        compile_limits,
+        compile_limits: None,
         uploads: Uploads::default(),
         wall_time: bounds.wall_time,
         client: None,
         judge: job::Judge::default(),
         stop_on_first_failure: request.stop_on_first_failure,
+        keep: request.keep,
+        kept_build: None,
     })
 }
 

@@ -20,7 +20,7 @@ pub(super) fn execution_bounds(config: &Config, memory: u64) -> Bounds {
         reserved: config.reserved_executions() as usize,
         executions_per_client: or(config.max_executions_per_client, u32::MAX),
         interactive: or(config.max_interactive, executions - executions / 4),
-        memory: memory.saturating_sub(pool + cache) / 8 * 7,
+        memory: memory.saturating_sub(pool + cache + config.kept_builds.memory_bytes()) / 8 * 7,
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) async fn load_languages(daemon: &Arc<Daemon>, config: &Config) -> Res
     }
     daemon.pool.set_languages(&registry);
     daemon.executor.build_cache.clear();
+    daemon.executor.kept_programs.set_languages(&registry);
     daemon.set_settings(Settings { languages: Arc::new(registry), bounds: config.request_bounds() });
     Ok(())
 }

@@ -38,6 +38,8 @@ const MAX_CONNECTIONS: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Interval between checks that our socket is still at the path where clients look for it.
 const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between checks for kept programs that expired.
+const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time that cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Threads that serve connections. The other cores are left to the programs.
@@ -111,6 +113,7 @@ async fn serve(
     let result = serve_until_signaled(config_path, config, &daemon, group).await;
     daemon.pool.close();
     daemon.executor.build_cache.clear();
+    daemon.executor.kept_programs.clear();
     reaper.stop();
     result
 }
@@ -133,6 +136,7 @@ async fn serve_until_signaled(
     let background = [
         AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon)))),
         AbortOnDropHandle::new(tokio::spawn(keep_slots(Arc::clone(daemon)))),
+        AbortOnDropHandle::new(tokio::spawn(drop_expired_programs(Arc::clone(daemon)))),
     ];
     let (mut listener, owner) = listen(config, group)?;
     let mut watch = SocketWatch::new(config);
@@ -200,6 +204,14 @@ async fn refill_pool(daemon: Arc<Daemon>) {
 /// Keeps enough slots in the pool.
 async fn keep_slots(daemon: Arc<Daemon>) {
     pool::keep_slots(&daemon.pool, || create_slot(Arc::clone(&daemon.slot_factory))).await;
+}
+
+/// Drops kept programs when they expire.
+async fn drop_expired_programs(daemon: Arc<Daemon>) {
+    loop {
+        tokio::time::sleep(EXPIRY_CHECK_INTERVAL).await;
+        daemon.executor.kept_programs.remove_expired();
+    }
 }
 
 async fn create_slot(slot_factory: Arc<SlotFactory>) -> io::Result<Slot> {

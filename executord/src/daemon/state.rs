@@ -15,6 +15,7 @@ use crate::daemon::error::DaemonError;
 use crate::execution::Executor;
 use crate::execution::build_cache::BuildCache;
 use crate::execution::internal_jobs::{self, JobOutput};
+use crate::execution::kept_programs::KeptPrograms;
 use crate::identity::IdentityPool;
 use crate::languages::load;
 use crate::languages::registry::Registry;
@@ -80,6 +81,7 @@ impl Daemon {
             executor: Executor {
                 pool: Arc::clone(&pool),
                 build_cache: BuildCache::new(config.build_cache),
+                kept_programs: KeptPrograms::new(config.kept_builds),
                 planner,
                 grace: config.grace.0,
                 metrics: Metrics::default(),

@@ -1,11 +1,13 @@
 //! Where the runs of an execution find what was compiled.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
 use crate::execution::build_cache::CachedBuild;
 use crate::failure::Failure;
+use crate::pool::kept_build::KeptBuild;
 use crate::pool::slot::Slot;
 
 /// Where the runs find what was compiled.
@@ -14,6 +16,8 @@ pub(super) enum BuildSource<'a> {
     None,
     /// In the slot of this execution's compilation, which serves one run after the other.
     Slot(&'a Mutex<Slot>),
+    /// In the slot of an earlier execution's compilation.
+    BuildKept(Arc<KeptBuild>),
     /// In the build cache.
     Cache(Box<CachedBuild>),
 }
@@ -24,6 +28,7 @@ impl BuildSource<'_> {
         match self {
             Self::None => Ok(None),
             Self::Slot(slot) => Ok(Some(slot.lock().await.share_build().await?.0)),
+            Self::BuildKept(build) => build.mount().await.map(Some),
             Self::Cache(build) => build.mount().await.map(Some),
         }
     }

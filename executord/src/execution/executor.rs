@@ -7,6 +7,7 @@ use protocol::StageReport;
 use tokio_util::sync::CancellationToken;
 
 use crate::execution::build_cache::{BuildCache, BuildKey};
+use crate::execution::kept_programs::KeptPrograms;
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::execution::stage::EventSender;
 use crate::failure::Failure;
@@ -22,6 +23,7 @@ use crate::streams::input::InputReceiver;
 pub(crate) struct Executor {
     pub(crate) pool: Arc<SandboxPool>,
     pub(crate) build_cache: BuildCache,
+    pub(crate) kept_programs: KeptPrograms,
     pub(crate) planner: Planner,
     /// Time from SIGTERM until all processes are killed.
     pub(crate) grace: Duration,

@@ -102,6 +102,8 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         client: None,
         judge: Judge::default(),
         stop_on_first_failure: false,
+        keep: None,
+        kept_build: None,
     }
 }
 

@@ -13,7 +13,8 @@ use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::admission::job::{Job, Judge, JudgeProgram, Source};
+use crate::admission::job::{Job, Judge, JudgeProgram};
+use crate::admission::source::Source;
 use crate::execution::build_source::BuildSource;
 use crate::execution::executor::{Connections, Executor};
 use crate::execution::judge::{JudgeEnd, JudgeKind, of_broken_judge};
@@ -159,6 +160,8 @@ fn job(program: &JudgeProgram, sources: Vec<Source>, run: RunRequest, of: &Job) 
         client: of.client.clone(),
         judge: Judge::default(),
         stop_on_first_failure: false,
+        keep: None,
+        kept_build: None,
     }
 }
 

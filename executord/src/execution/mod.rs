@@ -9,6 +9,7 @@ mod interactor;
 pub(crate) mod internal_jobs;
 mod judge;
 mod judge_program;
+pub(crate) mod kept_programs;
 mod pending_cleanup;
 mod program_permit;
 mod recipe;

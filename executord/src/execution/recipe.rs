@@ -3,15 +3,17 @@
 //! There is one way out, and it leads through cleanup: of a run while the next one runs, and of the last runs after the
 //! client has the outcome. Cancelling is an event that a stage sees; this future is never dropped halfway.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use protocol::{Judgement, Outcome, StageReport, StartKind, Usage};
+use protocol::{Event, Judgement, Outcome, StageReport, StartKind, Usage};
 use tokio::sync::Mutex;
 
 use crate::admission::job::Job;
 use crate::execution::build_source::BuildSource;
 use crate::execution::cleanups::Cleanups;
 use crate::execution::executor::{Connections, Executor};
+use crate::execution::kept_programs::KeptProgram;
 use crate::execution::program_permit::ProgramPermit;
 use crate::execution::run_judge::{Preparation, RunJudge};
 use crate::execution::run_set::run_all;
@@ -21,6 +23,8 @@ use crate::execution::wall_time_budget::WallTimeBudget;
 use crate::failure::Failure;
 use crate::languages::toolchain::StageCommand;
 use crate::metrics::TimedStep;
+use crate::pool::kept_build::KeptBuild;
+use crate::pool::slot::Slot;
 use crate::queue::Permit;
 
 /// The result of an execution.
@@ -43,11 +47,10 @@ pub(crate) async fn execute<'a>(
     let mut cleanups = Cleanups::new(executor);
     let stages = Stages::new(executor, job, connections);
     let wall_time = WallTimeBudget::new(job.wall_time);
-    let reports = match job.compile_command() {
-        None => run_and_judge(&stages, permit, &BuildSource::None, wall_time, &mut cleanups)
-            .await
-            .map(|runs| (None, runs)),
-        Some(command) => compile_and_run(&stages, permit, command, wall_time, &mut cleanups).await,
+    let reports = match (&job.kept_build, job.compile_command()) {
+        (Some(build), _) => run_kept(&stages, permit, build, wall_time, &mut cleanups).await,
+        (None, None) => run_only(&stages, permit, wall_time, &mut cleanups).await,
+        (None, Some(command)) => compile_and_run(&stages, permit, command, wall_time, &mut cleanups).await,
     };
     executor.metrics.time(TimedStep::Total, begun.elapsed());
     let outcome = reports.map(|(compile, runs)| Outcome { id: job.id, compile, runs, ..Outcome::default() });
@@ -55,6 +58,43 @@ pub(crate) async fn execute<'a>(
 }
 
 type Reports = (Option<StageReport>, Vec<StageReport>);
+
+/// Runs a program of an interpreted language.
+async fn run_only(
+    stages: &Stages<'_>,
+    permit: &Permit,
+    wall_time: WallTimeBudget,
+    cleanups: &mut Cleanups<'_>,
+) -> Result<Reports, Failure> {
+    let runs = run_and_judge(stages, permit, &BuildSource::None, wall_time, cleanups).await?;
+    keep(stages, None).await?;
+    Ok((None, runs))
+}
+
+/// Runs a program that an earlier execution compiled.
+async fn run_kept(
+    stages: &Stages<'_>,
+    permit: &Permit,
+    build: &Arc<KeptBuild>,
+    wall_time: WallTimeBudget,
+    cleanups: &mut Cleanups<'_>,
+) -> Result<Reports, Failure> {
+    let report = without_compilation(&build.report);
+    stages.set_cached_compile(report.clone());
+    let runs = run_and_judge(stages, permit, &BuildSource::BuildKept(Arc::clone(build)), wall_time, cleanups)
+        .await?;
+    Ok((Some(report), runs))
+}
+
+/// Returns the report of a compilation that was not necessary.
+fn without_compilation(report: &StageReport) -> StageReport {
+    StageReport {
+        usage: Usage::default(),
+        start: Some(StartKind::Cached),
+        start_time: Duration::ZERO,
+        ..report.clone()
+    }
+}
 
 /// Compiles, unless the build is in the cache, and runs. The build stays in the slot where it was made until all runs are
 /// over, or as long as the cache keeps it.
@@ -66,14 +106,9 @@ async fn compile_and_run(
     cleanups: &mut Cleanups<'_>,
 ) -> Result<Reports, Failure> {
     let executor = stages.executor;
-    let key = executor.build_cache.key(stages.job);
+    let key = executor.build_cache.key(stages.job).filter(|_| stages.job.keep.is_none());
     if let Some(build) = key.as_ref().and_then(|key| executor.build_cache.find(key)) {
-        let report = StageReport {
-            usage: Usage::default(),
-            start: Some(StartKind::Cached),
-            start_time: Duration::ZERO,
-            ..build.report.clone()
-        };
+        let report = without_compilation(&build.report);
         stages.set_cached_compile(report.clone());
         let runs =
             run_and_judge(stages, permit, &BuildSource::Cache(Box::new(build)), wall_time, cleanups).await?;
@@ -91,6 +126,7 @@ async fn compile_and_run(
     let slot = slot.into_inner();
     // Warnings of the compiler are not in the cache, so a build with warnings is not either.
     match key.filter(|_| was_silent && runs.is_ok()) {
+        _ if stages.job.keep.is_some() && runs.is_ok() => keep(stages, Some((report.clone(), slot))).await?,
         Some(key) => executor.cache_build(key, &report, slot).await?,
         None => executor.release_with_build(slot)?,
     }
@@ -123,4 +159,29 @@ async fn skip_all(stages: &Stages<'_>, judgement: &Judgement) -> Vec<StageReport
         reports.push(stages.report_skipped(number, Some(Box::new(judgement.clone()))).await);
     }
     reports
+}
+
+/// Keeps the program if the client asked for it, and tells it the id. The build of a compiled language is in its slot, which
+/// is released if the program is not kept: it is too large, or the execution was cancelled.
+async fn keep(stages: &Stages<'_>, build: Option<(StageReport, Slot)>) -> Result<(), Failure> {
+    let (executor, job) = (stages.executor, stages.job);
+    let Some((age, client)) = job.keep.zip(job.client.as_ref()) else { return Ok(()) };
+    let mut bytes = job.sources.iter().map(|source| source.content.len() as u64).sum();
+    if let Some((_, slot)) = &build {
+        bytes += slot.share_build().await?.1;
+    }
+    if stages.cancel().is_cancelled() || !executor.kept_programs.has_room_for(bytes) {
+        return build.map_or(Ok(()), |(_, slot)| executor.release_with_build(slot));
+    }
+    let program = KeptProgram {
+        toolchain: Arc::clone(&job.toolchain),
+        run: job.custom.run.clone(),
+        sources: job.sources.clone(),
+        build: build.map(|(report, slot)| Arc::new(KeptBuild::new(report, slot))),
+        bytes,
+        expires: Instant::now() + executor.kept_programs.age(age),
+    };
+    let id = executor.kept_programs.put(client, program);
+    stages.send(Event::BuildKept(id)).await;
+    Ok(())
 }

@@ -300,7 +300,7 @@ impl<'a> Stages<'a> {
     }
 
     /// Sends an event to the client. A client that is gone cancels the execution in another way.
-    async fn send(&self, event: Event) {
+    pub(super) async fn send(&self, event: Event) {
         let _ = self.connections.events.send(event).await;
     }
 

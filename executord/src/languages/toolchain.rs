@@ -60,6 +60,17 @@ pub(crate) struct StageCommand {
 }
 
 impl Toolchain {
+    /// Returns whether programs that were made with this toolchain run in the same way with `other`.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let stage = |command: &StageCommand| (command.command.clone(), command.environment.clone());
+        let all = |toolchain: &Self| {
+            let Self { version, launcher, libraries, compile, run, .. } = toolchain;
+            let (version, launcher, libraries) = (version.clone(), launcher.clone(), libraries.clone());
+            (version, launcher, libraries, compile.as_ref().map(stage), stage(run))
+        };
+        all(self) == all(other)
+    }
+
     /// Returns how a stage is started, or `None` if the language does not have that stage.
     pub(crate) const fn stage(&self, kind: StageKind) -> Option<&StageCommand> {
         match kind {

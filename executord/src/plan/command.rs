@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use protocol::Limits;
 use sandbox::{HOME, User};
 
-use crate::admission::job::Source;
+use crate::admission::source::Source;
 use crate::languages::options::OPTIONS_PLACEHOLDER;
 use crate::languages::toolchain::{LAUNCHER, SEARCH_PATH, StageCommand, Toolchain};
 

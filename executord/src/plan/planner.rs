@@ -161,8 +161,8 @@ mod tests {
     use sandbox::{Plan, Start, User};
 
     use super::{Planner, SandboxSource, StageSpec};
-    use crate::admission::job::Source;
     use crate::admission::relative_path::RelativePath;
+    use crate::admission::source::Source;
     use crate::languages::shipped::shipped;
     use crate::languages::toolchain::StageKind;
 

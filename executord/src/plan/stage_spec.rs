@@ -2,7 +2,7 @@
 
 use protocol::{Limits, TerminalSize, Variable};
 
-use crate::admission::job::Source;
+use crate::admission::source::Source;
 use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 
 /// Where the sandbox of a stage comes from.

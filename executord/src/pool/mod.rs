@@ -7,6 +7,7 @@ mod bucket;
 mod bucket_key;
 mod contents;
 pub(crate) mod demand;
+pub(crate) mod kept_build;
 pub(crate) mod pipes;
 pub(crate) mod policy;
 mod prewarmer;

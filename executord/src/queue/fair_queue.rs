@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 /// The client that a request counts for, and the groups that it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientKey {
     /// Names from the outermost group, which is a user of this host, to the client.
     levels: Vec<String>,

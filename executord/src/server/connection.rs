@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::admission::job::Job;
 use crate::admission::judge::admit_judge;
-use crate::admission::{admit, find_language};
+use crate::admission::{admit, admit_kept, find_language};
 use crate::daemon::state::Daemon;
 use crate::queue::ClientKey;
 use crate::server::active_execution::{ActiveExecution, reject};
@@ -111,9 +111,18 @@ impl Connection<'_> {
         let languages = daemon.languages();
         let id = ExecutionId(Uuid::new_v4());
         let judge = std::mem::take(&mut request.judge);
-        let admitted = find_language(&request.language, &languages)
-            .and_then(|toolchain| admit(id, request, toolchain, &daemon.bounds()))
-            .and_then(|job| admit_judge(job, judge, &languages, &daemon.bounds()));
+        let bounds = daemon.bounds();
+        let admitted = match request.build {
+            Some(build) => {
+                let program = daemon.executor.kept_programs.find(build, &client);
+                program
+                    .ok_or(Rejection::BuildNotFound)
+                    .and_then(|program| admit_kept(id, request, &program, &bounds))
+            }
+            None => find_language(&request.language, &languages)
+                .and_then(|toolchain| admit(id, request, toolchain, &bounds)),
+        };
+        let admitted = admitted.and_then(|job| admit_judge(job, judge, &languages, &bounds));
         let job = match admitted {
             Ok(job) => Job { client: Some(client.clone()), ..job },
             Err(rejection) => return reject(daemon, &mut self.events, "", rejection).await,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{
-    Availability, ByteCount, CheckResult, Clock, Compare, Difference, Editor, Event, ExecuteRequest,
+    Availability, BuildId, ByteCount, CheckResult, Clock, Compare, Difference, Editor, Event, ExecuteRequest,
     ExecutionCount, ExecutionId, ExpectedOutput, Judge, JudgeProgram, Judgement, Language, LanguageOption,
     Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue, Outcome, Party,
     ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
@@ -108,6 +108,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
                 },
             },
         ),
+        ("event.kept", Event::BuildKept(BuildId([0x5a; 32]))),
     ];
     events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
     let judged =
@@ -131,6 +132,7 @@ pub fn rejections() -> Vec<(&'static str, Rejection)> {
             "event.rejected.too_large",
             Rejection::TooLarge("the uploads of a request may have 128 MiB together".into()),
         ),
+        ("event.rejected.build_not_found", Rejection::BuildNotFound),
     ]
 }
 
@@ -212,6 +214,8 @@ pub fn fullest_request() -> ExecuteRequest {
         ],
         judge: Judge::Interactor { program: Box::new(judge_program()), transcript: true },
         stop_on_first_failure: true,
+        keep: Some(Duration::from_secs(60)),
+        build: Some(BuildId([0xa5; 32])),
     }
 }
 

@@ -180,7 +180,7 @@ fn the_description_matches_the_rust_types() {
     let mut events = events();
     let mut event = |name: &str| events.remove(name).unwrap();
     let types = BTreeMap::from([
-        ("ExecuteRequest", received::<Execute>().with_required("language")),
+        ("ExecuteRequest", received::<Execute>()),
         ("File", received::<File>()),
         ("RunRequest", received::<Run>()),
         ("LimitsRequest", received::<LimitsRequestJson>()),
@@ -206,7 +206,7 @@ fn the_description_matches_the_rust_types() {
         ("EventStageFinished", of_stage(event("stage_finished"))),
         ("EventFinished", of_execution(event("finished"))),
         ("EventError", event("error")),
-        ("SessionStart", frame::<Start>("start").with_required("language")),
+        ("SessionStart", frame::<Start>("start")),
         ("SessionStdin", frame::<Stdin>("stdin")),
         ("SessionEndOfInput", frame::<TypeOnly>("end_of_input")),
         ("SessionSignal", frame::<Signal>("signal")),

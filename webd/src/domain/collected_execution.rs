@@ -102,8 +102,9 @@ impl CollectedExecution {
                     reservation.grow(kept.len() * MEMORY_PER_BYTE)?;
                     output.write(stream, kept);
                 }
-                // The requests of these APIs ask for no output files.
+                // The requests of these APIs ask for no output files and keep no program.
                 ExecutionEvent::Queued { .. }
+                | ExecutionEvent::BuildKept(_)
                 | ExecutionEvent::OutputFile { .. }
                 | ExecutionEvent::OutputFileChunk { .. }
                 | ExecutionEvent::OutputFilesEnd { .. }

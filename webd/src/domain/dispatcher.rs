@@ -159,10 +159,11 @@ impl Dispatcher {
     }
 }
 
-/// Returns the names of all languages that a request uses.
+/// Returns the names of all languages that a request uses. That of a kept build was checked when it was made, for the same
+/// caller.
 fn languages(request: &ExecuteRequest) -> impl Iterator<Item = &str> {
     let judge = request.judge.program().map(|program| program.language.as_str());
-    std::iter::once(request.language.as_str()).chain(judge)
+    std::iter::once(request.language.as_str()).filter(|_| request.build.is_none()).chain(judge)
 }
 
 async fn first_event(client: &mut Client, request: ExecuteRequest) -> Result<Event, ClientError> {

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, stream};
 use protocol::bounds::MAX_INPUT_CHUNK;
 use protocol::{
-    Client, ClientError, Event, ExecutionId, Limits, OmittedFiles, Outcome, ProgramSignal, Rejection,
-    Request, StageName, StageReport, Status, StreamName, TerminalSize,
+    BuildId, Client, ClientError, Event, ExecutionId, Limits, OmittedFiles, Outcome, ProgramSignal,
+    Rejection, Request, StageName, StageReport, Status, StreamName, TerminalSize,
 };
 
 use crate::domain::connection_pool::ConnectionPool;
@@ -88,6 +88,8 @@ pub(crate) enum ExecutionEvent {
         /// Files that were left out.
         omitted: OmittedFiles,
     },
+    /// The program is kept under this id.
+    BuildKept(BuildId),
     /// A stage ended.
     StageFinished(StageReport),
     /// The execution ended.
@@ -275,6 +277,7 @@ impl TryFrom<Event> for ExecutionEvent {
             Event::OutputFilesEnd { stage, omitted } => Ok(Self::OutputFilesEnd { stage, omitted }),
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),
             Event::Finished(outcome) => Ok(Self::Finished(outcome)),
+            Event::BuildKept(build) => Ok(Self::BuildKept(build)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),
             Event::Failed { id, message } => Err(ExecutionError::Failed { id, message }),
             Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {

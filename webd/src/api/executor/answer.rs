@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::{Clock, ExecutionId, Outcome, StageName, StageReport, StartKind, Status, Usage};
+use protocol::{BuildId, Clock, ExecutionId, Outcome, StageName, StageReport, StartKind, Status, Usage};
 use serde::Serialize;
 
 use crate::api::executor::judgement::{JudgementJson, Summary};
@@ -28,6 +28,9 @@ pub(crate) struct Answer<T, S = T> {
     runs: Vec<Stage<S>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<Summary>,
+    /// The id of the program, if it is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    build: Option<String>,
 }
 
 /// One stage.
@@ -213,7 +216,13 @@ impl<T, S> Answer<T, S> {
             compile: outcome.compile.as_ref().map(stage),
             runs: outcome.runs.iter().map(stage).collect(),
             summary: Summary::of(outcome),
+            build: None,
         }
+    }
+
+    /// Adds the id under which the program is kept.
+    pub(crate) fn with_build(self, build: Option<BuildId>) -> Self {
+        Self { build: build.map(|id| id.to_string()), ..self }
     }
 }
 
@@ -309,7 +318,7 @@ fn milliseconds(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ByteCount, StreamName};
+    use protocol::{BuildId, ByteCount, StreamName};
     use serde_json::{Value, json};
 
     use super::*;

@@ -59,6 +59,7 @@ impl From<Rejection> for ApiError {
             // The dispatching code knows the requested name, and replaces this error by one with that name.
             Rejection::UnknownLanguage => Self::new(ErrorCode::UnsupportedLanguage, message),
             Rejection::LanguageUnavailable { .. } => Self::new(ErrorCode::LanguageUnavailable, message),
+            Rejection::BuildNotFound => Self::new(ErrorCode::NotFound, message),
             Rejection::Invalid(_) => Self::invalid_request(message),
             Rejection::TooLarge(_) => Self::new(ErrorCode::TooLarge, message),
             Rejection::Busy { retry_after } => {

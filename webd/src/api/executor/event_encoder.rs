@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use protocol::{ExecutionId, Outcome, StageName, StageReport, StreamName};
+use protocol::{BuildId, ExecutionId, Outcome, StageName, StageReport, StreamName};
 use serde::Serialize;
 
 use crate::api::executor::answer::{Answer, NoOutput, Verdict};
@@ -131,6 +131,7 @@ pub(crate) struct EventEncoder {
     encoding: Encoding,
     format: EventFormat,
     limits: Option<AppliedLimits>,
+    build: Option<BuildId>,
     /// The decoders of the stages that are active.
     decoders: Vec<(StageName, Decoders)>,
     files: LiveFiles,
@@ -156,7 +157,7 @@ impl EventEncoder {
     /// Creates an encoder. `encoding` is the one of the program's output. Memory for output files comes from `budget`.
     pub(crate) fn new(encoding: Encoding, format: EventFormat, budget: &Budget) -> Self {
         let files = LiveFiles::new(encoding, budget);
-        Self { encoding, format, limits: None, decoders: Vec::new(), files }
+        Self { encoding, format, limits: None, build: None, decoders: Vec::new(), files }
     }
 
     /// Returns the format of the events.
@@ -198,6 +199,7 @@ impl EventEncoder {
                 return self.output_file(stage, file);
             }
             Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
+            Ok(ExecutionEvent::BuildKept(build)) => self.build = Some(build),
             Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
             Err(error) => self.write(&mut lines, &LiveEvent::Error(error.body)),
         }
@@ -252,7 +254,7 @@ impl EventEncoder {
     }
 
     fn finished(&self, lines: &mut Vec<u8>, outcome: &Outcome) {
-        let answer = Answer::without_output(outcome, self.limits.as_ref());
+        let answer = Answer::without_output(outcome, self.limits.as_ref()).with_build(self.build);
         self.write(lines, &LiveEvent::Finished(&answer));
     }
 

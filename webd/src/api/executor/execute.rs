@@ -137,6 +137,7 @@ pub(crate) async fn collect_answer(
     let mut output = OutputCollector::new(encoding, budget);
     let mut files = CollectedFiles::new(encoding, budget);
     let mut limits: Option<AppliedLimits> = None;
+    let mut build = None;
     let outcome = loop {
         match execution.next_event().await? {
             ExecutionEvent::Queued { .. } => {}
@@ -150,15 +151,16 @@ pub(crate) async fn collect_answer(
             ExecutionEvent::OutputFile { stage, name, size } => files.start(stage, name, size)?,
             ExecutionEvent::OutputFileChunk { stage, bytes } => files.push(stage, &bytes)?,
             ExecutionEvent::OutputFilesEnd { stage, omitted } => files.end(stage, omitted)?,
+            ExecutionEvent::BuildKept(id) => build = Some(id),
             ExecutionEvent::Finished(outcome) => break outcome,
         }
     };
     output.finish();
     let limits = limits.as_ref();
     let json = if is_compact {
-        serde_json::to_vec(&Answer::compact(&outcome, limits, &output, &files))
+        serde_json::to_vec(&Answer::compact(&outcome, limits, &output, &files).with_build(build))
     } else {
-        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output, &files))
+        serde_json::to_vec(&Answer::with_output(&outcome, limits, &output, &files).with_build(build))
     };
     let json = json.map_err(|error| ApiError::failed(outcome.id, error.to_string()))?;
     let mut reservation = output.into_reservation();

@@ -1,12 +1,14 @@
 //! The JSON of `POST /api/execute` and of a session's `start` frame, and the request to the daemon that it becomes.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
 
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
     MAX_RUNS,
 };
-use protocol::{Compare, ExecuteRequest, ExpectedOutput, RunRequest, Stdin, TerminalSize};
+use protocol::quantity::Quantity;
+use protocol::{BuildId, Compare, ExecuteRequest, ExpectedOutput, RunRequest, Stdin, TerminalSize};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -67,6 +69,8 @@ request_fields! {
     runs: AtMost<Object<Run>, MAX_RUNS>,
     merge_output: bool,
     parallel: u32,
+    keep: String,
+    build: String,
     encoding: Encoding,
     compact: bool,
     outputs: AtMost<String, MAX_OUTPUT_PATTERNS>,
@@ -187,14 +191,23 @@ impl Execute {
     }
 
     fn into_request(self) -> Result<ExecuteRequest, ApiError> {
-        let Some(language) = self.language else {
+        let build = self.build.as_deref().map(build_id).transpose()?;
+        if build.is_some() {
+            let excluded = [self.language.is_some(), self.code.is_some(), self.files.is_some()];
+            if excluded.contains(&true) || self.filename.is_some() || self.keep.is_some() {
+                return Err(ApiError::invalid_request(
+                    "`build` must not be used together with `language`, `code`, `filename`, `files` or `keep`",
+                ));
+            }
+        }
+        let Some(language) = self.language.or_else(|| build.map(|_| String::new())) else {
             return Err(ApiError::invalid_request("`language` is required"));
         };
         if language.len() > MAX_LANGUAGE_NAME {
             return Err(ApiError::unsupported_language(&language));
         }
         let sources = SourceFields { code: self.code, filename: self.filename, files: self.files };
-        let files = sources.into_files("")?;
+        let files = if build.is_some() { Vec::new() } else { sources.into_files("")? };
         let single = Run {
             stdin: self.stdin,
             stdin_encoding: self.stdin_encoding,
@@ -244,8 +257,22 @@ impl Execute {
             options: self.options.map(options::settings).transpose()?.unwrap_or_default(),
             judge: judge.into_judge()?,
             stop_on_first_failure: self.stop_on.is_some(),
+            keep: self.keep.as_deref().map(keep_time).transpose()?,
+            build,
             ..ExecuteRequest::default()
         })
+    }
+}
+
+fn build_id(text: &str) -> Result<BuildId, ApiError> {
+    text.parse().map_err(|error| ApiError::invalid_request(format!("`build` is {error}")))
+}
+
+fn keep_time(text: &str) -> Result<Duration, ApiError> {
+    match text.parse::<Quantity<Duration>>() {
+        Ok(Quantity(time)) if !time.is_zero() => Ok(time),
+        Ok(_) => Err(ApiError::invalid_request("`keep` must be longer than 0s")),
+        Err(error) => Err(ApiError::invalid_request(format!("`keep`: {error}"))),
     }
 }
 
@@ -303,8 +330,6 @@ impl Run {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use protocol::bounds::{MAX_SOURCES, MAX_VARIABLE};
     use protocol::{
         ByteCount, Judge, LimitsRequest, OptionSetting, OptionValue, SourceFile, Tolerance, Variable,
@@ -355,6 +380,18 @@ mod tests {
         );
         check(r#"{"files":[["a","b"]],"language":"c"}"#, "expected an object");
         check(r#"{"code":"","language":"c","runs":[]}"#, "at least one run");
+        check(r#"{"code":"","language":"c","keep":"60s"}"#, "valid");
+        check(r#"{"code":"","language":"c","keep":"0s"}"#, "InvalidRequest: `keep` must be longer than 0s");
+        check(r#"{"code":"","language":"c","keep":"long"}"#, "InvalidRequest: `keep`: ");
+        let id = "a5".repeat(32);
+        check(&format!(r#"{{"build":"{id}","stdin":"x"}}"#), "valid");
+        check(r#"{"build":"a5"}"#, "InvalidRequest: `build` is not the id of a build");
+        for field in [r#""language":"c""#, r#""code":"""#, r#""files":[]"#, r#""keep":"1s""#] {
+            check(
+                &format!(r#"{{"build":"{id}",{field}}}"#),
+                "InvalidRequest: `build` must not be used together",
+            );
+        }
         check(r#"{"code":"","language":"c","parallel":1}"#, "valid");
         check(r#"{"code":"","language":"c","parallel":0}"#, "InvalidRequest: `parallel` must be at least 1");
         check(r#"{"code":"","language":"c","parallel":-1}"#, "InvalidRequest");
@@ -521,7 +558,7 @@ mod tests {
     fn every_field_reaches_the_daemon() {
         let body = r#"{"language":"c","files":[{"name":"m.c","content":"int"},{"content":"AP8=","encoding":"base64"}],
             "runs":[{"stdin":"in","args":["a","b"]},{"stdin":"/w==","stdin_encoding":"base64"}],"encoding":"base64","merge_output":true,"parallel":3,
-            "outputs":["*.csv"],"artifacts":true,
+            "outputs":["*.csv"],"artifacts":true,"keep":"1min",
             "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"processes":4,"output_bytes":5,"file_size_bytes":6,
                 "disk_bytes":7,"files":8,"open_files":9,"address_space_bytes":10},"compile_limits":{"memory_bytes":11},
             "options":{"std":"c99","warnings":true,"sanitize":["address"]},"environment":{"A":"1"}}"#;
@@ -553,6 +590,7 @@ mod tests {
                 setting("warnings", OptionValue::Flag(true)),
                 setting("sanitize", OptionValue::Set(vec!["address".to_owned()])),
             ],
+            keep: Some(Duration::from_secs(60)),
             ..ExecuteRequest::default()
         };
         assert_eq!(parsed.request, expected);

@@ -184,9 +184,10 @@ impl Writer {
                 }
                 ExecutionEvent::StageFinished(report) => self.finish_stage(&report, &mut decoders).await?,
                 ExecutionEvent::Finished(_) => return Err(SessionEnd::Completed),
-                // This API has no output files, and its requests ask for none.
+                // This API has no output files and no kept programs, and its requests ask for none.
                 ExecutionEvent::Queued { .. }
                 | ExecutionEvent::Started { .. }
+                | ExecutionEvent::BuildKept(_)
                 | ExecutionEvent::OutputFile { .. }
                 | ExecutionEvent::OutputFileChunk { .. }
                 | ExecutionEvent::OutputFilesEnd { .. } => {}

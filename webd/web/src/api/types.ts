@@ -7,7 +7,7 @@ export type webhooks = Record<string, never>;
 export type components = {
   schemas: {
     ExecuteRequest: {
-      language: string;
+      language?: string;
       code?: string;
       filename?: string;
       files?: components["schemas"]["File"][];
@@ -20,6 +20,8 @@ export type components = {
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
       parallel?: number;
+      keep?: string;
+      build?: string;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       outputs?: string[];
@@ -33,7 +35,20 @@ export type components = {
       environment?: {
         [key: string]: string;
       };
-    } & (unknown | unknown);
+      expected_stdout?: string;
+      /** @enum {string} */
+      expected_stdout_encoding?: "utf8" | "base64";
+      compare?:
+        | ("exact" | "lines" | "tokens")
+        | {
+            float: number;
+          };
+      checker?: components["schemas"]["JudgeProgram"];
+      interactor?: components["schemas"]["JudgeProgram"];
+      transcript?: boolean;
+      /** @enum {string} */
+      stop_on?: "first_failure";
+    } & (unknown | unknown | unknown);
     File: {
       name?: string;
       content: string;
@@ -49,6 +64,14 @@ export type components = {
       environment?: {
         [key: string]: string;
       };
+      expected_stdout?: string;
+      /** @enum {string} */
+      expected_stdout_encoding?: "utf8" | "base64";
+      compare?:
+        | ("exact" | "lines" | "tokens")
+        | {
+            float: number;
+          };
     };
     LimitsRequest: {
       cpu_ms?: number;
@@ -86,7 +109,8 @@ export type components = {
         | "memory"
         | "output_limit"
         | "cancelled"
-        | "compile_error";
+        | "compile_error"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -101,6 +125,25 @@ export type components = {
       queue_ms: number;
       compile: components["schemas"]["Stage"] | null;
       runs: components["schemas"]["Stage"][];
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
+      summary?: components["schemas"]["Summary"];
+      build?: string;
     };
     Stage: {
       output: string;
@@ -112,7 +155,15 @@ export type components = {
       output_files?: components["schemas"]["OutputFile"][];
       output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
-      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -122,6 +173,23 @@ export type components = {
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
       start_ms: number;
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
     };
     CompactAnswer: {
       /** Format: uuid */
@@ -135,7 +203,8 @@ export type components = {
         | "memory"
         | "output_limit"
         | "cancelled"
-        | "compile_error";
+        | "compile_error"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -150,6 +219,25 @@ export type components = {
       queue_ms: number;
       compile: components["schemas"]["CompactStage"] | null;
       runs: components["schemas"]["CompactStage"][];
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
+      summary?: components["schemas"]["Summary"];
+      build?: string;
     };
     CompactStage: {
       stdout?: string;
@@ -159,7 +247,15 @@ export type components = {
       output_files?: components["schemas"]["OutputFile"][];
       output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
-      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -169,6 +265,23 @@ export type components = {
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
       start_ms: number;
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
     };
     OutputFile: {
       name: string;
@@ -187,7 +300,15 @@ export type components = {
     };
     Verdict: {
       /** @enum {string} */
-      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -197,6 +318,47 @@ export type components = {
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
       start_ms: number;
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
+    };
+    JudgeProgram: {
+      language: string;
+      code?: string;
+      filename?: string;
+      files?: components["schemas"]["File"][];
+      limits?: components["schemas"]["LimitsRequest"];
+    } & (unknown | unknown);
+    Difference: {
+      line: number;
+      column: number;
+      expected: string | null;
+      actual: string | null;
+    };
+    TranscriptEntry: {
+      /** @enum {string} */
+      from: "solution" | "interactor";
+      data: string;
+    };
+    Summary: {
+      counts: {
+        [key: string]: number;
+      };
+      first_failed: number | null;
     };
     Cause: {
       /** @enum {string} */
@@ -310,7 +472,15 @@ export type components = {
       run?: number;
       output_files_omitted?: components["schemas"]["OmittedFiles"];
       /** @enum {string} */
-      status: "ok" | "nonzero" | "signal" | "timeout" | "memory" | "output_limit" | "cancelled";
+      status:
+        | "ok"
+        | "nonzero"
+        | "signal"
+        | "timeout"
+        | "memory"
+        | "output_limit"
+        | "cancelled"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -320,6 +490,23 @@ export type components = {
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
       start_ms: number;
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
     };
     EventFinished: {
       /**
@@ -338,7 +525,8 @@ export type components = {
         | "memory"
         | "output_limit"
         | "cancelled"
-        | "compile_error";
+        | "compile_error"
+        | "skipped";
       exit_code: number | null;
       signal: number | null;
       signal_name: string | null;
@@ -353,6 +541,25 @@ export type components = {
       queue_ms: number;
       compile: components["schemas"]["Verdict"] | null;
       runs: components["schemas"]["Verdict"][];
+      /** @enum {string} */
+      verdict?:
+        | "accepted"
+        | "wrong_answer"
+        | "presentation_error"
+        | "partially_correct"
+        | "time_limit_exceeded"
+        | "memory_limit_exceeded"
+        | "output_limit_exceeded"
+        | "runtime_error"
+        | "compile_error"
+        | "judge_error"
+        | "skipped";
+      verdict_message?: string;
+      difference?: components["schemas"]["Difference"];
+      transcript?: components["schemas"]["TranscriptEntry"][];
+      transcript_truncated?: boolean;
+      summary?: components["schemas"]["Summary"];
+      build?: string;
     };
     EventError: {
       /**
@@ -381,7 +588,7 @@ export type components = {
        * @enum {string}
        */
       type: "start";
-      language: string;
+      language?: string;
       code?: string;
       filename?: string;
       files?: components["schemas"]["File"][];
@@ -394,6 +601,8 @@ export type components = {
       runs?: components["schemas"]["RunRequest"][];
       merge_output?: boolean;
       parallel?: number;
+      keep?: string;
+      build?: string;
       /** @enum {string} */
       encoding?: "utf8" | "base64";
       outputs?: string[];
@@ -410,7 +619,20 @@ export type components = {
       environment?: {
         [key: string]: string;
       };
-    } & (unknown | unknown);
+      expected_stdout?: string;
+      /** @enum {string} */
+      expected_stdout_encoding?: "utf8" | "base64";
+      compare?:
+        | ("exact" | "lines" | "tokens")
+        | {
+            float: number;
+          };
+      checker?: components["schemas"]["JudgeProgram"];
+      interactor?: components["schemas"]["JudgeProgram"];
+      transcript?: boolean;
+      /** @enum {string} */
+      stop_on?: "first_failure";
+    } & (unknown | unknown | unknown);
     SessionStdin: {
       /**
        * @description discriminator enum property added by openapi-typescript
