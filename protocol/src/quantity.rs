@@ -351,8 +351,8 @@ mod tests {
 
     #[test]
     fn an_error_says_what_is_accepted() {
-        let said = Duration::parse("1h").map_err(|error| error.to_string());
-        assert_eq!(said, Err(r#""1h" is not a duration such as "500ms", "1.5s" or "2m""#.to_owned()));
+        let said = Duration::parse("1w").map_err(|error| error.to_string());
+        assert_eq!(said, Err(r#""1w" is not a duration such as "500ms", "1.5s" or "2m""#.to_owned()));
     }
 
     proptest! {
