@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run a program, and compile it first if its language is compiled
     #[command(after_help = after_run_help())]
-    Run(RunArguments),
+    Run(Box<RunArguments>),
     /// List the languages of this host
     Languages {
         /// Print JSON

@@ -45,7 +45,7 @@ fn main() -> ExitCode {
 async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
     let socket = arguments.socket;
     match arguments.command {
-        Command::Run(run) => run::run(&socket, run).await,
+        Command::Run(run) => run::run(&socket, *run).await,
         Command::Languages { json } => languages::languages(&socket, json).await,
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,

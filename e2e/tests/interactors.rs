@@ -81,14 +81,14 @@ async fn right_solutions_are_accepted_in_every_language() {
     {
         let answer = daemons.execute(&game(language, code, interactor)).await;
         assert_eq!((&answer["verdict"], &answer["status"]), (&json!("accepted"), &json!("ok")), "{answer:#}");
-        assert_eq!(answer["verdict_message"], "10 guesses");
+        assert_eq!(answer["verdict_message"], "6 guesses");
         let transcript = answer["transcript"].as_array().unwrap();
         let lines: Vec<_> = transcript.iter().map(|entry| (&entry["from"], &entry["data"])).collect();
         assert_eq!(lines[0], (&json!("interactor"), &json!("guess\n")));
         assert_eq!(lines[1], (&json!("solution"), &json!("500\n")));
         assert_eq!(lines[2], (&json!("interactor"), &json!(">\n")));
         assert_eq!(*lines.last().unwrap(), (&json!("interactor"), &json!("=\n")));
-        assert_eq!(transcript.len(), 21);
+        assert_eq!(transcript.len(), 13);
         assert_eq!(answer["transcript_truncated"], false);
     }
 }
@@ -139,8 +139,9 @@ async fn whoever_fails_first_is_to_blame() {
             }
         }
     }
-    let status = daemons.status().await;
-    assert_eq!((status.running, status.quarantined_uids), (0, 0), "{}", daemons.logs());
+    // The last cleanup may still be active.
+    assert!(e2e::daemons::eventually(|| async { daemons.status().await.running == 0 }).await);
+    assert_eq!(daemons.status().await.quarantined_uids, 0, "{}", daemons.logs());
 }
 
 #[tokio::test]

@@ -287,6 +287,26 @@ async fn a_judged_answer_has_verdicts_and_a_summary() {
 }
 
 #[tokio::test]
+async fn a_skipped_run_has_no_output_even_if_it_ran() {
+    let wrong = StageReport {
+        judgement: Some(Verdict::WrongAnswer.into()),
+        ..report(StageName::Run(0), Status::Exited(0))
+    };
+    let skipped = StageReport::new(StageName::Run(1), Status::Skipped);
+    let mut events = one_run(b"first", Status::Exited(0));
+    events.pop();
+    events.extend([
+        Event::StageStarted(StageName::Run(1)),
+        output_of(StageName::Run(1), StreamName::Stdout, b"second"),
+        Event::StageFinished(report(StageName::Run(1), Status::Exited(0))),
+        Event::Finished(Outcome { id: id(), runs: vec![wrong, skipped], ..Outcome::default() }),
+    ]);
+    let server = start_server(move |_| send_all(events.clone())).await;
+    let answer = server.execute(HELLO).await.json();
+    assert_eq!((&answer["runs"][0]["stdout"], &answer["runs"][1]["stdout"]), (&json!("first"), &json!("")));
+}
+
+#[tokio::test]
 async fn a_program_that_never_ran_has_status_cancelled() {
     let outcome = Outcome { id: id(), ..Outcome::default() };
     let server = start_server(move |_| {

@@ -144,7 +144,10 @@ async fn a_running_program_receives_control_messages() {
     let events = session.events().await;
     let types: Vec<_> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["started", "stage", "output", "stage_finished", "finished"]);
-    assert_eq!(events[2], json!({"type": "output", "stage": "run", "run": 0, "stream": "stdout", "data": "hi\n"}));
+    assert_eq!(
+        events[2],
+        json!({"type": "output", "stage": "run", "run": 0, "stream": "stdout", "data": "hi\n"})
+    );
 }
 
 #[tokio::test]

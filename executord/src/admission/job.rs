@@ -91,7 +91,7 @@ impl JudgeProgram {
         let input = match &run.stdin {
             Stdin::Bytes(bytes) => bytes.clone(),
             // Not with a judge.
-            Stdin::Live | Stdin::Upload { .. } => Bytes::new(),
+            Stdin::Live | Stdin::Upload => Bytes::new(),
         };
         let answer = run.expected.as_ref().map(|expected| expected.stdout.clone()).unwrap_or_default();
         let contents = [input, output.clone(), answer];

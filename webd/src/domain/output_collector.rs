@@ -174,6 +174,11 @@ impl OutputCollector {
         }
     }
 
+    /// Drops the output of a stage that does not count after all.
+    pub(crate) fn discard(&mut self, stage: StageName) {
+        self.stages.retain(|(name, _)| *name != stage);
+    }
+
     /// Returns the reserved memory, which the answer made from this output keeps.
     pub(crate) fn into_reservation(self) -> Reservation {
         self.reservation

@@ -310,6 +310,11 @@ impl CollectedFiles {
         self.add(stage, last)
     }
 
+    /// Drops the files of a stage that does not count after all.
+    pub(crate) fn discard(&mut self, stage: StageName) {
+        self.stages.retain(|entry| entry.stage != stage);
+    }
+
     /// Returns the files of a stage.
     pub(crate) fn of(&self, stage: StageName) -> StageFiles<'_> {
         match self.stages.iter().find(|entry| entry.stage == stage) {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use protocol::Status;
 
 use crate::api::executor::answer::Answer;
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat};
@@ -156,6 +157,11 @@ pub(crate) async fn collect_answer(
         }
     };
     output.finish();
+    // Such a run may have been active when a run before it failed.
+    for run in outcome.runs.iter().filter(|run| run.status == Status::Skipped) {
+        output.discard(run.stage);
+        files.discard(run.stage);
+    }
     let limits = limits.as_ref();
     let json = if is_compact {
         serde_json::to_vec(&Answer::compact(&outcome, limits, &output, &files).with_build(build))
