@@ -110,12 +110,6 @@ impl Shape {
         lines
     }
 
-    fn with_required(mut self, field: &str) -> Self {
-        assert!(self.required.insert(field.to_owned()));
-        self.fields.get_mut(field).unwrap().types.remove("null");
-        self
-    }
-
     fn with_values(mut self, field: &str, values: &[&str]) -> Self {
         self.fields.get_mut(field).unwrap().values = values.iter().map(|&value| value.to_owned()).collect();
         self

@@ -318,7 +318,7 @@ fn milliseconds(time: Duration) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{BuildId, ByteCount, StreamName};
+    use protocol::{ByteCount, StreamName};
     use serde_json::{Value, json};
 
     use super::*;
