@@ -66,6 +66,7 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
     case "stopped":
       return { ...state, ending: { kind: "stopped" } };
     case "output":
+    case "output_file":
       return state;
   }
 }
