@@ -136,7 +136,9 @@ async fn submission(server: &Server, key: &str, path: &str) -> Value {
 async fn a_submission_survives_the_end_of_webd() {
     let mut server = Server::start().await;
     let key = server.key(&["add", "alice"]);
-    server.until_status(&key, 200).await;
+    // Until webd reads the key, its requests are anonymous ones.
+    server.key(&["revoke", "anonymous"]);
+    server.until_status("", 401).await;
     let mut paths = vec![];
     for code in ["print('first')", "import time; time.sleep(3); print('second')"] {
         let (status, accepted) = server
