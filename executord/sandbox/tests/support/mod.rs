@@ -94,7 +94,8 @@ impl Slot {
             poll(&mut [PollFd::new(pipes.report.as_fd(), PollFlags::POLLIN)], PollTimeout::NONE),
             Ok(1)
         );
-        let mut ready = [0; 32];
+        // Longer than the report, which is the only one until the namespace is requested.
+        let mut ready = [0; 256];
         nix::unistd::read(&pipes.report, &mut ready).unwrap();
         control.request_namespace().unwrap();
         assert_eq!(
