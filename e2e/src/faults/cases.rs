@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const FLOOD: usize = 200;
 const FLOOD_DURATION: Duration = Duration::from_secs(2);
 /// Limit on executord's open files in that case: enough for requests, too few for the flood.
-const FEW_FILES: u32 = 64;
+const FEW_FILES: u32 = 128;
 
 /// A message about the observed behavior, or about a violation.
 type Outcome = Result<String, String>;
