@@ -1,4 +1,4 @@
-//! API keys: who is let in, what a key allows, and what is left of it after a restart.
+//! API keys: authentication, the limits of a key, and the usage that survives a restart.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]

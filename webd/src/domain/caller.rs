@@ -1,4 +1,4 @@
-//! Who asks for an execution: a client, and the API key that it has.
+//! The caller of an execution: a client, and its API key.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -85,7 +85,7 @@ impl Link {
 }
 
 impl LinkSender {
-    /// Waits until a chunk can be sent. The other program may be gone: then what is sent is discarded. Cancel safe.
+    /// Waits until a chunk can be sent. If the other program has ended, the chunk is discarded. Cancel safe.
     pub(super) async fn wait_for_room(&self) {
         drop(self.chunks.reserve().await);
     }
