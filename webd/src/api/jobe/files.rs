@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use crate::api::jobe::error::JobeError;
 use crate::api::jobe::run_spec::is_file_id;
-use crate::api::jobe::runs::read_body;
 use crate::api::lenient_json::{self, Scalar};
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::lenient_base64;
 use crate::http::error::ApiError;
+use crate::http::request_body::{self, BodyLimits};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -34,7 +34,8 @@ pub(crate) async fn put(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut reservation = state.budgets.of(caller.client()).reservation();
-    let body = read_body(request, &state, &mut reservation).await?;
+    let body =
+        request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     if !is_file_id(&id) {
         let message = "put: the file ID must be 8 or more letters and digits";
         return Ok(JobeError::invalid(message).into_response());

@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use protocol::{Availability, ExecuteRequest, Language, Rejection};
 use tokio::time::{Instant, sleep};
 
@@ -40,7 +39,8 @@ pub(crate) async fn runs(
 ) -> Result<Response, ApiError> {
     let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
-    let body = read_body(request, &state, &mut reservation).await?;
+    let body =
+        request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     let spec = match RunSpec::parse(&body) {
         Ok(spec) => spec,
         Err(error) => return Ok(error.into_response()),
@@ -59,19 +59,6 @@ pub(crate) async fn runs(
     let json = serde_json::to_vec(&result).unwrap_or_default();
     let body = Body::new(ChunkedBody::new(json, memory));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
-}
-
-/// Reads the body of a request, whatever its type is.
-///
-/// # Errors
-/// See [`request_body::read`].
-pub(super) async fn read_body(
-    request: Request,
-    state: &AppState,
-    reservation: &mut Reservation,
-) -> Result<Bytes, ApiError> {
-    let limits = BodyLimits { length: state.config.max_body_length(), time: state.config.timeouts.body };
-    request_body::read(request.into_body(), limits, reservation).await
 }
 
 /// Returns the daemon's name of an available language.

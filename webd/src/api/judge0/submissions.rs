@@ -240,7 +240,7 @@ async fn parameters(
 ) -> Result<Result<Parameters, Response>, ApiError> {
     let (head, body) = request.into_parts();
     let mut reservation: Reservation = state.budgets.of(caller.client()).reservation();
-    let limits = BodyLimits { length: state.config.max_body_length(), time: state.config.timeouts.body };
+    let limits = BodyLimits::new(&state.config);
     let body = request_body::read(body, limits, &mut reservation).await?;
     let parameters = Parameters::new(head.uri.query(), &head.headers, &body);
     Ok(parameters.map_err(|message| with_message(StatusCode::BAD_REQUEST, &message)))

@@ -7,7 +7,6 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 
 use crate::api::lenient_json;
 use crate::api::piston::answer::Answer;
@@ -15,7 +14,6 @@ use crate::api::piston::error;
 use crate::api::piston::request::{Checked, Execute};
 use crate::api::piston::runtimes::available;
 use crate::app_state::AppState;
-use crate::domain::budget::Reservation;
 use crate::domain::caller::Caller;
 use crate::domain::collected_execution::CollectedExecution;
 use crate::http::chunked_body::ChunkedBody;
@@ -34,7 +32,8 @@ pub(crate) async fn execute(
 ) -> Result<Response, ApiError> {
     let budget = state.budgets.of(caller.client());
     let mut reservation = budget.reservation();
-    let body = read_json(request, &state, &mut reservation).await?;
+    let body =
+        request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     let parsed: Execute = match lenient_json::parse(&body) {
         Ok(parsed) => parsed,
         Err(message) => return Ok(error::invalid(message)),
@@ -54,19 +53,6 @@ pub(crate) async fn execute(
     let json = serde_json::to_vec(&answer).unwrap_or_default();
     let body = Body::new(ChunkedBody::new(json, collected.reservation));
     Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
-}
-
-/// Reads the body of a request that [`require_json`] has accepted.
-///
-/// # Errors
-/// See [`request_body::read`].
-pub(super) async fn read_json(
-    request: Request,
-    state: &AppState,
-    reservation: &mut Reservation,
-) -> Result<Bytes, ApiError> {
-    let limits = BodyLimits { length: state.config.max_body_length(), time: state.config.timeouts.body };
-    request_body::read(request.into_body(), limits, reservation).await
 }
 
 /// Refuses requests with a body that is not JSON, before anything else is looked at.

@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::lenient_json::{self, Scalar};
 use crate::api::piston::error::{self, PistonError};
-use crate::api::piston::execute::read_json;
 use crate::api::piston::runtimes::available;
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::http::error::ApiError;
+use crate::http::request_body::{self, BodyLimits};
 
 /// A language as JSON.
 #[derive(Debug, Serialize)]
@@ -52,7 +52,8 @@ pub(crate) async fn refuse(
     request: Request,
 ) -> Result<Response, ApiError> {
     let mut reservation = state.budgets.of(caller.client()).reservation();
-    let body = read_json(request, &state, &mut reservation).await?;
+    let body =
+        request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     let package: Package = match lenient_json::parse(&body) {
         Ok(package) => package,
         Err(message) => return Ok(error::invalid(message)),
