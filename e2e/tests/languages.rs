@@ -150,6 +150,21 @@ async fn deep_recursion_has_the_same_result_each_time() {
     }
 }
 
+/// What an interpreter did before its program was known must not have filled its stack, whose pages count like all others.
+#[tokio::test]
+async fn a_pre_warmed_interpreter_has_not_used_its_stack() {
+    const MOST: u64 = 32 << 20;
+    let daemons = pre_warmed().await;
+    for language in ["python", "javascript", "typescript", "java"] {
+        pool::ready(&daemons, language, &["run"]).await.expect("a pre-warmed sandbox");
+        let code = if language == "java" { "class M { public static void main(String[] a) {} }" } else { "" };
+        let answer = daemons.execute(&program(language, code)).await;
+        let run = &answer["runs"][0];
+        assert_eq!((&answer["status"], &run["start"]), (&"ok".into(), &"warm".into()), "{answer}");
+        assert!(run["usage"]["memory_bytes"].as_u64().is_some_and(|memory| memory < MOST), "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn a_recursion_without_end_is_an_error_of_the_program() {
     for daemons in [cold().await, pre_warmed().await] {

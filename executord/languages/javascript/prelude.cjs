@@ -15,11 +15,14 @@ const COMMAND_LINE_FD = 255;
 removeTraces();
 if (isMainThread) {
   hideEnvironment('NODE_OPTIONS');
-  useWholeStack();
 }
-if (isMainThread && hasLauncher()) {
+if (isMainThread && !hasLauncher()) {
+  useWholeStack();
+} else if (isMainThread) {
   exitEarly();
   warmUp();
+  // Only now: to learn the message of V8's error, Node overflows the stack once, and would touch all of its pages.
+  useWholeStack();
   const clocks = delayClocks();
   const args = waitForCommandLine();
   if (args.length === 0) {
