@@ -150,7 +150,7 @@ async fn deep_recursion_has_the_same_result_each_time() {
     }
 }
 
-/// What an interpreter did before its program was known must not have filled its stack, whose pages count like all others.
+/// The stack must be nearly empty when the program begins, because its pages count as memory of the program.
 #[tokio::test]
 async fn a_pre_warmed_interpreter_has_not_used_its_stack() {
     const MOST: u64 = 32 << 20;
