@@ -20,7 +20,7 @@ use crate::api::routes;
 use crate::app_state::AppState;
 use crate::domain::submissions::runner;
 use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
-use crate::domain::submissions::store::SubmissionStore;
+use crate::domain::submissions::store::{SubmissionQueue, SubmissionStore};
 use crate::http::server;
 use crate::ops::config::{Config, LogFormat, Options};
 use crate::ops::key_files::{self, KeyFiles};
@@ -124,19 +124,19 @@ pub async fn serve(
             return;
         }
     };
-    let store = match open_submissions(&config) {
-        Ok(store) => store,
+    let Submissions { store, queue } = match open_submissions(&config) {
+        Ok(submissions) => submissions,
         Err(message) => {
             tracing::error!(%message, "cannot use the store of submissions");
             return;
         }
     };
     let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
-    let state = Arc::new(AppState::new(config, key_files.store(), store.clone()));
+    let state = Arc::new(AppState::new(config, key_files.store(), store));
     let (stop_runner, runner_stopped) = oneshot::channel::<()>();
-    let runner = store.map(|store| {
+    let runner = queue.map(|queue| {
         let attempt = submission_attempt::attempt(Arc::clone(&state));
-        tokio::spawn(runner::run(store, concurrent, keep, attempt, async {
+        tokio::spawn(runner::run(queue, concurrent, keep, attempt, async {
             let _ = runner_stopped.await;
         }))
     });
@@ -167,14 +167,23 @@ pub async fn serve(
     let _ = key_files.await;
 }
 
+/// The store of submissions, if they are enabled.
+#[derive(Default)]
+struct Submissions {
+    store: Option<Arc<dyn SubmissionStore>>,
+    /// The same store, if this process runs its submissions.
+    queue: Option<Arc<dyn SubmissionQueue>>,
+}
+
 /// Opens the store of submissions, if they are enabled.
-fn open_submissions(config: &Config) -> Result<Option<Arc<dyn SubmissionStore>>, String> {
+fn open_submissions(config: &Config) -> Result<Submissions, String> {
     let settings = &config.submissions;
     if !settings.enabled {
-        return Ok(None);
+        return Ok(Submissions::default());
     }
     let bounds = StoreBounds { count: settings.max_count.get(), bytes: settings.max_bytes.bytes() };
-    Ok(Some(Arc::new(SqliteStore::open(&config.state, bounds)?)))
+    let store = Arc::new(SqliteStore::open(&config.state, bounds)?);
+    Ok(Submissions { store: Some(Arc::clone(&store) as Arc<dyn SubmissionStore>), queue: Some(store) })
 }
 
 /// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.

@@ -21,6 +21,8 @@ use crate::http::error::ApiError;
 
 /// Longest time of an event stream.
 const MAX_STREAM: Duration = Duration::from_secs(4 * 60 * 60);
+/// Interval at which the store is read even if it announced no change.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Time without events after which a comment is sent, so that proxies do not close the connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The comment.
@@ -64,23 +66,24 @@ impl SubmissionWatch {
 
     /// Returns the submission when its state is another one than `known`, or at the deadline.
     async fn next(&self, known: Option<SubmissionState>, deadline: Instant) -> Result<Submission, ApiError> {
-        // Before the store is read, so that no change is missed between the two.
-        let mut changes = self.store.changes();
-        let submission = self.get().await?;
-        if Some(submission.state) != known {
-            return Ok(submission);
-        }
-        let changed = async {
-            loop {
-                match changes.recv().await {
-                    Ok(Change { id, .. }) if id != self.id => {}
-                    Ok(_) | Err(RecvError::Lagged(_)) => return,
-                    Err(RecvError::Closed) => std::future::pending().await,
-                }
+        loop {
+            // Before the store is read, so that no change is missed between the two.
+            let mut changes = self.store.changes();
+            let submission = self.get().await?;
+            if Some(submission.state) != known || Instant::now() >= deadline {
+                return Ok(submission);
             }
-        };
-        let _ = timeout_at(deadline, changed).await;
-        self.get().await
+            let changed = async {
+                loop {
+                    match changes.recv().await {
+                        Ok(Change { id, .. }) if id != self.id => {}
+                        Ok(_) | Err(RecvError::Lagged(_)) => return,
+                        Err(RecvError::Closed) => std::future::pending().await,
+                    }
+                }
+            };
+            let _ = timeout_at(deadline.min(Instant::now() + CHECK_INTERVAL), changed).await;
+        }
     }
 
     /// Returns each state as a server-sent event, until the final one.

@@ -11,7 +11,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-use crate::domain::submissions::store::{Change, SubmissionStore};
+use crate::domain::submissions::store::{Change, SubmissionQueue};
 use crate::domain::submissions::submission::{ClaimedSubmission, SubmissionState};
 
 /// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up.
@@ -57,7 +57,7 @@ type Running = (i64, AbortHandle);
 ///
 /// `concurrent` is the number of submissions at one time; what is older than `keep` expires.
 pub(crate) async fn run(
-    store: Arc<dyn SubmissionStore>,
+    store: Arc<dyn SubmissionQueue>,
     concurrent: usize,
     keep: Duration,
     attempt: Attempt,
@@ -113,14 +113,14 @@ pub(crate) async fn run(
     }
 }
 
-async fn claim(store: &dyn SubmissionStore) -> Option<ClaimedSubmission> {
+async fn claim(store: &dyn SubmissionQueue) -> Option<ClaimedSubmission> {
     store.claim().await.unwrap_or_else(|error| {
         tracing::warn!(%error, "cannot take a submission, will retry");
         None
     })
 }
 
-async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, attempt: Attempt) {
+async fn run_one(store: Arc<dyn SubmissionQueue>, claimed: ClaimedSubmission, attempt: Attempt) {
     let end = if claimed.attempts > MAX_ATTEMPTS {
         AttemptEnd::Failed(Bytes::from_static(GIVEN_UP))
     } else {
@@ -142,7 +142,7 @@ async fn run_one(store: Arc<dyn SubmissionStore>, claimed: ClaimedSubmission, at
 }
 
 /// Stores a result. If the store does not take it, which may be for want of room, stores an error instead.
-async fn finish(store: &dyn SubmissionStore, number: i64, mut state: SubmissionState, mut result: Bytes) {
+async fn finish(store: &dyn SubmissionQueue, number: i64, mut state: SubmissionState, mut result: Bytes) {
     let mut attempts = 0;
     while let Err(error) = store.finish(number, state, result.clone()).await {
         tracing::warn!(%error, number, "cannot store the result of a submission, will retry");

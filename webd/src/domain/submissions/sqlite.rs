@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::domain::submissions::order::Turns;
 use crate::domain::submissions::sqlite_thread::SqliteThread;
-use crate::domain::submissions::store::{Change, Inserted, StoreFuture, SubmissionStore};
+use crate::domain::submissions::store::{Change, Inserted, StoreFuture, SubmissionQueue, SubmissionStore};
 use crate::domain::submissions::submission::{
     ClaimedSubmission, NewSubmission, Owner, Submission, SubmissionState,
 };
@@ -156,6 +156,12 @@ impl SubmissionStore for SqliteStore {
         })
     }
 
+    fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+}
+
+impl SubmissionQueue for SqliteStore {
     fn claim(&self) -> StoreFuture<'_, Option<ClaimedSubmission>> {
         let turns = Arc::clone(&self.turns);
         Box::pin(async move {
@@ -211,10 +217,6 @@ impl SubmissionStore for SqliteStore {
             expired.into_iter().for_each(|id| self.publish(id, SubmissionState::Expired));
             Ok(())
         })
-    }
-
-    fn changes(&self) -> broadcast::Receiver<Change> {
-        self.changes.subscribe()
     }
 }
 

@@ -12,8 +12,8 @@ use crate::domain::submissions::submission::{
     ClaimedSubmission, NewSubmission, Owner, Submission, SubmissionState,
 };
 
-/// A store of submissions. Whatever a method returned is durable: it survives `kill -9` of this process, and the loss of
-/// power.
+/// A store of submissions, as clients see it. Whatever a method returned is durable: it survives `kill -9` of this
+/// process, and the loss of power.
 pub(crate) trait SubmissionStore: Debug + Send + Sync {
     /// Stores submissions: all of them or none.
     fn insert(&self, new: Vec<NewSubmission>) -> StoreFuture<'_, Inserted>;
@@ -33,6 +33,15 @@ pub(crate) trait SubmissionStore: Debug + Send + Sync {
     /// there is no such submission.
     fn cancel(&self, owner: Owner, id: Uuid) -> StoreFuture<'_, Option<SubmissionState>>;
 
+    /// Returns the changes from now on: submissions and their new states.
+    ///
+    /// A change may be missed, because it happened in another process: a reader that waits also reads the store from time
+    /// to time.
+    fn changes(&self) -> broadcast::Receiver<Change>;
+}
+
+/// A store whose submissions this process runs itself.
+pub(crate) trait SubmissionQueue: SubmissionStore {
     /// Takes a queued submission to run it. Owners take turns.
     fn claim(&self) -> StoreFuture<'_, Option<ClaimedSubmission>>;
 
@@ -45,9 +54,6 @@ pub(crate) trait SubmissionStore: Debug + Send + Sync {
 
     /// Lets submissions expire that waited for `keep`, and forgets those that reached a final state that long ago.
     fn expire(&self, keep: Duration) -> StoreFuture<'_, ()>;
-
-    /// Returns the changes from now on: submissions and their new states.
-    fn changes(&self) -> broadcast::Receiver<Change>;
 }
 
 /// A change of a submission.
