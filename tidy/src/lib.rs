@@ -7,6 +7,7 @@
 //! | `layers` | dependencies between crates and folders that the architecture does not allow, `unsafe` in other places |
 //! | `words` | names and phrases that `tidy/words.toml` rejects |
 //! | `links` | relative links and anchors in Markdown that lead nowhere |
+//! | `monitoring` | metrics in dashboards and alert rules that are not documented |
 //! | `docs` | keys, error codes, metrics, tests and limits that the documentation and the code do not share |
 
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod graph;
 pub mod layers;
 pub mod links;
 pub mod markdown;
+pub mod monitoring;
 pub mod repository;
 pub mod rust;
 pub mod text;
@@ -31,10 +33,11 @@ use repository::Repository;
 pub type Check = fn(&Repository) -> io::Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 5] = [
+pub const CHECKS: [(&str, Check); 6] = [
     ("graph", graph::check),
     ("layers", layers::check),
     ("words", words::check),
     ("links", links::check),
     ("docs", documentation::check),
+    ("monitoring", monitoring::check),
 ];

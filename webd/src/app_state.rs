@@ -11,6 +11,7 @@ use crate::domain::keys::key_store::KeyStore;
 use crate::domain::submissions::store::SubmissionStore;
 use crate::http::static_files::StaticFiles;
 use crate::ops::config::Config;
+use crate::ops::drain::Drain;
 use crate::ops::metrics::Metrics;
 
 /// What every handler can use.
@@ -18,6 +19,8 @@ use crate::ops::metrics::Metrics;
 pub(crate) struct AppState {
     /// The configuration.
     pub(crate) config: Config,
+    /// Whether webd is about to stop.
+    pub(crate) drain: Drain,
     /// Counters of this process.
     pub(crate) metrics: Metrics,
     /// Memory for request bodies and answers.
@@ -53,6 +56,7 @@ impl AppState {
         let judge0 = Judge0State::new(&config.judge0);
         Self {
             config,
+            drain: Drain::default(),
             metrics: Metrics::default(),
             budgets,
             daemon,

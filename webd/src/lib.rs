@@ -31,4 +31,5 @@ pub use api::routes::paths;
 pub use domain::client_identity::Network;
 pub use http::error::ErrorCode;
 pub use ops::config::{Config, KeysConfig, LogFormat, Origin, SubmissionsConfig};
+pub use ops::node_name::NodeName;
 pub use service::{main, serve};

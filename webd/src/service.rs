@@ -23,6 +23,7 @@ use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
 use crate::domain::submissions::store::{SubmissionQueue, SubmissionStore};
 use crate::http::server;
 use crate::ops::config::{Config, LogFormat, Options};
+use crate::ops::drain::stop_time_usec;
 use crate::ops::key_files::{self, KeyFiles};
 use crate::ops::privilege::Privileges;
 
@@ -100,9 +101,11 @@ async fn run_until_signal(config: Config) -> Result<(), String> {
         None => None,
     };
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let shutdown = shutdown_signal().map_err(|error| format!("cannot install signal handlers: {error}"))?;
+    let timeouts = config.timeouts;
+    let shutdown = shutdown_signal(stop_time_usec(timeouts.drain, timeouts.stop))
+        .map_err(|error| format!("cannot install signal handlers: {error}"))?;
     tracing::info!(%address, socket = ?config.socket, "listening");
-    notify_systemd(NotifyState::Ready);
+    notify_systemd(&[NotifyState::Ready]);
     tokio::spawn(watchdog());
     serve(listener, metrics, config, shutdown).await;
     Ok(())
@@ -132,6 +135,7 @@ pub async fn serve(
         }
     };
     let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
+    let drain_time = config.timeouts.drain;
     let state = Arc::new(AppState::new(config, key_files.store(), store));
     let (stop_runner, runner_stopped) = oneshot::channel::<()>();
     let runner = queue.map(|queue| {
@@ -155,6 +159,8 @@ pub async fn serve(
             std::future::pending(),
         ))
     });
+    let draining = Arc::clone(&state);
+    let shutdown = draining.drain.after(shutdown, drain_time);
     server::serve(listener, routes::router(Arc::clone(&state)), state, max_connections, shutdown).await;
     if let Some(metrics) = metrics {
         metrics.abort();
@@ -219,8 +225,8 @@ fn fit_descriptor_limit(mut config: Config) -> Config {
     config
 }
 
-/// Returns a future that is ready after SIGTERM or SIGINT.
-fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+/// Returns a future that is ready after SIGTERM or SIGINT, and tells systemd how many microseconds the end takes at most.
+fn shutdown_signal(stop_time: u32) -> io::Result<impl Future<Output = ()>> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -228,7 +234,7 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        notify_systemd(NotifyState::Stopping);
+        notify_systemd(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(stop_time)]);
     })
 }
 
@@ -238,12 +244,12 @@ async fn watchdog() {
     let mut ticks = interval((period / 2).max(Duration::from_millis(1)));
     loop {
         ticks.tick().await;
-        notify_systemd(NotifyState::Watchdog);
+        notify_systemd(&[NotifyState::Watchdog]);
     }
 }
 
-fn notify_systemd(state: NotifyState) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify_systemd(states: &[NotifyState]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::debug!(%error, "cannot notify systemd");
     }
 }

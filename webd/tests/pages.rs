@@ -7,9 +7,15 @@ mod support;
 
 use std::io::Read;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use protocol::{Status, StreamName};
-use support::{TestServer, hello, mask_limits, one_run, output, send_all, server_with, start_server};
+use support::{
+    TIMEOUT, TestServer, hello, mask_limits, one_run, output, send_all, server_with, start_server,
+};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 use webd::Origin;
 
 #[tokio::test]
@@ -25,6 +31,38 @@ async fn health_and_readiness_are_reported() {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (200, "ok"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn a_node_behind_a_balancer_has_its_name_in_every_response() {
+    let server = server_with(|config| config.node = "node-1".parse().ok(), |_| hello()).await;
+    for (path, status) in
+        [("/healthz", 200), ("/api/languages", 200), ("/nothing", 404), ("/api/execute", 405)]
+    {
+        let answer = server.get(path).await;
+        assert_eq!((answer.status, answer.header("x-executor-node")), (status, Some("node-1")), "{path}");
+    }
+    let server = start_server(|_| hello()).await;
+    assert_eq!(server.get("/healthz").await.header("x-executor-node"), None);
+}
+
+#[tokio::test]
+async fn webd_serves_until_the_drain_time_is_over_but_is_not_ready() {
+    let drain = Duration::from_secs(2);
+    let mut server = server_with(|config| config.timeouts.drain = drain, |_| hello()).await;
+    let stop = std::mem::replace(&mut server.stop, oneshot::channel().0);
+    let begin = Instant::now();
+    stop.send(()).unwrap();
+    while server.get("/readyz").await.status == 200 {
+        assert!(begin.elapsed() < drain, "webd is ready although it stops");
+    }
+    let answer = server.get("/readyz").await;
+    assert_eq!((answer.status, answer.text().as_str()), (503, "webd is stopping"));
+    assert_eq!(server.get("/healthz").await.status, 200);
+    assert_eq!(server.get("/api/languages").await.status, 200);
+    timeout(TIMEOUT, &mut server.server).await.unwrap().unwrap();
+    assert!(begin.elapsed() >= drain);
+    assert!(TcpStream::connect(server.address).await.is_err());
 }
 
 #[tokio::test]

@@ -182,7 +182,8 @@ fn systemd_is_notified() {
         wait_for(state);
     }
     running.stop();
-    wait_for("STOPPING=1");
+    // The stop timeout and 5 s.
+    wait_for("STOPPING=1\nEXTEND_TIMEOUT_USEC=30000000");
 }
 
 #[test]

@@ -143,7 +143,7 @@ async fn serve_until_signaled(
     let mut connections = JoinSet::new();
     let requests = daemon.queue_capacity as usize + config.most_executions() as usize;
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + requests));
-    notify(NotifyState::Ready);
+    notify(&[NotifyState::Ready]);
     info!(socket = %config.socket_path().display(), "ready");
     let mut watchdog = tokio::time::interval(watchdog_period());
     let mut socket_check = tokio::time::interval(SOCKET_CHECK_INTERVAL);
@@ -163,7 +163,7 @@ async fn serve_until_signaled(
                 }
             },
             Some(_) = connections.join_next() => {}
-            _ = watchdog.tick() => notify(NotifyState::Watchdog),
+            _ = watchdog.tick() => notify(&[NotifyState::Watchdog]),
             _ = socket_check.tick(), if owner == SocketOwner::Executord => {
                 match watch.listen_again_if_removed(config, group) {
                     Ok(Some(again)) => listener = again,
@@ -179,7 +179,7 @@ async fn serve_until_signaled(
             _ = interrupt.recv() => break,
         }
     }
-    notify(NotifyState::Stopping);
+    notify(&[NotifyState::Stopping, NotifyState::ExtendTimeoutUsec(stop_time_usec(config))]);
     drop(listener);
     if owner == SocketOwner::Executord {
         remove_socket(&config.socket_path());
@@ -217,6 +217,13 @@ async fn drop_expired_programs(daemon: Arc<Daemon>) {
 async fn create_slot(slot_factory: Arc<SlotFactory>) -> io::Result<Slot> {
     let created = tokio::task::spawn_blocking(move || slot_factory.create()).await;
     created.map_err(io::Error::other).flatten()
+}
+
+/// Returns the longest time from SIGTERM to the end in microseconds. systemd waits that long even if `TimeoutStopSec=` is
+/// shorter (`EXTEND_TIMEOUT_USEC` of `sd_notify(3)`).
+fn stop_time_usec(config: &Config) -> u32 {
+    let time = config.drain.0.saturating_add(config.grace.0).saturating_add(CLEANUP_TIMEOUT * 2);
+    u32::try_from(time.as_micros()).unwrap_or(u32::MAX)
 }
 
 /// Lets running executions finish for `timeout`, cancels the others, and waits until all are cleaned up.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tracing::warn;
 
-pub(super) fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+pub(super) fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         warn!(%error, "cannot notify systemd");
     }
 }

@@ -14,9 +14,12 @@ pub(crate) async fn health() -> &'static str {
     "ok"
 }
 
-/// Returns whether the daemon would accept an execution now.
+/// Returns whether this node should get requests: webd is not about to stop, and the daemon would accept an execution now.
 pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
     let not_ready = |reason: &'static str| (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    if state.drain.has_begun() {
+        return not_ready("webd is stopping");
+    }
     match state.daemon.status().await {
         Ok(status) if status.draining => not_ready("the daemon is stopping"),
         Ok(_) => "ok".into_response(),

@@ -32,6 +32,10 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 ];
 /// The header by which a client marks requests that are the same.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header with the name of this node behind a load balancer.
+const X_EXECUTOR_NODE: HeaderName = HeaderName::from_static("x-executor-node");
+/// Routes that probes request every second: their answers are logged only if they report a problem.
+const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 /// Time for which a browser caches the answer to a preflight request.
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(3600);
 
@@ -51,8 +55,15 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
     // Debug formatting escapes line feeds and terminal escape sequences, so that a client cannot forge log lines.
     let request_id = id.to_str().unwrap_or_default();
     let ms = started.elapsed().as_millis();
-    tracing::info!(?peer, key, request_id, %method, ?path, status, ms, "request");
+    if PROBES.contains(&path.as_str()) && response.status().is_success() {
+        tracing::debug!(?peer, key, request_id, %method, ?path, status, ms, "request");
+    } else {
+        tracing::info!(?peer, key, request_id, %method, ?path, status, ms, "request");
+    }
     response.headers_mut().insert(X_REQUEST_ID, id);
+    if let Some(node) = &state.config.node {
+        response.headers_mut().insert(X_EXECUTOR_NODE, node.header());
+    }
     BodyWith::wrap(response, in_flight.answered(labels, started))
 }
 
@@ -104,7 +115,10 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
                 .collect::<Vec<_>>(),
         )
         .expose_headers(
-            [header::RETRY_AFTER, X_REQUEST_ID].into_iter().chain(RATE_HEADERS).collect::<Vec<_>>(),
+            [header::RETRY_AFTER, X_REQUEST_ID, X_EXECUTOR_NODE]
+                .into_iter()
+                .chain(RATE_HEADERS)
+                .collect::<Vec<_>>(),
         )
         .max_age(PREFLIGHT_MAX_AGE)
 }

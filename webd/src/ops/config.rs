@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::client_identity::Network;
 use crate::ops::compat_config::{JobeConfig, Judge0Config, PistonConfig};
-use crate::ops::positive::positive;
+use crate::ops::node_name::{NodeName, optional_name};
+use crate::ops::positive::{duration, positive};
 
 /// Configuration file that is read if the command line names no other.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
@@ -51,6 +52,9 @@ pub(crate) struct Options {
     /// Directory of the built page
     #[arg(long, value_name = "DIR")]
     pub(crate) web: Option<PathBuf>,
+    /// Name of this node, sent as X-Executor-Node
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node: Option<NodeName>,
 }
 
 /// The configuration file. [`Default`] has the value of each missing key.
@@ -66,6 +70,9 @@ pub struct Config {
     pub socket: PathBuf,
     /// Directory of the built page.
     pub web: PathBuf,
+    /// Name of this node behind a load balancer; responses have it as `X-Executor-Node`.
+    #[serde(deserialize_with = "optional_name")]
+    pub node: Option<NodeName>,
     /// Origins whose pages may use the API from a browser; a single `"*"` allows all.
     pub allowed_origins: Vec<Origin>,
     /// Origins whose pages may embed the page with `?embed=1`; `"*"` allows all.
@@ -157,7 +164,11 @@ pub struct Timeouts {
     /// For a client that does not read its response.
     #[serde(deserialize_with = "positive")]
     pub stall: Duration,
-    /// For running requests when webd is stopped.
+    /// Between SIGTERM and the end of the listener. webd reports that it is not ready, so that a load balancer sends no more
+    /// requests, and serves those that still come.
+    #[serde(deserialize_with = "duration")]
+    pub drain: Duration,
+    /// For running requests when webd is stopped, after the drain time.
     #[serde(deserialize_with = "positive")]
     pub stop: Duration,
     /// Interval between pings of a session. A client that gives no sign of life for three of them is disconnected.
@@ -178,6 +189,7 @@ impl Default for Config {
             metrics_listen: None,
             socket: protocol::DEFAULT_SOCKET.into(),
             web: "/usr/share/executor/web".into(),
+            node: None,
             allowed_origins: Vec::new(),
             embed_origins: Vec::new(),
             allowed_hosts: Vec::new(),
@@ -224,6 +236,7 @@ impl Default for Timeouts {
             body: Duration::from_secs(30),
             upload: Duration::from_secs(300),
             stall: Duration::from_secs(20),
+            drain: Duration::ZERO,
             stop: Duration::from_secs(25),
             ping: Duration::from_secs(15),
             session_idle: Duration::from_secs(10 * 60),
@@ -307,6 +320,7 @@ impl Options {
         config.listen = self.listen.unwrap_or(config.listen);
         config.socket = self.socket.unwrap_or(config.socket);
         config.web = self.web.unwrap_or(config.web);
+        config.node = self.node.or(config.node);
         Ok(config)
     }
 }
@@ -386,6 +400,10 @@ mod tests {
         check("max_memory = '1B'", &["max_body must not be larger than max_memory"]);
         check("[timeouts]\nhead = '0s'", &["line 2", "must be more than zero"]);
         check("[timeouts]\nhead = 10", &["line 2", "a quantity with its unit"]);
+        check("node = 'node-1'\n[timeouts]\ndrain = '5s'", &["valid"]);
+        check("node = ''\n[timeouts]\ndrain = '0s'", &["valid"]);
+        check("node = 'a b'", &["line 1", "\"a b\" is not a name of 1 to 64 letters"]);
+        check("[timeouts]\ndrain = 5", &["line 2", "a quantity with its unit"]);
         check("max_body = '16MB'", &["line 1", "is not a byte count such as"]);
         check("listen = 3000", &["line 1"]);
         check("metrics_listen = '[::1]:9464'", &["valid"]);
@@ -417,6 +435,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (21, 8));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (22, 9));
     }
 }

@@ -4,8 +4,10 @@
 pub(crate) mod compat_config;
 pub(crate) mod config;
 pub(crate) mod daemon_metrics;
+pub(crate) mod drain;
 pub(crate) mod key_files;
 pub(crate) mod key_metrics;
 pub(crate) mod metrics;
+pub(crate) mod node_name;
 pub(crate) mod positive;
 pub(crate) mod privilege;
