@@ -17,6 +17,7 @@ pub(crate) mod frame_budget;
 pub(crate) mod keys;
 pub(crate) mod lenient_base64;
 pub(crate) mod output_collector;
+pub(crate) mod limit_scope;
 pub(crate) mod output_files;
 pub(crate) mod result_store;
 pub(crate) mod signal_name;

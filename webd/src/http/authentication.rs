@@ -10,8 +10,10 @@ use keys::KeyName;
 
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
+use crate::domain::client_identity::ClientIdentity;
 use crate::domain::keys::rate_limiter::RateState;
 use crate::domain::keys::refusal::AuthenticationError;
+use crate::domain::limit_scope::Holder;
 use crate::http::error::{ApiError, ErrorCode};
 
 /// Headers that name a key as it is: that of Jobe, and that of Judge0.
@@ -60,6 +62,22 @@ pub(crate) async fn require_key(
     }
     response.extensions_mut().insert(AnsweredKey(caller.key_name().clone()));
     response
+}
+
+/// Returns the caller of a request, and whose limits it counts for. A request without an accepted key counts for its address:
+/// whether it needs one is decided later, by [`require_key`]. A session token is not used up here.
+pub(crate) fn limited_caller(
+    state: &AppState,
+    headers: &HeaderMap,
+    client: ClientIdentity,
+) -> (Caller, Holder) {
+    if let Some(key) = session_token(headers).and_then(|token| state.keys.key_of_token(token)) {
+        return (Caller::anonymous(client), Holder::Key(key));
+    }
+    let identified = credential(headers).and_then(|key| state.keys.authenticate(key, client));
+    let caller = identified.unwrap_or_else(|_| Caller::anonymous(client));
+    let holder = Holder::of(&caller);
+    (caller, holder)
 }
 
 /// Returns what a request has as a key. Other schemes of `Authorization` are for a proxy: they are no keys.

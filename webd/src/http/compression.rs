@@ -34,7 +34,7 @@ const GZIP: &str = "gzip";
 /// Compresses the response, if it is worth it and there is memory.
 pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     let is_accepted = accepts(request.headers(), GZIP);
-    let client = request.extensions().get::<Caller>().map(Caller::client);
+    let caller = request.extensions().get::<Caller>().cloned();
     let mut response = next.run(request).await;
     let length = response.body().size_hint().exact().unwrap_or(0);
     let headers = response.headers();
@@ -43,8 +43,8 @@ pub(crate) async fn compress(State(state): State<Arc<AppState>>, request: Reques
         return response;
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let (true, Some(client)) = (is_accepted, client) else { return response };
-    let mut reservation = state.budgets.of(client).reservation();
+    let (true, Some(caller)) = (is_accepted, caller) else { return response };
+    let mut reservation = state.budgets.of(&caller).reservation();
     if reservation.grow(ENCODER_MEMORY).is_err() {
         return response;
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use crate::domain::client_identity::ClientIdentity;
+use crate::domain::limit_scope::Holder;
 use crate::http::connection_table::{TableEntry, TooMany};
 use crate::ops::metrics::CountedGuard;
 
@@ -40,16 +40,13 @@ impl ConnectionGuard {
         let _ = self.stopping.clone().wait_for(|stopping| *stopping).await;
     }
 
-    /// Begins a request of `client`.
+    /// Begins a request of `holder`.
     ///
     /// # Errors
     /// See [`TableEntry::begin_request`].
-    pub(crate) fn begin_request(
-        self: &Arc<Self>,
-        client: ClientIdentity,
-    ) -> Result<RequestInProgress, TooMany> {
+    pub(crate) fn begin_request(self: &Arc<Self>, holder: Holder) -> Result<RequestInProgress, TooMany> {
         let in_progress = RequestInProgress(Arc::clone(self));
-        self.entry.begin_request(client)?;
+        self.entry.begin_request(holder)?;
         Ok(in_progress)
     }
 }

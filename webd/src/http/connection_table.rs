@@ -1,16 +1,17 @@
 //! The open connections: which client each belongs to, and which may be closed to make room for others.
 //!
-//! Clients are identified as in the daemon's queue (`domain::client_identity`). A connection of a trusted proxy counts for
-//! the client of its current request, and for no client between two requests.
+//! Clients are identified as in the daemon's queue (`domain::client_identity`). A connection counts for an address until a
+//! request on it has an API key, and then for the key. A connection of a trusted proxy counts for the key or the client of
+//! its current request, and for nobody between two requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ipnet::IpNet;
 use tokio::sync::watch;
 
 use crate::domain::client_identity::ClientIdentity;
+use crate::domain::limit_scope::{Holder, LimitScope};
 use crate::ops::config::Config;
 
 /// Time without a request or an execution after which a connection may be closed to make room. A connection that was just
@@ -20,14 +21,14 @@ const MIN_IDLE_TIME: Duration = Duration::from_secs(1);
 /// address of its site.
 const CLIENTS_PER_SITE: usize = 4;
 
-/// Maximum numbers for one client.
+/// Maximum numbers for one client, and for one API key.
 #[derive(Clone, Copy, Debug)]
-struct ClientLimits {
-    connections: usize,
-    sessions: usize,
+struct HolderLimits {
+    client: Counts,
+    key: Counts,
 }
 
-/// The client has as many connections or sessions as it may have.
+/// The client or the key has as many connections or sessions as it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooMany {
     /// See [`Config::max_connections_per_client`].
@@ -36,12 +37,18 @@ pub(crate) enum TooMany {
     /// See [`Config::max_sessions_per_client`].
     #[error("this client has {0} open sessions, and no more are allowed; close one or try again later")]
     Sessions(usize),
+    /// See [`Config::max_connections_per_key`].
+    #[error("the API key has {0} open connections, and no more are allowed; close one or try again later")]
+    KeyConnections(usize),
+    /// See [`Config::max_sessions_per_key`].
+    #[error("the API key has {0} open sessions, and no more are allowed; close one or try again later")]
+    KeySessions(usize),
 }
 
 /// All open connections.
 #[derive(Debug)]
 pub(crate) struct ConnectionTable {
-    limits: ClientLimits,
+    limits: HolderLimits,
     entries: Mutex<Entries>,
 }
 
@@ -49,15 +56,15 @@ pub(crate) struct ConnectionTable {
 struct Entries {
     next_number: u64,
     connections: HashMap<u64, Connection>,
-    /// By client and by site.
-    counts: HashMap<IpNet, Counts>,
+    /// By key, by client and by site.
+    counts: HashMap<LimitScope, Counts>,
 }
 
 #[derive(Debug)]
 struct Connection {
-    /// The client it counts for.
-    client: Option<ClientIdentity>,
-    /// Whether it counts for a client only during a request.
+    /// Whom it counts for.
+    holder: Option<Holder>,
+    /// Whether it counts for somebody only during a request.
     is_proxied: bool,
     is_session: bool,
     /// `None` while a request or an execution is in progress.
@@ -82,9 +89,15 @@ pub(crate) struct TableEntry {
 impl ConnectionTable {
     /// Creates an empty table with the limits of `config`.
     pub(crate) fn new(config: &Config) -> Self {
-        let limits = ClientLimits {
-            connections: config.max_connections_per_client.get(),
-            sessions: config.max_sessions_per_client.get(),
+        let limits = HolderLimits {
+            client: Counts {
+                connections: config.max_connections_per_client.get(),
+                sessions: config.max_sessions_per_client.get(),
+            },
+            key: Counts {
+                connections: config.max_connections_per_key.get(),
+                sessions: config.max_sessions_per_key.get(),
+            },
         };
         Self { limits, entries: Mutex::default() }
     }
@@ -96,20 +109,16 @@ impl ConnectionTable {
     /// [`TooMany`] if none of them is idle.
     pub(crate) fn open(self: &Arc<Self>, client: Option<ClientIdentity>) -> Result<TableEntry, TooMany> {
         let mut entries = self.lock();
-        if let Some(client) = client {
-            let full = entries.full_network(client, self.limits, |counts| counts.connections);
-            if let Some(network) = full
-                && !entries.close_idle(|connection| connection.is_in(network))
-            {
-                return Err(TooMany::Connections(self.limits.connections));
-            }
-            entries.count(client, |counts| counts.connections += 1);
+        let holder = client.map(Holder::Client);
+        if let Some(holder) = &holder {
+            entries.require_room(holder, self.limits)?;
+            entries.count(holder, |counts| counts.connections += 1);
         }
         let number = entries.next_number;
         entries.next_number += 1;
         let (close, closing) = watch::channel(false);
         let connection =
-            Connection { client, is_proxied: client.is_none(), is_session: false, idle_since: None, close };
+            Connection { is_proxied: holder.is_none(), holder, is_session: false, idle_since: None, close };
         entries.connections.insert(number, connection);
         Ok(TableEntry { table: Arc::clone(self), number, closing })
     }
@@ -124,31 +133,53 @@ impl ConnectionTable {
     }
 }
 
-impl Entries {
-    /// Returns the client's network or its site, if it has as many of what `number` counts as it may have.
-    fn full_network(
-        &self,
-        client: ClientIdentity,
-        limits: ClientLimits,
-        number: fn(Counts) -> usize,
-    ) -> Option<IpNet> {
-        let limit = number(Counts { connections: limits.connections, sessions: limits.sessions });
-        let is_full = |network: IpNet, limit: usize| {
-            self.counts.get(&network).is_some_and(|counts| number(*counts) >= limit)
-        };
-        if is_full(client.client_network(), limit) {
-            return Some(client.client_network());
+impl HolderLimits {
+    /// Returns the limits that apply to a scope.
+    const fn of(self, scope: &LimitScope) -> Counts {
+        match scope {
+            LimitScope::Key(_) => self.key,
+            LimitScope::Client(_) => self.client,
+            LimitScope::Site(_) => Counts {
+                connections: self.client.connections.saturating_mul(CLIENTS_PER_SITE),
+                sessions: self.client.sessions.saturating_mul(CLIENTS_PER_SITE),
+            },
         }
-        client.site().filter(|site| is_full(*site, limit.saturating_mul(CLIENTS_PER_SITE)))
+    }
+}
+
+impl Entries {
+    /// Returns the scope in which a holder has as many of what `number` counts as it may have.
+    fn full_scope(
+        &self,
+        holder: &Holder,
+        limits: HolderLimits,
+        number: fn(Counts) -> usize,
+    ) -> Option<LimitScope> {
+        let is_full = |scope: &LimitScope| {
+            self.counts.get(scope).is_some_and(|counts| number(*counts) >= number(limits.of(scope)))
+        };
+        holder.scopes().find(is_full)
     }
 
-    /// Changes the counts of a client and of its site.
-    fn count(&mut self, client: ClientIdentity, change: impl Fn(&mut Counts)) {
-        for network in [Some(client.client_network()), client.site()].into_iter().flatten() {
-            let counts = self.counts.entry(network).or_default();
+    /// Makes sure that a holder may have one more connection: if it has too many, the one that has been idle longest is
+    /// closed.
+    fn require_room(&self, holder: &Holder, limits: HolderLimits) -> Result<(), TooMany> {
+        match self.full_scope(holder, limits, |counts| counts.connections) {
+            Some(scope) if !self.close_idle(|connection| connection.is_in(&scope)) => Err(match holder {
+                Holder::Key(_) => TooMany::KeyConnections(limits.key.connections),
+                Holder::Client(_) => TooMany::Connections(limits.client.connections),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the counts of a holder.
+    fn count(&mut self, holder: &Holder, change: impl Fn(&mut Counts)) {
+        for scope in holder.scopes() {
+            let counts = self.counts.entry(scope.clone()).or_default();
             change(counts);
             if counts.connections == 0 && counts.sessions == 0 {
-                self.counts.remove(&network);
+                self.counts.remove(&scope);
             }
         }
     }
@@ -164,7 +195,7 @@ impl Entries {
             (is_idle && is_open && may_close(connection)).then_some((connection, idle_since))
         });
         let chosen = candidates.max_by_key(|(connection, idle_since)| {
-            (self.share(connection.client), !connection.is_session, std::cmp::Reverse(*idle_since))
+            (self.share(connection.holder.as_ref()), !connection.is_session, std::cmp::Reverse(*idle_since))
         });
         chosen.is_some_and(|(connection, _)| {
             connection.close.send_replace(true);
@@ -172,50 +203,52 @@ impl Entries {
         })
     }
 
-    /// Returns how many connections a client has. Its site counts as [`CLIENTS_PER_SITE`] clients.
-    fn share(&self, client: Option<ClientIdentity>) -> usize {
-        let Some(client) = client else { return 0 };
-        let connections = |network| self.counts.get(&network).map_or(0, |counts: &Counts| counts.connections);
-        let in_site = client.site().map_or(0, connections) / CLIENTS_PER_SITE;
-        connections(client.client_network()).max(in_site)
+    /// Returns how many connections a holder has. Its site counts as [`CLIENTS_PER_SITE`] clients.
+    fn share(&self, holder: Option<&Holder>) -> usize {
+        let connections = |scope: LimitScope| {
+            let counted = self.counts.get(&scope).map_or(0, |counts| counts.connections);
+            if matches!(scope, LimitScope::Site(_)) { counted / CLIENTS_PER_SITE } else { counted }
+        };
+        holder.into_iter().flat_map(Holder::scopes).map(connections).max().unwrap_or(0)
     }
 
-    /// Lets a connection count for `client` instead of the one before.
-    fn assign(&mut self, number: u64, client: Option<ClientIdentity>) {
+    /// Lets a connection count for `holder` instead of the one before.
+    fn assign(&mut self, number: u64, holder: Option<Holder>) {
         let Some(connection) = self.connections.get_mut(&number) else { return };
-        let before = std::mem::replace(&mut connection.client, client);
+        let before = std::mem::replace(&mut connection.holder, holder.clone());
         if let Some(before) = before {
-            self.count(before, |counts| counts.connections -= 1);
+            self.count(&before, |counts| counts.connections -= 1);
         }
-        if let Some(client) = client {
-            self.count(client, |counts| counts.connections += 1);
+        if let Some(holder) = holder {
+            self.count(&holder, |counts| counts.connections += 1);
         }
     }
 }
 
 impl Connection {
-    fn is_in(&self, network: IpNet) -> bool {
-        self.client.is_some_and(|client| {
-            client.client_network() == network || client.site().is_some_and(|site| site == network)
-        })
+    fn is_in(&self, scope: &LimitScope) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.scopes().any(|other| other == *scope))
+    }
+
+    /// Returns whether the connection counts for somebody else while it serves a request of `holder`. One that counts for
+    /// a key goes on to do so, also for the requests of a page that need no key.
+    fn changes_to(&self, holder: &Holder) -> bool {
+        self.holder.as_ref() != Some(holder) && (self.is_proxied || matches!(holder, Holder::Key(_)))
     }
 }
 
 impl TableEntry {
-    /// Notes that a request of `client` is in progress.
+    /// Notes that a request of `holder` is in progress.
     ///
     /// # Errors
-    /// [`TooMany`] if the connection is that of a proxy, and the client has too many already.
-    pub(crate) fn begin_request(&self, client: ClientIdentity) -> Result<(), TooMany> {
+    /// [`TooMany`] if the connection begins to count for the holder, and the holder has too many already.
+    pub(crate) fn begin_request(&self, holder: Holder) -> Result<(), TooMany> {
         let mut entries = self.table.lock();
         let Some(connection) = entries.connections.get_mut(&self.number) else { return Ok(()) };
         connection.idle_since = None;
-        if connection.is_proxied && connection.client != Some(client) {
-            let limits = self.table.limits;
-            if entries.full_network(client, limits, |counts| counts.connections).is_some() {
-                return Err(TooMany::Connections(limits.connections));
-            }
-            entries.assign(self.number, Some(client));
+        if connection.changes_to(&holder) {
+            entries.require_room(&holder, self.table.limits)?;
+            entries.assign(self.number, Some(holder));
         }
         Ok(())
     }
@@ -233,19 +266,22 @@ impl TableEntry {
         }
     }
 
-    /// Turns the connection into a session of its client, without an execution yet.
+    /// Turns the connection into a session of its holder, without an execution yet.
     ///
     /// # Errors
-    /// [`TooMany`] if the client has too many sessions.
+    /// [`TooMany`] if the holder has too many sessions.
     pub(crate) fn open_session(&self) -> Result<(), TooMany> {
         let mut entries = self.table.lock();
         let Some(connection) = entries.connections.get(&self.number) else { return Ok(()) };
-        if let Some(client) = connection.client {
+        if let Some(holder) = connection.holder.clone() {
             let limits = self.table.limits;
-            if entries.full_network(client, limits, |counts| counts.sessions).is_some() {
-                return Err(TooMany::Sessions(limits.sessions));
+            if entries.full_scope(&holder, limits, |counts| counts.sessions).is_some() {
+                return Err(match holder {
+                    Holder::Key(_) => TooMany::KeySessions(limits.key.sessions),
+                    Holder::Client(_) => TooMany::Sessions(limits.client.sessions),
+                });
             }
-            entries.count(client, |counts| counts.sessions += 1);
+            entries.count(&holder, |counts| counts.sessions += 1);
         }
         if let Some(connection) = entries.connections.get_mut(&self.number) {
             connection.is_session = true;
@@ -283,8 +319,8 @@ impl Drop for TableEntry {
     fn drop(&mut self) {
         let mut entries = self.table.lock();
         let Some(connection) = entries.connections.remove(&self.number) else { return };
-        if let Some(client) = connection.client {
-            entries.count(client, |counts| {
+        if let Some(holder) = connection.holder {
+            entries.count(&holder, |counts| {
                 counts.connections -= 1;
                 counts.sessions -= usize::from(connection.is_session);
             });
@@ -297,7 +333,8 @@ mod tests {
     use super::*;
 
     fn table(connections: usize, sessions: usize) -> Arc<ConnectionTable> {
-        let limits = ClientLimits { connections, sessions };
+        let client = Counts { connections, sessions };
+        let limits = HolderLimits { client, key: Counts { connections: 3, sessions: 2 } };
         Arc::new(ConnectionTable { limits, entries: Mutex::default() })
     }
 
@@ -356,8 +393,8 @@ mod tests {
         for (entry, seconds) in entries.iter().zip([90, 5, 7, 80, 99]) {
             age(entry, seconds);
         }
-        entries[3].begin_request(many).unwrap();
-        entries[2].begin_request(many).unwrap();
+        entries[3].begin_request(Holder::Client(many)).unwrap();
+        entries[2].begin_request(Holder::Client(many)).unwrap();
         entries[2].open_session().unwrap();
         age(&entries[2], 60);
         // One without a session, then the session, then those of the other client; never the request in progress.
@@ -378,16 +415,16 @@ mod tests {
         let table = table(1, 1);
         let (first, second) = (client("192.0.2.1"), client("192.0.2.2"));
         let entries = [(); 3].map(|()| table.open(None).unwrap());
-        entries[0].begin_request(first).unwrap();
-        assert_eq!(entries[1].begin_request(first), Err(TooMany::Connections(1)));
-        entries[1].begin_request(second).unwrap();
+        entries[0].begin_request(Holder::Client(first)).unwrap();
+        assert_eq!(entries[1].begin_request(Holder::Client(first)), Err(TooMany::Connections(1)));
+        entries[1].begin_request(Holder::Client(second)).unwrap();
         entries[0].end_request();
         entries[1].end_request();
-        entries[1].begin_request(first).unwrap();
+        entries[1].begin_request(Holder::Client(first)).unwrap();
         entries[1].open_session().unwrap();
         entries[1].end_request();
         // The session goes on after the response to its handshake.
-        assert_eq!(entries[2].begin_request(first), Err(TooMany::Connections(1)));
+        assert_eq!(entries[2].begin_request(Holder::Client(first)), Err(TooMany::Connections(1)));
         drop(entries);
         assert!(table.lock().counts.is_empty());
     }
@@ -401,5 +438,58 @@ mod tests {
         assert_eq!(entries[2].open_session(), Err(TooMany::Sessions(2)));
         entries.remove(0);
         assert!(entries[1].open_session().is_ok());
+    }
+    fn key(name: &str) -> Holder {
+        Holder::Key(name.parse().unwrap())
+    }
+
+    #[test]
+    fn connections_with_a_key_count_for_the_key_from_whatever_address() {
+        let table = table(2, 9);
+        let mut entries = Vec::new();
+        for number in 1..=3 {
+            let entry = table.open(Some(client(&format!("192.0.2.{number}")))).unwrap();
+            entry.begin_request(key("alice")).unwrap();
+            entries.push(entry);
+        }
+        let one_more = table.open(Some(client("192.0.2.9"))).unwrap();
+        assert_eq!(one_more.begin_request(key("alice")), Err(TooMany::KeyConnections(3)));
+        one_more.begin_request(key("bob")).unwrap();
+        // The address that the connections left has room again.
+        let address = client("192.0.2.1");
+        let others = [table.open(Some(address)).unwrap(), table.open(Some(address)).unwrap()];
+        assert_eq!(table.open(Some(address)).unwrap_err(), TooMany::Connections(2));
+        // A request without a key does not move the connection back, where there is no room.
+        entries[0].end_request();
+        entries[0].begin_request(Holder::Client(address)).unwrap();
+        assert_eq!(others[0].begin_request(key("alice")), Err(TooMany::KeyConnections(3)));
+        // One that has been idle makes room for another of the key.
+        entries[1].end_request();
+        age(&entries[1], 5);
+        others[0].begin_request(key("alice")).unwrap();
+        assert_eq!(closing(&entries), [false, true, false]);
+        drop((entries, others, one_more));
+        assert!(table.lock().counts.is_empty());
+    }
+
+    #[test]
+    fn sessions_with_a_key_count_for_the_key() {
+        let table = table(9, 9);
+        let entries: Vec<_> = (1..=3)
+            .map(|number| {
+                // The last two are connections of a proxy.
+                let client = (number == 1).then(|| client("192.0.2.1"));
+                let entry = table.open(client).unwrap();
+                entry.begin_request(key("alice")).unwrap();
+                entry
+            })
+            .collect();
+        assert!(entries[0].open_session().is_ok() && entries[1].open_session().is_ok());
+        assert_eq!(entries[2].open_session(), Err(TooMany::KeySessions(2)));
+        entries[2].end_request();
+        entries[2].begin_request(key("bob")).unwrap();
+        assert!(entries[2].open_session().is_ok());
+        drop(entries);
+        assert!(table.lock().counts.is_empty());
     }
 }

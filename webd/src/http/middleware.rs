@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app_state::AppState;
-use crate::domain::caller::Caller;
-use crate::http::authentication::{AnsweredKey, KEY_HEADERS, RATE_HEADERS};
+use crate::http::authentication::{AnsweredKey, KEY_HEADERS, RATE_HEADERS, limited_caller};
 use crate::http::body_with::BodyWith;
 use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorCode};
@@ -67,8 +66,8 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
     BodyWith::wrap(response, in_flight.answered(labels, started))
 }
 
-/// Identifies the client for all that follows, refuses the request if the client has too many connections, and marks the
-/// connection as in use until the response was sent.
+/// Identifies the client and its API key for all that follows, refuses the request if one of them has too many connections, and
+/// marks the connection as in use until the response was sent.
 pub(crate) async fn limit_client(
     State(state): State<Arc<AppState>>,
     mut request: Request,
@@ -81,8 +80,9 @@ pub(crate) async fn limit_client(
         return next.run(request).await;
     };
     let client = peer.client(request.headers(), &state.config.trusted_proxies);
-    request.extensions_mut().insert(Caller::anonymous(client));
-    match guard.begin_request(client) {
+    let (caller, holder) = limited_caller(&state, request.headers(), client);
+    request.extensions_mut().insert(caller);
+    match guard.begin_request(holder) {
         Ok(in_progress) => BodyWith::wrap(next.run(request).await, in_progress),
         Err(reason) => ApiError::from(reason).into_response(),
     }

@@ -88,6 +88,10 @@ pub struct Config {
     /// Maximum number of open sessions of one client.
     pub max_sessions_per_client: NonZeroUsize,
     /// Maximum length of a request body.
+    /// Maximum number of open connections with one API key, from all addresses together.
+    pub max_connections_per_key: NonZeroUsize,
+    /// Maximum number of open sessions with one API key, from all addresses together.
+    pub max_sessions_per_key: NonZeroUsize,
     #[serde(deserialize_with = "positive")]
     pub max_body: ByteCount,
     /// Memory that all requests and answers together may hold.
@@ -202,6 +206,8 @@ impl Default for Config {
             log_format: LogFormat::Text,
             state: keys::DEFAULT_STATE_DIRECTORY.into(),
             keys: KeysConfig::default(),
+            max_connections_per_key: NonZeroUsize::MIN.saturating_add(255),
+            max_sessions_per_key: NonZeroUsize::MIN.saturating_add(63),
             submissions: SubmissionsConfig::default(),
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),

@@ -44,7 +44,7 @@ pub(crate) async fn execute(
     request: Request,
 ) -> Result<Response, ApiError> {
     let (head, body) = request.into_parts();
-    let budget = state.budgets.of(caller.client());
+    let budget = state.budgets.of(&caller);
     let mut reservation = budget.reservation();
     let live = live_format(&head.headers);
     if let Some(boundary) = multipart::boundary(&head.headers)? {

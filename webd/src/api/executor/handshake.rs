@@ -25,7 +25,7 @@ pub(crate) async fn session(
     request: Request,
 ) -> Result<Response, ApiError> {
     let handshake = Handshake::check(&request, &state.config.allowed_origins)?;
-    let mut reservation = state.budgets.of(caller.client()).reservation();
+    let mut reservation = state.budgets.of(&caller).reservation();
     reservation.grow(IDLE_MEMORY)?;
     let of_session = Arc::clone(&guard);
     handshake.accept(request, peer, &guard, reservation, async move |upgraded| {

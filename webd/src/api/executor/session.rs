@@ -69,7 +69,7 @@ impl Session {
         caller: Caller,
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
-        let budget = state.budgets.of(caller.client());
+        let budget = state.budgets.of(&caller);
         let (socket, unprocessed) =
             open_socket(upgraded, state.config.max_body_length(), budget.reservation()).await;
         let (sink, stream) = socket.split();

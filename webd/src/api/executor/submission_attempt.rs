@@ -29,7 +29,7 @@ async fn run(state: Arc<AppState>, claimed: ClaimedSubmission) -> AttemptEnd {
         Err(error) => return failed(&error),
     };
     let language = parsed.request.language.clone();
-    let budget = state.budgets.of(caller.client());
+    let budget = state.budgets.of(&caller);
     let (encoding, is_compact) = (parsed.encoding, parsed.is_compact);
     let execution = match state.dispatcher.execute_accepted(&caller, parsed.request).await {
         Ok(execution) => execution,

@@ -167,7 +167,7 @@ pub(crate) fn store(state: &AppState) -> Result<&Arc<dyn SubmissionStore>, ApiEr
 async fn read(state: &AppState, caller: &Caller, request: Request) -> Result<Bytes, ApiError> {
     let (head, body) = request.into_parts();
     request_body::require_json(&head.headers)?;
-    let mut reservation = state.budgets.of(caller.client()).reservation();
+    let mut reservation = state.budgets.of(caller).reservation();
     request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await
 }
 

@@ -33,7 +33,7 @@ pub(crate) async fn put(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut reservation = state.budgets.of(caller.client()).reservation();
+    let mut reservation = state.budgets.of(&caller).reservation();
     let body =
         request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     if !is_file_id(&id) {

@@ -37,7 +37,7 @@ pub(crate) async fn runs(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let budget = state.budgets.of(caller.client());
+    let budget = state.budgets.of(&caller);
     let mut reservation = budget.reservation();
     let body =
         request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;

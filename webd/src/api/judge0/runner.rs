@@ -36,7 +36,7 @@ pub(crate) async fn run(state: Arc<AppState>, caller: Caller, submission: Arc<Su
 }
 
 async fn result(state: &AppState, caller: &Caller, submission: &Submission) -> SubmissionResult {
-    let budget = state.budgets.of(caller.client());
+    let budget = state.budgets.of(caller);
     let give_up_at = Instant::now() + MAX_WAIT;
     loop {
         let execution = state.dispatcher.execute(caller, request(&submission.settings)).await;

@@ -239,7 +239,7 @@ async fn parameters(
     caller: &Caller,
 ) -> Result<Result<Parameters, Response>, ApiError> {
     let (head, body) = request.into_parts();
-    let mut reservation: Reservation = state.budgets.of(caller.client()).reservation();
+    let mut reservation: Reservation = state.budgets.of(caller).reservation();
     let limits = BodyLimits::new(&state.config);
     let body = request_body::read(body, limits, &mut reservation).await?;
     let parameters = Parameters::new(head.uri.query(), &head.headers, &body);

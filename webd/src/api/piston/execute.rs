@@ -30,7 +30,7 @@ pub(crate) async fn execute(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let budget = state.budgets.of(caller.client());
+    let budget = state.budgets.of(&caller);
     let mut reservation = budget.reservation();
     let body =
         request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;

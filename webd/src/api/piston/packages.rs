@@ -51,7 +51,7 @@ pub(crate) async fn refuse(
     Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, ApiError> {
-    let mut reservation = state.budgets.of(caller.client()).reservation();
+    let mut reservation = state.budgets.of(&caller).reservation();
     let body =
         request_body::read(request.into_body(), BodyLimits::new(&state.config), &mut reservation).await?;
     let package: Package = match lenient_json::parse(&body) {

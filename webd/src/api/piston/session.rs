@@ -57,7 +57,7 @@ impl Session {
         caller: Caller,
         guard: &Arc<ConnectionGuard>,
     ) -> Self {
-        let reservation = state.budgets.of(caller.client()).reservation();
+        let reservation = state.budgets.of(&caller).reservation();
         let (socket, unprocessed) = open_socket(upgraded, state.config.max_body_length(), reservation).await;
         let (sink, stream) = socket.split();
         let reader = Reader { socket: stream, unprocessed, budget: FrameBudget::new(Instant::now()) };

@@ -77,6 +77,12 @@ impl KeyStore {
         Ok(Caller::new(client, credential, key.name.clone()))
     }
 
+    /// Returns the name of the key of a token, which can still be used.
+    pub(crate) fn key_of_token(&self, token: &str) -> Option<KeyName> {
+        let hash = self.tokens.peek(token, Instant::now())?;
+        Some(find(&self.ring(), &Credential::Key(hash)).ok()?.name.clone())
+    }
+
     /// Returns the names of the languages that the caller may use; all if there is no list.
     ///
     /// # Errors
@@ -298,3 +304,5 @@ mod tests {
         assert_eq!(store.redeem_token(&unused, client()).unwrap_err(), AuthenticationError::Unknown);
     }
 }
+        assert_eq!(store.key_of_token(&token).unwrap().as_str(), "alice");
+        assert_eq!(store.key_of_token(&token), None);

@@ -41,6 +41,12 @@ impl SessionTokens {
         Some(token)
     }
 
+    /// Returns the key of a token that can be used.
+    pub(crate) fn peek(&self, token: &str, now: Instant) -> Option<KeyHash> {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.get(&sha256(token.as_bytes())).filter(|issued| issued.expires > now).map(|issued| issued.key)
+    }
+
     /// Returns the key of a token, which cannot be used again.
     pub(crate) fn redeem(&self, token: &str, now: Instant) -> Option<KeyHash> {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
