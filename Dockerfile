@@ -23,7 +23,7 @@ RUN scripts/languages.sh /image/usr/lib/executor/languages \
 
 FROM ${RUNTIME}
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends g++ gcc-12-plugin-dev openjdk-17-jdk-headless nodejs python3 \
+    && apt-get install -y --no-install-recommends ca-certificates g++ gcc-12-plugin-dev openjdk-17-jdk-headless nodejs python3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system executor \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \

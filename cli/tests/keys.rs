@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-use keys::{ApiKey, KeyFile};
+use keys::{ApiKey, CallbackSecret, KeyFile};
 
 struct Keys {
     directory: tempfile::TempDir,
@@ -127,6 +127,32 @@ fn anonymous_access_is_limited_and_disabled() {
     keys.succeed(&["add", "anonymous"]);
     assert!(!anonymous(keys.file()).disabled);
     keys.fail(&["add", "anonymous", "--expires", "2999-01-31"], "cannot expire");
+}
+
+#[test]
+fn a_callback_secret_is_printed_replaced_and_removed() {
+    let keys = Keys::new();
+    let secret = |name: &str| keys.file().keys[&name.parse().unwrap()].callback_secret.clone();
+    let printed = |name: &str| {
+        let text = keys.succeed(&["callback-secret", name]);
+        CallbackSecret::try_from(text.trim_end().to_owned()).expect("stdout has the secret alone")
+    };
+    keys.fail(&["callback-secret", "alice"], "there is no key `alice`");
+    keys.succeed(&["add", "alice"]);
+    let first = printed("alice");
+    assert_eq!(secret("alice"), Some(first.clone()));
+    let second = printed("alice");
+    assert!(second != first && secret("alice") == Some(second.clone()));
+    keys.succeed(&["rotate", "alice"]);
+    assert_eq!(secret("alice"), Some(second), "a new key has the same secret");
+    assert!(!keys.succeed(&["list"]).contains("whsec"));
+    let json = keys.succeed(&["list", "--json"]);
+    assert!(json.contains("\"callbacks\": true") && !json.contains("whsec"), "{json}");
+    keys.succeed(&["callback-secret", "alice", "--remove"]);
+    assert_eq!(secret("alice"), None);
+    let anonymous = printed("anonymous");
+    keys.succeed(&["add", "anonymous", "--rate", "10/min"]);
+    assert_eq!(secret("anonymous"), Some(anonymous), "new limits keep the secret");
 }
 
 #[test]

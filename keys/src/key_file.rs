@@ -8,6 +8,7 @@ use protocol::quantity::Quantity;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::api_key::KeyHash;
+use crate::callback_secret::CallbackSecret;
 use crate::name::{ANONYMOUS, KeyName};
 use crate::rate::Rate;
 use crate::timestamp::Timestamp;
@@ -52,6 +53,9 @@ pub struct KeyEntry {
     /// Time from which the key is not accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Timestamp>,
+    /// Secret that signs the callbacks of the key's submissions. Without it, they cannot have any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub callback_secret: Option<CallbackSecret>,
     /// Whether the key is not accepted; only for `anonymous`, because other keys are removed.
     #[serde(skip_serializing_if = "is_false")]
     pub disabled: bool,
@@ -209,7 +213,7 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert!(message.contains(expected), "{message}");
-        assert!(!message.contains("secret"), "{message}");
+        assert!(!message.contains("exk_") && !message.contains("whsec_AAAA"), "{message}");
     }
 
     #[test]
@@ -222,6 +226,8 @@ mod tests {
             "valid",
         );
         check("[keys.alice]\nhash = 'HASH'\nlanguages = ['python']\nexpires = '2027-01-31'", "valid");
+        check("[keys.anonymous]\ncallback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'", "valid");
+        check("[keys.alice]\nhash = 'HASH'\ncallback_secret = 'whsec_AAAA'", "line 3: a callback secret is");
         check("[keys.alice]", "key `alice`: `hash` is required");
         check("[keys.alice]\nhash = 'exk_secret'", "line 2: a hash is");
         check("[keys.alice]\nhash = 'HASH'\nraet = '60/min'", "unknown field");
@@ -258,6 +264,7 @@ mod tests {
         let text = format!(
             "[keys.anonymous]\nrate = '10/min'\n[keys.alice]\nhash = '{HASH}'\nconcurrent = 4\ncpu_per_day = '90m'\n\
              languages = ['python', 'cpp']\nexpires = '2027-01-31T08:00:00Z'\ncreated = '2026-11-30'\n\
+             callback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n\
              previous_hash = '{}'\nprevious_expires = '2026-12-01'\n[keys.'b.c']\nhash = '{}'\n",
             HASH.replace("ba", "bb"),
             HASH.replace("ba", "bc"),

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod api_key;
+mod callback_secret;
 mod key_file;
 mod name;
 mod rate;
@@ -11,6 +12,7 @@ mod timestamp;
 mod usage;
 
 pub use api_key::{ApiKey, KeyHash, random_text, sha256};
+pub use callback_secret::CallbackSecret;
 pub use key_file::{KeyEntry, KeyFile, KeyFileError, KeyLimits, MAX_FILE, MAX_KEYS, MAX_LANGUAGES};
 pub use name::{ANONYMOUS, KeyName, MAX_NAME};
 pub use rate::{Period, Rate};

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crate::api::judge0::submission::Judge0State;
 use crate::domain::budget::ClientBudgets;
+use crate::domain::callbacks::client::CallbackClient;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
 use crate::domain::file_store::FileStore;
 use crate::domain::keys::key_store::KeyStore;
+use crate::domain::submissions::id_locks::IdLocks;
 use crate::domain::submissions::store::SubmissionStore;
 use crate::http::static_files::StaticFiles;
 use crate::ops::config::Config;
@@ -33,6 +35,10 @@ pub(crate) struct AppState {
     pub(crate) dispatcher: Dispatcher,
     /// Stored submissions, if they are enabled.
     pub(crate) submissions: Option<Arc<dyn SubmissionStore>>,
+    /// Turns of requests that choose the id of a submission.
+    pub(crate) submission_ids: IdLocks,
+    /// The way to send callbacks.
+    pub(crate) callbacks: CallbackClient,
     /// Files that clients of Jobe upload for their runs.
     pub(crate) jobe_files: FileStore,
     /// Submissions of clients of Judge0.
@@ -54,6 +60,8 @@ impl AppState {
         let dispatcher = Dispatcher::new(config.socket.clone(), Arc::clone(&keys), Arc::clone(&daemon));
         let jobe_files = FileStore::new(config.jobe.max_files_length(), config.jobe.files_max_age);
         let judge0 = Judge0State::new(&config.judge0);
+        let settings = &config.submissions;
+        let callbacks = CallbackClient::new(settings.callback_hosts.clone(), settings.callback_ca.clone());
         Self {
             config,
             drain: Drain::default(),
@@ -63,6 +71,8 @@ impl AppState {
             keys,
             dispatcher,
             submissions,
+            submission_ids: IdLocks::default(),
+            callbacks,
             jobe_files,
             judge0,
             files,

@@ -12,7 +12,7 @@
 //! | `api` | routes, JSON of requests, answers and events | `http`, `domain`, `ops` |
 //! | `http` | connections, middleware, bodies, static files | `domain`, `ops` |
 //! | `ops` | configuration, metrics, privilege check | `domain` |
-//! | `domain` | clients, dispatch, running executions, output; no HTTP | `protocol` |
+//! | `domain` | clients, dispatch, running executions, output, submissions, callbacks; serves no HTTP | `protocol` |
 //!
 //! `domain::dispatcher` starts a program. If the client disconnects, `http::server` drops the future or the body that
 //! holds the `domain::execution::Execution`; this closes its connection to the daemon, which then kills the program.
@@ -28,6 +28,7 @@ mod service;
 
 pub use api::openapi::DESCRIPTION as OPENAPI;
 pub use api::routes::paths;
+pub use domain::callbacks::url::CallbackHost;
 pub use domain::client_identity::Network;
 pub use http::error::ErrorCode;
 pub use ops::config::{Config, KeysConfig, LogFormat, Origin, SubmissionsConfig};

@@ -15,12 +15,13 @@ use tokio::sync::oneshot;
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
-use crate::api::executor::submission_attempt;
+use crate::api::executor::{submission_attempt, submission_callback};
 use crate::api::routes;
 use crate::app_state::AppState;
-use crate::domain::submissions::runner;
+use crate::domain::submissions::callback_queue::CallbackQueue;
 use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
 use crate::domain::submissions::store::{SubmissionQueue, SubmissionStore};
+use crate::domain::submissions::{callback_runner, runner};
 use crate::http::server;
 use crate::ops::config::{Config, LogFormat, Options};
 use crate::ops::drain::stop_time_usec;
@@ -127,7 +128,7 @@ pub async fn serve(
             return;
         }
     };
-    let Submissions { store, queue } = match open_submissions(&config) {
+    let Submissions { store, queue, callbacks } = match open_submissions(&config) {
         Ok(submissions) => submissions,
         Err(message) => {
             tracing::error!(%message, "cannot use the store of submissions");
@@ -138,6 +139,13 @@ pub async fn serve(
     let drain_time = config.timeouts.drain;
     let state = Arc::new(AppState::new(config, key_files.store(), store));
     let (stop_runner, runner_stopped) = oneshot::channel::<()>();
+    let (stop_callbacks, callbacks_stopped) = oneshot::channel::<()>();
+    let callbacks = callbacks.map(|queue| {
+        let deliver = submission_callback::deliver(Arc::clone(&state));
+        tokio::spawn(callback_runner::run(queue, deliver, async {
+            let _ = callbacks_stopped.await;
+        }))
+    });
     let runner = queue.map(|queue| {
         let attempt = submission_attempt::attempt(Arc::clone(&state));
         tokio::spawn(runner::run(queue, concurrent, keep, attempt, async {
@@ -169,6 +177,10 @@ pub async fn serve(
     if let Some(runner) = runner {
         let _ = runner.await;
     }
+    drop(stop_callbacks);
+    if let Some(callbacks) = callbacks {
+        let _ = callbacks.await;
+    }
     drop(stop);
     let _ = key_files.await;
 }
@@ -179,6 +191,8 @@ struct Submissions {
     store: Option<Arc<dyn SubmissionStore>>,
     /// The same store, if this process runs its submissions.
     queue: Option<Arc<dyn SubmissionQueue>>,
+    /// The same store, if this process delivers its callbacks.
+    callbacks: Option<Arc<dyn CallbackQueue>>,
 }
 
 /// Opens the store of submissions, if they are enabled.
@@ -189,7 +203,11 @@ fn open_submissions(config: &Config) -> Result<Submissions, String> {
     }
     let bounds = StoreBounds { count: settings.max_count.get(), bytes: settings.max_bytes.bytes() };
     let store = Arc::new(SqliteStore::open(&config.state, bounds)?);
-    Ok(Submissions { store: Some(Arc::clone(&store) as Arc<dyn SubmissionStore>), queue: Some(store) })
+    Ok(Submissions {
+        store: Some(Arc::clone(&store) as Arc<dyn SubmissionStore>),
+        queue: Some(Arc::clone(&store) as Arc<dyn SubmissionQueue>),
+        callbacks: Some(store),
+    })
 }
 
 /// Returns the socket that systemd passed (sd_listen_fds(3)), or a new one.

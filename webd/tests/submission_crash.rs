@@ -1,4 +1,4 @@
-//! `kill -9` of webd while it accepts, runs and finishes submissions.
+//! `kill -9` of webd while it accepts, runs and finishes submissions, and delivers their callbacks.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
@@ -16,11 +16,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use keys::{CallbackSecret, KeyEntry, KeyFile};
 use nix::unistd::geteuid;
 use serde_json::Value;
 use support::{Answer, Step, TIMEOUT, hello, parse, start_server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -36,6 +37,8 @@ struct Record {
     runs: BTreeMap<String, u32>,
     seen: BTreeSet<String>,
     again: Vec<String>,
+    /// Submissions whose callbacks were received.
+    called_back: BTreeSet<String>,
 }
 
 struct Webd(Child, SocketAddr);
@@ -92,16 +95,42 @@ async fn request(address: SocketAddr, method: &str, path: &str, body: &str) -> O
     timeout(TIMEOUT, exchange).await.expect("webd answers or is killed")
 }
 
-fn body(id: Uuid) -> String {
-    format!(r#"{{"language":"python","code":"{id}"}}"#)
+/// Receives callbacks, and notes their submissions. Returns the URL.
+async fn receive_callbacks(record: Arc<Mutex<Record>>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let record = Arc::clone(&record);
+            tokio::spawn(async move {
+                let mut bytes = Vec::new();
+                // The body ends with the object that it is.
+                while !bytes.ends_with(b"\"result_omitted\":false}") {
+                    if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
+                        return;
+                    }
+                }
+                let text = String::from_utf8(bytes).unwrap();
+                let id = text.lines().find_map(|line| line.strip_prefix("webhook-id: ")).unwrap();
+                record.lock().unwrap().called_back.insert(id.to_owned());
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            });
+        }
+    });
+    url
+}
+
+fn body(id: Uuid, callback: &str) -> String {
+    format!(r#"{{"language":"python","code":"{id}","callback_url":"{callback}"}}"#)
 }
 
 /// Submits programs until webd is killed, and returns the ids that it accepted.
-async fn submit_until_killed(address: SocketAddr) -> Vec<Uuid> {
+async fn submit_until_killed(address: SocketAddr, callback: &str) -> Vec<Uuid> {
     let mut accepted = vec![];
     loop {
         let id = Uuid::new_v4();
-        match request(address, "PUT", &format!("/api/submissions/{id}"), &body(id)).await {
+        match request(address, "PUT", &format!("/api/submissions/{id}"), &body(id, callback)).await {
             Some(answer) if answer.status == 202 => accepted.push(id),
             Some(answer) => panic!("{}", answer.text()),
             None => return accepted,
@@ -148,19 +177,27 @@ async fn no_accepted_submission_is_lost_and_none_with_a_result_runs_again() {
     if geteuid().is_root() {
         std::os::unix::fs::chown(&state, Some(NOBODY), None).unwrap();
     }
+    let mut keys = KeyFile::default();
+    let secret = CallbackSecret::generate().unwrap();
+    let anonymous = KeyEntry { callback_secret: Some(secret), ..KeyEntry::default() };
+    keys.keys.insert("anonymous".parse().unwrap(), anonymous);
+    let key_file = directory.join("keys.toml");
+    std::fs::write(&key_file, keys.text().unwrap()).unwrap();
     let text = format!(
-        "socket = {socket:?}\nstate = {state:?}\n[keys]\nfile = \"/nonexistent\"\n[submissions]\nenabled = true\n\
-         max_count = 1000000\n"
+        "socket = {socket:?}\nstate = {state:?}\n[keys]\nfile = {key_file:?}\n[submissions]\nenabled = true\n\
+         max_count = 1000000\ncallback_hosts = [\"127.0.0.1\"]\n"
     );
     std::fs::write(&config, text).unwrap();
 
     let rounds = std::env::var(ROUNDS_VARIABLE).map_or(ROUNDS, |number| number.parse().unwrap());
+    let callback = receive_callbacks(Arc::clone(&record)).await;
     let mut accepted: Vec<Uuid> = vec![];
     for round in 0..rounds {
         let webd = Webd::start(&config);
         let address = webd.1;
         let known = accepted.clone();
-        let submitting = tokio::spawn(async move { submit_until_killed(address).await });
+        let callback = callback.clone();
+        let submitting = tokio::spawn(async move { submit_until_killed(address, &callback).await });
         let record = Arc::clone(&record);
         let fetching = tokio::spawn(async move { fetch_until_killed(address, &known, &record).await });
         // Another phase of its work each time, from its first moments on.
@@ -175,6 +212,13 @@ async fn no_accepted_submission_is_lost_and_none_with_a_result_runs_again() {
         let answer = request(webd.1, "GET", &format!("/api/submissions/{id}?wait=30"), "").await.unwrap();
         assert_eq!((answer.status, &answer.json()["status"]), (200, &"finished".into()), "{}", answer.text());
     }
+    let is_called_back = |id: &Uuid| record.lock().unwrap().called_back.contains(&id.to_string());
+    let all_called_back = async {
+        while !accepted.iter().all(is_called_back) {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(2 * TIMEOUT, all_called_back).await.expect("no callback is lost");
     webd.kill();
     let record = record.lock().unwrap();
     assert_eq!(record.again, Vec::<String>::new(), "ran again after its result was seen");

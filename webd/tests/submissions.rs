@@ -85,6 +85,22 @@ fn token(answer: &Answer) -> String {
 }
 
 #[tokio::test]
+async fn the_same_submission_several_times_at_once_counts_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let rate = KeyLimits { rate: Some("2/h".parse().unwrap()), ..KeyLimits::default() };
+    let [key] = write_keys(directory.path(), [("alice", rate)]);
+    let server = serve(directory.path(), |_| {}, |_| hello()).await;
+    let headers = [key.as_str()];
+    let answers = futures_util::future::join_all((0..16).map(|_| server.put(&headers, UUID, HELLO))).await;
+    for answer in &answers {
+        assert!([200, 202].contains(&answer.status), "{}", answer.text());
+    }
+    let other = UUID.replace('9', "8");
+    assert_eq!(server.put(&headers, &other, HELLO).await.status, 202, "one of two is left");
+    assert_eq!(server.put(&headers, &other.replace('8', "7"), HELLO).await.status, 429);
+}
+
+#[tokio::test]
 async fn submissions_are_off_by_default() {
     let directory = tempfile::tempdir().unwrap();
     let server = serve(directory.path(), |config| config.submissions.enabled = false, |_| hello()).await;

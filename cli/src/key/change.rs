@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use keys::{ApiKey, KeyEntry, KeyLimits, KeyName, Timestamp};
+use keys::{ApiKey, CallbackSecret, KeyEntry, KeyLimits, KeyName, Timestamp};
 
 use crate::failure::Failure;
 use crate::key::file;
@@ -23,9 +23,9 @@ pub(super) async fn add(
         if expires.is_some() {
             return Err(Failure::Usage("the key `anonymous` cannot expire".to_owned()));
         }
-        let entry = KeyEntry { limits, ..KeyEntry::default() };
         file::change(path, |keys| {
-            keys.keys.insert(name, entry);
+            let callback_secret = keys.keys.remove(&name).and_then(|before| before.callback_secret);
+            keys.keys.insert(name, KeyEntry { limits, callback_secret, ..KeyEntry::default() });
             Ok(())
         })?;
         return notify("requests without a key are allowed within these limits").await;
@@ -91,8 +91,35 @@ pub(super) async fn rotate(path: &Path, name: &KeyName, keep_old: Option<Duratio
     notify(&format!("this is the new key `{name}`, and is not shown again; {old}")).await
 }
 
+/// Replaces the callback secret of a key and prints the new one, or removes it.
+pub(super) async fn callback_secret(path: &Path, name: &KeyName, remove: bool) -> Result<(), Failure> {
+    let secret = if remove { None } else { Some(CallbackSecret::generate().map_err(no_random_bytes)?) };
+    file::change(path, |keys| {
+        let entry = match keys.keys.get_mut(name) {
+            // `anonymous` is valid without an entry of its own.
+            None if name.is_anonymous() => keys.keys.entry(name.clone()).or_default(),
+            None => return Err(unknown(name)),
+            Some(entry) => entry,
+        };
+        entry.callback_secret.clone_from(&secret);
+        Ok(())
+    })?;
+    let Some(secret) = secret else {
+        return notify(&format!("submissions of the key `{name}` cannot have callbacks")).await;
+    };
+    Output::stdout().line(&secret.text()).await?;
+    notify(&format!(
+        "this is the secret of callbacks of the key `{name}`; an earlier one is not used any more"
+    ))
+    .await
+}
+
 fn generate() -> Result<ApiKey, Failure> {
-    ApiKey::generate().map_err(|error| Failure::Local(format!("get random bytes: {error}")))
+    ApiKey::generate().map_err(no_random_bytes)
+}
+
+fn no_random_bytes(error: impl std::fmt::Display) -> Failure {
+    Failure::Local(format!("get random bytes: {error}"))
 }
 
 fn unknown(name: &KeyName) -> Failure {

@@ -56,6 +56,14 @@ enum KeyCommand {
         #[arg(long, value_name = "TIME")]
         keep_old: Option<Quantity<Duration>>,
     },
+    /// Create the secret that signs the callbacks of a key's submissions, in place of an earlier one, and print it
+    CallbackSecret {
+        /// Name of the key
+        name: KeyName,
+        /// Remove the secret: the key's submissions cannot have callbacks any more
+        #[arg(long)]
+        remove: bool,
+    },
     /// Show what the keys used today, in UTC
     Usage {
         /// Name of the key [default: all]
@@ -98,6 +106,9 @@ pub(crate) async fn key(socket: &Path, arguments: KeyArguments) -> Result<ExitCo
         KeyCommand::Revoke { name } => change::revoke(&key_file, &name).await?,
         KeyCommand::Rotate { name, keep_old } => {
             change::rotate(&key_file, &name, keep_old.map(|Quantity(time)| time)).await?;
+        }
+        KeyCommand::CallbackSecret { name, remove } => {
+            change::callback_secret(&key_file, &name, remove).await?;
         }
         KeyCommand::Usage { name, state, json } => {
             let keys = file::read(&key_file)?;

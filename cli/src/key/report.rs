@@ -97,6 +97,7 @@ fn as_json(name: &KeyName, entry: &KeyEntry) -> Value {
         "concurrent": entry.limits.concurrent,
         "cpu_per_day_s": entry.limits.cpu_per_day.map(|time| time.as_secs_f64()),
         "languages": entry.limits.languages,
+        "callbacks": entry.callback_secret.is_some(),
     })
 }
 

@@ -33,6 +33,11 @@ pub(crate) async fn readiness(State(state): State<Arc<AppState>>) -> Response {
 /// Returns the metrics of webd and of the daemon.
 pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
     let daemon = state.daemon.status().await.ok();
-    ([(header::CONTENT_TYPE, CONTENT_TYPE)], state.metrics.exposition(daemon, &state.keys.totals()))
-        .into_response()
+    let submissions = match &state.submissions {
+        // A store that fails is reported by the requests that need it.
+        Some(store) => store.statistics().await.ok().flatten(),
+        None => None,
+    };
+    let text = state.metrics.exposition(daemon, &state.keys.totals(), submissions);
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }

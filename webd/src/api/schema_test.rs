@@ -17,8 +17,9 @@ use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJs
 use crate::api::executor::languages::{EditorJson, LanguageJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
-use crate::api::executor::request::{Execute, Run, Start};
+use crate::api::executor::request::{Execute, Run, Start, Submit};
 use crate::api::executor::sources::File;
+use crate::api::executor::submission_callback::CallbackJson;
 use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};
 use crate::api::executor::token::TokenJson;
 use crate::api::jobe::answer::RunResult;
@@ -213,6 +214,8 @@ fn the_description_matches_the_rust_types() {
         ("Token", sent::<TokenJson>()),
         ("SubmissionState", sent::<SubmissionState>()),
         ("Submission", sent::<SubmissionJson>()),
+        ("SubmissionRequest", received::<Submit>()),
+        ("SubmissionCallback", sent::<CallbackJson>()),
         ("SubmissionList", sent::<ListJson<SubmissionJson>>()),
         ("Accepted", sent::<AcceptedJson>()),
         ("AcceptedList", sent::<ListJson<AcceptedJson>>()),

@@ -2,6 +2,7 @@
 //! output. No file here depends on axum; errors are domain types, which `api` maps to HTTP.
 
 pub(crate) mod budget;
+pub(crate) mod callbacks;
 pub(crate) mod caller;
 pub(crate) mod client_identity;
 pub(crate) mod collected_execution;
@@ -16,8 +17,8 @@ pub(crate) mod file_store;
 pub(crate) mod frame_budget;
 pub(crate) mod keys;
 pub(crate) mod lenient_base64;
-pub(crate) mod output_collector;
 pub(crate) mod limit_scope;
+pub(crate) mod output_collector;
 pub(crate) mod output_files;
 pub(crate) mod result_store;
 pub(crate) mod signal_name;

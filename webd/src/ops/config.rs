@@ -12,6 +12,7 @@ use protocol::renamed_keys::ConfigKeys;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+use crate::domain::callbacks::url::CallbackHost;
 use crate::domain::client_identity::Network;
 use crate::ops::compat_config::{JobeConfig, Judge0Config, PistonConfig};
 use crate::ops::node_name::{NodeName, optional_name};
@@ -87,11 +88,11 @@ pub struct Config {
     pub max_connections_per_client: NonZeroUsize,
     /// Maximum number of open sessions of one client.
     pub max_sessions_per_client: NonZeroUsize,
-    /// Maximum length of a request body.
     /// Maximum number of open connections with one API key, from all addresses together.
     pub max_connections_per_key: NonZeroUsize,
     /// Maximum number of open sessions with one API key, from all addresses together.
     pub max_sessions_per_key: NonZeroUsize,
+    /// Maximum length of a request body.
     #[serde(deserialize_with = "positive")]
     pub max_body: ByteCount,
     /// Memory that all requests and answers together may hold.
@@ -116,7 +117,7 @@ pub struct Config {
 }
 
 /// Submissions.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SubmissionsConfig {
     /// Whether submissions are accepted, and with them stored.
@@ -131,6 +132,10 @@ pub struct SubmissionsConfig {
     /// Maximum length of all stored requests and results.
     #[serde(deserialize_with = "positive")]
     pub max_bytes: ByteCount,
+    /// Hosts whose callbacks may be plain HTTP, and whose addresses may be private.
+    pub callback_hosts: Vec<CallbackHost>,
+    /// Certificate authorities of callbacks, in PEM.
+    pub callback_ca: PathBuf,
 }
 
 /// Format of the log.
@@ -201,13 +206,13 @@ impl Default for Config {
             max_connections: NonZeroUsize::MIN.saturating_add(1023),
             max_connections_per_client: NonZeroUsize::MIN.saturating_add(63),
             max_sessions_per_client: NonZeroUsize::MIN.saturating_add(15),
+            max_connections_per_key: NonZeroUsize::MIN.saturating_add(255),
+            max_sessions_per_key: NonZeroUsize::MIN.saturating_add(63),
             max_body: ByteCount::mib(16),
             max_memory: ByteCount::mib(512),
             log_format: LogFormat::Text,
             state: keys::DEFAULT_STATE_DIRECTORY.into(),
             keys: KeysConfig::default(),
-            max_connections_per_key: NonZeroUsize::MIN.saturating_add(255),
-            max_sessions_per_key: NonZeroUsize::MIN.saturating_add(63),
             submissions: SubmissionsConfig::default(),
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),
@@ -225,6 +230,8 @@ impl Default for SubmissionsConfig {
             keep: Duration::from_secs(24 * 60 * 60),
             max_count: NonZeroU64::MIN.saturating_add(9999),
             max_bytes: ByteCount::mib(1024),
+            callback_hosts: Vec::new(),
+            callback_ca: "/etc/ssl/certs/ca-certificates.crt".into(),
         }
     }
 }
@@ -402,6 +409,8 @@ mod tests {
         check("allowed_origins = ['https://a.example/']", &["is not an origin"]);
         check("allowed_origins = ['https://u@a.example']", &["is not an origin"]);
         check("trusted_proxies = ['10.0.0.0/33']", &["line 1", "neither an address nor a network"]);
+        check("[submissions]\ncallback_hosts = ['grader.example.org', '10.0.0.5:8080']", &["valid"]);
+        check("[submissions]\ncallback_hosts = ['http://a.example']", &["line 2", "is not a host such as"]);
         check("max_connections = 0", &["line 1", "nonzero"]);
         check("max_memory = '1B'", &["max_body must not be larger than max_memory"]);
         check("[timeouts]\nhead = '0s'", &["line 2", "must be more than zero"]);
@@ -441,6 +450,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (22, 9));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (24, 9));
     }
 }

@@ -13,8 +13,10 @@ use prometheus_client::registry::{Registry, Unit};
 use protocol::ServerStatus;
 
 use crate::domain::keys::account::Totals;
+use crate::domain::submissions::callback_runner::Delivery;
+use crate::domain::submissions::store::StoreStatistics;
 use crate::ops::daemon_metrics::DaemonMetrics;
-use crate::ops::key_metrics;
+use crate::ops::{key_metrics, submission_metrics};
 
 /// Content type of the exposition.
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -36,6 +38,7 @@ pub(crate) struct Metrics {
     in_flight: Gauge,
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabel, Histogram>,
+    callbacks: Family<DeliveryLabel, Counter>,
 }
 
 /// Labels of an answered request. No request can add values beyond a fixed set.
@@ -49,6 +52,11 @@ pub(crate) struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabel {
     route: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeliveryLabel {
+    result: &'static str,
 }
 
 /// Increments a gauge until it is dropped.
@@ -88,7 +96,9 @@ impl Default for Metrics {
             Family::new_with_constructor((|| Histogram::new(DURATION_BUCKETS)) as fn() -> Histogram);
         let help = "Time from a request head to the end of its response";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, durations.clone());
-        Self { registry, connections, sessions, in_flight, requests, durations }
+        let callbacks = Family::default();
+        registry.register("callback_attempts", "Attempts to deliver a callback", callbacks.clone());
+        Self { registry, connections, sessions, in_flight, requests, durations, callbacks }
     }
 }
 
@@ -103,6 +113,16 @@ impl Metrics {
         CountedGuard::new(&self.sessions)
     }
 
+    /// Counts an attempt to deliver a callback.
+    pub(crate) fn callback(&self, delivery: Delivery) {
+        let result = match delivery {
+            Delivery::Delivered => "delivered",
+            Delivery::Failed => "failed",
+            Delivery::Refused => "refused",
+        };
+        self.callbacks.get_or_create(&DeliveryLabel { result }).inc();
+    }
+
     /// Counts a request as in flight.
     pub(crate) fn request(&self) -> RequestInFlight {
         RequestInFlight {
@@ -112,16 +132,25 @@ impl Metrics {
         }
     }
 
-    /// Returns the exposition. The daemon's metrics are missing if it does not answer (`daemon` is `None`).
-    pub(crate) fn exposition(&self, daemon: Option<ServerStatus>, keys: &[(KeyName, Totals)]) -> String {
+    /// Returns the exposition. The daemon's metrics are missing if it does not answer (`daemon` is `None`), and those of
+    /// submissions if there is no store.
+    pub(crate) fn exposition(
+        &self,
+        daemon: Option<ServerStatus>,
+        keys: &[(KeyName, Totals)],
+        submissions: Option<StoreStatistics>,
+    ) -> String {
         let mut text = String::new();
-        let mut key_registry = Registry::with_prefix("webd");
-        key_metrics::register(&mut key_registry, keys);
+        let mut store_registry = Registry::with_prefix("webd");
+        key_metrics::register(&mut store_registry, keys);
+        if let Some(statistics) = submissions {
+            submission_metrics::register(&mut store_registry, &statistics);
+        }
         let mut daemon_registry = Registry::with_prefix("executor");
         daemon_registry.register_collector(Box::new(DaemonMetrics(daemon)));
         // Writing into a string cannot fail.
         let _ = encode_registry(&mut text, &self.registry);
-        let _ = encode_registry(&mut text, &key_registry);
+        let _ = encode_registry(&mut text, &store_registry);
         let _ = encode_registry(&mut text, &daemon_registry);
         let _ = encode_eof(&mut text);
         text

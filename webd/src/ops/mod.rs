@@ -11,3 +11,4 @@ pub(crate) mod metrics;
 pub(crate) mod node_name;
 pub(crate) mod positive;
 pub(crate) mod privilege;
+pub(crate) mod submission_metrics;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::{Builder, Uuid};
 
+use crate::api::executor::request;
 use crate::api::executor::submission_watch::SubmissionWatch;
 use crate::api::executor::submissions;
 use crate::app_state::AppState;
@@ -58,7 +59,8 @@ pub(crate) async fn execute(
     body: Bytes,
 ) -> Result<Response, ApiError> {
     let store = submissions::store(state)?;
-    submissions::accept(state, caller, vec![(id, body)]).await?;
+    let parse = |body: &[u8]| request::parse(body).map(|parsed| (parsed, None));
+    submissions::accept(state, caller, vec![(id, body)], parse).await?;
     let watch = SubmissionWatch::new(store, caller, id);
     let submission = tokio::select! {
         submission = watch.until_final(Instant::now() + MAX_WAIT) => submission?,

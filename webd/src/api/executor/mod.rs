@@ -22,6 +22,7 @@ pub(crate) mod session_reader;
 pub(crate) mod sources;
 pub(crate) mod stopping_daemon;
 pub(crate) mod submission_attempt;
+pub(crate) mod submission_callback;
 pub(crate) mod submission_json;
 pub(crate) mod submission_watch;
 pub(crate) mod submissions;

@@ -47,6 +47,22 @@ macro_rules! request_fields {
             rows: Option<NonZeroU16>,
         }
 
+        /// The body of a submission: the fields of [`Execute`], and where its result is sent.
+        #[derive(Debug, Deserialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(deny_unknown_fields)]
+        pub(crate) struct Submit {
+            $($(#[$attribute])* $field: Option<$type>,)*
+            callback_url: Option<String>,
+        }
+
+        impl Submit {
+            /// Returns the fields of a request alone.
+            fn into_execute(self) -> Execute {
+                Execute { $($field: self.$field,)* }
+            }
+        }
+
         impl Start {
             /// Returns the fields of a request alone.
             fn into_execute(self) -> Execute {
@@ -124,7 +140,7 @@ pub(crate) struct ParsedRequest {
 /// # Errors
 /// [`ErrorCode::InvalidJson`], or another 400 with a message that names the field.
 pub(crate) fn parse(body: &[u8]) -> Result<ParsedRequest, ApiError> {
-    parse_json(body)?.into_parsed()
+    parse_json::<Execute>(body)?.into_parsed()
 }
 
 /// Parses a request whose stdin comes separately, for each run that has none in the request.
@@ -132,7 +148,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<ParsedRequest, ApiError> {
 /// # Errors
 /// As [`parse`].
 pub(crate) fn parse_with_uploads(body: &[u8]) -> Result<ParsedRequest, ApiError> {
-    let execute = parse_json(body)?;
+    let execute: Execute = parse_json(body)?;
     let has_stdin =
         |stdin: &Option<String>, encoding: &Option<Encoding>| stdin.is_some() || encoding.is_some();
     let have_stdin: Vec<_> = match &execute.runs {
@@ -150,7 +166,17 @@ pub(crate) fn parse_with_uploads(body: &[u8]) -> Result<ParsedRequest, ApiError>
     Ok(parsed)
 }
 
-fn parse_json(body: &[u8]) -> Result<Execute, ApiError> {
+/// Parses the body of a submission. Returns the URL of its callback, which is not checked, too.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_submission(body: &[u8]) -> Result<(ParsedRequest, Option<String>), ApiError> {
+    let mut submit: Submit = parse_json(body)?;
+    let callback_url = submit.callback_url.take();
+    Ok((submit.into_execute().into_parsed()?, callback_url))
+}
+
+fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     strict_json::parse(body).map_err(|error| match error {
         JsonError::Data(message) => ApiError::invalid_request(format!("invalid request: {message}")),
         JsonError::Syntax(message) => {

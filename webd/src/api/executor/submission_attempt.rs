@@ -23,8 +23,8 @@ pub(crate) fn attempt(state: Arc<AppState>) -> Attempt {
 
 async fn run(state: Arc<AppState>, claimed: ClaimedSubmission) -> AttemptEnd {
     let caller = claimed.caller();
-    let parsed = match request::parse(&claimed.body) {
-        Ok(parsed) => parsed,
+    let parsed = match request::parse_submission(&claimed.body) {
+        Ok((parsed, _)) => parsed,
         // It was valid when it was stored: this webd is another version.
         Err(error) => return failed(&error),
     };

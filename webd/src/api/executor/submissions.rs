@@ -9,10 +9,12 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use protocol::ExecuteRequest;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::api::executor::request;
+use crate::api::executor::request::{ParsedRequest, parse_submission};
+use crate::api::executor::submission_callback;
 use crate::api::executor::submission_json::{AcceptedJson, BatchJson, ListJson, MAX_BATCH, SubmissionJson};
 use crate::api::executor::submission_watch::SubmissionWatch;
 use crate::api::executor::unknown_language::explained;
@@ -44,14 +46,15 @@ pub(crate) async fn submit(
     let body = read(&state, &caller, request).await?;
     let batch: Option<BatchJson> = serde_json::from_slice(&body).ok();
     let Some(BatchJson { submissions }) = batch else {
-        let accepted = accept(&state, &caller, vec![(Uuid::new_v4(), body)]).await?;
+        let accepted = accept(&state, &caller, vec![(Uuid::new_v4(), body)], parse_submission).await?;
         return Ok(answer(StatusCode::ACCEPTED, &accepted[0]));
     };
     if submissions.is_empty() || submissions.len() > MAX_BATCH {
         return Err(ApiError::invalid_request(format!("`submissions` must have 1 to {MAX_BATCH} elements")));
     }
     let bodies = submissions.into_iter().map(|raw| Bytes::copy_from_slice(raw.get().as_bytes()));
-    let accepted = accept(&state, &caller, bodies.map(|body| (Uuid::new_v4(), body)).collect()).await?;
+    let bodies = bodies.map(|body| (Uuid::new_v4(), body)).collect();
+    let accepted = accept(&state, &caller, bodies, parse_submission).await?;
     Ok((StatusCode::ACCEPTED, Json(ListJson { submissions: accepted })).into_response())
 }
 
@@ -69,7 +72,7 @@ pub(crate) async fn put(
     let id = Uuid::try_parse(&token)
         .map_err(|_| ApiError::invalid_request("the last part of the path must be a UUID"))?;
     let body = read(&state, &caller, request).await?;
-    let accepted = accept(&state, &caller, vec![(id, body)]).await?;
+    let accepted = accept(&state, &caller, vec![(id, body)], parse_submission).await?;
     let is_new = accepted[0].status == SubmissionState::Queued;
     Ok(answer(if is_new { StatusCode::ACCEPTED } else { StatusCode::OK }, &accepted[0]))
 }
@@ -171,45 +174,50 @@ async fn read(state: &AppState, caller: &Caller, request: Request) -> Result<Byt
     request_body::read(body, BodyLimits::new(&state.config), &mut reservation).await
 }
 
+/// Parses the body of a submission, and returns the URL of its callback if it has one.
+pub(crate) type Parse = fn(&[u8]) -> Result<(ParsedRequest, Option<String>), ApiError>;
+
 /// Checks submissions as `POST /api/execute` does, and stores them: all of them or none.
+///
+/// # Errors
+/// [`ApiError`] if they are not stored. In a batch, the message says which of them is not valid.
 pub(crate) async fn accept(
     state: &AppState,
     caller: &Caller,
     bodies: Vec<(Uuid, Bytes)>,
+    parse: Parse,
 ) -> Result<Vec<AcceptedJson>, ApiError> {
     let store = store(state)?;
     let is_batch = bodies.len() > 1;
     let mut requests = Vec::with_capacity(bodies.len());
-    for (index, (_, body)) in bodies.iter().enumerate() {
-        let placed = |mut error: ApiError| {
+    let mut new = Vec::with_capacity(bodies.len());
+    for (index, (id, body)) in bodies.into_iter().enumerate() {
+        let (request, callback) = checked(state, caller, &body, parse).await.map_err(|mut error| {
             if is_batch {
                 error.body.error = format!("submissions[{index}]: {}", error.body.error);
             }
             error
-        };
-        let request = match request::parse(body) {
-            Ok(parsed) => parsed.request,
-            Err(error) => return Err(placed(explained(error, "", &state.daemon).await)),
-        };
-        // Without the daemon, an unknown language is found when the submission runs.
-        if matches!(state.daemon.language_name(&request.language).await, Ok(None)) {
-            let error = ApiError::unsupported_language(&request.language);
-            return Err(placed(explained(error, &request.language, &state.daemon).await));
-        }
+        })?;
         requests.push(request);
+        let (owner, address) = (Owner::of(caller), caller.client().address());
+        new.push(NewSubmission { id, owner, address, body, callback });
     }
-    // A request that is repeated is not counted again.
-    if let [(id, body)] = bodies.as_slice()
-        && let Some(existing) = existing(store, caller, *id, body).await?
+    // The second of two requests with one id waits until the first is stored, so that its rate counts once.
+    let _turn = match new.as_slice() {
+        [single] => Some(state.submission_ids.lock(&single.owner, single.id).await),
+        _ => None,
+    };
+    if let [single] = new.as_slice()
+        && let Some(existing) = existing(store, single).await?
     {
         return Ok(vec![existing]);
     }
     state.dispatcher.accept(caller, &requests).await?;
-    let accepted: Vec<_> =
-        bodies.iter().map(|(id, _)| AcceptedJson { token: *id, status: SubmissionState::Queued }).collect();
-    let new =
-        |(id, body)| NewSubmission { id, owner: Owner::of(caller), address: caller.client().address(), body };
-    match store.insert(bodies.into_iter().map(new).collect()).await? {
+    let accepted: Vec<_> = new
+        .iter()
+        .map(|submission| AcceptedJson { token: submission.id, status: SubmissionState::Queued })
+        .collect();
+    match store.insert(new).await? {
         Inserted::New => Ok(accepted),
         Inserted::Existing(status) => {
             Ok(accepted.into_iter().map(|accepted| AcceptedJson { status, ..accepted }).collect())
@@ -225,16 +233,33 @@ pub(crate) async fn accept(
     }
 }
 
-/// Returns the submission that the caller stored before under this id.
+/// Checks the body of one submission.
+async fn checked(
+    state: &AppState,
+    caller: &Caller,
+    body: &[u8],
+    parse: Parse,
+) -> Result<(ExecuteRequest, Option<String>), ApiError> {
+    let (request, callback) = match parse(body) {
+        Ok((parsed, callback)) => (parsed.request, callback),
+        Err(error) => return Err(explained(error, "", &state.daemon).await),
+    };
+    // Without the daemon, an unknown language is found when the submission runs.
+    if matches!(state.daemon.language_name(&request.language).await, Ok(None)) {
+        let error = ApiError::unsupported_language(&request.language);
+        return Err(explained(error, &request.language, &state.daemon).await);
+    }
+    Ok((request, submission_callback::check(state, caller, callback)?))
+}
+
+/// Returns the submission that the caller stored before under the id of a new one.
 async fn existing(
     store: &Arc<dyn SubmissionStore>,
-    caller: &Caller,
-    id: Uuid,
-    body: &Bytes,
+    new: &NewSubmission,
 ) -> Result<Option<AcceptedJson>, ApiError> {
-    match store.find(Owner::of(caller), id, body.clone()).await? {
+    match store.find(new.owner.clone(), new.id, new.body.clone()).await? {
         None => Ok(None),
-        Some(Inserted::Existing(status)) => Ok(Some(AcceptedJson { token: id, status })),
+        Some(Inserted::Existing(status)) => Ok(Some(AcceptedJson { token: new.id, status })),
         Some(_) => Err(conflict()),
     }
 }

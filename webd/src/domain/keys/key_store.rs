@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
-use keys::{ApiKey, KeyFile, KeyName, KeyUsage, SECONDS_PER_DAY, Timestamp, UsageFile};
+use keys::{ApiKey, CallbackSecret, KeyFile, KeyName, KeyUsage, SECONDS_PER_DAY, Timestamp, UsageFile};
 
 use crate::domain::caller::{Caller, Credential};
 use crate::domain::client_identity::ClientIdentity;
@@ -89,6 +89,13 @@ impl KeyStore {
     /// [`Refusal::Key`] if its key is not accepted any more.
     pub(crate) fn languages(&self, caller: &Caller) -> Result<Option<Vec<String>>, Refusal> {
         Ok(find(&self.ring(), caller.credential())?.entry.limits.languages.clone())
+    }
+
+    /// Returns the secret that signs the callbacks of a key. `None` if it has none, or is not accepted any more.
+    pub(crate) fn callback_secret(&self, name: &KeyName) -> Option<CallbackSecret> {
+        let ring = self.ring();
+        let key = if name.is_anonymous() { ring.anonymous() } else { ring.with_name(name, Timestamp::now()) };
+        key.ok()?.entry.callback_secret.clone()
     }
 
     /// Admits an execution that begins now. The limits are those of this moment, not of the moment when a session began.
@@ -290,12 +297,32 @@ mod tests {
     }
 
     #[test]
+    fn a_callback_secret_is_that_of_a_key_that_is_accepted() {
+        let key = ApiKey::generate().unwrap();
+        let secret = CallbackSecret::generate().unwrap();
+        let with_secret = |entry| KeyEntry { callback_secret: Some(secret.clone()), ..entry };
+        let name = |text: &str| text.parse::<KeyName>().unwrap();
+        let store = KeyStore::new(&file([("alice", with_secret(entry(&key)))]), None);
+        assert_eq!(store.callback_secret(&name("alice")), Some(secret.clone()));
+        assert_eq!(store.callback_secret(&name("bob")), None);
+        assert_eq!(store.callback_secret(&KeyName::anonymous()), None);
+        store.replace(&file([("anonymous", with_secret(KeyEntry::default()))]));
+        assert_eq!(store.callback_secret(&KeyName::anonymous()), Some(secret.clone()));
+        assert_eq!(store.callback_secret(&name("alice")), None);
+        let expired = KeyEntry { expires: Some(Timestamp(1)), ..with_secret(entry(&key)) };
+        store.replace(&file([("alice", expired)]));
+        assert_eq!(store.callback_secret(&name("alice")), None);
+    }
+
+    #[test]
     fn a_token_identifies_the_same_key() {
         let key = ApiKey::generate().unwrap();
         let store = KeyStore::new(&file([("alice", entry(&key))]), None);
         let caller = store.authenticate(Some(key.text()), client()).unwrap();
         let token = store.issue_token(&caller).unwrap();
+        assert_eq!(store.key_of_token(&token).unwrap().as_str(), "alice");
         assert_eq!(store.redeem_token(&token, client()).unwrap().tag(), "key:alice");
+        assert_eq!(store.key_of_token(&token), None);
         assert_eq!(store.redeem_token(&token, client()).unwrap_err(), AuthenticationError::Token);
         let anonymous = store.authenticate(None, client()).unwrap();
         assert_eq!(store.issue_token(&anonymous), None);
@@ -304,5 +331,3 @@ mod tests {
         assert_eq!(store.redeem_token(&unused, client()).unwrap_err(), AuthenticationError::Unknown);
     }
 }
-        assert_eq!(store.key_of_token(&token).unwrap().as_str(), "alice");
-        assert_eq!(store.key_of_token(&token), None);

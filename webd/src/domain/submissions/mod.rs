@@ -1,11 +1,17 @@
 //! Submissions: executions that are stored before they run, and whose results are stored until the client fetches them.
 //!
 //! [`store::SubmissionStore`] keeps them; [`sqlite`] is the store of a single server. [`runner`] takes stored submissions
-//! and runs them.
+//! and runs them; [`callback_runner`] delivers their callbacks.
 
+pub(crate) mod callback_queue;
+pub(crate) mod callback_runner;
+pub(crate) mod id_locks;
 pub(crate) mod order;
 pub(crate) mod runner;
 pub(crate) mod sqlite;
+pub(crate) mod sqlite_callbacks;
+pub(crate) mod sqlite_rows;
+pub(crate) mod sqlite_statistics;
 pub(crate) mod sqlite_thread;
 pub(crate) mod store;
 pub(crate) mod submission;

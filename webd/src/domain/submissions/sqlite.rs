@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use keys::sha256;
@@ -10,9 +10,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use crate::domain::submissions::callback_queue::{CallbackQueue, NextCallback};
 use crate::domain::submissions::order::Turns;
+use crate::domain::submissions::sqlite_callbacks;
+use crate::domain::submissions::sqlite_rows::{COLUMNS, now, state, submission, uuid, with_result};
+use crate::domain::submissions::sqlite_statistics::{self, ReachedStates};
 use crate::domain::submissions::sqlite_thread::SqliteThread;
-use crate::domain::submissions::store::{Change, Inserted, StoreFuture, SubmissionQueue, SubmissionStore};
+use crate::domain::submissions::store::{
+    Change, Inserted, StoreFuture, StoreStatistics, SubmissionQueue, SubmissionStore,
+};
 use crate::domain::submissions::submission::{
     ClaimedSubmission, NewSubmission, Owner, Submission, SubmissionState,
 };
@@ -54,9 +60,6 @@ UPDATE submissions SET state = 0 WHERE state = 1;
 PRAGMA user_version = 1;
 ";
 
-/// The columns of a [`Submission`], without the result.
-const COLUMNS: &str = "id, state, created, started, finished";
-
 /// Bounds of the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoreBounds {
@@ -73,6 +76,7 @@ pub(crate) struct SqliteStore {
     bounds: StoreBounds,
     turns: Arc<Mutex<Turns>>,
     changes: broadcast::Sender<Change>,
+    reached: ReachedStates,
 }
 
 impl SqliteStore {
@@ -82,13 +86,16 @@ impl SqliteStore {
     /// If that fails.
     pub(crate) fn open(directory: &Path, bounds: StoreBounds) -> Result<Self, String> {
         let max_file = (bounds.bytes.saturating_mul(FILE_FACTOR)).max(MIN_FILE);
-        let thread = SqliteThread::start(&directory.join(DATABASE), SCHEMA, max_file)?;
-        Ok(Self { thread, bounds, turns: Arc::default(), changes: broadcast::Sender::new(MAX_CHANGES) })
+        let schema = [SCHEMA, sqlite_callbacks::SCHEMA].concat();
+        let thread = SqliteThread::start(&directory.join(DATABASE), &schema, max_file)?;
+        let (turns, changes) = (Arc::default(), broadcast::Sender::new(MAX_CHANGES));
+        Ok(Self { thread, bounds, turns, changes, reached: ReachedStates::default() })
     }
 
-    fn publish(&self, id: Uuid, state: SubmissionState) {
+    fn publish(&self, id: Uuid, number: Option<i64>, state: SubmissionState) {
+        self.reached.count(state);
         // Fails only if nobody waits.
-        let _ = self.changes.send(Change { id, number: None, state });
+        let _ = self.changes.send(Change { id, number, state });
     }
 }
 
@@ -99,7 +106,7 @@ impl SubmissionStore for SqliteStore {
             let ids: Vec<Uuid> = new.iter().map(|submission| submission.id).collect();
             let inserted = self.thread.run(move |connection| insert_all(connection, &new, bounds)).await?;
             if inserted == Inserted::New {
-                ids.into_iter().for_each(|id| self.publish(id, SubmissionState::Queued));
+                ids.into_iter().for_each(|id| self.publish(id, None, SubmissionState::Queued));
             }
             Ok(inserted)
         })
@@ -115,13 +122,9 @@ impl SubmissionStore for SqliteStore {
     fn get(&self, Owner(owner): Owner, id: Uuid) -> StoreFuture<'_, Option<Submission>> {
         Box::pin(self.thread.run(move |connection| {
             let query = format!("SELECT {COLUMNS}, result FROM submissions WHERE owner = ?1 AND id = ?2");
-            let read = |row: &Row| {
-                let result: Option<Vec<u8>> = row.get(5)?;
-                Ok(Submission { result: result.map(Bytes::from), ..submission(row)? })
-            };
             connection
                 .prepare_cached(&query)?
-                .query_row(params![owner.as_str(), id.as_bytes()], read)
+                .query_row(params![owner.as_str(), id.as_bytes()], with_result)
                 .optional()
         }))
     }
@@ -149,8 +152,7 @@ impl SubmissionStore for SqliteStore {
             if let Some((number, before)) = found
                 && !before.is_final()
             {
-                let state = SubmissionState::Cancelled;
-                let _ = self.changes.send(Change { id, number: Some(number), state });
+                self.publish(id, Some(number), SubmissionState::Cancelled);
             }
             Ok(found.map(|(_, before)| before))
         })
@@ -158,6 +160,17 @@ impl SubmissionStore for SqliteStore {
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    fn keeps_callbacks(&self) -> bool {
+        true
+    }
+
+    fn statistics(&self) -> StoreFuture<'_, Option<StoreStatistics>> {
+        Box::pin(async move {
+            let stored = self.thread.run(sqlite_statistics::read).await?;
+            Ok(Some(StoreStatistics { reached: self.reached.counts(), ..stored }))
+        })
     }
 }
 
@@ -167,7 +180,7 @@ impl SubmissionQueue for SqliteStore {
         Box::pin(async move {
             let claimed = self.thread.run(move |connection| claim(connection, &turns)).await?;
             if let Some(claimed) = &claimed {
-                self.publish(claimed.id, SubmissionState::Running);
+                self.publish(claimed.id, None, SubmissionState::Running);
             }
             Ok(claimed)
         })
@@ -193,7 +206,7 @@ impl SubmissionQueue for SqliteStore {
                 })
                 .await?;
             if let Some(id) = id {
-                self.publish(id, state);
+                self.publish(id, None, state);
             }
             Ok(())
         })
@@ -214,9 +227,29 @@ impl SubmissionQueue for SqliteStore {
                     statement.query_map(params![oldest, now()], |row| uuid(row, 0))?.collect()
                 })
                 .await?;
-            expired.into_iter().for_each(|id| self.publish(id, SubmissionState::Expired));
+            expired.into_iter().for_each(|id| self.publish(id, None, SubmissionState::Expired));
             Ok(())
         })
+    }
+}
+
+impl CallbackQueue for SqliteStore {
+    fn claim_callback(&self, busy: Vec<Owner>) -> StoreFuture<'_, NextCallback> {
+        Box::pin(self.thread.run(move |connection| sqlite_callbacks::claim(connection, &busy)))
+    }
+
+    fn retry_callback(&self, number: i64, after: Duration, counts: bool) -> StoreFuture<'_, ()> {
+        Box::pin(
+            self.thread.run(move |connection| sqlite_callbacks::retry(connection, number, after, counts)),
+        )
+    }
+
+    fn end_callback(&self, number: i64) -> StoreFuture<'_, ()> {
+        Box::pin(self.thread.run(move |connection| sqlite_callbacks::end(connection, number)))
+    }
+
+    fn submission_changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
     }
 }
 
@@ -245,7 +278,7 @@ fn insert_all(
     let insert = "INSERT INTO submissions (owner, id, address, state, created, digest, body, size) \
                   VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, length(?6))";
     let mut statement = connection.prepare_cached(insert)?;
-    for NewSubmission { id, owner: Owner(owner), address, body } in new {
+    for NewSubmission { id, owner: Owner(owner), address, body, callback } in new {
         let digest = sha256(body);
         statement.execute(params![
             owner.as_str(),
@@ -255,6 +288,9 @@ fn insert_all(
             digest,
             body.as_ref()
         ])?;
+        if let Some(url) = callback {
+            sqlite_callbacks::insert(connection, url)?;
+        }
     }
     Ok(Inserted::New)
 }
@@ -334,36 +370,6 @@ fn claim(connection: &Connection, turns: &Mutex<Turns>) -> rusqlite::Result<Opti
     connection.prepare_cached(update)?.query_row(params![number, now()], read).map(Some)
 }
 
-fn submission(row: &Row) -> rusqlite::Result<Submission> {
-    let time = |index: usize| -> rusqlite::Result<Option<u64>> {
-        let time: Option<i64> = row.get(index)?;
-        Ok(time.map(|time| u64::try_from(time).unwrap_or(0)))
-    };
-    Ok(Submission {
-        id: uuid(row, 0)?,
-        state: state(row, 1)?,
-        created: time(2)?.unwrap_or(0),
-        started: time(3)?,
-        finished: time(4)?,
-        result: None,
-    })
-}
-
-fn state(row: &Row, index: usize) -> rusqlite::Result<SubmissionState> {
-    let number: i64 = row.get(index)?;
-    SubmissionState::from_number(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(index, number))
-}
-
-fn uuid(row: &Row, index: usize) -> rusqlite::Result<Uuid> {
-    row.get::<_, [u8; 16]>(index).map(Uuid::from_bytes)
-}
-
-/// Returns the milliseconds since 1970.
-fn now() -> i64 {
-    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -377,7 +383,7 @@ mod tests {
     fn new(owner_name: &str, id: u128, body: &str) -> NewSubmission {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let address = "192.0.2.1".parse().unwrap();
-        NewSubmission { id: Uuid::from_u128(id), owner: owner(owner_name), address, body }
+        NewSubmission { id: Uuid::from_u128(id), owner: owner(owner_name), address, body, callback: None }
     }
 
     async fn state_of(store: &SqliteStore, name: &str, id: u128) -> Option<SubmissionState> {
@@ -442,6 +448,51 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_callback_is_due_when_its_submission_has_ended_until_it_is_delivered() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
+        let with_callback = |name: &str, id| NewSubmission {
+            callback: Some(format!("https://example.org/{id}")),
+            ..new(name, id, "x")
+        };
+        store.insert(vec![with_callback("a", 1), new("a", 2, "x"), with_callback("a", 3)]).await.unwrap();
+        store.insert(vec![with_callback("b", 4)]).await.unwrap();
+        assert_eq!(store.claim_callback(vec![]).await, Ok(NextCallback::None));
+        while let Some(claimed) = store.claim().await.unwrap() {
+            store.finish(claimed.number, SubmissionState::Finished, "{}".into()).await.unwrap();
+        }
+        let due = async |store: &SqliteStore, busy: &[&str]| match store
+            .claim_callback(busy.iter().copied().map(owner).collect())
+            .await
+            .unwrap()
+        {
+            NextCallback::Due(claimed) => Some(*claimed),
+            _ => None,
+        };
+        let first = due(&store, &[]).await.unwrap();
+        assert_eq!((first.url.as_str(), first.attempts), ("https://example.org/1", 1));
+        assert_eq!(first.submission.result.as_deref(), Some(&b"{}"[..]));
+        let of_other = due(&store, &["a"]).await.unwrap();
+        assert_eq!((&of_other.owner, of_other.url.as_str()), (&owner("b"), "https://example.org/4"));
+        store.end_callback(of_other.number).await.unwrap();
+        store.retry_callback(first.number, Duration::from_secs(60), true).await.unwrap();
+        let third = due(&store, &[]).await.unwrap();
+        assert_eq!(third.url, "https://example.org/3");
+        // A callback that was taken is taken again after a crash; one that was delivered is not.
+        drop(store);
+        let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
+        let again = due(&store, &[]).await.unwrap();
+        assert_eq!((again.number, again.attempts), (third.number, 2));
+        store.retry_callback(again.number, Duration::ZERO, false).await.unwrap();
+        assert_eq!(due(&store, &[]).await.unwrap().attempts, 2, "an attempt that does not count");
+        let waiting = store.claim_callback(vec![]).await.unwrap();
+        assert!(matches!(waiting, NextCallback::In(wait) if wait > Duration::from_secs(30)), "{waiting:?}");
+        // A submission that is deleted takes its callback with it.
+        assert!(store.cancel(owner("a"), Uuid::from_u128(1)).await.unwrap().is_some());
+        assert_eq!(store.claim_callback(vec![]).await, Ok(NextCallback::None));
+    }
+
+    #[tokio::test]
     async fn a_cancelled_submission_is_not_run_and_gets_no_result() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
@@ -473,6 +524,29 @@ mod tests {
         let batch = vec![new("batch", 1, "x"), new("batch", 1, "x")];
         assert!(store.insert(batch).await.is_err());
         assert_eq!(state_of(&store, "batch", 1).await, None);
+    }
+
+    #[tokio::test]
+    async fn the_statistics_are_those_of_what_is_stored() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
+        assert_eq!(store.statistics().await, Ok(Some(StoreStatistics::default())));
+        let callback = Some("https://example.org".to_owned());
+        store
+            .insert(vec![new("a", 1, "12345"), NewSubmission { callback, ..new("a", 2, "6") }])
+            .await
+            .unwrap();
+        let claimed = store.claim().await.unwrap().unwrap();
+        store.finish(claimed.number, SubmissionState::Finished, "{}".into()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let statistics = store.statistics().await.unwrap().unwrap();
+        assert_eq!((statistics.stored, statistics.bytes), ([1, 0, 1, 0, 0, 0], 3));
+        assert_eq!((statistics.reached, statistics.callbacks), ([2, 1, 1, 0, 0, 0], 1));
+        assert!(statistics.oldest_queued >= Duration::from_millis(5));
+        store.cancel(owner("a"), Uuid::from_u128(2)).await.unwrap();
+        let statistics = store.statistics().await.unwrap().unwrap();
+        assert_eq!((statistics.stored, statistics.reached), ([0, 0, 1, 0, 1, 0], [2, 1, 1, 0, 1, 0]));
+        assert_eq!(statistics.oldest_queued, Duration::ZERO);
     }
 
     #[tokio::test]

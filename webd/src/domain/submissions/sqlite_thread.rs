@@ -80,6 +80,8 @@ fn open(path: &Path, schema: &str, max_bytes: u64) -> rusqlite::Result<Connectio
     // Programs that are forgotten are overwritten.
     connection.pragma_update(None, "secure_delete", "ON")?;
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    // A callback is deleted with its submission.
+    connection.pragma_update(None, "foreign_keys", "ON")?;
     let max_pages = i64::try_from(max_bytes).unwrap_or(i64::MAX) / PAGE_SIZE;
     connection.pragma_update(None, "max_page_count", max_pages)?;
     connection.execute_batch(schema)?;

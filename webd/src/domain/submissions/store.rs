@@ -38,6 +38,17 @@ pub(crate) trait SubmissionStore: Debug + Send + Sync {
     /// A change may be missed, because it happened in another process: a reader that waits also reads the store from time
     /// to time.
     fn changes(&self) -> broadcast::Receiver<Change>;
+
+    /// Returns whether it stores [`NewSubmission::callback`], and is a
+    /// [`crate::domain::submissions::callback_queue::CallbackQueue`] too.
+    fn keeps_callbacks(&self) -> bool {
+        false
+    }
+
+    /// Returns numbers for metrics; `None` if it has none.
+    fn statistics(&self) -> StoreFuture<'_, Option<StoreStatistics>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// A store whose submissions this process runs itself.
@@ -54,6 +65,21 @@ pub(crate) trait SubmissionQueue: SubmissionStore {
 
     /// Lets submissions expire that waited for `keep`, and forgets those that reached a final state that long ago.
     fn expire(&self, keep: Duration) -> StoreFuture<'_, ()>;
+}
+
+/// What a store holds, and how submissions ended since this process started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreStatistics {
+    /// Submissions in each state, by [`SubmissionState::number`].
+    pub(crate) stored: [u64; SubmissionState::ALL.len()],
+    /// Bytes of requests and results.
+    pub(crate) bytes: u64,
+    /// Time for which the oldest queued submission has waited; zero if none is queued.
+    pub(crate) oldest_queued: Duration,
+    /// Submissions that reached each state, by [`SubmissionState::number`].
+    pub(crate) reached: [u64; SubmissionState::ALL.len()],
+    /// Callbacks that are not delivered yet.
+    pub(crate) callbacks: u64,
 }
 
 /// A change of a submission.

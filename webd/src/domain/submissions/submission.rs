@@ -45,6 +45,8 @@ pub(crate) struct NewSubmission {
     pub(crate) address: IpAddr,
     /// The request, in JSON.
     pub(crate) body: Bytes,
+    /// The URL that is called when it has reached its final state.
+    pub(crate) callback: Option<String>,
 }
 
 /// A submission as its owner sees it.
@@ -89,6 +91,18 @@ impl SubmissionState {
     /// Returns the number in the store.
     pub(crate) fn number(self) -> i64 {
         Self::ALL.into_iter().zip(0..).find(|(state, _)| *state == self).map_or(0, |(_, number)| number)
+    }
+
+    /// Returns the name, as in JSON.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
     }
 
     /// Returns the state with a number.

@@ -795,8 +795,60 @@ export type components = {
     SubmissionList: {
       submissions: components["schemas"]["Submission"][];
     };
+    SubmissionRequest: {
+      language?: string;
+      code?: string;
+      filename?: string;
+      files?: components["schemas"]["File"][];
+      stdin?: string;
+      /** @enum {string} */
+      stdin_encoding?: "utf8" | "base64";
+      args?: string[];
+      limits?: components["schemas"]["LimitsRequest"];
+      compile_limits?: components["schemas"]["LimitsRequest"];
+      runs?: components["schemas"]["RunRequest"][];
+      merge_output?: boolean;
+      parallel?: number;
+      keep?: string;
+      build?: string;
+      /** @enum {string} */
+      encoding?: "utf8" | "base64";
+      outputs?: string[];
+      artifacts?: boolean;
+      compact?: boolean;
+      /** @default {} */
+      options?: {
+        [key: string]: boolean | string | string[];
+      };
+      /** @default {} */
+      environment?: {
+        [key: string]: string;
+      };
+      expected_stdout?: string;
+      /** @enum {string} */
+      expected_stdout_encoding?: "utf8" | "base64";
+      compare?:
+        | ("exact" | "lines" | "tokens")
+        | {
+            float: number;
+          };
+      checker?: components["schemas"]["JudgeProgram"];
+      interactor?: components["schemas"]["JudgeProgram"];
+      transcript?: boolean;
+      /** @enum {string} */
+      stop_on?: "first_failure";
+      /** Format: uri */
+      callback_url?: string;
+    } & (unknown | unknown | unknown);
+    SubmissionCallback: {
+      type: string;
+      /** Format: date-time */
+      timestamp: string;
+      data: components["schemas"]["Submission"];
+      result_omitted: boolean;
+    };
     SubmissionBatch: {
-      submissions: components["schemas"]["ExecuteRequest"][];
+      submissions: components["schemas"]["SubmissionRequest"][];
     };
     Accepted: {
       /** Format: uuid */
