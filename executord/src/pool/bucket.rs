@@ -23,6 +23,7 @@ pub(super) struct Bucket {
     /// The youngest first. The oldest is taken first.
     pub(super) idle: Vec<Sandbox>,
     demand: Demand,
+    created: Instant,
     /// Memory of the last sandbox that was measured, in bytes.
     memory: u64,
     /// Nothing is pre-warmed before this time, because the last attempt failed.
@@ -36,11 +37,12 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) const fn new(toolchain: Arc<Toolchain>) -> Self {
+    pub(super) fn new(toolchain: Arc<Toolchain>) -> Self {
         Self {
             toolchain,
             idle: Vec::new(),
             demand: Demand::new(),
+            created: Instant::now(),
             memory: ASSUMED_MEMORY,
             retry_at: None,
             retry_pause: RETRY_PAUSE.0,
@@ -92,6 +94,7 @@ impl Bucket {
             key: key.clone(),
             has_warm_command: self.toolchain.stage(key.stage).is_some_and(|stage| stage.warm.is_some()),
             demand: self.demand,
+            unrequested_since: self.demand.last_request().unwrap_or(self.created),
             idle: idle.collect(),
             memory: self.memory,
             retry_at: self.retry_at,

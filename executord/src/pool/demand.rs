@@ -26,6 +26,11 @@ impl Demand {
         *self = Self { score: self.score(now) + 1.0, updated: Some(now) };
     }
 
+    /// Returns when the last request was counted, if there was one.
+    pub(crate) const fn last_request(&self) -> Option<Instant> {
+        self.updated
+    }
+
     /// Returns how many sandboxes should be ready for the next requests, at most `max`.
     pub(crate) fn target(&self, now: Instant, max: usize) -> usize {
         let score = self.score(now);

@@ -19,6 +19,7 @@ pub(crate) mod sandbox_pool;
 pub(crate) mod slot;
 pub(crate) mod slot_factory;
 mod slot_numbers;
+mod wish;
 
 pub(crate) use policy::Activity;
 pub(crate) use prewarmer::keep_warm;

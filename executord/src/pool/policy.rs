@@ -5,11 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
+use crate::pool::wish::{Wish, share_room};
 
 /// A pre-warmed sandbox is replaced at this age: files that its interpreter has loaded may have changed on the host.
 const MAX_AGE: Duration = Duration::from_secs(600);
 /// Time that it may serve after that, until its replacement is warm.
 const REPLACEMENT_TIME: Duration = Duration::from_secs(60);
+/// Time without a request after which the sandboxes of a bucket are at rest.
+const REST_AFTER: Duration = Duration::from_secs(600);
 /// Misses in a row after which pre-warming of a bucket pauses: programs come before their sandbox is warm, and what
 /// pre-warms it takes caches and memory bandwidth from them.
 const MISSES_BEFORE_PAUSE: u32 = 2;
@@ -54,6 +57,8 @@ pub(crate) struct BucketSnapshot {
     /// Whether its sandboxes wait with an interpreter that is started already.
     pub(crate) has_warm_command: bool,
     pub(crate) demand: Demand,
+    /// Time of the last request, or the start if there was none.
+    pub(crate) unrequested_since: Instant,
     /// The youngest first.
     pub(crate) idle: Vec<IdleSandbox>,
     /// Memory of each of its sandboxes, in bytes.
@@ -149,36 +154,6 @@ fn targets(snapshot: &Snapshot) -> Vec<usize> {
     share_room(wishes, snapshot.max_sandboxes, snapshot.max_memory)
 }
 
-/// How many sandboxes a bucket would have if there were room for all. The greater of two wishes is cut first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Wish {
-    count: usize,
-    /// Whether its sandboxes wait without an interpreter: one saves a millisecond or two, those with an interpreter save
-    /// between ten and several hundred.
-    saves_little: bool,
-    /// Whether there is no recent demand.
-    is_unrequested: bool,
-    /// Memory of each of them, in bytes.
-    memory: u64,
-}
-
-/// Fulfils the wishes as far as there is room: while there are too many sandboxes, or they would hold too much memory, the
-/// greatest wish is cut by one. So the bucket with the most is cut first, then one without an interpreter, then one without
-/// demand, then the largest.
-fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u64) -> Vec<usize> {
-    for too_large in wishes.iter_mut().filter(|wish| wish.memory > max_memory) {
-        too_large.count = 0;
-    }
-    loop {
-        let count: usize = wishes.iter().map(|wish| wish.count).sum();
-        let memory: u64 = wishes.iter().map(|wish| wish.count as u64 * wish.memory).sum();
-        match wishes.iter_mut().max() {
-            Some(wish) if wish.count > 0 && (count > max_count || memory > max_memory) => wish.count -= 1,
-            _ => return wishes.iter().map(|wish| wish.count).collect(),
-        }
-    }
-}
-
 impl Snapshot {
     fn age(&self, sandbox: &IdleSandbox) -> Duration {
         self.now.saturating_duration_since(sandbox.created)
@@ -213,6 +188,7 @@ impl BucketSnapshot {
             count: by_demand.max(min),
             saves_little: !self.has_warm_command,
             is_unrequested: self.demand.target(snapshot.now, 1) == 0,
+            is_at_rest: snapshot.now.saturating_duration_since(self.unrequested_since) >= REST_AFTER,
             memory: self.memory,
         }
     }
@@ -242,6 +218,7 @@ mod tests {
             key: key(language),
             has_warm_command: true,
             demand,
+            unrequested_since: now,
             idle,
             memory: 50 * MIB,
             retry_at: None,
@@ -297,6 +274,31 @@ mod tests {
                 "the bucket that misses most comes first",
                 &|s| s.buckets[0] = bucket("python", 12, 100, &[1], s.now),
                 pre_warm("python"),
+            ),
+            (
+                "at rest, the largest goes",
+                &|s| {
+                    ages(&[1])(s);
+                    s.buckets[1].memory = 60 * MIB;
+                    s.buckets.iter_mut().for_each(|bucket| bucket.unrequested_since = s.now - REST_AFTER);
+                },
+                evict(&[200]),
+            ),
+            (
+                "one at rest beside one that is not",
+                &|s| {
+                    ages(&[1])(s);
+                    s.buckets[1].unrequested_since = s.now - REST_AFTER;
+                },
+                pause.clone(),
+            ),
+            (
+                "nothing is pre-warmed that is too large for rest",
+                &|s| {
+                    s.buckets[1].memory = 65 * MIB;
+                    s.buckets[1].unrequested_since = s.now - REST_AFTER;
+                },
+                pause.clone(),
             ),
             ("programs run", &|s| s.activity = Activity::Running, pre_warm("lua")),
             ("programs wait for their turn", &|s| s.activity = Activity::Saturated, pause.clone()),
@@ -361,32 +363,6 @@ mod tests {
             let mut snapshot = quiet();
             change(&mut snapshot);
             assert_eq!(next(&snapshot), *expected, "{case}");
-        }
-    }
-
-    #[test]
-    fn the_most_requested_language_leaves_room_for_the_others() {
-        let requested = |count, memory| Wish { count, saves_little: false, is_unrequested: false, memory };
-        let unrequested = |memory| Wish { count: 1, saves_little: false, is_unrequested: true, memory };
-        let empty = |count, memory| Wish { count, saves_little: true, is_unrequested: false, memory };
-        for (wishes, max_count, max_memory, expected) in [
-            (vec![requested(4, 8), unrequested(40), requested(0, 1)], 8, 300, vec![4, 1, 0]),
-            (
-                vec![requested(4, 8), unrequested(40), requested(1, 60), requested(4, 1)],
-                8,
-                300,
-                vec![3, 1, 1, 3],
-            ),
-            (vec![requested(1, 9), unrequested(1), unrequested(2)], 2, 300, vec![1, 1, 0]),
-            (vec![requested(4, 50), unrequested(140), unrequested(60)], 8, 300, vec![2, 1, 1]),
-            (vec![unrequested(50), unrequested(340)], 8, 300, vec![1, 0]),
-            (vec![requested(1, 340), unrequested(50)], 8, 300, vec![0, 1]),
-            (vec![requested(4, 1)], 0, 300, vec![0]),
-            (vec![requested(1, 90), empty(1, 2), empty(1, 3), unrequested(80)], 3, 300, vec![1, 1, 0, 1]),
-            (vec![empty(4, 2), unrequested(80)], 3, 300, vec![2, 1]),
-            (vec![], 8, 300, vec![]),
-        ] {
-            assert_eq!(share_room(wishes.clone(), max_count, max_memory), expected, "{wishes:?}");
         }
     }
 }
