@@ -6,7 +6,8 @@ ARG BUILDER=docker.io/library/rust:1-bookworm
 ARG RUNTIME=docker.io/library/debian:12-slim
 
 FROM ${BUILDER} AS build
-RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-headless && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-headless libpython3-dev python3 \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
 RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli

@@ -30,6 +30,12 @@ if [ ! -e "$(g++ -print-file-name=plugin)/include/gcc-plugin.h" ]; then
     { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$plugins"; } ||
         echo "cannot install $plugins: C++ programs compile more slowly without it"
 fi
+# Optional: with Python's headers, Python programs end sooner.
+if [ ! -e "$(/usr/bin/python3 -I -c 'import sysconfig; print(sysconfig.get_path("include"))')/internal/pycore_interp.h" ]; then
+    echo "installing libpython3-dev"
+    { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends libpython3-dev; } ||
+        echo "cannot install libpython3-dev: Python programs end more slowly without it"
+fi
 
 for command in cargo node npm; do
     command -v $command >/dev/null 2>&1 || [ -x "$HOME/.cargo/bin/$command" ] || {

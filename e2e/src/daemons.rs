@@ -544,6 +544,15 @@ pub fn precompiled_headers(option: Option<&str>) -> io::Result<PathBuf> {
     Ok(cached.join("cpp"))
 }
 
+/// Returns the directory of a language's launcher, as it is installed.
+///
+/// # Errors
+/// If it cannot be built.
+pub fn launcher(language: &str) -> io::Result<PathBuf> {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
+    built_launchers(&from)?.join(language).canonicalize()
+}
+
 /// Returns the launchers, built once from the current sources, which takes seconds.
 fn built_launchers(from: &Path) -> io::Result<PathBuf> {
     let mut sources = Vec::new();

@@ -3,6 +3,7 @@
 
 pub mod bare;
 pub mod compilers;
+pub mod finalization;
 pub mod pool;
 pub mod programs;
 

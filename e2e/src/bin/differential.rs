@@ -10,7 +10,7 @@ use clap::Parser;
 use e2e::corpus;
 use e2e::daemons::{Daemons, Settings};
 use e2e::differential::programs::{self, Program};
-use e2e::differential::{ProgramResult, bare, compilers, pool};
+use e2e::differential::{ProgramResult, bare, compilers, finalization, pool};
 
 /// Languages with launchers, and the stages that have one.
 const LANGUAGES: [(&str, &[&str]); 5] = [
@@ -46,6 +46,9 @@ struct Arguments {
     /// Also run a reproducible sample of about this many programs of the corpus
     #[arg(long)]
     sample: Option<usize>,
+    /// Run all programs of e2e/finalization instead of one in five
+    #[arg(long)]
+    all: bool,
     /// Compare C++ compilations instead: g++ alone against each kind of precompiled headers, with the programs of this
     /// repository and of the corpus
     #[arg(long, conflicts_with_all = ["language", "sample"])]
@@ -154,6 +157,8 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
 
 fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
     let mut programs = programs::own()?;
+    let step = if arguments.all { 1 } else { 5 };
+    programs.extend(finalization::all()?.into_iter().step_by(step).map(|finalization| finalization.program));
     if let Some(count) = arguments.sample {
         let names: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
         let mut sample = corpus::sample(corpus::load()?, count);

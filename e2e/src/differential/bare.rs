@@ -51,6 +51,11 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// # Errors
 /// If the commands cannot be started.
 pub fn run(program: &Program) -> io::Result<ProgramResult> {
+    run_with(program, &[])
+}
+
+/// Does what [`run`] does, with these variables in the environment of the program.
+pub(super) fn run_with(program: &Program, variables: &[String]) -> io::Result<ProgramResult> {
     let directory =
         tempfile::Builder::new().prefix("bare-").permissions(Permissions::from_mode(0o755)).tempdir()?;
     let directory = directory.path();
@@ -68,13 +73,13 @@ pub fn run(program: &Program) -> io::Result<ProgramResult> {
     }
     let (compile, mut run) = commands(program, directory);
     if let Some(compile) = compile {
-        let compiled = execute(&compile, directory, "")?;
+        let compiled = execute(&compile, directory, "", &[])?;
         if !compiled.status.success() {
             return Ok(result(&compiled, "compile_error".to_owned(), directory));
         }
     }
     run.extend(program.args().iter().cloned());
-    let ran = execute(&run, directory, program.stdin())?;
+    let ran = execute(&run, directory, program.stdin(), variables)?;
     let end = match (ran.status.code(), ran.status.signal()) {
         (Some(code), _) => format!("exit {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
@@ -141,7 +146,7 @@ fn sources(program: &Program, extensions: &[&str]) -> Vec<String> {
     program.files.iter().map(|(name, _)| name).filter(is_source).cloned().collect()
 }
 
-fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output> {
+fn execute(words: &[String], directory: &Path, stdin: &str, variables: &[String]) -> io::Result<Output> {
     let mut command = Command::new("setpriv");
     command
         .args([format!("--reuid={UID}"), format!("--regid={UID}")])
@@ -150,6 +155,7 @@ fn execute(words: &[String], directory: &Path, stdin: &str) -> io::Result<Output
         .args(["prlimit", "--stack=268435456", "--core=0", "--"])
         // Background jobs of a shell ignore some signals, and other parents may ignore more.
         .args(["env", "--default-signal"])
+        .args(variables)
         .args(words)
         .current_dir(directory.join("box"))
         .env_clear()

@@ -45,6 +45,17 @@ struct Differs {
 }
 
 impl Program {
+    /// Creates a program of one file.
+    #[must_use]
+    pub fn of_text(id: String, language: &str, text: String, stdin: &str) -> Self {
+        Self {
+            id,
+            files: vec![(default_name(language), text)],
+            language: language.to_owned(),
+            case: Case { stdin: stdin.to_owned(), ..Case::default() },
+        }
+    }
+
     /// Returns the arguments.
     #[must_use]
     pub fn args(&self) -> &[String] {
@@ -182,7 +193,7 @@ fn default_name(language: &str) -> String {
     .to_owned()
 }
 
-fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn entries(directory: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>()?;
     paths.sort();

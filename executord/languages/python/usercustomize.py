@@ -1,5 +1,6 @@
 # Pre-warms an interpreter that was started before its program is known. It waits until the program's command line arrives
-# on descriptor 3, and then continues as if Python had been started with it. See docs/launchers.md.
+# on descriptor 3, and then continues as if Python had been started with it. In a cold sandbox it does not wait. In both it
+# prepares the interpreter to exit as soon as the program has ended: exit.c. See docs/launchers.md.
 #
 # Python imports this module immediately before it opens the main file, because PYTHONPATH contains its directory. The code
 # below reverts every change that a program could observe. It defines no functions: they would form reference cycles with
@@ -7,14 +8,25 @@
 import os
 import sys
 
-here = os.environ["PYTHONPATH"]
-is_zygote = here.endswith("/zygote")
+here = __file__.rpartition("/")[0]
+# Another interpreter in the process of a program searches the same path, after this module was there before.
+is_first = os.environ.get("PYTHONPATH") == here
+is_zygote = is_first and here.endswith("/zygote")
+is_warm = is_first and not here.endswith("/cold")
 if is_zygote:
     import executor_zygote
     fork = executor_zygote.fork
     del executor_zygote, sys.modules["executor_zygote"]
 
-del os.environ["PYTHONPATH"]
+if is_first:
+    del os.environ["PYTHONPATH"]
+    # Missing if it could not be compiled, and refused by another version of Python.
+    try:
+        import executor_exit
+        del executor_exit, sys.modules["executor_exit"]
+    except ImportError:
+        pass
+
 sys.path.remove(here)
 del sys.path_importer_cache[here]
 
@@ -33,32 +45,34 @@ if is_zygote:
         os.environ[name] = os.environ[name]
 
 # /proc/self/environ shows the environment that the process was started with. PYTHONPATH is the last variable in it.
-with open("/proc/self/stat", "rb", 0) as file:
-    start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
-try:
-    with open("/proc/self/mem", "r+b", 0) as file:
-        if is_zygote:
-            environment = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in os.environ)
-            file.seek(start)
-            file.write(environment.ljust(end - start, b"\0")[:end - start])
-        else:
-            file.seek(start)
-            rest = file.read(end - start).partition(b"\0PYTHONPATH=")[2]
-            if rest.find(b"\0") == len(rest) - 1:
-                file.seek(end - len(rest) - len("PYTHONPATH="))
-                file.write(bytes(len("PYTHONPATH=") + len(rest)))
-except OSError:
-    pass
+if is_first:
+    with open("/proc/self/stat", "rb", 0) as file:
+        start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
+    try:
+        with open("/proc/self/mem", "r+b", 0) as file:
+            if is_zygote:
+                environment = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in os.environ)
+                file.seek(start)
+                file.write(environment.ljust(end - start, b"\0")[:end - start])
+            else:
+                file.seek(start)
+                rest = file.read(end - start).partition(b"\0PYTHONPATH=")[2]
+                if rest.find(b"\0") == len(rest) - 1:
+                    file.seek(end - len(rest) - len("PYTHONPATH="))
+                    file.write(bytes(len("PYTHONPATH=") + len(rest)))
+    except OSError:
+        pass
 
-os.write(3, b"R")
-command_line = b""
-while chunk := os.read(3, 65536):
-    command_line += chunk
-os.close(3)
-if not command_line:
-    os._exit(0)
-command_line = os.fsdecode(command_line[:-1]).split("\0")
-sys.argv[:] = command_line[len(sys.orig_argv) - len(sys.argv):]
-sys.orig_argv[:] = command_line
+if is_warm:
+    os.write(3, b"R")
+    command_line = b""
+    while chunk := os.read(3, 65536):
+        command_line += chunk
+    os.close(3)
+    if not command_line:
+        os._exit(0)
+    command_line = os.fsdecode(command_line[:-1]).split("\0")
+    sys.argv[:] = command_line[len(sys.orig_argv) - len(sys.argv):]
+    sys.orig_argv[:] = command_line
 if "usercustomize" not in sys.modules:
     raise ImportError(name="usercustomize")

@@ -143,6 +143,9 @@ pub(crate) struct Warm {
     /// Added to the stage's environment.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+    /// Added to the stage's environment where the stage's own command is started for a request without variables.
+    #[serde(default)]
+    pub(crate) cold_environment: BTreeMap<String, String>,
     /// The only main file that it can run, or `None` if it can run any.
     pub(crate) main_file: Option<String>,
     /// How it is started as a zygote. Also `None` where the administrator did not enable zygotes.

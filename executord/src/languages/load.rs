@@ -86,6 +86,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         limits,
         warm: stage.warm.map(|warm| Warm {
             command: resolve(&warm.command),
+            cold_environment: of_existing_files(warm.cold_environment, launcher.as_deref()),
             zygote: warm.zygote.filter(|_| has_zygote),
             ..warm
         }),
@@ -137,6 +138,19 @@ fn alias_options(
         implied.insert(alias.to_ascii_lowercase(), settings);
     }
     Ok(implied)
+}
+
+/// Returns the variables without those that are paths in a launcher that does not have them: parts of a launcher depend on
+/// what is installed where it is built.
+fn of_existing_files(
+    mut variables: BTreeMap<String, String>,
+    launcher: Option<&Path>,
+) -> BTreeMap<String, String> {
+    variables.retain(|_, value| match value.strip_prefix("{launcher}/") {
+        Some(path) => launcher.is_some_and(|launcher| launcher.join(path).exists()),
+        None => true,
+    });
+    variables
 }
 
 /// Returns the directory of a language's launcher: next to the language file, or that of the file that it replaces.
@@ -297,6 +311,21 @@ mod tests {
             let error = load_files(&[("t.toml", &text)]).unwrap_err();
             assert!(error.contains("t.toml") && error.contains(message), "{message:?} is not in {error:?}");
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_a_missing_part_of_the_launcher_is_left_out() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir(directory.path().join("there")).unwrap();
+        let variables = || {
+            let values =
+                [("A", "{launcher}/there"), ("B", "{launcher}/missing"), ("C", "--use={launcher}/missing")];
+            values.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+        };
+        let names =
+            |launcher| super::of_existing_files(variables(), launcher).into_keys().collect::<String>();
+        assert_eq!(names(Some(directory.path())), "AC");
+        assert_eq!(names(None), "C");
     }
 
     #[test]

@@ -78,8 +78,11 @@ impl Planner {
     /// Returns the message that starts a stage's program in its sandbox.
     pub(crate) fn start(&self, stage: &StageSpec, user: &User) -> Start {
         let StageSpec { toolchain, command, limits, sources, arguments, .. } = *stage;
-        let added = &command.additions.arguments;
         let requested = stage.environment.iter().map(|variable| (&*variable.name, variable.value.clone()));
+        // A variable of the request may change how an interpreter reads those of the launcher.
+        let cold = command.warm.as_ref().filter(|_| stage.environment.is_empty());
+        let cold = cold.into_iter().flat_map(|warm| &warm.cold_environment);
+        let added = requested.chain(cold.map(|(name, value)| (&**name, in_sandbox(value))));
         let entries = sources.iter().map(|source| SourceEntry {
             path: source.path.as_str().into(),
             length: source.content.len() as u64,
@@ -89,11 +92,11 @@ impl Planner {
             disk: disk(limits),
             sources: entries.collect(),
             program: Program {
-                command: expand(&command.command, added, toolchain, limits, sources)
+                command: expand(&command.command, &command.additions.arguments, toolchain, limits, sources)
                     .into_iter()
                     .chain(arguments.iter().cloned())
                     .collect(),
-                environment: environment(command, user, terminal_type, requested),
+                environment: environment(command, user, terminal_type, added),
                 resources: resources(limits),
                 merge_output: stage.merge_output,
             },
@@ -252,6 +255,25 @@ mod tests {
         };
         assert_eq!((value("A"), value("LANG"), value("HOME").len()), (vec!["{launcher}"], vec!["C"], 1));
         assert_eq!(planner.start(&without, &user()).program.command[1..], [""]);
+    }
+
+    #[test]
+    fn a_cold_start_has_the_variables_of_the_launcher_unless_the_request_has_variables() {
+        let registry = shipped();
+        let toolchain = registry.find("python").unwrap();
+        let mut command = toolchain.run.clone();
+        let variable = ("PYTHONPATH".to_owned(), "{launcher}/cold".to_owned());
+        command.warm.as_mut().unwrap().cold_environment = [variable].into();
+        let variables = [Variable { name: "A".to_owned(), value: "1".to_owned() }];
+        let stage = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
+        let stage = StageSpec { command: &command, ..stage };
+        let last = |stage: &StageSpec| {
+            let (name, value) =
+                Planner::new(&[], 2000).start(stage, &user()).program.environment.pop().unwrap();
+            format!("{name}={value}")
+        };
+        assert_eq!(last(&stage), "PYTHONPATH=/launcher/cold");
+        assert_eq!(last(&StageSpec { environment: &variables, ..stage }), "A=1");
     }
 
     #[test]
