@@ -11,6 +11,7 @@ pub mod differential;
 pub mod faults;
 pub mod http;
 pub mod inventory;
+pub mod key_server;
 pub mod proxy;
 pub mod session;
 pub mod soak;

@@ -687,3 +687,30 @@ async fn a_removed_socket_is_created_again() -> io::Result<()> {
     assert_works(&daemons).await;
     Ok(())
 }
+
+#[tokio::test]
+async fn the_log_has_an_object_of_json_on_each_line_if_configured() {
+    let more = "log_format = \"json\"".to_owned();
+    let daemons = start(Settings { more, ..one_slot() }).await;
+    assert_works(&daemons).await;
+    // A warning with a path.
+    fs::remove_file(daemons.socket()).expect("the socket exists");
+    let is_created = || async { Client::connect(&daemons.socket()).await.is_ok() };
+    assert!(eventually(is_created).await, "{}", daemons.logs());
+    let logs = daemons.logs();
+    let (of_executord, _) = logs.split_once("--- webd:").expect("both logs");
+    let lines = of_executord.lines().filter(|line| !line.is_empty() && !line.starts_with("--- "));
+    let lines: Vec<Value> =
+        lines.map(|line| line.parse().unwrap_or_else(|_| unreachable!("{line}"))).collect();
+    let find = |message: &str| {
+        let found =
+            lines.iter().find(|line| line["message"].as_str().is_some_and(|text| text.contains(message)));
+        found.unwrap_or_else(|| unreachable!("no {message:?} in {of_executord}"))
+    };
+    assert_eq!((&find("starting")["level"], &find("starting")["slots"]), (&json!("INFO"), &json!(1)));
+    assert_eq!(find("ready")["socket"], json!(daemons.socket().display().to_string()));
+    assert_eq!(find("the socket was removed")["level"], "WARN");
+    for line in &lines {
+        assert!(line["timestamp"].is_string() && line["target"].is_string(), "{line}");
+    }
+}

@@ -3,92 +3,20 @@
 
 #![forbid(unsafe_code)]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
-use e2e::daemons::{Daemons, Settings, binary, eventually};
+use e2e::daemons::eventually;
+use e2e::key_server::KeyServer;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-/// Daemons with a key file and submissions.
-struct Server {
-    daemons: Daemons,
-    keys: PathBuf,
-    state: PathBuf,
-    _directory: tempfile::TempDir,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).expect("an own directory");
-        let (keys, state) = (directory.path().join("keys.toml"), directory.path().join("state"));
-        fs::create_dir(&state).expect("a writable directory");
-        let nobody = nix::unistd::User::from_name("nobody").expect("a user database").expect("a user");
-        chown(&state, Some(nobody.uid.as_raw()), None).expect("root");
-        let webd = format!("state = {state:?}\n[keys]\nfile = {keys:?}\n[submissions]\nenabled = true\n");
-        let daemons = Daemons::start(&Settings { webd, ..Settings::default() }).await;
-        Self { daemons: daemons.expect("both daemons start"), keys, state, _directory: directory }
-    }
-
-    /// Runs `executor key` and returns what it prints.
-    fn key(&self, arguments: &[&str]) -> String {
-        let executor = binary("executor").expect("the binary is built");
-        let output = Command::new(executor)
-            .arg("--socket")
-            .arg(self.daemons.socket())
-            .args(["key", "--key-file"])
-            .arg(&self.keys)
-            .args(arguments)
-            .output()
-            .expect("the command starts");
-        assert!(output.status.success(), "{output:?}");
-        // webd of a test is not in the group that may read the file.
-        fs::set_permissions(&self.keys, Permissions::from_mode(0o644)).expect("the file exists");
-        String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
-    }
-
-    /// Returns the CPU seconds of a key today.
-    fn cpu(&self, name: &str) -> f64 {
-        let state = self.state.to_str().expect("text");
-        let usage: Value = self.key(&["usage", "--state", state, "--json", name]).parse().expect("JSON");
-        usage[0]["cpu_s"].as_f64().expect("a number")
-    }
-
-    async fn request(&self, method: &str, path: &str, key: &str, body: &Value) -> (u16, Value) {
-        let mut stream = self.send(method, path, key, body).await;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.expect("an answer");
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
-        let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
-        (status, body.parse().unwrap_or_default())
-    }
-
-    async fn send(&self, method: &str, path: &str, key: &str, body: &Value) -> TcpStream {
-        let body = body.to_string();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Authorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let mut stream = TcpStream::connect(self.daemons.address()).await.expect("webd listens");
-        stream.write_all(head.as_bytes()).await.expect("webd reads");
-        stream
-    }
-
-    async fn execute(&self, key: &str, language: &str, code: &str) -> (u16, Value) {
-        self.request("POST", "/api/execute", key, &json!({ "language": language, "code": code })).await
-    }
-
-    /// Waits until the status of a request with a key is another one, because webd has read the key file again.
-    async fn until_status(&self, key: &str, expected: u16) {
-        let is_so = eventually(async || self.execute(key, "python", "").await.0 == expected).await;
-        assert!(is_so, "{expected}");
-    }
+/// Returns the CPU seconds of a key today.
+fn cpu(server: &KeyServer, name: &str) -> f64 {
+    let state = server.state.to_str().expect("text");
+    let usage: Value = server.key(&["usage", "--state", state, "--json", name]).parse().expect("JSON");
+    usage[0]["cpu_s"].as_f64().expect("a number")
 }
 
 /// Uses half a second of CPU time.
@@ -96,23 +24,23 @@ const BUSY: &str = "import time\nwhile time.process_time() < 0.5: pass\nprint('d
 
 #[tokio::test]
 async fn a_key_is_limited_by_what_its_programs_really_use() {
-    let server = Server::start().await;
+    let server = KeyServer::start().await.expect("both daemons start");
     let key = server.key(&["add", "alice", "--cpu-per-day", "3s", "--languages", "py"]);
-    server.key(&["revoke", "anonymous"]);
+    let _ = server.key(&["revoke", "anonymous"]);
     server.until_status("", 401).await;
     let (status, answer) = server.execute(&key, "python3", BUSY).await;
     assert_eq!((status, &answer["output"]), (200, &json!("done\n")), "{answer}");
     let (status, refused) = server.execute(&key, "cpp", "int main() {}").await;
     assert_eq!((status, &refused["available"]), (403, &json!(["python"])));
-    assert!(eventually(async || server.cpu("alice") >= 0.5).await, "{}", server.cpu("alice"));
+    assert!(eventually(async || cpu(&server, "alice") >= 0.5).await, "{}", cpu(&server, "alice"));
 
     // A client that disconnects does not get its CPU time for nothing.
-    let before = server.cpu("alice");
+    let before = cpu(&server, "alice");
     let body = json!({ "language": "python", "code": "while True: pass" });
     let stream = server.send("POST", "/api/execute", &key, &body).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     drop(stream);
-    assert!(eventually(async || server.cpu("alice") > before + 0.5).await, "{}", server.cpu("alice"));
+    assert!(eventually(async || cpu(&server, "alice") > before + 0.5).await, "{}", cpu(&server, "alice"));
 
     // Until the quota is used up.
     let mut last = (0, Value::Null);
@@ -128,16 +56,16 @@ async fn a_key_is_limited_by_what_its_programs_really_use() {
     assert_eq!(server.execute(&new, "python", "").await.0, 429, "the same key has the same usage");
 }
 
-async fn submission(server: &Server, key: &str, path: &str) -> Value {
+async fn submission(server: &KeyServer, key: &str, path: &str) -> Value {
     server.request("GET", path, key, &Value::Null).await.1
 }
 
 #[tokio::test]
 async fn a_submission_survives_the_end_of_webd() {
-    let mut server = Server::start().await;
+    let mut server = KeyServer::start().await.expect("both daemons start");
     let key = server.key(&["add", "alice"]);
     // Until webd reads the key, its requests are anonymous ones.
-    server.key(&["revoke", "anonymous"]);
+    let _ = server.key(&["revoke", "anonymous"]);
     server.until_status("", 401).await;
     let mut paths = vec![];
     for code in ["print('first')", "import time; time.sleep(3); print('second')"] {

@@ -19,7 +19,7 @@ const CRATES: [(&str, &[&str]); 10] = [
     ("keys", &["protocol"]),
     ("webd", &["keys", "protocol"]),
     ("cli", &["keys", "protocol"]),
-    ("e2e", &["protocol"]),
+    ("e2e", &["keys", "protocol"]),
     ("bench", &["e2e", "protocol"]),
     ("tidy", &["protocol"]),
 ];

@@ -16,7 +16,7 @@ use e2e::attacks::fixtures::Fixtures;
 use e2e::attacks::probe::{self, Probe};
 use e2e::attacks::target::{SECRET, Target};
 use e2e::attacks::verdict::{Verdict, table};
-use e2e::attacks::{http_attacks, own, own_wire, socket_attacks};
+use e2e::attacks::{http_attacks, own, own_keys, own_wire, socket_attacks};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Cases that take longer than ten seconds or need thousands of connections.
@@ -154,6 +154,7 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     }
     http_attacks::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
     own_wire::run(&mut target, &mut sink).await;
+    own_keys::run(&mut sink).await;
 
     if !excluded.is_empty() {
         print_line(&format!(
