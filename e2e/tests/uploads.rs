@@ -287,3 +287,84 @@ async fn hostile_bodies_cost_little() {
     let answer = daemons.execute(&one).await;
     assert_eq!(answer["stdout"], "1\n", "{answer}");
 }
+
+/// Returns a request whose two runs print the length and the hash of their input.
+fn judged(judge: &str, code: &str, limits: &Value) -> Value {
+    let mut request = hashes();
+    request[judge] = json!({ "language": "python", "code": code, "limits": limits });
+    request["runs"] = json!([{}, { "stdin": "short", "expected_stdout": "second" }]);
+    request
+}
+
+#[tokio::test]
+async fn an_upload_is_judged_like_any_other_input() {
+    let daemons = start(Settings::from_environment()).await;
+    let input = numbered(20 * MIB + 1);
+
+    let mut compared = hashes();
+    compared["runs"] = json!([{ "expected_stdout": "3 no hash" }, { "stdin": "", "expected_stdout": "" }]);
+    compared["compare"] = json!("tokens");
+    let answer = execute(&daemons, &Parts::request(&compared).part("stdin[0]", b"abc").end()).await;
+    let difference =
+        json!({ "line": 1, "column": 3, "expected": "no", "actual": answer["difference"]["actual"] });
+    assert_eq!(
+        (&answer["verdict"], &answer["difference"]),
+        (&json!("wrong_answer"), &difference),
+        "{answer}"
+    );
+
+    // The checker reads the input, hashes it, and compares the result with the output of the solution.
+    let checker = "import hashlib, sys\ninput, output, answer = (open(path, 'rb').read() for path in sys.argv[1:])\n\
+        expected = f'{len(input)} {hashlib.sha256(input).hexdigest()}'\n\
+        print(len(input), answer.decode(), file=sys.stderr)\nsys.exit(output.decode().strip() != expected)";
+    let request = judged("checker", checker, &json!({}));
+    let answer = execute(&daemons, &Parts::request(&request).part("stdin[0]", &input).end()).await;
+    let verdicts: Vec<_> = answer["runs"]
+        .as_array()
+        .expect("runs")
+        .iter()
+        .map(|run| (run["verdict"].as_str(), run["verdict_message"].as_str()))
+        .collect();
+    let expected = [(Some("accepted"), Some("20971521")), (Some("accepted"), Some("5 second"))];
+    assert_eq!(verdicts, expected, "{answer}\n{}", daemons.logs());
+
+    // An interactor reads it too, while the stdin of the solution is the dialogue.
+    let interactor = "import os, sys\nprint('from the interactor', flush=True)\nos.close(1)\n\
+        data = open(sys.argv[1], 'rb').read()\nlength = sys.stdin.readline().split()[0]\n\
+        print(len(data), length, file=sys.stderr)\nsys.exit(length != '20')";
+    let request = judged("interactor", interactor, &json!({}));
+    let answer = execute(&daemons, &Parts::request(&request).part("stdin[0]", &input).end()).await;
+    assert_eq!(answer["runs"][0]["verdict_message"], "20971521 20", "{answer}");
+    assert_eq!(answer["runs"][1]["verdict_message"], "5 20", "{answer}");
+    assert_eq!(answer["verdict"], "accepted", "{answer}");
+    let is_idle = || async { daemons.status().await.running == 0 };
+    assert!(eventually(is_idle).await);
+    assert_eq!(daemons.status().await.quarantined_uids, 0, "{}", daemons.logs());
+}
+
+#[tokio::test]
+async fn a_checker_without_room_for_an_upload_is_named() {
+    let daemons = start(Settings::default()).await;
+    let input = numbered(MAX_UPLOAD);
+    let checker = "import os, sys\nsys.exit(os.path.getsize(sys.argv[1]) != 64 << 20)";
+    let body = |limits: Value| {
+        let mut request = hashes();
+        request["checker"] = json!({ "language": "python", "code": checker, "limits": limits });
+        Parts::request(&request).part("stdin", &input).end()
+    };
+    let (status, code, message) = refused(&daemons, &body(json!({})), "").await;
+    assert_eq!((status, &*code), (400, "invalid_request"), "{message}");
+    assert!(
+        message.starts_with("checker: the files need ") && message.ends_with("and 64 MiB are allowed"),
+        "{message}"
+    );
+    let answer = execute(&daemons, &body(json!({ "disk_bytes": 80 * MIB }))).await;
+    assert_eq!(answer["verdict"], "accepted", "{answer}");
+    let has_no_upload = || async {
+        let files =
+            std::fs::read_dir(format!("/proc/{}/fd", daemons.executord_pid())).expect("executord runs");
+        let mut targets = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+        !targets.any(|target| target.to_string_lossy().starts_with("/memfd:stdin"))
+    };
+    assert!(eventually(has_no_upload).await);
+}

@@ -41,8 +41,8 @@ pub(crate) const READY: u8 = 6;
 pub(crate) const SHARE_BUILD: u8 = 7;
 /// Supervisor to daemon: the mount of the build directory. Carries its size in KiB.
 pub(crate) const BUILD: u8 = 8;
-/// Daemon to init: start the program. The first descriptor has the start message and the source files, the second is the
-/// mount of the build directory.
+/// Daemon to init: start the program. The first descriptor has the start message and the source files. After it come the
+/// upload, if one of the sources is one, and the mount of the build directory, if there is one.
 pub(crate) const START: u8 = 9;
 /// Daemon to init: send SIGTERM to the program's process group.
 pub(crate) const TERMINATE: u8 = 10;

@@ -45,7 +45,7 @@ pub struct TerminalSize {
 pub struct Start {
     /// The size of the file system that the program can write to. The source files must fit in it.
     pub disk: DiskLimits,
-    /// The files of `/box`. Their contents follow the message, in this order.
+    /// The files of `/box`. Their contents follow the message, in this order, except for that of an upload.
     pub sources: Vec<SourceEntry>,
     /// The program to execute. A pre-warmed interpreter receives the command only; its environment and resource limits
     /// are those of [`Plan::warm_command`], except for a lower stack limit.
@@ -142,12 +142,15 @@ pub enum BuildDir {
 }
 
 /// One source file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceEntry {
     /// The path relative to `/box`, of normal components only.
     pub path: PathBuf,
     /// The length of its content in bytes.
     pub length: u64,
+    /// Whether its content is the upload, a memory file that is passed with the message. At most one source is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_upload: bool,
 }
 
 /// Resource limits of each process; see setrlimit(2). The limits that are the same for all programs are in

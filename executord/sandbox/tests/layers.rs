@@ -173,7 +173,8 @@ fn every_system_call_gets_the_action_of_its_rule() {
     let binary = std::fs::read(&program).unwrap();
     let mut slot = Slot::new("calls");
     let command = "cp /box/call /tmp/call && chmod 755 /tmp/call && exec /tmp/call 0 512";
-    let sources = vec![SourceEntry { path: "call".into(), length: binary.len() as u64 }];
+    let sources =
+        vec![SourceEntry { path: "call".into(), length: binary.len() as u64, ..SourceEntry::default() }];
     let mut execution = shell(command);
     execution.start.sources = sources;
     let run = slot.run(&execution, &[&binary]);

@@ -13,7 +13,8 @@ use std::time::Duration;
 use nix::unistd::pipe;
 use sandbox::cgroup::CpuWeight;
 use sandbox::{
-    BindMount, BuildDir, Control, Descriptors, DiskLimits, Reply, Report, SourceEntry, Step, Supervisor,
+    BindMount, BuildDir, Control, Descriptors, DiskLimits, MemoryFile, Reply, Report, SourceEntry, Step,
+    Supervisor,
 };
 use support::{LIMITS, Slot, UID, plan, program, shell};
 
@@ -55,7 +56,7 @@ fn the_cgroup_has_counters_and_is_empty_when_init_is_gone() {
 #[test]
 fn a_build_directory_is_read_only_for_runs_and_empty_for_the_next_compilation() {
     let (mut compiling, mut running) = (Slot::new("compile"), Slot::new("build"));
-    let entry = SourceEntry { path: "a/b.txt".into(), length: 5 };
+    let entry = SourceEntry { path: "a/b.txt".into(), length: 5, ..SourceEntry::default() };
     let with_source = |build, script: &str| {
         let mut execution = shell(script).with_build_dir(build);
         execution.start.sources = vec![entry.clone()];
@@ -81,6 +82,34 @@ fn a_build_directory_is_read_only_for_runs_and_empty_for_the_next_compilation() 
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));
 }
 
+#[test]
+fn a_source_that_is_an_upload_is_copied_from_its_beginning_each_time() {
+    let mut slot = Slot::new("upload");
+    let content: Vec<u8> = (0..=255).cycle().take(200_001).collect();
+    let mut upload = MemoryFile::create("upload").unwrap();
+    upload.append(&content).unwrap();
+    let upload = upload.seal().unwrap();
+    let entry = |path: &str, length: usize| SourceEntry {
+        path: path.into(),
+        length: length as u64,
+        ..SourceEntry::default()
+    };
+    let mut execution = shell("cmp before dir/large && stat -c '%s %u' dir/large && cat after");
+    execution.start.sources = vec![
+        entry("before", content.len()),
+        SourceEntry { is_upload: true, ..entry("dir/large", content.len()) },
+        entry("after", 2),
+    ];
+    for _ in 0..2 {
+        let run = slot.run_with_upload(&execution, &[&content, b"2\n"], &upload);
+        assert_eq!((run.stdout, run.stderr), (format!("200001 {UID}\n2\n"), String::new()));
+    }
+    // A message without the upload that it announces is refused.
+    let run = slot.run(&execution, &[&content, b"2\n"]);
+    let [Report::SetupFailed(error)] = run.reports[..] else { panic!("{:?}", run.reports) };
+    assert_eq!(error.step, Step::ReadPlan);
+}
+
 /// A launcher in Bash: sends the ready byte, reads the command, and prints what it sees.
 const LAUNCHER: &str = "printf R >&3; mapfile -t -d '' words <&3; exec 3>&-; \
                         cat main.txt; ls -l /proc/self/fd | grep -c socket; printf '<%s>' \"${words[@]}\"";
@@ -90,7 +119,8 @@ fn a_waiting_interpreter_receives_its_command_and_sees_the_source_files() {
     let mut slot = Slot::new("interpreter");
     let mut execution = plan(&["/usr/bin/interpreter", "main.txt", "", "a b"]);
     execution.plan.warm_command = Some(program(&["/usr/bin/bash", "-c", LAUNCHER]));
-    execution.start.sources = vec![SourceEntry { path: "main.txt".into(), length: 6 }];
+    execution.start.sources =
+        vec![SourceEntry { path: "main.txt".into(), length: 6, ..SourceEntry::default() }];
     // Not the size of the plan.
     execution.start.disk = DiskLimits { bytes: 1 << 20, files: 50 };
     let run = slot.run(&execution, &[b"hello\n"]);
@@ -225,7 +255,7 @@ fn a_sandbox_dies_with_its_supervisor() {
     };
     let execution = shell("trap '' TERM HUP; echo up; sleep 1000");
     slot.supervisor.prepare(&execution.plan, &mut group, descriptors).unwrap();
-    control.start(&execution.start, &[], None).unwrap();
+    control.start(&execution.start, &[], None, None).unwrap();
     let mut reader = File::from(stdout);
     let mut up = [0; 3];
     reader.read_exact(&mut up).unwrap();

@@ -8,11 +8,11 @@ use protocol::{ExecutionId, Limits, RunRequest, Stdin};
 use sandbox::OutputPattern;
 
 use crate::admission::relative_path::RelativePath;
-use crate::admission::source::Source;
+use crate::admission::source::{Content, Source};
 use crate::languages::toolchain::{StageCommand, Toolchain};
 use crate::pool::kept_build::KeptBuild;
 use crate::queue::{ClientKey, Demand};
-use crate::uploads::Uploads;
+use crate::uploads::{Upload, Uploads};
 
 /// An admitted execution.
 #[derive(Debug)]
@@ -86,15 +86,21 @@ impl JudgeProgram {
         self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
     }
 
-    /// Returns its sources, and the files of the run that it judges.
-    pub(crate) fn sources_for(&self, run: &RunRequest, output: &Bytes) -> Vec<Source> {
-        let input = match &run.stdin {
-            Stdin::Bytes(bytes) => bytes.clone(),
-            // Not with a judge.
-            Stdin::Live | Stdin::Upload => Bytes::new(),
+    /// Returns its sources, and the files of the run that it judges. `upload` is the stdin of the run, if it was uploaded.
+    pub(crate) fn sources_for(
+        &self,
+        run: &RunRequest,
+        upload: Option<&Arc<Upload>>,
+        output: &Bytes,
+    ) -> Vec<Source> {
+        let input = match (&run.stdin, upload) {
+            (Stdin::Bytes(bytes), _) => Content::Bytes(bytes.clone()),
+            (Stdin::Upload, Some(upload)) => Content::Upload(Arc::clone(upload)),
+            // An upload that was not received yet. Live input excludes a judge.
+            (Stdin::Upload, None) | (Stdin::Live, _) => Content::Bytes(Bytes::new()),
         };
         let answer = run.expected.as_ref().map(|expected| expected.stdout.clone()).unwrap_or_default();
-        let contents = [input, output.clone(), answer];
+        let contents = [input, output.clone().into(), answer.into()];
         let files = self.run_files.iter().cloned().zip(contents);
         let files = files.map(|(path, content)| Source { path, content });
         self.sources.iter().cloned().chain(files).collect()
@@ -102,12 +108,18 @@ impl JudgeProgram {
 }
 
 impl Judge {
-    /// Returns the client's program that judges, if there is one.
-    pub(crate) const fn program(&self) -> Option<&JudgeProgram> {
+    /// Returns what the client calls its program that judges, and the program, if there is one.
+    pub(crate) const fn named_program(&self) -> Option<(&'static str, &JudgeProgram)> {
         match self {
             Self::Comparison => None,
-            Self::Checker(program) | Self::Interactor { program, .. } => Some(program),
+            Self::Checker(program) => Some(("checker", program)),
+            Self::Interactor { program, .. } => Some(("interactor", program)),
         }
+    }
+
+    /// Returns the client's program that judges, if there is one.
+    pub(crate) fn program(&self) -> Option<&JudgeProgram> {
+        self.named_program().map(|(_, program)| program)
     }
 }
 

@@ -36,10 +36,33 @@ pub(crate) fn admit_judge(
             job::Judge::Interactor { program, transcript }
         }
     };
-    if job.runs.iter().any(|run| !matches!(run.stdin, Stdin::Bytes(_))) {
-        return Err(invalid("a checker or an interactor requires runs without live input and uploads"));
+    if let Some((name, _)) = judge.named_program()
+        && job.runs.iter().any(|run| matches!(run.stdin, Stdin::Live))
+    {
+        // It gets the whole input as a file.
+        return Err(invalid(&format!("`{name}` excludes live input: the request must have `stdin`")));
     }
     Ok(Job { judge, ..job })
+}
+
+/// Checks that what judges the runs of a job has room for their uploads, whose lengths are known only when they were
+/// received.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with a message for the client.
+pub(crate) fn check_uploads(job: &Job) -> Result<(), Rejection> {
+    let Some((name, program)) = job.judge.named_program() else { return Ok(()) };
+    let largest_output = largest_output(job);
+    for (number, run) in (0..).zip(&job.runs).filter(|(_, run)| run.stdin == Stdin::Upload) {
+        let files = program.sources_for(run, job.uploads.of(number), &largest_output);
+        check_room(&files, &program.limits).map_err(|error| named(name, error))?;
+    }
+    Ok(())
+}
+
+/// Returns as many bytes as a run may write to stdout.
+fn largest_output(job: &Job) -> Bytes {
+    Bytes::from(vec![0; usize::try_from(job.limits.output.bytes()).unwrap_or(usize::MAX)])
 }
 
 /// Names the program that a rejection is about. The language of the request itself is another one.
@@ -82,10 +105,9 @@ fn admit_program(
     let valid = |path: Result<RelativePath, String>| path.map_err(Rejection::Invalid);
     let run_files = [valid(input)?, valid(output)?, valid(answer)?];
     let program = job::JudgeProgram { toolchain: toolchain.clone(), custom, sources, run_files, limits };
-    let largest_output =
-        Bytes::from(vec![0; usize::try_from(job.limits.output.bytes()).unwrap_or(usize::MAX)]);
+    let largest_output = largest_output(job);
     for run in &job.runs {
-        check_room(&program.sources_for(run, &largest_output), &program.limits)?;
+        check_room(&program.sources_for(run, None, &largest_output), &program.limits)?;
     }
     Ok(program)
 }
@@ -97,6 +119,8 @@ mod tests {
     use super::*;
     use crate::admission::admit;
     use crate::languages::shipped::shipped;
+    use crate::queue::ClientKey;
+    use crate::uploads::{UploadBudget, UploadWriter};
 
     fn file(path: Option<&str>) -> SourceFile {
         SourceFile { path: path.map(str::to_owned), content: Bytes::from_static(b"1") }
@@ -135,7 +159,7 @@ mod tests {
         let job = try_admit(checker(program("cpp", files)), vec![RunRequest::default()]).unwrap();
         let judge = job.judge.program().unwrap();
         assert_eq!((&*job.toolchain.name, &*judge.toolchain.name), ("python", "cpp"));
-        let sources = judge.sources_for(&job.runs[0], &Bytes::from_static(b"out"));
+        let sources = judge.sources_for(&job.runs[0], None, &Bytes::from_static(b"out"));
         let paths: Vec<_> = sources.iter().map(|source| source.path.to_string()).collect();
         assert_eq!(paths, ["check.cpp", "testlib.h", "judge/input", "judge/output", "judge/answer"]);
         assert!(job.is_judged());
@@ -156,13 +180,38 @@ mod tests {
         let message = "checker: the files need 1052672 bytes of disk space, and 512 KiB are allowed";
         check(checker(small), run(), message);
         let live = RunRequest { stdin: Stdin::Live, ..run() };
-        let message = "a checker or an interactor requires runs without live input and uploads";
-        check(checker(program("cpp", vec![file(None)])), live.clone(), message);
-        check(interactor(), live, message);
+        let message = |name: &str| format!("`{name}` excludes live input: the request must have `stdin`");
+        check(checker(program("cpp", vec![file(None)])), live.clone(), &message("checker"));
+        check(interactor(), live, &message("interactor"));
         let terminal = RunRequest { terminal: Some(TerminalSize::default()), ..run() };
         check(interactor(), terminal, "an interactor requires runs without a terminal");
         let merged = RunRequest { merge_output: true, ..run() };
         check(interactor(), merged, "an interactor requires runs with separate stdout and stderr");
+    }
+
+    #[test]
+    fn an_upload_is_the_input_of_the_judge_if_it_has_room_for_it() {
+        let upload = RunRequest { stdin: Stdin::Upload, ..RunRequest::default() };
+        let received = |length: usize| {
+            let mut job = try_admit(checker(program("cpp", vec![file(None)])), vec![upload.clone()]).unwrap();
+            let budget = UploadBudget::new(512 << 20, 512 << 20);
+            let client = ClientKey::new(7, Vec::new(), None);
+            let mut writer = UploadWriter::new(&job.runs, budget.reservation(&client)).unwrap();
+            writer.append(0, &Bytes::from(vec![1; length])).unwrap();
+            job.uploads = writer.finish().unwrap();
+            job
+        };
+        let job = received(1 << 20);
+        assert_eq!(check_uploads(&job), Ok(()));
+        let judge = job.judge.program().unwrap();
+        let sources = judge.sources_for(&job.runs[0], job.uploads.of(0), &Bytes::from_static(b"out"));
+        let lengths: Vec<_> = sources.iter().map(|source| source.content.len()).collect();
+        assert_eq!(lengths, [1, 1 << 20, 3, 0]);
+        assert!(sources[1].content.upload().is_some());
+
+        // The largest output of a run and the sources need room too.
+        let message = "checker: the files need 68161536 bytes of disk space, and 64 MiB are allowed";
+        assert_eq!(check_uploads(&received(64 << 20)), Err(invalid(message)));
     }
 
     #[test]

@@ -209,7 +209,7 @@ fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Result<Vec<So
             return Err(invalid(&format!("two files are named {path}")));
         }
         let content = if is_source { readable(file.content, toolchain.line_endings) } else { file.content };
-        sources.push(Source { path, content });
+        sources.push(Source { path, content: content.into() });
     }
     if sources.is_empty() {
         return Err(invalid("at least one source file is required"));
@@ -258,7 +258,7 @@ fn readable(content: Bytes, accepted: LineEndings) -> Bytes {
 /// Checks that the files fit into the work directory, which the disk limits bound. A file occupies whole pages there, and
 /// a directory counts as a file.
 fn check_room(sources: &[Source], limits: &Limits) -> Result<(), Rejection> {
-    let bytes: u64 = sources.iter().map(|source| (source.content.len() as u64).next_multiple_of(PAGE)).sum();
+    let bytes: u64 = sources.iter().map(|source| source.content.len().next_multiple_of(PAGE)).sum();
     if bytes > limits.disk.bytes() {
         let allowed = limits.disk;
         return Err(invalid(&format!(
@@ -406,8 +406,8 @@ mod tests {
             let files: &[File] = &[(None, content), (Some("data.txt"), content)];
             let request = ExecuteRequest { language: language.to_owned(), ..request(files) };
             let job = try_admit(request).unwrap();
-            assert_eq!(&job.sources[1].content[..], content);
-            job.sources[0].content.to_vec()
+            assert_eq!(&job.sources[1].content.bytes().unwrap()[..], content);
+            job.sources[0].content.bytes().unwrap().to_vec()
         };
         assert_eq!(admitted("java", b"\xef\xbb\xbfclass A {}\r\n"), b"class A {}\r\n");
         assert_eq!(admitted("bash", b"\xef\xbb\xbfecho\r\n\r\nfi\r\nx\r"), b"echo\n\nfi\nx");

@@ -86,8 +86,8 @@ impl BuildCache {
             sources: job
                 .sources
                 .iter()
-                .map(|source| (source.path.to_string(), source.content.clone()))
-                .collect(),
+                .map(|source| Some((source.path.to_string(), source.content.bytes()?.clone())))
+                .collect::<Option<_>>()?,
         })
     }
 

@@ -110,7 +110,8 @@ impl<'a> PreparedProgram<'a> {
         let program = self.program;
         let args = program.run_files.iter().map(|path| format!("{HOME}/{path}")).collect();
         let request = RunRequest { args, ..RunRequest::default() };
-        let job = job(program, program.sources_for(stage.request, &output), request, stages.job);
+        let sources = program.sources_for(stage.request, stages.upload(stage.name), &output);
+        let job = job(program, sources, request, stages.job);
         let build = self.build.as_deref().map_or(BuildSource::None, BuildSource::Slot);
         let mut limits = program.limits.clone();
         let (link, cancel) = link.map_or((None, stage.cancel), |(link, cancel)| (Some(link), cancel));

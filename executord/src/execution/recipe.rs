@@ -166,7 +166,7 @@ async fn skip_all(stages: &Stages<'_>, judgement: &Judgement) -> Vec<StageReport
 async fn keep(stages: &Stages<'_>, build: Option<(StageReport, Slot)>) -> Result<(), Failure> {
     let (executor, job) = (stages.executor, stages.job);
     let Some((age, client)) = job.keep.zip(job.client.as_ref()) else { return Ok(()) };
-    let mut bytes = job.sources.iter().map(|source| source.content.len() as u64).sum();
+    let mut bytes = job.sources.iter().map(|source| source.content.len()).sum();
     if let Some((_, slot)) = &build {
         bytes += slot.share_build().await?.1;
     }

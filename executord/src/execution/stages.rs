@@ -1,7 +1,7 @@
 //! The stages of one execution, each in a sandbox of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -22,12 +22,13 @@ use crate::metrics::TimedStep;
 use crate::plan::collection::collection;
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::sandbox::Sandbox;
+use crate::uploads::Upload;
 
 /// What the stages of an execution share. Several of them may be active at one time.
 pub(super) struct Stages<'a> {
     pub(super) executor: &'a Executor,
     pub(super) job: &'a Job,
-    /// The contents of the source files.
+    /// The contents of the source files, except for that of an upload.
     sources: Vec<&'a [u8]>,
     connections: Connections,
     /// The users of the sandboxes so far.
@@ -88,7 +89,12 @@ impl<'a> Stages<'a> {
         Self {
             executor,
             job,
-            sources: job.sources.iter().map(|source| &source.content[..]).collect(),
+            sources: job
+                .sources
+                .iter()
+                .filter_map(|source| source.content.bytes())
+                .map(|bytes| &bytes[..])
+                .collect(),
             connections,
             uids: Mutex::default(),
             has_named_user: AtomicBool::new(false),
@@ -243,11 +249,12 @@ impl<'a> Stages<'a> {
                 name: stage.name,
                 start: &executor.planner.start(&stage.spec, &sandbox.plan.user),
                 sources: &self.sources,
+                uploaded_source: self.uploaded_source(),
                 build: build.as_ref(),
                 limits: stage.spec.limits,
                 stdin: &stage.request.stdin,
                 collection: collection.as_ref(),
-                upload: self.upload(stage.name),
+                upload: self.upload(stage.name).map(|upload| &upload.file),
                 link: stage.link,
                 keeps_stdout: stage.judge.is_some_and(JudgedRun::reads_output),
                 requested,
@@ -268,11 +275,16 @@ impl<'a> Stages<'a> {
         }
     }
 
-    fn upload(&self, stage: StageName) -> Option<&SealedMemoryFile> {
+    /// Returns the stdin of a run, if it was uploaded.
+    pub(super) fn upload(&self, stage: StageName) -> Option<&Arc<Upload>> {
         match stage {
             StageName::Run(number) => self.job.uploads.of(number),
             StageName::Compile => None,
         }
+    }
+
+    fn uploaded_source(&self) -> Option<&SealedMemoryFile> {
+        self.job.sources.iter().find_map(|source| source.content.upload()).map(|upload| &upload.file)
     }
 
     /// The first user is named after the execution, unless its sandbox was pre-warmed. No two users have the same name.

@@ -85,7 +85,8 @@ impl Planner {
         let added = requested.chain(cold.map(|(name, value)| (&**name, in_sandbox(value))));
         let entries = sources.iter().map(|source| SourceEntry {
             path: source.path.as_str().into(),
-            length: source.content.len() as u64,
+            length: source.content.len(),
+            is_upload: source.content.upload().is_some(),
         });
         let terminal_type = stage.terminal.map(|_| TERMINAL_TYPE);
         Start {
@@ -180,7 +181,7 @@ mod tests {
         let extension = toolchain.file_name.rsplit('.').next().unwrap();
         let source = |path: &str| Source {
             path: RelativePath::try_from(path).unwrap(),
-            content: Bytes::from_static(b"12345"),
+            content: Bytes::from_static(b"12345").into(),
         };
         let sources = [
             source(&format!("dir/first.{extension}")),

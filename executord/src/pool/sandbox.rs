@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup, UsageMeter};
-use sandbox::{Collection, Emptied, Init, NamespaceGone, Plan, Report, Start};
+use sandbox::{Collection, Emptied, Init, NamespaceGone, Plan, Report, SealedMemoryFile, Start};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
@@ -185,10 +185,11 @@ impl Sandbox {
         &mut self,
         start: &Start,
         sources: &[&[u8]],
+        upload: Option<&SealedMemoryFile>,
         build: Option<&OwnedFd>,
     ) -> Result<pipe::Sender, Failure> {
         let stdin = self.pipes.stdin.take().ok_or(Failure::AlreadyStarted)?;
-        self.pipes.control.start(start, sources, build).context("start the program")?;
+        self.pipes.control.start(start, sources, upload, build).context("start the program")?;
         Ok(stdin)
     }
 

@@ -10,7 +10,7 @@ use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
 use crate::admission::job::Job;
-use crate::admission::judge::admit_judge;
+use crate::admission::judge::{admit_judge, check_uploads};
 use crate::admission::{admit, admit_kept, find_language};
 use crate::daemon::state::Daemon;
 use crate::queue::ClientKey;
@@ -147,7 +147,12 @@ impl Connection<'_> {
             Err(error) => Err(UploadEnd::Error(error)),
         };
         let last_event = match uploads {
-            Ok(uploads) => return Ok(Some(Job { uploads, ..job })),
+            Ok(uploads) => {
+                let job = Job { uploads, ..job };
+                let Err(rejection) = check_uploads(&job) else { return Ok(Some(job)) };
+                let language = &job.toolchain.name;
+                return reject(self.daemon, &mut self.events, language, rejection).await.map(|()| None);
+            }
             Err(UploadEnd::Cancelled) => Event::Finished(Outcome { id: job.id, ..Outcome::default() }),
             Err(UploadEnd::Error(UploadError::Rejected(rejection))) => {
                 let language = &job.toolchain.name;

@@ -4,6 +4,7 @@ mod budget;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol::bounds::MAX_UPLOAD;
@@ -18,19 +19,27 @@ const MIN_CHARGE: u64 = 256 * 1024;
 /// The complete uploads of an execution. Dropping them frees their memory.
 #[derive(Debug, Default)]
 pub(crate) struct Uploads {
-    files: BTreeMap<u32, SealedMemoryFile>,
+    files: BTreeMap<u32, Arc<Upload>>,
     _reservation: Option<UploadReservation>,
 }
 
 /// The uploads of an execution, while they are received.
 #[derive(Debug)]
 pub(crate) struct UploadWriter {
-    files: BTreeMap<u32, Upload>,
+    files: BTreeMap<u32, UnfinishedUpload>,
     reservation: UploadReservation,
 }
 
+/// The complete stdin of a run.
 #[derive(Debug)]
-struct Upload {
+pub(crate) struct Upload {
+    pub(crate) file: SealedMemoryFile,
+    /// Its length in bytes.
+    pub(crate) length: u64,
+}
+
+#[derive(Debug)]
+struct UnfinishedUpload {
     file: MemoryFile,
     length: u64,
 }
@@ -47,7 +56,7 @@ pub(crate) enum UploadError {
 
 impl Uploads {
     /// Returns the upload of a run.
-    pub(crate) fn of(&self, run: u32) -> Option<&SealedMemoryFile> {
+    pub(crate) fn of(&self, run: u32) -> Option<&Arc<Upload>> {
         self.files.get(&run)
     }
 }
@@ -58,7 +67,7 @@ impl UploadWriter {
         let mut files = BTreeMap::new();
         for (number, _) in (0_u32..).zip(runs).filter(|(_, run)| run.stdin == Stdin::Upload) {
             reservation.grow(MIN_CHARGE)?;
-            files.insert(number, Upload { file: MemoryFile::create("stdin")?, length: 0 });
+            files.insert(number, UnfinishedUpload { file: MemoryFile::create("stdin")?, length: 0 });
         }
         Ok(Self { files, reservation })
     }
@@ -81,7 +90,9 @@ impl UploadWriter {
 
     /// Seals all uploads.
     pub(crate) fn finish(self) -> io::Result<Uploads> {
-        let seal = |(run, upload): (u32, Upload)| Ok((run, upload.file.seal()?));
+        let seal = |(run, UnfinishedUpload { file, length }): (u32, UnfinishedUpload)| {
+            Ok((run, Arc::new(Upload { file: file.seal()?, length })))
+        };
         let files = self.files.into_iter().map(seal).collect::<io::Result<_>>()?;
         Ok(Uploads { files, _reservation: Some(self.reservation) })
     }
@@ -126,7 +137,7 @@ mod tests {
         let uploads = writer.finish().unwrap();
         let text = |run| {
             let mut buffer = [0; 16];
-            let count = uploads.of(run).unwrap().read_at(&mut buffer, 0).unwrap();
+            let count = uploads.of(run).unwrap().file.read_at(&mut buffer, 0).unwrap();
             String::from_utf8(buffer[..count].to_vec()).unwrap()
         };
         assert_eq!((text(0), text(1), uploads.of(2).is_none()), ("zero".to_owned(), "one!".to_owned(), true));

@@ -21,6 +21,7 @@ use crate::plan::{Plan, Program, Start};
 use crate::privileges::{drop_capabilities, with_real_ids_of};
 use crate::report::{ExitReport, Report};
 use crate::rootfs::sandbox_root;
+use crate::rootfs::sources::SourceContents;
 use crate::sealed_file::read_start;
 use crate::seccomp::Filters;
 use crate::sys::process::{self, CpuTime, ExitInfo};
@@ -53,7 +54,13 @@ pub(super) fn start(
     let mut descriptors = packet.descriptors.into_iter();
     let mut file = File::from(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?);
     let Start { disk, sources, program } = read_start(&mut file).at(Step::ReadPlan)?;
-    sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, file)?;
+    let upload = if sources.iter().any(|source| source.is_upload) {
+        Some(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?)
+    } else {
+        None
+    };
+    let contents = SourceContents { message: file, upload: upload.map(File::from) };
+    sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, contents)?;
     lower_stack_limit(plan, &waiting, &program).at(Step::SetResourceLimits)?;
     // Before the filter, which forbids clock_getres(2).
     let cpu_clock = clock_getcpuclockid(waiting.pid()).at(Step::PreWarm)?;

@@ -9,6 +9,6 @@ mod mounts;
 pub(crate) mod proc;
 pub(crate) mod sandbox_root;
 mod scratch;
-mod sources;
+pub(crate) mod sources;
 mod template;
 pub(crate) mod template_cache;

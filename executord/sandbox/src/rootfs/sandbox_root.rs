@@ -1,7 +1,6 @@
 //! The part of a root file system that belongs to one sandbox.
 
 use std::ffi::CString;
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -11,7 +10,7 @@ use nix::unistd::chdir;
 use super::layout::BUILD;
 use super::proc::mount_proc;
 use super::scratch::{mount_scratch, resize_scratch};
-use super::sources::write_sources;
+use super::sources::{SourceContents, write_sources};
 use crate::error::{At, SetupError, Step};
 use crate::plan::{DiskLimits, Plan, SourceEntry, User};
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
@@ -37,7 +36,7 @@ pub(crate) fn complete(
     disk: DiskLimits,
     build: Option<&OwnedFd>,
     sources: &[SourceEntry],
-    contents: File,
+    contents: SourceContents,
 ) -> Result<(), SetupError> {
     if disk != plan.disk {
         resize_scratch(disk).at(Step::ResizeScratch)?;

@@ -7,6 +7,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
+use crate::memory_file::SealedMemoryFile;
 use crate::packet::{NAMESPACE, Packet, SIGNAL, START, TERMINAL, TERMINATE, send_packet};
 use crate::plan::Start;
 use crate::sealed_file::seal_start;
@@ -27,14 +28,21 @@ impl Control {
         Ok((Self(daemon_end), init_end))
     }
 
-    /// Starts the program. `sources` has the contents of its source files, and `build` is the mount of its build directory.
-    /// A sandbox can be started once.
+    /// Starts the program. `sources` has the contents of its source files except for the one that is `upload`, and `build` is
+    /// the mount of its build directory. A sandbox can be started once.
     ///
     /// # Errors
     /// If the message cannot be sent.
-    pub fn start(&self, start: &Start, sources: &[&[u8]], build: Option<&OwnedFd>) -> io::Result<()> {
+    pub fn start(
+        &self,
+        start: &Start,
+        sources: &[&[u8]],
+        upload: Option<&SealedMemoryFile>,
+        build: Option<&OwnedFd>,
+    ) -> io::Result<()> {
         let file = seal_start(start, sources)?;
         let mut raw = vec![file.as_raw_fd()];
+        raw.extend(upload.map(SealedMemoryFile::as_raw_fd));
         raw.extend(build.map(AsRawFd::as_raw_fd));
         send_packet(&self.0, START, [0, 0], &raw)
     }

@@ -14,7 +14,7 @@ use nix::unistd::pipe;
 use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight, RunCgroup, SlotCgroup, kill_and_remove};
 use sandbox::{
     ArchiveReader, BindMount, BuildDir, Collection, Control, Descriptors, DisabledLayers, DiskLimits, Plan,
-    Program, Record, Reply, Report, ResourceLimits, Start, Supervisor, User, read_report,
+    Program, Record, Reply, Report, ResourceLimits, SealedMemoryFile, Start, Supervisor, User, read_report,
 };
 
 pub const UID: u32 = 400_000;
@@ -75,8 +75,28 @@ impl Slot {
 
     /// Runs a program with the build directory of another sandbox.
     pub fn run_with(&mut self, execution: &Execution, sources: &[&[u8]], build: Option<&OwnedFd>) -> Run {
+        self.run_with_all(execution, sources, None, build)
+    }
+
+    /// Runs a program with a source that is an upload.
+    pub fn run_with_upload(
+        &mut self,
+        execution: &Execution,
+        sources: &[&[u8]],
+        upload: &SealedMemoryFile,
+    ) -> Run {
+        self.run_with_all(execution, sources, Some(upload), None)
+    }
+
+    fn run_with_all(
+        &mut self,
+        execution: &Execution,
+        sources: &[&[u8]],
+        upload: Option<&SealedMemoryFile>,
+        build: Option<&OwnedFd>,
+    ) -> Run {
         let (control, group, pipes) = self.prepare(execution);
-        control.start(&execution.start, sources, build).unwrap();
+        control.start(&execution.start, sources, upload, build).unwrap();
         let Reply::Launched(_init) = self.reply() else { panic!("not launched") };
         let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
         let mut reports = reports(pipes.report);
@@ -110,7 +130,7 @@ impl Slot {
             Reply::CollectorReady => {}
             other => panic!("no collector: {other:?}"),
         }
-        control.start(&execution.start, &[], None).unwrap();
+        control.start(&execution.start, &[], None, None).unwrap();
         let (stdout, stderr) = (read(pipes.stdout), read(pipes.stderr));
         let reports = reports(pipes.report);
         let Reply::Gone(gone) = self.reply() else { panic!("not gone") };

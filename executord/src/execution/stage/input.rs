@@ -30,8 +30,10 @@ pub(crate) struct StageContext<'a> {
 pub(crate) struct StageInput<'a> {
     pub(crate) name: StageName,
     pub(crate) start: &'a Start,
-    /// The contents of the source files.
+    /// The contents of the source files, except for that of an upload.
     pub(crate) sources: &'a [&'a [u8]],
+    /// The content of the source file that is an upload.
+    pub(crate) uploaded_source: Option<&'a SealedMemoryFile>,
     /// A mount of what the compilation wrote.
     pub(crate) build: Option<&'a OwnedFd>,
     pub(crate) limits: &'a Limits,

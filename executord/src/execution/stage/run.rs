@@ -66,7 +66,7 @@ pub(crate) async fn run(
             pipe => Some(Archive::new(pipe?, collection)),
         },
     };
-    let stdin = match sandbox.start(stage.start, stage.sources, stage.build) {
+    let stdin = match sandbox.start(stage.start, stage.sources, stage.uploaded_source, stage.build) {
         Err(_) if predates_program => return Ok(StageOutcome::NeverStarted),
         stdin => stdin?,
     };
