@@ -34,8 +34,10 @@ pub(crate) enum Command {
     /// Run a program, and compile it first if its language is compiled
     #[command(after_help = after_run_help())]
     Run(Box<RunArguments>),
-    /// List the languages of this host
+    /// List the languages of this host, or show one of them with its options
     Languages {
+        /// Name or alias of the language to show
+        name: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -77,7 +79,7 @@ pub(crate) struct RunArguments {
     #[arg(long = "compile-limit", value_name = "NAME=VALUE")]
     pub(crate) compile_limits: Vec<Limit>,
     /// Option of the language, for example std=c++23, warnings or sanitize=address,undefined; can be repeated. `executor
-    /// languages --json` lists them
+    /// languages NAME` lists them
     #[arg(long = "option", value_name = "NAME[=VALUE]")]
     pub(crate) options: Vec<OptionArgument>,
     /// Environment variable of the program; can be repeated

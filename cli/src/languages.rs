@@ -7,19 +7,34 @@ use protocol::{Availability, Client, Event, Language, LanguageOption, OptionValu
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::language_details::describe;
 use crate::output::Output;
 
-pub(crate) async fn languages(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
+/// Prints all languages, or the one with this name or alias.
+pub(crate) async fn languages(socket: &Path, name: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
     let mut client = Client::connect(socket).await?;
     let languages = list(&mut client).await?;
     let mut out = Output::stdout();
-    if json {
-        let list: Vec<_> = languages.iter().map(as_json).collect();
-        out.line(&format!("{:#}", json!(list))).await?;
-    } else {
-        out.write(table(&languages, &out).as_bytes()).await?;
-    }
+    let text = match (name, json) {
+        (None, true) => format!("{:#}\n", json!(languages.iter().map(as_json).collect::<Vec<_>>())),
+        (None, false) => table(&languages, &out),
+        (Some(name), _) => {
+            let language = find(&languages, name).ok_or_else(|| {
+                Failure::Usage(format!("no language is called {name:?}; `executor languages` lists them"))
+            })?;
+            if json { format!("{:#}\n", as_json(language)) } else { describe(language, &out) }
+        }
+    };
+    out.write(text.as_bytes()).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the language with this name or alias, in upper or lower case.
+pub(crate) fn find<'a>(languages: &'a [Language], name: &str) -> Option<&'a Language> {
+    languages.iter().find(|language| {
+        let mut names = language.aliases.iter().chain([&language.name]);
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    })
 }
 
 /// Returns the languages of the host, including those that are not available.

@@ -10,6 +10,7 @@ mod input;
 mod judge;
 mod judgement;
 mod key;
+mod language_details;
 mod languages;
 mod limits;
 mod messages;
@@ -46,7 +47,7 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
     let socket = arguments.socket;
     match arguments.command {
         Command::Run(run) => run::run(&socket, *run).await,
-        Command::Languages { json } => languages::languages(&socket, json).await,
+        Command::Languages { name, json } => languages::languages(&socket, name.as_deref(), json).await,
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,

@@ -64,11 +64,7 @@ pub(crate) async fn settings(
         return Ok(Vec::new());
     }
     let languages = languages::list(client).await?;
-    let has_name = |known: &&Language| {
-        let mut names = known.aliases.iter().chain([&known.name]);
-        names.any(|name| name.eq_ignore_ascii_case(language))
-    };
-    let language = languages.iter().find(has_name);
+    let language = languages::find(&languages, language);
     Ok(last_of_each(options).map(|option| setting(option, language)).collect())
 }
 

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use fake_daemon::{FakeDaemon, Finished, executor};
 use protocol::{
-    Availability, CheckResult, Editor, Event, ExecutionCount, Language, Limits, Rejection, ServerStatus,
+    Availability, CheckResult, Editor, Event, ExecutionCount, Language, LanguageOption, Limits, OptionChoice,
+    OptionValue, Rejection, ServerStatus,
 };
 
 #[test]
@@ -40,6 +41,46 @@ fn languages_are_printed_as_a_table() {
     assert_eq!(ran.code, Some(0));
     insta::assert_snapshot!("languages", ran.stdout);
     insta::assert_snapshot!("languages_json", daemon.run(&["languages", "--json"]).stdout);
+}
+
+#[test]
+fn a_language_is_printed_with_its_options() {
+    let value = |name: &str, unavailable: Option<&str>| OptionChoice {
+        name: name.into(),
+        unavailable: unavailable.map(str::to_owned),
+    };
+    let option = |name: &str, default, values| LanguageOption {
+        name: name.into(),
+        title: String::new(),
+        help: String::new(),
+        default,
+        values,
+        unavailable: None,
+    };
+    let options = vec![
+        option(
+            "std",
+            OptionValue::Choice("c++20".into()),
+            vec![value("c++17", None), value("c++20", None), value("c++26", Some("it requires version 14"))],
+        ),
+        option("warnings", OptionValue::Flag(false), Vec::new()),
+        option("sanitize", OptionValue::Set(Vec::new()), vec![value("address", None), value("thread", None)]),
+        LanguageOption {
+            unavailable: Some("no libomp".into()),
+            ..option("openmp", OptionValue::Flag(false), Vec::new())
+        },
+    ];
+    let cpp = Language { options, ..language("cpp", &["c++", "cxx"], true) };
+    let daemon = answering(vec![Event::Languages(vec![cpp, language("java", &[], false)])]);
+    let ran = daemon.run(&["languages", "C++"]);
+    assert_eq!((ran.code, &*ran.stderr), (Some(0), ""));
+    insta::assert_snapshot!("language", ran.stdout);
+    let java = daemon.run(&["languages", "java"]).stdout;
+    assert!(java.contains("not available: no compiler") && java.ends_with("options     -\n"), "{java}");
+    assert_eq!(daemon.run(&["languages", "--json", "cpp"]).json()["name"], "cpp");
+    let ran = daemon.run(&["languages", "c+"]);
+    let message = "error: no language is called \"c+\"; `executor languages` lists them\n";
+    assert_eq!((ran.code, &*ran.stderr), (Some(2), message));
 }
 
 #[test]
