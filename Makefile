@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root check-deploy corpus corpus-sample differential differential-compilers \
 	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -71,6 +71,9 @@ root: debug ## Run the tests with real sandboxes, daemons and compilers; needs r
 clients: debug ## Run published clients of Piston and Judge0 against real daemons; needs root, PyPI and npm
 	e2e/clients/setup.sh
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test clients -- --test-threads 1
+
+check-deploy: ## Validate alert rules and the files for Kubernetes and Docker Compose; needs promtool and PyPI
+	deploy/check.sh
 
 browser: debug web ## Test the page in Chromium with real daemons; needs root
 	cd $(WEB) && $(AS_ROOT) npm run browser

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs what `make test` needs in addition to `make run`: cargo-deny, Chromium for the tests of the page, nginx and
-# Caddy for the tests of reverse proxies, and the toolchains of all other languages that Executor ships.
+# Installs what `make test` needs in addition to `make run`: cargo-deny, Chromium for the tests of the page, nginx, Caddy and
+# HAProxy for the tests of proxies and balancers, promtool for alert rules, and the toolchains of all other languages that
+# Executor ships.
 set -eu
 command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-deny" ] || {
     echo "installing cargo-deny (takes a minute or two, once)"
@@ -18,6 +19,8 @@ need chromium "chromium fonts-dejavu-core"
 need nginx nginx-light
 need caddy caddy
 need openssl openssl
+need haproxy haproxy
+need promtool prometheus
 # About 150 MB of archives, and 0.8 GB on the disk.
 need go golang-go
 need lua lua5.4

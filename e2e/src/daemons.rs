@@ -264,6 +264,22 @@ impl Daemons {
         self.webd.child.wait()
     }
 
+    /// Sends webd SIGTERM.
+    ///
+    /// # Panics
+    /// If it has ended.
+    pub fn stop_webd(&self) {
+        kill(Pid::from_raw(self.webd_pid().cast_signed()), Signal::SIGTERM).expect("webd runs");
+    }
+
+    /// Waits until webd has ended, and returns its exit status.
+    ///
+    /// # Errors
+    /// If it does not end.
+    pub async fn wait_for_end_of_webd(&mut self) -> io::Result<ExitStatus> {
+        wait_for_end(&mut self.webd).await
+    }
+
     /// Starts webd again at the same address, and waits until it responds.
     ///
     /// # Errors
@@ -296,13 +312,7 @@ impl Daemons {
     /// # Errors
     /// If it does not respond, or does not end.
     pub async fn wait_for_end(&mut self) -> io::Result<ExitStatus> {
-        for _ in 0..ATTEMPTS {
-            if let Some(status) = self.executord.child.try_wait()? {
-                return Ok(status);
-            }
-            tokio::time::sleep(PAUSE).await;
-        }
-        Err(io::Error::other(format!("executord does not end\n{}", self.logs())))
+        wait_for_end(&mut self.executord).await
     }
 
     /// Starts executord again in the same directory, and waits until it responds.
@@ -465,6 +475,16 @@ impl Drop for Daemon {
             eprintln!("--- log of {}:\n{}", self.name, self.log());
         }
     }
+}
+
+async fn wait_for_end(daemon: &mut Daemon) -> io::Result<ExitStatus> {
+    for _ in 0..ATTEMPTS {
+        if let Some(status) = daemon.child.try_wait()? {
+            return Ok(status);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    Err(io::Error::other(format!("{} does not end\n{}", daemon.name, daemon.log())))
 }
 
 fn configuration(

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER};
 use hyper::http::response::Parts;
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
@@ -16,6 +16,9 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Maximum size of a response in bytes: three outputs in JSON, where one byte may become six, and some reserve.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+
+/// The header with the name of a node behind a load balancer.
+const NODE: &str = "x-executor-node";
 
 /// Reason why there is no response.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,8 @@ pub struct Answer {
     pub status: u16,
     /// Value of `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// Value of `X-Executor-Node`.
+    pub node: Option<String>,
     /// Body.
     pub json: Value,
 }
@@ -77,6 +82,22 @@ pub async fn post_from(
     deadline: Duration,
 ) -> Result<Answer, HttpError> {
     within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), Some(from))).await
+}
+
+/// Like [`post`], to one node behind a load balancer.
+///
+/// # Errors
+/// As [`post`].
+pub async fn post_to_node(
+    node: &str,
+    address: &Uri,
+    body: &Value,
+    deadline: Duration,
+) -> Result<Answer, HttpError> {
+    let mut request = request(Method::POST, address, Bytes::from(body.to_string()))?;
+    let node = HeaderValue::from_str(node).map_err(|_| HttpError::Address(node.to_owned()))?;
+    request.headers_mut().insert(NODE, node);
+    within(deadline, async { answer(send(request, address, None).await?) }).await
 }
 
 /// Like [`post_from`], but returns only the HTTP status and does not parse the body: a client on another host would not
@@ -143,14 +164,19 @@ async fn exchange(
     body: Bytes,
     from: Option<Ipv4Addr>,
 ) -> Result<Answer, HttpError> {
-    let (head, body) = round_trip(method, address, body, from).await?;
+    answer(round_trip(method, address, body, from).await?)
+}
+
+fn answer((head, body): (Parts, Bytes)) -> Result<Answer, HttpError> {
     let status = head.status.as_u16();
     let json = serde_json::from_slice(&body).map_err(|error| {
         let excerpt = String::from_utf8_lossy(&body).chars().take(200).collect();
         HttpError::Json { status, error, excerpt }
     })?;
-    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), json })
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER.as_str()).and_then(|value| value.parse().ok());
+    let node = header(NODE).map(str::to_owned);
+    Ok(Answer { status, retry_after: retry_after.map(Duration::from_secs), node, json })
 }
 
 async fn round_trip(
@@ -159,23 +185,34 @@ async fn round_trip(
     body: Bytes,
     from: Option<Ipv4Addr>,
 ) -> Result<(Parts, Bytes), HttpError> {
+    send(request(method, address, body)?, address, from).await
+}
+
+fn request(method: Method, address: &Uri, body: Bytes) -> Result<Request<Full<Bytes>>, HttpError> {
     let malformed = || HttpError::Address(address.to_string());
     let authority = address.authority().ok_or_else(malformed)?;
     if address.scheme_str() != Some("http") {
         return Err(malformed());
     }
-    let peer = (authority.host(), authority.port_u16().unwrap_or(80));
-    let stream =
-        connect(peer, from).await.map_err(|error| HttpError::Connect(authority.to_string(), error))?;
-    let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::builder()
+    Request::builder()
         .method(method)
         .uri(address.path_and_query().map_or("/", |path| path.as_str()))
         .header(HOST, authority.as_str())
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(body))
-        .map_err(|_| malformed())?;
+        .map_err(|_| malformed())
+}
 
+async fn send(
+    request: Request<Full<Bytes>>,
+    address: &Uri,
+    from: Option<Ipv4Addr>,
+) -> Result<(Parts, Bytes), HttpError> {
+    let authority = address.authority().ok_or_else(|| HttpError::Address(address.to_string()))?;
+    let peer = (authority.host(), authority.port_u16().unwrap_or(80));
+    let stream =
+        connect(peer, from).await.map_err(|error| HttpError::Connect(authority.to_string(), error))?;
+    let (mut requests, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let response = async {
         let answer = requests.send_request(request).await?;
         let (head, body) = answer.into_parts();

@@ -5,6 +5,7 @@
 
 pub mod answer;
 pub mod attacks;
+pub mod balancer;
 pub mod corpus;
 pub mod daemons;
 pub mod differential;

@@ -123,7 +123,7 @@ pub struct TlsStream {
 }
 
 impl TlsStream {
-    fn connect(address: SocketAddr, from: Ipv4Addr) -> io::Result<Self> {
+    pub(crate) fn connect(address: SocketAddr, from: Ipv4Addr) -> io::Result<Self> {
         let (ours, theirs) = StdUnixStream::pair()?;
         ours.set_nonblocking(true)?;
         let client = Command::new("openssl")
@@ -149,7 +149,7 @@ impl Drop for TlsClient {
 }
 
 /// Creates a certificate for [`HOST`], `certificate.pem` and `key.pem`.
-fn make_certificate(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_certificate(directory: &Path) -> io::Result<()> {
     let status = Command::new("openssl")
         .args([
             "req",
@@ -231,9 +231,9 @@ fn caddy(directory: &Path, webd: SocketAddr, tls: SocketAddr, plain: SocketAddr)
 }
 
 /// The text of a file in `deploy/`.
-struct Shipped(String);
+pub(crate) struct Shipped(pub(crate) String);
 
-fn shipped(name: &str) -> io::Result<Shipped> {
+pub(crate) fn shipped(name: &str) -> io::Result<Shipped> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy").join(name);
     fs::read_to_string(&path)
         .map(Shipped)
@@ -242,7 +242,7 @@ fn shipped(name: &str) -> io::Result<Shipped> {
 
 impl Shipped {
     /// Replaces a text that must occur exactly once outside of comments.
-    fn replaced(self, from: &str, to: &str) -> io::Result<Self> {
+    pub(crate) fn replaced(self, from: &str, to: &str) -> io::Result<Self> {
         match self.0.matches(from).count() {
             1 => Ok(Self(self.0.replacen(from, to, 1))),
             count => Err(io::Error::other(format!("deploy/ has {from:?} {count} times instead of once"))),
@@ -251,7 +251,7 @@ impl Shipped {
 }
 
 /// Returns the path of an installed program, also where `PATH` has no directories of system programs.
-fn installed(name: &str) -> io::Result<PathBuf> {
+pub(crate) fn installed(name: &str) -> io::Result<PathBuf> {
     let candidates =
         ["/usr/sbin", "/usr/bin", "/usr/local/bin"].map(|directory| Path::new(directory).join(name));
     candidates
@@ -260,6 +260,6 @@ fn installed(name: &str) -> io::Result<PathBuf> {
         .ok_or_else(|| io::Error::other(format!("{name} is not installed; run scripts/setup-test.sh")))
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

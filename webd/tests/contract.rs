@@ -5,7 +5,7 @@
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use protocol::{
     ByteCount, Clock, Difference, Event, ExecuteRequest, Judgement, Outcome, Party, Rejection, RunRequest,
@@ -381,6 +381,18 @@ async fn an_unreachable_daemon_is_reported_as_unavailable() {
     assert_eq!(server.get("/readyz").await.status, 503);
     assert_eq!(server.get("/healthz").await.status, 200);
     assert!(server.get("/metrics").await.text().contains("executor_up 0\n"));
+}
+
+#[tokio::test]
+async fn behind_a_balancer_an_unavailable_daemon_is_reported_later() {
+    let hold = Duration::from_millis(400);
+    let script = |_: &ExecuteRequest| vec![Step::Disconnect];
+    let server = server_with(|config| config.timeouts.unavailable = hold, script).await;
+    let begin = Instant::now();
+    assert_eq!(server.execute("{}").await.status, 400);
+    assert!(begin.elapsed() < hold, "another error was held back");
+    assert_eq!(server.execute(HELLO).await.code(), "unavailable");
+    assert!(begin.elapsed() >= hold);
 }
 
 #[tokio::test]

@@ -287,7 +287,7 @@ mod tests {
         json: serde_json::Value,
         allowed: Allowed,
     ) -> Result<Got, String> {
-        program.judge(&Ok(Answer { status, retry_after: None, json }), allowed)
+        program.judge(&Ok(Answer { status, retry_after: None, node: None, json }), allowed)
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     }
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))
+        .layer(from_fn_with_state(Arc::clone(&state), middleware::hold_unavailable))
         .layer(from_fn_with_state(Arc::clone(&state), middleware::limit_client))
         .layer(from_fn_with_state(Arc::clone(&state), format_errors))
         .layer(from_fn(close_if_unread))

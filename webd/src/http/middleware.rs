@@ -7,13 +7,14 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::time::sleep;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::app_state::AppState;
 use crate::http::authentication::{AnsweredKey, KEY_HEADERS, RATE_HEADERS, limited_caller};
 use crate::http::body_with::BodyWith;
 use crate::http::connection_guard::ConnectionGuard;
-use crate::http::error::{ApiError, ErrorCode};
+use crate::http::error::{ApiError, ErrorBody, ErrorCode};
 use crate::http::peer::Peer;
 use crate::http::request_id::{X_REQUEST_ID, request_id};
 use crate::ops::config::Origin;
@@ -64,6 +65,21 @@ pub(crate) async fn observe(State(state): State<Arc<AppState>>, request: Request
         response.headers_mut().insert(X_EXECUTOR_NODE, node.header());
     }
     BodyWith::wrap(response, in_flight.answered(labels, started))
+}
+
+/// Holds back a response that executord is unavailable: a load balancer that prefers the node with the fewest requests would
+/// send all requests to a node that refuses them at once.
+pub(crate) async fn hold_unavailable(
+    State(state): State<Arc<AppState>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let response = next.run(request).await;
+    let error = response.extensions().get::<ErrorBody>();
+    if error.is_some_and(|error| error.code == ErrorCode::Unavailable) {
+        sleep(state.config.timeouts.unavailable).await;
+    }
+    response
 }
 
 /// Identifies the client and its API key for all that follows, refuses the request if one of them has too many connections, and

@@ -177,6 +177,10 @@ pub struct Timeouts {
     /// requests, and serves those that still come.
     #[serde(deserialize_with = "duration")]
     pub drain: Duration,
+    /// For holding back a response that executord is unavailable. A load balancer that prefers the node with the fewest
+    /// requests would send all requests to a node that refuses them at once.
+    #[serde(deserialize_with = "duration")]
+    pub unavailable: Duration,
     /// For running requests when webd is stopped, after the drain time.
     #[serde(deserialize_with = "positive")]
     pub stop: Duration,
@@ -250,6 +254,7 @@ impl Default for Timeouts {
             upload: Duration::from_secs(300),
             stall: Duration::from_secs(20),
             drain: Duration::ZERO,
+            unavailable: Duration::ZERO,
             stop: Duration::from_secs(25),
             ping: Duration::from_secs(15),
             session_idle: Duration::from_secs(10 * 60),
@@ -415,7 +420,7 @@ mod tests {
         check("max_memory = '1B'", &["max_body must not be larger than max_memory"]);
         check("[timeouts]\nhead = '0s'", &["line 2", "must be more than zero"]);
         check("[timeouts]\nhead = 10", &["line 2", "a quantity with its unit"]);
-        check("node = 'node-1'\n[timeouts]\ndrain = '5s'", &["valid"]);
+        check("node = 'node-1'\n[timeouts]\ndrain = '5s'\nunavailable = '3s'", &["valid"]);
         check("node = ''\n[timeouts]\ndrain = '0s'", &["valid"]);
         check("node = 'a b'", &["line 1", "\"a b\" is not a name of 1 to 64 letters"]);
         check("[timeouts]\ndrain = 5", &["line 2", "a quantity with its unit"]);
@@ -450,6 +455,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (24, 9));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (24, 10));
     }
 }
