@@ -20,6 +20,11 @@ const FALLBACK_MS = 5 * 60_000;
 
 let fallback = { index: 0, since: 0 };
 
+/** Tries all transports again with the next execution: what made one unavailable has changed. */
+export function forgetUnavailable(): void {
+  fallback = { index: 0, since: 0 };
+}
+
 /** Executes on the best available transport. If it throws `TransportUnavailable`, nothing was executed. */
 export async function execute(
   request: ExecutionRequest,

@@ -11,6 +11,8 @@ export type Usage = Schemas["Usage"];
 /** Result of one stage, without its output. */
 export type StageResult = Schemas["Verdict"];
 
+export type Token = Schemas["Token"];
+
 export type ServerEvent = Schemas["Event"];
 export type FinishedEvent = Schemas["EventFinished"];
 export type StageFinishedEvent = Schemas["EventStageFinished"];

@@ -1,4 +1,5 @@
 import { apiUrl } from "./address";
+import { authorization } from "./key";
 import type { Answer, ApiError, ServerEvent } from "./messages";
 import { ndjson } from "./ndjson";
 import { replay } from "./replay";
@@ -43,7 +44,7 @@ export async function executeByPost(
 function post({ body, abort }: ExecutionRequest, accept: string): Promise<Response> {
   return fetch(apiUrl("/api/execute"), {
     method: "POST",
-    headers: { "content-type": "application/json", accept },
+    headers: { "content-type": "application/json", accept, ...authorization() },
     body: JSON.stringify(body),
     signal: abort.signal,
   });

@@ -1,4 +1,5 @@
 import { sessionUrl } from "./address";
+import { sessionProtocols } from "./key";
 import type { ServerEvent, SessionFrame } from "./messages";
 import {
   TransportUnavailable,
@@ -17,7 +18,7 @@ export async function executeInSession(
   request: ExecutionRequest,
   onEvent: EventListener,
 ): Promise<Connection> {
-  const socket = await connect(request.abort.signal);
+  const socket = await connect(await protocols(request.abort.signal), request.abort.signal);
   let finished = false;
   const finish: EventListener = (event) => {
     if (finished) return;
@@ -55,9 +56,17 @@ export async function executeInSession(
   };
 }
 
-function connect(abort: AbortSignal): Promise<WebSocket> {
+async function protocols(abort: AbortSignal): Promise<string[]> {
+  try {
+    return await sessionProtocols(abort);
+  } catch {
+    throw new TransportUnavailable("session");
+  }
+}
+
+function connect(offered: string[], abort: AbortSignal): Promise<WebSocket> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(sessionUrl());
+    const socket = new WebSocket(sessionUrl(), offered);
     socket.binaryType = "arraybuffer";
     const fail = () => {
       socket.onopen = socket.onclose = null;

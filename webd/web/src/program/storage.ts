@@ -1,24 +1,33 @@
 /** Browser storage. Where it is full or disabled, the page works without it. */
 
-export function readItem(key: string): string | null {
+/** How long an item is kept: in the browser, or until the tab is closed. */
+export type Lifetime = "browser" | "tab";
+
+/** Even to name a storage throws where it is disabled. */
+const STORAGES: Record<Lifetime, () => Storage> = {
+  browser: () => localStorage,
+  tab: () => sessionStorage,
+};
+
+export function readItem(key: string, lifetime: Lifetime = "browser"): string | null {
   try {
-    return localStorage.getItem(key);
+    return STORAGES[lifetime]().getItem(key);
   } catch {
     return null;
   }
 }
 
-export function writeItem(key: string, value: string): void {
+export function writeItem(key: string, value: string, lifetime: Lifetime = "browser"): void {
   try {
-    localStorage.setItem(key, value);
+    STORAGES[lifetime]().setItem(key, value);
   } catch {
     // Full or disabled.
   }
 }
 
-export function removeItem(key: string): void {
+export function removeItem(key: string, lifetime: Lifetime = "browser"): void {
   try {
-    localStorage.removeItem(key);
+    STORAGES[lifetime]().removeItem(key);
   } catch {
     // Disabled.
   }

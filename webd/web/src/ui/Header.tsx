@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { askForKey, keyWanted } from "../workbench/api-key";
 import { downloadProgram } from "../workbench/downloads";
 import { startOver, switchLanguage } from "../workbench/editing";
 import { stop } from "../workbench/execution";
@@ -8,6 +9,7 @@ import { busy, execution, languages, program } from "../workbench/state";
 import { AboutDialog } from "./AboutDialog";
 import { ExamplesMenu } from "./ExamplesMenu";
 import { Icon } from "./Icon";
+import { KeyDialog } from "./KeyDialog";
 import { Menu } from "./Menu";
 import { ShareDialog } from "./ShareDialog";
 
@@ -43,6 +45,9 @@ export function Header({ embedded }: { embedded: boolean }) {
               <button type="button" onClick={() => choose(() => void startOver())}>
                 Start over
               </button>
+              <button type="button" onClick={() => choose(() => askForKey())}>
+                API key
+              </button>
               <button type="button" onClick={() => choose(() => setDialog("about"))}>
                 Limits, versions, privacy, shortcuts
               </button>
@@ -54,6 +59,7 @@ export function Header({ embedded }: { embedded: boolean }) {
       <RunButton />
       {dialog === "share" && <ShareDialog onClose={closeDialog} />}
       {dialog === "about" && <AboutDialog onClose={closeDialog} />}
+      {keyWanted.value && <KeyDialog />}
     </header>
   );
 }

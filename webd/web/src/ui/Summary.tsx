@@ -86,6 +86,7 @@ function result({ ending, stages }: ExecutionState): Verdict {
 function rejection(code: ErrorCode): string {
   if (code === "busy" || code === "overloaded") return "The server is busy";
   if (code === "unavailable" || code === "forbidden") return "The server cannot run programs now";
+  if (code === "unauthorized") return "The server requires an API key";
   if (code === "failed") return "Internal server error";
   return "The server rejected the request";
 }

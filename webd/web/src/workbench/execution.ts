@@ -10,6 +10,7 @@ import {
   type ExecutionRequest,
 } from "../api/transport";
 import { INITIAL_STATE, applyEvent, type Ending } from "../execution/state";
+import { askForKey } from "./api-key";
 import { waitForServer } from "./connectivity";
 import { postStatus } from "./live-region";
 import { cancelRetry, retryLater } from "./retry";
@@ -78,6 +79,7 @@ function finish(ending: Ending, retry: () => Promise<void>): void {
   if (ending.kind !== "rejected") return;
   const { code, retry_after: seconds, error } = ending.error;
   postStatus(error);
+  if (code === "unauthorized") askForKey(retry);
   if (NOT_READY.has(code)) waitForServer();
   if (TRANSIENT.has(code)) retryLater(seconds ?? 1, retry);
 }
