@@ -76,6 +76,7 @@ async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
         (spin, json!({ "wall_ms": 300 }), "timeout"),
         (fill, json!({}), "ok"),
         (fill, json!({ "disk_bytes": 1 << 20 }), "nonzero"),
+        (fill, json!({ "file_size_bytes": 1 << 20 }), "nonzero"),
         ("print('x' * 5000)", json!({ "output_bytes": 1000 }), "output_limit"),
     ] {
         wait_until_ready(&daemons, "python").await;

@@ -48,7 +48,7 @@ pub struct Start {
     /// The files of `/box`. Their contents follow the message, in this order, except for that of an upload.
     pub sources: Vec<SourceEntry>,
     /// The program to execute. A pre-warmed interpreter receives the command only; its environment and resource limits
-    /// are those of [`Plan::warm_command`], except for a lower stack limit.
+    /// are those of [`Plan::warm_command`], except for lower limits of the stack and of files.
     pub program: Program,
 }
 

@@ -15,14 +15,15 @@ pub(crate) fn is_compatible(warm: &Plan, wanted: &Plan, requested: &ResourceLimi
 }
 
 /// Returns whether a process with the limits `set` can be limited as `requested`. Resource limits of a running process stay
-/// as they are, except that of the stack, which the start lowers. CPU time and processes may have higher ones, because the
-/// cgroup limits them for all processes together.
+/// as they are, except those of the stack and of files, which the start lowers. CPU time and processes may have higher ones,
+/// because the cgroup limits them for all processes together.
 fn is_limited(set: &ResourceLimits, requested: &ResourceLimits) -> bool {
     let ResourceLimits { cpu_time, processes, file_size, open_files, stack, address_space } = requested;
     set.cpu_time >= *cpu_time
         && set.processes >= *processes
         && set.stack >= *stack
-        && (set.file_size, set.open_files, set.address_space) == (*file_size, *open_files, *address_space)
+        && set.file_size >= *file_size
+        && (set.open_files, set.address_space) == (*open_files, *address_space)
 }
 
 #[cfg(test)]
@@ -81,6 +82,8 @@ mod tests {
         assert!(!with(|start| start.program.resources.address_space = Some(1 << 30)));
         assert!(with(|start| start.program.resources.stack /= 2));
         assert!(!with(|start| start.program.resources.stack += 1));
+        assert!(with(|start| start.program.resources.file_size /= 2));
+        assert!(!with(|start| start.program.resources.file_size += 1));
         assert!(with(|start| start.disk.bytes /= 2));
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::Resource;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{clock_getcpuclockid, clock_gettime};
@@ -61,7 +62,7 @@ pub(super) fn start(
     };
     let contents = SourceContents { message: file, upload: upload.map(File::from) };
     sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, contents)?;
-    lower_stack_limit(plan, &waiting, &program).at(Step::SetResourceLimits)?;
+    lower_limits(plan, &waiting, &program).at(Step::SetResourceLimits)?;
     // Before the filter, which forbids clock_getres(2).
     let cpu_clock = clock_getcpuclockid(waiting.pid()).at(Step::PreWarm)?;
     drop_privileges(filters).at(Step::DropInitPrivileges)?;
@@ -86,16 +87,27 @@ pub(super) fn start(
     }
 }
 
-/// Lowers the stack limit of a pre-warmed interpreter to that of its program.
-fn lower_stack_limit(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result<()> {
+/// Lowers the limits of a pre-warmed interpreter's stack and files to those of its program.
+fn lower_limits(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result<()> {
     let (Waiting::Interpreter(interpreter), Some(warm)) = (waiting, &plan.warm_command) else {
         return Ok(());
     };
-    let stack = program.resources.stack;
-    if stack >= warm.resources.stack {
+    let (current, requested) = (&warm.resources, &program.resources);
+    let lowered: Vec<(Resource, u64)> = [
+        (Resource::RLIMIT_STACK, current.stack, requested.stack),
+        (Resource::RLIMIT_FSIZE, current.file_size, requested.file_size),
+    ]
+    .into_iter()
+    .filter(|(_, current, requested)| requested < current)
+    .map(|(resource, _, requested)| (resource, requested))
+    .collect();
+    if lowered.is_empty() {
         return Ok(());
     }
-    with_real_ids_of(&plan.user, || process::set_stack_limit(interpreter.pid().as_raw(), stack))
+    let pid = interpreter.pid().as_raw();
+    with_real_ids_of(&plan.user, || {
+        lowered.iter().try_for_each(|&(resource, value)| process::set_limit(pid, resource, value))
+    })
 }
 
 /// Keeps only the capability to signal the program, and only the system calls of [`watch`].

@@ -4,6 +4,8 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
+use nix::sys::resource::Resource;
+
 use super::checked::checked;
 
 /// The two returns of a fork.
@@ -224,14 +226,13 @@ pub(crate) fn drop_from_bounding_set(capability: u8) -> io::Result<()> {
     prctl(libc::PR_CAPBSET_DROP, capability.into()).map(drop)
 }
 
-/// Sets the soft and the hard limit of another process's main stack; see prlimit(2).
-pub(crate) fn set_stack_limit(process: libc::pid_t, bytes: u64) -> io::Result<()> {
-    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+/// Sets the soft and the hard limit of a resource of another process; see prlimit(2).
+pub(crate) fn set_limit(process: libc::pid_t, resource: Resource, value: u64) -> io::Result<()> {
+    let limit = libc::rlimit { rlim_cur: value, rlim_max: value };
+    let resource = resource as libc::__rlimit_resource_t;
     // SAFETY: the new limit is read, and no old one is requested.
-    checked(
-        unsafe { libc::prlimit(process, libc::RLIMIT_STACK, &raw const limit, std::ptr::null_mut()) }.into(),
-    )
-    .map(drop)
+    checked(unsafe { libc::prlimit(process, resource, &raw const limit, std::ptr::null_mut()) }.into())
+        .map(drop)
 }
 
 /// Resets all signals to their default action. An ignored signal would stay ignored over execve(2).
