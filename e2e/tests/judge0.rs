@@ -144,3 +144,18 @@ async fn a_submission_without_waiting_is_finished_later() {
     assert_eq!((&batch[0]["stdout"], &batch[0]["status"]["id"]), (&json!("w6kK\n"), &json!(3)));
     assert_eq!(batch[1]["status"]["id"], 11);
 }
+
+#[tokio::test]
+async fn a_java_submission_with_the_default_limits_gets_a_pre_warmed_machine() {
+    let settings = Settings { slots: 2, pool: true, ..Settings::default() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
+    let source = "public class Main { public static void main(String[] a) { System.out.println(6 * 7); } }";
+    let of_runs = || async {
+        let counts = daemons.status().await.warm.into_iter();
+        let count = counts.filter(|count| (&*count.language, &*count.stage) == ("java", "run"));
+        count.map(|count| (count.ready, count.hits)).next().expect("a stage to run")
+    };
+    assert!(eventually(|| async { of_runs().await.0 > 0 }).await, "{}", daemons.logs());
+    check(&run(&daemons, 62, source, json!({})).await, 3, json!("42\n"), Value::Null);
+    assert_eq!(of_runs().await.1, 1);
+}

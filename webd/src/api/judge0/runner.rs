@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use crate::api::judge0::attributes::Settings;
 use crate::api::judge0::language::PLAIN_TEXT;
-use crate::api::judge0::limits::MAX_ARGUMENTS_LENGTH;
+use crate::api::judge0::limits::{MAX_ARGUMENTS_LENGTH, STACK, whole};
 use crate::api::judge0::status::SubmissionStatus;
 use crate::api::judge0::submission::{Submission, SubmissionResult};
 use crate::app_state::AppState;
@@ -119,7 +119,9 @@ fn limits(settings: &Settings) -> LimitsRequest {
         // The default of Judge0 is not enough for a virtual machine, which reserves a part of it.
         memory: (!is_java || settings.has_memory_limit)
             .then(|| kilobytes(settings.memory_limit).max(Limits::MINIMA.memory)),
-        stack: Some(kilobytes(settings.stack_limit).max(Limits::MINIMA.stack)),
+        // A virtual machine is pre-warmed with the stack of the language, which is 2 % larger than the default of Judge0.
+        stack: (!is_java || settings.stack_limit != whole(STACK.default))
+            .then(|| kilobytes(settings.stack_limit).max(Limits::MINIMA.stack)),
         processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
         file_size: Some(file_size),
         output: Some(file_size),
