@@ -540,7 +540,7 @@ fn install_languages(to: &Path) -> io::Result<()> {
     symlink(precompiled_headers(None)?, to.join("cpp"))
 }
 
-/// Returns the launcher of C++. It has half a gigabyte and is built only if it is out of date. `option` is the option
+/// Returns the launcher of C++. It has 0.6 GB and is built only if it is out of date. `option` is the option
 /// of `cpp/record`; `None` for that of the environment.
 ///
 /// # Errors

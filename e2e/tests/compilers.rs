@@ -79,6 +79,37 @@ async fn the_precompiled_headers_are_used() {
 }
 
 #[tokio::test]
+async fn cpp17_has_precompiled_headers_too() {
+    let daemons = start().await;
+    let request = |standard: &str, code: &str| json!({ "options": { "std": standard }, "code": code });
+    for (standard, header, output) in [
+        ("c++17", "iostream", "201703"),
+        ("c++17", "bits/stdc++.h", "201703"),
+        ("c++20", "iostream", "202002"),
+        ("c++14", "iostream", "g++-that-nobody-has: No such file or directory\n"),
+        ("gnu++17", "iostream", "g++-that-nobody-has: No such file or directory\n"),
+    ] {
+        let mut request =
+            request(standard, &format!("#include <{header}>\nint main() {{ std::cout << __cplusplus; }}"));
+        request["language"] = "never-plain".into();
+        let answer = daemons.execute(&request).await;
+        assert_eq!(answer["output"], output, "{standard} {header}: {answer}");
+    }
+    for code in [
+        "#include <iostream>\n#include <map>\nint main() { std::map<int, int> m{{1, 2}}; for (auto [a, b] : m) std::cout << a << b; }",
+        "#include <bits/stdc++.h>\nusing namespace std;\nint main() { int data = 1, size = 2; optional<int> o; cout << data + size << o.has_value(); }",
+        // Names and rules that C++20 has changed.
+        "#include <iostream>\nint main() { int concept = 1, requires = 2; std::cout << concept + requires; }",
+        "#include <iostream>\nint main() { std::cout << u8\"text\" << (sizeof(u8'a') == sizeof(char8_t)); }",
+        "#include <iostream>\n#include <string>\nint main() { std::string s; s.reserve(); std::cout << s.starts_with(\"\"); }",
+        "#include <bits/stdc++.h>\nint main() { std::vector<int> v{2, 1}; std::random_shuffle(v.begin(), v.end()); }",
+        "#include <bits/stdc++.h>\nint main() { std::cout << std::is_pod<int>::value << std::accumulate(\"\", \"\", 0) }",
+    ] {
+        both(&daemons, request("c++17", code)).await;
+    }
+}
+
+#[tokio::test]
 async fn precompiled_headers_change_no_program() {
     let daemons = start().await;
     for code in [

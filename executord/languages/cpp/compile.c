@@ -4,7 +4,8 @@
  * The script `record` records the commands that g++ would start. This program starts them without g++ and collect2. A
  * file that begins with #include lines of the standard library is compiled with a precompiled header that contains some
  * of them. That yields the same program: nothing precedes these lines, their order does not matter, and each header may
- * be included twice ([using.headers] in the C++ standard).
+ * be included twice ([using.headers] in the C++ standard). The arguments may end in `-std=...`, for a standard that has
+ * precompiled headers of its own.
  *
  * Only compilations without diagnostics are completed here. As soon as a compiler or linker prints anything or fails, or
  * if anything has changed since the record was made, this program executes the g++ command of its arguments, so that
@@ -53,6 +54,9 @@
 #define OBJECT "OBJECT.o"
 #define NAME_AFTER "-dumpbase"
 
+/* The beginning of the option for the version of the language. */
+#define STANDARD "-std="
+
 /* The source file of a pre-warmed compilation, and its object file. */
 #define PREWARMED_SOURCE "main.cpp"
 #define PREWARMED_OBJECT "/tmp/.executor-cpp-0.o"
@@ -67,13 +71,15 @@ struct command {
 
 struct precompiled {
     char *name;
-    char *headers; /* separated by spaces */
+    char *standard; /* the option of the version that it is for; "" for that of the recorded options */
+    char *headers;  /* separated by spaces */
 };
 
 static char **gxx_command; /* the g++ command of the arguments */
 static struct command flags, compiler, assembler, linker;
 static struct precompiled precompiled[MAX_ARGUMENTS];
 static int precompiled_count;
+static char *standard = ""; /* the option of the arguments that follows the recorded one, or "" */
 static char *sources[MAX_SOURCES];
 static int source_count;
 static char *recorded_files[MAX_ARGUMENTS];
@@ -201,8 +207,16 @@ static void read_record(void) {
     while (*rest) {
         char *name = next_line(&rest), *headers = strchr(name, ' ');
         if (!headers || precompiled_count == MAX_ARGUMENTS) fall_back_to_gxx();
-        *headers = '\0';
-        precompiled[precompiled_count++] = (struct precompiled){.name = name, .headers = headers + 1};
+        *headers++ = '\0';
+        char *own_standard = "";
+        if (strncmp(headers, STANDARD, strlen(STANDARD)) == 0) {
+            own_standard = headers;
+            headers = strchr(headers, ' ');
+            if (!headers) fall_back_to_gxx();
+            *headers++ = '\0';
+        }
+        precompiled[precompiled_count++] =
+            (struct precompiled){.name = name, .standard = own_standard, .headers = headers};
     }
 }
 
@@ -211,14 +225,26 @@ static bool is_source(const char *word) {
     return dot && (!strcmp(dot, ".cpp") || !strcmp(dot, ".cc") || !strcmp(dot, ".cxx"));
 }
 
-/* The arguments must be the recorded options, followed by source files. */
+/* Takes an option after the source files. Only a standard that has precompiled headers differs from what was recorded in
+   nothing but that. */
+static void read_standard(char *word) {
+    for (int i = 0; i < precompiled_count; i++)
+        if (!strcmp(precompiled[i].standard, word)) standard = precompiled[i].standard;
+    if (!*standard || strcmp(standard, word) != 0) fall_back_to_gxx();
+}
+
+/* The arguments must be the recorded options, followed by source files, and at most one other standard. */
 static void read_arguments(void) {
     char **words = gxx_command + 1;
     for (int i = 0; i < flags.count; i++, words++)
         if (!*words || strcmp(flags.words[i], *words) != 0) fall_back_to_gxx();
     for (; *words; words++) {
         char *word = *words;
-        if (word[0] == '-' || word[0] == '@' || !is_source(word) || source_count == MAX_SOURCES) fall_back_to_gxx();
+        if (source_count > 0 && !*standard && !strncmp(word, STANDARD, strlen(STANDARD))) {
+            read_standard(word);
+            continue;
+        }
+        if (*standard || word[0] == '-' || word[0] == '@' || !is_source(word) || source_count == MAX_SOURCES) fall_back_to_gxx();
         sources[source_count++] = word;
     }
     if (source_count == 0) fall_back_to_gxx();
@@ -323,7 +349,8 @@ static const char *precompiled_for(const char *source) {
     head[length] = '\0';
     leading_headers(head, names, sizeof names);
     for (int i = 0; i < precompiled_count; i++)
-        if (contains_all(precompiled[i].headers, names)) return precompiled[i].name;
+        if (!strcmp(precompiled[i].standard, standard) && contains_all(precompiled[i].headers, names))
+            return precompiled[i].name;
     return NULL;
 }
 
@@ -365,6 +392,8 @@ static void build_compiler_command(struct command *cc, char *path) {
         bool is_name = i > 0 && !strcmp(compiler.words[i - 1], NAME_AFTER);
         bool is_extension = i > 0 && !strcmp(compiler.words[i - 1], NAME_AFTER "-ext");
         add_argument(cc, is_name ? base : is_extension ? strrchr(path, '.') : !strcmp(word, SOURCE) ? path : word);
+        /* Both, as g++ does: -std=c++20 enables coroutines, and an earlier standard after it does not disable them. */
+        if (*standard && !strncmp(word, STANDARD, strlen(STANDARD))) add_argument(cc, standard);
     }
 }
 
@@ -565,7 +594,7 @@ static void send_path(struct prewarmed *prewarmed, const char *path) {
    remain after its end. */
 static bool can_use_prewarmed(void) {
     static char text[MAX_PREWARMED_SOURCE + 1];
-    if (source_count != 1 || strcmp(sources[0], PREWARMED_SOURCE) != 0) return false;
+    if (*standard || source_count != 1 || strcmp(sources[0], PREWARMED_SOURCE) != 0) return false;
     int file = open(PREWARMED_SOURCE, O_RDONLY | O_CLOEXEC);
     if (file < 0) return false;
     ssize_t length = read(file, text, sizeof text);
