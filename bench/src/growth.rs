@@ -10,10 +10,12 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
+use crate::daemon_pair::{DaemonPair, wait_until_idle};
 use crate::programs::{Language, Program};
 use crate::rounds::{self, RoundLimits};
 use crate::statistics::{Times, mib};
-use crate::testbed::{DaemonPair, Testbed, Variant, wait_until_idle};
+use crate::testbed::Testbed;
+use crate::variant::Variant;
 use e2e::daemons::Settings;
 use e2e::http;
 

@@ -6,20 +6,28 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bursts;
+pub mod case;
 pub mod chart;
 pub mod client;
+pub mod closed_loop;
+pub mod daemon_pair;
 pub mod groups;
 pub mod growth;
 pub mod host;
+pub mod inputs;
 pub mod load;
 pub mod naive;
 pub mod programs;
 pub mod report;
 pub mod rounds;
 pub mod runner;
+pub mod runs;
 pub mod statistics;
+pub mod summary;
 pub mod sustained;
 pub mod testbed;
+pub mod variant;
 
 use std::io;
 

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::statistics::Times;
-use crate::testbed::{Ready, Testbed, Variant};
+use crate::testbed::{Ready, Testbed};
+use crate::variant::Variant;
 
 /// Numbers of concurrent clients.
 pub const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];
@@ -28,6 +29,8 @@ const TURNS: u32 = 2;
 pub struct Throughput {
     /// Language.
     pub language: String,
+    /// Program.
+    pub program: String,
     /// Name of the variant.
     pub variant: &'static str,
     /// Numbers of concurrent clients.
@@ -70,6 +73,7 @@ pub fn measure(
         let base = rows.first().map_or(per_second, |row| row.per_second);
         rows.push(Throughput {
             language: language.to_owned(),
+            program: ready.program.name.clone(),
             variant: variant.name(),
             clients,
             per_second,

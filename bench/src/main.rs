@@ -9,14 +9,16 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bench::case::{self, Case};
 use bench::growth::{self, Point};
 use bench::host::{self, Busy};
 use bench::load::{self, CLIENTS, Throughput};
 use bench::programs::Language;
 use bench::rounds::{self, RoundLimits, Row};
 use bench::sustained::{self, Sustained};
-use bench::testbed::{Testbed, Variant};
-use bench::{chart, naive, report, runner, statistics};
+use bench::testbed::Testbed;
+use bench::variant::Variant;
+use bench::{bursts, chart, closed_loop, inputs, naive, report, runner, runs, statistics, summary};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
@@ -58,6 +60,16 @@ enum Part {
     Sustained,
     /// More pre-warmed sandboxes, longer queues, longer programs and more output.
     Growth,
+    /// Many runs of one request.
+    Runs,
+    /// One program with many inputs.
+    Inputs,
+    /// Many requests at once.
+    Burst,
+    /// Many programs that sleep.
+    Sleepers,
+    /// One client that asks again at once.
+    ClosedLoop,
 }
 
 /// Results.
@@ -68,6 +80,7 @@ struct Measured {
     sustained: Option<Sustained>,
     sandbox: Vec<Row>,
     growth: Vec<Point>,
+    cases: Vec<Case>,
 }
 
 fn main() -> ExitCode {
@@ -163,8 +176,15 @@ impl Run<'_> {
             "sustained": measured.sustained,
             "sandbox": measured.sandbox,
             "growth": measured.growth,
+            "cases": measured.cases,
         });
-        write(&self.arguments.out, &self.id, &everything, measured)
+        let at_rest: Vec<_> = testbed
+            .idle_memory()
+            .into_iter()
+            .map(|(variant, bytes)| (variant.name(), bytes.map(statistics::mib)))
+            .collect();
+        let summary = summary::summary(&measured.latency, &measured.throughput, &at_rest);
+        write(&self.arguments.out, &self.id, &everything, &summary, measured)
     }
 }
 
@@ -221,8 +241,28 @@ fn measure(
             measured.growth.extend(growth::queues(runtime, testbed, round_limits.at_most.min(10))?);
             print_line(&report::growth(&measured.growth));
         }
+        Part::Runs => add(measured, runs::measure(testbed, few_rounds(arguments, 5))?),
+        Part::Inputs => add(measured, inputs::measure(testbed, few_rounds(arguments, 3))?),
+        Part::Burst => add(measured, bursts::burst(testbed, few_rounds(arguments, 10))?),
+        Part::Sleepers => add(measured, bursts::sleepers(testbed, few_rounds(arguments, 3))?),
+        Part::ClosedLoop => {
+            let duration = Duration::from_secs(if arguments.quick { 2 } else { 15 });
+            for &language in languages {
+                add(measured, closed_loop::measure(testbed, language, duration)?);
+            }
+        }
     }
     Ok(())
+}
+
+fn add(measured: &mut Measured, cases: Vec<Case>) {
+    print_line(&case::table(&cases));
+    measured.cases.extend(cases);
+}
+
+/// Returns the number of rounds of something that takes seconds.
+fn few_rounds(arguments: &Arguments, usual: u32) -> u32 {
+    arguments.rounds.unwrap_or(if arguments.quick { 1 } else { usual })
 }
 
 fn programs(languages: &[Language], arguments: &Arguments) -> io::Result<Vec<bench::programs::Program>> {
@@ -243,17 +283,24 @@ fn round_limits(arguments: &Arguments, seconds: u64) -> RoundLimits {
     }
 }
 
-fn write(directory: &Path, run: &str, everything: &Value, measured: &Measured) -> io::Result<()> {
+fn write(
+    directory: &Path,
+    run: &str,
+    everything: &Value,
+    summary: &str,
+    measured: &Measured,
+) -> io::Result<()> {
     fs::create_dir_all(directory)?;
     fs::write(directory.join("bench.json"), format!("{everything:#}\n"))?;
     fs::write(directory.join("bench.svg"), chart::svg(&measured.latency))?;
     let text = format!(
-        "Run {run}\n\n{}\n{}\n{}\n{}\n{}",
+        "Run {run}\n\n{summary}\n{}\n{}\n{}\n{}\n{}\n{}",
         report::rounds(&measured.latency),
         report::rounds(&measured.sandbox),
         report::load(&measured.throughput),
         report::sustained(measured.sustained.as_ref()),
-        report::growth(&measured.growth)
+        report::growth(&measured.growth),
+        case::table(&measured.cases)
     );
     fs::write(directory.join("bench.md"), text)
 }

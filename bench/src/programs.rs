@@ -13,6 +13,9 @@ use crate::at;
 const NUMBERS: usize = 100_000;
 const ON_A_LINE: usize = 10;
 
+/// Language with one program: a static binary that does nothing.
+pub const NOTHING: &str = "nothing";
+
 /// Timed language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Language {

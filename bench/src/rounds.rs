@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::statistics::{Times, mib, millis};
-use crate::testbed::{Ready, Sample, Testbed, Variant};
+use crate::testbed::{Ready, Sample, Testbed};
+use crate::variant::Variant;
 
 /// Limits on the number of rounds.
 #[derive(Clone, Copy, Debug)]

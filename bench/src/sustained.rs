@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::client::Client;
+use crate::daemon_pair::{DaemonPair, run_clients};
 use crate::growth::{FLOOD_ADDRESS, SINGLE_CLIENT_ADDRESS, python};
 use crate::programs::Language;
 use crate::statistics::{Times, mib};
-use crate::testbed::{DaemonPair, Testbed, run_clients};
+use crate::testbed::Testbed;
 use e2e::inventory::resident_bytes;
 
 /// Number of clients. Half of them share one address; each of the others has its own.

@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocol::WarmCount;
 use serde_json::Value;
@@ -15,70 +14,13 @@ use tokio::runtime::Runtime;
 
 use crate::at;
 use crate::client::Client;
+use crate::daemon_pair::{DaemonPair, run_clients, wait_until_idle};
 use crate::groups::{Group, Groups};
 use crate::naive::Naive;
-use crate::programs::{self, Language, Program};
-use crate::runner::{Runner, Task};
-use e2e::daemons::{self, Daemons, Settings, binary};
-
-/// Language with one program: a static binary that does nothing.
-pub const NOTHING: &str = "nothing";
-/// A cgroup is idle if it has used no CPU for the first time; the second one is the time limit for that.
-const IDLE_AFTER: Duration = Duration::from_millis(8);
-const IDLE_WITHIN: Duration = Duration::from_secs(5);
-const POLL_INTERVAL: Duration = Duration::from_millis(1);
-/// More than the number of queued requests.
-const QUEUE: u32 = 4096;
-
-/// Variant of executing a program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Variant {
-    /// The bare command.
-    Bare,
-    /// `POST /api/execute` with a pre-warmed sandbox.
-    Warm,
-    /// The same with a cold sandbox.
-    Cold,
-    /// As `Warm`, with sandboxes forked from a zygote.
-    Zygote,
-    /// As `Warm`, with a hit in the build cache.
-    Hit,
-    /// `executor run` over the socket, with a pre-warmed sandbox.
-    Cli,
-    /// The command in bubblewrap.
-    Bubblewrap,
-    /// A server that adds a user for each request.
-    Naive,
-}
-
-impl Variant {
-    /// All variants.
-    pub const ALL: [Self; 8] = [
-        Self::Bare,
-        Self::Warm,
-        Self::Cold,
-        Self::Zygote,
-        Self::Hit,
-        Self::Cli,
-        Self::Bubblewrap,
-        Self::Naive,
-    ];
-
-    /// Returns the name for tables.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Bare => "bare",
-            Self::Warm => "warm",
-            Self::Cold => "cold",
-            Self::Zygote => "zygote",
-            Self::Hit => "cache hit",
-            Self::Cli => "CLI",
-            Self::Bubblewrap => "bubblewrap",
-            Self::Naive => "useradd",
-        }
-    }
-}
+use crate::programs::{self, Language, NOTHING, Program};
+use crate::runner::{Runner, Task, TaskResult};
+use crate::variant::Variant;
+use e2e::daemons::{self, Settings, binary};
 
 /// All variants, started. Fields are dropped in this order, because cgroups are removed after their processes.
 #[derive(Debug)]
@@ -97,22 +39,13 @@ pub struct Testbed {
     groups: Groups,
 }
 
-/// executord and webd in a cgroup.
-#[derive(Debug)]
-pub struct DaemonPair {
-    daemons: Daemons,
-    client: Client,
-    /// Their cgroup.
-    pub group: Group,
-    runtime: Rc<Runtime>,
-}
-
 /// A program, with everything that the variants need to execute it.
 #[derive(Clone, Debug)]
 pub struct Ready {
     /// The program.
     pub program: Program,
-    body: String,
+    /// Body of its request.
+    pub body: String,
     bare: Task,
     bubblewrap: Task,
     cli: Task,
@@ -250,6 +183,23 @@ impl Testbed {
         variants.iter().copied().filter(|&variant| !is_missing(variant) && knows(variant)).collect()
     }
 
+    /// Creates `count` directories with these files.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn directories(&self, name: &str, count: usize, files: &[(&str, &str)]) -> io::Result<Vec<PathBuf>> {
+        let mut directories = Vec::new();
+        for number in 0..count {
+            let directory = self.directory.path().join(format!("{name}-{number}"));
+            fs::create_dir_all(&directory)?;
+            for (file, text) in files {
+                fs::write(directory.join(file), text)?;
+            }
+            directories.push(directory);
+        }
+        Ok(directories)
+    }
+
     /// Writes the files of a program for `concurrency` concurrent executions.
     ///
     /// # Errors
@@ -285,7 +235,7 @@ impl Testbed {
 
     fn cli_command(&self, program: &Program) -> io::Result<Vec<String>> {
         let mut command = vec![binary("executor")?.display().to_string()];
-        let socket = self.warm.daemons.socket().display().to_string();
+        let socket = self.warm.daemons().socket().display().to_string();
         command.extend(["run", "--socket", &socket, "--language", program.language].map(str::to_owned));
         command.extend(["--stdin", "stdin"].map(str::to_owned));
         let (main, more) = program.files.split_first().ok_or(io::ErrorKind::InvalidInput)?;
@@ -299,7 +249,8 @@ impl Testbed {
     /// # Errors
     /// A message, if it cannot be executed.
     pub fn execute(&mut self, variant: Variant, ready: &Ready) -> io::Result<Sample> {
-        self.wait_until_idle(variant, ready);
+        let language = ready.program.language;
+        self.wait_until_idle(variant, language);
         self.groups_of(variant).into_iter().for_each(Group::forget_peak);
         let before = sum(self.groups_of(variant), Group::cpu);
         let (took, output) = match self.client_of(variant)? {
@@ -314,7 +265,7 @@ impl Testbed {
                 (result.times.first().copied().unwrap_or_default(), result.output)
             }
         };
-        self.wait_until_idle(variant, ready);
+        self.wait_until_idle(variant, language);
         let after = sum(self.groups_of(variant), Group::cpu);
         let cpu = before.zip(after).map(|(before, after)| after.saturating_sub(before));
         Ok(Sample { took, cpu, peak: sum(self.groups_of(variant), Group::peak), output })
@@ -331,7 +282,7 @@ impl Testbed {
         concurrency: usize,
         duration: Duration,
     ) -> io::Result<Vec<Duration>> {
-        self.wait_until_idle(variant, ready);
+        self.wait_until_idle(variant, ready.program.language);
         let address = self.address(variant);
         match self.client_of(variant)? {
             Target::Runner(runner) => {
@@ -366,11 +317,42 @@ impl Testbed {
         self.warm.warm_counts()
     }
 
-    fn wait_until_idle(&self, variant: Variant, ready: &Ready) {
+    /// Sends `POST /api/execute` to the server of a variant, and returns the duration and the response.
+    ///
+    /// # Errors
+    /// If it has none, or there is no response with status 200.
+    pub fn post(&mut self, variant: Variant, body: &str) -> io::Result<(Duration, Value)> {
+        match self.client_of(variant)? {
+            Target::Server(client) => client.execute(body),
+            Target::Runner(_) => Err(io::Error::other(format!("{} has no server", variant.name()))),
+        }
+    }
+
+    /// Runs a task in the cgroup of the bare commands.
+    ///
+    /// # Errors
+    /// A message, if a command fails.
+    pub fn run_bare(&mut self, task: &Task) -> io::Result<TaskResult> {
+        self.bare.0.run(task)
+    }
+
+    /// Runs the commands of a variant without a server once in each directory, all at the same time.
+    ///
+    /// # Errors
+    /// A message, if a command fails, or if the variant has a server.
+    pub fn run_at_once(&mut self, variant: Variant, ready: &Ready) -> io::Result<Vec<Duration>> {
+        match self.client_of(variant)? {
+            Target::Runner(runner) => Ok(runner.run(ready.task(variant))?.times),
+            Target::Server(_) => Err(io::Error::other(format!("{} has a server", variant.name()))),
+        }
+    }
+
+    /// Waits until a variant is idle, and has a pre-warmed sandbox of the language if it is to have one.
+    pub fn wait_until_idle(&self, variant: Variant, language: &str) {
         match variant {
-            Variant::Warm | Variant::Cli => self.warm.wait_until_ready(ready.program.language),
-            Variant::Zygote => self.zygote.wait_until_ready(ready.program.language),
-            Variant::Hit => self.hit.iter().for_each(|pair| pair.wait_until_ready(ready.program.language)),
+            Variant::Warm | Variant::Cli => self.warm.wait_until_ready(language),
+            Variant::Zygote => self.zygote.wait_until_ready(language),
+            Variant::Hit => self.hit.iter().for_each(|pair| pair.wait_until_ready(language)),
             _ => self.groups_of(variant).into_iter().for_each(wait_until_idle),
         }
     }
@@ -402,7 +384,9 @@ impl Testbed {
         client_of.ok_or_else(|| io::Error::other(format!("{} is not available", variant.name())))
     }
 
-    fn address(&self, variant: Variant) -> Option<std::net::SocketAddr> {
+    /// Returns the address of the server of a variant, if it has one.
+    #[must_use]
+    pub fn address(&self, variant: Variant) -> Option<std::net::SocketAddr> {
         match variant {
             Variant::Warm => Some(self.warm.address()),
             Variant::Cold => Some(self.cold.address()),
@@ -425,128 +409,13 @@ enum Target<'a> {
 }
 
 impl Ready {
-    const fn task(&self, variant: Variant) -> &Task {
+    /// Returns the commands of a variant without a server.
+    #[must_use]
+    pub const fn task(&self, variant: Variant) -> &Task {
         match variant {
             Variant::Cli => &self.cli,
             Variant::Bubblewrap => &self.bubblewrap,
             _ => &self.bare,
-        }
-    }
-}
-
-impl DaemonPair {
-    /// Starts both in a cgroup, with one slot per core.
-    ///
-    /// # Errors
-    /// If they do not start.
-    pub fn start(
-        runtime: &Rc<Runtime>,
-        group: Group,
-        nothing: &Path,
-        settings: Settings,
-    ) -> io::Result<Self> {
-        let slots = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let settings = Settings {
-            slots: u32::try_from(slots).unwrap_or(u32::MAX),
-            queue: QUEUE,
-            languages: vec![(NOTHING, include_str!("../programs/nothing.toml").to_owned())],
-            launchers: vec![(NOTHING, nothing.to_owned())],
-            host: Some(group.enter()),
-            ..settings
-        };
-        let daemons = runtime.block_on(Daemons::start(&settings))?;
-        group.take(daemons.webd_pid())?;
-        let client = Client::new(address(&daemons));
-        Ok(Self { daemons, client, group, runtime: Rc::clone(runtime) })
-    }
-
-    /// Returns the address of webd.
-    #[must_use]
-    pub fn address(&self) -> std::net::SocketAddr {
-        address(&self.daemons)
-    }
-
-    /// Waits until everything is idle and a sandbox for the language is pre-warmed.
-    pub fn wait_until_ready(&self, language: &str) {
-        let give_up = Instant::now() + IDLE_WITHIN;
-        wait_until_idle(&self.group);
-        while !self.warm_counts().iter().all(|one| one.language != language || one.ready > 0)
-            && Instant::now() < give_up
-        {
-            sleep(IDLE_AFTER);
-            wait_until_idle(&self.group);
-        }
-    }
-
-    /// Returns the pool counts.
-    #[must_use]
-    pub fn warm_counts(&self) -> Vec<WarmCount> {
-        self.runtime.block_on(self.daemons.try_status()).map_or(Vec::new(), |status| status.warm)
-    }
-
-    /// Returns the daemons.
-    #[must_use]
-    pub const fn daemons(&self) -> &Daemons {
-        &self.daemons
-    }
-
-    /// Executes a program once, after everything is idle.
-    ///
-    /// # Errors
-    /// If there is no response.
-    pub fn execute(&mut self, language: &str, body: &str) -> io::Result<Duration> {
-        self.wait_until_ready(language);
-        Ok(self.client.execute(body)?.0)
-    }
-}
-
-fn address(daemons: &Daemons) -> std::net::SocketAddr {
-    let url = daemons.url("/");
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    authority.parse().expect("daemons listen at an address")
-}
-
-/// Runs `concurrency` clients, each with its own connection, for `duration`.
-///
-/// # Errors
-/// If a request is rejected.
-pub fn run_clients(
-    server: std::net::SocketAddr,
-    body: &str,
-    concurrency: usize,
-    duration: Duration,
-) -> io::Result<Vec<Duration>> {
-    let until = Instant::now() + duration;
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..concurrency)
-            .map(|_| {
-                scope.spawn(move || -> io::Result<Vec<Duration>> {
-                    let mut client = Client::new(server);
-                    let mut times = Vec::new();
-                    while Instant::now() < until {
-                        times.push(client.execute(body)?.0);
-                    }
-                    Ok(times)
-                })
-            })
-            .collect();
-        let mut all = Vec::new();
-        for client in clients {
-            all.extend(client.join().map_err(|_| io::Error::other("a client panicked"))??);
-        }
-        Ok(all)
-    })
-}
-
-/// Waits until a cgroup uses no CPU: the cleanup and the pre-warming have finished.
-pub fn wait_until_idle(group: &Group) {
-    let give_up = Instant::now() + IDLE_WITHIN;
-    let (mut used, mut since) = (group.cpu(), Instant::now());
-    while since.elapsed() < IDLE_AFTER && Instant::now() < give_up {
-        sleep(POLL_INTERVAL);
-        let now = group.cpu();
-        if now != used {
-            (used, since) = (now, Instant::now());
         }
     }
 }
