@@ -2,12 +2,16 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::inventory::{self, Process};
 use e2e::session::Session;
 use e2e::socket::{Execution, Received, program};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use protocol::{Event, ExecuteRequest, LimitsRequest, Request, RunRequest, StageName, Status};
 use serde_json::{Value, json};
 
@@ -206,4 +210,59 @@ async fn nothing_is_left_behind_by_parallel_runs() {
         (status.running, status.quarantined_uids) == (0, before.quarantined_uids)
     };
     assert!(eventually(is_clean).await);
+}
+
+/// Returns the processes of all sandboxes.
+fn processes(daemons: &Daemons) -> Vec<Process> {
+    inventory::processes(&daemons.uids).expect("/proc is readable")
+}
+
+/// Begins three runs, one after the other, and returns when the first one runs and the sandbox of the second one waits.
+async fn begin_three_runs(daemons: &Daemons) -> Execution {
+    let request = ExecuteRequest {
+        runs: vec![RunRequest::default(); 3],
+        parallel: NonZeroU32::new(1),
+        ..program("bash", "echo ready; sleep 2")
+    };
+    let mut execution = begin(daemons, request).await;
+    execution.until_written("ready\n").await.expect("the first run begins");
+    let two_users = || async {
+        let users: BTreeSet<u32> = processes(daemons).iter().map(|process| process.uid).collect();
+        users.len() == 2
+    };
+    assert!(eventually(two_users).await, "{:?}", processes(daemons));
+    execution
+}
+
+#[tokio::test]
+async fn the_sandbox_of_the_next_run_is_prepared_meanwhile_and_ends_if_it_is_not_needed() {
+    let daemons = start(2).await;
+    let mut execution = begin_three_runs(&daemons).await;
+    execution.send(Request::Cancel).await.expect("executord takes messages");
+    let received = execution.end().await.expect("a response");
+    assert_eq!(received.begun.len(), 1, "{received:?}");
+    assert!(eventually(|| async { processes(&daemons).is_empty() }).await, "{:?}", processes(&daemons));
+    let is_clean = || async {
+        let status = daemons.status().await;
+        (status.running, status.quarantined_uids) == (0, 0)
+    };
+    assert!(eventually(is_clean).await, "{:?}", daemons.status().await);
+}
+
+#[tokio::test]
+async fn a_run_whose_prepared_sandbox_was_killed_gets_another_one() {
+    let daemons = start(2).await;
+    let execution = begin_three_runs(&daemons).await;
+    let waiting = processes(&daemons).into_iter().filter(|process| process.name.starts_with("executor"));
+    let waiting: Vec<Process> = waiting.collect();
+    assert_eq!(waiting.len(), 1, "{:?}", processes(&daemons));
+    for process in waiting {
+        kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL).expect("it waits for its program");
+    }
+    let received = execution.end().await.expect("a response");
+    let Some(Event::Finished(outcome)) = received.last else { unreachable!("{received:?}") };
+    let statuses: Vec<_> = outcome.runs.iter().map(|run| run.status.clone()).collect();
+    assert_eq!(statuses, vec![Status::Exited(0); 3]);
+    assert_eq!(received.stdout, b"ready\nready\nready\n");
+    assert!(daemons.logs().contains("prepared sandbox is gone"), "{}", daemons.logs());
 }

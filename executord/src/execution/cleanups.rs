@@ -7,6 +7,7 @@ use futures_util::stream::FuturesUnordered;
 use crate::execution::executor::Executor;
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::failure::Failure;
+use crate::pool::sandbox::Sandbox;
 
 /// Cleanups that are not finished. Dropping them loses their slots.
 #[must_use = "slots and users are released by cleanups, and lost without them"]
@@ -22,6 +23,15 @@ impl<'a> Cleanups<'a> {
 
     pub(super) fn push(&mut self, cleanup: PendingCleanup) {
         self.running.push(Box::pin(self.executor.clean_up(cleanup)));
+    }
+
+    /// Ends a sandbox that was prepared for a run that does not take place.
+    pub(super) fn discard(&mut self, sandbox: Sandbox) {
+        let pool = &self.executor.pool;
+        self.running.push(Box::pin(async {
+            pool.release(sandbox.discard().await?);
+            Ok(())
+        }));
     }
 
     /// Returns how many are not finished.

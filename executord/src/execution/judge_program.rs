@@ -184,7 +184,12 @@ fn execute<'s>(
             let result = match step {
                 Step::Compile(command) => own.compile(command, permit).await,
                 Step::Run { limits, build, link } => {
-                    let run = Run { number: 0, limits: limits.clone(), cancel: cancel.clone() };
+                    let run = Run {
+                        number: 0,
+                        limits: limits.clone(),
+                        cancel: cancel.clone(),
+                        prepared: std::sync::Mutex::default(),
+                    };
                     own.run(&run, permit, &build, None, link).await
                 }
             };

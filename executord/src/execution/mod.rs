@@ -10,6 +10,7 @@ pub(crate) mod internal_jobs;
 mod judge;
 mod judge_program;
 pub(crate) mod kept_programs;
+mod next_sandbox;
 mod pending_cleanup;
 mod program_permit;
 mod recipe;

@@ -1,10 +1,12 @@
 //! The runs of one execution: which of them are active, and the reports in the order of the request.
 //!
 //! [`run_all`] alone starts and ends runs. A run is a future with a sandbox, events and a cleanup of its own. When its
-//! program has ended, the next run starts while it is being cleaned up. One run after the other has the permit of the
-//! execution. Each run at the same time has a permit of its own, which it gets when nobody else waits for the slot.
+//! program has ended, the next run starts while it is being cleaned up, in a sandbox that was prepared meanwhile. One run
+//! after the other has the permit of the execution. Each run at the same time has a permit of its own, which it gets when
+//! nobody else waits for the slot.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::execution::build_source::BuildSource;
 use crate::execution::cleanups::Cleanups;
+use crate::execution::next_sandbox::{NextSandbox, PreparedSandbox};
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::execution::program_permit::ProgramPermit;
 use crate::execution::run_judge::RunJudge;
@@ -40,6 +43,7 @@ pub(super) async fn run_all(
     loop {
         runs.start_next(cleanups.len()).await;
         runs.request_permit(cleanups.len());
+        runs.prepare_next_sandbox();
         if runs.is_over() {
             break;
         }
@@ -51,14 +55,14 @@ pub(super) async fn run_all(
         };
         tokio::select! {
             biased;
-            Some(ended) = runs.active.next() => {
-                if let Some(cleanup) = runs.ended(ended) {
-                    cleanups.push(cleanup);
-                }
-            }
+            Some(ended) = runs.active.next() => runs.ended(ended, cleanups),
             Some(cleaned) = cleanups.next() => runs.note(cleaned),
             permit = granted => runs.granted(permit),
+            () = runs.next_sandbox.requested() => {}
         }
+    }
+    if let Some(unused) = std::mem::take(&mut runs.next_sandbox).take().await {
+        cleanups.discard(unused.sandbox);
     }
     runs.skip_after_failure().await;
     runs.into_reports()
@@ -84,6 +88,7 @@ struct RunSet<'a> {
     cancel: CancellationToken,
     /// The number of the next run.
     next: u32,
+    next_sandbox: NextSandbox<'a>,
     active: FuturesUnordered<BoxFuture<'a, EndedRun>>,
     reports: BTreeMap<u32, StageReport>,
     /// The first failure.
@@ -99,6 +104,8 @@ struct EndedRun {
     permit: Option<Permit>,
     /// `None` if the execution was cancelled before the run began.
     result: Option<Result<StageResult, Failure>>,
+    /// The sandbox that was prepared for it, if it was not used.
+    unused: Option<Box<PreparedSandbox>>,
 }
 
 impl<'a> RunSet<'a> {
@@ -121,6 +128,7 @@ impl<'a> RunSet<'a> {
             first_failed: None,
             cancel: stages.cancel().child_token(),
             next: 0,
+            next_sandbox: NextSandbox::None,
             active: FuturesUnordered::new(),
             reports: BTreeMap::new(),
             failure: None,
@@ -173,6 +181,15 @@ impl<'a> RunSet<'a> {
         }
     }
 
+    /// Begins to prepare the sandbox of the next run, if others are active.
+    fn prepare_next_sandbox(&mut self) {
+        if !self.active.is_empty() && self.next_sandbox.is_none() && self.has_next() {
+            let (stages, build, number) = (self.stages, self.build, self.next);
+            let request = async move { stages.prepare_run(number, &stages.job.limits, build).await };
+            self.next_sandbox = NextSandbox::Requested(Box::pin(request));
+        }
+    }
+
     /// Starts the next run with a permit of its own.
     fn granted(&mut self, permit: Option<Permit>) {
         self.ticket = None;
@@ -193,26 +210,31 @@ impl<'a> RunSet<'a> {
         let limits = Limits { wall_time: reserved, ..stages.job.limits.clone() };
         let cancel = self.cancel.child_token();
         self.cancel_run.push(cancel.clone());
+        let sandbox = std::mem::take(&mut self.next_sandbox);
         self.active.push(Box::pin(async move {
             let is_next = number > 0 && own_permit.is_none();
             if is_next {
                 permit.yield_to_waiting(&cancel).await;
             }
-            let result = if is_next && cancel.is_cancelled() {
+            let prepared = Mutex::new(sandbox.take().await);
+            let run = Run { number, limits, cancel, prepared };
+            let result = if is_next && run.cancel.is_cancelled() {
                 None
             } else {
-                let run = Run { number, limits, cancel };
                 let permit = ProgramPermit::Single(own_permit.as_ref().unwrap_or(permit));
                 let judge = judge.of_run(&stages.job.runs[number as usize]);
                 Some(stages.run(&run, permit, build, judge, None).await)
             };
-            EndedRun { number, reserved, permit: own_permit, result }
+            EndedRun { number, reserved, permit: own_permit, result, unused: run.take_prepared() }
         }));
     }
 
-    /// Takes the report of a run. Returns its cleanup.
-    fn ended(&mut self, ended: EndedRun) -> Option<PendingCleanup> {
-        let EndedRun { number, reserved, permit, result } = ended;
+    /// Takes the report of a run, and begins its cleanup.
+    fn ended(&mut self, ended: EndedRun, cleanups: &mut Cleanups<'_>) {
+        let EndedRun { number, reserved, permit, result, unused } = ended;
+        if let Some(unused) = unused {
+            cleanups.discard(unused.sandbox);
+        }
         match &permit {
             Some(own) => own.start_cleanup(),
             None => {
@@ -228,15 +250,13 @@ impl<'a> RunSet<'a> {
             Some(Err(_)) | None => Duration::ZERO,
         };
         self.wall_time.settle(reserved, used);
-        match result? {
-            Ok(StageResult { report, cleanup, .. }) => {
+        match result {
+            Some(Ok(StageResult { report, cleanup, .. })) => {
                 self.take_report(number, report);
-                Some(PendingCleanup { permit, ..cleanup })
+                cleanups.push(PendingCleanup { permit, ..cleanup });
             }
-            Err(failure) => {
-                self.note(Err(failure));
-                None
-            }
+            Some(Err(failure)) => self.note(Err(failure)),
+            None => {}
         }
     }
 

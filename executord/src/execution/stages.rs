@@ -1,7 +1,7 @@
 //! The stages of one execution, each in a sandbox of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
@@ -9,11 +9,13 @@ use protocol::{Clock, Event, Judgement, Limits, RunRequest, StageName, StageRepo
 use sandbox::SealedMemoryFile;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 use uuid::Uuid;
 
 use crate::admission::job::Job;
 use crate::execution::build_source::BuildSource;
 use crate::execution::executor::{Connections, Executor};
+use crate::execution::next_sandbox::PreparedSandbox;
 use crate::execution::program_permit::ProgramPermit;
 use crate::execution::stage::{self, Link, StageContext, StageInput, StageOutcome, StageResult};
 use crate::failure::Failure;
@@ -47,6 +49,8 @@ pub(super) struct Run {
     pub(super) limits: Limits,
     /// Cancels this run.
     pub(super) cancel: CancellationToken,
+    /// A sandbox for it, if one was prepared.
+    pub(super) prepared: Mutex<Option<Box<PreparedSandbox>>>,
 }
 
 /// What runs and judges the program of a run that gets a judgement.
@@ -75,12 +79,31 @@ pub(super) struct Stage<'s> {
     pub(super) judge: Option<&'s dyn JudgedRun>,
     /// The program's end of a dialogue.
     pub(super) link: Option<&'s Link>,
+    /// The run that it is, if it is one.
+    pub(super) run: Option<&'s Run>,
 }
 
 impl Stage<'_> {
     /// Returns the limit of its wall-clock time.
     pub(super) const fn wall_time_limit(&self) -> Duration {
         self.spec.limits.wall_time
+    }
+
+    /// Takes the sandbox that was prepared for this run, if it is still there.
+    async fn take_prepared(&self) -> Option<Box<PreparedSandbox>> {
+        let mut prepared = self.run?.take_prepared()?;
+        if prepared.is_alive().await {
+            return Some(prepared);
+        }
+        warn!(language = self.spec.toolchain.name, "prepared sandbox is gone, its slot is replaced");
+        None
+    }
+}
+
+impl Run {
+    /// Takes the sandbox that was prepared for it.
+    pub(super) fn take_prepared(&self) -> Option<Box<PreparedSandbox>> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -165,8 +188,28 @@ impl<'a> Stages<'a> {
             cancel: self.cancel(),
             judge: None,
             link: None,
+            run: None,
         })
         .await
+    }
+
+    /// Prepares a sandbox for a run that cannot start yet. Returns `None` if the run finds a pre-warmed interpreter when it
+    /// starts, or if a slot or a user is scarce.
+    pub(super) async fn prepare_run(
+        &self,
+        number: u32,
+        limits: &Limits,
+        build: &BuildSource<'_>,
+    ) -> Option<PreparedSandbox> {
+        let request = &self.job.runs[number as usize];
+        let spec = self.spec(StageKind::Run, self.job.run_command(), limits, request);
+        if spec.terminal.is_some() || spec.can_be_pre_warmed() {
+            return None;
+        }
+        // An error is found again, and reported, by the run.
+        let build = build.mount().await.ok()?;
+        let sandbox = self.executor.pool.prepare_ahead(&spec, self.next_user_name())?;
+        Some(PreparedSandbox { sandbox, build })
     }
 
     /// Runs the program once.
@@ -188,6 +231,7 @@ impl<'a> Stages<'a> {
             cancel: &run.cancel,
             judge,
             link,
+            run: Some(run),
         })
         .await
     }
@@ -240,9 +284,15 @@ impl<'a> Stages<'a> {
         let requested = Instant::now();
         let executor = self.executor;
         let mut source = SandboxSource::Pool;
+        let mut prepared = stage.take_prepared().await;
         loop {
-            let build = stage.build.mount().await?;
-            let sandbox = executor.pool.take(&stage.spec, source, self.next_user_name()).await?;
+            let (sandbox, build) = match prepared.take() {
+                Some(prepared) => (prepared.sandbox, prepared.build),
+                None => {
+                    let build = stage.build.mount().await?;
+                    (executor.pool.take(&stage.spec, source, self.next_user_name()).await?, build)
+                }
+            };
             self.sandbox_taken(&sandbox).await;
             let collection = collection(self.job, stage.spec.kind, stage.spec.limits, &sandbox.plan.user);
             let input = StageInput {
@@ -316,7 +366,7 @@ impl<'a> Stages<'a> {
         let _ = self.connections.events.send(event).await;
     }
 
-    fn lock_uids(&self) -> std::sync::MutexGuard<'_, Vec<u32>> {
+    fn lock_uids(&self) -> MutexGuard<'_, Vec<u32>> {
         self.uids.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

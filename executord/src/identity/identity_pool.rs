@@ -16,6 +16,8 @@ use crate::identity::user_records::{NAME_PREFIX, USERDB, remove_records, write_r
 #[derive(Clone, Debug)]
 pub(crate) struct IdentityPool {
     uids: Arc<Mutex<Uids>>,
+    /// Half of all users.
+    plenty: usize,
     /// The directory of the user records, if they are written.
     records: Option<PathBuf>,
 }
@@ -51,8 +53,10 @@ impl IdentityPool {
             // The test of sd_booted(3).
             Userdb::Auto => Path::new("/run/systemd/system").is_dir(),
         };
+        let free: VecDeque<u32> = (first..=last).collect();
         Self {
-            uids: Arc::new(Mutex::new(Uids { free: (first..=last).collect(), quarantined: 0 })),
+            plenty: free.len() / 2,
+            uids: Arc::new(Mutex::new(Uids { free, quarantined: 0 })),
             records: records.then(|| PathBuf::from(USERDB)),
         }
     }
@@ -70,6 +74,11 @@ impl IdentityPool {
             warn!(%error, uid, "cannot write user record");
         }
         Ok(identity)
+    }
+
+    /// Returns whether at least half of all users are free.
+    pub(crate) fn are_plentiful(&self) -> bool {
+        self.lock().free.len() >= self.plenty
     }
 
     /// Returns how many users are free, and how many are quarantined.
@@ -145,9 +154,10 @@ mod tests {
     #[test]
     fn a_uid_is_reused_only_against_the_proof_that_its_processes_are_gone() {
         let pool = pool();
+        assert!(pool.are_plentiful());
         let (first, second) = (pool.lease(Uuid::new_v4()).unwrap(), pool.lease(Uuid::new_v4()).unwrap());
         assert_eq!((first.user().uid, second.user().uid), (5000, 5001));
-        assert!(pool.lease(Uuid::new_v4()).is_err());
+        assert!(pool.lease(Uuid::new_v4()).is_err() && !pool.are_plentiful());
         second.release(&emptied(5001));
         drop(first);
         assert_eq!(pool.counts(), (1, 1));

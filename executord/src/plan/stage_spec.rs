@@ -63,6 +63,11 @@ impl<'a> StageSpec<'a> {
         !has_warm_command || is_plain
     }
 
+    /// Returns whether the pool may have a sandbox for it that waits with a warm command.
+    pub(crate) fn can_be_pre_warmed(&self) -> bool {
+        self.command.warm.is_some() && self.fits_warm_command()
+    }
+
     /// Returns whether the warm command can become this stage's program.
     pub(super) fn fits_warm_command(&self) -> bool {
         // The warm command has its three pipes and its environment already.

@@ -39,6 +39,11 @@ impl Contents {
         slot
     }
 
+    /// Returns whether there is a free slot that nobody waits for, and another one for the next execution.
+    pub(super) const fn has_spare(&self) -> bool {
+        self.waiting == 0 && self.free.len() > 1
+    }
+
     /// Returns the bucket of a stage, unless the languages were reloaded since `toolchain` was looked up.
     pub(super) fn bucket(&mut self, key: &BucketKey, toolchain: &Toolchain) -> Option<&mut Bucket> {
         self.buckets.get_mut(key).filter(|bucket| std::ptr::eq(&*bucket.toolchain, toolchain))

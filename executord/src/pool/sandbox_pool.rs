@@ -105,6 +105,18 @@ impl SandboxPool {
         self.begin(slot, stage, source, SandboxState::Starting, user_name)
     }
 
+    /// Begins to prepare a sandbox for a stage that starts later. It takes a slot and a user only if enough of them
+    /// are free for other executions.
+    pub(crate) fn prepare_ahead(&self, stage: &StageSpec<'_>, user_name: Uuid) -> Option<Sandbox> {
+        if !self.identities.are_plentiful() {
+            return None;
+        }
+        let has_spare = self.lock().has_spare();
+        let slot = has_spare.then(|| self.pop_alive()).flatten()?;
+        let begun = self.begin(slot, stage, SandboxSource::Cold, SandboxState::Starting, user_name);
+        begun.inspect_err(|failure| debug!(%failure, "cannot prepare sandbox ahead of its stage")).ok()
+    }
+
     /// Adds a new slot.
     pub(crate) fn add(&self, slot: Slot) {
         self.count_slot();

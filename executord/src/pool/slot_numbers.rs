@@ -2,8 +2,9 @@
 
 /// Slots that one execution can hold: that of its compilation, whose build the runs see, and that of a run.
 const SLOTS_PER_EXECUTION: usize = 2;
-/// Slots that an execution with a checker or an interactor can hold: those of two compilations, and those of two runs.
-const SLOTS_PER_JUDGED_EXECUTION: usize = 2 * SLOTS_PER_EXECUTION;
+/// Slots that an execution with a checker or an interactor can hold: those of two compilations, those of two runs, and that
+/// of the sandbox for the next run.
+const SLOTS_PER_JUDGED_EXECUTION: usize = 2 * SLOTS_PER_EXECUTION + 1;
 /// Free slots that are kept, in addition to those that as many executions as use the CPU can hold.
 const MORE_SPARE_SLOTS: usize = 4;
 /// More slots are created when fewer than this are free, in addition to one for each execution that can use the CPU.
@@ -47,15 +48,15 @@ mod tests {
     #[test]
     fn slots_are_created_when_few_are_free_up_to_their_maximum() {
         let numbers = SlotNumbers::new(2, 32, 40, 8);
-        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 172 });
+        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 212 });
         for (free, waiting, slots, expected) in [
             (8, 0, 8, 0),
             (4, 0, 8, 0),
             (3, 0, 8, 1),
             (0, 3, 8, 7),
-            (0, 0, 170, 2),
-            (0, 9, 172, 0),
-            (0, 9, 173, 0),
+            (0, 0, 210, 2),
+            (0, 9, 212, 0),
+            (0, 9, 213, 0),
         ] {
             assert_eq!(numbers.missing(free, waiting, slots), expected, "{free} {waiting} {slots}");
         }
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn without_idle_executions_all_slots_are_there_from_the_start() {
         let numbers = SlotNumbers::new(2, 2, 2, 0);
-        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 12 });
+        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 14 });
         assert_eq!((numbers.missing(0, 0, 4), numbers.missing(0, 1, 4)), (0, 1));
     }
 }
