@@ -406,6 +406,65 @@ async fn a_changed_file_applies_without_a_restart_and_a_bad_one_does_not() {
 }
 
 #[tokio::test]
+async fn connections_and_sessions_of_a_key_are_bounded_and_take_nothing_from_their_address() {
+    let mut keys = Keys::new();
+    let (alice, bob) = (keys.add("alice", KeyLimits::default()), keys.add("bob", KeyLimits::default()));
+    keys.write();
+    let (file, state) = (keys.path(), keys.directory.path().to_owned());
+    let configure = move |config: &mut Config| {
+        configure(config, &file, &state);
+        config.max_connections_per_client = 4.try_into().unwrap();
+        config.max_connections_per_key = 6.try_into().unwrap();
+        config.max_sessions_per_key = 2.try_into().unwrap();
+    };
+    let running = || vec![Step::Send(started()), Step::WaitForDisconnect];
+    let mut server = server_with(configure, move |_| running()).await;
+    let open_session = async |headers: [(&'static str, String); 1]| {
+        let stream = TcpStream::connect(server.address).await.unwrap();
+        let mut request = "ws://localhost/api/session".into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(name, value.parse().unwrap());
+        }
+        match client_async(request, stream).await {
+            Ok((socket, _)) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let token = server.request("POST", "/api/token", &[&bearer(&alice)], b"").await.json();
+    let protocols = format!("executor, token.{}", token["token"].as_str().unwrap());
+    // One with a token and one with the key are two of the key.
+    let first = open_session([("sec-websocket-protocol", protocols)]).await.unwrap();
+    let with_key = |key: &str| [("authorization", format!("Bearer {key}"))];
+    let _second = open_session(with_key(&alice)).await.unwrap();
+    assert_eq!(open_session(with_key(&alice)).await.err(), Some(429));
+    assert!(open_session(with_key(&bob)).await.is_ok());
+    drop(first);
+
+    let head = format!(
+        "POST /api/execute HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{}\r\nContent-Length: {}\r\n\r\n{HELLO}",
+        bearer(&alice),
+        HELLO.len()
+    );
+    let mut streams = Vec::new();
+    for _ in 0..5 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, head.as_bytes()).await.unwrap();
+        assert!(matches!(server.observe().await, Observation::Request(_)));
+        streams.push(stream);
+    }
+    let refused = server.execute_as(&alice).await;
+    assert_eq!((refused.status, refused.code().as_str()), (429, "busy"));
+    assert!(refused.text().contains("the API key has 6 open connections"), "{}", refused.text());
+    assert_eq!(server.get("/api/languages").await.status, 200, "the address has room");
+    assert_eq!(server.request("POST", "/api/token", &[&bearer(&bob)], b"").await.status, 200);
+    drop(streams.pop());
+    let token = async || server.request("POST", "/api/token", &[&bearer(&alice)], b"").await.status;
+    let is_served = async { while token().await != 200 {} };
+    timeout(TIMEOUT, is_served).await.expect("a connection that ends makes room");
+}
+
+#[tokio::test]
 async fn a_page_opens_a_session_with_a_token() {
     let mut keys = Keys::new();
     let key = keys.add("alice", KeyLimits::default());
