@@ -111,7 +111,7 @@ fn setting(option: &OptionArgument, language: Option<&Language>) -> OptionSettin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use protocol::{Availability, Editor, LanguageOption, Limits};
+    use protocol::{ArgumentPatterns, Availability, Editor, LanguageOption, Limits};
 
     fn language() -> Language {
         let option = |name: &str, default| LanguageOption {
@@ -138,6 +138,7 @@ mod tests {
                 option("std", OptionValue::Choice("c17".to_owned())),
                 option("sanitize", OptionValue::Set(Vec::new())),
             ],
+            arguments: ArgumentPatterns::default(),
         }
     }
 

@@ -34,6 +34,7 @@ fn language(name: &str, extension: &str) -> Language {
         editor: Editor::default(),
         example: String::new(),
         options: Vec::new(),
+        arguments: protocol::ArgumentPatterns::default(),
     }
 }
 

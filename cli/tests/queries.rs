@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fake_daemon::{FakeDaemon, Finished, executor};
 use protocol::{
-    Availability, CheckResult, Editor, Event, ExecutionCount, Language, LanguageOption, Limits, OptionChoice,
-    OptionValue, Rejection, ServerStatus,
+    ArgumentPatterns, Availability, CheckResult, Editor, Event, ExecutionCount, Language, LanguageOption,
+    Limits, OptionChoice, OptionValue, Rejection, ServerStatus,
 };
 
 #[test]
@@ -223,5 +223,6 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         editor: Editor::default(),
         example: String::new(),
         options: Vec::new(),
+        arguments: ArgumentPatterns::default(),
     }
 }

@@ -514,6 +514,7 @@ fn language(name: &str, extensions: &[&str]) -> Language {
             option("warnings", OptionValue::Flag(false)),
             option("sanitize", OptionValue::Set(Vec::new())),
         ],
+        arguments: protocol::ArgumentPatterns::default(),
     }
 }
 

@@ -131,8 +131,40 @@ async fn arguments_and_limits_are_those_of_the_request() {
         "#include <stdio.h>\nint main(void) { int unused; printf(\"%ld\\n\", __STDC_VERSION__); return 0; }";
     let given = parameters(json!({"compileargs": ["-std=c11", "-O2"], "linkargs": ["-lm"]}));
     check(&run_with(&daemons, "c", standard, given).await, 15, "201112\n", "");
-    let refused = json!({"language_id": "c", "sourcecode": "", "parameters": {"compileargs": ["-DX=1"]}});
-    assert_eq!(post(&daemons, &refused).await.status, 400);
+    let defined = "#include <stdio.h>\nint main(void) { printf(\"%d\\n\", N); return 0; }";
+    for number in [7, 8] {
+        let given =
+            parameters(json!({"compileargs": [format!("-DN={number}"), "-Wall"], "linkargs": ["-lpthread"]}));
+        check(&run_with(&daemons, "c", defined, given).await, 15, &format!("{number}\n"), "");
+    }
+    let given = parameters(json!({"interpreterargs": ["-c \"print(\\\"Blah\\\")\""]}));
+    check(&run_with(&daemons, "python3", "", given).await, 15, "Blah\n", "");
+    let given = parameters(json!({"interpreterargs": ["-O"]}));
+    check(&run_with(&daemons, "python3", "assert False\nprint(1)", given).await, 15, "1\n", "");
+    let two = "class A { public static void main(String[] a) { System.out.println(1); } }\nclass B { public static void main(String[] a) { System.out.println(2); } }";
+    let given = parameters(json!({"main_class": "B", "interpreterargs": ["-Xrs", "-Xss8m", "-Xmx200m"]}));
+    check(&run_with(&daemons, "java", two, given).await, 15, "2\n", "");
+}
+
+#[tokio::test]
+async fn arguments_that_read_files_or_run_programs_are_refused() {
+    let daemons = start().await;
+    for (language, list, words) in [
+        ("c", "compileargs", "-fplugin=x.so -specs=x -wrapper @x -B. -I/etc /etc/passwd"),
+        ("c", "compileargs", "-include -xassembler --sysroot=/"),
+        ("cpp", "linkargs", "-Wl,-rpath=. -L. -Tx.ld ./x.o -l:x"),
+        ("java", "compileargs", "-processor -Xplugin:x @x"),
+        ("java", "interpreterargs", "-javaagent:x.jar -Xbootclasspath/a:. -cp -jar"),
+        ("nodejs", "interpreterargs", "--require=./x.js -r --import=x --inspect"),
+        ("python3", "interpreterargs", "-c -m -i x.py"),
+    ] {
+        for word in words.split(' ') {
+            let spec = json!({"language_id": language, "sourcecode": "", "parameters": { list: [word] }});
+            let answer = post(&daemons, &spec).await;
+            let message = format!("parameter {list}: {word} is not supported by this server");
+            assert_eq!((answer.status, answer.json), (400, json!(message)));
+        }
+    }
 }
 
 #[tokio::test]
@@ -155,4 +187,19 @@ async fn files_of_a_run_are_in_its_directory() {
         "public class Main { public static void main(String[] a) { System.out.println(Thing.six()); } }";
     let list = json!({"file_list": [["00000000thing", "Thing.java"]]});
     check(&run_with(&daemons, "java", java, list).await, 15, "6\n", "");
+    // Only the source file is compiled; it may include the others.
+    assert_eq!(put("0000000other", "int other(void) { return 5; }").await, 204);
+    let c =
+        "#include <stdio.h>\n#include \"other.c\"\nint main(void) { printf(\"%d\\n\", other()); return 0; }";
+    let list = json!({"file_list": [["0000000other", "other.c"]]});
+    check(&run_with(&daemons, "c", c, list.clone()).await, 15, "5\n", "");
+    // Or the arguments name them.
+    let c = "#include <stdio.h>\nint other(void);\nint main(void) { printf(\"%d\\n\", other()); return 0; }";
+    let named = json!({"file_list": list["file_list"], "parameters": {"compileargs": ["other.c"]}});
+    check(&run_with(&daemons, "c", c, named).await, 15, "5\n", "");
+    let missing = run_with(&daemons, "c", c, json!({"parameters": {"compileargs": ["other.c"]}})).await;
+    assert_eq!(
+        (&missing["outcome"], &missing["cmpinfo"]),
+        (&json!(11), &json!("error: other.c: No such file or directory\n"))
+    );
 }

@@ -111,6 +111,19 @@ async fn results_are_those_of_judge0() {
     let warned = run(&daemons, 50, source, options).await;
     check(&warned, 3, json!("201112"), Value::Null);
     assert!(warned["compile_output"].as_str().is_some_and(|text| text.contains("unused")), "{warned}");
+    let options = json!({"compiler_options": "-DN=6 '-Wno-unused' -lpthread"});
+    let defined = "#include <stdio.h>\nint main(void) { printf(\"%d\", N); return 0; }";
+    check(&run(&daemons, 50, defined, options).await, 3, json!("6"), Value::Null);
+    for (language, words) in
+        [(50, "-fplugin=x.so -specs=x @x -B. x.c"), (62, "-processor -J-Dx @x"), (54, "-Wl,-rpath=.")]
+    {
+        for word in words.split(' ') {
+            let body = json!({"language_id": language, "source_code": "x", "compiler_options": word});
+            let answer = post(&daemons, "submissions", &body).await;
+            let error = json!({"compiler_options": [format!("{word} is not supported")]});
+            assert_eq!((answer.status, answer.json), (422, error));
+        }
+    }
     let several = python("print(1)", json!({"number_of_runs": 3})).await;
     check(&several, 3, json!("1\n"), Value::Null);
     assert!(several["memory"].as_u64().is_some_and(|memory| memory > 1000), "{several}");

@@ -24,6 +24,7 @@ mod privileges;
 mod queue;
 mod server;
 mod streams;
+mod unpack;
 mod uploads;
 
 use std::path::PathBuf;
@@ -49,9 +50,12 @@ struct Arguments {
     remove_cgroups: Vec<PathBuf>,
 }
 
-/// Runs the daemon, or checks the configuration.
+/// Runs the daemon, or checks the configuration. In a sandbox, unpacks the archive of a request.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(arguments) = unpack::requested(std::env::args_os()) {
+        return unpack::run(arguments);
+    }
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,

@@ -77,7 +77,7 @@ impl Metrics {
 impl TimedStep {
     pub(crate) const fn of(stage: StageKind) -> Self {
         match stage {
-            StageKind::Compile => Self::Compile,
+            StageKind::Compile | StageKind::Check => Self::Compile,
             StageKind::Run => Self::Run,
         }
     }

@@ -70,6 +70,20 @@ where
     Ok(bytes)
 }
 
+/// Deserializes at most `MAX` bytes, or none.
+pub(crate) fn optional_bytes<'de, D, const MAX: usize>(deserializer: D) -> Result<Option<Bytes>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let bytes = Option::<Bytes>::deserialize(deserializer)?;
+    match bytes {
+        Some(bytes) if bytes.len() > MAX => {
+            Err(D::Error::custom(format_args!("{} bytes exceed the maximum of {MAX}", bytes.len())))
+        }
+        bytes => Ok(bytes),
+    }
+}
+
 /// Deserializes an optional string of at most `MAX` bytes.
 pub(crate) fn optional_string<'de, D, const MAX: usize>(deserializer: D) -> Result<Option<String>, D::Error>
 where

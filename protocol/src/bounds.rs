@@ -42,6 +42,14 @@ pub const MAX_OPTIONS: usize = 32;
 pub const MAX_OPTION_VALUES: usize = 64;
 /// Bytes of the name of an option, and of each of its values.
 pub const MAX_OPTION_NAME: usize = 64;
+/// Arguments of the compiler, and of the interpreter, of one request.
+pub const MAX_TOOLCHAIN_ARGS: usize = 64;
+/// Bytes of one of them.
+pub const MAX_TOOLCHAIN_ARG: usize = 256;
+/// Patterns of the arguments that a language allows for its compiler, or for its interpreter.
+pub const MAX_ARGUMENT_PATTERNS: usize = 64;
+/// Bytes of one of them.
+pub const MAX_ARGUMENT_PATTERN: usize = 512;
 /// Environment variables of one run.
 pub const MAX_VARIABLES: usize = 64;
 /// Bytes of the name of an environment variable.

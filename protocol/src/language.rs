@@ -6,6 +6,7 @@ use crate::bounded;
 use crate::bounds::{MAX_ITEMS, MAX_OPTIONS, MAX_TEXT};
 use crate::limits::Limits;
 use crate::options::LanguageOption;
+use crate::toolchain::ArgumentPatterns;
 
 /// Language of this host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,8 @@ pub struct Language {
     /// Options that a request can set.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_OPTIONS>")]
     pub options: Vec<LanguageOption>,
+    /// Arguments that a request can add to the commands.
+    pub arguments: ArgumentPatterns,
 }
 
 /// Whether the toolchain of a language is installed.

@@ -23,6 +23,7 @@ mod request;
 mod server_status;
 mod source_file;
 mod stage;
+mod toolchain;
 
 pub use build_id::{BuildId, InvalidBuildId};
 pub use client::{Client, ClientError};
@@ -41,6 +42,7 @@ pub use request::{ExecuteRequest, ProgramSignal, Request, RunRequest, Stdin, Ter
 pub use server_status::{ExecutionCount, ServerStatus, StepTimes, WarmCount};
 pub use source_file::SourceFile;
 pub use stage::{Clock, StageName, StageReport, StartKind, Status, StatusName, StreamName, Usage};
+pub use toolchain::{ArgumentPatterns, ToolchainRequest};
 
 /// Default path of the daemon's socket.
 pub const DEFAULT_SOCKET: &str = "/run/executor/executord.sock";

@@ -9,13 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::bounds::{
     MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
-    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_VARIABLE, MAX_VARIABLE_NAME,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_SOURCES, MAX_VARIABLE,
+    MAX_VARIABLE_NAME,
 };
 use crate::build_id::BuildId;
 use crate::judge::{ExpectedOutput, Judge};
 use crate::limits::LimitsRequest;
 use crate::options::OptionSetting;
 use crate::source_file::SourceFile;
+use crate::toolchain::ToolchainRequest;
 
 /// One frame from a client. A client cannot ask for anything else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +103,12 @@ pub struct ExecuteRequest {
     pub keep: Option<Duration>,
     /// The program that [`crate::Event::BuildKept`] named. There are no language, no files and no `keep` then.
     pub build: Option<BuildId>,
+    /// What it asks of the compiler or the interpreter beyond options.
+    pub toolchain: ToolchainRequest,
+    /// Zip archive of more files. It is unpacked in the sandbox of each stage, before the program starts; files of the request
+    /// with the same names stay.
+    #[serde(deserialize_with = "bounded::optional_bytes::<_, MAX_SOURCES>")]
+    pub archive: Option<Bytes>,
 }
 
 /// Run of the program.

@@ -6,10 +6,11 @@ mod samples;
 
 use bytes::{Bytes, BytesMut};
 use protocol::bounds::{
-    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME,
-    MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME, MAX_OPTION_NAME, MAX_OPTION_VALUES,
-    MAX_OPTIONS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_RUNS, MAX_TEXT,
-    MAX_VARIABLE, MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL,
+    MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_ARGUMENT_PATTERN, MAX_ARGUMENT_PATTERNS, MAX_CLIENT_NETWORKS,
+    MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME,
+    MAX_OPTION_NAME, MAX_OPTION_VALUES, MAX_OPTIONS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
+    MAX_PATH, MAX_RUNS, MAX_SOURCES, MAX_TEXT, MAX_TOOLCHAIN_ARG, MAX_TOOLCHAIN_ARGS, MAX_VARIABLE,
+    MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL,
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
@@ -59,6 +60,16 @@ fn a_request_stays_within_its_bounds() {
         let value = OptionValue::Set(vec![String::new(); n]);
         execute(|request| request.options = vec![OptionSetting { name: String::new(), value }])
     });
+    check("an archive", MAX_SOURCES, |n| execute(|request| request.archive = Some(vec![0; n].into())));
+    check("arguments of a compiler", MAX_TOOLCHAIN_ARGS, |n| {
+        execute(|request| request.toolchain.compiler_args = vec![String::new(); n])
+    });
+    check("arguments of an interpreter", MAX_TOOLCHAIN_ARGS, |n| {
+        execute(|request| request.toolchain.interpreter_args = vec![String::new(); n])
+    });
+    check("an argument of a compiler", MAX_TOOLCHAIN_ARG, |n| {
+        execute(|request| request.toolchain.compiler_args = vec![text(n)])
+    });
     check("variables", MAX_VARIABLES, |n| variables(vec![(1, 1); n]));
     check("a variable's name", MAX_VARIABLE_NAME, |n| variables(vec![(n, 1)]));
     check("a variable's value", MAX_VARIABLE, |n| variables(vec![(1, n)]));
@@ -101,6 +112,12 @@ fn an_event_stays_within_its_bounds() {
     });
     check("values of an option", MAX_OPTION_VALUES, |n| {
         language(|language| language.options[0].values = vec![language.options[0].values[0].clone(); n])
+    });
+    check("patterns of arguments", MAX_ARGUMENT_PATTERNS, |n| {
+        language(|language| language.arguments.run = vec![String::new(); n])
+    });
+    check("a pattern of arguments", MAX_ARGUMENT_PATTERN, |n| {
+        language(|language| language.arguments.compile = vec![text(n)])
     });
     check("an extension", MAX_TEXT, |n| language(|language| language.extensions = vec![text(n)]));
     check("a degraded feature", MAX_TEXT, |n| {

@@ -15,10 +15,11 @@ use proptest::sample::Index;
 use protocol::codec::{Frames, decode, encode};
 use protocol::each_limit;
 use protocol::{
-    Availability, BuildId, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest, ExecutionCount,
-    ExecutionId, Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest, OptionChoice, OptionSetting,
-    OptionValue, Outcome, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName,
-    StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Usage, Variable, WarmCount,
+    ArgumentPatterns, Availability, BuildId, ByteCount, CheckResult, Clock, Editor, Event, ExecuteRequest,
+    ExecutionCount, ExecutionId, Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest,
+    OptionChoice, OptionSetting, OptionValue, Outcome, ProgramSignal, Rejection, Request, RunRequest,
+    ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
+    TerminalSize, ToolchainRequest, Usage, Variable, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -136,6 +137,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         (limits_request(), any::<(Option<NonZeroU32>, Option<Duration>, Option<[u8; 32]>)>()),
         (vec(text(), 0..4), any::<bool>()),
         vec((option_name(), option_value()).prop_map(|(name, value)| OptionSetting { name, value }), 0..4),
+        (toolchain(), option::of(bytes())),
     )
         .prop_map(
             |(
@@ -148,6 +150,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                 (compile_limits, (parallel, keep, build)),
                 (outputs, artifacts),
                 options,
+                (toolchain, archive),
             )| {
                 ExecuteRequest {
                     language,
@@ -163,10 +166,23 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     options,
                     keep,
                     build: build.map(BuildId),
+                    toolchain,
+                    archive,
                     ..ExecuteRequest::default()
                 }
             },
         )
+}
+
+fn toolchain() -> impl Strategy<Value = ToolchainRequest> {
+    (vec(text(), 0..4), vec(text(), 0..4), any::<[bool; 2]>()).prop_map(
+        |(compiler_args, interpreter_args, [check, main_only])| ToolchainRequest {
+            compiler_args,
+            interpreter_args,
+            check,
+            main_only,
+        },
+    )
 }
 
 fn run_request() -> impl Strategy<Value = RunRequest> {
@@ -356,13 +372,13 @@ fn language() -> impl Strategy<Value = Language> {
     });
     (
         (text(), text(), text(), text()),
-        (vec(text(), 0..3), vec(text(), 0..3)),
+        (vec(text(), 0..3), vec(text(), 0..3), vec(text(), 0..3), vec(text(), 0..3)),
         (availability, limits(), option::of(limits()), editor, vec(language_option(), 0..3)),
     )
         .prop_map(
             |(
                 (name, title, file_name, example),
-                (aliases, extensions),
+                (aliases, extensions, compile, run),
                 (availability, limits, compile_limits, editor, options),
             )| Language {
                 name,
@@ -376,6 +392,7 @@ fn language() -> impl Strategy<Value = Language> {
                 editor,
                 example,
                 options,
+                arguments: ArgumentPatterns { compile, run },
             },
         )
 }

@@ -9,29 +9,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use protocol::{Event, ExecuteRequest, Rejection, Status};
+use protocol::{Event, ExecuteRequest, Outcome, Rejection, StageName, Status, StreamName};
 use serde_json::{Value, json};
 use support::{
-    Answer, Observation, Step, TestServer, hello, id, one_run, send_all, server_with, start_server,
+    Answer, Observation, Step, TestServer, hello, id, one_run, output_of, report, send_all, server_with,
+    start_server, started,
 };
 
 const BASE: &str = "/jobe/index.php/restapi";
 const JSON: &str = "Content-Type: application/json; charset=utf-8";
 const HELLO: &str = r#"{"run_spec":{"sourcecode":"print('hi')","language_id":"python3"}}"#;
 
-/// Returns whether a request checks the syntax of a program.
-fn is_check(request: &ExecuteRequest) -> bool {
-    request.files.iter().any(|file| file.path.as_deref().is_some_and(|path| path.starts_with("checked/")))
-}
-
-/// Returns the next request of the daemon that runs a program.
+/// Returns the next request of the daemon.
 async fn observe_run(server: &mut TestServer) -> ExecuteRequest {
-    loop {
-        match server.observe().await {
-            Observation::Request(request) if is_check(&request) => {}
-            Observation::Request(request) => return *request,
-            other => panic!("{other:?}"),
-        }
+    match server.observe().await {
+        Observation::Request(request) => *request,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -51,14 +44,22 @@ async fn a_run_has_a_result_whatever_the_program_did() {
     let request = observe_run(&mut server).await;
     assert_eq!((request.language.as_str(), request.files[0].path.as_deref()), ("python", Some("prog.py")));
     assert_eq!(request.limits.cpu_time, Some(Duration::from_secs(5)));
+    assert!(request.toolchain.check, "the syntax of Python is checked, by the same execution");
 
     let exited = |stdout: &'static [u8]| send_all(one_run(stdout, Status::Exited(1)));
-    let server = start_server(move |request| if is_check(request) { hello() } else { exited(b"\xff") }).await;
+    let server = start_server(move |_| exited(b"\xff")).await;
     let result = send(&server, "POST", "runs", HELLO).await.json();
     assert_eq!((&result["outcome"], &result["stdout"]), (&json!(15), &json!("\\xff")));
 
-    let error = b"File \"checked/prog.py\", line 1";
-    let server = start_server(move |request| if is_check(request) { exited(error) } else { hello() }).await;
+    let failed = report(StageName::Compile, Status::Exited(1));
+    let events = vec![
+        started(),
+        Event::StageStarted(StageName::Compile),
+        output_of(StageName::Compile, StreamName::Stderr, b"File \"prog.py\", line 1"),
+        Event::StageFinished(failed.clone()),
+        Event::Finished(Outcome { id: id(), compile: Some(failed), ..Outcome::default() }),
+    ];
+    let server = start_server(move |_| send_all(events.clone())).await;
     let result = send(&server, "POST", "runs", HELLO).await.json();
     let message = json!("File \"prog.py\", line 1");
     assert_eq!(
@@ -81,7 +82,7 @@ async fn an_overload_is_a_result_after_a_while() {
     })
     .await;
     assert_eq!(send(&server, "POST", "runs", HELLO).await.json()["outcome"], 15);
-    assert_eq!(attempts.load(Ordering::Relaxed), 3);
+    assert_eq!(attempts.load(Ordering::Relaxed), 2);
 
     let queued = || vec![Step::Send(Event::Queued { position: 9 }), Step::WaitForDisconnect];
     let mut server = start_server(move |_| queued()).await;
@@ -136,6 +137,23 @@ async fn every_error_is_a_text() {
         start_server(|_| send_all(vec![Event::Rejected(Rejection::Invalid("no".to_owned()))])).await;
     let answer = send(&invalid, "POST", "runs", HELLO).await;
     assert_eq!((answer.status, answer.json()), (400, json!("no")));
+}
+
+#[tokio::test]
+async fn arguments_of_the_interpreter_must_be_allowed() {
+    let mut server = start_server(|_| hello()).await;
+    let with = |arguments: &str| HELLO.replace("}}", &format!(r#","parameters":{arguments}}}}}"#));
+    let allowed = with(r#"{"interpreterargs":["-B -E"],"compileargs":["-O9"]}"#);
+    assert_eq!(send(&server, "POST", "runs", &allowed).await.status, 200);
+    let request = observe_run(&mut server).await;
+    assert_eq!(request.toolchain.interpreter_args, ["-B", "-E"]);
+    assert_eq!(request.toolchain.compiler_args, [""; 0]);
+    for word in ["-c", "@x", "main.py", "-BX", "--require=x"] {
+        let answer =
+            send(&server, "POST", "runs", &with(&format!(r#"{{"interpreterargs":["-B {word}"]}}"#))).await;
+        let message = format!("parameter interpreterargs: {word} is not supported by this server");
+        assert_eq!((answer.status, answer.json()), (400, json!(message)));
+    }
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ import javax.tools.ToolProvider;
  * with the name of the class to run. Its output and its exit code are those of {@code javac}.
  *
  * <p>Usage: {@code java Compile [OPTION...] OUTPUT_DIRECTORY MAIN_SOURCE [SOURCE...]}. The options are those of javac that are
- * one word each.
+ * one word each, and {@code --main-class=NAME} for the class to run.
  */
 public final class Compile {
     // The exit codes of javac: errors in the program, invalid options, exhausted resources, and bugs in javac.
@@ -50,6 +50,8 @@ public final class Compile {
     private static final String OUT_OF_RESOURCES_TEXT =
             "\n\nThe system is out of resources.\nConsult the following stack trace for details.\n";
 
+    private static final String MAIN_CLASS = "--main-class=";
+
     /** No annotation processors: they would be programs of the client that run during the compilation. */
     static final List<String> OPTIONS = List.of("-proc:none");
 
@@ -64,13 +66,14 @@ public final class Compile {
             System.exit(2);
         }
         List<String> options = options(words.subList(0, count));
+        Optional<String> mainClass = mainClass(words.subList(0, count));
         Path output = Path.of(words.get(count));
         List<String> sources = words.subList(count + 1, words.size());
         StringWriter messages = new StringWriter();
         int code = OK;
         if (count > 0 || !compileWithReusableCompiler(output, sources, messages)) {
             messages = new StringWriter();
-            code = compile(output, sources, messages, options);
+            code = compile(output, sources, messages, options, mainClass);
         }
         System.err.print(messages);
         // There are no shutdown hooks to run and no threads to wait for.
@@ -92,20 +95,40 @@ public final class Compile {
     /** Returns the options of javac. Preview features belong to a release, which javac wants to be named. */
     private static List<String> options(List<String> requested) {
         List<String> options = new ArrayList<>(OPTIONS);
-        options.addAll(requested);
+        for (String word : requested) {
+            if (!word.startsWith(MAIN_CLASS)) {
+                options.add(word);
+            }
+        }
         if (requested.contains("--enable-preview") && requested.stream().noneMatch(word -> word.startsWith("--release="))) {
             options.add("--release=" + Runtime.version().feature());
         }
         return options;
     }
 
+    /** Returns the class that the options name. The last of them counts. */
+    private static Optional<String> mainClass(List<String> requested) {
+        Optional<String> mainClass = Optional.empty();
+        for (String word : requested) {
+            if (word.startsWith(MAIN_CLASS)) {
+                mainClass = Optional.of(word.substring(MAIN_CLASS.length()));
+            }
+        }
+        return mainClass;
+    }
+
     /** Compiles the sources without more options. */
     static int compile(Path output, List<String> sources, StringWriter messages) throws IOException {
-        return compile(output, sources, messages, OPTIONS);
+        return compile(output, sources, messages, OPTIONS, Optional.empty());
     }
 
     /** Compiles the sources, the main file first, and returns the exit code. */
-    private static int compile(Path output, List<String> sources, StringWriter messages, List<String> options)
+    private static int compile(
+            Path output,
+            List<String> sources,
+            StringWriter messages,
+            List<String> options,
+            Optional<String> requestedMainClass)
             throws IOException {
         PrintWriter printer = new PrintWriter(messages, true);
         UndecodableText undecodable = new UndecodableText(printer);
@@ -124,7 +147,7 @@ public final class Compile {
                 printer.println(undecodable.errors + (undecodable.errors == 1 ? " error" : " errors"));
                 return ERROR;
             }
-            Optional<String> mainClass = mainClasses.choice();
+            Optional<String> mainClass = requestedMainClass.isPresent() ? requestedMainClass : mainClasses.choice();
             if (mainClass.isEmpty()) {
                 printer.println(NO_MAIN);
                 return ERROR;

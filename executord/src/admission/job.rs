@@ -33,7 +33,11 @@ pub(crate) struct Job {
     pub(crate) limits: Limits,
     /// Runs that may be active at one time.
     pub(crate) parallel: usize,
-    /// Limits of the compilation, if the language is compiled.
+    /// Whether the last source is an archive, which each stage unpacks before its command.
+    pub(crate) has_archive: bool,
+    /// Whether the syntax is checked before the runs; only if the language is not compiled and has a check.
+    pub(crate) is_checked: bool,
+    /// Limits of the compilation, or of the check of the syntax, if there is one.
     pub(crate) compile_limits: Option<Limits>,
     /// The stdin of runs with [`Stdin::Upload`]. None until it was received.
     pub(crate) uploads: Uploads,
@@ -134,6 +138,11 @@ impl Job {
     /// Returns how the sources are compiled, or `None` if the language is not compiled.
     pub(crate) fn compile_command(&self) -> Option<&StageCommand> {
         self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
+    }
+
+    /// Returns how the syntax is checked, or `None` if it is not.
+    pub(crate) fn check_command(&self) -> Option<&StageCommand> {
+        self.toolchain.check.as_ref().filter(|_| self.is_checked)
     }
 
     /// Returns how the program is run.

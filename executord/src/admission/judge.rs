@@ -1,7 +1,7 @@
 //! Admission of the checker or the interactor of a request.
 
 use bytes::Bytes;
-use protocol::{Judge, JudgeProgram, Rejection, RunRequest, Stdin};
+use protocol::{Judge, JudgeProgram, Rejection, RunRequest, Stdin, ToolchainRequest};
 
 use super::{admit_sources, check_room, custom_commands, find_language, invalid};
 use crate::admission::job::{self, Job};
@@ -91,7 +91,7 @@ fn admit_program(
 ) -> Result<job::JudgeProgram, Rejection> {
     let toolchain = find_language(&program.language, languages)?;
     let limits = limits::resolve("limits", &program.limits, &toolchain.run.limits, &bounds.maxima)?;
-    let custom = custom_commands(&program.language, &[], toolchain)?;
+    let custom = custom_commands(&program.language, &[], &ToolchainRequest::default(), &[], toolchain)?;
     let sources = admit_sources(program.files, toolchain)?;
     if let Some(compile) = &toolchain.compile {
         check_room(&sources, &compile.limits)?;

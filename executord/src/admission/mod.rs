@@ -15,17 +15,18 @@ use bytes::Bytes;
 use protocol::bounds::MAX_SOURCES;
 use protocol::{
     ExecuteRequest, ExecutionId, Limits, LimitsRequest, OptionSetting, Rejection, SourceFile, Stdin,
+    ToolchainRequest,
 };
 use sandbox::OutputPattern;
 
 use crate::admission::job::{CustomCommands, Job};
 use crate::admission::limits::RequestBounds;
 use crate::admission::relative_path::RelativePath;
-use crate::admission::source::Source;
+use crate::admission::source::{ARCHIVE, Source};
 use crate::execution::kept_programs::KeptProgram;
 use crate::languages::format::LineEndings;
 use crate::languages::registry::Registry;
-use crate::languages::toolchain::{StageKind, Toolchain};
+use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 use crate::uploads::Uploads;
 
 /// The byte order mark in UTF-8, with which some editors of Windows begin a file.
@@ -61,15 +62,25 @@ pub(crate) fn admit(
     toolchain: &Arc<Toolchain>,
     bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let compile_limits = resolve_compile_limits(&request.compile_limits, toolchain, bounds)?;
-    let sources = admit_sources(request.files, toolchain)?;
+    let is_checked = request.toolchain.check && !toolchain.is_compiled() && toolchain.check.is_some();
+    let before_runs = if is_checked { toolchain.check.as_ref() } else { toolchain.compile.as_ref() };
+    let compile_limits = resolve_compile_limits(&request.compile_limits, before_runs, bounds)?;
+    let has_archive = request.archive.is_some();
+    if has_archive && request.keep.is_some() {
+        return Err(invalid("`keep` must not be used together with an archive"));
+    }
+    let archive =
+        request.archive.clone().map(|content| SourceFile { path: Some(ARCHIVE.to_owned()), content });
+    let files = request.files.into_iter().chain(archive).collect();
+    let sources = admit_sources(files, toolchain)?;
     if let Some(limits) = &compile_limits {
         check_room(&sources, limits)?;
     }
-    let custom = custom_commands(&request.language, &request.options, toolchain)?;
+    let custom =
+        custom_commands(&request.language, &request.options, &request.toolchain, &sources, toolchain)?;
     let request = ExecuteRequest { files: Vec::new(), ..request };
     let job = admit_runs(id, request, toolchain, sources, bounds)?;
-    Ok(Job { custom, compile_limits, ..job })
+    Ok(Job { custom, has_archive, is_checked, compile_limits, ..job })
 }
 
 /// Admits a request for a program that is kept, as the execution `id`.
@@ -84,6 +95,8 @@ pub(crate) fn admit_kept(
 ) -> Result<Job, Rejection> {
     let has_program =
         !request.language.is_empty() || !request.files.is_empty() || !request.options.is_empty();
+    let has_program =
+        has_program || request.archive.is_some() || request.toolchain != ToolchainRequest::default();
     if has_program || request.keep.is_some() {
         return Err(invalid("`build` must not be used together with a language, files, options or keep"));
     }
@@ -131,6 +144,8 @@ fn admit_runs(
         outputs: admit_outputs(&request.outputs)?,
         artifacts: request.artifacts,
         limits,
+        has_archive: false,
+        is_checked: false,
         compile_limits: None,
         uploads: Uploads::default(),
         wall_time: bounds.wall_time,
@@ -142,16 +157,16 @@ fn admit_runs(
     })
 }
 
-/// Returns the limits of the compilation, if the language is compiled. They are checked in any case, so that a mistake shows
-/// with every language.
+/// Returns the limits of the stage before the runs, if there is one. They are checked in any case, so that a mistake shows with
+/// every language.
 fn resolve_compile_limits(
     request: &LimitsRequest,
-    toolchain: &Toolchain,
+    before_runs: Option<&StageCommand>,
     bounds: &RequestBounds,
 ) -> Result<Option<Limits>, Rejection> {
-    let defaults = toolchain.compile.as_ref().map_or(&Limits::COMPILE, |stage| &stage.limits);
+    let defaults = before_runs.map_or(&Limits::COMPILE, |stage| &stage.limits);
     let limits = limits::resolve("compile_limits", request, defaults, &bounds.maxima)?;
-    Ok(toolchain.is_compiled().then_some(limits))
+    Ok(before_runs.is_some().then_some(limits))
 }
 
 fn admit_outputs(patterns: &[String]) -> Result<Vec<OutputPattern>, Rejection> {
@@ -166,20 +181,32 @@ fn admit_outputs(patterns: &[String]) -> Result<Vec<OutputPattern>, Rejection> {
     Ok(admitted)
 }
 
-/// Returns what the options of a request change. `name` is the name by which the language was requested.
+/// Returns what the options and the arguments of a request change. `name` is the name by which the language was requested.
 fn custom_commands(
     name: &str,
     options: &[OptionSetting],
+    request: &ToolchainRequest,
+    sources: &[Source],
     toolchain: &Toolchain,
 ) -> Result<CustomCommands, Rejection> {
     let implied = toolchain.implied_options(name);
-    if options.is_empty() && implied.is_empty() {
+    let ToolchainRequest { compiler_args, interpreter_args, .. } = request;
+    if options.is_empty() && implied.is_empty() && *request == ToolchainRequest::default() {
         return Ok(CustomCommands::default());
     }
+    // The name of a file cannot be taken for an option.
+    let is_source = |argument: &&String| sources.iter().any(|source| source.path.as_str() == **argument);
+    let allowed = &toolchain.arguments;
+    let of_compiler = compiler_args.iter().filter(|argument| !is_source(argument));
+    allowed.check(StageKind::Compile, of_compiler).map_err(Rejection::Invalid)?;
+    allowed.check(StageKind::Run, interpreter_args.iter()).map_err(Rejection::Invalid)?;
     let version = toolchain.version.as_deref().unwrap_or_default();
     let additions = toolchain.options.select(options, implied, version).map_err(Rejection::Invalid)?;
+    let additions = additions.with_requested(compiler_args, interpreter_args);
+    let compile = toolchain.with_options(StageKind::Compile, &additions);
+    let of_main_file = || Some(compile.as_ref().or(toolchain.compile.as_ref())?.of_main_file());
     Ok(CustomCommands {
-        compile: toolchain.with_options(StageKind::Compile, &additions),
+        compile: if request.main_only { of_main_file() } else { compile },
         run: toolchain.with_options(StageKind::Run, &additions),
     })
 }
@@ -286,7 +313,7 @@ mod tests {
     use bytes::Bytes;
     use protocol::{
         ByteCount, ExecuteRequest, ExecutionId, Limits, LimitsRequest, Rejection, RunRequest, SourceFile,
-        Stdin,
+        Stdin, ToolchainRequest,
     };
 
     use super::{Job, MAX_SOURCES, RequestBounds, admit, find_language};
@@ -329,6 +356,76 @@ mod tests {
         assert_eq!(with(&["a", "**/*.csv", "a"]), Ok(vec!["a".to_owned(), "**/*.csv".to_owned()]));
         let error: Result<_, String> = with(&["a", "../b"]);
         assert_eq!(error, Err("`outputs`: the pattern \"../b\" contains . or ..".to_owned()));
+    }
+
+    #[test]
+    fn a_request_can_add_arguments_that_its_language_allows() {
+        let with = |language: &str, toolchain: ToolchainRequest| {
+            let language = language.to_owned();
+            try_admit(ExecuteRequest { language, toolchain, ..request(&[(None, b"1")]) })
+        };
+        let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+        let compiler = ToolchainRequest { compiler_args: words(&["-DN=1", "-O1"]), ..Default::default() };
+        let job = with("c", compiler.clone()).unwrap();
+        assert_eq!(job.custom.compile.unwrap().additions.requested, ["-DN=1", "-O1"]);
+        assert!(job.custom.run.is_none());
+        let files: &[File] = &[(None, b"1"), (Some("other.c"), b"2")];
+        let named = |name: &str| {
+            let toolchain = ToolchainRequest { compiler_args: words(&[name]), ..Default::default() };
+            try_admit(ExecuteRequest { language: "c".to_owned(), toolchain, ..request(files) }).map(|_| ())
+        };
+        assert_eq!(named("other.c"), Ok(()));
+        assert!(named("another.c").is_err() && named("./other.c").is_err());
+        let message = |argument: &str, program: &str| {
+            Err(format!("the argument {argument:?} of the {program} is not allowed"))
+        };
+        assert_eq!(with("python", compiler).map(|_| ()), message("-DN=1", "compiler"));
+        let interpreter = ToolchainRequest { interpreter_args: words(&["-O", "-c"]), ..Default::default() };
+        assert_eq!(with("python", interpreter.clone()).map(|_| ()), message("-c", "interpreter"));
+        assert_eq!(with("c", interpreter).map(|_| ()), message("-O", "interpreter"));
+    }
+
+    #[test]
+    fn a_syntax_check_has_the_limits_of_a_compilation() {
+        let with = |language: &str, check| {
+            let toolchain = ToolchainRequest { check, ..ToolchainRequest::default() };
+            let language = language.to_owned();
+            try_admit(ExecuteRequest { language, toolchain, ..request(&[(None, b"1")]) }).unwrap()
+        };
+        let has_check = |job: &Job| (job.check_command().is_some(), job.compile_limits.is_some());
+        assert_eq!(has_check(&with("python", true)), (true, true));
+        assert_eq!(has_check(&with("python", false)), (false, false));
+        assert_eq!(has_check(&with("bash", true)), (false, false));
+        assert_eq!(has_check(&with("c", true)), (false, true));
+    }
+
+    #[test]
+    fn an_archive_is_the_last_source() {
+        let archive = Some(Bytes::from_static(b"PK"));
+        let job = try_admit(ExecuteRequest { archive: archive.clone(), ..request(&[(None, b"1")]) }).unwrap();
+        assert!(job.has_archive);
+        assert_eq!(job.sources.last().map(|source| source.path.as_str()), Some(".archive.zip"));
+        let message =
+            |request| try_admit(ExecuteRequest { archive: archive.clone(), ..request }).unwrap_err();
+        let same_name: &[File] = &[(None, b"1"), (Some(".archive.zip"), b"2")];
+        assert_eq!(message(request(same_name)), "two files are named .archive.zip");
+        let keep = Some(std::time::Duration::from_secs(1));
+        let kept = ExecuteRequest { keep, ..request(&[(None, b"1")]) };
+        assert_eq!(message(kept), "`keep` must not be used together with an archive");
+        assert!(!try_admit(request(same_name)).unwrap().has_archive);
+    }
+
+    #[test]
+    fn a_compiler_can_get_the_main_file_alone() {
+        let command = |main_only| {
+            let toolchain = ToolchainRequest { main_only, ..ToolchainRequest::default() };
+            let request = ExecuteRequest { language: "c".to_owned(), toolchain, ..request(&[(None, b"1")]) };
+            let job = try_admit(request).unwrap();
+            job.compile_command().unwrap().command.clone()
+        };
+        let has = |main_only, word: &str| command(main_only).iter().any(|argument| argument == word);
+        assert!(has(false, "{sources}") && !has(false, "{main}"));
+        assert!(!has(true, "{sources}") && has(true, "{main}"));
     }
 
     #[test]

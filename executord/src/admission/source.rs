@@ -7,6 +7,9 @@ use bytes::Bytes;
 use crate::admission::relative_path::RelativePath;
 use crate::uploads::Upload;
 
+/// Name of the archive of a request in the work directory, until it is unpacked.
+pub(crate) const ARCHIVE: &str = ".archive.zip";
+
 /// A source file.
 #[derive(Clone, Debug)]
 pub(crate) struct Source {

@@ -69,7 +69,9 @@ impl Daemon {
         let probe = load::sandbox_probe(config).map_err(|error| DaemonError::Refused(error.to_string()))?;
         let slots = config.slots();
         let bounds = capacity::execution_bounds(config, memory);
-        let planner = Planner::new(&config.toolchains, config.cpu_millis());
+        // A path that does not exist is left out of sandboxes: then programs with an archive cannot start.
+        let unpacker = std::env::current_exe().unwrap_or_default();
+        let planner = Planner::new(&config.toolchains, config.cpu_millis()).with_unpacker(unpacker);
         let identities = IdentityPool::new(config);
         let pool = Arc::new(SandboxPool::new(
             capacity::slot_numbers(config),

@@ -15,6 +15,7 @@ use protocol::{Limits, StageReport};
 use crate::admission::job::Job;
 use crate::config::CacheSettings;
 use crate::failure::Failure;
+use crate::languages::options::StageAdditions;
 use crate::pool::slot::Slot;
 use crate::queue::ClientKey;
 
@@ -33,8 +34,8 @@ pub(crate) struct BuildKey {
     language: String,
     version: Result<String, String>,
     command: Vec<String>,
-    /// What the options add to the command.
-    options: Vec<String>,
+    /// What the options and the request add to the command.
+    additions: StageAdditions,
     environment: Vec<(String, String)>,
     limits: Limits,
     /// Paths and contents, the main file first.
@@ -80,7 +81,7 @@ impl BuildCache {
             language: job.toolchain.name.clone(),
             version: job.toolchain.version.clone(),
             command: command.command.clone(),
-            options: command.additions.arguments.clone(),
+            additions: command.additions.clone(),
             environment: command.environment.iter().map(text).collect(),
             limits: job.compile_limits.clone()?,
             sources: job

@@ -97,6 +97,8 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         artifacts: false,
         wall_time: limits.wall_time,
         limits,
+        has_archive: false,
+        is_checked: false,
         compile_limits: None,
         uploads: Uploads::default(),
         client: None,

@@ -155,6 +155,8 @@ fn job(program: &JudgeProgram, sources: Vec<Source>, run: RunRequest, of: &Job) 
         sources,
         runs: vec![run],
         limits: program.limits.clone(),
+        has_archive: false,
+        is_checked: false,
         compile_limits: None,
         parallel: 1,
         wall_time: of.wall_time,

@@ -49,7 +49,7 @@ pub(crate) async fn execute<'a>(
     let wall_time = WallTimeBudget::new(job.wall_time);
     let reports = match (&job.kept_build, job.compile_command()) {
         (Some(build), _) => run_kept(&stages, permit, build, wall_time, &mut cleanups).await,
-        (None, None) => run_only(&stages, permit, wall_time, &mut cleanups).await,
+        (None, None) => check_and_run(&stages, permit, wall_time, &mut cleanups).await,
         (None, Some(command)) => compile_and_run(&stages, permit, command, wall_time, &mut cleanups).await,
     };
     executor.metrics.time(TimedStep::Total, begun.elapsed());
@@ -59,16 +59,27 @@ pub(crate) async fn execute<'a>(
 
 type Reports = (Option<StageReport>, Vec<StageReport>);
 
-/// Runs a program of an interpreted language.
-async fn run_only(
+/// Runs a program of an interpreted language, after the check of its syntax if the client asked for one.
+async fn check_and_run(
     stages: &Stages<'_>,
     permit: &Permit,
-    wall_time: WallTimeBudget,
+    mut wall_time: WallTimeBudget,
     cleanups: &mut Cleanups<'_>,
 ) -> Result<Reports, Failure> {
+    let mut checked = None;
+    if let Some(command) = stages.job.check_command() {
+        let StageResult { report, cleanup, .. } =
+            stages.check(command, ProgramPermit::Single(permit)).await?;
+        wall_time.use_up(report.usage.wall_time);
+        cleanups.push(cleanup);
+        if !report.status.is_success() {
+            return Ok((Some(report), Vec::new()));
+        }
+        checked = Some(report);
+    }
     let runs = run_and_judge(stages, permit, &BuildSource::None, wall_time, cleanups).await?;
     keep(stages, None).await?;
-    Ok((None, runs))
+    Ok((checked, runs))
 }
 
 /// Runs a program that an earlier execution compiled.

@@ -177,11 +177,30 @@ impl<'a> Stages<'a> {
         command: &StageCommand,
         permit: ProgramPermit<'_>,
     ) -> Result<StageResult, Failure> {
+        self.before_runs(StageKind::Compile, command, permit).await
+    }
+
+    /// Checks the syntax of the main file, as the compile stage.
+    pub(super) async fn check(
+        &self,
+        command: &StageCommand,
+        permit: ProgramPermit<'_>,
+    ) -> Result<StageResult, Failure> {
+        self.before_runs(StageKind::Check, command, permit).await
+    }
+
+    /// Does the stage before the runs.
+    async fn before_runs(
+        &self,
+        kind: StageKind,
+        command: &StageCommand,
+        permit: ProgramPermit<'_>,
+    ) -> Result<StageResult, Failure> {
         let request = &RunRequest::default();
         let limits = self.job.compile_limits.as_ref().unwrap_or(&command.limits);
         self.stage(Stage {
             name: StageName::Compile,
-            spec: self.spec(StageKind::Compile, command, limits, request),
+            spec: self.spec(kind, command, limits, request),
             request,
             build: &BuildSource::None,
             permit,
@@ -253,6 +272,7 @@ impl<'a> Stages<'a> {
             environment: &run.environment,
             terminal: run.terminal,
             merge_output: run.merge_output,
+            has_archive: self.job.has_archive,
         }
     }
 
@@ -297,6 +317,7 @@ impl<'a> Stages<'a> {
             let collection = collection(self.job, stage.spec.kind, stage.spec.limits, &sandbox.plan.user);
             let input = StageInput {
                 name: stage.name,
+                kind: stage.spec.kind,
                 start: &executor.planner.start(&stage.spec, &sandbox.plan.user),
                 sources: &self.sources,
                 uploaded_source: self.uploaded_source(),

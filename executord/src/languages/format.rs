@@ -38,7 +38,10 @@ pub(super) struct LanguageFile {
     pub(super) editor: EditorHints,
     #[serde(default)]
     pub(super) options: Vec<OptionFormat>,
+    #[serde(default)]
+    pub(super) arguments: ArgumentsFormat,
     pub(super) compile: Option<Command>,
+    pub(super) check: Option<CheckCommand>,
     pub(super) run: Command,
     pub(super) self_test: SelfTest,
 }
@@ -120,6 +123,21 @@ pub(super) struct EditorHints {
     pub(super) mode: String,
     pub(super) line_comment: String,
     pub(super) indent: u32,
+}
+
+/// Patterns of the arguments that requests may add to the commands, by stage.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ArgumentsFormat {
+    pub(super) compile: Vec<String>,
+    pub(super) run: Vec<String>,
+}
+
+/// How the syntax of a program is checked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckCommand {
+    pub(super) command: Vec<String>,
 }
 
 /// How a stage is started.

@@ -7,9 +7,11 @@ use protocol::renamed_keys::ConfigKeys;
 use protocol::{Editor, Limits, OptionSetting};
 use regex::Regex;
 
+use crate::admission::limits::LimitSettings;
 use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
-use crate::languages::format::{Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
+use crate::languages::arguments::{self, AllowedArguments};
+use crate::languages::format::{CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
 use crate::languages::host::{resolve_program, why_missing, why_unusable};
 use crate::languages::option_check;
 use crate::languages::option_format::SettingFormat;
@@ -63,12 +65,15 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let keys: ConfigKeys = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
-    check(&file).and_then(|()| option_check::check(&file)).map_err(|message| error(&message))?;
+    let checked =
+        check(&file).and_then(|()| option_check::check(&file)).and_then(|()| arguments::check(&file));
+    checked.map_err(|message| error(&message))?;
     let launcher = launcher_directory(path, &file.name, config);
     let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
     let has_zygote =
         config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
     let options = Options::new(file.options, launcher.as_deref()).map_err(|message| error(&message))?;
+    let arguments = AllowedArguments::new(file.arguments).map_err(|message| error(&message))?;
     let alias_options = alias_options(file.alias_options, &options).map_err(|message| error(&message))?;
     let defaults = options.defaults();
     let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
@@ -95,6 +100,12 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         let limits = config.compile_limits(&command.limits);
         stage(StageKind::Compile, command, limits)
     });
+    let check = file.check.map(|CheckCommand { command }| {
+        let command =
+            Command { command, environment: BTreeMap::new(), limits: LimitSettings::default(), warm: None };
+        let limits = config.compile_limits(&command.limits);
+        stage(StageKind::Check, command, limits)
+    });
     let run_limits = config.run_limits(&file.run.limits);
     let run = stage(StageKind::Run, file.run, run_limits);
     Ok(Toolchain {
@@ -113,8 +124,10 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         mounts: mounts(file.mounts, &libraries, &config.toolchains),
         libraries,
         options,
+        arguments,
         compile,
         run,
+        check,
         editor: Editor {
             mode: file.editor.mode,
             line_comment: file.editor.line_comment,
@@ -185,6 +198,7 @@ fn check(file: &LanguageFile) -> Result<(), String> {
         Some(&file.run.command),
         file.run.warm.as_ref().map(|warm| &warm.command),
         file.compile.as_ref().map(|stage| &stage.command),
+        file.check.as_ref().map(|check| &check.command),
         file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command)),
     ];
     if commands.into_iter().flatten().any(Vec::is_empty) {
@@ -326,6 +340,35 @@ mod tests {
             |launcher| super::of_existing_files(variables(), launcher).into_keys().collect::<String>();
         assert_eq!(names(Some(directory.path())), "AC");
         assert_eq!(names(None), "C");
+    }
+
+    #[test]
+    fn mistakes_in_patterns_of_arguments_are_named() {
+        let with = |patterns: &str, place: &str| {
+            let text = file("t", "").replace("\"{main}\"]", &format!("{place}\"{{main}}\"]"));
+            format!("{text}[arguments]\n{patterns}\n")
+        };
+        let place = "\"{arguments}\", ";
+        assert_eq!(load_files(&[("t.toml", &with("run = ['-O[0-3]']", place))]).map(|_| ()), Ok(()));
+        for (patterns, place, message) in [
+            ("run = ['O2']", place, "arguments.run: \"O2\" must begin with '-'"),
+            ("run = ['-(']", place, "regex parse error"),
+            ("run = ['-a)|(-b']", place, "regex parse error"),
+            // A class of other characters could match anything that is not ASCII.
+            ("run = ['-[^a]']", place, "arguments.run: regex parse error"),
+            ("run = ['-O2']", "", "arguments.run: run.command must have {arguments} once"),
+            ("run = ['-O2']", "\"{arguments}\", \"{arguments}\", ", "run.command must have {arguments} once"),
+            ("", place, "arguments.run: must have patterns, because run.command has {arguments}"),
+            ("compile = ['-O2']", "", "arguments.compile: compile.command must have {arguments} once"),
+            ("link = ['-O2']", "", "unknown field `link`"),
+        ] {
+            let error = load_files(&[("t.toml", &with(patterns, place))]).unwrap_err();
+            assert!(error.contains("t.toml") && error.contains(message), "{message:?} is not in {error:?}");
+        }
+        let check = |command: &str| format!("{}[check]\ncommand = {command}\n", file("t", ""));
+        assert_eq!(load_files(&[("t.toml", &check("[\"sh\", \"-n\", \"{main}\"]"))]).map(|_| ()), Ok(()));
+        let error = load_files(&[("t.toml", &check("[]"))]).unwrap_err();
+        assert!(error.contains("a command is empty"), "{error}");
     }
 
     #[test]

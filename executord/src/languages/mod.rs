@@ -1,5 +1,6 @@
 //! Languages. Each is a data file; see docs/languages.md for its format.
 
+pub(crate) mod arguments;
 pub(crate) mod format;
 mod host;
 pub(crate) mod load;

@@ -44,6 +44,8 @@ struct Choice {
 pub(crate) struct Additions {
     compile: StageAdditions,
     run: StageAdditions,
+    /// Always empty: options are for the program that is run.
+    check: StageAdditions,
 }
 
 /// What options add to the command of one stage.
@@ -53,6 +55,8 @@ pub(crate) struct StageAdditions {
     pub(crate) arguments: Vec<String>,
     /// Environment variables.
     pub(crate) environment: BTreeMap<String, String>,
+    /// Arguments of the request in place of `{arguments}`.
+    pub(crate) requested: Vec<String>,
 }
 
 /// What a host must have so that a value can be selected.
@@ -69,7 +73,15 @@ impl Additions {
         match stage {
             StageKind::Compile => &self.compile,
             StageKind::Run => &self.run,
+            StageKind::Check => &self.check,
         }
+    }
+
+    /// Returns these additions with arguments of a request, which the language allows.
+    pub(crate) fn with_requested(mut self, compile: &[String], run: &[String]) -> Self {
+        self.compile.requested = compile.to_vec();
+        self.run.requested = run.to_vec();
+        self
     }
 
     fn add(&mut self, more: &Self) {
@@ -244,12 +256,14 @@ impl Choice {
             additions: Additions {
                 compile: StageAdditions {
                     arguments: arguments(value.compile, &option.compile),
-                    environment: BTreeMap::new(),
+                    ..StageAdditions::default()
                 },
                 run: StageAdditions {
                     arguments: arguments(value.run, &option.run),
                     environment: value.environment.unwrap_or_else(|| option.environment.clone()),
+                    ..StageAdditions::default()
                 },
+                ..Additions::default()
             },
             requirement: Requirement::new(value.since, &value.requires, launcher),
             name: value.name,

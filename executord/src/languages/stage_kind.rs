@@ -5,16 +5,20 @@
 pub(crate) enum StageKind {
     Compile,
     Run,
+    /// The check of the syntax of a program that is not compiled: its compile stage.
+    Check,
 }
 
 impl StageKind {
-    pub(crate) const ALL: [Self; 2] = [Self::Compile, Self::Run];
+    /// The stages for which sandboxes are pre-warmed.
+    pub(crate) const PREWARMED: [Self; 2] = [Self::Compile, Self::Run];
 
     /// Returns the name for metrics and the log.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Compile => "compile",
             Self::Run => "run",
+            Self::Check => "check",
         }
     }
 }

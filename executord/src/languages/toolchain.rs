@@ -7,6 +7,7 @@ use protocol::{Availability, Editor, Language, Limits, OptionSetting};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
+use crate::languages::arguments::AllowedArguments;
 use crate::languages::format::{LineEndings, MisreadExtensions, MountAt, SelfTest, Warm};
 pub(crate) use crate::languages::host::SEARCH_PATH;
 use crate::languages::options::{Additions, Options, StageAdditions};
@@ -15,6 +16,10 @@ pub(crate) use crate::languages::stage_kind::StageKind;
 
 /// Mount point of a language's launcher in the sandbox.
 pub(crate) const LAUNCHER: &str = "/launcher";
+/// In a command: the main file.
+const MAIN: &str = "{main}";
+/// In a command: an argument for each source file.
+pub(crate) const SOURCES: &str = "{sources}";
 /// Reason for which a toolchain cannot be used before it was asked for its version.
 pub(super) const NOT_PROBED: &str = "its version is not known yet";
 
@@ -41,8 +46,12 @@ pub(crate) struct Toolchain {
     /// Libraries that the administrator added: JAR files, or directories of headers.
     pub(crate) libraries: Vec<PathBuf>,
     pub(crate) options: Options,
+    /// Arguments that requests may add to the commands.
+    pub(crate) arguments: AllowedArguments,
     pub(crate) compile: Option<StageCommand>,
     pub(crate) run: StageCommand,
+    /// How the syntax of a program is checked, if the language has a check.
+    pub(crate) check: Option<StageCommand>,
     pub(super) editor: Editor,
     pub(super) example: String,
     pub(crate) self_test: SelfTest,
@@ -57,6 +66,15 @@ pub(crate) struct StageCommand {
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     pub(crate) warm: Option<Warm>,
+}
+
+impl StageCommand {
+    /// Returns this command for the main file instead of all sources.
+    pub(crate) fn of_main_file(&self) -> Self {
+        let of_main_file =
+            |argument: &String| if argument == SOURCES { MAIN.to_owned() } else { argument.clone() };
+        Self { command: self.command.iter().map(of_main_file).collect(), ..self.clone() }
+    }
 }
 
 impl Toolchain {
@@ -76,6 +94,7 @@ impl Toolchain {
         match kind {
             StageKind::Compile => self.compile.as_ref(),
             StageKind::Run => Some(&self.run),
+            StageKind::Check => self.check.as_ref(),
         }
     }
 
@@ -150,6 +169,7 @@ impl Toolchain {
             editor: self.editor.clone(),
             example: self.example.clone(),
             options: self.options.describe(self.version.as_deref().ok()),
+            arguments: self.arguments.patterns().clone(),
         }
     }
 }

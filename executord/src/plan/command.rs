@@ -6,23 +6,27 @@ use protocol::Limits;
 use sandbox::{HOME, User};
 
 use crate::admission::source::Source;
-use crate::languages::options::OPTIONS_PLACEHOLDER;
-use crate::languages::toolchain::{LAUNCHER, SEARCH_PATH, StageCommand, Toolchain};
+use crate::languages::arguments::ARGUMENTS_PLACEHOLDER;
+use crate::languages::options::{OPTIONS_PLACEHOLDER, StageAdditions};
+use crate::languages::toolchain::{LAUNCHER, SEARCH_PATH, SOURCES, StageCommand, Toolchain};
 
-/// Returns a command with its placeholders replaced. `added` are the arguments that the options add.
+/// Returns a command with its placeholders replaced. `added` are the arguments of the options and of the request.
 pub(super) fn expand(
     command: &[String],
-    added: &[String],
+    added: &StageAdditions,
     toolchain: &Toolchain,
     limits: &Limits,
     sources: &[Source],
 ) -> Vec<String> {
     let main = sources.first().map(|source| &source.path);
-    let mut arguments = Vec::with_capacity(command.len() + added.len());
-    let of_options =
-        |argument| if argument == OPTIONS_PLACEHOLDER { added } else { std::slice::from_ref(argument) };
+    let mut arguments = Vec::with_capacity(command.len() + added.arguments.len() + added.requested.len());
+    let of_options = |argument| {
+        if argument == OPTIONS_PLACEHOLDER { &added.arguments[..] } else { std::slice::from_ref(argument) }
+    };
     for argument in command.iter().flat_map(of_options) {
-        if argument == "{sources}" {
+        if argument == ARGUMENTS_PLACEHOLDER {
+            arguments.extend_from_slice(&added.requested);
+        } else if argument == SOURCES {
             let is_source = |source: &&Source| {
                 Some(&source.path) == main
                     || source.path.extension().is_some_and(|extension| toolchain.is_source(extension))

@@ -9,10 +9,12 @@ use sandbox::{
     BindMount, BuildDir, DisabledLayers, DiskLimits, Plan, Program, ResourceLimits, SourceEntry, Start, User,
 };
 
+use crate::admission::source::ARCHIVE;
 use crate::languages::format::Warm;
 use crate::languages::toolchain::{LAUNCHER, StageKind};
 use crate::plan::command::{environment, expand, in_sandbox};
 use crate::plan::stage_spec::{SandboxSource, StageSpec};
+use crate::unpack;
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
 const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
@@ -30,6 +32,8 @@ const TERMINAL_TYPE: &str = "xterm-256color";
 pub(crate) struct Planner {
     /// Mounts of every sandbox.
     binds: Vec<BindMount>,
+    /// The program that unpacks archives in sandboxes, on the host.
+    unpacker: PathBuf,
     cpu_millis: u32,
 }
 
@@ -38,7 +42,12 @@ impl Planner {
     pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32) -> Self {
         let common = COMMON_BINDS.iter().map(|&(path, executable)| bind(path, path, executable));
         let own = toolchains.iter().map(|path| bind(path, path, true));
-        Self { binds: common.chain(own).collect(), cpu_millis }
+        Self { binds: common.chain(own).collect(), unpacker: PathBuf::new(), cpu_millis }
+    }
+
+    /// Sets the program that unpacks archives in sandboxes: a path of the host.
+    pub(crate) fn with_unpacker(self, unpacker: PathBuf) -> Self {
+        Self { unpacker, ..self }
     }
 
     /// Returns the plan of a stage's sandbox. Paths for which `exists` returns false are left out: if a toolchain is
@@ -54,7 +63,8 @@ impl Planner {
         let launcher = toolchain.launcher.iter().map(|path| bind(path, LAUNCHER, true));
         let mounts =
             toolchain.mounts.iter().map(|mount| bind(&mount.source, &mount.target, mount.executable));
-        let binds = self.binds.iter().cloned().chain(launcher).chain(mounts);
+        let unpacker = stage.has_archive.then(|| bind(&self.unpacker, unpack::PROGRAM, true));
+        let binds = self.binds.iter().cloned().chain(launcher).chain(mounts).chain(unpacker);
         let warm =
             command.warm.as_ref().filter(|_| source == SandboxSource::Pool && stage.fits_warm_command());
         Plan {
@@ -63,7 +73,7 @@ impl Planner {
             build_dir: match stage.kind {
                 StageKind::Compile => BuildDir::Writable(disk(limits)),
                 StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
-                StageKind::Run => BuildDir::None,
+                StageKind::Run | StageKind::Check => BuildDir::None,
             },
             warm_command: warm.map(|warm| warm_command(warm, stage, user)),
             zygote: warm.is_some_and(|warm| warm.zygote.is_some()),
@@ -88,13 +98,15 @@ impl Planner {
             length: source.content.len(),
             is_upload: source.content.upload().is_some(),
         });
+        let unpacking = [unpack::PROGRAM, ARCHIVE].into_iter().filter(|_| stage.has_archive);
         let terminal_type = stage.terminal.map(|_| TERMINAL_TYPE);
         Start {
             disk: disk(limits),
             sources: entries.collect(),
             program: Program {
-                command: expand(&command.command, &command.additions.arguments, toolchain, limits, sources)
-                    .into_iter()
+                command: unpacking
+                    .map(str::to_owned)
+                    .chain(expand(&command.command, &command.additions, toolchain, limits, sources))
                     .chain(arguments.iter().cloned())
                     .collect(),
                 environment: environment(command, user, terminal_type, added),
@@ -138,7 +150,7 @@ fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     Program {
-        command: expand(&warm.command, &command.additions.arguments, toolchain, limits, &[]),
+        command: expand(&warm.command, &command.additions, toolchain, limits, &[]),
         environment: environment(
             command,
             user,
@@ -201,6 +213,7 @@ mod tests {
             environment: &[],
             terminal: None,
             merge_output: false,
+            has_archive: false,
         };
         let planner = Planner::new(&["/opt/tools".into()], 2000);
         (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()))
@@ -275,6 +288,41 @@ mod tests {
         };
         assert_eq!(last(&stage), "PYTHONPATH=/launcher/cold");
         assert_eq!(last(&StageSpec { environment: &variables, ..stage }), "A=1");
+    }
+
+    #[test]
+    fn arguments_of_the_request_come_after_those_of_the_options() {
+        let registry = shipped();
+        let command = |language: &str, kind| {
+            let toolchain = registry.find(language).unwrap();
+            let [compile, run] = ["-DN=1", "-Xss8m"].map(|word| vec![word.to_owned()]);
+            let additions = toolchain.options.select(&[], &[], "1").unwrap().with_requested(&compile, &run);
+            let custom = toolchain.with_options(kind, &additions).unwrap();
+            assert!(custom.warm.is_none(), "a warm command was started without them");
+            let stage = StageSpec { command: &custom, ..StageSpec::of_any_program(toolchain, kind).unwrap() };
+            Planner::new(&[], 2000).start(&stage, &user()).program.command.join(" ")
+        };
+        let c = command("c", StageKind::Compile);
+        assert!(c.ends_with("-std=gnu17 -O2 -pipe -DONLINE_JUDGE -o /build/main -DN=1 -lm"), "{c}");
+        let java = command("java", StageKind::Run);
+        assert!(java.ends_with(" -DONLINE_JUDGE=true -Xss8m -cp /build:. @/build/.main"), "{java}");
+    }
+
+    #[test]
+    fn an_archive_is_unpacked_before_the_command() {
+        let registry = shipped();
+        let toolchain = registry.find("python").unwrap();
+        let plain = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
+        let stage = StageSpec { has_archive: true, ..plain };
+        let planner = Planner::new(&[], 2000).with_unpacker("/sbin/daemon".into());
+        let plan = |stage: &StageSpec| planner.plan(stage, &user(), SandboxSource::Pool, |_| true);
+        let command = planner.start(&stage, &user()).program.command;
+        assert_eq!(command[..2], ["/unpack", ".archive.zip"]);
+        assert!(command[2].ends_with("/python3"), "{command:?}");
+        let unpacker = plan(&stage).binds.pop().unwrap();
+        assert_eq!((unpacker.source, unpacker.target), ("/sbin/daemon".into(), "/unpack".into()));
+        assert!(plan(&stage).warm_command.is_none() && !stage.can_use_bucket());
+        assert!(plan(&plain).binds.iter().all(|bind| bind.source.as_os_str() != "/sbin/daemon"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub(crate) struct StageSpec<'a> {
     pub(crate) terminal: Option<TerminalSize>,
     /// Whether stdout and stderr are one pipe.
     pub(crate) merge_output: bool,
+    /// Whether an archive in the work directory is unpacked before the command.
+    pub(crate) has_archive: bool,
 }
 
 impl<'a> StageSpec<'a> {
@@ -46,6 +48,7 @@ impl<'a> StageSpec<'a> {
             environment: &[],
             terminal: None,
             merge_output: false,
+            has_archive: false,
         })
     }
 
@@ -60,7 +63,8 @@ impl<'a> StageSpec<'a> {
         // A warm command was started with the default options and environment, and keeps its pipes.
         let has_warm_command = self.toolchain.stage(self.kind).is_some_and(|stage| stage.warm.is_some());
         let is_plain = self.command.warm.is_some() && !self.merge_output && self.environment.is_empty();
-        !has_warm_command || is_plain
+        // Nor has a pre-warmed sandbox the program that unpacks.
+        !self.has_archive && (!has_warm_command || is_plain)
     }
 
     /// Returns whether the pool may have a sandbox for it that waits with a warm command.
@@ -71,7 +75,7 @@ impl<'a> StageSpec<'a> {
     /// Returns whether the warm command can become this stage's program.
     pub(super) fn fits_warm_command(&self) -> bool {
         // The warm command has its three pipes and its environment already.
-        if self.terminal.is_some() || self.merge_output || !self.environment.is_empty() {
+        if self.terminal.is_some() || self.merge_output || self.has_archive || !self.environment.is_empty() {
             return false;
         }
         if self.limits.address_space != self.command.limits.address_space {

@@ -53,7 +53,7 @@ impl Contents {
     pub(super) fn set_languages(&mut self, registry: &Registry) -> BTreeMap<BucketKey, Bucket> {
         let mut buckets = BTreeMap::new();
         for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
-            for stage in StageKind::ALL.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
+            for stage in StageKind::PREWARMED.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
                 let key = BucketKey { language: toolchain.name.clone(), stage };
                 let mut bucket = Bucket::new(Arc::clone(toolchain));
                 if let Some(old) = self.buckets.get(&key) {

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use protocol::{
-    Availability, BuildId, ByteCount, CheckResult, Clock, Compare, Difference, Editor, Event, ExecuteRequest,
-    ExecutionCount, ExecutionId, ExpectedOutput, Judge, JudgeProgram, Judgement, Language, LanguageOption,
-    Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue, Outcome, Party,
-    ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName, StageReport,
-    StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Tolerance, Transcript, TranscriptEntry,
-    Usage, Variable, Verdict, WarmCount,
+    ArgumentPatterns, Availability, BuildId, ByteCount, CheckResult, Clock, Compare, Difference, Editor,
+    Event, ExecuteRequest, ExecutionCount, ExecutionId, ExpectedOutput, Judge, JudgeProgram, Judgement,
+    Language, LanguageOption, Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue,
+    Outcome, Party, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName,
+    StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Tolerance, ToolchainRequest,
+    Transcript, TranscriptEntry, Usage, Variable, Verdict, WarmCount,
 };
 use uuid::Uuid;
 
@@ -216,6 +216,13 @@ pub fn fullest_request() -> ExecuteRequest {
         stop_on_first_failure: true,
         keep: Some(Duration::from_secs(60)),
         build: Some(BuildId([0xa5; 32])),
+        toolchain: ToolchainRequest {
+            compiler_args: vec!["-DN=1".into(), "-lpthread".into()],
+            interpreter_args: vec!["-Xss8m".into()],
+            check: true,
+            main_only: true,
+        },
+        archive: Some(Bytes::from_static(b"PK\x05\x06")),
     }
 }
 
@@ -346,6 +353,7 @@ fn language() -> Language {
                 unavailable: Some("libomp is not installed".into()),
             },
         ],
+        arguments: ArgumentPatterns { compile: vec!["-l[a-z]+".into()], run: vec!["-ea".into()] },
     }
 }
 

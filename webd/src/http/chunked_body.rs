@@ -4,13 +4,25 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Frame, SizeHint};
+use serde::Serialize;
 
 use crate::domain::budget::Reservation;
 
 /// Bytes of a chunk.
 const CHUNK: usize = 64 * 1024;
+
+/// Returns a response of JSON that is sent in chunks, and holds `reservation` until the last one.
+pub(crate) fn json_response(value: &impl Serialize, reservation: Reservation) -> Response {
+    // Texts and numbers can always be serialized.
+    let json = serde_json::to_vec(value).unwrap_or_default();
+    let body = Body::new(ChunkedBody::new(json, reservation));
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+}
 
 /// The part of a body that is not sent yet.
 #[derive(Debug)]
@@ -26,7 +38,7 @@ impl ChunkedBody {
     }
 }
 
-impl Body for ChunkedBody {
+impl http_body::Body for ChunkedBody {
     type Data = Bytes;
     type Error = Infallible;
 

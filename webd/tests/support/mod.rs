@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use protocol::codec::Frames;
 use protocol::{
-    Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId, Hello, LIMITS,
-    Language, LanguageOption, Limits, OptionChoice, OptionValue, Outcome, Request, ServerStatus, StageName,
-    StageReport, StartKind, Status, StepTimes, StreamName, Usage, WarmCount,
+    ArgumentPatterns, Availability, ByteCount, Editor, Event, ExecuteRequest, ExecutionCount, ExecutionId,
+    Hello, LIMITS, Language, LanguageOption, Limits, OptionChoice, OptionValue, Outcome, Request,
+    ServerStatus, StageName, StageReport, StartKind, Status, StepTimes, StreamName, Usage, WarmCount,
 };
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -293,6 +293,7 @@ pub(crate) fn languages() -> Vec<Language> {
             ),
             option("jit", OptionValue::Flag(false), &[], Some("it requires version 4, and 3 is installed")),
         ],
+        arguments: ArgumentPatterns { compile: Vec::new(), run: vec!["-[BE]{1,2}".to_owned()] },
     };
     let go = Language {
         name: "go".to_owned(),

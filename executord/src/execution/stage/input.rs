@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::Link;
 use crate::execution::program_permit::ProgramPermit;
+use crate::languages::toolchain::StageKind;
 use crate::plan::planner::Planner;
 
 /// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are discarded.
@@ -29,6 +30,7 @@ pub(crate) struct StageContext<'a> {
 /// The parts that differ from stage to stage.
 pub(crate) struct StageInput<'a> {
     pub(crate) name: StageName,
+    pub(crate) kind: StageKind,
     pub(crate) start: &'a Start,
     /// The contents of the source files, except for that of an upload.
     pub(crate) sources: &'a [&'a [u8]],

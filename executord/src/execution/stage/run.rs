@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::errno::Errno;
-use protocol::{ByteCount, Event, StageName, StageReport, StartKind, Status, StreamName};
+use protocol::{ByteCount, Event, StageReport, StartKind, Status, StreamName};
 use sandbox::cgroup::Readings;
 use sandbox::{SetupError, Start, Step};
 use tracing::warn;
@@ -16,7 +16,6 @@ use super::watch::{StageRecord, Watch};
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::execution::verdict::{Observation, judge};
 use crate::failure::Failure;
-use crate::languages::toolchain::StageKind;
 use crate::pool::sandbox::Sandbox;
 use crate::streams::input::InputReceiver;
 
@@ -146,7 +145,7 @@ async fn finish(
         launch_time,
         cleanup: PendingCleanup {
             sandbox,
-            stage: if stage.name == StageName::Compile { StageKind::Compile } else { StageKind::Run },
+            stage: stage.kind,
             gone: record.gone,
             ended,
             grace: context.grace,

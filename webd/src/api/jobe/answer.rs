@@ -34,6 +34,11 @@ impl RunResult {
         Self::new(outcome, "")
     }
 
+    /// Creates the result of a program that cannot be compiled.
+    pub(crate) fn compile_error(message: &str) -> Self {
+        Self::new(RunOutcome::CompilationError, message)
+    }
+
     fn new(outcome: RunOutcome, cmpinfo: &str) -> Self {
         let (stdout, stderr) = (String::new(), String::new());
         Self { run_id: None, outcome: outcome as u8, cmpinfo: cmpinfo.to_owned(), stdout, stderr }
@@ -54,15 +59,6 @@ impl RunResult {
             Some(run) => Self::of_run(run),
             None => Self::without_output(RunOutcome::InternalError),
         }
-    }
-
-    /// Creates the result of a program whose syntax is wrong: `check` has the message. `None` if it is right.
-    pub(crate) fn of_syntax_check(check: &CollectedExecution) -> Option<Self> {
-        let run = check.runs.first()?;
-        let is_wrong = matches!(run.report.status, Status::Exited(code) if code != 0);
-        // The file is in a directory of its own during the check.
-        let message = || escaped(&run.merged).replace("checked/", "");
-        is_wrong.then(|| Self::new(RunOutcome::CompilationError, &message()))
     }
 
     fn of_run(run: &CollectedStage) -> Self {

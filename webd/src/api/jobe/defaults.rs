@@ -1,7 +1,5 @@
 //! Defaults of Jobe for each language.
 
-use crate::api::jobe::syntax_check::SyntaxCheck;
-
 /// A language with a name or with defaults of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LanguageDefaults {
@@ -16,17 +14,24 @@ pub(crate) struct LanguageDefaults {
     pub(crate) address_space: Option<u64>,
     /// Processes that a program needs in any case.
     pub(crate) min_processes: u32,
-    /// The check before a program is run, as if the language was compiled.
-    pub(crate) syntax_check: Option<SyntaxCheck>,
+    /// Whether the syntax is checked before a program is run, as if the language was compiled.
+    pub(crate) syntax_check: bool,
+    /// Whether only the source file is compiled, and not the files of `file_list`.
+    pub(crate) main_only: bool,
 }
 
 /// The languages that Jobe has. The others of this server have their own names, and the defaults of [`other`].
 const LANGUAGES: [LanguageDefaults; 6] = [
     LanguageDefaults {
         compile_args: &["-Wall", "-Werror", "-std=c99", "-x", "c"],
+        main_only: true,
         ..language("c", "c", "prog.c")
     },
-    LanguageDefaults { compile_args: &["-Wall", "-Werror"], ..language("cpp", "cpp", "prog.cpp") },
+    LanguageDefaults {
+        compile_args: &["-Wall", "-Werror"],
+        main_only: true,
+        ..language("cpp", "cpp", "prog.cpp")
+    },
     // The virtual machine starts a thread for each processor, and reserves gigabytes.
     LanguageDefaults {
         file_name: None,
@@ -36,10 +41,10 @@ const LANGUAGES: [LanguageDefaults; 6] = [
     },
     // Node.js reserves gigabytes.
     LanguageDefaults { address_space: None, ..language("nodejs", "javascript", "prog.js") },
-    LanguageDefaults { syntax_check: Some(SyntaxCheck::Php), ..language("php", "php", "prog.php") },
+    LanguageDefaults { syntax_check: true, ..language("php", "php", "prog.php") },
     LanguageDefaults {
         address_space: Some(1000),
-        syntax_check: Some(SyntaxCheck::Python),
+        syntax_check: true,
         ..language("python3", "python", "prog.py")
     },
 ];
@@ -52,7 +57,8 @@ const fn language(id: &'static str, own: &'static str, file_name: &'static str) 
         compile_args: &[],
         address_space: Some(400),
         min_processes: 1,
-        syntax_check: None,
+        syntax_check: false,
+        main_only: false,
     }
 }
 

@@ -9,4 +9,3 @@ mod parameters;
 pub(crate) mod routes;
 mod run_spec;
 mod runs;
-mod syntax_check;

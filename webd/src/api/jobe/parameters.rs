@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue};
+use protocol::{ByteCount, Language, LimitsRequest, OptionValue};
 use serde::Deserialize;
 
 use crate::api::jobe::defaults::LanguageDefaults;
 use crate::api::jobe::error::JobeError;
 use crate::api::lenient_json::{List, Scalar};
-use crate::domain::compiler_words;
+use crate::domain::toolchain_words::{self, CompilerWords, has_options};
 
+/// The language whose parameters can name a class.
+const JAVA: &str = "java";
 /// Elements of one list of arguments.
 const MAX_ARGUMENTS: usize = 256;
 /// Seconds of CPU time that a request may ask for.
@@ -32,6 +34,7 @@ pub(crate) struct Parameters {
     linkargs: List<Scalar, MAX_ARGUMENTS>,
     interpreterargs: List<Scalar, MAX_ARGUMENTS>,
     runargs: List<Scalar, MAX_ARGUMENTS>,
+    main_class: Scalar,
 }
 
 impl Parameters {
@@ -89,36 +92,53 @@ impl Parameters {
         Ok(words("runargs", &self.runargs)?.unwrap_or_default())
     }
 
-    /// Returns the options that the arguments of the compiler and of the interpreter select. What the request gives
-    /// replaces the defaults, but the compilers of C and C++ never optimize by default.
+    /// Returns what the arguments of the compiler select; `files` are the names of the files in `file_list`. What the request gives replaces the defaults, but the compilers of C
+    /// and C++ never optimize by default. An interpreted language has no compiler, and ignores them.
     ///
     /// # Errors
-    /// 400 for arguments that are no options of the language.
-    pub(crate) fn options(&self, language: &LanguageDefaults) -> Result<Vec<OptionSetting>, JobeError> {
-        let unsupported = |name: &str, word: &str| {
-            JobeError::invalid(format!("parameter {name}: {word} is not supported by this server"))
+    /// 400 for arguments that the language does not allow.
+    pub(crate) fn compiler_words(
+        &self,
+        defaults: &LanguageDefaults,
+        language: &Language,
+        files: &[&str],
+    ) -> Result<CompilerWords, JobeError> {
+        let given = words("compileargs", &self.compileargs)?;
+        let linked = words("linkargs", &self.linkargs)?.unwrap_or_default();
+        if language.compile_limits.is_none() {
+            return Ok(CompilerWords::default());
+        }
+        let given =
+            given.unwrap_or_else(|| defaults.compile_args.iter().map(|&word| word.to_owned()).collect());
+        let check = |name: &str, words: &[String]| {
+            CompilerWords::check(words, language, files).map_err(|word| unsupported(name, &word))
         };
-        let has_options = compiler_words::has_options(language.own);
-        let defaults = || language.compile_args.iter().map(|&word| word.to_owned()).collect();
-        let given = [
-            ("compileargs", words("compileargs", &self.compileargs)?.unwrap_or_else(defaults), has_options),
-            ("linkargs", words("linkargs", &self.linkargs)?.unwrap_or_default(), has_options),
-            ("interpreterargs", words("interpreterargs", &self.interpreterargs)?.unwrap_or_default(), false),
-        ];
-        let mut options = Vec::new();
-        for (name, words, are_options) in given {
-            match words.first() {
-                Some(word) if !are_options => return Err(unsupported(name, word)),
-                _ => {
-                    options.extend(compiler_words::options(&words).map_err(|word| unsupported(name, &word))?)
-                }
-            }
+        let mut checked = check("compileargs", &given)?;
+        checked.extend(check("linkargs", &linked)?);
+        if let Some(class) =
+            self.main_class.to_text().filter(|class| !class.is_empty() && defaults.own == JAVA)
+        {
+            checked.extend(check("main_class", &[format!("--main-class={class}")])?);
         }
-        if has_options {
-            compiler_words::set_default(&mut options, "optimize", OptionValue::Choice("0".to_owned()));
+        if has_options(&language.name) {
+            checked.set_default("optimize", OptionValue::Choice("0".to_owned()));
         }
-        Ok(options)
+        Ok(checked)
     }
+
+    /// Returns the arguments of the interpreter or virtual machine.
+    ///
+    /// # Errors
+    /// 400 for arguments that the language does not allow.
+    pub(crate) fn interpreter_words(&self, language: &Language) -> Result<Vec<String>, JobeError> {
+        const NAME: &str = "interpreterargs";
+        let given = words(NAME, &self.interpreterargs)?.unwrap_or_default();
+        toolchain_words::interpreter_words(&given, language).map_err(|word| unsupported(NAME, &word))
+    }
+}
+
+fn unsupported(name: &str, word: &str) -> JobeError {
+    JobeError::invalid(format!("parameter {name}: {word} is not supported by this server"))
 }
 
 /// Returns a parameter that is a number, or a text that consists of one.
@@ -155,6 +175,7 @@ fn words(name: &str, list: &List<Scalar, MAX_ARGUMENTS>) -> Result<Option<Vec<St
 mod tests {
     use super::*;
     use crate::api::lenient_json;
+    use crate::domain::toolchain_words::tests::language;
 
     fn parameters(json: &str) -> Parameters {
         lenient_json::parse(json.as_bytes()).unwrap()
@@ -209,40 +230,59 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_a_compiler_are_options_and_replace_the_defaults() {
-        let options = |own: &str, json: &str| {
-            let options = parameters(json).options(LanguageDefaults::of(own).unwrap());
-            let names = |settings: Vec<OptionSetting>| {
-                settings
-                    .into_iter()
-                    .map(|one| format!("{} {:?}", one.name, one.value))
-                    .collect::<Vec<_>>()
-                    .join("; ")
+    fn arguments_of_a_toolchain_replace_the_defaults() {
+        let compiler = |own: &str, json: &str| {
+            let defaults = LanguageDefaults::of(own).unwrap();
+            let checked = parameters(json).compiler_words(defaults, &language(own), &["other.c"]);
+            let names = |checked: CompilerWords| {
+                let options = checked.options.into_iter().map(|one| format!("{} {:?}", one.name, one.value));
+                format!("{} / {}", options.collect::<Vec<_>>().join("; "), checked.words.join(" "))
             };
-            options.map(names).map_err(|error| error.message)
+            checked.map(names).map_err(|error| error.message)
         };
-        let standard = r#"std Choice("c99"); optimize Choice("0")"#;
-        assert_eq!(options("c", "{}").unwrap(), format!("wall Flag(true); werror Flag(true); {standard}"));
-        assert_eq!(options("c", r#"{"compileargs":[]}"#).unwrap(), r#"optimize Choice("0")"#);
-        let given = r#"{"compileargs":["-O2 -std=c11"],"linkargs":["-lm"]}"#;
-        assert_eq!(options("c", given).unwrap(), r#"optimize Choice("2"); std Choice("c11")"#);
-        assert_eq!(options("python", r#"{"interpreterargs":[]}"#).unwrap(), "");
+        let standard = r#"std Choice("c99"); optimize Choice("0") / "#;
+        assert_eq!(compiler("c", "{}").unwrap(), format!("wall Flag(true); werror Flag(true); {standard}"));
+        assert_eq!(compiler("c", r#"{"compileargs":[]}"#).unwrap(), r#"optimize Choice("0") / "#);
+        let given = r#"{"compileargs":["-O2 -std=c11 -DN=1"],"linkargs":["-lm -lpthread"]}"#;
+        assert_eq!(
+            compiler("c", given).unwrap(),
+            r#"optimize Choice("2"); std Choice("c11") / -DN=1 -lpthread"#
+        );
+        assert_eq!(
+            compiler("c", r#"{"compileargs":["other.c"]}"#).unwrap(),
+            r#"optimize Choice("0") / other.c"#
+        );
+        let java = r#"{"compileargs":["-Xlint"],"main_class":"org.example.Main"}"#;
+        assert_eq!(compiler("java", java).unwrap(), " / -Xlint --main-class=org.example.Main");
+        // As in Jobe, what a language has no use for is ignored.
+        assert_eq!(compiler("python", r#"{"compileargs":["-O2"],"main_class":"X"}"#).unwrap(), " / ");
         for (own, json, message) in [
             ("c", r#"{"linkargs":"-lm"}"#, "parameter linkargs is not a list"),
+            ("python", r#"{"linkargs":"-lm"}"#, "parameter linkargs is not a list"),
             ("c", r#"{"linkargs":[[]]}"#, "parameter linkargs is not a list of texts"),
-            ("c", r#"{"compileargs":["-DX"]}"#, "parameter compileargs: -DX is not supported by this server"),
-            (
-                "python",
-                r#"{"interpreterargs":["-u"]}"#,
-                "parameter interpreterargs: -u is not supported by this server",
-            ),
+            ("c", r#"{"compileargs":["-Dx"]}"#, "parameter compileargs: -Dx is not supported by this server"),
+            ("c", r#"{"linkargs":["./x.o"]}"#, "parameter linkargs: ./x.o is not supported by this server"),
             (
                 "java",
                 r#"{"compileargs":["-O2"]}"#,
                 "parameter compileargs: -O2 is not supported by this server",
             ),
+            (
+                "java",
+                r#"{"main_class":"../X"}"#,
+                "parameter main_class: --main-class=../X is not supported by this server",
+            ),
         ] {
-            assert_eq!(options(own, json), Err(message.to_owned()));
+            assert_eq!(compiler(own, json), Err(message.to_owned()));
         }
+        let interpreter = |own: &str, json: &str| {
+            parameters(json).interpreter_words(&language(own)).map_err(|error| error.message)
+        };
+        assert_eq!(interpreter("python", r#"{"interpreterargs":["-BE"]}"#), Ok(vec!["-BE".to_owned()]));
+        assert_eq!(interpreter("python", r#"{"interpreterargs":[]}"#), Ok(vec![]));
+        assert_eq!(
+            interpreter("python", r#"{"interpreterargs":["-c \"print(1)\""]}"#),
+            Ok(vec!["-cprint(1)".to_owned()])
+        );
     }
 }

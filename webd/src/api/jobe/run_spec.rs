@@ -4,13 +4,12 @@ use std::time::Instant;
 
 use axum::http::StatusCode;
 use protocol::bounds::{MAX_FILES, MAX_PATH};
-use protocol::{ExecuteRequest, RunRequest, SourceFile, Stdin};
+use protocol::{ExecuteRequest, Language, RunRequest, SourceFile, Stdin, ToolchainRequest};
 use serde::Deserialize;
 
 use crate::api::jobe::defaults::{IGNORED_FILE_NAME, LanguageDefaults};
 use crate::api::jobe::error::JobeError;
 use crate::api::jobe::parameters::Parameters;
-use crate::api::jobe::syntax_check::SyntaxCheck;
 use crate::api::lenient_json::{self, Fields, List, Scalar};
 use crate::domain::file_store::FileStore;
 
@@ -46,10 +45,9 @@ pub(crate) struct RunSpec {
 /// A run that was checked.
 #[derive(Debug)]
 pub(crate) enum Checked {
-    Run {
-        request: Box<ExecuteRequest>,
-        syntax_check: Option<SyntaxCheck>,
-    },
+    Run(Box<ExecuteRequest>),
+    /// Its arguments name a file that does not exist. This is the message of the compiler.
+    CompileError(String),
     /// The client tests what happens if the server is overloaded.
     Overload,
 }
@@ -71,13 +69,13 @@ impl RunSpec {
         body.run_spec.0.ok_or_else(|| JobeError::invalid("runs_post: no run_spec parameter"))
     }
 
-    /// Checks a run. `own_name` returns the daemon's name of a language that is available.
+    /// Checks a run. `find` returns a language that is available, by its name in Jobe.
     ///
     /// # Errors
     /// 400, or 404 for a file that is not stored.
-    pub(crate) fn check(
+    pub(crate) fn check<'a>(
         self,
-        own_name: impl Fn(&str) -> Option<String>,
+        find: impl Fn(&str) -> Option<&'a Language>,
         files: &FileStore,
         caller: &str,
     ) -> Result<Checked, JobeError> {
@@ -89,28 +87,39 @@ impl RunSpec {
         let source = text(&self.sourcecode, "sourcecode")?;
         let id = text(&self.language_id, "language_id")?.to_lowercase();
         let unknown = || JobeError::invalid(format!("Language '{id}' is not known"));
-        let own = own_name(&id).ok_or_else(unknown)?;
-        let language = LanguageDefaults::of(&own).copied().unwrap_or(LanguageDefaults::other());
+        let language = find(&id).ok_or_else(unknown)?;
+        let defaults = LanguageDefaults::of(&language.name).copied().unwrap_or(LanguageDefaults::other());
         let Fields(parameters) = &self.parameters;
-        let limits = parameters.limits(&language)?;
-        let file_name = self.file_name(&language)?;
+        let limits = parameters.limits(&defaults)?;
+        let file_name = self.file_name(&defaults)?;
         let listed = self.listed_files(files, caller)?;
         if source == OVERLOAD {
             return Ok(Checked::Overload);
         }
         let args = parameters.program_arguments()?;
-        let options = parameters.options(&language)?;
+        let names: Vec<_> = listed.iter().filter_map(|file| file.path.as_deref()).collect();
+        let compiler = parameters.compiler_words(&defaults, language, &names)?;
+        let toolchain = ToolchainRequest {
+            compiler_args: compiler.words,
+            interpreter_args: parameters.interpreter_words(language)?,
+            check: defaults.syntax_check,
+            main_only: defaults.main_only,
+        };
+        if let Some(word) = compiler.missing_file {
+            return Ok(Checked::CompileError(format!("error: {word}: No such file or directory\n")));
+        }
         let main = SourceFile { path: file_name, content: source.into() };
         let stdin = Stdin::Bytes(self.input.to_text().unwrap_or_default().into());
         let request = ExecuteRequest {
-            language: own,
+            language: language.name.clone(),
             files: std::iter::once(main).chain(listed).collect(),
             runs: vec![RunRequest { stdin, args, ..RunRequest::default() }],
             limits,
-            options,
+            options: compiler.options,
+            toolchain,
             ..ExecuteRequest::default()
         };
-        Ok(Checked::Run { request: Box::new(request), syntax_check: language.syntax_check })
+        Ok(Checked::Run(Box::new(request)))
     }
 
     /// Returns the name of the source file; `None` for the one that the language requires.
@@ -183,17 +192,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::domain::toolchain_words::tests::language;
 
     fn checked(json: &str) -> Result<Checked, (u16, String)> {
         let files = FileStore::new(1 << 20, Duration::from_secs(60));
         files.put("me", "abcdefgh1", "content".into(), Instant::now()).unwrap();
         files.put("other", "abcdefgh2", "content".into(), Instant::now()).unwrap();
-        let own_name = |id: &str| match id {
-            "python3" => Some("python".to_owned()),
-            "java" | "c" | "bash" => Some(id.to_owned()),
-            _ => None,
-        };
-        let checked = RunSpec::parse(json.as_bytes()).and_then(|spec| spec.check(own_name, &files, "me"));
+        let languages = ["python", "java", "c", "bash"].map(language);
+        let find = |id: &str| languages.iter().find(|language| LanguageDefaults::id_of(&language.name) == id);
+        let checked = RunSpec::parse(json.as_bytes()).and_then(|spec| spec.check(find, &files, "me"));
         checked.map_err(|error| (error.status.as_u16(), error.message))
     }
 
@@ -209,8 +216,8 @@ mod tests {
 
     fn request(json: &str) -> ExecuteRequest {
         match checked(json).unwrap() {
-            Checked::Run { request, .. } => *request,
-            Checked::Overload => panic!("overload"),
+            Checked::Run(request) => *request,
+            other => panic!("{other:?}"),
         }
     }
 
@@ -269,6 +276,7 @@ mod tests {
         assert_eq!(files, [(Some("prog.py"), &b"s"[..]), (Some("data.txt"), b"content")]);
         assert_eq!(request.runs[0].stdin, Stdin::Bytes("in".into()));
         assert_eq!(request.runs[0].args, ["a"]);
+        assert_eq!(request.toolchain, ToolchainRequest { check: true, ..ToolchainRequest::default() });
     }
 
     #[test]
@@ -290,6 +298,10 @@ mod tests {
         ] {
             assert_eq!(name(language, given).as_deref(), expected, "{language} {given}");
         }
+        let json =
+            r#"{"run_spec":{"sourcecode":"","language_id":"c","parameters":{"compileargs":["std=c89"]}}}"#;
+        let message = "error: std=c89: No such file or directory\n";
+        assert!(matches!(checked(json), Ok(Checked::CompileError(found)) if found == message));
         let overload = format!(r#"{{"run_spec":{{"sourcecode":"{OVERLOAD}","language_id":"c"}}}}"#);
         assert!(matches!(checked(&overload), Ok(Checked::Overload)));
     }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use protocol::{Availability, ExecuteRequest, Language, Rejection};
 use tokio::time::{Instant, sleep};
@@ -13,13 +11,12 @@ use tokio::time::{Instant, sleep};
 use crate::api::jobe::answer::{RunOutcome, RunResult};
 use crate::api::jobe::defaults::LanguageDefaults;
 use crate::api::jobe::run_spec::{Checked, RunSpec};
-use crate::api::jobe::syntax_check::SyntaxCheck;
 use crate::app_state::AppState;
-use crate::domain::budget::{Budget, Reservation};
+use crate::domain::budget::Budget;
 use crate::domain::caller::Caller;
 use crate::domain::collected_execution::{CollectError, CollectedExecution};
 use crate::domain::execution::ExecutionError;
-use crate::http::chunked_body::ChunkedBody;
+use crate::http::chunked_body::json_response;
 use crate::http::error::ApiError;
 use crate::http::request_body::{self, BodyLimits};
 
@@ -47,51 +44,25 @@ pub(crate) async fn runs(
     };
     drop(body);
     let languages = state.daemon.recent_languages().await?;
-    let own_name = |id: &str| own_name(&languages, id);
-    let (result, memory) = match spec.check(own_name, &state.jobe_files, &caller.tag()) {
-        Ok(Checked::Run { request, syntax_check }) => {
-            checked_run(*request, syntax_check, &state, &caller, &budget).await?
-        }
+    let (result, memory) = match spec.check(|id| find(&languages, id), &state.jobe_files, &caller.tag()) {
+        Ok(Checked::Run(request)) => match run(*request, &state, &caller, &budget).await? {
+            Ok(execution) => (RunResult::of(&execution), execution.reservation),
+            Err(outcome) => (RunResult::without_output(outcome), budget.reservation()),
+        },
+        Ok(Checked::CompileError(message)) => (RunResult::compile_error(&message), reservation),
         Ok(Checked::Overload) => (RunResult::without_output(RunOutcome::ServerOverload), reservation),
         Err(error) => return Ok(error.into_response()),
     };
-    // Texts and numbers can always be serialized.
-    let json = serde_json::to_vec(&result).unwrap_or_default();
-    let body = Body::new(ChunkedBody::new(json, memory));
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+    Ok(json_response(&result, memory))
 }
 
-/// Returns the daemon's name of an available language.
-fn own_name(languages: &[Language], id: &str) -> Option<String> {
+/// Returns the available language with a name of Jobe.
+fn find<'a>(languages: &'a [Language], id: &str) -> Option<&'a Language> {
     let is_meant = |language: &&Language| {
         matches!(language.availability, Availability::Available { .. })
             && LanguageDefaults::id_of(&language.name) == id
     };
-    languages.iter().find(is_meant).map(|language| language.name.clone())
-}
-
-/// Checks the syntax of a program, if its language needs that, and runs it. Returns the result with the memory of its texts.
-async fn checked_run(
-    request: ExecuteRequest,
-    syntax_check: Option<SyntaxCheck>,
-    state: &AppState,
-    caller: &Caller,
-    budget: &Budget,
-) -> Result<(RunResult, Reservation), ApiError> {
-    if let Some(check) = syntax_check.and_then(|check| check.request(&request)) {
-        match run(check, state, caller, budget).await? {
-            Ok(execution) => {
-                if let Some(result) = RunResult::of_syntax_check(&execution) {
-                    return Ok((result, execution.reservation));
-                }
-            }
-            Err(outcome) => return Ok((RunResult::without_output(outcome), budget.reservation())),
-        }
-    }
-    Ok(match run(request, state, caller, budget).await? {
-        Ok(execution) => (RunResult::of(&execution), execution.reservation),
-        Err(outcome) => (RunResult::without_output(outcome), budget.reservation()),
-    })
+    languages.iter().find(is_meant)
 }
 
 /// Runs a program. Returns an outcome in place of its result if the server cannot run it.

@@ -1,12 +1,15 @@
 //! The checks of the attributes of a submission.
 
+use protocol::bounds::MAX_SOURCES;
+use protocol::{Availability, Language};
+
 use crate::api::judge0::error::AttributeErrors;
 use crate::api::judge0::language::{Judge0Language, MULTI_FILE, is_archived};
 use crate::api::judge0::limits::{self, Minimum, NumberLimit, whole};
 use crate::api::judge0::parameters::{Attributes, is_true};
 use crate::api::lenient_json::Scalar;
-use crate::domain::compiler_words;
 use crate::domain::lenient_base64;
+use crate::domain::toolchain_words::CompilerWords;
 
 /// The attributes of a submission that was checked.
 #[derive(Clone, Debug)]
@@ -16,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) stdin: Option<Vec<u8>>,
     pub(crate) expected_output: Option<Vec<u8>>,
     pub(crate) compiler_options: Option<String>,
+    /// What `compiler_options` select.
+    pub(crate) compiler: CompilerWords,
     pub(crate) command_line_arguments: Option<String>,
     /// Seconds.
     pub(crate) cpu_time_limit: f64,
@@ -47,8 +52,8 @@ pub(crate) struct Settings {
 pub(crate) struct Check<'a> {
     /// Whether texts are in base64.
     pub(crate) is_base64: bool,
-    /// Returns whether a language is available, by its name for the daemon.
-    pub(crate) is_available: &'a dyn Fn(&str) -> bool,
+    /// The languages of the daemon.
+    pub(crate) languages: &'a [Language],
 }
 
 impl Check<'_> {
@@ -89,25 +94,24 @@ impl Check<'_> {
                 add(name, "has a quotation mark that is not closed");
             }
         }
-        match language {
-            Some(language) if compiler_options.is_some() && !language.is_compiled() => {
+        let mut compiler = CompilerWords::default();
+        match language.and_then(|language| Some((language, self.find(language.own)?))) {
+            Some((language, _)) if compiler_options.is_some() && !language.is_compiled() => {
                 add("compiler_options", "setting compiler options is only allowed for compiled languages");
             }
-            Some(language) => {
+            Some((_, own)) => {
                 let words = compiler_options.as_deref().and_then(shlex::split).unwrap_or_default();
-                let refused = match compiler_words::options(&words) {
-                    Ok(_) if words.is_empty() || compiler_words::has_options(language.own) => None,
-                    Ok(_) => words.into_iter().next(),
-                    Err(word) => Some(word),
-                };
-                if let Some(word) = refused {
-                    add("compiler_options", &format!("{word} is not supported"));
+                match CompilerWords::check(&words, own, &[]) {
+                    Ok(CompilerWords { missing_file: Some(word), .. }) | Err(word) => {
+                        add("compiler_options", &format!("{word} is not supported"));
+                    }
+                    Ok(checked) => compiler = checked,
                 }
             }
             None => {}
         }
-        if additional_files.as_ref().is_some_and(|files| !files.is_empty()) {
-            add("additional_files", "setting additional files is not allowed");
+        if additional_files.as_ref().is_some_and(|files| files.len() > MAX_SOURCES) {
+            add("additional_files", &format!("is too large (maximum is {MAX_SOURCES} bytes)"));
         }
         if attributes.0.get("enable_network").is_some_and(is_true) {
             add("enable_network", "enabling network is not allowed");
@@ -123,6 +127,7 @@ impl Check<'_> {
             stdin: self.bytes(attributes, "stdin"),
             expected_output: self.bytes(attributes, "expected_output"),
             compiler_options,
+            compiler,
             command_line_arguments,
             cpu_time_limit: number("cpu_time_limit", &limits::CPU_TIME),
             cpu_extra_time: number("cpu_extra_time", &limits::CPU_EXTRA_TIME),
@@ -136,7 +141,7 @@ impl Check<'_> {
             max_file_size: whole(number("max_file_size", &limits::FILE_SIZE)),
             number_of_runs: whole(number("number_of_runs", &limits::RUNS)),
             redirect_stderr_to_stdout: flag(attributes, "redirect_stderr_to_stdout"),
-            additional_files,
+            additional_files: additional_files.filter(|files| !files.is_empty()),
         };
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
@@ -149,7 +154,7 @@ impl Check<'_> {
         let given = text(attributes, "language_id").unwrap_or_default();
         let id = given.trim().parse::<u32>().ok();
         if let Some(language) = id.and_then(Judge0Language::find)
-            && (self.is_available)(language.own)
+            && self.find(language.own).is_some()
         {
             return Some(language);
         }
@@ -164,6 +169,12 @@ impl Check<'_> {
             _ => format!("language with id {given} doesn't exist"),
         });
         None
+    }
+
+    /// Returns a language if it is available, by its name for the daemon.
+    fn find(&self, own: &str) -> Option<&Language> {
+        let is_available = |one: &&Language| matches!(one.availability, Availability::Available { .. });
+        self.languages.iter().find(|one| one.name == own).filter(is_available)
     }
 
     /// Returns a text, decoded if it is in base64.
@@ -220,10 +231,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::domain::toolchain_words::tests::language;
 
     fn settings(json: &Value, is_base64: bool) -> Result<Settings, Value> {
         let attributes: Attributes = serde_json::from_value(json.clone()).unwrap();
-        let check = Check { is_base64, is_available: &|own| own != "typescript" };
+        let languages = ["python", "java", "c", "cpp", "multi_file"].map(language);
+        let check = Check { is_base64, languages: &languages };
         check.settings(&attributes).map_err(|errors| serde_json::to_value(errors).unwrap())
     }
 
@@ -275,7 +288,8 @@ mod tests {
                 json!("-O2"),
                 "setting compiler options is only allowed for compiled languages",
             ),
-            ("additional_files", json!("eA=="), "setting additional files is not allowed"),
+            ("command_line_arguments", json!("'a"), "has a quotation mark that is not closed"),
+            ("additional_files", json!("A".repeat(6 << 20)), "is too large (maximum is 4194304 bytes)"),
             ("command_line_arguments", json!("x".repeat(513)), "is too long (maximum is 512 characters)"),
             ("enable_network", json!(true), "enabling network is not allowed"),
             ("callback_url", json!("http://x"), "setting callback is not allowed"),
@@ -287,6 +301,22 @@ mod tests {
             json!({"source_code": "x", "language_id": 89}),
             json!({"source_code": ["must be blank"], "additional_files": ["can't be blank"]}),
         );
+    }
+
+    #[test]
+    fn compiler_options_are_those_that_the_language_allows() {
+        let compiler = |id: u32, options: &str| {
+            let mut attributes = with("compiler_options", options);
+            attributes["language_id"] = id.into();
+            settings(&attributes, false).map(|settings| settings.compiler)
+        };
+        let c = compiler(50, "-O3 '-DN=1' -lpthread").unwrap();
+        assert_eq!((c.options.len(), c.words.join(" ")), (1, "-DN=1 -lpthread".to_owned()));
+        assert_eq!(compiler(62, "-Xlint").unwrap().words, ["-Xlint"]);
+        for (id, word) in [(50, "-fplugin=x.so"), (54, "@x"), (50, "x.c"), (62, "-lm"), (62, "-processor")] {
+            let message = format!("{word} is not supported");
+            assert_eq!(compiler(id, word).unwrap_err(), json!({"compiler_options": [message]}), "{id}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(crate) const MAX_BATCH: usize = 20;
 /// Submissions that wait or run.
 pub(crate) const MAX_QUEUE: usize = 100;
 /// Kilobytes of one file of an archive.
-pub(crate) const MAX_EXTRACT_SIZE: u32 = 10240;
+pub(crate) const MAX_EXTRACT_SIZE: u64 = 10240;
 
 /// Returns the configuration: all 39 keys of version 1.13.1.
 pub(crate) fn config_info(config: &Judge0Config) -> Value {
@@ -64,7 +64,7 @@ pub(crate) fn config_info(config: &Judge0Config) -> Value {
         "enable_callbacks": false,
         "callbacks_max_tries": 3,
         "callbacks_timeout": 5.0,
-        "enable_additional_files": false,
+        "enable_additional_files": true,
         "max_queue_size": MAX_QUEUE,
         "cpu_time_limit": CPU_TIME.default,
         "max_cpu_time_limit": CPU_TIME.max,

@@ -1,13 +1,17 @@
-//! The parameters of a request: its query, and its body as JSON or as a form, merged.
+//! The parameters of a request: its query, and its body as JSON, as a form, or as a multipart body, merged.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use axum::body::Body;
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::api::judge0::limits::MAX_BATCH;
 use crate::api::lenient_json::{self, List, Scalar};
+use crate::http::error::ApiError;
+use crate::http::multipart::Multipart;
 
 /// Names of attributes and of other parameters. Others are ignored.
 const NAMES: [&str; 29] = [
@@ -77,6 +81,29 @@ impl Parameters {
             }
             _ => lenient_json::parse(body)?,
         };
+        parameters.add_form(query.unwrap_or_default().as_bytes());
+        Ok(parameters)
+    }
+
+    /// Returns the parameters of a query and of a multipart body.
+    ///
+    /// # Errors
+    /// A 400 that says what is wrong with the body.
+    pub(crate) async fn of_multipart(
+        query: Option<&str>,
+        boundary: String,
+        body: Bytes,
+    ) -> Result<Self, ApiError> {
+        let mut parameters = Self::default();
+        let mut multipart = Multipart::new(Body::from(body), boundary);
+        while let Some(mut part) = multipart.next_part().await? {
+            let Some(known) = known(&part.name) else { continue };
+            let mut content = Vec::new();
+            while let Some(chunk) = part.chunk().await? {
+                content.extend_from_slice(&chunk);
+            }
+            parameters.values.insert(known, Scalar::Text(String::from_utf8_lossy(&content).into_owned()));
+        }
         parameters.add_form(query.unwrap_or_default().as_bytes());
         Ok(parameters)
     }
@@ -184,6 +211,27 @@ mod tests {
             parameters("fields=*", "application/json", "").unwrap().text("fields").as_deref(),
             Some("*")
         );
+    }
+
+    #[tokio::test]
+    async fn a_part_of_a_multipart_body_is_a_parameter() {
+        let part = |name: &str, content: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{content}\r\n")
+        };
+        let body = [
+            &*part("source_code", "a\r\nb"),
+            &*part("language_id", "71"),
+            &*part("unknown", "x"),
+            &*part("stdin", "body"),
+            "--b--\r\n",
+        ];
+        let multipart =
+            |body: String| Parameters::of_multipart(Some("stdin=query"), "b".to_owned(), body.into());
+        let parameters = multipart(body.concat()).await.unwrap();
+        for (name, value) in [("source_code", "a\r\nb"), ("language_id", "71"), ("stdin", "query")] {
+            assert_eq!(parameters.text(name).as_deref(), Some(value));
+        }
+        assert!(multipart(part("stdin", "x")).await.is_err());
     }
 
     #[test]

@@ -4,19 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{
-    ByteCount, Clock, ExecuteRequest, Limits, LimitsRequest, Rejection, RunRequest, SourceFile, Status, Stdin,
+    ByteCount, Clock, ExecuteRequest, Limits, LimitsRequest, Rejection, RunRequest, SourceFile, Status,
+    Stdin, ToolchainRequest,
 };
 use tokio::time::sleep;
 
 use crate::api::judge0::attributes::Settings;
 use crate::api::judge0::language::PLAIN_TEXT;
-use crate::api::judge0::limits::{MAX_ARGUMENTS_LENGTH, STACK, whole};
+use crate::api::judge0::limits::{MAX_ARGUMENTS_LENGTH, MAX_EXTRACT_SIZE, STACK, whole};
 use crate::api::judge0::status::SubmissionStatus;
 use crate::api::judge0::submission::{Submission, SubmissionResult};
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::collected_execution::{CollectError, CollectedExecution, CollectedStage};
-use crate::domain::compiler_words;
 use crate::domain::execution::ExecutionError;
 
 /// Time between two attempts while the queue of the daemon is full.
@@ -25,6 +25,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 const MAX_WAIT: Duration = Duration::from_secs(120);
 /// Bytes of a kilobyte.
 const KILOBYTE: u64 = 1024;
+/// Main file of a program whose scripts are in its archive.
+const EMPTY_FILE: &str = ".main.sh";
 /// Processes that the virtual machine of Java needs in any case.
 const JAVA_PROCESSES: u64 = 256;
 
@@ -82,11 +84,13 @@ fn request(settings: &Settings) -> ExecuteRequest {
     let source = settings.source_code.clone().unwrap_or_default();
     let file =
         |path: &str, content: Vec<u8>| SourceFile { path: Some(path.to_owned()), content: content.into() };
-    let source_file = settings.language.source_file.unwrap_or("main");
-    let files = if settings.language.id == PLAIN_TEXT {
-        vec![file("main.sh", format!("cat {source_file}").into_bytes()), file(source_file, source)]
-    } else {
-        vec![file(source_file, source)]
+    let files = match (settings.language.id, settings.language.source_file) {
+        (PLAIN_TEXT, Some(name)) => {
+            vec![file("main.sh", format!("cat {name}").into_bytes()), file(name, source)]
+        }
+        (_, Some(name)) => vec![file(name, source)],
+        // The scripts are in the archive, and a request must have a file.
+        (_, None) => vec![file(EMPTY_FILE, Vec::new())],
     };
     let run = RunRequest {
         stdin: Stdin::Bytes(settings.stdin.clone().unwrap_or_default().into()),
@@ -100,8 +104,12 @@ fn request(settings: &Settings) -> ExecuteRequest {
         files,
         runs: vec![run; runs],
         limits: limits(settings),
-        // They were checked with the submission.
-        options: compiler_words::options(&words(&settings.compiler_options)).unwrap_or_default(),
+        options: settings.compiler.options.clone(),
+        toolchain: ToolchainRequest {
+            compiler_args: settings.compiler.words.clone(),
+            ..ToolchainRequest::default()
+        },
+        archive: settings.additional_files.clone().map(Into::into),
         ..ExecuteRequest::default()
     }
 }
@@ -112,7 +120,9 @@ fn limits(settings: &Settings) -> LimitsRequest {
     let time =
         |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default().max(Duration::from_millis(1));
     let processes = if is_java { settings.max_processes.max(JAVA_PROCESSES) } else { settings.max_processes };
-    let file_size = kilobytes(settings.max_file_size);
+    let output = kilobytes(settings.max_file_size);
+    // The files of an archive are extracted within the limits of the program.
+    let extracted = settings.additional_files.as_ref().map_or(ByteCount(0), |_| kilobytes(MAX_EXTRACT_SIZE));
     LimitsRequest {
         cpu_time: Some(time(settings.cpu_time_limit)),
         wall_time: Some(time(settings.wall_time_limit)),
@@ -123,8 +133,8 @@ fn limits(settings: &Settings) -> LimitsRequest {
         stack: (!is_java || settings.stack_limit != whole(STACK.default))
             .then(|| kilobytes(settings.stack_limit).max(Limits::MINIMA.stack)),
         processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
-        file_size: Some(file_size),
-        output: Some(file_size),
+        file_size: Some(output.max(extracted)),
+        output: Some(output),
         ..LimitsRequest::default()
     }
 }

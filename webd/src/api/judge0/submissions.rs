@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use protocol::{Availability, Language};
+use protocol::Language;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use crate::app_state::AppState;
 use crate::domain::budget::Reservation;
 use crate::domain::caller::Caller;
 use crate::http::error::ApiError;
+use crate::http::multipart;
 use crate::http::request_body::{self, BodyLimits};
 
 /// Submissions of one page of the list.
@@ -242,6 +243,9 @@ async fn parameters(
     let mut reservation: Reservation = state.budgets.of(caller).reservation();
     let limits = BodyLimits::new(&state.config);
     let body = request_body::read(body, limits, &mut reservation).await?;
+    if let Some(boundary) = multipart::boundary(&head.headers)? {
+        return Parameters::of_multipart(head.uri.query(), boundary, body).await.map(Ok);
+    }
     let parameters = Parameters::new(head.uri.query(), &head.headers, &body);
     Ok(parameters.map_err(|message| with_message(StatusCode::BAD_REQUEST, &message)))
 }
@@ -254,12 +258,7 @@ fn start(
     is_base64: bool,
     languages: &[Language],
 ) -> Result<Arc<Submission>, AttributeErrors> {
-    let is_available = |own: &str| {
-        let of_name = |one: &&Language| one.name == own;
-        let found = languages.iter().find(of_name).map(|one| &one.availability);
-        matches!(found, Some(Availability::Available { .. }))
-    };
-    let settings = Check { is_base64, is_available: &is_available }.settings(attributes)?;
+    let settings = Check { is_base64, languages }.settings(attributes)?;
     let submission = Arc::new(Submission::new(settings));
     let (token, bytes) = (submission.token, submission.bytes());
     state.judge0.results.insert(token, &caller.tag(), Arc::clone(&submission), bytes, Instant::now());

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::extract::{Extension, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -16,7 +15,7 @@ use crate::api::piston::runtimes::available;
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::collected_execution::CollectedExecution;
-use crate::http::chunked_body::ChunkedBody;
+use crate::http::chunked_body::json_response;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::request_body::{self, BodyLimits};
 use crate::http::websocket::check_origin;
@@ -49,10 +48,7 @@ pub(crate) async fn execute(
     let Some(answer) = Answer::new(&collected, runtime) else {
         return Err(ApiError::new(ErrorCode::Unavailable, "the execution was cancelled"));
     };
-    // Texts and numbers can always be serialized.
-    let json = serde_json::to_vec(&answer).unwrap_or_default();
-    let body = Body::new(ChunkedBody::new(json, collected.reservation));
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+    Ok(json_response(&answer, collected.reservation))
 }
 
 /// Refuses requests with a body that is not JSON, before anything else is looked at.

@@ -95,7 +95,7 @@ impl Runtime {
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Editor, Limits};
+    use protocol::{ArgumentPatterns, Editor, Limits};
 
     use super::*;
 
@@ -112,6 +112,7 @@ mod tests {
             editor: Editor::default(),
             example: String::new(),
             options: Vec::new(),
+            arguments: ArgumentPatterns::default(),
         };
         Runtime::of(&language).unwrap()
     }
