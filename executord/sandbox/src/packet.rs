@@ -50,8 +50,6 @@ pub(crate) const TERMINATE: u8 = 10;
 pub(crate) const SIGNAL: u8 = 11;
 /// Init to daemon: the daemon's end of the program's pseudoterminal. Precedes the `Ready` report.
 pub(crate) const TERMINAL: u8 = 12;
-/// Supervisor to zygote, once: the zygote's own /proc/pid/maps, because it has no /proc.
-pub(crate) const MAPS: u8 = 13;
 
 /// Daemon to supervisor: start a collector for the sandbox, which must be prepared. The first descriptor has the
 /// [`Collection`](crate::Collection), the second is the pipe for the archive, the third is the mount namespace of the

@@ -285,7 +285,7 @@ mod tests {
                 evict(&[200]),
             ),
             (
-                "one at rest beside one that is not",
+                "one at rest, and one that is not",
                 &|s| {
                     ages(&[1])(s);
                     s.buckets[1].unrequested_since = s.now - REST_AFTER;

@@ -8,7 +8,6 @@
 
 mod checked;
 pub(crate) mod descriptor;
-pub(crate) mod memory;
 pub(crate) mod mount;
 pub(crate) mod network;
 pub(crate) mod process;

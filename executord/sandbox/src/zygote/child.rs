@@ -1,8 +1,7 @@
 //! The zygote's side: code that runs inside the interpreter, which has one thread.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::ops::Range;
+use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
@@ -12,18 +11,15 @@ use crate::error::{At, SetupError, Step};
 use crate::init::{
     InitDescriptors, NAMESPACES, PayloadProcess, build_sandbox, finish, payload_pipes, run_sandbox,
 };
-use crate::packet::{LAUNCHED, MAPS, PREPARE, Packet, READY};
+use crate::packet::{LAUNCHED, PREPARE, Packet, READY};
 use crate::payload::{PayloadPipes, PayloadSetup, await_program, confine};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan};
 use crate::report::Report;
 use crate::resource_limits::lower_address_space;
 use crate::sealed_file::read_plan;
 use crate::seccomp::Filters;
+use crate::sys::descriptor;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
-use crate::sys::{descriptor, memory};
-
-/// Maximum number of bytes of memory that a fork copies at once. A Python that has imported nothing has written to 5 MiB.
-const MAX_COPIED_AT_ONCE: usize = 16 << 20;
 
 /// Forks sandboxes as the supervisor requests on [`LAUNCHER_DESCRIPTOR`], until that is closed, and then exits.
 ///
@@ -36,22 +32,13 @@ pub fn serve_zygote() -> io::Result<String> {
     let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
     let filters = Filters::compile();
     Packet::new(READY, [0, 0]).send(supervisor)?;
-    let mut written_memory = Vec::new();
     while let Some(packet) = Packet::receive(supervisor)? {
         let forked = match packet.tag {
             PREPARE => fork_init(packet.descriptors, &filters),
-            MAPS => {
-                written_memory = find_written_memory(packet.descriptors).unwrap_or_default();
-                continue;
-            }
             _ => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
         };
         let answer = match forked {
-            Ok(Forked::Payload { user_name }) => {
-                // Without MADV_POPULATE_WRITE the kernel copies each page when it is written to.
-                let _ = written_memory.iter().try_for_each(memory::copy_shared_pages);
-                return Ok(user_name);
-            }
+            Ok(Forked::Payload { user_name }) => return Ok(user_name),
             Ok(Forked::Init(ChildProcess { pid, pidfd })) => {
                 Packet { descriptors: vec![pidfd], ..Packet::new(LAUNCHED, [pid, 0]) }
             }
@@ -60,27 +47,6 @@ pub fn serve_zygote() -> io::Result<String> {
         answer.send(supervisor)?;
     }
     process::exit()
-}
-
-/// Returns the resident, writable parts of this process's memory, or nothing if they exceed [`MAX_COPIED_AT_ONCE`].
-///
-/// A fork will write to nearly all of them, because an interpreter counts references in all objects. `maps` is
-/// /proc/pid/maps of this process.
-fn find_written_memory(maps: Vec<OwnedFd>) -> io::Result<Vec<Range<usize>>> {
-    let mut text = String::new();
-    for maps in maps {
-        File::from(maps).read_to_string(&mut text)?;
-    }
-    let mut written = Vec::new();
-    // `start-end permissions offset device inode path`
-    for line in text.lines().filter(|line| line.contains(" rw-p ") && !line.ends_with("[stack]")) {
-        let ends = line.split(' ').next().and_then(|range| range.split_once('-'));
-        let (start, end) = ends.ok_or(io::ErrorKind::InvalidData)?;
-        let address = |text| usize::from_str_radix(text, 16).map_err(io::Error::other);
-        written.extend(memory::resident(address(start)?..address(end)?)?);
-    }
-    let bytes: usize = written.iter().map(ExactSizeIterator::len).sum();
-    Ok(if bytes <= MAX_COPIED_AT_ONCE { written } else { Vec::new() })
 }
 
 /// The two processes that return from [`fork_init`].

@@ -1,7 +1,7 @@
 //! The supervisor's side of a zygote.
 
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use nix::unistd::{chdir, pipe2, setsid};
 
 use crate::error::{At, SetupError, Step};
-use crate::packet::{MAPS, NOT_LAUNCHED, PREPARE, Packet, READY, send_packet};
+use crate::packet::{NOT_LAUNCHED, PREPARE, Packet, READY, send_packet};
 use crate::payload::execute;
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program};
 use crate::rootfs::template_cache::{TemplateCache, TemplateKey};
@@ -86,10 +86,7 @@ impl Zygote {
         let zygote =
             Self { process, socket, template_key, program: program.clone(), started: Instant::now() };
         match Packet::receive(&zygote.socket).at(Step::PreWarm)? {
-            Some(Packet { tag: READY, .. }) if zygote.has_one_thread().at(Step::PreWarm)? => {
-                zygote.send_maps().at(Step::PreWarm)?;
-                Ok(zygote)
-            }
+            Some(Packet { tag: READY, .. }) if zygote.has_one_thread().at(Step::PreWarm)? => Ok(zygote),
             // A lock that another thread holds would never be released in a fork.
             Some(Packet { tag: READY, .. }) => Err(SetupError { step: Step::PreWarm, errno: Errno::EDEADLK }),
             _ => Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }),
@@ -102,12 +99,6 @@ impl Zygote {
 
     fn has_one_thread(&self) -> io::Result<bool> {
         Ok(fs::read_dir(format!("/proc/{}/task", self.process.pid))?.count() == 1)
-    }
-
-    /// Sends the zygote the list of its memory mappings: its template has no `/proc`.
-    fn send_maps(&self) -> io::Result<()> {
-        let maps = File::open(format!("/proc/{}/maps", self.process.pid))?;
-        send_packet(&self.socket, MAPS, [0, 0], &[maps.as_raw_fd()])
     }
 
     /// Has the zygote fork an init, as a child of this process. `descriptors` are those of the daemon's message.
