@@ -27,6 +27,9 @@ need lua lua5.4
 need php php-cli
 need ruby ruby
 need rustc rustc
+need clang "clang libclang-rt-dev libomp-dev"
+# Programs of the tests draw figures.
+[ -e /usr/lib/python3/dist-packages/matplotlib ] || missing="$missing python3-matplotlib"
 if [ -n "$missing" ]; then
     echo "installing$missing"
     sudo=
