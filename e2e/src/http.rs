@@ -16,6 +16,9 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 
 /// Maximum size of a response in bytes: three outputs in JSON, where one byte may become six, and some reserve.
 const MAX_ANSWER: usize = 64 * 1024 * 1024;
+/// Boundary of multipart bodies, which no part may contain, and their content type.
+const BOUNDARY: &str = "e2e-boundary-7f1c";
+const MULTIPART: &str = "multipart/form-data; boundary=e2e-boundary-7f1c";
 
 /// The header with the name of a node behind a load balancer.
 const NODE: &str = "x-executor-node";
@@ -69,6 +72,26 @@ pub struct Answer {
 /// [`HttpError`] if no JSON is received before the deadline, whatever the HTTP status.
 pub async fn post(address: &Uri, body: &Value, deadline: Duration) -> Result<Answer, HttpError> {
     within(deadline, exchange(Method::POST, address, Bytes::from(body.to_string()), None)).await
+}
+
+/// Sends a multipart body of parts with their names, as [`post`] sends JSON.
+///
+/// # Errors
+/// As [`post`].
+pub async fn post_parts(
+    address: &Uri,
+    parts: &[(&str, Vec<u8>)],
+    deadline: Duration,
+) -> Result<Answer, HttpError> {
+    let mut body = Vec::new();
+    for (name, content) in parts {
+        let head = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n");
+        body.extend([head.as_bytes(), content, b"\r\n"].concat());
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").as_bytes());
+    let mut request = request(Method::POST, address, body.into())?;
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(MULTIPART));
+    within(deadline, async { answer(send(request, address, None).await?) }).await
 }
 
 /// Like [`post`], from another address of this host, for a server that distinguishes clients by address.

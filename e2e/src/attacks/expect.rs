@@ -31,6 +31,9 @@ pub struct Expect {
     pub output_files: Option<Vec<String>>,
     pub output_files_not_contain: Vec<String>,
     pub after: Vec<String>,
+    pub verdict_in: Option<Vec<String>>,
+    pub message_contains: Vec<String>,
+    pub max_body_bytes: Option<usize>,
 }
 
 /// A number or an expression over `limit`.
@@ -48,6 +51,10 @@ pub enum Bound {
 pub struct Observation {
     /// Status, in the terms of the probes.
     pub status: String,
+    /// Verdict; empty if the execution is not judged.
+    pub verdict: String,
+    /// Message of what judged it.
+    pub message: String,
     /// Exit code, if it ended by itself.
     pub exit_code: Option<i64>,
     /// Signal that ended it, unless executord sent it.
@@ -89,6 +96,7 @@ impl Expect {
         for (name, text, words) in [
             ("stdout", &observation.stdout, &self.stdout_not_contains),
             ("stderr", &observation.stderr, &self.stderr_not_contains),
+            ("the message", &observation.message, &self.stdout_not_contains),
         ] {
             for line in words.iter().filter_map(|word| text.lines().find(|line| line.contains(&**word))) {
                 fail(format!("{name} has {}", excerpt(line)));
@@ -133,6 +141,23 @@ impl Expect {
             }
         }
         failures.extend(self.check_output_files(&observation.body));
+        failures.extend(self.check_judgement(observation));
+        failures
+    }
+
+    /// Returns the violations of the verdict and the size of the response.
+    fn check_judgement(&self, observation: &Observation) -> Vec<String> {
+        let Observation { verdict, message, body, .. } = observation;
+        let mut failures = Vec::new();
+        if self.verdict_in.as_ref().is_some_and(|wanted| !wanted.contains(verdict)) {
+            failures.push(format!("verdict {verdict:?}: {}", excerpt(message)));
+        }
+        for word in self.message_contains.iter().filter(|word| !message.contains(&***word)) {
+            failures.push(format!("the message lacks {word:?}: {}", excerpt(message)));
+        }
+        if self.max_body_bytes.is_some_and(|most| body.len() > most) {
+            failures.push(format!("the response has {} bytes", body.len()));
+        }
         failures
     }
 
@@ -274,6 +299,8 @@ mod tests {
                 exit_code: Some(0),
                 stdout: "BLOCKED:EPERM\nARGS=[\"a\"]\nUID=7".into(),
                 stderr: "oops".into(),
+                verdict: "accepted".into(),
+                message: "8 points".into(),
                 wall_ms: 100.0,
                 memory_bytes: 50.0,
                 output_limit: 10.0,
@@ -308,6 +335,11 @@ mod tests {
             (json!({"args_echo": "UID="}), false),
             (json!({"response": ["is valid JSON"]}), true),
             (json!({"response": ["is round"]}), false),
+            (json!({"verdict_in": ["accepted"], "message_contains": ["8"], "max_body_bytes": 2}), true),
+            (json!({"verdict_in": ["wrong_answer"]}), false),
+            (json!({"message_contains": ["9"]}), false),
+            (json!({"stdout_not_contains": ["points"]}), false),
+            (json!({"max_body_bytes": 1}), false),
         ] {
             check(expect, passes);
         }

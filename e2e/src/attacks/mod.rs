@@ -9,6 +9,7 @@ pub mod expect;
 pub mod fixtures;
 pub mod host;
 pub mod http_attacks;
+pub mod judging;
 pub mod own;
 pub mod own_keys;
 pub mod own_wire;

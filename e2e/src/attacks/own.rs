@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::collection::InvalidCase;
 use super::expect::Expect;
+use super::judging::{Judging, OtherProgram, Role};
 use super::probe::Probe;
 use super::verdict::Level;
 
@@ -94,6 +95,9 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
         outputs: Vec::new(),
         filename: None,
         tty: false,
+        settings: Map::new(),
+        judging: Judging::default(),
+        upload: None,
     };
     let mut said = Vec::new();
     for line in text.lines().map_while(|line| line.strip_prefix(comment)) {
@@ -113,13 +117,23 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
     probe.code = parts.next().map(str::to_owned);
     for part in parts {
         let (name, content) = part.split_once('\n').ok_or("a file without content")?;
-        probe.files.push(additional_file(name.trim(), content));
+        match other_program(name.trim(), content) {
+            Some(other) => probe.judging.other = Some(other),
+            None => probe.files.push(additional_file(name.trim(), content)),
+        }
     }
     if !probe.files.is_empty() && probe.filename.is_none() {
         probe.filename =
             Some(format!("main.{}", path.extension().and_then(|e| e.to_str()).unwrap_or_default()));
     }
     Ok(probe)
+}
+
+/// Returns a program that judges the attack, or that the attack judges: the file `checker`, `interactor` or `solution`.
+fn other_program(name: &str, content: &str) -> Option<OtherProgram> {
+    let (role, _) = name.split_once('.')?;
+    let language = language_of(Path::new(name))?.to_owned();
+    Some(OtherProgram { role: Role::of_name(role)?, language, code: content.to_owned() })
 }
 
 /// Returns a file as a request has it. A title that ends with ` base64` announces content in Base64.
@@ -172,6 +186,16 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
         "returns" => expect.output_files = Some(serde_json::from_str(value).map_err(|error| wrong(&error))?),
         "output-lacks" => expect.output_files_not_contain.push(value.to_owned()),
         "filename" => probe.filename = Some(value.to_owned()),
+        "options" | "environment" | "expected_stdout" => {
+            let value = serde_json::from_str(value).map_err(|error| wrong(&error))?;
+            probe.settings.insert(key.to_owned(), value);
+        }
+        "role" => probe.judging.role = Role::of_name(value).ok_or_else(|| wrong(&value))?,
+        "transcript" => probe.judging.transcript = value.parse().map_err(|error| wrong(&error))?,
+        "verdict" => expect.verdict_in = Some(message()),
+        "message-has" => expect.message_contains.push(value.to_owned()),
+        "response-at-most" => expect.max_body_bytes = Some(value.parse().map_err(|error| wrong(&error))?),
+        "upload" => probe.upload = Some(value.parse().map_err(|error| wrong(&error))?),
         "limits" => {
             for word in value.split_whitespace() {
                 let (name, number) = word.split_once('=').ok_or_else(|| wrong(&word))?;
@@ -186,7 +210,7 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{additional_file, directory, load, parse};
+    use super::{Role, additional_file, directory, load, parse};
     use std::path::Path;
 
     #[test]
@@ -211,6 +235,12 @@ mod tests {
         assert_eq!(probe.files, [additional_file("other.py", "x = 1\n")]);
         assert_eq!(probe.limits_hint["wall_ms"], 3000);
         assert_eq!(additional_file("a.class base64", "eA==\n")["content"], "eA==");
+        let text = "# tries: x\n# threat: y\n# stopped-by: z\n# role: checker\n# options: {\"unbuffered\": true}\n\
+                    # verdict: accepted\n\nprint(1)\n# === solution.sh\necho 1\n";
+        let probe = parse(Path::new("a/checker.py"), text).unwrap();
+        assert_eq!(probe.judging.role, Role::Checker);
+        assert_eq!(probe.judging.other.unwrap().language, "bash");
+        assert_eq!(probe.settings["options"]["unbuffered"], true);
         for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n"] {
             assert!(parse(Path::new("x.py"), text).is_err(), "{text}");
         }

@@ -14,9 +14,12 @@ use super::collection::{InvalidCase, parse_entries, read_json};
 use super::expect::{Expect, Observation};
 use super::fixtures::Fixtures;
 use super::host::Host;
+use super::judging::Judging;
 use super::raw_http;
 use super::target::{Target, status_of};
 use super::verdict::{Level, Verdict};
+use crate::daemons::DEADLINE;
+use crate::http;
 use crate::session::{Session, SessionError};
 
 /// An attack program. An unknown key fails the case, so that nothing is skipped.
@@ -63,6 +66,15 @@ pub struct Probe {
     /// Whether it runs in a session with a terminal. Only probes of this repository do.
     #[serde(skip)]
     pub tty: bool,
+    /// Options and environment variables of the request.
+    #[serde(skip)]
+    pub settings: Map<String, Value>,
+    /// What judges it, or what it judges.
+    #[serde(skip)]
+    pub judging: Judging,
+    /// Length of its stdin, if it is uploaded.
+    #[serde(skip)]
+    pub upload: Option<usize>,
 }
 
 /// A text, repeated.
@@ -170,7 +182,13 @@ fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, St
         (None, Some(Repeated { repeat, count })) => repeat.repeat(*count),
         (None, None) => String::new(),
     };
-    let mut body = json!({"language": probe.language, "stdin": stdin, "args": probe.args});
+    let mut body = json!({"language": probe.language, "args": probe.args});
+    if probe.upload.is_none() {
+        body["stdin"] = json!(stdin);
+    }
+    for (field, value) in &probe.settings {
+        body[field] = value.clone();
+    }
     let mut files = Vec::new();
     for file in &probe.files {
         let mut file = file.clone();
@@ -208,7 +226,25 @@ fn body(probe: &Probe, target: &Target, fixtures: &Fixtures) -> Result<Value, St
     if !limits.is_empty() {
         body["limits"] = Value::Object(limits);
     }
-    Ok(body)
+    let mut judging = probe.judging.clone();
+    if let Some(other) = &mut judging.other {
+        other.code = fixtures.fill_in(&other.code, target)?;
+    }
+    judging.complete(body)
+}
+
+/// Sends a request. Returns the HTTP status, the body, and its JSON.
+async fn post(probe: &Probe, target: &Target, body: &Value) -> Result<(u16, Vec<u8>, Value), String> {
+    let Some(length) = probe.upload else {
+        let answer = raw_http::execute(target.address, body).await.map_err(|error| error.to_string())?;
+        let json = answer.json().unwrap_or_default();
+        return Ok((answer.status, answer.body, json));
+    };
+    let url: hyper::Uri =
+        format!("http://{}/api/execute", target.address).parse().map_err(|_| "no address".to_owned())?;
+    let parts = [("request", body.to_string().into_bytes()), ("stdin", vec![b'x'; length])];
+    let answer = http::post_parts(&url, &parts, DEADLINE).await.map_err(|error| error.to_string())?;
+    Ok((answer.status, answer.json.to_string().into_bytes(), answer.json))
 }
 
 async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Observation, String> {
@@ -216,25 +252,26 @@ async fn execute(probe: &Probe, target: &Target, body: &Value) -> Result<Observa
     if probe.tty {
         return execute_in_terminal(probe, target, body, began).await;
     }
-    let answer =
-        raw_http::execute(target.address, body).await.map_err(|error| format!("no answer: {error}"))?;
-    let json = answer.json().unwrap_or_default();
+    let (status, body, json) =
+        post(probe, target, body).await.map_err(|error| format!("no answer: {error}"))?;
     let text = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let number = |group: &str, name: &str| {
         json.get(group).and_then(|group| group.get(name)?.as_f64()).unwrap_or_default()
     };
     Ok(Observation {
-        status: status_of(answer.status, &json),
+        status: status_of(status, &json),
+        verdict: text("verdict"),
+        message: text("verdict_message"),
         exit_code: json.get("exit_code").and_then(Value::as_i64),
         signal: json.get("signal").and_then(Value::as_i64),
         stdout: text("stdout"),
-        stderr: if answer.status == 200 { text("stderr") } else { text("error") },
+        stderr: if status == 200 { text("stderr") } else { text("error") },
         wall_ms: began.elapsed().as_secs_f64() * 1000.0,
         memory_bytes: number("usage", "memory_bytes"),
         output_limit: number("limits", "output_bytes"),
         memory_limit: number("limits", "memory_bytes"),
         args: probe.args.clone(),
-        body: answer.body,
+        body,
     })
 }
 
@@ -265,6 +302,7 @@ async fn execute_in_terminal(
         memory_limit: last["limits"]["memory_bytes"].as_f64().unwrap_or_default(),
         args: probe.args.clone(),
         body: last.to_string().into_bytes(),
+        ..Observation::default()
     })
 }
 
