@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root check-deploy corpus corpus-sample differential differential-compilers \
-	attacks faults faults-short soak soak-short bench setup-bench package vm vm-containers setup-vm clean
+	attacks faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -117,6 +117,10 @@ soak: debug ## Run friendly and hostile programs at several times the capacity, 
 
 soak-short: debug ## Run the soak test for 30 seconds, without judging times
 	$(AS_ROOT) target/debug/soak --seconds 30
+
+REQUESTS ?= 1000
+leaks: debug ## Execute REQUESTS requests of every kind, whose clients disconnect at random moments, and look for what is left
+	$(AS_ROOT) target/debug/leaks --requests $(REQUESTS)
 
 BENCH ?=
 bench: setup setup-bench build ## Compare Executor's speed with the bare command and other tools; BENCH=--quick for a short run

@@ -1,5 +1,7 @@
 //! Comparison of responses with what a test expects.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 /// Returns where `actual` lacks or contradicts a part of `expected`. Additional fields are ignored.
@@ -21,11 +23,30 @@ pub fn contradictions(expected: &Value, actual: &Value) -> Vec<String> {
         .collect()
 }
 
+/// Returns the content of an output file, or `None` if it has none or two.
+#[must_use]
+pub fn file_content(file: &Value) -> Option<Vec<u8>> {
+    match (file["content"].as_str(), file["content_base64"].as_str()) {
+        (Some(text), None) => Some(text.as_bytes().to_vec()),
+        (None, Some(base64)) => STANDARD.decode(base64).ok(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_file_has_text_or_bytes() {
+        let content = |file: Value| file_content(&file);
+        assert_eq!(content(json!({ "content": "é" })), Some("é".into()));
+        assert_eq!(content(json!({ "content_base64": "/w==" })), Some(vec![0xff]));
+        assert_eq!(content(json!({ "content": "", "content_base64": "" })), None);
+        assert_eq!(content(json!({})), None);
+    }
 
     #[test]
     fn only_expected_fields_are_compared() {

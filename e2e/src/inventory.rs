@@ -185,6 +185,17 @@ pub fn open_files(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// Returns the names of the memory files that a process holds; see memfd_create(2).
+///
+/// # Errors
+/// If the process has ended.
+pub fn memory_files(pid: u32) -> io::Result<Vec<String>> {
+    let files =
+        fs::read_dir(format!("/proc/{pid}/fd"))?.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+    let names = files.map(|path| path.to_string_lossy().into_owned());
+    Ok(names.filter_map(|name| name.strip_prefix("/memfd:").map(str::to_owned)).collect())
+}
+
 fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name))
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::faults::random::SeededRandom;
 use e2e::inventory;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -181,4 +182,13 @@ async fn a_killed_executord_leaves_nothing_after_its_restart() {
 
     let answer = daemons.execute(&json!({ "language": "python", "code": "print(6 * 7)" })).await;
     assert_eq!(answer["output"], "42\n");
+}
+
+/// `make leaks` executes a thousand.
+#[tokio::test]
+async fn sixty_executions_of_every_kind_with_disconnects_leave_nothing() {
+    let seed = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    let leaks = e2e::leaks::run(60, &mut SeededRandom::new(seed)).await.expect("both daemons start");
+    assert!(leaks.wrong.is_empty(), "seed {seed}\n{}", leaks.wrong.join("\n"));
+    assert!(leaks.answered.len() == 14 && !leaks.disconnected.is_empty(), "seed {seed}: {leaks:?}");
 }

@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use e2e::answer::file_content;
 use e2e::daemons::{Daemons, Settings, binary, eventually};
+use e2e::differential::pool;
 use e2e::inventory;
 use e2e::session::Session;
 use serde_json::{Value, json};
@@ -18,13 +18,47 @@ async fn start() -> Daemons {
     Daemons::start(&Settings::from_environment()).await.expect("both daemons start")
 }
 
+/// Daemons whose sandboxes are all of one kind, as far as the language has it.
+struct Kind {
+    name: &'static str,
+    settings: Settings,
+    /// How a Python program starts in such a sandbox.
+    start: &'static str,
+}
+
+/// Returns every kind of sandbox that a program can run in.
+fn kinds() -> [Kind; 3] {
+    let kind = |name, pool, zygotes, start| Kind {
+        name,
+        settings: Settings { pool, zygotes, ..Settings::default() },
+        start,
+    };
+    [
+        kind("made for its program", false, false, "cold"),
+        kind("pre-warmed", true, false, "warm"),
+        kind("forked from a zygote", false, true, "warm"),
+    ]
+}
+
+impl Kind {
+    async fn start(&self) -> Daemons {
+        Daemons::start(&self.settings).await.expect("both daemons start")
+    }
+
+    /// Executes a Python program in a sandbox of this kind.
+    async fn execute_python(&self, daemons: &Daemons, request: &Value) -> Value {
+        if self.settings.pool {
+            pool::ready(daemons, "python", &["run"]).await.expect("a pre-warmed sandbox");
+        }
+        let answer = daemons.execute(request).await;
+        assert_eq!(answer["start"], self.start, "{}: {answer}", self.name);
+        answer
+    }
+}
+
 /// Returns the content of an output file.
 fn content(file: &Value) -> Vec<u8> {
-    match (file["content"].as_str(), file["content_base64"].as_str()) {
-        (Some(text), None) => text.as_bytes().to_vec(),
-        (None, Some(base64)) => STANDARD.decode(base64).expect("base64"),
-        _ => unreachable!("text or base64: {file}"),
-    }
+    file_content(file).unwrap_or_else(|| unreachable!("text or base64: {file}"))
 }
 
 /// Returns name and content of all output files of a stage, or of an answer.
@@ -83,28 +117,41 @@ const WRITERS: [(&str, &str); 6] = [
 
 #[tokio::test]
 async fn files_of_every_language_come_back_byte_for_byte() {
-    let daemons = start().await;
-    for (language, code) in WRITERS {
-        let request =
-            json!({"language": language, "code": code, "outputs": ["data.bin", "results/**/*.csv"]});
-        let answer = daemons.execute(&request).await;
-        assert_eq!(answer["status"], "ok", "{language}: {answer}");
-        let expected = [
-            ("data.bin".to_owned(), all_bytes()),
-            ("results/deep/table.csv".to_owned(), "a,b\n1,é\n".into()),
-        ];
-        assert_eq!(files(&answer), expected, "{language}");
-        assert_eq!(answer["output_files"], answer["runs"][0]["output_files"], "{language}");
-        assert_eq!(answer["output_files"][1]["content"], "a,b\n1,é\n");
-        assert!(answer["output_files_omitted"].is_null(), "{language}: {answer}");
+    for kind in kinds() {
+        let daemons = kind.start().await;
+        for (language, code) in WRITERS {
+            let request =
+                json!({"language": language, "code": code, "outputs": ["data.bin", "results/**/*.csv"]});
+            let answer = match language {
+                "python" => kind.execute_python(&daemons, &request).await,
+                _ => daemons.execute(&request).await,
+            };
+            assert_eq!(answer["status"], "ok", "{language}, {}: {answer}", kind.name);
+            let expected = [
+                ("data.bin".to_owned(), all_bytes()),
+                ("results/deep/table.csv".to_owned(), "a,b\n1,é\n".into()),
+            ];
+            assert_eq!(files(&answer), expected, "{language}, {}", kind.name);
+            assert_eq!(answer["output_files"], answer["runs"][0]["output_files"], "{language}");
+            assert_eq!(answer["output_files"][1]["content"], "a,b\n1,é\n");
+            assert!(answer["output_files_omitted"].is_null(), "{language}: {answer}");
+        }
+        let answer = daemons.execute(&json!({"language": "python", "code": "open('x', 'w')"})).await;
+        assert!(answer.get("output_files").is_none(), "{answer}");
+        assert_nothing_is_left(&daemons).await;
     }
-    let answer = daemons.execute(&json!({"language": "python", "code": "open('x', 'w')"})).await;
-    assert!(answer.get("output_files").is_none(), "{answer}");
 }
 
 #[tokio::test]
 async fn files_come_back_however_the_program_ended() {
-    let daemons = start().await;
+    for kind in kinds() {
+        let daemons = kind.start().await;
+        files_come_back_from(&kind, &daemons).await;
+        assert_nothing_is_left(&daemons).await;
+    }
+}
+
+async fn files_come_back_from(kind: &Kind, daemons: &Daemons) {
     let keep = "import os, signal, sys, time\nopen('kept', 'wb').write(b'kept\\xff')\n";
     for (name, then, limits, status) in [
         ("exit", "sys.exit(3)", json!({}), "nonzero"),
@@ -133,15 +180,14 @@ async fn files_come_back_however_the_program_ended() {
     ] {
         let code = format!("{keep}{then}");
         let request = json!({"language": "python", "code": code, "limits": limits, "outputs": ["kept"]});
-        let answer = daemons.execute(&request).await;
-        assert_eq!(answer["status"], status, "{name}: {answer}");
-        assert_eq!(files(&answer), [("kept".to_owned(), b"kept\xff".to_vec())], "{name}");
+        let answer = kind.execute_python(daemons, &request).await;
+        assert_eq!(answer["status"], status, "{name}, {}: {answer}", kind.name);
+        assert_eq!(files(&answer), [("kept".to_owned(), b"kept\xff".to_vec())], "{name}, {}", kind.name);
     }
     let compile_error = json!({"language": "c", "code": "nonsense", "outputs": ["*"], "artifacts": true});
     let answer = daemons.execute(&compile_error).await;
     assert_eq!(answer["status"], "compile_error", "{answer}");
     assert_eq!(files(&answer), []);
-    assert_nothing_is_left(&daemons).await;
 }
 
 /// Sends a request for lines of JSON. HTTP/1.0, so that the response is not chunked.
@@ -170,7 +216,14 @@ async fn assert_nothing_is_left(daemons: &Daemons) {
 
 #[tokio::test]
 async fn each_run_has_its_own_files() {
-    let daemons = start().await;
+    for kind in kinds() {
+        let daemons = kind.start().await;
+        each_run_has_its_own(&daemons).await;
+        assert_nothing_is_left(&daemons).await;
+    }
+}
+
+async fn each_run_has_its_own(daemons: &Daemons) {
     let runs: Vec<_> = (0..4).map(|number| json!({"args": [format!("{number}")]})).collect();
     let code = "import sys\nopen(f'out{sys.argv[1]}', 'w').write(sys.argv[1] * 3)";
     let request = json!({"language": "python", "code": code, "runs": runs, "outputs": ["out*"]});

@@ -10,31 +10,26 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+use super::case::{Host, LOOK_AGAIN, Outcome, message, until};
 use super::host::{FullFileSystem, Group, Squatter};
-use super::kills::{LIMITS, SLOTS, offered};
+use super::judges;
+use super::kills::{SLOTS, offered};
 use super::programs::{Allowed, Got, Program};
 use super::random::SeededRandom;
 use super::remaining::{self, Before};
-use crate::daemons::{DEADLINE, Daemons, Settings, binary};
+use crate::daemons::{DEADLINE, Settings, binary};
 use crate::http::{self, Answer, HttpError};
 
-/// Time limit for recovery after the end of a fault.
-const RECOVERY_TIMEOUT: Duration = Duration::from_secs(20);
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Number of connections of a flood, and its duration.
 const FLOOD: usize = 200;
 const FLOOD_DURATION: Duration = Duration::from_secs(2);
 /// Limit on executord's open files in that case: enough for requests, too few for the flood.
 const FEW_FILES: u32 = 128;
 
-/// A message about the observed behavior, or about a violation.
-type Outcome = Result<String, String>;
-
 /// Names of the cases, in order.
-pub const NAMES: [&str; 15] = [
+pub const NAMES: [&str; 16] = [
     "runtime directory full",
     "/tmp full",
     "no free user id",
@@ -50,6 +45,7 @@ pub const NAMES: [&str; 15] = [
     "webd restarted",
     "client vanishes",
     "reload under load",
+    "executord killed while judging",
 ];
 
 /// Runs one of [`NAMES`].
@@ -73,128 +69,9 @@ pub async fn run(name: &str, random: &mut SeededRandom) -> Outcome {
         "webd restarted" => webd_restarted(random).await,
         "client vanishes" => client_vanishes(random).await,
         "reload under load" => reload_under_load(random).await,
+        "executord killed while judging" => judges::executord_killed(random).await,
         other => Err(format!("unknown case {other:?}")),
     }
-}
-
-/// Daemons of a case.
-struct Host {
-    daemons: Daemons,
-    before: Before,
-}
-
-impl Host {
-    async fn start(settings: Settings) -> Result<Self, String> {
-        // The kills cover pre-warmed sandboxes; here each sandbox must belong to a program.
-        let settings = Settings { slots: SLOTS, pool: false, ..settings };
-        let settings = Settings { more: format!("{}\n{LIMITS}", settings.more), ..settings };
-        let daemons = Daemons::start(&settings).await.map_err(message)?;
-        let before = Before::take(SLOTS, false).map_err(message)?;
-        Ok(Self { daemons, before })
-    }
-
-    /// Verifies that executions in two languages work.
-    async fn works(&self, random: &mut SeededRandom) -> Result<(), String> {
-        for language in ["python", "cpp"] {
-            self.right(&Program::friendly(random, language)).await?;
-        }
-        Ok(())
-    }
-
-    async fn right(&self, program: &Program) -> Result<(), String> {
-        match program.judge(&self.daemons.post(&program.body).await, Allowed::default())? {
-            Got::Answer => Ok(()),
-            other => Err(format!("{}: {other:?}", program.name)),
-        }
-    }
-
-    /// Verifies that an execution is rejected, and returns the error code.
-    async fn refused(&self, random: &mut SeededRandom, language: &str) -> Result<String, String> {
-        let program = Program::friendly(random, language);
-        let allowed = Allowed { errors: true, ..Allowed::default() };
-        match program.judge(&self.daemons.post(&program.body).await, allowed)? {
-            Got::Error(code) => Ok(code),
-            other => Err(format!("{language}: an error expected, got {other:?}")),
-        }
-    }
-
-    /// Waits until everything works and nothing is left.
-    async fn recovers(&self, random: &mut SeededRandom) -> Outcome {
-        let began = Instant::now();
-        loop {
-            let state = match self.works(random).await {
-                Ok(()) => self.before.nothing_left(&self.daemons).await,
-                not => not,
-            };
-            match state {
-                Ok(()) => return Ok(format!("recovered after {:.1} s", began.elapsed().as_secs_f32())),
-                Err(message) if began.elapsed() > RECOVERY_TIMEOUT => {
-                    return Err(format!("{message}\n{}", self.daemons.log_tail()));
-                }
-                Err(_) => sleep(LOOK_AGAIN).await,
-            }
-        }
-    }
-
-    /// Kills all supervisors and waits for their end.
-    async fn lose_all_slots(&self) -> Result<(), String> {
-        let all = remaining::supervisors(&self.daemons).map_err(message)?;
-        for supervisor in &all {
-            let _ = remaining::kill_process(supervisor.pid);
-        }
-        let gone = async || !all.iter().any(|supervisor| remaining::is_alive(supervisor.pid));
-        until("a supervisor still runs", gone).await
-    }
-
-    /// Waits for a message in the log.
-    async fn wait_for_log(&self, what: &str) -> Result<(), String> {
-        until(&format!("the log lacks {what:?}"), async || self.daemons.logs().contains(what)).await
-    }
-
-    /// Starts a request in the background.
-    fn begin(&self, body: Value) -> JoinHandle<Result<Answer, HttpError>> {
-        let url = self.daemons.url("/api/execute");
-        tokio::spawn(async move { http::post(&url, &body, DEADLINE).await })
-    }
-
-    /// Starts a program that runs for a while, waits until it runs, and returns its supervisor too.
-    async fn begin_long(&self, millis: u32) -> Result<(JoinHandle<Result<Answer, HttpError>>, u32), String> {
-        // An earlier execution may still be cleaned up, which looks like a running program.
-        sleep(Duration::from_millis(200)).await;
-        let is_settled = async || {
-            let running = self.daemons.status().await.running as usize;
-            self.busy().is_ok_and(|busy| busy.len() == running)
-        };
-        until("sandboxes remain without a program", is_settled).await?;
-        let busy = self.busy()?;
-        let code =
-            format!("import time\nprint('begun', flush=True)\ntime.sleep({millis} / 1000)\nprint('ended')");
-        let execution = self.begin(json!({ "language": "python", "code": code }));
-        let has_begun = async || self.busy().is_ok_and(|now| now.iter().any(|pid| !busy.contains(pid)));
-        until("a program does not start", has_begun).await?;
-        // Wait for the end of its setup.
-        sleep(Duration::from_millis(200)).await;
-        let now = self.busy()?;
-        let new = now.into_iter().find(|pid| !busy.contains(pid));
-        Ok((execution, new.ok_or("a program ended early")?))
-    }
-
-    /// Returns the supervisors that have a sandbox.
-    fn busy(&self) -> Result<Vec<u32>, String> {
-        let all = remaining::supervisors(&self.daemons).map_err(message)?;
-        Ok(all.into_iter().map(|one| one.pid).filter(|pid| !remaining::children(*pid).is_empty()).collect())
-    }
-}
-
-async fn until(otherwise: &str, done: impl AsyncFn() -> bool) -> Result<(), String> {
-    let began = Instant::now();
-    while !done().await {
-        if began.elapsed() > RECOVERY_TIMEOUT {
-            return Err(otherwise.to_owned());
-        }
-        sleep(LOOK_AGAIN).await;
-    }
-    Ok(())
 }
 
 /// Verifies the response for a program of [`Host::begin_long`].
@@ -669,10 +546,6 @@ async fn reload_under_load(random: &mut SeededRandom) -> Outcome {
         return Err(format!("no response for {longest:?} during a reload"));
     }
     Ok(format!("languages unchanged, {busy} of 120 busy, executord responds throughout; {recovered}"))
-}
-
-fn message(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 #include <iostream>
 #include <string>
 
-enum TResult { _ok = 0, _wa = 1, _pe = 2, _fail = 3 };
+enum TResult { _ok = 0, _wa = 1, _pe = 2, _fail = 3, _partially = 7 };
 
 static std::ifstream inf, ouf, ans;
 static std::ofstream tout;
@@ -45,4 +45,10 @@ template <class T> T read(std::istream &from, const char *name) {
     T value;
     if (!(from >> value)) quitf(&from == &ouf || &from == &std::cin ? _pe : _fail, "no %s", name);
     return value;
+}
+
+// Nothing but white space may follow.
+static void expect_end(std::istream &from) {
+    std::string word;
+    if (from >> word) quitf(&from == &ouf || &from == &std::cin ? _pe : _fail, "more than expected: %.20s", word.c_str());
 }
