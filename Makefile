@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root check-deploy corpus corpus-sample differential differential-compilers \
-	attacks faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
+	attacks cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -27,8 +27,11 @@ setup: ## Install missing compilers, interpreters and system users
 setup-test: ## Install what the tests need in addition to `make setup`
 	scripts/setup-test.sh
 
+# What the packages contain: submissions of many servers.
+FEATURES := webd/cluster,cli/cluster
+
 build: ## Build the daemons, the command-line tool and the language files
-	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
+	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli -p noded --features $(FEATURES)
 	$(MAKE) languages OUT=target/languages
 
 OUT ?= target/languages
@@ -56,11 +59,11 @@ advisories: ## Check dependencies for known vulnerabilities; downloads the advis
 	cargo deny --locked check advisories
 
 unit: $(WEB)/node_modules ## Run the tests that need neither root nor daemons
-	cargo test --workspace --locked --exclude sandbox --exclude e2e
+	cargo test --workspace --locked --exclude sandbox --exclude e2e --features $(FEATURES)
 	cd $(WEB) && npm run unit
 
 debug: ## Build everything for the tests
-	cargo build --workspace --locked
+	cargo build --workspace --locked --features $(FEATURES)
 
 # Commands as root use the caller's toolchain.
 AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
@@ -103,6 +106,11 @@ attacks: debug ## Attack the product with e2e/attacks, and with the collection i
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
+
+CLUSTER_ROUNDS ?= 200
+cluster: debug ## Kill every process of two servers and their nats-server, CLUSTER_ROUNDS times; half an hour
+	$(AS_ROOT) EXECUTOR_CLUSTER_ROUNDS=$(CLUSTER_ROUNDS) cargo test --locked -p e2e --features e2e/daemons --test cluster -- --test-threads 1
+	cargo run --release --locked -p cluster --example simulate
 
 ROUNDS ?= 200
 faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they depend on

@@ -21,6 +21,7 @@ need caddy caddy
 need openssl openssl
 need haproxy haproxy
 need promtool prometheus
+need nats-server nats-server
 # About 150 MB of archives, and 0.8 GB on the disk.
 need go golang-go
 need lua lua5.4

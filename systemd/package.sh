@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds the Debian package: package.sh OUTDIR [REVISION]. Requires cargo-deb, cc and javac. `make web` builds the page.
+# Builds the Debian packages executor and executor-node: package.sh OUTDIR [REVISION]. Requires cargo-deb, cc and javac. `make web` builds the page.
 set -eu
 out=${1:?usage: package.sh OUTDIR [REVISION]}
 revision=${2:-1}
@@ -14,7 +14,8 @@ command -v cargo-deb >/dev/null || {
     echo "cargo-deb is missing: cargo install --locked cargo-deb@3.8.0" >&2
     exit 1
 }
-cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
+cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli -p noded \
+    --features webd/cluster,cli/cluster
 
 # Everything that cargo does not build: executable files in `programs`, all others in `files`. Each is one asset of
 # executord/Cargo.toml.
@@ -36,7 +37,9 @@ if [ -f target/web/index.html ]; then
 else
     echo "warning: the page is not built, so the package does not contain it; run make web first" >&2
 fi
-for page in docs/man/*.[18]; do
+mkdir -p "$stage/node"
+gzip -9nc docs/man/noded.8 >"$stage/node/noded.8.gz"
+for page in docs/man/executor.1 docs/man/executord.8 docs/man/webd.8; do
     section=${page##*.}
     gzip -9nc "$page" >"$stage/files/share/man/man$section/${page##*/}.gz"
 done
@@ -62,4 +65,5 @@ for daemon in executord webd; do
 done
 
 cargo deb --quiet -p executord --no-build --deb-revision "$revision" --output "$out"
-ls -l "$out"/executor_*-"$revision"_*.deb
+cargo deb --quiet -p noded --no-build --deb-revision "$revision" --output "$out"
+ls -l "$out"/executor_*-"$revision"_*.deb "$out"/executor-node_*-"$revision"_*.deb

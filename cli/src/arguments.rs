@@ -56,6 +56,9 @@ pub(crate) enum Command {
     },
     /// Create, list, rotate and revoke API keys of webd
     Key(KeyArguments),
+    /// Set up NATS JetStream for submissions of many servers, and show their state
+    #[cfg(feature = "cluster")]
+    Cluster(crate::cluster_admin::ClusterArguments),
     /// Print shell completions
     Completions {
         /// Shell to print completions for

@@ -4,6 +4,8 @@
 
 mod arguments;
 mod check;
+#[cfg(feature = "cluster")]
+mod cluster_admin;
 mod exit_status;
 mod failure;
 mod input;
@@ -51,6 +53,8 @@ async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,
+        #[cfg(feature = "cluster")]
+        Command::Cluster(arguments) => cluster_admin::cluster(arguments).await,
         Command::Completions { shell } => completions(shell).await,
     }
 }

@@ -62,6 +62,8 @@ pub struct Settings {
     pub launchers: Vec<(&'static str, PathBuf)>,
     /// Content of `webd.toml`.
     pub webd: String,
+    /// Files that webd's user can read, next to `webd.toml`, which is also webd's working directory: names and contents.
+    pub files: Vec<(&'static str, String)>,
     /// Shell script that runs in a separate mount namespace before executord, to simulate another host. `$DIRECTORY` is
     /// [`Daemons::directory`].
     pub host: Option<String>,
@@ -82,6 +84,7 @@ impl Default for Settings {
             languages: Vec::new(),
             launchers: Vec::new(),
             webd: String::new(),
+            files: Vec::new(),
             host: None,
         }
     }
@@ -139,6 +142,9 @@ impl Daemons {
         let configuration = configuration(directory.path(), settings, &uids, &cgroup)?;
         fs::write(directory.path().join("executord.toml"), configuration)?;
         fs::write(directory.path().join("webd.toml"), &settings.webd)?;
+        for (name, content) in &settings.files {
+            fs::write(directory.path().join(name), content)?;
+        }
         // nobody may have no access to the build directory, but has access to this copy.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
 
@@ -251,8 +257,7 @@ impl Daemons {
     /// # Errors
     /// If it cannot be killed or reaped.
     pub fn kill_executord(&mut self) -> io::Result<ExitStatus> {
-        self.executord.child.kill()?;
-        self.executord.child.wait()
+        self.executord.kill()
     }
 
     /// Kills webd with SIGKILL, as in a crash, and reaps it.
@@ -260,8 +265,7 @@ impl Daemons {
     /// # Errors
     /// If it cannot be killed or reaped.
     pub fn kill_webd(&mut self) -> io::Result<ExitStatus> {
-        self.webd.child.kill()?;
-        self.webd.child.wait()
+        self.webd.kill()
     }
 
     /// Sends webd SIGTERM.
@@ -414,14 +418,37 @@ pub fn binary(name: &str) -> io::Result<PathBuf> {
 
 /// A daemon process, ended when dropped.
 #[derive(Debug)]
-struct Daemon {
+pub(crate) struct Daemon {
     name: &'static str,
     child: Child,
     log: PathBuf,
 }
 
 impl Daemon {
-    fn start(name: &'static str, directory: &Path, mut command: Command) -> io::Result<Self> {
+    #[cfg(feature = "daemons")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills the process, as in a crash.
+    pub(crate) fn kill(&mut self) -> io::Result<ExitStatus> {
+        self.child.kill()?;
+        self.child.wait()
+    }
+
+    /// Waits for the end of a process that was sent SIGTERM.
+    #[cfg(feature = "daemons")]
+    pub(crate) fn wait(&mut self) -> io::Result<ExitStatus> {
+        for _ in 0..ATTEMPTS {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(io::Error::other(format!("{} does not end:\n{}", self.name, self.log())))
+    }
+
+    pub(crate) fn start(name: &'static str, directory: &Path, mut command: Command) -> io::Result<Self> {
         let log = directory.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log)?;
         let child = command
@@ -434,7 +461,7 @@ impl Daemon {
         Ok(Self { name, child, log })
     }
 
-    fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
@@ -632,14 +659,21 @@ fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
     Daemon::start("executord", directory, command)
 }
 
-/// Returns the command for webd without root, capabilities, groups, or a way to gain them.
-fn webd_command(directory: &Path, address: SocketAddr) -> Command {
+/// Returns the command for a program without root, capabilities, groups, or a way to gain them.
+pub(crate) fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command
         .arg(format!("--reuid={WEBD_USER}"))
         .arg(format!("--regid={WEBD_GROUP}"))
         .args(["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs", "--"])
-        .arg(directory.join("webd"))
+        .arg(program);
+    command
+}
+
+fn webd_command(directory: &Path, address: SocketAddr) -> Command {
+    let mut command = unprivileged(&directory.join("webd"));
+    command
+        .current_dir(directory)
         .arg("--config")
         .arg(directory.join("webd.toml"))
         .arg("--listen")

@@ -148,6 +148,14 @@ pub async fn put(address: &Uri, body: &Value, deadline: Duration) -> Result<u16,
     Ok(head.status.as_u16())
 }
 
+/// Sends `DELETE`.
+///
+/// # Errors
+/// As [`post`].
+pub async fn delete(address: &Uri, deadline: Duration) -> Result<Answer, HttpError> {
+    within(deadline, exchange(Method::DELETE, address, Bytes::new(), None)).await
+}
+
 /// Requests JSON with `GET`.
 ///
 /// # Errors

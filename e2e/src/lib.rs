@@ -6,6 +6,8 @@
 pub mod answer;
 pub mod attacks;
 pub mod balancer;
+#[cfg(feature = "daemons")]
+pub mod cluster_nodes;
 pub mod corpus;
 pub mod daemons;
 pub mod differential;

@@ -40,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) libraries: BTreeMap<String, Vec<PathBuf>>,
     /// User that webd runs as. It may connect.
     pub(crate) webd_user: String,
+    /// User that noded runs as, on a server of a cluster. It may name clients, as webd's may, if it may connect.
+    pub(crate) noded_user: String,
     /// Executions that use the CPU at one time, or 0 for the number of cores.
     pub(crate) slots: u32,
     /// Executions at one time, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`], or fewer
@@ -258,6 +260,7 @@ impl Default for Config {
             toolchains: Vec::new(),
             libraries: BTreeMap::new(),
             webd_user: "executor-webd".to_owned(),
+            noded_user: "executor-node".to_owned(),
             slots: 0,
             max_executions: 0,
             max_executions_per_client: 0,

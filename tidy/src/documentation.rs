@@ -202,6 +202,9 @@ fn metrics(repository: &Repository) -> io::Result<Vec<Finding>> {
                 _ => None,
             });
             let prefix = match call.function.as_str() {
+                "register" | "register_with_unit" if path.ends_with("cluster_metrics.rs") => {
+                    "executor_cluster"
+                }
                 "register" | "register_with_unit" => "webd",
                 "gauge" | "encode_descriptor" => "executor",
                 _ => continue,

@@ -39,6 +39,9 @@ pub(crate) struct AppState {
     pub(crate) submission_ids: IdLocks,
     /// The way to send callbacks.
     pub(crate) callbacks: CallbackClient,
+    /// The exchange with the rest of the cluster, if there is one.
+    #[cfg(feature = "cluster")]
+    pub(crate) cluster: Option<Arc<crate::ops::cluster_sync::ClusterSync>>,
     /// Files that clients of Jobe upload for their runs.
     pub(crate) jobe_files: FileStore,
     /// Submissions of clients of Judge0.
@@ -73,6 +76,8 @@ impl AppState {
             submissions,
             submission_ids: IdLocks::default(),
             callbacks,
+            #[cfg(feature = "cluster")]
+            cluster: None,
             jobe_files,
             judge0,
             files,

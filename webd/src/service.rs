@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+#[cfg(feature = "cluster")]
+use cluster::{connection::Connection, subjects::Name, submitter::Submitter};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sd_notify::NotifyState;
 use tokio::net::{TcpListener, TcpSocket};
@@ -15,14 +17,20 @@ use tokio::sync::oneshot;
 use tokio::time::interval;
 use tracing_subscriber::EnvFilter;
 
+#[cfg(feature = "cluster")]
+use crate::api::executor::recorded_answer;
 use crate::api::executor::{submission_attempt, submission_callback};
 use crate::api::routes;
 use crate::app_state::AppState;
 use crate::domain::submissions::callback_queue::CallbackQueue;
+#[cfg(feature = "cluster")]
+use crate::domain::submissions::cluster::ClusterStore;
 use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
 use crate::domain::submissions::store::{SubmissionQueue, SubmissionStore};
 use crate::domain::submissions::{callback_runner, runner};
 use crate::http::server;
+#[cfg(feature = "cluster")]
+use crate::ops::cluster_sync::ClusterSync;
 use crate::ops::config::{Config, LogFormat, Options};
 use crate::ops::drain::stop_time_usec;
 use crate::ops::key_files::{self, KeyFiles};
@@ -128,7 +136,14 @@ pub async fn serve(
             return;
         }
     };
-    let Submissions { store, queue, callbacks } = match open_submissions(&config) {
+    let opened = open_submissions(&config).await;
+    let Submissions {
+        store,
+        queue,
+        callbacks,
+        #[cfg(feature = "cluster")]
+        cluster,
+    } = match opened {
         Ok(submissions) => submissions,
         Err(message) => {
             tracing::error!(%message, "cannot use the store of submissions");
@@ -137,7 +152,14 @@ pub async fn serve(
     };
     let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
     let drain_time = config.timeouts.drain;
-    let state = Arc::new(AppState::new(config, key_files.store(), store));
+    #[cfg(feature = "cluster")]
+    let cluster = cluster.map(|(front, name)| Arc::new(ClusterSync::new(front, name, key_files.store())));
+    let state = AppState::new(config, key_files.store(), store);
+    #[cfg(feature = "cluster")]
+    let state = AppState { cluster: cluster.clone(), ..state };
+    let state = Arc::new(state);
+    #[cfg(feature = "cluster")]
+    let cluster = cluster.map(|cluster| tokio::spawn(cluster.run(std::future::pending())));
     let (stop_runner, runner_stopped) = oneshot::channel::<()>();
     let (stop_callbacks, callbacks_stopped) = oneshot::channel::<()>();
     let callbacks = callbacks.map(|queue| {
@@ -181,6 +203,10 @@ pub async fn serve(
     if let Some(callbacks) = callbacks {
         let _ = callbacks.await;
     }
+    #[cfg(feature = "cluster")]
+    if let Some(cluster) = cluster {
+        cluster.abort();
+    }
     drop(stop);
     let _ = key_files.await;
 }
@@ -193,13 +219,25 @@ struct Submissions {
     queue: Option<Arc<dyn SubmissionQueue>>,
     /// The same store, if this process delivers its callbacks.
     callbacks: Option<Arc<dyn CallbackQueue>>,
+    /// The connection to the servers that run them, and the name of this webd there.
+    #[cfg(feature = "cluster")]
+    cluster: Option<(Submitter, Name)>,
 }
 
 /// Opens the store of submissions, if they are enabled.
-fn open_submissions(config: &Config) -> Result<Submissions, String> {
+#[cfg_attr(not(feature = "cluster"), expect(clippy::unused_async, reason = "only a cluster is connected to"))]
+async fn open_submissions(config: &Config) -> Result<Submissions, String> {
     let settings = &config.submissions;
     if !settings.enabled {
         return Ok(Submissions::default());
+    }
+    #[cfg(feature = "cluster")]
+    if config.cluster.is_enabled() {
+        let settings = config.cluster.settings()?;
+        let front = Submitter::new(Connection::start(&settings).await?, config.cluster.pool()?);
+        let store = ClusterStore::new(front.clone(), recorded_answer::parse);
+        let cluster = Some((front, settings.name));
+        return Ok(Submissions { store: Some(store), cluster, ..Submissions::default() });
     }
     let bounds = StoreBounds { count: settings.max_count.get(), bytes: settings.max_bytes.bytes() };
     let store = Arc::new(SqliteStore::open(&config.state, bounds)?);
@@ -207,6 +245,7 @@ fn open_submissions(config: &Config) -> Result<Submissions, String> {
         store: Some(Arc::clone(&store) as Arc<dyn SubmissionStore>),
         queue: Some(Arc::clone(&store) as Arc<dyn SubmissionQueue>),
         callbacks: Some(store),
+        ..Submissions::default()
     })
 }
 

@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
+#[cfg(feature = "cluster")]
+#[path = "support/cluster.rs"]
+mod cluster;
 mod support;
 
 use std::num::NonZeroUsize;
@@ -22,19 +25,42 @@ const HELLO: &str = r#"{"code":"print('hi')","language":"python"}"#;
 const JSON: &str = "Content-Type: application/json";
 const UUID: &str = "9b2b3c1e-63a5-4e0c-8e4e-0123456789ab";
 
-/// Starts webd with submissions, whose state is in `directory`.
+/// Whether these tests use the store of many servers: `cluster_submissions.rs` includes this file as a module.
+const IS_CLUSTER: bool = matches!(module_path!().as_bytes(), [b'c', b'l', ..]);
+
+/// Starts webd with submissions, whose state is in `directory`, and what runs them.
 async fn serve(
     directory: &Path,
     change: impl FnOnce(&mut Config),
     script: impl Fn(&ExecuteRequest) -> Vec<Step> + Send + Sync + 'static,
 ) -> TestServer {
+    #[cfg(feature = "cluster")]
+    let servers = if IS_CLUSTER { vec![cluster::prepare(directory).await] } else { vec![] };
+    let mut concurrent = 0;
     let configure = |config: &mut Config| {
         directory.clone_into(&mut config.state);
         config.keys.file = directory.join("keys.toml");
         config.submissions.enabled = true;
+        #[cfg(feature = "cluster")]
+        {
+            config.cluster = webd::ClusterConfig {
+                name: "front".to_owned(),
+                servers,
+                key_file: std::path::PathBuf::new(),
+                ..webd::ClusterConfig::default()
+            };
+        }
         change(config);
+        concurrent = config.submissions.concurrent.get();
     };
-    server_with(configure, script).await
+    let server = server_with(configure, script).await;
+    #[cfg(not(feature = "cluster"))]
+    let _ = concurrent;
+    #[cfg(feature = "cluster")]
+    if IS_CLUSTER {
+        cluster::start_node(directory, &server.directory.path().join("executord.sock"), concurrent);
+    }
+    server
 }
 
 /// Writes a key file and returns the header of each key.
@@ -332,9 +358,17 @@ async fn what_was_accepted_runs_after_a_restart_and_what_has_a_result_does_not()
 async fn the_store_is_bounded() {
     let directory = tempfile::tempdir().unwrap();
     let few = |config: &mut Config| config.submissions.max_count = std::num::NonZeroU64::new(8).unwrap();
-    let server = serve(directory.path(), few, |_| hello()).await;
-    for _ in 0..2 {
-        assert_eq!(server.submit(&[], HELLO).await.status, 202);
+    let script = |_: &ExecuteRequest| vec![Step::Send(started()), Step::WaitForDisconnect];
+    let server = serve(directory.path(), few, script).await;
+    if IS_CLUSTER {
+        let batch = format!(r#"{{"submissions":[{}]}}"#, [HELLO; 100].join(","));
+        for _ in 0..10 {
+            assert_eq!(server.submit(&[], &batch).await.status, 202);
+        }
+    } else {
+        for _ in 0..2 {
+            assert_eq!(server.submit(&[], HELLO).await.status, 202);
+        }
     }
     let full = server.submit(&[], HELLO).await;
     assert_eq!((full.status, &*full.code(), full.header("retry-after")), (429, "busy", Some("60")));

@@ -11,7 +11,7 @@ use crate::config::{Config, UidRange};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Peer {
     pub(crate) uid: u32,
-    /// Whether it may say for which client it sends a request. Root and webd may; another user could invent clients, and
+    /// Whether it may say for which client it sends a request. Root, webd and noded may; another user could invent clients, and
     /// so take the turns of others.
     pub(crate) may_name_clients: bool,
 }
@@ -20,6 +20,7 @@ pub(crate) struct Peer {
 #[derive(Clone, Debug)]
 pub(crate) struct PeerPolicy {
     webd_user: String,
+    noded_user: String,
     group: String,
     sandbox_uids: UidRange,
 }
@@ -39,6 +40,7 @@ impl PeerPolicy {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             webd_user: config.webd_user.clone(),
+            noded_user: config.noded_user.clone(),
             group: config.socket_group().to_owned(),
             sandbox_uids: config.uids,
         }
@@ -53,8 +55,9 @@ impl PeerPolicy {
         }
         let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
         let is_webd = user.as_ref().is_some_and(|user| user.name == self.webd_user);
+        let is_noded = user.as_ref().is_some_and(|user| user.name == self.noded_user);
         if uid == 0 || is_webd || user.is_some_and(|user| self.is_member(&user, gid)) {
-            return Ok(Peer { uid, may_name_clients: uid == 0 || is_webd });
+            return Ok(Peer { uid, may_name_clients: uid == 0 || is_webd || is_noded });
         }
         Err(Refusal::Stranger { webd_user: self.webd_user.clone(), group: self.group.clone() })
     }

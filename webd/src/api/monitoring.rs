@@ -38,6 +38,12 @@ pub(crate) async fn metrics(State(state): State<Arc<AppState>>) -> Response {
         Some(store) => store.statistics().await.ok().flatten(),
         None => None,
     };
-    let text = state.metrics.exposition(daemon, &state.keys.totals(), submissions);
+    let text = state.metrics.exposition(
+        daemon,
+        &state.keys.totals(),
+        submissions,
+        #[cfg(feature = "cluster")]
+        state.cluster.as_ref().map(|cluster| cluster.metrics()).as_ref(),
+    );
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
 }

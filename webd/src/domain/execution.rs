@@ -127,6 +127,21 @@ pub(crate) enum ExecutionError {
     Daemon(#[from] ClientError),
 }
 
+/// Events of an execution, in their order.
+pub(crate) trait EventSource {
+    /// Returns the next event.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] in place of the last event.
+    fn next_event(&mut self) -> impl Future<Output = Result<ExecutionEvent, ExecutionError>> + Send;
+}
+
+impl EventSource for Execution {
+    fn next_event(&mut self) -> impl Future<Output = Result<ExecutionEvent, ExecutionError>> + Send {
+        Self::next_event(self)
+    }
+}
+
 /// A message to a running execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Control {

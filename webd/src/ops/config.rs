@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::domain::callbacks::url::CallbackHost;
 use crate::domain::client_identity::Network;
+use crate::ops::cluster_config::ClusterConfig;
 use crate::ops::compat_config::{JobeConfig, Judge0Config, PistonConfig};
 use crate::ops::node_name::{NodeName, optional_name};
 use crate::ops::positive::{duration, positive};
@@ -106,6 +107,8 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Submissions.
     pub submissions: SubmissionsConfig,
+    /// Submissions of many servers.
+    pub cluster: ClusterConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
     /// The API that is compatible with Piston.
@@ -218,6 +221,7 @@ impl Default for Config {
             state: keys::DEFAULT_STATE_DIRECTORY.into(),
             keys: KeysConfig::default(),
             submissions: SubmissionsConfig::default(),
+            cluster: ClusterConfig::default(),
             timeouts: Timeouts::default(),
             piston: PistonConfig::default(),
             jobe: JobeConfig::default(),
@@ -374,6 +378,10 @@ impl Config {
                 "metrics_listen must differ from listen; leave it out to serve /metrics there".to_owned()
             );
         }
+        config.cluster.check()?;
+        if config.cluster.is_enabled() && !config.submissions.enabled {
+            return Err("cluster.servers requires submissions.enabled = true".to_owned());
+        }
         if config.max_body > config.max_memory {
             return Err("max_body must not be larger than max_memory".to_owned());
         }
@@ -425,6 +433,7 @@ mod tests {
         check("node = 'a b'", &["line 1", "\"a b\" is not a name of 1 to 64 letters"]);
         check("[timeouts]\ndrain = 5", &["line 2", "a quantity with its unit"]);
         check("max_body = '16MB'", &["line 1", "is not a byte count such as"]);
+        check("[cluster]\nservers = ['nats://a']", &["cluster.servers"]);
         check("listen = 3000", &["line 1"]);
         check("metrics_listen = '[::1]:9464'", &["valid"]);
         check("metrics_listen = 'localhost'", &["line 1", "is not an address such as 127.0.0.1:9464"]);
@@ -455,6 +464,6 @@ mod tests {
         let config = Config::parse(&uncommented).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = uncommented.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (24, 10));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (25, 10));
     }
 }

@@ -139,6 +139,7 @@ impl Metrics {
         daemon: Option<ServerStatus>,
         keys: &[(KeyName, Totals)],
         submissions: Option<StoreStatistics>,
+        #[cfg(feature = "cluster")] cluster: Option<&crate::ops::cluster_metrics::ClusterMetrics>,
     ) -> String {
         let mut text = String::new();
         let mut store_registry = Registry::with_prefix("webd");
@@ -152,6 +153,12 @@ impl Metrics {
         let _ = encode_registry(&mut text, &self.registry);
         let _ = encode_registry(&mut text, &store_registry);
         let _ = encode_registry(&mut text, &daemon_registry);
+        #[cfg(feature = "cluster")]
+        if let Some(cluster) = cluster {
+            let mut cluster_registry = Registry::with_prefix("executor_cluster");
+            cluster.register(&mut cluster_registry);
+            let _ = encode_registry(&mut text, &cluster_registry);
+        }
         let _ = encode_eof(&mut text);
         text
     }

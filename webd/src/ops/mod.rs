@@ -1,6 +1,11 @@
 //! Operation of the service: configuration, metrics, and the check that webd holds no privileges. Nothing here depends
 //! on axum.
 
+pub(crate) mod cluster_config;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster_metrics;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster_sync;
 pub(crate) mod compat_config;
 pub(crate) mod config;
 pub(crate) mod daemon_metrics;

@@ -61,7 +61,7 @@ pub(crate) async fn execute(
     let store = submissions::store(state)?;
     let parse = |body: &[u8]| request::parse(body).map(|parsed| (parsed, None));
     submissions::accept(state, caller, vec![(id, body)], parse).await?;
-    let watch = SubmissionWatch::new(store, caller, id);
+    let watch = SubmissionWatch::new(store, state, caller, id);
     let submission = tokio::select! {
         submission = watch.until_final(Instant::now() + MAX_WAIT) => submission?,
         () = guard.stopping() => return Err(unavailable("the server is stopping, repeat the request later")),

@@ -1,6 +1,7 @@
 //! Executor's own API: `/api/execute`, `/api/session`, `/api/languages`, `/api/submissions` and `/api/token`.
 
 pub(crate) mod answer;
+pub(crate) mod collected_answer;
 pub(crate) mod error;
 pub(crate) mod event_encoder;
 pub(crate) mod execute;
@@ -15,6 +16,8 @@ pub(crate) mod live_body;
 pub(crate) mod multipart_request;
 pub(crate) mod number;
 pub(crate) mod options;
+#[cfg(feature = "cluster")]
+pub(crate) mod recorded_answer;
 pub(crate) mod request;
 pub(crate) mod session;
 pub(crate) mod session_end;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::api::executor::execute::collect_answer;
+use crate::api::executor::collected_answer::collect_answer;
 use crate::api::executor::request;
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;

@@ -137,6 +137,8 @@ mod tests {
             started: Some(2_000),
             finished: Some(1_700_000_000_123),
             result: Some(Bytes::copy_from_slice(result.as_bytes())),
+            #[cfg(feature = "cluster")]
+            recording: None,
         }
     }
 

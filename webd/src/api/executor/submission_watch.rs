@@ -13,7 +13,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
+#[cfg(feature = "cluster")]
+use crate::api::executor::recorded_answer;
 use crate::api::executor::submission_json::SubmissionJson;
+use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::submissions::store::{Change, SubmissionStore};
 use crate::domain::submissions::submission::{Owner, Submission, SubmissionState};
@@ -33,12 +36,29 @@ pub(crate) struct SubmissionWatch {
     store: Arc<dyn SubmissionStore>,
     owner: Owner,
     id: Uuid,
+    #[cfg(feature = "cluster")]
+    budget: crate::domain::budget::Budget,
 }
 
 impl SubmissionWatch {
     /// Creates the watch of a submission of the caller.
-    pub(crate) fn new(store: &Arc<dyn SubmissionStore>, caller: &Caller, id: Uuid) -> Self {
-        Self { store: Arc::clone(store), owner: Owner::of(caller), id }
+    pub(crate) fn new(
+        store: &Arc<dyn SubmissionStore>,
+        #[cfg_attr(
+            not(feature = "cluster"),
+            expect(unused_variables, reason = "only recordings need memory")
+        )]
+        state: &AppState,
+        caller: &Caller,
+        id: Uuid,
+    ) -> Self {
+        Self {
+            store: Arc::clone(store),
+            owner: Owner::of(caller),
+            id,
+            #[cfg(feature = "cluster")]
+            budget: state.budgets.of(caller),
+        }
     }
 
     /// Returns the submission as it is.
@@ -46,7 +66,11 @@ impl SubmissionWatch {
     /// # Errors
     /// 404 if the caller has no such submission.
     pub(crate) async fn get(&self) -> Result<Submission, ApiError> {
-        self.store.get(self.owner.clone(), self.id).await?.ok_or_else(ApiError::not_found)
+        let submission = self.store.get(self.owner.clone(), self.id).await?;
+        let submission = submission.ok_or_else(ApiError::not_found)?;
+        #[cfg(feature = "cluster")]
+        let submission = recorded_answer::written(submission, &self.budget).await?;
+        Ok(submission)
     }
 
     /// Returns the submission when its state is final, or at the deadline.

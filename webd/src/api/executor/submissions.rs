@@ -93,7 +93,7 @@ pub(crate) async fn fetch(
     let store = store(&state)?;
     let wait = wait(&uri)?;
     let id = Uuid::try_parse(&token).map_err(|_| ApiError::not_found())?;
-    let watch = SubmissionWatch::new(store, &caller, id);
+    let watch = SubmissionWatch::new(store, &state, &caller, id);
     let accepts_events = headers
         .get_all(header::ACCEPT)
         .iter()
@@ -292,6 +292,12 @@ fn parameter<'a>(uri: &'a Uri, name: &str) -> Option<&'a str> {
 
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
+        #[cfg(feature = "cluster")]
+        match error {
+            StoreError::Invalid(message) => return Self::invalid_request(message),
+            StoreError::TooLarge => return Self::new(ErrorCode::TooLarge, error.to_string()),
+            _ => {}
+        }
         tracing::error!(%error, "cannot use the store of submissions");
         Self::new(ErrorCode::Unavailable, "the store of submissions is unavailable, try again later")
     }

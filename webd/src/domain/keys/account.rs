@@ -12,6 +12,8 @@ use crate::domain::keys::refusal::{REASONS, Refusal};
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     today: Mutex<Today>,
+    /// What was used on other servers.
+    elsewhere: Mutex<Today>,
     executions: AtomicU64,
     cpu_us: AtomicU64,
     refusals: [AtomicU64; REASONS.len()],
@@ -44,6 +46,19 @@ impl Account {
     /// Returns the usage of the day.
     pub(crate) fn usage(&self, now: Timestamp) -> KeyUsage {
         self.today(now).usage
+    }
+
+    /// Returns the CPU time of the day on all servers, in microseconds.
+    pub(crate) fn cpu_us_everywhere(&self, now: Timestamp) -> u64 {
+        let elsewhere = self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_others = if elsewhere.day == now.day() { elsewhere.usage.cpu_us } else { 0 };
+        self.usage(now).cpu_us.saturating_add(of_others)
+    }
+
+    /// Sets what was used on other servers on a day.
+    #[cfg(any(feature = "cluster", test))]
+    pub(crate) fn set_elsewhere(&self, day: u64, usage: KeyUsage) {
+        *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Today { day, usage };
     }
 
     /// Counts executions that begin.
@@ -102,5 +117,9 @@ mod tests {
         account.charge(Duration::from_micros(1), monday);
         assert_eq!(account.usage(monday).cpu_us, 4);
         assert_eq!((account.totals().executions, account.totals().cpu_us), (1, 11));
+        account.set_elsewhere(5, KeyUsage { executions: 9, cpu_us: 100 });
+        assert_eq!(account.cpu_us_everywhere(tuesday), 104);
+        assert_eq!(account.usage(tuesday).cpu_us, 4, "what was used here");
+        assert_eq!(account.cpu_us_everywhere(Timestamp(86_400 * 6)), 0, "it counts for a day");
     }
 }

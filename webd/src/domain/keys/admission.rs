@@ -137,7 +137,7 @@ fn count(allowance: &Allowance, executions: NonZeroU32) -> (Result<(), Refusal>,
 /// Returns why a key may start nothing more today.
 fn used_up(limits: &KeyLimits, account: &Account, now: Timestamp) -> Option<Refusal> {
     let limit = limits.cpu_per_day?;
-    let used = Duration::from_micros(account.usage(now).cpu_us);
+    let used = Duration::from_micros(account.cpu_us_everywhere(now));
     (used >= limit).then(|| Refusal::cpu_per_day(limit, now))
 }
 

@@ -160,6 +160,14 @@ impl KeyStore {
         UsageFile { day: Timestamp(now.day() * SECONDS_PER_DAY), keys }
     }
 
+    /// Sets what keys used on other servers on a day. A key that is missing used nothing there.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_usage_of_others(&self, day: u64, used: &BTreeMap<KeyName, KeyUsage>) {
+        for key in self.ring().all() {
+            key.account.set_elsewhere(day, used.get(&key.name).copied().unwrap_or_default());
+        }
+    }
+
     /// Returns the counters of all keys since webd started, the anonymous one last.
     pub(crate) fn totals(&self) -> Vec<(KeyName, Totals)> {
         self.ring().all().map(|key| (key.name.clone(), key.account.totals())).collect()

@@ -5,6 +5,8 @@
 
 pub(crate) mod callback_queue;
 pub(crate) mod callback_runner;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster;
 pub(crate) mod id_locks;
 pub(crate) mod order;
 pub(crate) mod runner;

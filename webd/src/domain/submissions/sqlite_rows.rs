@@ -24,6 +24,8 @@ pub(crate) fn submission(row: &Row) -> rusqlite::Result<Submission> {
         started: time(3)?,
         finished: time(4)?,
         result: None,
+        #[cfg(feature = "cluster")]
+        recording: None,
     })
 }
 

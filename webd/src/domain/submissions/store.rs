@@ -115,6 +115,14 @@ pub(crate) enum StoreError {
     /// Too many operations wait for it.
     #[error("the store of submissions is overloaded")]
     Overloaded,
+    /// The submission cannot be stored.
+    #[cfg(feature = "cluster")]
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// It is larger than the store accepts.
+    #[cfg(feature = "cluster")]
+    #[error("the submission is larger than the store accepts")]
+    TooLarge,
     /// It failed.
     #[error("the store of submissions failed: {0}")]
     Failed(String),

@@ -64,6 +64,21 @@ pub(crate) struct Submission {
     pub(crate) finished: Option<u64>,
     /// The answer, or the error, in JSON. A list of submissions leaves it out.
     pub(crate) result: Option<Bytes>,
+    /// The events, if the store has these instead of the answer.
+    #[cfg(feature = "cluster")]
+    pub(crate) recording: Option<Recording>,
+}
+
+/// The events of an execution that ran on another server, and how its answer is written.
+#[cfg(feature = "cluster")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recording {
+    /// All events. The last one is the outcome, or the reason why there is none.
+    pub(crate) events: Vec<protocol::Event>,
+    /// The encoding of the output in the answer.
+    pub(crate) encoding: crate::domain::encoding::Encoding,
+    /// Whether the answer has each output once.
+    pub(crate) is_compact: bool,
 }
 
 /// A submission that was taken to be run.
@@ -121,16 +136,21 @@ impl Owner {
     pub(crate) fn of(caller: &Caller) -> Self {
         Self(caller.key_name().clone())
     }
+
+    /// Returns the caller that submits from an address, with its key as it is now.
+    pub(crate) fn caller(&self, address: IpAddr) -> Caller {
+        let client = ClientIdentity::new(address, &[], &[]);
+        let Self(name) = self;
+        if name.is_anonymous() {
+            return Caller::anonymous(client);
+        }
+        Caller::new(client, Credential::Name(name.clone()), name.clone())
+    }
 }
 
 impl ClaimedSubmission {
     /// Returns the caller that submitted it, with its key as it is now.
     pub(crate) fn caller(&self) -> Caller {
-        let client = ClientIdentity::new(self.address, &[], &[]);
-        let Owner(name) = &self.owner;
-        if name.is_anonymous() {
-            return Caller::anonymous(client);
-        }
-        Caller::new(client, Credential::Name(name.clone()), name.clone())
+        self.owner.caller(self.address)
     }
 }

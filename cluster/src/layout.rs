@@ -1,0 +1,148 @@
+//! The streams and consumers of a cluster, and their creation.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::jetstream::{ClusterError, JetStream};
+use crate::subjects::{self, BUCKETS, NODES, Name, SUBMISSIONS, USAGE};
+
+const SECOND: u64 = 1_000_000_000;
+const HOUR: u64 = 3600 * SECOND;
+const GIB: u64 = 1024 * 1024 * 1024;
+/// Submissions of one tenant that wait or run.
+const MAX_WORK_PER_TENANT: u64 = 1000;
+/// Bytes of all work of a pool.
+const MAX_WORK: u64 = 4 * GIB;
+/// Bytes of all states and results.
+const MAX_SUBMISSIONS: u64 = 16 * GIB;
+/// Bytes of a message beyond its body: headers.
+const HEADERS: usize = 16 * 1024;
+/// Bytes of the request of a submission, as it is encoded for executord.
+pub const MAX_REQUEST: usize = 5 * 1024 * 1024;
+/// Bytes of a result: at most 4 MiB of output, and the reports of 64 runs, twice.
+pub const MAX_RESULT: usize = 7 * 1024 * 1024;
+/// Time for which states and results are kept.
+const KEEP: u64 = 48 * HOUR;
+/// Time after which the status of a node that does not renew it is gone.
+const NODE_AGE: u64 = 15 * SECOND;
+/// Time after which work without a sign of life is delivered again.
+const ACK_WAIT: u64 = 10 * SECOND;
+/// Error code of a stream that exists with another configuration.
+const STREAM_EXISTS: u32 = 10058;
+
+/// A stream, as `STREAM.CREATE` takes it.
+#[must_use]
+pub fn streams(pool: &Name, replicas: u8) -> Vec<Value> {
+    let common = |name: &str, subjects: Value| {
+        json!({"name": name, "subjects": subjects, "storage": "file", "num_replicas": replicas,
+               "max_consumers": -1, "max_msgs": -1})
+    };
+    let with = |mut stream: Value, more: Value| {
+        if let (Some(stream), Value::Object(more)) = (stream.as_object_mut(), more) {
+            stream.extend(more);
+        }
+        stream
+    };
+    let bucket = |name: &str, max_age: u64, max_bytes: u64| {
+        with(
+            common(&subjects::kv_stream(name), json!([subjects::kv_subject(name, ">")])),
+            json!({"retention": "limits", "discard": "new", "max_msgs_per_subject": 1, "max_age": max_age,
+                   "max_bytes": max_bytes, "max_msg_size": 65536, "allow_rollup_hdrs": true, "deny_delete": true,
+                   "allow_direct": true, "duplicate_window": 2 * SECOND}),
+        )
+    };
+    vec![
+        with(
+            common(&subjects::work_stream(pool), json!([format!("x.work.{pool}.*.*")])),
+            json!({"retention": "workqueue", "discard": "new", "discard_new_per_subject": true,
+                   "max_msgs_per_subject": MAX_WORK_PER_TENANT, "max_bytes": MAX_WORK, "max_age": 24 * HOUR,
+                   "max_msg_size": MAX_REQUEST + HEADERS, "duplicate_window": 120 * SECOND}),
+        ),
+        with(
+            common(SUBMISSIONS, json!(["x.sub.*.*.*"])),
+            json!({"retention": "limits", "discard": "old", "max_msgs_per_subject": 1, "max_bytes": MAX_SUBMISSIONS,
+                   "max_age": KEEP, "max_msg_size": MAX_RESULT + HEADERS, "allow_direct": true,
+                   "duplicate_window": 120 * SECOND}),
+        ),
+        bucket(NODES, NODE_AGE, GIB / 16),
+        bucket(USAGE, KEEP, GIB / 4),
+    ]
+}
+
+/// The consumer of a bucket, as `CONSUMER.DURABLE.CREATE` takes it.
+fn consumer(pool: &Name, bucket: u8) -> Value {
+    json!({"stream_name": subjects::work_stream(pool), "config": {
+        "durable_name": subjects::consumer(bucket),
+        "filter_subject": subjects::work_of_bucket(pool, bucket),
+        "deliver_policy": "all",
+        "ack_policy": "explicit",
+        "replay_policy": "instant",
+        "ack_wait": ACK_WAIT,
+        "max_deliver": -1,
+        "max_ack_pending": 4096,
+        "max_waiting": 4096,
+    }})
+}
+
+/// Creates all streams and consumers, and changes those that exist.
+///
+/// # Errors
+/// [`ClusterError`] of the first one that cannot be created.
+pub(crate) async fn create(jetstream: &JetStream, pool: &Name, replicas: u8) -> Result<(), ClusterError> {
+    for stream in streams(pool, replicas) {
+        let name = stream["name"].as_str().unwrap_or_default().to_owned();
+        match jetstream.api::<Value>(&format!("STREAM.CREATE.{name}"), &stream).await {
+            Ok(_) => {}
+            Err(ClusterError::Refused { code: STREAM_EXISTS, .. }) => {
+                jetstream.api::<Value>(&format!("STREAM.UPDATE.{name}"), &stream).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    let stream = subjects::work_stream(pool);
+    for bucket in 0..BUCKETS {
+        let operation = format!("CONSUMER.DURABLE.CREATE.{stream}.{}", subjects::consumer(bucket));
+        jetstream.api::<Value>(&operation, &consumer(pool, bucket)).await?;
+    }
+    Ok(())
+}
+
+/// Returns how many messages of a bucket were never delivered, and the sequence number of the last one that was.
+pub(crate) async fn pending(
+    jetstream: &JetStream,
+    stream: &str,
+    bucket: u8,
+) -> Result<(u64, u64), ClusterError> {
+    #[derive(Deserialize)]
+    struct Info {
+        num_pending: u64,
+        delivered: Delivered,
+    }
+    #[derive(Deserialize)]
+    struct Delivered {
+        stream_seq: u64,
+    }
+    let operation = format!("CONSUMER.INFO.{stream}.{}", subjects::consumer(bucket));
+    let info: Info = jetstream.api(&operation, &json!({})).await?;
+    Ok((info.num_pending, info.delivered.stream_seq))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_fit_into_what_servers_accept() {
+        // `max_payload` of the snippet in `permissions`.
+        const MAX_PAYLOAD: u64 = 8 * 1024 * 1024;
+        let pool = "main".parse().unwrap();
+        let streams = streams(&pool, 3);
+        let names: Vec<_> = streams.iter().map(|stream| stream["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["WORK_main", "SUBS", "KV_executor_nodes", "KV_executor_usage"]);
+        for stream in &streams {
+            assert!(stream["max_msg_size"].as_u64().unwrap() < MAX_PAYLOAD);
+            assert_eq!(stream["num_replicas"], 3);
+        }
+        assert_eq!(consumer(&pool, 7)["config"]["filter_subject"], "x.work.main.7.*");
+    }
+}

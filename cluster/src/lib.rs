@@ -1,0 +1,32 @@
+//! Submissions of many servers over NATS JetStream. webd is the front: it stores submissions and reads their results.
+//! noded is a worker: it takes work and stores results.
+//!
+//! | module | content |
+//! |---|---|
+//! | `subjects`, `buckets`, `record`, `layout`, `permissions` | pure: names, the order in which work is taken, messages, permissions |
+//! | `jetstream` | the requests to JetStream that this crate needs |
+//! | `connection` | the connection to the servers, and its settings |
+//! | `submitter`, `worker` | what webd and noded do |
+//! | `nodes`, `usage` | the state of nodes, and what keys used, in key-value buckets |
+//! | `administration` | `executor cluster` |
+//!
+//! This is the only crate that depends on async-nats. It uses no feature of NATS that is newer than 2.9.
+
+#![forbid(unsafe_code)]
+
+pub mod administration;
+pub mod buckets;
+pub mod connection;
+mod jetstream;
+pub mod layout;
+pub mod nodes;
+pub mod permissions;
+pub mod record;
+pub mod subjects;
+pub mod submitter;
+#[cfg(feature = "test-server")]
+pub mod test_server;
+pub mod usage;
+pub mod worker;
+
+pub use jetstream::ClusterError;

@@ -1,0 +1,141 @@
+//! A nats-server for tests. It is killed when the thread that started it ends, however that happens.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::connection::Settings;
+use crate::subjects::Name;
+
+/// Attempts before a start fails, and the pause between them.
+const ATTEMPTS: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What a test changes in the configuration of the server.
+#[derive(Clone, Debug, Default)]
+pub struct ServerOptions {
+    /// Text that is added to the configuration.
+    pub more: String,
+    /// Host name in the URL. It must be one of the certificate if the server uses TLS.
+    pub tls_host: Option<&'static str>,
+}
+
+/// A server on loopback with its own directory.
+#[derive(Debug)]
+pub struct NatsServer {
+    child: Child,
+    port: u16,
+    scheme: &'static str,
+    host: &'static str,
+    directory: TempDir,
+}
+
+impl NatsServer {
+    /// Starts a server.
+    ///
+    /// # Errors
+    /// If nats-server is not installed or does not start.
+    pub fn start(options: &ServerOptions) -> io::Result<Self> {
+        let directory = tempfile::Builder::new().prefix("executor-nats-").tempdir()?;
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let path = directory.path();
+        let mut text = format!(
+            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {path:?}, max_file_store: 64GB }}\n"
+        );
+        if !options.more.contains("max_payload") {
+            text.push_str("max_payload: 8MB\n");
+        }
+        text.push_str(&options.more);
+        fs::write(path.join("nats.conf"), text)?;
+        let child = spawn(path)?;
+        let (scheme, host) = match options.tls_host {
+            Some(host) => ("tls", host),
+            None => ("nats", "127.0.0.1"),
+        };
+        let mut server = Self { child, port, scheme, host, directory };
+        server.wait()?;
+        Ok(server)
+    }
+
+    /// Returns the URL of the server.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}://{}:{}", self.scheme, self.host, self.port)
+    }
+
+    /// Returns the directory of the server.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Returns settings for a process that connects with a key, or without one.
+    ///
+    /// # Panics
+    /// If the name is not valid.
+    #[must_use]
+    pub fn settings(&self, name: &str, key_file: Option<PathBuf>) -> Settings {
+        let name: Name = name.parse().expect("a name");
+        Settings { servers: vec![self.url()], key_file, ca_file: None, name }
+    }
+
+    /// Kills the server, as in a crash.
+    ///
+    /// # Errors
+    /// If it cannot be killed.
+    pub fn kill(&mut self) -> io::Result<()> {
+        self.child.kill()?;
+        self.child.wait().map(|_| ())
+    }
+
+    /// Starts the server again, with what it had stored.
+    ///
+    /// # Errors
+    /// As [`NatsServer::start`].
+    pub fn restart(&mut self) -> io::Result<()> {
+        self.child = spawn(self.directory.path())?;
+        self.wait()
+    }
+
+    /// Returns what the server wrote.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+
+    fn wait(&mut self) -> io::Result<()> {
+        for _ in 0..ATTEMPTS {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(io::Error::other(format!("nats-server ended with {status}: {}", self.log())));
+            }
+            if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
+                return Ok(());
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err(io::Error::other(format!("nats-server does not listen: {}", self.log())))
+    }
+}
+
+impl Drop for NatsServer {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+fn spawn(directory: &Path) -> io::Result<Child> {
+    let log = File::options().create(true).append(true).open(directory.join("log"))?;
+    // setpriv(1) asks the kernel to kill the server with this thread.
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "nats-server", "-c"])
+        .arg(directory.join("nats.conf"))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()
+}
