@@ -15,7 +15,10 @@ use support::{
     Answer, Observation, Step, TIMEOUT, TestServer, hello, id, one_run, output_of, report, send_all,
     server_with, start_server, started,
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
+use webd::CallbackHost;
 
 const JSON: &str = "Content-Type: application/json";
 const HELLO: &str = r#"{"source_code":"print('hi')","language_id":71}"#;
@@ -365,4 +368,45 @@ async fn the_prefix_can_be_left_out_and_the_api_be_disabled() {
     assert_eq!(server.get("/about").await.code(), "not_found");
     let server = server_with(|config| config.judge0.enabled = false, |_| hello()).await;
     assert_eq!(server.get("/judge0/about").await.code(), "not_found");
+}
+
+#[tokio::test]
+async fn a_callback_gets_the_result() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let enable = |config: &mut webd::Config| {
+        config.judge0.enable_callbacks = true;
+        config.submissions.callback_hosts = vec![CallbackHost::try_from(address.to_string()).unwrap()];
+    };
+    let server = server_with(enable, |_| hello()).await;
+    let with = |url: &str| HELLO.replace('}', &format!(r#","callback_url":"{url}"}}"#));
+    for refused in ["http://example.org/", "ftp://x", "https://127.0.0.1/"] {
+        let answer = post(&server, "submissions", &with(refused)).await;
+        assert!(answer.status == 422 && answer.json()["callback_url"].is_array(), "{refused}: {answer:?}");
+    }
+    let url = format!("http://{address}/done?x=1");
+    let created = post(&server, "submissions", &with(&url)).await;
+    assert_eq!(created.status, 201, "{created:?}");
+    let token = created.json()["token"].clone();
+    // The first attempt fails, so there is a second.
+    drop(timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap());
+    let (mut stream, _) = timeout(TIMEOUT, listener.accept()).await.unwrap().unwrap();
+    let mut request = Vec::new();
+    let is_complete = |request: &[u8]| request.ends_with(b"}") || request.ends_with(b"}}");
+    while !is_complete(&request) {
+        assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+    }
+    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    let request = String::from_utf8(request).unwrap();
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("PUT /done?x=1 HTTP/1.1\r\n"), "{head}");
+    assert!(head.to_ascii_lowercase().contains("content-type: application/json"), "{head}");
+    let body: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(
+        (&body["token"], &body["stdout"], &body["status"]["id"]),
+        (&token, &json!("aGkK\n"), &json!(3))
+    );
+    let token = token.as_str().unwrap();
+    assert_eq!(finished(&server, token, "fields=callback_url,status").await["callback_url"], json!(url));
+    assert_eq!(get(&server, "config_info").await.json()["enable_callbacks"], true);
 }

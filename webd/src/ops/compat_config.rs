@@ -76,6 +76,8 @@ pub struct Judge0Config {
     pub admin_token: String,
     /// Whether an administrator may delete submissions.
     pub enable_delete: bool,
+    /// Whether a submission may have a callback, under the rules of `[submissions] callback_hosts`.
+    pub enable_callbacks: bool,
     /// Memory of all submissions and their results. One client may use half of it.
     #[serde(deserialize_with = "positive")]
     pub max_results: ByteCount,
@@ -92,6 +94,7 @@ impl Default for Judge0Config {
             auth_token: String::new(),
             admin_token: String::new(),
             enable_delete: false,
+            enable_callbacks: false,
             max_results: ByteCount::mib(64),
             results_max_age: Duration::from_secs(60 * 60),
         }

@@ -8,6 +8,8 @@ use crate::api::judge0::language::{Judge0Language, MULTI_FILE, is_archived};
 use crate::api::judge0::limits::{self, Minimum, NumberLimit, whole};
 use crate::api::judge0::parameters::{Attributes, is_true};
 use crate::api::lenient_json::Scalar;
+use crate::domain::callbacks::client::CallbackClient;
+use crate::domain::callbacks::url::CallbackUrl;
 use crate::domain::lenient_base64;
 use crate::domain::toolchain_words::CompilerWords;
 
@@ -45,6 +47,10 @@ pub(crate) struct Settings {
     pub(crate) redirect_stderr_to_stdout: bool,
     /// A zip archive.
     pub(crate) additional_files: Option<Vec<u8>>,
+    /// As the request gives it.
+    pub(crate) callback_url: Option<String>,
+    /// Where the result is sent.
+    pub(crate) callback: Option<CallbackUrl>,
 }
 
 /// What the check knows beyond the attributes.
@@ -54,6 +60,8 @@ pub(crate) struct Check<'a> {
     pub(crate) is_base64: bool,
     /// The languages of the daemon.
     pub(crate) languages: &'a [Language],
+    /// What checks the URL of a callback, if callbacks are allowed.
+    pub(crate) callbacks: Option<&'a CallbackClient>,
 }
 
 impl Check<'_> {
@@ -116,9 +124,17 @@ impl Check<'_> {
         if attributes.0.get("enable_network").is_some_and(is_true) {
             add("enable_network", "enabling network is not allowed");
         }
-        if text(attributes, "callback_url").is_some_and(|url| !url.is_empty()) {
-            add("callback_url", "setting callback is not allowed");
-        }
+        let callback_url = text(attributes, "callback_url").filter(|url| !url.is_empty());
+        let callback = match (&callback_url, self.callbacks) {
+            (None, _) => None,
+            (Some(_), None) => {
+                add("callback_url", "setting callback is not allowed");
+                None
+            }
+            (Some(url), Some(client)) => {
+                client.check(url).map_err(|message| add("callback_url", &message)).ok()
+            }
+        };
         let mut number =
             |name: &'static str, limit: &NumberLimit| number(attributes, name, limit, &mut errors);
         let settings = Settings {
@@ -142,6 +158,8 @@ impl Check<'_> {
             number_of_runs: whole(number("number_of_runs", &limits::RUNS)),
             redirect_stderr_to_stdout: flag(attributes, "redirect_stderr_to_stdout"),
             additional_files: additional_files.filter(|files| !files.is_empty()),
+            callback_url,
+            callback,
         };
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
@@ -236,7 +254,7 @@ mod tests {
     fn settings(json: &Value, is_base64: bool) -> Result<Settings, Value> {
         let attributes: Attributes = serde_json::from_value(json.clone()).unwrap();
         let languages = ["python", "java", "c", "cpp", "multi_file"].map(language);
-        let check = Check { is_base64, languages: &languages };
+        let check = Check { is_base64, languages: &languages, callbacks: None };
         check.settings(&attributes).map_err(|errors| serde_json::to_value(errors).unwrap())
     }
 

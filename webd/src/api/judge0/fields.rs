@@ -54,6 +54,13 @@ pub(crate) const ALL: [&str; 35] = [
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct FieldList(Vec<&'static str>);
 
+impl Default for FieldList {
+    /// Returns the fields of an answer whose request selects none.
+    fn default() -> Self {
+        Self(DEFAULT.to_vec())
+    }
+}
+
 impl FieldList {
     /// Parses the parameter `fields`.
     ///
@@ -61,7 +68,7 @@ impl FieldList {
     /// The message of a 400, with the names that are no fields.
     pub(crate) fn parse(text: Option<&str>) -> Result<Self, String> {
         let names = match text.map(str::trim).unwrap_or_default() {
-            "" => return Ok(Self(DEFAULT.to_vec())),
+            "" => return Ok(Self::default()),
             "*" => return Ok(Self(ALL.to_vec())),
             names => names,
         };
@@ -139,7 +146,7 @@ fn value(
         "enable_network" => false.into(),
         "status" => json!(result.status.json()),
         "language" => json!({"id": settings.language.id, "name": language_name}),
-        // `callback_url` is never set.
+        "callback_url" => settings.callback_url.clone().into(),
         _ => Value::Null,
     }
 }

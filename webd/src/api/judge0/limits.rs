@@ -1,5 +1,6 @@
 //! Defaults and maxima of Judge0, which `GET /config_info` reports.
 
+use crate::api::judge0::callback;
 use serde_json::{Value, json};
 
 use crate::ops::compat_config::Judge0Config;
@@ -61,9 +62,9 @@ pub(crate) fn config_info(config: &Judge0Config) -> Value {
         "allowed_languages_for_compile_options": [],
         "enable_command_line_arguments": true,
         "enable_submission_delete": config.enable_delete,
-        "enable_callbacks": false,
-        "callbacks_max_tries": 3,
-        "callbacks_timeout": 5.0,
+        "enable_callbacks": config.enable_callbacks,
+        "callbacks_max_tries": callback::MAX_TRIES,
+        "callbacks_timeout": callback::TRY_TIMEOUT.as_secs_f64(),
         "enable_additional_files": true,
         "max_queue_size": MAX_QUEUE,
         "cpu_time_limit": CPU_TIME.default,

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod authentication;
+mod callback;
 pub(crate) mod error;
 pub(crate) mod fields;
 mod information;

@@ -10,6 +10,7 @@ use protocol::{
 use tokio::time::sleep;
 
 use crate::api::judge0::attributes::Settings;
+use crate::api::judge0::callback;
 use crate::api::judge0::language::PLAIN_TEXT;
 use crate::api::judge0::limits::{MAX_ARGUMENTS_LENGTH, MAX_EXTRACT_SIZE, STACK, whole};
 use crate::api::judge0::status::SubmissionStatus;
@@ -30,11 +31,14 @@ const EMPTY_FILE: &str = ".main.sh";
 /// Processes that the virtual machine of Java needs in any case.
 const JAVA_PROCESSES: u64 = 256;
 
-/// Runs a submission and sets its result.
+/// Runs a submission, sets its result, and sends its callback.
 pub(crate) async fn run(state: Arc<AppState>, caller: Caller, submission: Arc<Submission>) {
     let result = result(&state, &caller, &submission).await;
     submission.finish(SubmissionResult { finished_at: Some(SystemTime::now()), ..result });
     state.judge0.results.resize(submission.token, submission.bytes(), Instant::now());
+    // It counts as pending until then, which bounds the callbacks that are being sent.
+    callback::send(&state.callbacks, &submission).await;
+    submission.settle();
 }
 
 async fn result(state: &AppState, caller: &Caller, submission: &Submission) -> SubmissionResult {

@@ -1,5 +1,6 @@
 //! A submission: what was asked for, and its result.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -25,6 +26,8 @@ pub(crate) struct Submission {
     result: Mutex<SubmissionResult>,
     /// True when the submission has its last status.
     finished: watch::Sender<bool>,
+    /// Whether its callback was sent too, if it has one.
+    is_settled: AtomicBool,
 }
 
 /// What is known of the executions of a submission.
@@ -80,6 +83,7 @@ impl Submission {
             created_at: SystemTime::now(),
             result: Mutex::new(SubmissionResult::with_status(SubmissionStatus::InQueue)),
             finished: watch::Sender::new(false),
+            is_settled: AtomicBool::new(false),
         }
     }
 
@@ -91,6 +95,16 @@ impl Submission {
     /// Returns whether the submission has its last status.
     pub(crate) fn is_finished(&self) -> bool {
         *self.finished.borrow()
+    }
+
+    /// Returns whether nothing is left to do for the submission.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.is_settled.load(Ordering::Relaxed)
+    }
+
+    /// Notes that nothing is left to do.
+    pub(crate) fn settle(&self) {
+        self.is_settled.store(true, Ordering::Relaxed);
     }
 
     /// Changes the status while the submission is not finished.

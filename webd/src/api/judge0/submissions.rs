@@ -258,7 +258,8 @@ fn start(
     is_base64: bool,
     languages: &[Language],
 ) -> Result<Arc<Submission>, AttributeErrors> {
-    let settings = Check { is_base64, languages }.settings(attributes)?;
+    let callbacks = state.config.judge0.enable_callbacks.then_some(&state.callbacks);
+    let settings = Check { is_base64, languages, callbacks }.settings(attributes)?;
     let submission = Arc::new(Submission::new(settings));
     let (token, bytes) = (submission.token, submission.bytes());
     state.judge0.results.insert(token, &caller.tag(), Arc::clone(&submission), bytes, Instant::now());
@@ -268,7 +269,7 @@ fn start(
 
 /// Returns whether `count` more submissions may wait.
 fn has_room(state: &AppState, caller: &Caller, count: usize) -> bool {
-    let is_pending = |submission: &Submission| !submission.is_finished();
+    let is_pending = |submission: &Submission| !submission.is_settled();
     let (all, own) = state.judge0.results.count(&caller.tag(), Instant::now(), is_pending);
     all + count <= MAX_QUEUE && own + count <= MAX_QUEUE / CALLER_SHARE
 }
