@@ -1,18 +1,12 @@
 //! The callback of a submission: its result, sent to the URL that the client gave.
 
-use std::time::Duration;
-
 use axum::http::{HeaderValue, Method, header};
 use tokio::time::timeout;
 
 use crate::api::judge0::fields::FieldList;
+use crate::api::judge0::limits::{CALLBACK_TIMEOUT, CALLBACK_TRIES};
 use crate::api::judge0::submission::Submission;
 use crate::domain::callbacks::client::{CallbackClient, CallbackRequest, DeliveryError};
-
-/// Attempts to deliver a callback. Only an error of the network is followed by another.
-pub(crate) const MAX_TRIES: u32 = 3;
-/// Time for one attempt.
-pub(crate) const TRY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sends the default fields of a finished submission, in base64. Judge0 keeps no record of a callback that fails.
 pub(crate) async fn send(client: &CallbackClient, submission: &Submission) {
@@ -24,8 +18,8 @@ pub(crate) async fn send(client: &CallbackClient, submission: &Submission) {
         headers: vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))],
         body: json.to_string().into(),
     };
-    for _ in 0..MAX_TRIES {
-        let attempt = timeout(TRY_TIMEOUT, client.deliver(request.clone())).await;
+    for _ in 0..CALLBACK_TRIES {
+        let attempt = timeout(CALLBACK_TIMEOUT, client.deliver(request.clone())).await;
         match attempt.unwrap_or(Err(DeliveryError::Timeout)) {
             Ok(()) => return,
             Err(error) => {

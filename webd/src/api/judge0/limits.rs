@@ -1,6 +1,7 @@
 //! Defaults and maxima of Judge0, which `GET /config_info` reports.
 
-use crate::api::judge0::callback;
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::ops::compat_config::Judge0Config;
@@ -50,6 +51,10 @@ pub(crate) const MAX_ARGUMENTS_LENGTH: usize = 512;
 pub(crate) const MAX_BATCH: usize = 20;
 /// Submissions that wait or run.
 pub(crate) const MAX_QUEUE: usize = 100;
+/// Attempts to deliver a callback. Only an error of the network is followed by another.
+pub(crate) const CALLBACK_TRIES: u32 = 3;
+/// Time for one of them.
+pub(crate) const CALLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Kilobytes of one file of an archive.
 pub(crate) const MAX_EXTRACT_SIZE: u64 = 10240;
 
@@ -63,8 +68,8 @@ pub(crate) fn config_info(config: &Judge0Config) -> Value {
         "enable_command_line_arguments": true,
         "enable_submission_delete": config.enable_delete,
         "enable_callbacks": config.enable_callbacks,
-        "callbacks_max_tries": callback::MAX_TRIES,
-        "callbacks_timeout": callback::TRY_TIMEOUT.as_secs_f64(),
+        "callbacks_max_tries": CALLBACK_TRIES,
+        "callbacks_timeout": CALLBACK_TIMEOUT.as_secs_f64(),
         "enable_additional_files": true,
         "max_queue_size": MAX_QUEUE,
         "cpu_time_limit": CPU_TIME.default,
