@@ -27,6 +27,7 @@ pub(crate) fn of_status(status: &Status) -> Option<String> {
             let clock = match clock {
                 Clock::Cpu => "CPU time",
                 Clock::Wall => "wall-clock time",
+                Clock::InputIdle => "time without input",
             };
             format!("{clock} limit exceeded: {} allowed, {} used", seconds(*limit), seconds(*used))
         }

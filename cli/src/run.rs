@@ -123,7 +123,7 @@ async fn show_events(
                 let line = stderr.faint(&format!("queued, {position} ahead"));
                 stderr.line(&line).await?;
             }
-            Event::Queued { .. } => {}
+            Event::Queued { .. } | Event::WaitingForInput(_) => {}
             Event::Started { limits, compile_limits, .. } => {
                 if let Some(report) = &mut report {
                     report.set_limits(*limits, compile_limits.map(|limits| *limits));

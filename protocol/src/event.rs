@@ -94,6 +94,8 @@ pub enum Event {
     },
     /// The program of the execution is kept under this id. Sent at most once, before `Finished`.
     BuildKept(BuildId),
+    /// The program of this stage waits for [`crate::Request::Input`]. Sent each time that it begins to wait.
+    WaitingForInput(StageName),
 }
 
 /// Numbers of files that matched a pattern and were not returned, by reason.

@@ -110,6 +110,13 @@ macro_rules! each_limit {
                 run: ByteCount::mib(4), compile: ByteCount::mib(8),
                 maximum: ByteCount::mib(8), minimum: ByteCount(0),
             }
+            // 0, which only a peer of the daemon can ask for: the wall clock does not stand still.
+            input_idle: Duration {
+                json: input_idle_ms, cli: "input-idle",
+                help: "time without input of a program that waits for live input; meanwhile its wall-clock time stands still",
+                run: Duration::from_secs(300), compile: Duration::from_secs(300),
+                maximum: Duration::from_secs(1800), minimum: Duration::ZERO,
+            }
         }
     };
 }

@@ -51,6 +51,8 @@ pub enum Clock {
     Cpu,
     /// Wall-clock time.
     Wall,
+    /// Time for which the program waited for live input, since the client sent the last one.
+    InputIdle,
 }
 
 /// How a stage ended. Whatever a program does is one of these, never an error.
@@ -124,6 +126,7 @@ impl Status {
         match self {
             Self::TimedOut { clock: Clock::Cpu, .. } => Some("cpu_time"),
             Self::TimedOut { clock: Clock::Wall, .. } => Some("wall_time"),
+            Self::TimedOut { clock: Clock::InputIdle, .. } => Some("input_idle"),
             Self::MemoryExceeded { .. } => Some("memory"),
             Self::OutputExceeded { .. } => Some("output"),
             Self::Exited(_) | Self::Signaled(_) | Self::Cancelled | Self::Skipped => None,

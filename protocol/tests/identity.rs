@@ -308,6 +308,7 @@ fn event() -> impl Strategy<Value = Event> {
         ),
         Just(Event::CheckDone),
         any::<[u8; 32]>().prop_map(|id| Event::BuildKept(BuildId(id))),
+        stage_name().prop_map(Event::WaitingForInput),
     ]
 }
 
@@ -351,7 +352,7 @@ fn status() -> impl Strategy<Value = Status> {
     prop_oneof![
         any::<i32>().prop_map(Status::Exited),
         any::<i32>().prop_map(Status::Signaled),
-        (prop_oneof![Just(Clock::Cpu), Just(Clock::Wall)], duration(), duration())
+        (prop_oneof![Just(Clock::Cpu), Just(Clock::Wall), Just(Clock::InputIdle)], duration(), duration())
             .prop_map(|(clock, limit, used)| Status::TimedOut { clock, limit, used }),
         (byte_count(), byte_count()).prop_map(|(limit, used)| Status::MemoryExceeded { limit, used }),
         (stream(), byte_count()).prop_map(|(stream, limit)| Status::OutputExceeded { stream, limit }),

@@ -126,6 +126,7 @@ async fn answers_match_the_description() {
         ];
         if status.is_success() {
             events.extend(one_run(b"out", status).into_iter().skip(1).take(3));
+            events.push(Event::WaitingForInput(StageName::Run(0)));
         }
         events.push(Event::Finished(Outcome {
             id: id(),

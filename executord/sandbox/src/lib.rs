@@ -24,6 +24,7 @@ mod collector;
 mod error;
 mod file_access;
 mod init;
+mod input_probe;
 mod kernel_memory;
 mod memory_file;
 mod network_namespace;
@@ -46,6 +47,7 @@ pub use collector::archive::{ArchiveLimits, ArchiveReader, MAX_PART, OmittedFile
 pub use collector::collection::{CollectedDir, Collection};
 pub use collector::pattern::{MAX_NAME, OutputPattern};
 pub use error::{SetupError, Step};
+pub use input_probe::{InputFile, waits_for_input};
 pub use memory_file::{MemoryFile, SealedMemoryFile};
 pub use plan::{
     BindMount, BuildDir, DisabledLayers, DiskLimits, HOME, LAUNCHER_DESCRIPTOR, LAUNCHER_READY, Plan,

@@ -5,7 +5,9 @@ use std::io;
 
 use caps::{CapSet, Capability, CapsHashSet};
 use nix::errno::Errno;
-use nix::unistd::{Gid, Uid, getresgid, getresuid, setgroups, setresgid, setresuid, setuid};
+use nix::unistd::{
+    Gid, Uid, getresgid, getresuid, setfsgid, setfsuid, setgroups, setresgid, setresuid, setuid,
+};
 
 use crate::plan::User;
 use crate::sys::process;
@@ -52,6 +54,32 @@ pub(crate) fn with_real_ids_of<T>(user: &User, operation: impl FnOnce() -> io::R
     setresuid(root, root, root)?;
     setresgid(root_group, root_group, root_group)?;
     result
+}
+
+/// Calls `operation` with the ids of a user as the file system ids of the calling thread, which ptrace(2) checks too: it may
+/// access files, and look at processes, as the user may. All other ids remain root's.
+pub(crate) fn with_access_of<T>(user: &User, operation: impl FnOnce() -> T) -> io::Result<T> {
+    let guard = RootAccess;
+    // The group first: afterwards the thread lacks capabilities for files only, but so it is in the order of other switches.
+    setfsgid(Gid::from_raw(user.gid));
+    setfsuid(Uid::from_raw(user.uid));
+    // The calls return the id before them, and no error. An id that is no id changes nothing.
+    if setfsuid(Uid::from_raw(u32::MAX)) != Uid::from_raw(user.uid) {
+        return Err(Errno::EPERM.into());
+    }
+    let result = operation();
+    drop(guard);
+    Ok(result)
+}
+
+/// Gives the calling thread back root's file system ids when it is dropped, also after a panic.
+struct RootAccess;
+
+impl Drop for RootAccess {
+    fn drop(&mut self) {
+        setfsuid(Uid::from_raw(0));
+        setfsgid(Gid::from_raw(0));
+    }
 }
 
 /// The real and saved user and group of a process that only borrows the access rights of a user: nobody.

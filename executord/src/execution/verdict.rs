@@ -12,6 +12,8 @@ use sandbox::cgroup::Readings;
 pub(crate) enum KillReason {
     /// The wall-clock time limit.
     WallTime,
+    /// It waited for live input for this long, and the client sent none.
+    InputIdle(Duration),
     /// The CPU time limit, by cgroup accounting.
     CpuTime,
     /// The kernel killed a process because the cgroup was out of memory.
@@ -36,7 +38,7 @@ pub(crate) struct Observation {
     pub(crate) exit: Option<ExitReport>,
     /// The cgroup's counters, if there is a cgroup.
     pub(crate) readings: Option<Readings>,
-    /// Time from its start to its end.
+    /// Time from its start to its end, without that for which it waited for live input.
     pub(crate) wall_time: Duration,
     /// Bytes read of its stdout and of its stderr.
     pub(crate) written: [ByteCount; 2],
@@ -111,6 +113,9 @@ fn status(observation: &Observation, limits: &Limits, usage: &Usage) -> Status {
         Some(KillReason::CpuTime) => return cpu_time,
         Some(KillReason::WallTime) => {
             return Status::TimedOut { clock: Clock::Wall, limit: limits.wall_time, used: usage.wall_time };
+        }
+        Some(KillReason::InputIdle(used)) => {
+            return Status::TimedOut { clock: Clock::InputIdle, limit: limits.input_idle, used };
         }
         Some(KillReason::Output(stream)) => return Status::OutputExceeded { stream, limit: limits.output },
         None => {}

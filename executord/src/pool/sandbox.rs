@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sandbox::cgroup::{CgroupLimits, CpuWeight, Readings, RunCgroup, UsageMeter};
-use sandbox::{Collection, Emptied, Init, NamespaceGone, Plan, Report, SealedMemoryFile, Start};
+use sandbox::{
+    Collection, Emptied, Init, InputFile, NamespaceGone, Plan, Report, SealedMemoryFile, Start, User,
+    waits_for_input,
+};
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
 
@@ -73,6 +76,21 @@ impl Meter for CgroupMeter {
 
     fn unreclaimable_memory(&self) -> u64 {
         self.0.unreclaimable_memory().unwrap_or(0)
+    }
+}
+
+/// Looks whether the program of a sandbox waits for its input.
+#[derive(Debug)]
+pub(crate) struct InputProbe {
+    meter: UsageMeter,
+    user: User,
+    input: InputFile,
+}
+
+impl InputProbe {
+    /// Returns whether it waits, as far as the host tells. Blocks for some microseconds for each thread of the program.
+    pub(crate) fn look(&self) -> bool {
+        waits_for_input(&self.meter, &self.user, self.input).unwrap_or(false)
     }
 }
 
@@ -246,6 +264,11 @@ impl Sandbox {
     /// Returns what reads its usage while it exists.
     pub(crate) fn meter(&self) -> Arc<dyn Meter> {
         Arc::new(CgroupMeter(self.cgroup.meter()))
+    }
+
+    /// Returns what looks whether the program waits for `input`.
+    pub(crate) fn input_probe(&self, input: InputFile) -> InputProbe {
+        InputProbe { meter: self.cgroup.meter(), user: self.plan.user.clone(), input }
     }
 
     /// Reads the cgroup's counters, if there is a cgroup.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use protocol::bounds::MAX_UNREAD_INPUT;
 use protocol::{ProgramSignal, TerminalSize};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
+use tokio::sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
 
 /// Bytes that a chunk counts for in addition to its length, so that many small ones are bounded too.
 const CHUNK_OVERHEAD: usize = 256;
@@ -28,6 +28,8 @@ pub(crate) struct InputSender {
 pub(crate) struct InputReceiver {
     /// Locked while a program with live input runs. An execution has no other program then.
     pub(crate) chunks: Mutex<InputChunks>,
+    /// Notified when a chunk is taken for the program.
+    pub(crate) chunk_taken: Arc<Notify>,
     signals: broadcast::Receiver<ProgramSignal>,
     size: watch::Receiver<Option<TerminalSize>>,
 }
@@ -50,6 +52,7 @@ pub(crate) enum ControlMessage {
 pub(crate) struct InputChunks {
     chunks: mpsc::UnboundedReceiver<Chunk>,
     room: Arc<Semaphore>,
+    taken: Arc<Notify>,
     /// The room of the last chunk. It is free again when the next one is requested, which means that the last was written.
     being_written: Option<OwnedSemaphorePermit>,
 }
@@ -67,9 +70,11 @@ pub(crate) fn channel() -> (InputSender, InputReceiver) {
     let (chunk_sender, chunks) = mpsc::unbounded_channel();
     let (signal_sender, signals) = broadcast::channel(SIGNAL_BACKLOG);
     let (size_sender, size) = watch::channel(None);
-    let chunks = InputChunks { chunks, room: Arc::clone(&room), being_written: None };
+    let chunk_taken = Arc::<Notify>::default();
+    let chunks =
+        InputChunks { chunks, room: Arc::clone(&room), taken: Arc::clone(&chunk_taken), being_written: None };
     let sender = InputSender { chunks: chunk_sender, room, signals: signal_sender, size: size_sender };
-    (sender, InputReceiver { chunks: Mutex::new(chunks), signals, size })
+    (sender, InputReceiver { chunks: Mutex::new(chunks), chunk_taken, signals, size })
 }
 
 impl InputSender {
@@ -137,6 +142,7 @@ impl InputChunks {
     pub(crate) async fn recv(&mut self) -> Option<Option<Bytes>> {
         self.being_written = None;
         let Chunk { bytes, room } = self.chunks.recv().await?;
+        self.taken.notify_one();
         self.being_written = Some(room);
         Some(bytes)
     }

@@ -109,6 +109,7 @@ pub fn events() -> Vec<(&'static str, Event)> {
             },
         ),
         ("event.kept", Event::BuildKept(BuildId([0x5a; 32]))),
+        ("event.waiting_for_input", Event::WaitingForInput(StageName::Run(1))),
     ];
     events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
     let judged =
@@ -148,6 +149,7 @@ pub fn statuses() -> Vec<(&'static str, Status)> {
         ("event.stage_finished.signaled", Status::Signaled(11)),
         ("event.stage_finished.timed_out.cpu", timed_out(Clock::Cpu)),
         ("event.stage_finished.timed_out.wall", timed_out(Clock::Wall)),
+        ("event.stage_finished.timed_out.input_idle", timed_out(Clock::InputIdle)),
         (
             "event.stage_finished.memory_exceeded",
             Status::MemoryExceeded { limit: ByteCount::mib(256), used: ByteCount(268_439_552) },

@@ -198,6 +198,7 @@ fn the_description_matches_the_rust_types() {
         ("EventStarted", event("started")),
         ("EventStage", event("stage")),
         ("EventOutput", event("output")),
+        ("EventWaitingForInput", event("waiting_for_input")),
         ("EventStageFinished", of_stage(event("stage_finished"))),
         ("EventFinished", of_execution(event("finished"))),
         ("EventError", event("error")),

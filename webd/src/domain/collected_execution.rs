@@ -102,8 +102,9 @@ impl CollectedExecution {
                     reservation.grow(kept.len() * MEMORY_PER_BYTE)?;
                     output.write(stream, kept);
                 }
-                // The requests of these APIs ask for no output files and keep no program.
+                // The requests of these APIs ask for no output files, keep no program, and have no live input.
                 ExecutionEvent::Queued { .. }
+                | ExecutionEvent::WaitingForInput(_)
                 | ExecutionEvent::BuildKept(_)
                 | ExecutionEvent::OutputFile { .. }
                 | ExecutionEvent::OutputFileChunk { .. }

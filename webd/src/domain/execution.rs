@@ -90,6 +90,8 @@ pub(crate) enum ExecutionEvent {
     },
     /// The program is kept under this id.
     BuildKept(BuildId),
+    /// The program of this stage begins to wait for live input.
+    WaitingForInput(StageName),
     /// A stage ended.
     StageFinished(StageReport),
     /// The execution ended.
@@ -293,6 +295,7 @@ impl TryFrom<Event> for ExecutionEvent {
             Event::StageFinished(report) => Ok(Self::StageFinished(report)),
             Event::Finished(outcome) => Ok(Self::Finished(outcome)),
             Event::BuildKept(build) => Ok(Self::BuildKept(build)),
+            Event::WaitingForInput(stage) => Ok(Self::WaitingForInput(stage)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),
             Event::Failed { id, message } => Err(ExecutionError::Failed { id, message }),
             Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {

@@ -91,6 +91,15 @@ impl UsageMeter {
         }
     }
 
+    /// Returns the pids of its processes, which may include those of its sandbox; none on a host without cgroups.
+    pub(crate) fn processes(&self) -> io::Result<Vec<i32>> {
+        match &self.0 {
+            MeterKind::V2(meter) => meter.processes(),
+            MeterKind::V1(run) => run.processes(),
+            MeterKind::None => Ok(Vec::new()),
+        }
+    }
+
     /// Returns the memory of the run that the kernel cannot reclaim by dropping cached files, in bytes; 0 on a host
     /// without cgroups.
     ///

@@ -331,6 +331,10 @@ impl Run {
         has_runnable_thread(&self.counters.pids, "tasks")
     }
 
+    pub(super) fn processes(&self) -> io::Result<Vec<i32>> {
+        processes(&self.counters.pids)
+    }
+
     /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v1/memory.rst: `cache` contains `shmem`.
     pub(super) fn unreclaimable_memory(&self) -> io::Result<u64> {
         let stat = &self.counters.memory_stat;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::files::{
-    MOUNT, create, has_runnable_thread, own_path, read_all_keyed, read_keyed, read_number, write,
+    MOUNT, create, has_runnable_thread, own_path, processes, read_all_keyed, read_keyed, read_number, write,
 };
 use super::limits::{CgroupLimits, CpuWeight, Readings, SampledPeak, of_program};
 
@@ -152,6 +152,10 @@ impl Meter {
 
     pub(super) fn is_runnable(&self) -> io::Result<bool> {
         has_runnable_thread(&self.directory, "cgroup.threads")
+    }
+
+    pub(super) fn processes(&self) -> io::Result<Vec<i32>> {
+        processes(&self.directory)
     }
 
     /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v2.rst: `file` contains `shmem`.

@@ -116,10 +116,12 @@ fn describe(status: &Status) -> String {
         Status::Signaled(signal) => format!("was killed by signal {signal}"),
         Status::TimedOut { clock, limit, .. } => {
             let clock = match clock {
-                Clock::Cpu => "CPU",
-                Clock::Wall => "wall-clock",
+                Clock::Cpu => "CPU time",
+                Clock::Wall => "wall-clock time",
+                // It has no live input.
+                Clock::InputIdle => "idle time",
             };
-            format!("exceeded its {clock} time limit of {} s", limit.as_secs_f64())
+            format!("exceeded its {clock} limit of {} s", limit.as_secs_f64())
         }
         Status::MemoryExceeded { limit, .. } => format!("exceeded its memory limit of {limit}"),
         Status::OutputExceeded { limit, .. } => format!("exceeded its output limit of {limit}"),

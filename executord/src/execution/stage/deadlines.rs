@@ -8,8 +8,6 @@ use tokio::time::sleep_until;
 /// When the watch acts although nothing happened. `None` is never.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Deadlines {
-    /// The wall-clock time limit.
-    pub(super) wall_time: Option<Instant>,
     /// The next check of CPU time and out-of-memory kills.
     pub(super) usage_check: Option<Instant>,
     /// The end of the grace period: all processes are killed.

@@ -3,9 +3,11 @@
 mod collect;
 mod deadlines;
 mod input;
+mod input_watch;
 mod link;
 mod run;
 mod stdin;
+mod wall_clock;
 mod watch;
 
 pub(super) use input::{EventSender, StageContext, StageInput};

@@ -1,21 +1,24 @@
 //! A stage from its start to its outcome.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use nix::errno::Errno;
-use protocol::{ByteCount, Event, StageReport, StartKind, Status, StreamName};
+use protocol::{ByteCount, Event, StageReport, StartKind, Status, Stdin, StreamName};
 use sandbox::cgroup::Readings;
-use sandbox::{SetupError, Start, Step};
+use sandbox::{InputFile, SetupError, Start, Step};
+use tokio::net::unix::pipe;
 use tracing::warn;
 
 use super::collect::{Archive, send_output_files};
 use super::input::{StageContext, StageInput};
+use super::input_watch::InputWatch;
 use super::stdin::write_stdin;
 use super::watch::{StageRecord, Watch};
 use crate::execution::pending_cleanup::PendingCleanup;
 use crate::execution::verdict::{Observation, judge};
-use crate::failure::Failure;
+use crate::failure::{Context, Failure};
 use crate::pool::sandbox::Sandbox;
 use crate::streams::input::InputReceiver;
 
@@ -76,13 +79,30 @@ pub(crate) async fn run(
         }
         launched => launched?,
     }
+    let live_input = live_input(stage, terminal.is_some(), &stdin)?;
+    let input_watch = InputWatch::new(Arc::clone(&input.chunk_taken));
     let write_stdin = write_stdin(stdin, terminal.clone(), stage, &input.chunks);
-    let watch = Watch::new(sandbox, terminal, stage, context);
+    let watch = Watch::new(sandbox, terminal, live_input, input_watch, stage, context);
     let (sandbox, record) = watch.until_gone(write_stdin, input.control()).await?;
     if predates_program && !record.has_begun() {
         return Ok(StageOutcome::NeverStarted);
     }
     finish(sandbox, archive, record, stage, context).await
+}
+
+/// Returns the file that a program reads its live input from, if it has live input.
+fn live_input(
+    stage: &StageInput<'_>,
+    has_terminal: bool,
+    stdin: &pipe::Sender,
+) -> Result<Option<InputFile>, Failure> {
+    if *stage.stdin != Stdin::Live || stage.link.is_some() {
+        return Ok(None);
+    }
+    if has_terminal {
+        return Ok(Some(InputFile::Terminal));
+    }
+    InputFile::of_pipe(stdin).map(Some).context("identify the pipe to stdin")
 }
 
 /// Judges a stage whose program is gone.
@@ -102,7 +122,7 @@ async fn finish(
     });
     // Init measures the wall-clock time best: its report may have waited for us.
     let since_start = || record.started.map_or(Duration::ZERO, |started| ended.duration_since(started));
-    let wall_time = record.exit.map_or_else(since_start, |exit| exit.wall_time);
+    let wall_time = record.exit.map_or_else(since_start, |exit| exit.wall_time).saturating_sub(record.waited);
     let written = sandbox.pipes.output.read_bytes();
     let observation =
         Observation { kill_reason: record.kill_reason, exit: record.exit, readings, wall_time, written };

@@ -11,13 +11,15 @@ use nix::sys::signal::Signal;
 use protocol::bounds::MAX_OUTPUT_CHUNK;
 use protocol::{Event, ProgramSignal, StreamName};
 use sandbox::cgroup::Readings;
-use sandbox::{ExitReport, NamespaceGone, Report, SetupError};
+use sandbox::{ExitReport, InputFile, NamespaceGone, Report, SetupError};
 use tokio::sync::{Notify, mpsc};
 use tracing::debug;
 
 use super::deadlines::{Deadlines, passed};
 use super::input::{StageContext, StageInput};
+use super::input_watch::{InputEvent, InputWatch};
 use super::link::{Link, LinkSender};
+use super::wall_clock::WallClock;
 use crate::execution::verdict::KillReason;
 use crate::failure::Failure;
 use crate::pool::sandbox::{KILL_TIMEOUT, Sandbox};
@@ -58,6 +60,10 @@ pub(super) struct Watch<'a> {
     context: &'a StageContext<'a>,
     phase: Phase,
     deadlines: Deadlines,
+    wall_clock: WallClock,
+    /// The file of live input, if the wall clock stands still while the program waits for it.
+    live_input: Option<InputFile>,
+    input: InputWatch,
     /// Notified when the program must end because all programs together use too much memory.
     reclaim: Arc<Notify>,
     /// The event that the client gets next. Meanwhile no more output is read.
@@ -85,6 +91,8 @@ pub(super) struct StageRecord {
     pub(super) decided: Option<Instant>,
     /// What it wrote to stdout, if that is kept. The output limit bounds it.
     pub(super) stdout: Vec<u8>,
+    /// Time for which it waited for live input.
+    pub(super) waited: Duration,
     /// Init is gone, and with it every process of the sandbox.
     pub(super) gone: Option<NamespaceGone>,
 }
@@ -100,11 +108,14 @@ impl<'a> Watch<'a> {
     pub(super) fn new(
         sandbox: Sandbox,
         terminal: Option<Arc<Terminal>>,
+        live_input: Option<InputFile>,
+        input: InputWatch,
         stage: &'a StageInput<'a>,
         context: &'a StageContext<'a>,
     ) -> Self {
-        let deadlines =
-            Deadlines { wall_time: Some(Instant::now() + stage.limits.wall_time), ..Deadlines::default() };
+        let wall_clock = WallClock::start(Instant::now(), stage.limits);
+        let live_input = live_input.filter(|_| wall_clock.may_stand_still());
+        let deadlines = Deadlines::default();
         let (phase, pending, record) = (Phase::Starting, None, StageRecord::default());
         let reclaim = Arc::default();
         let link = stage.link.and_then(Link::sender);
@@ -116,6 +127,9 @@ impl<'a> Watch<'a> {
             context,
             phase,
             deadlines,
+            wall_clock,
+            live_input,
+            input,
             reclaim,
             pending,
             link,
@@ -137,6 +151,7 @@ impl<'a> Watch<'a> {
         let StageContext { events, cancel, .. } = *self.context;
         while !self.is_over() {
             let (deadlines, has_started) = (self.deadlines, self.record.started.is_some());
+            let wall_time = Some(self.wall_clock.deadline());
             let (is_alive, may_read) = (self.is_alive(), self.may_read_output());
             let Sandbox { slot, pipes, .. } = &mut self.sandbox;
             let reports_open = pipes.reports.is_open;
@@ -150,7 +165,7 @@ impl<'a> Watch<'a> {
                 () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
                 () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
                 () = reclaim.notified(), if is_alive => self.terminate(KillReason::Memory),
-                () = passed(deadlines.wall_time), if is_alive => self.terminate(KillReason::WallTime),
+                () = passed(wall_time), if is_alive => self.terminate(self.wall_clock.reason(Instant::now())),
                 () = passed(deadlines.usage_check), if is_alive => self.check_usage()?,
                 message = control.next(), if is_alive => self.forward_control(message),
                 permit = events.reserve(), if self.pending.is_some() => self.send_pending(permit),
@@ -160,7 +175,12 @@ impl<'a> Watch<'a> {
                     self.take_output(stream, chunk);
                 }
                 // Only once the program runs: in a sandbox that never started, the input must be left for the next one.
-                () = &mut write_stdin, if has_started && !stdin_is_written => stdin_is_written = true,
+                () = &mut write_stdin, if has_started && !stdin_is_written => {
+                    stdin_is_written = true;
+                    self.input_ended();
+                }
+                // Last, and after all output was sent: a prompt comes before the news that the program waits.
+                event = self.input.next(), if is_alive && self.pending.is_none() => self.take_input_event(event),
             }
         }
         if self.record.has_begun() {
@@ -199,6 +219,7 @@ impl<'a> Watch<'a> {
                     self.record.ended = Some(Instant::now());
                     self.record.decided.get_or_insert_with(Instant::now);
                     self.record.exit = Some(exit);
+                    self.input_ended();
                 }
             }
         }
@@ -218,7 +239,10 @@ impl<'a> Watch<'a> {
         self.reclaim = self.context.permit.program_started(self.sandbox.meter());
         self.pending = Some(Event::StageStarted(self.stage.name));
         // The limit is for the program's time, without that of the set-up.
-        self.deadlines.wall_time = Some(Instant::now() + self.stage.limits.wall_time);
+        self.wall_clock = WallClock::start(Instant::now(), self.stage.limits);
+        if let Some(input) = self.live_input {
+            self.input.start(self.sandbox.input_probe(input));
+        }
         self.deadlines.usage_check = Some(Instant::now() + CHECK_INTERVAL.0);
         if let Some(readings) = self.sandbox.readings()? {
             self.record.setup = Readings { cpu_time: readings.cpu_time.min(MAX_SETUP_CPU_TIME), ..readings };
@@ -226,7 +250,28 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
+    /// Notes what was seen of the input, and tells the client that the program begins to wait.
+    fn take_input_event(&mut self, event: InputEvent) {
+        let now = Instant::now();
+        match event {
+            InputEvent::Arrived => self.wall_clock.input_arrived(now),
+            InputEvent::Looked { waits } => {
+                if self.wall_clock.set_waiting(now, waits) {
+                    self.pending = Some(Event::WaitingForInput(self.stage.name));
+                }
+            }
+        }
+    }
+
+    /// Lets the wall clock run: no input will come, or nobody is left to read it.
+    fn input_ended(&mut self) {
+        self.input.stop();
+        self.wall_clock.set_waiting(Instant::now(), false);
+        self.record.waited = self.wall_clock.waited(Instant::now());
+    }
+
     fn init_is_gone(&mut self, gone: NamespaceGone) {
+        self.input_ended();
         self.phase = Phase::Exited;
         self.context.permit.program_ended();
         self.record.ended.get_or_insert_with(Instant::now);
@@ -238,6 +283,7 @@ impl<'a> Watch<'a> {
     fn terminate(&mut self, reason: KillReason) {
         self.phase = Phase::Ending;
         self.record.kill_reason = Some(reason);
+        self.input_ended();
         self.record.decided.get_or_insert_with(Instant::now);
         // Out of memory, the program cannot handle a signal.
         let is_asked = reason != KillReason::Memory && self.sandbox.pipes.control.terminate().is_ok();

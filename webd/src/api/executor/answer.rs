@@ -118,6 +118,7 @@ enum LimitName {
     WallTime,
     Memory,
     Output,
+    InputIdle,
 }
 
 /// The unit of an [`Amount`].
@@ -259,8 +260,9 @@ impl KillReason {
         match status {
             Status::TimedOut { clock, limit, used } => {
                 let (limit_name, clock) = match clock {
-                    Clock::Cpu => (LimitName::CpuTime, "CPU"),
-                    Clock::Wall => (LimitName::WallTime, "wall-clock"),
+                    Clock::Cpu => (LimitName::CpuTime, "CPU time"),
+                    Clock::Wall => (LimitName::WallTime, "wall-clock time"),
+                    Clock::InputIdle => (LimitName::InputIdle, "input idle time"),
                 };
                 Some(Self {
                     limit: limit_name,
@@ -268,7 +270,7 @@ impl KillReason {
                     used: Amount::Milliseconds(milliseconds(*used)),
                     unit: Unit::Ms,
                     message: format!(
-                        "{clock} time limit of {} s exceeded (used {:.3} s)",
+                        "{clock} limit of {} s exceeded (used {:.3} s)",
                         limit.as_secs_f64(),
                         used.as_secs_f64()
                     ),

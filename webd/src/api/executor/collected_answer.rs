@@ -26,7 +26,7 @@ pub(crate) async fn collect_answer(
     let mut build = None;
     let outcome = loop {
         match execution.next_event().await? {
-            ExecutionEvent::Queued { .. } => {}
+            ExecutionEvent::Queued { .. } | ExecutionEvent::WaitingForInput(_) => {}
             ExecutionEvent::Started { limits: applied, .. } => limits = Some(applied),
             ExecutionEvent::StageStarted(stage) => output.start_stage(stage),
             ExecutionEvent::Output { stage, stream, bytes } => output.write(stage, stream, &bytes)?,

@@ -68,6 +68,7 @@ pub(crate) enum LiveEvent<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         output_files_omitted: Option<OmittedFilesJson>,
     },
+    WaitingForInput(StageRef),
     Finished(&'a Answer<NoOutput>),
     Error(ErrorBody),
 }
@@ -200,6 +201,9 @@ impl EventEncoder {
             }
             Ok(ExecutionEvent::StageFinished(report)) => self.stage_finished(&mut lines, &report),
             Ok(ExecutionEvent::BuildKept(build)) => self.build = Some(build),
+            Ok(ExecutionEvent::WaitingForInput(stage)) => {
+                self.write(&mut lines, &LiveEvent::WaitingForInput(stage.into()));
+            }
             Ok(ExecutionEvent::Finished(outcome)) => self.finished(&mut lines, &outcome),
             Err(error) => self.write(&mut lines, &LiveEvent::Error(error.body)),
         }
@@ -291,6 +295,7 @@ impl LiveEvent<'_> {
             Self::Output { .. } => "output",
             Self::OutputFile { .. } => "output_file",
             Self::StageFinished { .. } => "stage_finished",
+            Self::WaitingForInput(_) => "waiting_for_input",
             Self::Finished(_) => "finished",
             Self::Error(_) => "error",
         }

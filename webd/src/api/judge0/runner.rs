@@ -204,7 +204,7 @@ fn ending(status: &Status) -> (Option<i32>, Option<i32>, Option<String>) {
         Status::Exited(code) => (Some(*code), None, Some(format!("Exited with error status {code}"))),
         Status::Signaled(signal) => killed(*signal),
         Status::TimedOut { clock: Clock::Cpu, .. } => (Some(0), None, Some("Time limit exceeded".to_owned())),
-        Status::TimedOut { clock: Clock::Wall, .. } => {
+        Status::TimedOut { clock: Clock::Wall | Clock::InputIdle, .. } => {
             (Some(0), None, Some("Time limit exceeded (wall clock)".to_owned()))
         }
         Status::MemoryExceeded { .. } => killed(9),

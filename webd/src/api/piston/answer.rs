@@ -101,7 +101,9 @@ impl Ending {
                 message: Some(format!("Caught fatal signal {signal}")),
             },
             Status::TimedOut { clock: Clock::Cpu, .. } => killed("TO", "Time limit exceeded"),
-            Status::TimedOut { clock: Clock::Wall, .. } => killed("TO", "Time limit exceeded (wall clock)"),
+            Status::TimedOut { clock: Clock::Wall | Clock::InputIdle, .. } => {
+                killed("TO", "Time limit exceeded (wall clock)")
+            }
             Status::OutputExceeded { stream: StreamName::Stdout, .. } => {
                 killed("OL", "stdout length exceeded")
             }

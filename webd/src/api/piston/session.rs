@@ -82,6 +82,8 @@ impl Session {
         for run in &mut request.runs {
             run.stdin = Stdin::Live;
         }
+        // A run_timeout of Piston includes the time for which the program waits for input.
+        request.limits.input_idle = Some(Duration::ZERO);
         let execution = self.state.dispatcher.execute_interactive(&self.caller, request).await;
         let (events, control) = execution.map_err(|error| SessionEnd::from(ApiError::from(error)))?.split();
         let version = runtime.version.to_string();
@@ -188,6 +190,7 @@ impl Writer {
                 ExecutionEvent::Queued { .. }
                 | ExecutionEvent::Started { .. }
                 | ExecutionEvent::BuildKept(_)
+                | ExecutionEvent::WaitingForInput(_)
                 | ExecutionEvent::OutputFile { .. }
                 | ExecutionEvent::OutputFileChunk { .. }
                 | ExecutionEvent::OutputFilesEnd { .. } => {}
