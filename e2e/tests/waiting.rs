@@ -152,7 +152,7 @@ async fn a_program_may_not_wait_without_end() {
     let mut session = open(&daemons).await;
     for tty in [false, true] {
         begin(&mut session, "python", "input()\ninput()", tty, &json!({"input_idle_ms": 1200})).await;
-        // Input begins the time anew.
+        // Input begins the time again.
         until_waiting(&mut session, "first").await;
         sleep(Duration::from_millis(600)).await;
         type_in(&mut session, "line\n").await;

@@ -21,6 +21,8 @@ const PAGE_POLICY: &str = include_str!("../../web/policy.txt");
 const FRAME_ANCESTORS: &str = "frame-ancestors";
 /// Query parameter of the page when another page embeds it.
 const EMBEDDED: &str = "embed=1";
+/// The script that pages of other origins load to embed this one. It is public, and contains nothing of a user.
+const EMBED_SCRIPT: &str = "/embed.js";
 /// The page uses none of these browser features except writing to the clipboard.
 const PERMISSIONS: &str = "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), \
     geolocation=(), gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), \
@@ -81,6 +83,10 @@ impl StaticFiles {
         let query = request.uri().query().unwrap_or_default();
         self.restrict(response.headers_mut(), query.split('&').any(|part| part == EMBEDDED));
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_control(path)));
+        if path == EMBED_SCRIPT {
+            let anyone = HeaderValue::from_static("cross-origin");
+            response.headers_mut().insert(HeaderName::from_static("cross-origin-resource-policy"), anyone);
+        }
         response
     }
 

@@ -6,6 +6,7 @@ type Schemas = components["schemas"];
 export type ExecuteRequest = Schemas["ExecuteRequest"];
 export type Answer = Schemas["Answer"];
 export type Language = Schemas["Language"];
+export type LanguageOption = Schemas["LanguageOption"];
 export type Limits = Schemas["Limits"];
 export type Usage = Schemas["Usage"];
 /** Result of one stage, without its output. */
@@ -15,6 +16,7 @@ export type Token = Schemas["Token"];
 
 export type ServerEvent = Schemas["Event"];
 export type FinishedEvent = Schemas["EventFinished"];
+export type OutputFileEvent = Schemas["EventOutputFile"];
 export type StageFinishedEvent = Schemas["EventStageFinished"];
 export type StageKind = Schemas["EventStage"]["stage"];
 export type Stream = Schemas["EventOutput"]["stream"];

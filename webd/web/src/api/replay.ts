@@ -16,6 +16,8 @@ export function replay(answer: Answer, onEvent: EventListener): void {
         onEvent({ type: "output", stage, run, stream: "stdout", data: result.stdout_base64 });
       if (result.stderr_base64)
         onEvent({ type: "output", stage, run, stream: "stderr", data: result.stderr_base64 });
+      for (const file of result.output_files ?? [])
+        onEvent({ ...file, type: "output_file", stage, run });
       onEvent({ ...result, type: "stage_finished", stage, run });
     });
   }

@@ -88,6 +88,7 @@ export type components = {
       output_files?: number;
       output_file_bytes?: number;
       output_files_bytes?: number;
+      input_idle_ms?: number;
     };
     Answer: {
       /** Format: uuid */
@@ -362,7 +363,7 @@ export type components = {
     };
     Cause: {
       /** @enum {string} */
-      limit: "cpu_time" | "wall_time" | "memory" | "output";
+      limit: "cpu_time" | "wall_time" | "memory" | "output" | "input_idle";
       allowed: number;
       used: number;
       /** @enum {string} */
@@ -394,6 +395,7 @@ export type components = {
       output_files: number;
       output_file_bytes: number;
       output_files_bytes: number;
+      input_idle_ms: number;
     };
     Event:
       | components["schemas"]["EventQueued"]
@@ -401,6 +403,7 @@ export type components = {
       | components["schemas"]["EventStage"]
       | components["schemas"]["EventOutput"]
       | components["schemas"]["EventOutputFile"]
+      | components["schemas"]["EventWaitingForInput"]
       | components["schemas"]["EventStageFinished"]
       | components["schemas"]["EventFinished"]
       | components["schemas"]["EventError"];
@@ -460,6 +463,16 @@ export type components = {
       content?: string;
       content_base64?: string;
       truncated: boolean;
+    };
+    EventWaitingForInput: {
+      /**
+       * @description discriminator enum property added by openapi-typescript
+       * @enum {string}
+       */
+      type: "waiting_for_input";
+      /** @enum {string} */
+      stage: "compile" | "run";
+      run?: number;
     };
     EventStageFinished: {
       /**

@@ -7,6 +7,15 @@ export interface OpenFile {
 
 export type EditorTheme = "light" | "dark" | "contrast";
 
+export interface EditorSettings {
+  /** In CSS pixels. */
+  fontSize: number;
+  /** Breaks long lines instead of scrolling. */
+  wrap: boolean;
+  /** Suggests words while the user types. */
+  completion: boolean;
+}
+
 export interface EditorEvents {
   onChange: (name: string, content: string) => void;
   onRun: () => void;
@@ -20,5 +29,6 @@ export interface Editor {
   goTo(line: number, column: number): void;
   focus(): void;
   setTheme(theme: EditorTheme): void;
+  configure(settings: EditorSettings): void;
   dispose(): void;
 }

@@ -1,15 +1,20 @@
 import { KeyCode, KeyMod, MarkerSeverity, Uri, editor } from "monaco-editor/editor";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
+import { t } from "../i18n/text";
 import type { Problem } from "../execution/problems";
+import { provideCompletions } from "./completion";
 import type { Editor, EditorEvents, OpenFile } from "./editor";
 import "./features";
 import "./languages";
 import { MONACO_THEMES, defineThemes } from "./themes";
 
 const OWNER = "executor";
+/** Height of a line as a multiple of the font size. */
+const LINE_HEIGHT = 1.55;
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 defineThemes();
+provideCompletions();
 
 /** Creates a Monaco editor without language services. */
 export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor {
@@ -17,8 +22,6 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     model: null,
     automaticLayout: true,
     fontFamily: getComputedStyle(parent).getPropertyValue("--mono"),
-    fontSize: 14,
-    lineHeight: 22,
     fontLigatures: false,
     padding: { top: 14, bottom: 14 },
     minimap: { enabled: false },
@@ -33,7 +36,10 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     stickyScroll: { enabled: false },
     quickSuggestions: false,
     suggestOnTriggerCharacters: false,
-    wordBasedSuggestions: "currentDocument",
+    // Suggestions come from `completion.ts`, without a worker.
+    wordBasedSuggestions: "off",
+    suggest: { showIcons: false, showStatusBar: false },
+    acceptSuggestionOnEnter: "off",
     tabFocusMode: false,
     renderFinalNewline: "on",
     folding: false,
@@ -81,7 +87,7 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
       const model = models.get(active) ?? null;
       if (widget.getModel() !== model) widget.setModel(model);
       widget.updateOptions({
-        ariaLabel: `Code editor for ${active}. To leave it, press Escape, then Tab.`,
+        ariaLabel: t("editorLabel", { name: active }),
       });
     },
     showProblems(problems) {
@@ -101,6 +107,14 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     },
     focus: () => widget.focus(),
     setTheme: (theme) => editor.setTheme(MONACO_THEMES[theme]),
+    configure({ fontSize, wrap, completion }) {
+      widget.updateOptions({
+        fontSize,
+        lineHeight: Math.round(fontSize * LINE_HEIGHT),
+        wordWrap: wrap ? "on" : "off",
+        quickSuggestions: completion && { other: true, comments: false, strings: false },
+      });
+    },
     dispose() {
       widget.dispose();
       for (const name of [...models.keys()]) close(name);

@@ -1,3 +1,4 @@
+import { t } from "../i18n/text";
 import type { Editor, EditorEvents } from "./editor";
 
 /** Creates a text field: it needs no loading, and works with touch screens and their keyboards. */
@@ -35,10 +36,7 @@ export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
       const file = files.find((candidate) => candidate.name === active);
       name = active;
       indent = width;
-      field.setAttribute(
-        "aria-label",
-        `Code editor for ${active}. To leave it, press Escape, then Tab.`,
-      );
+      field.setAttribute("aria-label", t("editorLabel", { name: active }));
       if (file && file.content !== field.value) field.value = file.content;
     },
     showProblems: () => undefined,
@@ -52,6 +50,8 @@ export function plainEditor(parent: HTMLElement, events: EditorEvents): Editor {
     },
     focus: () => field.focus(),
     setTheme: () => undefined,
+    // The style sheet sets the font size.
+    configure: ({ wrap }) => field.setAttribute("wrap", wrap ? "soft" : "off"),
     dispose: () => field.remove(),
   };
 }

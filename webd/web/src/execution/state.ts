@@ -30,6 +30,8 @@ export interface ExecutionState {
   /** Number of executions that are ahead in the queue; null outside the queue. */
   queuePosition: number | null;
   stages: Stage[];
+  /** The program waits for input. */
+  waiting: boolean;
   stopping: boolean;
   ending: Ending | null;
 }
@@ -38,6 +40,7 @@ export const INITIAL_STATE: ExecutionState = {
   transport: null,
   queuePosition: null,
   stages: [],
+  waiting: false,
   stopping: false,
   ending: null,
 };
@@ -55,20 +58,25 @@ export function applyEvent(state: ExecutionState, event: ExecutionEvent): Execut
       const stage: Stage = { kind: event.stage, run: event.run ?? 0, result: null };
       return { ...state, queuePosition: null, stages: [...state.stages, stage] };
     }
+    case "waiting_for_input":
+      return { ...state, waiting: true };
     case "stage_finished":
-      return { ...state, stages: finish(state.stages, event) };
+      return { ...state, waiting: false, stages: finish(state.stages, event) };
     case "finished":
-      return { ...state, ending: { kind: "finished", event } };
+      return end(state, { kind: "finished", event });
     case "error":
-      return { ...state, ending: { kind: "rejected", error: event } };
+      return end(state, { kind: "rejected", error: event });
     case "disconnected":
-      return { ...state, ending: { kind: "disconnected" } };
     case "stopped":
-      return { ...state, ending: { kind: "stopped" } };
+      return end(state, { kind: event.type });
     case "output":
     case "output_file":
       return state;
   }
+}
+
+function end(state: ExecutionState, ending: Ending): ExecutionState {
+  return { ...state, waiting: false, ending };
 }
 
 /** Sets the result of a stage. Several runs may be active at one time. */

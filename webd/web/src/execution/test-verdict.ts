@@ -1,4 +1,5 @@
 import type { StageResult } from "../api/messages";
+import { t } from "../i18n/text";
 import type { Test } from "../program/program";
 import { verdict, type Verdict } from "./verdict";
 
@@ -9,8 +10,8 @@ export function testVerdict(test: Test, result: StageResult, output: string): Ve
     return failed.tone === "good" ? { ...failed, tone: "bad" } : failed;
   }
   return isExpected(test.expected, output)
-    ? { tone: "good", title: "Passed", detail: "" }
-    : { tone: "bad", title: "Wrong output", detail: "" };
+    ? { tone: "good", title: t("passed"), detail: "" }
+    : { tone: "bad", title: t("wrongOutput"), detail: "" };
 }
 
 /** Compares outputs. Trailing blanks of lines and trailing empty lines are ignored. */

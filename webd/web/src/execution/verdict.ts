@@ -1,4 +1,5 @@
 import type { StageKind, StageResult } from "../api/messages";
+import { t, type Key } from "../i18n/text";
 import { formatBytes, formatDuration } from "./format";
 
 export type Tone = "good" | "warning" | "bad" | "neutral";
@@ -12,49 +13,55 @@ export interface Verdict {
 }
 
 const LIMITS = {
-  cpu_time: "CPU time limit exceeded",
-  wall_time: "Wall-clock time limit exceeded",
-  memory: "Memory limit exceeded",
-  output: "Output limit exceeded",
+  cpu_time: "limitCpu",
+  wall_time: "limitWall",
+  memory: "limitMemory",
+  output: "limitOutput",
+  input_idle: "limitInputIdle",
 } as const;
 
 /** Explanations for programs that were terminated by a signal; see signal(7). */
-const SIGNALS: Record<string, string> = {
-  SIGSEGV: "segmentation fault: invalid memory access",
-  SIGABRT: "aborted: a failed assertion or an uncaught exception",
-  SIGFPE: "arithmetic error, such as division by zero",
-  SIGILL: "illegal instruction",
-  SIGBUS: "bus error: memory that does not exist",
-  SIGSYS: "system call that the sandbox does not allow",
-  SIGPIPE: "write to a pipe that is closed at the other end",
-  SIGXFSZ: "file size limit exceeded",
-  SIGINT: "interrupted",
-  SIGKILL: "killed",
-  SIGTERM: "asked to terminate",
+const SIGNALS: Record<string, Key> = {
+  SIGSEGV: "sigsegv",
+  SIGABRT: "sigabrt",
+  SIGFPE: "sigfpe",
+  SIGILL: "sigill",
+  SIGBUS: "sigbus",
+  SIGSYS: "sigsys",
+  SIGPIPE: "sigpipe",
+  SIGXFSZ: "sigxfsz",
+  SIGINT: "sigint",
+  SIGKILL: "sigkill",
+  SIGTERM: "sigterm",
 };
 
 export function verdict(stage: StageKind, result: StageResult): Verdict {
   const { status, cause } = result;
   if (cause) {
     const format = cause.unit === "bytes" ? formatBytes : formatDuration;
-    const subject = stage === "compile" ? "compiler: " : "";
+    const used = { allowed: format(cause.allowed), used: format(cause.used) };
     return {
       tone: "bad",
-      title: LIMITS[cause.limit],
-      detail: `${subject}${format(cause.allowed)} allowed, ${format(cause.used)} used`,
+      title: t(LIMITS[cause.limit]),
+      detail: t(stage === "compile" ? "compilerAllowedUsed" : "allowedUsed", used),
     };
   }
-  if (status === "cancelled") return { tone: "neutral", title: "Stopped by you", detail: "" };
+  if (status === "cancelled") return { tone: "neutral", title: t("stopped"), detail: "" };
   if (result.signal !== null) {
     const name = result.signal_name ?? `signal ${result.signal}`;
-    return { tone: "bad", title: `Terminated by ${name}`, detail: SIGNALS[name] ?? "" };
+    const explanation = SIGNALS[name];
+    return {
+      tone: "bad",
+      title: t("terminatedBy", { signal: name }),
+      detail: explanation ? t(explanation) : "",
+    };
   }
   if (status === "ok") {
     return stage === "compile"
-      ? { tone: "good", title: "Compiled", detail: "" }
-      : { tone: "good", title: "Finished", detail: "exit code 0" };
+      ? { tone: "good", title: t("compiled"), detail: "" }
+      : { tone: "good", title: t("finished"), detail: t("exitCode0") };
   }
   return stage === "compile"
-    ? { tone: "bad", title: "Compilation failed", detail: "see the compiler's output" }
-    : { tone: "warning", title: `Exited with code ${result.exit_code ?? "?"}`, detail: "" };
+    ? { tone: "bad", title: t("compilationFailed"), detail: t("seeCompiler") }
+    : { tone: "warning", title: t("exited", { code: result.exit_code ?? "?" }), detail: "" };
 }

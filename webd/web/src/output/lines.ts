@@ -1,7 +1,7 @@
 import type { Stream } from "../api/messages";
 
-/** Origin of text in the output: a stream of the program, or the user's input. */
-export type Source = Stream | "typed";
+/** Origin of text in the output. */
+export type Source = Stream;
 
 /** Part of a line that comes from one source. */
 export interface Span {

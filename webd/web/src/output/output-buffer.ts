@@ -5,6 +5,9 @@ export class OutputBuffer {
   private readonly chunks: { stream: Stream; bytes: Uint8Array }[] = [];
   size = 0;
 
+  /** @param terminal The output comes from a terminal, which writes a carriage return before each line feed. */
+  constructor(private readonly terminal = false) {}
+
   append(stream: Stream, bytes: Uint8Array): void {
     this.chunks.push({ stream, bytes });
     this.size += bytes.length;
@@ -19,10 +22,18 @@ export class OutputBuffer {
       all.set(bytes, at);
       at += bytes.length;
     }
-    return all;
+    return this.terminal ? withoutReturns(all) : all;
   }
 
   text(stream?: Stream): string {
     return new TextDecoder().decode(this.bytes(stream));
   }
+}
+
+const RETURN = 13;
+const LINE_FEED = 10;
+
+/** Removes the carriage returns before line feeds. */
+function withoutReturns(bytes: Uint8Array): Uint8Array {
+  return bytes.filter((byte, index) => byte !== RETURN || bytes[index + 1] !== LINE_FEED);
 }

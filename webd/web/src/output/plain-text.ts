@@ -18,9 +18,20 @@ export function keepOnlyColors(text: string): string {
     .replace(LONE_ESCAPE, "␛");
 }
 
+/**
+ * Letters of scripts that need joiners (U+200C and U+200D), such as Arabic for Persian and Devanagari for Hindi, and the parts of
+ * emoji that a joiner connects. Between other characters a joiner only hides something.
+ */
+const JOINED =
+  "\\p{scx=Arab}\\p{scx=Syrc}\\p{scx=Deva}\\p{scx=Beng}\\p{scx=Guru}\\p{scx=Gujr}\\p{scx=Orya}\\p{scx=Taml}\\p{scx=Telu}\\p{scx=Knda}" +
+  "\\p{scx=Mlym}\\p{scx=Sinh}\\p{scx=Khmr}\\p{scx=Mymr}\\p{scx=Mong}\\p{Extended_Pictographic}\\p{Emoji_Modifier}\\ufe0f";
+const JOINERS = "\\u200c\\u200d";
 /** Characters that are invisible or change the order of text. Splitting at them leaves text that is safe to show. */
-export const INVISIBLE =
-  /([\u0000-\u0008\u000b-\u001a\u001c-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb])/;
+export const INVISIBLE = new RegExp(
+  `([\\u0000-\\u0008\\u000b-\\u001a\\u001c-\\u001f\\u007f-\\u009f\\u061c\\u200b\\u200e\\u200f\\u2028-\\u202e` +
+    `\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]|(?<![${JOINED}])[${JOINERS}]|[${JOINERS}](?![${JOINED}]))`,
+  "u",
+);
 
 /** Returns a visible symbol for an invisible character. */
 export function symbolFor(character: string): string {

@@ -3,6 +3,8 @@ import { Lines, type Line, type Source } from "./lines";
 import { INVISIBLE, symbolFor } from "./plain-text";
 import { segmentsOf, type Segment, type Style } from "./segments";
 
+/** Moves to the first column (CHA, ECMA-48 8.3.9), as Node.js does before it writes a prompt again. */
+const FIRST_COLUMN = /\u001b\[1?G/g;
 /** Lines that are rendered in one frame: a few milliseconds of work. */
 const LINES_PER_FRAME = 400;
 
@@ -55,7 +57,8 @@ export class OutputView {
   }
 
   append(source: Source, bytes: Uint8Array): void {
-    this.lines.push(source, this.decoders[source].decode(bytes, { stream: true }));
+    const text = this.decoders[source].decode(bytes, { stream: true });
+    this.lines.push(source, text.replace(FIRST_COLUMN, "\r"));
     this.schedule();
   }
 
@@ -168,9 +171,9 @@ function element(tag: string, classes: string[], text = ""): HTMLElement {
 }
 
 function defaultStyles(): Record<Source, Style> {
-  return { stdout: "", stderr: "", typed: "" };
+  return { stdout: "", stderr: "" };
 }
 
 function newDecoders(): Record<Source, TextDecoder> {
-  return { stdout: new TextDecoder(), stderr: new TextDecoder(), typed: new TextDecoder() };
+  return { stdout: new TextDecoder(), stderr: new TextDecoder() };
 }

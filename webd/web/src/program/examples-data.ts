@@ -1,5 +1,5 @@
 /** Examples from `examples/LANGUAGE/NUMBER-NAME/`. Each directory has an `example.json` and the files it lists. */
-import type { Example, Test } from "./program";
+import type { Example, OptionValue, Test } from "./program";
 
 /** Content of `example.json`. */
 interface Manifest {
@@ -10,6 +10,7 @@ interface Manifest {
   args?: string;
   stdin?: string;
   terminal?: boolean;
+  options?: Record<string, OptionValue>;
   tests?: Test[];
 }
 
@@ -39,6 +40,7 @@ for (const path of Object.keys(FILES).sort()) {
       args: manifest.args ?? "",
       stdin: manifest.stdin ?? "",
       terminal: manifest.terminal ?? false,
+      options: manifest.options ?? {},
       tests: manifest.tests ?? [],
     },
   });

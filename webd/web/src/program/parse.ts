@@ -1,11 +1,15 @@
-import type { Program } from "./program";
+import type { OptionValue, Program } from "./program";
 
 /** Validates a program from a link or from browser storage. Returns null if the value is not a program. */
 export function parseProgram(value: unknown): Program | null {
   if (!isRecord(value) || typeof value["language"] !== "string") return null;
   const files = list(value["files"], (file) =>
     typeof file["name"] === "string" && typeof file["content"] === "string"
-      ? { name: file["name"], content: file["content"] }
+      ? {
+          name: file["name"],
+          content: file["content"],
+          ...(file["encoding"] === "base64" && { encoding: "base64" as const }),
+        }
       : null,
   );
   // Links and drafts of earlier versions call the tests `cases`.
@@ -22,7 +26,18 @@ export function parseProgram(value: unknown): Program | null {
     args: text(value["args"]),
     stdin: text(value["stdin"]),
     terminal: value["terminal"] === true,
+    options: options(value["options"]),
   };
+}
+
+function options(value: unknown): Record<string, OptionValue> {
+  if (!isRecord(value)) return {};
+  const valid = Object.entries(value).filter((entry): entry is [string, OptionValue] => {
+    const [, item] = entry;
+    const isSet = Array.isArray(item) && item.every((name) => typeof name === "string");
+    return isSet || typeof item === "boolean" || typeof item === "string";
+  });
+  return Object.fromEntries(valid);
 }
 
 function list<T>(value: unknown, parse: (item: Record<string, unknown>) => T | null): T[] | null {

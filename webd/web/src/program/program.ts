@@ -1,10 +1,13 @@
 import type { ExecuteRequest, Language } from "../api/messages";
+import { t } from "../i18n/text";
 import { splitArguments } from "./arguments";
 
 export interface SourceFile {
   /** Path relative to the work directory. */
   name: string;
   content: string;
+  /** The content is base64: the file is not text, and the editor does not show it. */
+  encoding?: "base64";
 }
 
 /** Input of a program, and the output that it should print. */
@@ -12,6 +15,10 @@ export interface Test {
   stdin: string;
   expected: string;
 }
+
+/** Limits of the server for the files of a request. */
+export const MAX_FILES = 128;
+export const MAX_SOURCE_BYTES = 4 * 1024 * 1024;
 
 /** Limit of the server for runs in one request. */
 export const MAX_TESTS = 64;
@@ -24,8 +31,13 @@ export interface Program {
   args: string;
   stdin: string;
   terminal: boolean;
+  /** Options of the language that differ from their defaults. */
+  options: Record<string, OptionValue>;
   tests: Test[];
 }
+
+/** Value of an option: of a flag, of a choice, or of a set. */
+export type OptionValue = boolean | string | string[];
 
 export interface Example {
   title: string;
@@ -40,13 +52,22 @@ export function newProgram(language: Language, content: string): Program {
     args: "",
     stdin: "",
     terminal: false,
+    options: {},
     tests: [],
   };
 }
 
+/** Sizes of output files that the page shows. The server lowers them to its own maxima. */
+const OUTPUT_FILE_BYTES = 4 * 1024 * 1024;
+const OUTPUT_FILES_BYTES = 8 * 1024 * 1024;
+
 /** Returns the request that runs a program once. If its input is empty, the program reads what the user types. */
 export function runRequest(program: Program): ExecuteRequest {
-  const request = baseRequest(program);
+  const request: ExecuteRequest = {
+    ...baseRequest(program),
+    outputs: ["**"],
+    limits: { output_file_bytes: OUTPUT_FILE_BYTES, output_files_bytes: OUTPUT_FILES_BYTES },
+  };
   const args = splitArguments(program.args);
   if (args.length > 0) request.args = args;
   if (program.stdin !== "") request.stdin = program.stdin;
@@ -59,8 +80,9 @@ export function testsRequest(program: Program): ExecuteRequest {
   return { ...baseRequest(program), runs: program.tests.map(({ stdin }) => ({ stdin, args })) };
 }
 
-function baseRequest({ language, files }: Program): ExecuteRequest {
-  return { language, files, encoding: "base64" };
+function baseRequest({ language, files, options }: Program): ExecuteRequest {
+  const changed = Object.keys(options).length > 0;
+  return { language, files, encoding: "base64", ...(changed && { options }) };
 }
 
 /** Returns a name for a new file. */
@@ -75,14 +97,14 @@ export function unusedFileName(program: Program, language: Language): string {
 
 /** Returns why a file cannot have this name, or null if it can. */
 export function fileNameError(name: string, otherNames: string[]): string | null {
-  if (name === "") return "Enter a file name.";
+  if (name === "") return t("fileNameEmpty");
   if (
     name.startsWith("/") ||
     name.split("/").some((part) => part === "" || part === "." || part === "..")
   )
-    return "The file must be in the program's directory.";
-  if (/[\u0000-\u001f\u007f]/.test(name)) return "The file name contains control characters.";
-  if (new TextEncoder().encode(name).length > 255) return "The file name is too long.";
-  if (otherNames.includes(name)) return "Another file has this name.";
+    return t("fileNameOutside");
+  if (/[\u0000-\u001f\u007f]/.test(name)) return t("fileNameControl");
+  if (new TextEncoder().encode(name).length > 255) return t("fileNameLong");
+  if (otherNames.includes(name)) return t("fileNameTaken");
   return null;
 }

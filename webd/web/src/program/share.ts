@@ -4,6 +4,8 @@ import type { Program } from "./program";
 
 /** Format of the link, so that later formats can be distinguished from it. */
 const PREFIX = "#p1.";
+/** Begins a link that is written by hand: `#code=print(1)&lang=python`. */
+const PLAIN_PREFIX = "#code=";
 /** Size limit of a decompressed link: the server accepts no larger request. */
 const MAX_DECOMPRESSED_BYTES = 16 * 1024 * 1024;
 
@@ -16,6 +18,7 @@ export async function toFragment(program: Program): Promise<string> {
 
 /** Returns the program in a URL fragment, or null if there is none or it is invalid. */
 export async function fromFragment(fragment: string): Promise<Program | null> {
+  if (fragment.startsWith(PLAIN_PREFIX)) return fromParameters(fragment.slice(1));
   if (!fragment.startsWith(PREFIX)) return null;
   const base64 = fragment.slice(PREFIX.length).replaceAll("-", "+").replaceAll("_", "/");
   try {
@@ -27,7 +30,21 @@ export async function fromFragment(fragment: string): Promise<Program | null> {
 }
 
 export function isShared(fragment: string): boolean {
-  return fragment.startsWith(PREFIX);
+  return fragment.startsWith(PREFIX) || fragment.startsWith(PLAIN_PREFIX);
+}
+
+/** Returns the program of a link that is written by hand. The language may be an alias, and its file has no name yet. */
+function fromParameters(text: string): Program {
+  const values = new URLSearchParams(text);
+  return {
+    language: values.get("lang") ?? "python",
+    files: [{ name: "", content: values.get("code") ?? "" }],
+    args: values.get("args") ?? "",
+    stdin: values.get("stdin") ?? "",
+    terminal: values.get("terminal") === "1",
+    options: {},
+    tests: [],
+  };
 }
 
 async function pipe(

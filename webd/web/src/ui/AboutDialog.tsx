@@ -2,35 +2,33 @@ import { useEffect, useState } from "preact/hooks";
 import { fetchPrivacy } from "../api/server";
 import type { Limits } from "../api/messages";
 import { formatBytes, formatDuration } from "../execution/format";
+import { t, type Key } from "../i18n/text";
 import { language, languages } from "../workbench/state";
 import { Dialog } from "./Dialog";
 
-const SHORTCUTS: [string, string][] = [
-  ["Ctrl+Enter, ⌘+Enter", "Run the program"],
-  ["Shift+Escape", "Stop the program and leave the terminal"],
-  ["Ctrl+C in the output", "Interrupt the program"],
-  ["Escape, then Tab", "Leave the editor"],
+const shortcuts = (): [string, string][] => [
+  ["Ctrl+Enter, ⌘+Enter", t("shortcutRun")],
+  ["Shift+Escape", t("shortcutStop")],
+  [t("keysInterrupt"), t("shortcutInterrupt")],
+  [t("keysLeave"), t("shortcutLeave")],
 ];
 
 export function AboutDialog({ onClose }: { onClose: () => void }) {
   const [privacy, setPrivacy] = useState("");
-  useEffect(
-    () => void fetchPrivacy().then(setPrivacy, () => setPrivacy("The server is not responding.")),
-    [],
-  );
+  useEffect(() => void fetchPrivacy().then(setPrivacy, () => setPrivacy(t("serverSilent"))), []);
   const current = language.value;
   const installed = languages.value.filter(({ available }) => available);
   const missing = languages.value.filter(({ available }) => !available);
   return (
-    <Dialog title="Limits, versions, privacy, shortcuts" onClose={onClose}>
+    <Dialog title={t("about")} onClose={onClose}>
       {current && (
         <section>
-          <h3>Limits for {current.title}</h3>
+          <h3>{t("limitsFor", { language: current.title })}</h3>
           <LimitsTable run={current.limits} compile={current.compile_limits} />
         </section>
       )}
       <section>
-        <h3>Versions</h3>
+        <h3>{t("versions")}</h3>
         <dl class="versions">
           {installed.map(({ name, title, version }) => (
             <div key={name}>
@@ -41,7 +39,9 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
         </dl>
         {missing.length > 0 && (
           <details class="missing">
-            <summary>Not installed: {missing.map(({ title }) => title).join(", ")}</summary>
+            <summary>
+              {t("notInstalledList", { languages: missing.map(({ title }) => title).join(", ") })}
+            </summary>
             <dl class="versions">
               {missing.map(({ name, title, reason }) => (
                 <div key={name}>
@@ -54,13 +54,13 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
         )}
       </section>
       <section>
-        <h3>Privacy</h3>
+        <h3>{t("privacy")}</h3>
         <p>{privacy}</p>
       </section>
       <section>
-        <h3>Keyboard shortcuts</h3>
+        <h3>{t("shortcuts")}</h3>
         <dl class="keys">
-          {SHORTCUTS.map(([keys, action]) => (
+          {shortcuts().map(([keys, action]) => (
             <div key={keys}>
               <dt>{keys}</dt>
               <dd>{action}</dd>
@@ -72,13 +72,14 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
   );
 }
 
-const ROWS: [string, (limits: Limits) => string][] = [
-  ["CPU time", (limits) => formatDuration(limits.cpu_ms)],
-  ["Wall-clock time", (limits) => formatDuration(limits.wall_ms)],
-  ["Memory", (limits) => formatBytes(limits.memory_bytes)],
-  ["Output per stream", (limits) => formatBytes(limits.output_bytes)],
-  ["Processes", (limits) => String(limits.processes)],
-  ["Disk space", (limits) => formatBytes(limits.disk_bytes)],
+const ROWS: [Key, (limits: Limits) => string][] = [
+  ["limitCpuTime", (limits) => formatDuration(limits.cpu_ms)],
+  ["limitWallTime", (limits) => formatDuration(limits.wall_ms)],
+  ["memory", (limits) => formatBytes(limits.memory_bytes)],
+  ["limitOutputPerStream", (limits) => formatBytes(limits.output_bytes)],
+  ["limitProcesses", (limits) => String(limits.processes)],
+  ["limitDisk", (limits) => formatBytes(limits.disk_bytes)],
+  ["limitInput", (limits) => formatDuration(limits.input_idle_ms)],
 ];
 
 function LimitsTable({ run, compile }: { run: Limits; compile: Limits | null }) {
@@ -87,14 +88,14 @@ function LimitsTable({ run, compile }: { run: Limits; compile: Limits | null }) 
       <thead>
         <tr>
           <td />
-          <th scope="col">Run</th>
-          {compile && <th scope="col">Compile</th>}
+          <th scope="col">{t("run")}</th>
+          {compile && <th scope="col">{t("compile")}</th>}
         </tr>
       </thead>
       <tbody>
         {ROWS.map(([name, value]) => (
           <tr key={name}>
-            <th scope="row">{name}</th>
+            <th scope="row">{t(name)}</th>
             <td>{value(run)}</td>
             {compile && <td>{value(compile)}</td>}
           </tr>

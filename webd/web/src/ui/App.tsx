@@ -1,4 +1,7 @@
 import { useEffect } from "preact/hooks";
+import { t } from "../i18n/text";
+import { uploadFiles } from "../workbench/editing";
+import { EMBEDDED } from "../workbench/embedded";
 import { stop } from "../workbench/execution";
 import { liveRegionText } from "../workbench/live-region";
 import { runProgram } from "../workbench/run-program";
@@ -11,12 +14,12 @@ import { InputPanel } from "./InputPanel";
 import { Notices } from "./Notices";
 import { ResultPane } from "./ResultPane";
 import { Splitter } from "./Splitter";
-
-const EMBEDDED = new URLSearchParams(location.search).get("embed") === "1";
+import { trackVisibleHeight } from "./visible-height";
 
 export function App() {
   useEffect(() => {
     document.addEventListener("keydown", shortcuts);
+    trackVisibleHeight();
     return () => document.removeEventListener("keydown", shortcuts);
   }, []);
   return (
@@ -24,7 +27,19 @@ export function App() {
       <Header embedded={EMBEDDED} />
       <Notices />
       <main class="panes" style={{ "--split": `${split.value}%` }}>
-        <section class="source" aria-label="Program">
+        <section
+          class="source"
+          aria-label={t("program")}
+          onDragOver={(event) => {
+            if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+          }}
+          onDrop={(event) => {
+            const files = event.dataTransfer?.files;
+            if (!files || files.length === 0) return;
+            event.preventDefault();
+            void uploadFiles([...files]);
+          }}
+        >
           <FileTabs />
           <EditorPane />
           <InputPanel />

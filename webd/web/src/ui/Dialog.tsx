@@ -1,5 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { t } from "../i18n/text";
 import { Icon } from "./Icon";
 
 interface DialogProps {
@@ -27,7 +28,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
           <button
             type="button"
             class="quiet"
-            aria-label="Close"
+            aria-label={t("close")}
             onClick={() => dialog.current?.close()}
           >
             <Icon name="close" />

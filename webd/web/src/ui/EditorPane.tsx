@@ -2,14 +2,18 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Editor } from "../editor/editor";
 import { plainEditor } from "../editor/plain";
+import { formatBytes } from "../execution/format";
+import { t } from "../i18n/text";
+import { byteLength } from "../program/upload";
 import { changeFile } from "../workbench/editing";
+import { EMBEDDED } from "../workbench/embedded";
 import { registerEditor } from "../workbench/layout";
 import { runProgram } from "../workbench/run-program";
-import { effectiveTheme } from "../workbench/settings";
+import { editorSettings, effectiveTheme } from "../workbench/settings";
 import { activeFile, language, problems, program } from "../workbench/state";
 
 /** Screens for Monaco: it does not support touch screens and needs space. */
-const LARGE_SCREEN = "(min-width: 700px) and (pointer: fine)";
+const LARGE_SCREEN = EMBEDDED ? "(pointer: fine)" : "(min-width: 700px) and (pointer: fine)";
 const EVENTS = { onChange: changeFile, onRun: () => void runProgram() };
 
 /** Shows a text field immediately, and replaces it with Monaco when that is loaded. */
@@ -22,6 +26,7 @@ export function EditorPane() {
     const stopShowing = effect(() => show(editor.value));
     const stopMarking = effect(() => editor.value.showProblems(problems.value));
     const stopTheming = effect(() => editor.value.setTheme(effectiveTheme.value));
+    const stopConfiguring = effect(() => editor.value.configure(editorSettings.value));
     registerEditor(({ file, line, column }) => {
       activeFile.value = file;
       editor.value.goTo(line, column);
@@ -31,17 +36,38 @@ export function EditorPane() {
       stopShowing();
       stopMarking();
       stopTheming();
+      stopConfiguring();
       editor.value.dispose();
     };
   }, []);
-  return <div class="editor" ref={pane} />;
+  return (
+    <div class="editor">
+      <div class="editor-box" ref={pane} />
+      <BinaryFile />
+    </div>
+  );
+}
+
+/** Covers the editor while the open file is not text. */
+function BinaryFile() {
+  const file = program.value?.files.find(({ name }) => name === activeFile.value);
+  if (!file?.encoding) return null;
+  return (
+    <p class="binary-file">
+      {t("notText", { name: file.name, size: formatBytes(byteLength(file)) })}
+    </p>
+  );
 }
 
 function show(editor: Editor): void {
   const current = program.value;
   if (!current) return;
   const { mode, indent } = language.value?.editor ?? { mode: "plaintext", indent: 4 };
-  editor.open(current.files, activeFile.value, mode, indent);
+  const files = current.files.map(({ name, content, encoding }) => ({
+    name,
+    content: encoding ? "" : content,
+  }));
+  editor.open(files, activeFile.value, mode, indent);
 }
 
 async function loadMonaco(parent: HTMLElement, editor: { value: Editor }): Promise<void> {

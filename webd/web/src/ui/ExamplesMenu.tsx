@@ -1,4 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
+import { t } from "../i18n/text";
 import { examplesOf } from "../program/examples";
 import type { Example } from "../program/program";
 import { openExample } from "../workbench/editing";
@@ -7,7 +8,7 @@ import { Menu } from "./Menu";
 
 export function ExamplesMenu() {
   return (
-    <Menu label="Examples" icon="examples">
+    <Menu label={t("examples")} icon="examples">
       {(choose) => <ExampleList choose={choose} />}
     </Menu>
   );

@@ -1,6 +1,7 @@
-import { useState } from "preact/hooks";
+import { useRef, useState } from "preact/hooks";
+import { t } from "../i18n/text";
 import { fileNameError } from "../program/program";
-import { addFile, removeFile, renameFile } from "../workbench/editing";
+import { addFile, removeFile, renameFile, uploadFiles } from "../workbench/editing";
 import { activeFile, notice, program } from "../workbench/state";
 import { Icon } from "./Icon";
 
@@ -8,8 +9,8 @@ export function FileTabs() {
   const [renaming, setRenaming] = useState<string | null>(null);
   const files = program.value?.files ?? [];
   return (
-    <div class="tabs">
-      <div class="tab-list" role="group" aria-label="Files">
+    <div class={files.length === 1 ? "tabs single" : "tabs"}>
+      <div class="tab-list" role="group" aria-label={t("files")}>
         {files.map(({ name }) => {
           const active = name === activeFile.value;
           if (renaming === name)
@@ -20,7 +21,7 @@ export function FileTabs() {
                 type="button"
                 class="tab-name"
                 aria-pressed={active}
-                title={active ? "Rename: click again or press F2" : name}
+                title={active ? t("renameHint") : name}
                 onClick={() => (active ? setRenaming(name) : (activeFile.value = name))}
                 onKeyDown={(event) => event.key === "F2" && setRenaming(name)}
               >
@@ -30,7 +31,7 @@ export function FileTabs() {
                 <button
                   type="button"
                   class="tab-close"
-                  aria-label={`Remove ${name}`}
+                  aria-label={t("removeFile", { name })}
                   onClick={() => removeFile(name)}
                 >
                   <Icon name="close" />
@@ -40,10 +41,41 @@ export function FileTabs() {
           );
         })}
       </div>
-      <button type="button" class="quiet small" aria-label="Add file" onClick={addFile}>
+      <button type="button" class="quiet small" aria-label={t("addFile")} onClick={addFile}>
         <Icon name="plus" />
       </button>
+      <UploadButton />
     </div>
+  );
+}
+
+function UploadButton() {
+  const field = useRef<HTMLInputElement>(null);
+  return (
+    <>
+      <button
+        type="button"
+        class="quiet small"
+        aria-label={t("uploadFiles")}
+        title={t("uploadHint")}
+        onClick={() => field.current?.click()}
+      >
+        <Icon name="upload" />
+      </button>
+      <input
+        ref={field}
+        type="file"
+        multiple
+        hidden
+        aria-label={t("filesToUpload")}
+        onChange={(event) => {
+          const chosen = event.currentTarget;
+          void uploadFiles([...(chosen.files ?? [])]);
+          // Choosing the same file again is a change, too.
+          chosen.value = "";
+        }}
+      />
+    </>
   );
 }
 
@@ -59,7 +91,7 @@ function NameField({ name, onDone }: { name: string; onDone: () => void }) {
   return (
     <input
       class="tab-field"
-      aria-label={`New name for ${name}`}
+      aria-label={t("newName", { name })}
       defaultValue={name}
       size={Math.max(8, name.length)}
       ref={(field) => field?.focus()}

@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from "../execution/format";
+import { t } from "../i18n/text";
 import { language } from "../workbench/state";
 
 /** Limits of a run. */
@@ -8,8 +9,11 @@ export function Footer() {
     <footer class="foot">
       {limits && (
         <span>
-          Limits per run: {formatDuration(limits.cpu_ms)} CPU time, {formatDuration(limits.wall_ms)}{" "}
-          wall-clock time, {formatBytes(limits.memory_bytes)} memory.
+          {t("footer", {
+            cpu: formatDuration(limits.cpu_ms),
+            wall: formatDuration(limits.wall_ms),
+            memory: formatBytes(limits.memory_bytes),
+          })}
         </span>
       )}
     </footer>

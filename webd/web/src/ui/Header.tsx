@@ -1,27 +1,27 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
+import { t } from "../i18n/text";
+import { toFragment } from "../program/share";
 import { askForKey, keyWanted } from "../workbench/api-key";
 import { downloadProgram } from "../workbench/downloads";
-import { startOver, switchLanguage } from "../workbench/editing";
+import { startOver } from "../workbench/editing";
 import { stop } from "../workbench/execution";
+import { outputArea } from "../workbench/layout";
 import { runProgram } from "../workbench/run-program";
-import { THEMES, setTheme, theme, type Theme } from "../workbench/settings";
-import { busy, execution, languages, program } from "../workbench/state";
+import { busy, execution, program } from "../workbench/state";
 import { AboutDialog } from "./AboutDialog";
 import { ExamplesMenu } from "./ExamplesMenu";
+import { HistoryDialog } from "./HistoryDialog";
 import { Icon } from "./Icon";
 import { KeyDialog } from "./KeyDialog";
+import { LanguageMenu } from "./LanguageMenu";
 import { Menu } from "./Menu";
+import { SettingsDialog } from "./SettingsDialog";
 import { ShareDialog } from "./ShareDialog";
 
-const THEME_NAMES: Record<Theme, string> = {
-  system: "System",
-  light: "Light",
-  dark: "Dark",
-  contrast: "High contrast",
-};
+type DialogName = "share" | "about" | "settings" | "history";
 
 export function Header({ embedded }: { embedded: boolean }) {
-  const [dialog, setDialog] = useState<"share" | "about" | null>(null);
+  const [dialog, setDialog] = useState<DialogName | null>(null);
   const closeDialog = () => setDialog(null);
   return (
     <header class="bar">
@@ -29,29 +29,50 @@ export function Header({ embedded }: { embedded: boolean }) {
         <span class="brand-mark" aria-hidden="true" />
         Executor
       </h1>
-      <LanguagePicker />
-      <nav class="tools" aria-label="Program">
+      <LanguageMenu />
+      <nav class="tools" aria-label={t("program")}>
         {!embedded && <ExamplesMenu />}
-        <button type="button" class="quiet" aria-label="Share" onClick={() => setDialog("share")}>
+        <button
+          type="button"
+          class="quiet"
+          aria-label={t("share")}
+          onClick={() => setDialog("share")}
+        >
           <Icon name="share" />
-          <span class="label">Share</span>
+          <span class="label">{t("share")}</span>
         </button>
-        <Menu label="More" icon="more">
+        {embedded && (
+          <a
+            class="button quiet"
+            href={location.pathname}
+            target="_blank"
+            rel="noopener"
+            onClick={openAlone}
+          >
+            {t("openAlone")}
+          </a>
+        )}
+        <Menu label={t("more")} icon="more">
           {(choose) => (
             <>
-              <button type="button" onClick={() => choose(downloadProgram)}>
-                Download program
+              <button type="button" onClick={() => choose(() => void downloadProgram())}>
+                {t("downloadProgram")}
               </button>
               <button type="button" onClick={() => choose(() => void startOver())}>
-                Start over
+                {t("startOver")}
+              </button>
+              <button type="button" onClick={() => choose(() => setDialog("history"))}>
+                {t("history")}
+              </button>
+              <button type="button" onClick={() => choose(() => setDialog("settings"))}>
+                {t("settings")}
               </button>
               <button type="button" onClick={() => choose(() => askForKey())}>
-                API key
+                {t("apiKey")}
               </button>
               <button type="button" onClick={() => choose(() => setDialog("about"))}>
-                Limits, versions, privacy, shortcuts
+                {t("about")}
               </button>
-              <ThemeSwitch />
             </>
           )}
         </Menu>
@@ -60,68 +81,47 @@ export function Header({ embedded }: { embedded: boolean }) {
       {dialog === "share" && <ShareDialog onClose={closeDialog} />}
       {dialog === "about" && <AboutDialog onClose={closeDialog} />}
       {keyWanted.value && <KeyDialog />}
+      {dialog === "settings" && <SettingsDialog onClose={closeDialog} />}
+      {dialog === "history" && <HistoryDialog onClose={closeDialog} />}
     </header>
   );
 }
 
-function LanguagePicker() {
-  return (
-    <label class="picker">
-      <span class="visually-hidden">Language</span>
-      <select
-        value={program.value?.language ?? ""}
-        disabled={busy.value}
-        onChange={(event) => void switchLanguage(event.currentTarget.value)}
-      >
-        {languages.value.map(({ name, title, version, available }) => (
-          <option key={name} value={name} disabled={!available}>
-            {available ? `${title} ${version ?? ""}` : `${title} – not installed`}
-          </option>
-        ))}
-      </select>
-    </label>
+/** Opens the program in a page of its own. */
+function openAlone(event: MouseEvent) {
+  if (!program.value) return;
+  event.preventDefault();
+  void toFragment(program.value).then((fragment) =>
+    window.open(location.pathname + fragment, "_blank", "noopener"),
   );
 }
 
 function RunButton() {
-  if (!busy.value) {
+  const runs = busy.value;
+  useEffect(() => {
+    // The focus never moves from Run to Stop: Enter, meant for the program, would stop it.
+    if (runs && document.activeElement === document.body) outputArea().focus();
+  }, [runs]);
+  if (!runs) {
     return (
       <button
+        key="run"
         type="button"
         class="primary run"
         disabled={!program.value}
-        title="Ctrl+Enter or ⌘+Enter"
+        title={t("runHint")}
         onClick={() => void runProgram()}
       >
         <Icon name="run" />
-        Run
+        {t("run")}
       </button>
     );
   }
   const stopping = execution.value?.state.stopping ?? false;
   return (
-    <button type="button" class="primary stop" title="Shift+Escape" onClick={stop}>
+    <button key="stop" type="button" class="primary stop" title={t("stopHint")} onClick={stop}>
       <Icon name="stop" />
-      {stopping ? "Stopping…" : "Stop"}
+      {t(stopping ? "stopping" : "stop")}
     </button>
-  );
-}
-
-function ThemeSwitch() {
-  return (
-    <fieldset class="choice">
-      <legend>Theme</legend>
-      {THEMES.map((name) => (
-        <label key={name}>
-          <input
-            type="radio"
-            name="theme"
-            checked={theme.value === name}
-            onChange={() => setTheme(name)}
-          />
-          {THEME_NAMES[name]}
-        </label>
-      ))}
-    </fieldset>
   );
 }

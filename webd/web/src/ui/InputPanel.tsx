@@ -1,5 +1,7 @@
+import { t } from "../i18n/text";
 import { changeProgram } from "../workbench/editing";
 import { program } from "../workbench/state";
+import { OptionsPicker } from "./OptionsPicker";
 
 /** Input and arguments of the program, and whether it runs in a terminal. */
 export function InputPanel() {
@@ -8,10 +10,7 @@ export function InputPanel() {
     <div class="input-panel">
       <label class="field grow">
         <span>
-          Input{" "}
-          <small>
-            {current?.terminal ? "sent to the terminal" : "if empty, type while the program runs"}
-          </small>
+          {t("input")} <small>{t(current?.terminal ? "inputHintTerminal" : "inputHintLive")}</small>
         </span>
         <textarea
           rows={3}
@@ -22,7 +21,7 @@ export function InputPanel() {
       </label>
       <div class="field-column">
         <label class="field">
-          <span>Arguments</span>
+          <span>{t("arguments")}</span>
           <input
             spellcheck={false}
             value={current?.args ?? ""}
@@ -35,8 +34,9 @@ export function InputPanel() {
             checked={current?.terminal ?? false}
             onChange={(event) => changeProgram({ terminal: event.currentTarget.checked })}
           />
-          Run in a terminal
+          {t("runInTerminal")}
         </label>
+        <OptionsPicker />
       </div>
     </div>
   );

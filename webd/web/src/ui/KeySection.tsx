@@ -1,4 +1,5 @@
 import { useId, useState } from "preact/hooks";
+import { t } from "../i18n/text";
 import { apiKey, forgetKey, isPossibleKey, keyIsKept, saveKey } from "../workbench/api-key";
 
 /** Field for the API key, and the choice how long it is kept. */
@@ -16,7 +17,7 @@ export function KeySection() {
         if (isPossibleKey(trimmed)) saveKey(trimmed, keep);
       }}
     >
-      <label for={id}>API key</label>
+      <label for={id}>{t("apiKey")}</label>
       <input
         id={id}
         type="password"
@@ -28,9 +29,7 @@ export function KeySection() {
         onInput={(event) => setKey(event.currentTarget.value)}
       />
       <p class="hint" id={`${id}-hint`}>
-        {wrong
-          ? "A key has no spaces and no special characters."
-          : "The administrator of this server gives out keys. The key is sent to this server only."}
+        {wrong ? t("keyInvalid") : t("keyHint")}
       </p>
       <label class="check">
         <input
@@ -38,11 +37,11 @@ export function KeySection() {
           checked={keep}
           onChange={(event) => setKeep(event.currentTarget.checked)}
         />
-        Keep the key in this browser, also when it is closed
+        {t("keyKeep")}
       </label>
       <p class="buttons">
         <button type="submit" class="primary" disabled={trimmed === "" || wrong}>
-          Use this key
+          {t("keyUse")}
         </button>
         {apiKey.value !== "" && (
           <button
@@ -54,7 +53,7 @@ export function KeySection() {
               setKeep(false);
             }}
           >
-            Forget the key
+            {t("keyForget")}
           </button>
         )}
       </p>

@@ -1,25 +1,63 @@
-import { useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { t } from "../i18n/text";
+import { outputArea } from "../workbench/layout";
 import { endInput, sendLine, sendSignal } from "../workbench/run-program";
+import { execution } from "../workbench/state";
 
-/** Sends lines of input to the running program. */
+/** Devices whose keyboard covers half of the screen: it opens when the program waits, and not before. */
+const TOUCH = "(pointer: coarse)";
+
+/**
+ * Sends lines of input to the running program. It has the focus from the start, so that what is typed right after Run reaches
+ * the program; it is shown when the program waits, or when it has run for a moment.
+ */
 export function LiveInput() {
+  const form = useRef<HTMLFormElement>(null);
   const field = useRef<HTMLInputElement>(null);
+  /** Whether the user answered, or was asked. */
+  const interactive = useRef(false);
+  const waiting = execution.value?.state.waiting ?? false;
+
+  useLayoutEffect(() => {
+    const before = document.activeElement;
+    if (!matchMedia(TOUCH).matches) field.current?.focus({ preventScroll: true });
+    return () => {
+      if (form.current?.contains(document.activeElement))
+        focusAfterRun(interactive.current ? null : before);
+    };
+  }, []);
+
+  useEffect(() => {
+    if (!waiting) return;
+    interactive.current = true;
+    // A user who has gone back to the program is not interrupted.
+    const { activeElement } = document;
+    const isFree = activeElement === document.body || activeElement?.closest(".result") !== null;
+    if (isFree && !form.current?.contains(activeElement)) field.current?.focus();
+    if (isFree) form.current?.scrollIntoView({ block: "nearest" });
+  }, [waiting]);
+
   return (
     <form
-      class="live-input"
+      ref={form}
+      class={waiting ? "live-input waiting" : "live-input"}
       onSubmit={(event) => {
         event.preventDefault();
         if (!field.current) return;
+        interactive.current = true;
         sendLine(field.current.value);
         field.current.value = "";
+        field.current.focus();
       }}
     >
       <input
         ref={field}
-        aria-label="Input line"
-        placeholder="Type input and press Enter"
+        aria-label={t("inputLine")}
+        placeholder={t(waiting ? "programWaits" : "typeInput")}
         spellcheck={false}
         autocomplete="off"
+        autocapitalize="off"
+        enterkeyhint="send"
         onKeyDown={(event) => {
           if (!event.ctrlKey || event.currentTarget.value !== "") return;
           if (event.key.toLowerCase() === "d") {
@@ -29,10 +67,17 @@ export function LiveInput() {
           if (event.key.toLowerCase() === "c") sendSignal("INT");
         }}
       />
-      <button type="submit">Send</button>
-      <button type="button" class="quiet" title="Close stdin (Ctrl+D)" onClick={endInput}>
-        End of input
+      <button type="submit">{t("send")}</button>
+      <button type="button" class="quiet" title={t("endOfInputHint")} onClick={endInput}>
+        {t("endOfInput")}
       </button>
     </form>
   );
+}
+
+/** Moves the focus to where the user was, or to the output: a key that comes too late must not start the program again. */
+function focusAfterRun(before: Element | null): void {
+  if (before instanceof HTMLElement && before !== document.body && before.isConnected)
+    before.focus();
+  else outputArea().focus();
 }

@@ -4,13 +4,24 @@ import { Icon, type IconName } from "./Icon";
 
 interface MenuProps {
   label: string;
-  icon: IconName;
+  icon?: IconName;
+  /** Shown in place of the label, as the value that the menu changes. */
+  text?: string;
+  disabled?: boolean;
+  class?: string;
   /** Items call `choose`, which closes the panel and then runs the action. */
   children: (choose: (action: () => void) => void) => ComponentChildren;
 }
 
 /** Button that opens a panel. Escape, a click outside, or moving the focus out closes the panel. */
-export function Menu({ label, icon, children }: MenuProps) {
+export function Menu({
+  label,
+  icon,
+  text,
+  disabled = false,
+  class: className,
+  children,
+}: MenuProps) {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
@@ -36,7 +47,7 @@ export function Menu({ label, icon, children }: MenuProps) {
 
   return (
     <div
-      class="menu"
+      class={className === undefined ? "menu" : `menu ${className}`}
       ref={root}
       onKeyDown={(event) => {
         if (event.key !== "Escape" || !open) return;
@@ -47,13 +58,14 @@ export function Menu({ label, icon, children }: MenuProps) {
       <button
         ref={button}
         type="button"
-        class="quiet"
+        class={text === undefined ? "quiet" : "value"}
+        disabled={disabled}
         aria-expanded={open}
-        aria-label={label}
+        aria-label={text === undefined ? label : `${label}: ${text}`}
         onClick={() => setOpen(!open)}
       >
-        <Icon name={icon} />
-        <span class="label">{label}</span>
+        {icon && <Icon name={icon} />}
+        <span class="label">{text ?? label}</span>
       </button>
       {open && <div class="menu-panel">{children(choose)}</div>}
     </div>

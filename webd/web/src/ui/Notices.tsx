@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { t } from "../i18n/text";
 import { restoreProgram } from "../workbench/editing";
 import { notice, replacedProgram, server } from "../workbench/state";
 
@@ -14,20 +15,16 @@ export function Notices() {
   }, [message]);
   return (
     <div class="notices">
-      {server.value === "offline" && (
-        <p class="notice bad">
-          The server is not responding. Your program is saved in this browser. Reconnecting…
-        </p>
-      )}
+      {server.value === "offline" && <p class="notice bad">{t("offline")}</p>}
       {message !== "" && <p class="notice">{message}</p>}
       {replacedProgram.value && (
         <p class="notice">
-          This program was opened from a link.{" "}
+          {t("openedFromLink")}{" "}
           <button type="button" class="link" onClick={restoreProgram}>
-            Restore my program
+            {t("restoreMine")}
           </button>{" "}
           <button type="button" class="link" onClick={() => (replacedProgram.value = null)}>
-            Keep this program
+            {t("keepThis")}
           </button>
         </p>
       )}

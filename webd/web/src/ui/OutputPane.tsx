@@ -1,7 +1,9 @@
 import { computed, effect, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { formatNumber, t } from "../i18n/text";
 import { OutputView } from "../output/view";
 import { captureKeys } from "../terminal/key-capture";
+import type { TerminalSize } from "../api/messages";
 import type { TerminalView } from "../terminal/terminal";
 import { downloadOutput } from "../workbench/downloads";
 import { goTo, registerOutput } from "../workbench/layout";
@@ -9,6 +11,7 @@ import { resizeTerminal, sendInput, sendSignal } from "../workbench/run-program"
 import { effectiveTheme } from "../workbench/settings";
 import { busy, droppedLines, execution, language, program } from "../workbench/state";
 import { LiveInput } from "./LiveInput";
+import { OutputFiles } from "./OutputFiles";
 import { Phases } from "./Phases";
 import { Summary } from "./Summary";
 import { useVisibility } from "./visibility";
@@ -25,6 +28,7 @@ export function OutputPane() {
   useEffect(() => {
     if (!log.current || !scroller.current || !terminalBox.current || !keyField.current) return;
     const box = terminalBox.current;
+    const scrollBox = scroller.current;
     const keys = captureKeys(keyField.current, sendInput);
     const view = new OutputView(log.current, scroller.current, {
       files: () => program.value?.files.map((file) => file.name) ?? [],
@@ -51,6 +55,8 @@ export function OutputPane() {
         terminalShown.value = false;
       },
       write: (source, data) => view.append(source, data),
+      focus: () => (terminalShown.value ? box : scrollBox).focus(),
+      size: () => sizeInCharacters(scrollBox),
       async showTerminal() {
         view.clear();
         // The terminal takes the size of its box, which must be visible to be measured.
@@ -86,43 +92,62 @@ export function OutputPane() {
         class="output"
         ref={scroller}
         role="region"
-        aria-label="Output"
+        aria-label={t("output")}
         tabIndex={0}
         onKeyDown={interrupt}
       >
         {droppedLines.value > 0 && (
           <p class="dropped">
-            {droppedLines.value.toLocaleString("en")} earlier lines are not shown.{" "}
+            {t("droppedLines", { count: formatNumber(droppedLines.value) })}{" "}
             <button type="button" class="link" onClick={() => downloadOutput()}>
-              Download all output
+              {t("downloadAllOutput")}
             </button>
           </p>
         )}
-        {execution.value === null && (
-          <p class="hint empty">
-            Press <kbd>Run</kbd> or <kbd>Ctrl</kbd> <kbd>Enter</kbd>. The output appears here while
-            the program runs.
-          </p>
-        )}
+        {execution.value === null && <p class="hint empty">{t("emptyOutput")}</p>}
         <div class="log" ref={log} dir="ltr" />
       </div>
-      <div class="terminal-box" ref={terminalBox}>
+      <div class="terminal-box" ref={terminalBox} tabIndex={-1}>
         <textarea
           class="visually-hidden"
           ref={keyField}
           hidden
-          aria-label="Terminal input"
+          aria-label={t("terminalInput")}
           spellcheck={false}
           autocomplete="off"
           autocapitalize="off"
         />
       </div>
-      {execution.value?.inputOpen && execution.value.state.stages.at(-1)?.kind === "run" && (
-        <LiveInput />
-      )}
+      {execution.value?.inputOpen && <LiveInput />}
+      <OutputFiles />
       <Summary />
     </>
   );
+}
+
+/** Bounds for the size that a program receives: a narrow screen would break its lines at odd places. */
+const COLUMNS = { least: 40, most: 200 };
+const LEAST_ROWS = 10;
+/** Characters that are measured together, because the width of one may be a fraction of a pixel. */
+const MEASURED = 40;
+
+/** Returns how many characters fit into the output. */
+function sizeInCharacters(scroller: HTMLElement): TerminalSize {
+  const probe = document.createElement("div");
+  probe.className = "log line probe";
+  probe.textContent = "0".repeat(MEASURED);
+  scroller.append(probe);
+  const { width, height } = probe.getBoundingClientRect();
+  probe.remove();
+  const style = getComputedStyle(scroller);
+  const room =
+    scroller.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+  const columns = Math.floor((room * MEASURED) / Math.max(1, width));
+  const rows = Math.floor(scroller.clientHeight / Math.max(1, height));
+  return {
+    columns: Math.min(COLUMNS.most, Math.max(COLUMNS.least, columns)),
+    rows: Math.max(LEAST_ROWS, rows),
+  };
 }
 
 /** Ctrl+C interrupts the program as in a terminal, unless text is selected for copying. */

@@ -1,5 +1,6 @@
 import { formatDuration } from "../execution/format";
 import type { Stage } from "../execution/state";
+import { t } from "../i18n/text";
 import { execution, program } from "../workbench/state";
 
 /** Phases of the execution: queue, compilation and run, with the durations of those that have finished. */
@@ -9,13 +10,15 @@ export function Phases() {
   const { queuePosition, stages, ending } = current.state;
   const tests = current.kind === "tests" ? (program.value?.tests.length ?? 0) : 0;
   return (
-    <ol class="phases" aria-label="Phases">
+    <ol class="phases" aria-label={t("phases")}>
       {queuePosition !== null && (
         <li class="now">
-          {queuePosition === 0 ? "Next in the queue" : `Queued, ${queuePosition} ahead`}
+          {queuePosition === 0 ? t("queueNext") : t("queued", { count: queuePosition })}
         </li>
       )}
-      {queuePosition === null && stages.length === 0 && !ending && <li class="now">Starting</li>}
+      {queuePosition === null && stages.length === 0 && !ending && (
+        <li class="now">{t("starting")}</li>
+      )}
       {stages
         .filter(
           // There may be dozens of tests, so only the last one is shown.
@@ -23,7 +26,7 @@ export function Phases() {
         )
         .map((stage) => (
           <li key={stage.kind} class={stage.result ? "done" : ending ? "" : "now"}>
-            {label(stage, tests)}
+            {current.state.waiting && !stage.result ? t("waiting") : label(stage, tests)}
             {stage.result && !(tests > 0 && stage.kind === "run") && (
               <small>{formatDuration(stage.result.usage.wall_ms)}</small>
             )}
@@ -34,7 +37,7 @@ export function Phases() {
 }
 
 function label({ kind, run, result }: Stage, tests: number): string {
-  if (kind === "compile") return result ? "Compiled" : "Compiling";
-  const verb = result ? "Ran" : "Running";
-  return tests > 0 ? `${verb} test ${run + 1} of ${tests}` : verb;
+  if (kind === "compile") return t(result ? "compiled" : "compiling");
+  if (tests === 0) return t(result ? "ran" : "running");
+  return t(result ? "ranTest" : "runningTest", { number: run + 1, count: tests });
 }

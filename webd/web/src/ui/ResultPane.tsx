@@ -1,5 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { formatBytes } from "../execution/format";
+import { t } from "../i18n/text";
+import { EMBEDDED } from "../workbench/embedded";
 import { downloadOutput } from "../workbench/downloads";
 import { busy, outputSize, program, resultTab, testResults } from "../workbench/state";
 import { Icon } from "./Icon";
@@ -17,13 +19,13 @@ export function ResultPane() {
   const tests = useVisibility<HTMLDivElement>(() => resultTab.value === "tests");
   const runs = busy.value;
   useEffect(() => {
-    if (runs && matchMedia(STACKED).matches) pane.current?.scrollIntoView();
+    if (runs && !EMBEDDED && matchMedia(STACKED).matches) pane.current?.scrollIntoView();
   }, [runs]);
   return (
-    <section ref={pane} class="result" aria-label="Result" aria-busy={busy.value}>
-      <div class="tabs" role="group" aria-label="Result">
-        <Tab name="output" label="Output" />
-        <Tab name="tests" label={`Tests${testCounts()}`} />
+    <section ref={pane} class="result" aria-label={t("result")} aria-busy={busy.value}>
+      <div class="tabs" role="group" aria-label={t("result")}>
+        <Tab name="output" label={t("output")} />
+        <Tab name="tests" label={t("tests") + testCounts()} />
         <DownloadButton />
       </div>
       {/* Both stay rendered: output continues to arrive while the other tab is open. */}
@@ -64,7 +66,7 @@ function Tab({ name, label }: { name: "output" | "tests"; label: string }) {
 
 function DownloadButton() {
   if (outputSize.value === 0 || resultTab.value !== "output") return null;
-  const label = `Download the output, ${formatBytes(outputSize.value)}`;
+  const label = t("downloadOutput", { size: formatBytes(outputSize.value) });
   return (
     <button
       type="button"

@@ -1,4 +1,5 @@
 import { useEffect, useId, useState } from "preact/hooks";
+import { formatNumber, t } from "../i18n/text";
 import { toFragment } from "../program/share";
 import { program } from "../workbench/state";
 import { Dialog } from "./Dialog";
@@ -16,8 +17,8 @@ export function ShareDialog({ onClose }: { onClose: () => void }) {
     }
   }, []);
   return (
-    <Dialog title="Share" onClose={onClose}>
-      <p>The link contains the whole program. Nothing is stored on the server.</p>
+    <Dialog title={t("share")} onClose={onClose}>
+      <p>{t("shareIntro")}</p>
       {link !== null && <Links link={link} />}
     </Dialog>
   );
@@ -27,15 +28,12 @@ function Links({ link }: { link: string }) {
   const frame = `<iframe src="${link.replace("#", "?embed=1#")}" width="100%" height="480" title="Executor"></iframe>`;
   return (
     <>
-      <Copyable label="Link" text={link} />
+      <Copyable label={t("link")} text={link} />
       {link.length > LONG_LINK && (
-        <p class="hint">
-          The link has {link.length.toLocaleString("en")} characters. Some applications truncate
-          long links.
-        </p>
+        <p class="hint">{t("longLink", { count: formatNumber(link.length) })}</p>
       )}
-      <Copyable label="HTML to embed the program" text={frame} />
-      <p class="hint">The server must be configured to allow the site that embeds it.</p>
+      <Copyable label={t("embedHtml")} text={frame} />
+      <p class="hint">{t("embedHint")}</p>
     </>
   );
 }
@@ -49,10 +47,10 @@ function Copyable({ label, text }: { label: string; text: string }) {
       <input id={id} readOnly value={text} onFocus={(event) => event.currentTarget.select()} />
       <button
         type="button"
-        aria-label={`Copy: ${label}`}
+        aria-label={t("copyLabel", { label })}
         onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
       >
-        {copied ? "Copied" : "Copy"}
+        {t(copied ? "copied" : "copy")}
       </button>
     </div>
   );

@@ -2,6 +2,7 @@ import type { ErrorCode, Usage } from "../api/messages";
 import { formatBytes, formatDuration } from "../execution/format";
 import type { ExecutionState } from "../execution/state";
 import { verdict, type Verdict } from "../execution/verdict";
+import { t } from "../i18n/text";
 import { stop } from "../workbench/execution";
 import { runProgram } from "../workbench/run-program";
 import { runTests } from "../workbench/run-tests";
@@ -29,19 +30,19 @@ export function Summary() {
       )}
       {retryCountdown.value !== null ? (
         <p class="again">
-          Retrying in {retryCountdown.value} s.{" "}
+          {t("retryingIn", { seconds: retryCountdown.value })}{" "}
           <button type="button" class="link" onClick={() => void runAgain()}>
-            Retry now
+            {t("retryNow")}
           </button>{" "}
           <button type="button" class="link" onClick={stop}>
-            Cancel
+            {t("cancel")}
           </button>
         </p>
       ) : (
         current.state.ending.kind !== "finished" && (
           <p class="again">
             <button type="button" class="link" onClick={() => void runAgain()}>
-              Run again
+              {t("runAgain")}
             </button>
           </p>
         )
@@ -54,7 +55,7 @@ function passedTests(): Verdict {
   const results = testResults.value.filter((result) => result !== null && result !== "running");
   const passed = results.filter(({ verdict: { tone } }) => tone === "good").length;
   const tone = passed === results.length ? "good" : "bad";
-  return { tone, title: `${passed} of ${results.length} tests passed`, detail: "" };
+  return { tone, title: t("testsPassed", { passed, count: results.length }), detail: "" };
 }
 
 function result({ ending, stages }: ExecutionState): Verdict {
@@ -64,51 +65,51 @@ function result({ ending, stages }: ExecutionState): Verdict {
     case "disconnected":
       return {
         tone: "bad",
-        title: "Connection to the server lost",
-        detail: "the server stops a program when its client disconnects",
+        title: t("connectionLost"),
+        detail: t("connectionLostDetail"),
       };
     case "unreachable":
       return {
         tone: "bad",
-        title: "The server is not responding",
-        detail: "the program was not run",
+        title: t("serverSilent"),
+        detail: t("notRun"),
       };
     case "stopped":
-      return { tone: "neutral", title: "Stopped by you", detail: "" };
+      return { tone: "neutral", title: t("stopped"), detail: "" };
     default: {
       const last = stages.at(-1);
       if (last?.result) return verdict(last.kind, last.result);
-      return { tone: "neutral", title: "Stopped by you", detail: "before the program started" };
+      return { tone: "neutral", title: t("stopped"), detail: t("beforeStart") };
     }
   }
 }
 
 function rejection(code: ErrorCode): string {
-  if (code === "busy" || code === "overloaded") return "The server is busy";
-  if (code === "unavailable" || code === "forbidden") return "The server cannot run programs now";
-  if (code === "unauthorized") return "The server requires an API key";
-  if (code === "failed") return "Internal server error";
-  return "The server rejected the request";
+  if (code === "busy" || code === "overloaded") return t("serverBusy");
+  if (code === "unavailable" || code === "forbidden") return t("serverUnavailable");
+  if (code === "unauthorized") return t("keyRequired");
+  if (code === "failed") return t("serverFailed");
+  return t("requestRejected");
 }
 
 function Figures({ usage, truncated }: { usage: Usage; truncated: boolean }) {
   return (
     <dl class="figures">
       <div>
-        <dt>Wall clock</dt>
+        <dt>{t("wallClock")}</dt>
         <dd>{formatDuration(usage.wall_ms)}</dd>
       </div>
       <div>
-        <dt>CPU</dt>
+        <dt>{t("cpu")}</dt>
         <dd>{formatDuration(usage.cpu_ms)}</dd>
       </div>
       {usage.memory_bytes > 0 && (
         <div>
-          <dt>Memory</dt>
+          <dt>{t("memory")}</dt>
           <dd>{formatBytes(usage.memory_bytes)}</dd>
         </div>
       )}
-      {truncated && <div class="truncated">Output truncated</div>}
+      {truncated && <div class="truncated">{t("outputTruncated")}</div>}
     </dl>
   );
 }

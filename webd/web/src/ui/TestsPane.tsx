@@ -1,4 +1,5 @@
 import { formatBytes, formatDuration } from "../execution/format";
+import { t } from "../i18n/text";
 import { toPlainText } from "../output/plain-text";
 import { MAX_TESTS, type Test } from "../program/program";
 import { changeTests } from "../workbench/editing";
@@ -24,7 +25,7 @@ export function TestsPane() {
           onClick={() => void runTests()}
         >
           <Icon name="run" />
-          Run all tests
+          {t("runAllTests")}
         </button>
         <button
           type="button"
@@ -32,25 +33,20 @@ export function TestsPane() {
           onClick={() => changeTests([...tests, { stdin: "", expected: "" }])}
         >
           <Icon name="plus" />
-          Add test
+          {t("addTest")}
         </button>
       </div>
       {tested && <Phases />}
-      <div class="tests-body" tabIndex={0} role="region" aria-label="Tests">
-        {tests.length === 0 && (
-          <p class="hint empty">
-            A test is an input with its expected output. All tests run after one compilation, each
-            in its own sandbox.
-          </p>
-        )}
+      <div class="tests-body" tabIndex={0} role="region" aria-label={t("tests")}>
+        {tests.length === 0 && <p class="hint empty">{t("noTests")}</p>}
         {tests.length > 0 && (
           <table class="tests">
             <thead>
               <tr>
-                <th scope="col">Test</th>
-                <th scope="col">Input</th>
-                <th scope="col">Expected output</th>
-                <th scope="col">Result</th>
+                <th scope="col">{t("test")}</th>
+                <th scope="col">{t("input")}</th>
+                <th scope="col">{t("expectedOutput")}</th>
+                <th scope="col">{t("result")}</th>
                 <td />
               </tr>
             </thead>
@@ -58,16 +54,16 @@ export function TestsPane() {
               {tests.map((test, index) => (
                 <tr key={index}>
                   <th scope="row">{index + 1}</th>
-                  <td data-label="Input">
+                  <td data-label={t("input")}>
                     <TestText
-                      label={`Input of test ${index + 1}`}
+                      label={t("inputOfTest", { number: index + 1 })}
                       value={test.stdin}
                       onChange={(stdin) => change(index, { stdin })}
                     />
                   </td>
-                  <td data-label="Expected output">
+                  <td data-label={t("expectedOutput")}>
                     <TestText
-                      label={`Expected output of test ${index + 1}`}
+                      label={t("expectedOfTest", { number: index + 1 })}
                       value={test.expected}
                       onChange={(expected) => change(index, { expected })}
                     />
@@ -79,7 +75,7 @@ export function TestsPane() {
                     <button
                       type="button"
                       class="quiet small"
-                      aria-label={`Remove test ${index + 1}`}
+                      aria-label={t("removeTest", { number: index + 1 })}
                       onClick={() => changeTests(tests.filter((_, other) => other !== index))}
                     >
                       <Icon name="close" />
@@ -122,7 +118,7 @@ function TestText({
 function Result({ index }: { index: number }) {
   const result = testResults.value[index] ?? null;
   if (result === null) return <span class="pending">–</span>;
-  if (result === "running") return <span class="now">Running</span>;
+  if (result === "running") return <span class="now">{t("running")}</span>;
   const { verdict, usage, output } = result;
   return (
     <div class={`test-verdict ${verdict.tone}`}>
@@ -137,7 +133,7 @@ function Result({ index }: { index: number }) {
       </small>
       {verdict.tone !== "good" && (
         <details>
-          <summary>Actual output</summary>
+          <summary>{t("actualOutput")}</summary>
           <pre class="printed">{toPlainText(output)}</pre>
         </details>
       )}

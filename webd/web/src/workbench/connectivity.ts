@@ -1,5 +1,6 @@
 /** Polls a server that does not respond until it is ready again. */
 import { isReady } from "../api/server";
+import { t } from "../i18n/text";
 import { postStatus } from "./live-region";
 import { notice, server } from "./state";
 
@@ -10,7 +11,7 @@ let polling = false;
 
 export function waitForServer(onReady: () => unknown = () => undefined): void {
   server.value = "offline";
-  postStatus("The server is not responding. Reconnecting.");
+  postStatus(t("reconnecting"));
   if (polling) return;
   polling = true;
   poll(FIRST_INTERVAL_MS, onReady);
@@ -25,7 +26,7 @@ function poll(interval: number, onReady: () => unknown): void {
       }
       polling = false;
       server.value = "online";
-      notice.value = "Reconnected to the server.";
+      notice.value = t("reconnected");
       postStatus(notice.value);
       onReady();
     });

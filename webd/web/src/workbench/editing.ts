@@ -1,12 +1,22 @@
 /** Changes to the program. Each change is saved as a draft in this browser. */
+import { t } from "../i18n/text";
 import { deleteDraft, loadDraft, saveDraft } from "../program/drafts";
 import { firstProgram } from "../program/examples";
-import { unusedFileName, type Program, type Test } from "../program/program";
+import {
+  MAX_SOURCE_BYTES,
+  unusedFileName,
+  type Program,
+  type SourceFile,
+  type Test,
+} from "../program/program";
 import { isShared } from "../program/share";
+import { sourceFile, withUploads } from "../program/upload";
+import { EMBEDDED } from "./embedded";
 import {
   activeFile,
   language,
   languages,
+  notice,
   problems,
   program,
   replacedProgram,
@@ -24,7 +34,8 @@ export function openProgram(next: Program): void {
 export function changeProgram(changes: Partial<Program>): void {
   if (!program.value) return;
   program.value = { ...program.value, ...changes };
-  saveDraft(program.value);
+  // A snippet of another page is no draft of the user.
+  if (!EMBEDDED) saveDraft(program.value);
   removeLink();
 }
 
@@ -36,8 +47,26 @@ function removeLink(): void {
 export function changeFile(name: string, content: string): void {
   const files = program.value?.files ?? [];
   const changed = files.find((file) => file.name === name);
-  if (!changed || changed.content === content) return;
+  if (!changed || changed.encoding || changed.content === content) return;
   changeProgram({ files: files.map((file) => (file === changed ? { name, content } : file)) });
+}
+
+/** Adds files of the user's computer to the program. */
+export async function uploadFiles(uploads: Iterable<File>): Promise<void> {
+  const added: SourceFile[] = [];
+  for (const upload of uploads) {
+    if (upload.size > MAX_SOURCE_BYTES) {
+      notice.value = t("fileTooLarge", { name: upload.name });
+      return;
+    }
+    added.push(sourceFile(upload.name, new Uint8Array(await upload.arrayBuffer())));
+  }
+  const files = withUploads(program.value?.files ?? [], added);
+  if (typeof files === "string") notice.value = files;
+  else if (added[0]) {
+    changeProgram({ files });
+    activeFile.value = added[0].name;
+  }
 }
 
 export function addFile(): void {

@@ -10,6 +10,7 @@ import {
   type ExecutionRequest,
 } from "../api/transport";
 import { INITIAL_STATE, applyEvent, type Ending } from "../execution/state";
+import { t } from "../i18n/text";
 import { askForKey } from "./api-key";
 import { waitForServer } from "./connectivity";
 import { postStatus } from "./live-region";
@@ -32,7 +33,7 @@ export function startExecution(start: Omit<Execution, "state">): AbortController
   connection = null;
   input = new InputQueue();
   execution.value = { ...start, state: INITIAL_STATE };
-  postStatus(start.kind === "tests" ? "Running the tests" : "Running");
+  postStatus(t(start.kind === "tests" ? "runningTests" : "running"));
   return abort;
 }
 
@@ -97,8 +98,11 @@ export function stop(): void {
 /** Sends a message to the program, or queues it until the program can receive it. Returns false if it is dropped. */
 export function sendToProgram(message: InputMessage): boolean {
   const accepted = input.push(message);
+  // The server says so again if the program waits for more.
+  if (accepted && message.type === "input")
+    update((current) => ({ ...current, state: { ...current.state, waiting: false } }));
   if (!accepted && busy.value) {
-    notice.value = "Input dropped: too much was entered before the program started.";
+    notice.value = t("inputDropped");
     postStatus(notice.value);
   }
   return accepted;

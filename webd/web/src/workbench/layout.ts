@@ -1,4 +1,5 @@
 /** Access to the parts of the page that are not rendered from signals: components register them here. */
+import type { TerminalSize } from "../api/messages";
 import type { Location } from "../execution/problems";
 import type { Source } from "../output/lines";
 import type { TerminalView } from "../terminal/terminal";
@@ -7,6 +8,10 @@ export interface OutputArea {
   /** Clears the output and shows it as lines. */
   showLines(): void;
   write(source: Source, bytes: Uint8Array): void;
+  /** Moves the focus to the output. */
+  focus(): void;
+  /** Size of the lines in characters, for programs that ask for the size of their terminal. */
+  size(): TerminalSize;
   /**
    * Clears the output, shows a terminal instead of lines, and moves the focus there before it returns: no key that is
    * pressed while the terminal is being loaded is lost.

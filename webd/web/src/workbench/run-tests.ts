@@ -2,6 +2,7 @@
 import { fromBase64 } from "../api/base64";
 import type { ExecutionEvent } from "../api/transport";
 import { findProblems } from "../execution/problems";
+import { t } from "../i18n/text";
 import { testVerdict } from "../execution/test-verdict";
 import { OutputBuffer } from "../output/output-buffer";
 import { testsRequest } from "../program/program";
@@ -16,7 +17,7 @@ export async function runTests(): Promise<void> {
   problems.value = [];
   testResults.value = tested.tests.map(() => null);
   compilerOutput.value = "";
-  const abort = startExecution({ kind: "tests", terminal: false, inputOpen: false });
+  const abort = startExecution({ kind: "tests", console: "pipes", inputOpen: false });
 
   // Several tests may run at one time.
   const outputs = new Map<string, OutputBuffer>();
@@ -38,7 +39,7 @@ export async function runTests(): Promise<void> {
       if (!test || !output) return;
       const verdict = testVerdict(test, event, output.text("stdout"));
       setResult(run, { verdict, usage: event.usage, output: output.text() });
-      postStatus(`Test ${run + 1}: ${verdict.title}`);
+      postStatus(t("testStatus", { number: run + 1, verdict: verdict.title }));
     } else if (["finished", "stopped", "disconnected"].includes(event.type)) {
       testResults.value = testResults.value.map((result) => (result === "running" ? null : result));
     }

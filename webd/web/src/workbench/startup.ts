@@ -1,11 +1,14 @@
 /** Start of the page: loads the languages and opens the first program. */
 import type { Language } from "../api/messages";
 import { fetchLanguages } from "../api/server";
+import { t } from "../i18n/text";
 import { lastLanguage, loadDraft } from "../program/drafts";
 import { firstProgram } from "../program/examples";
 import { fromFragment, isShared } from "../program/share";
 import { waitForServer } from "./connectivity";
 import { openProgram } from "./editing";
+import { EMBEDDED } from "./embedded";
+import type { Program } from "../program/program";
 import { languages, notice, program, replacedProgram, server } from "./state";
 
 /** Languages for new users, in order of preference. */
@@ -29,7 +32,7 @@ async function openFirstProgram(available: Language[]): Promise<void> {
     );
   if (isShared(location.hash)) {
     if (await openLinkedProgram()) return;
-    notice.value = "The link is invalid: it does not contain a program.";
+    notice.value = t("invalidLink");
   }
   const requested = new URLSearchParams(location.search).get("lang")?.toLowerCase() ?? null;
   const language =
@@ -40,11 +43,23 @@ async function openFirstProgram(available: Language[]): Promise<void> {
   if (language) openProgram(loadDraft(language.name) ?? (await firstProgram(language)));
 }
 
+/** Finds the language by its name or an alias, and names a file that has no name. */
+function withLanguage(program: Program): Program {
+  const wanted = program.language.toLowerCase();
+  const found = languages.value.find(
+    ({ name, aliases }) => name === wanted || aliases.includes(wanted),
+  );
+  if (!found) return program;
+  const files = program.files.map((file) => ({ ...file, name: file.name || found.file_name }));
+  return { ...program, language: found.name, files };
+}
+
 /** Opens the program in the page's URL. The user can restore the draft that it replaces. */
 export async function openLinkedProgram(): Promise<boolean> {
-  const linked = await fromFragment(location.hash);
+  const parsed = await fromFragment(location.hash);
+  const linked = parsed && withLanguage(parsed);
   if (!linked) return false;
-  const draft = loadDraft(linked.language);
+  const draft = EMBEDDED ? null : loadDraft(linked.language);
   replacedProgram.value = draft && JSON.stringify(draft) !== JSON.stringify(linked) ? draft : null;
   openProgram(linked);
   return true;

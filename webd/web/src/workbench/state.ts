@@ -4,6 +4,7 @@ import type { Language, Usage } from "../api/messages";
 import type { Problem } from "../execution/problems";
 import type { ExecutionState } from "../execution/state";
 import type { Verdict } from "../execution/verdict";
+import type { OutputFile } from "../files/output-file";
 import type { Program } from "../program/program";
 
 export const languages = signal<Language[]>([]);
@@ -11,11 +12,16 @@ export const program = signal<Program | null>(null);
 export const activeFile = signal("");
 export const problems = signal<Problem[]>([]);
 
+/**
+ * What the program is connected to, and how the page shows it: a terminal as lines of text with a field for input; a terminal
+ * that draws; or pipes.
+ */
+export type ProgramConsole = "lines" | "terminal" | "pipes";
+
 export interface Execution {
   kind: "program" | "tests";
   state: ExecutionState;
-  /** The program has a terminal instead of pipes. */
-  terminal: boolean;
+  console: ProgramConsole;
   /** Lines that the user types reach the program. */
   inputOpen: boolean;
 }
@@ -39,6 +45,8 @@ export const compilerOutput = signal("");
 export const resultTab = signal<"output" | "tests">("output");
 /** Bytes of output that can be downloaded. */
 export const outputSize = signal(0);
+/** Files that the program left behind, without its unchanged sources. */
+export const outputFiles = signal<OutputFile[]>([]);
 /** Number of output lines that are no longer shown. */
 export const droppedLines = signal(0);
 

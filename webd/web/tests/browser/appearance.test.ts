@@ -97,6 +97,22 @@ test("errors, tests and dialogs are accessible", async () => {
   await screenshot(page, "about");
   expect(await accessibilityViolations(page)).toEqual([]);
   await page.keyboard.press("Escape");
+  for (const [item, name] of [
+    ["Settings", "settings"],
+    ["History of runs", "history"],
+  ] as const) {
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("button", { name: item }).click();
+    await page.locator("dialog[open]").waitFor();
+    await screenshot(page, name);
+    expect(await accessibilityViolations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+  }
+  await page.getByRole("button", { name: /^Language:/ }).click();
+  await page.getByLabel("Search languages").fill("c");
+  await screenshot(page, "languages");
+  expect(await accessibilityViolations(page)).toEqual([]);
+  await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Share" }).click();
   await page.getByLabel("Link", { exact: true }).waitFor();
   await screenshot(page, "share");
@@ -106,7 +122,8 @@ test("errors, tests and dialogs are accessible", async () => {
 test("the chosen theme is remembered", async () => {
   const page = await env.openPage();
   await page.getByRole("button", { name: "More" }).click();
-  await page.getByLabel("Dark").check();
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Theme").selectOption("dark");
   expect(await page.evaluate(() => document.documentElement.dataset["theme"])).toBe("dark");
   await page.reload();
   await page.locator(".run").waitFor();

@@ -76,7 +76,8 @@ export async function setCode(page: Page, code: string): Promise<void> {
 }
 
 export async function selectLanguage(page: Page, language: string): Promise<void> {
-  await page.getByLabel("Language").selectOption(language);
+  await page.getByRole("button", { name: /^Language:/ }).click();
+  await page.locator(`[data-language="${language}"]`).click();
 }
 
 /** Runs the program, and returns the verdict when it has ended. */

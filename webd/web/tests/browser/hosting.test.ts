@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { screenshot } from "./browser";
 import { shownOutput, ready, run, testEnvironment, setCode } from "./environment";
 
 const TYPES: Record<string, string> = {
@@ -19,6 +20,17 @@ let files = "";
 /** Static host without additional headers. Its page /blog embeds the page under test. */
 const host = createServer((request, response) => {
   const path = new URL(request.url ?? "/", "http://host").pathname;
+  if (path === "/snippets") {
+    response.setHeader("content-type", "text/html");
+    response.end(`<!doctype html><body style="width: 480px"><p>Text</p>
+      <pre class="executor" data-language="python" data-height="320">print(&quot;in a snippet &lt;&amp;&gt;&quot;)\nprint(input())</pre>
+      <script src="${env.daemons.origin}/embed.js"></script>
+      <script>
+        messages = [];
+        addEventListener("message", ({ data, origin }) => messages.push({ ...data, origin }));
+      </script>`);
+    return;
+  }
   if (path === "/blog") {
     response.setHeader("content-type", "text/html");
     response.end(`<iframe src="${env.daemons.origin}/?embed=1" width="900" height="600"></iframe>`);
@@ -92,4 +104,68 @@ test("only sites that the configuration allows can embed the page", async () => 
   });
   await other.goto(`${origin.replace("127.0.0.1", "localhost")}/blog`);
   expect(await refused).toContain("violates");
+});
+
+test("embed.js makes a snippet of code that can be run within 480 by 320 pixels", async () => {
+  const page = await env.openBlankPage();
+  await page.goto(`${origin}/snippets`);
+  const frame = page.frameLocator("iframe");
+  await frame.locator(".run:not([disabled])").waitFor();
+  expect(await page.locator("pre.executor").isVisible()).toBe(false);
+  const box = await page.locator("iframe").boundingBox();
+  expect([box?.width, box?.height]).toEqual([480, 320]);
+  await frame.locator(".run").click();
+  await frame.locator(".log", { hasText: "in a snippet <&>" }).waitFor();
+  // Code, output and input are visible at the same time, without scrolling.
+  for (const part of [".editor", ".output", ".live-input input", ".bar .stop"]) {
+    const shown = await frame.locator(part).boundingBox();
+    expect(shown?.height, part).toBeGreaterThan(24);
+    expect((shown?.y ?? 0) + (shown?.height ?? 0), part).toBeLessThanOrEqual(
+      (box?.y ?? 0) + 320 + 1,
+    );
+  }
+  await screenshot(page, "embedded-snippet");
+  await frame.getByLabel("Input line").fill("typed");
+  await frame.getByLabel("Input line").press("Enter");
+  await frame.locator(".summary", { hasText: "Finished" }).waitFor();
+});
+
+test("the page that embeds a program controls it by messages", async () => {
+  const page = await env.openBlankPage();
+  await page.goto(`${origin}/snippets`);
+  await page.frameLocator("iframe").locator(".run:not([disabled])").waitFor();
+  const messages = () =>
+    page.evaluate(
+      () => (globalThis as unknown as { messages: Record<string, unknown>[] }).messages,
+    );
+  const types = async () => (await messages()).map(({ type }) => type);
+  await expect.poll(types).toContain("executor.ready");
+  await page.evaluate(() => {
+    const post = (message: object) => frames[0]?.postMessage(message, "*");
+    post({ type: "executor.set", code: "print(6 * int(input()))", stdin: "7" });
+    post({ type: "executor.run" });
+  });
+  await expect.poll(types).toContain("executor.finished");
+  const all = await messages();
+  expect(all.find(({ type }) => type === "executor.finished")).toMatchObject({
+    status: "ok",
+    exit_code: 0,
+    output: "42\n",
+    origin: env.daemons.origin,
+  });
+  expect(all.filter(({ type }) => type === "executor.changed").at(-1)).toMatchObject({
+    files: [{ content: "print(6 * int(input()))" }],
+  });
+  // What another window sends is ignored.
+  await page.evaluate(() => {
+    const other = document.createElement("iframe");
+    document.body.append(other);
+    const script = other.contentDocument?.createElement("script");
+    if (!script) return;
+    script.textContent =
+      'parent.frames[0].postMessage({ type: "executor.set", code: "evil" }, "*")';
+    other.contentDocument?.body.append(script);
+  });
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 300)));
+  expect(JSON.stringify(await messages())).not.toContain("evil");
 });

@@ -26,6 +26,65 @@ test("lines that the user types reach the program", async () => {
   expect(await field.count()).toBe(0);
 });
 
+/** Programs that do not flush their prompt. */
+const PROMPTS: [string, string][] = [
+  ["python", "print('Name? ', end='')\nprint('Hello ' + input())\n"],
+  [
+    "c",
+    '#include <stdio.h>\nint main(void) { char s[9]; printf("Name? "); scanf("%8s", s); printf("Hello %s\\n", s); }\n',
+  ],
+  [
+    "javascript",
+    "const rl = require('readline').createInterface({ input: process.stdin, output: process.stdout });\nrl.question('Name? ', (name) => { console.log('Hello ' + name); rl.close(); });\n",
+  ],
+];
+
+test.each(PROMPTS)("a prompt in %s is answered with the keyboard alone", async (language, code) => {
+  const page = await env.openPage(`/?lang=${language}`);
+  await setCode(page, code);
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".phases").getByText("Waiting for your input").waitFor();
+  await page.locator(".log").getByText("Name?").waitFor();
+  await page.keyboard.type("Ada");
+  await page.keyboard.press("Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("Name? Ada\nHello Ada");
+});
+
+test("keys that are pressed right after a click on Run reach the program", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "import time\ntime.sleep(1)\nprint('Hello', input('Name? '))\n");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await page.keyboard.type("Ada");
+  await page.keyboard.press("Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toContain("Hello Ada");
+  // A key that comes too late does not start the program again.
+  await page.keyboard.press("Enter");
+  expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
+});
+
+test("after a program without input, the focus is in the editor again", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "print(1)\n");
+  await page.keyboard.press("Control+Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  await expect
+    .poll(() => page.evaluate(() => document.activeElement?.closest(".monaco-editor") !== null))
+    .toBe(true);
+});
+
+test("a password is not shown", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "import getpass\nprint(len(getpass.getpass('Password: ')))\n");
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".phases").getByText("Waiting for your input").waitFor();
+  await page.keyboard.type("secret");
+  await page.keyboard.press("Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toMatch(/^Password:\s+6$/);
+});
+
 test("the program reads the end of input", async () => {
   const page = await env.openPage("/?lang=python");
   await setCode(

@@ -1,6 +1,7 @@
 /** Programs: files, tests, examples, links and drafts. */
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { screenshot } from "./browser";
 import { EXAMPLES } from "../../src/program/examples-data";
 import { testsRequest, runRequest } from "../../src/program/program";
 import {
@@ -88,7 +89,7 @@ test("a link opens the program in another browser", async () => {
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(link);
 
   const other = await env.openPage(link.slice(env.daemons.origin.length));
-  expect(await other.getByLabel("Language").inputValue()).toBe("javascript");
+  await other.getByRole("button", { name: /^Language: JavaScript/ }).waitFor();
   expect(await run(other)).toContain("Finished");
   expect(await shownOutput(other)).toBe("über 42");
 });
@@ -124,7 +125,7 @@ test("a reload keeps the draft of each language", async () => {
   await page.getByLabel("Arguments").fill("1 2");
   await page.reload();
   await ready(page);
-  expect(await page.getByLabel("Language").inputValue()).toBe("python");
+  await page.getByRole("button", { name: /^Language: Python/ }).waitFor();
   expect(await page.getByLabel("Arguments").inputValue()).toBe("1 2");
   await run(page);
   expect(await shownOutput(page)).toBe("kept");
@@ -201,4 +202,61 @@ test("every example ends as it should", async () => {
     const { runs } = await execute(testsRequest(program));
     expect(runs.length, title).toBe(program.tests.length);
   }
+});
+
+test("words are suggested while the user types", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "remarkable_value = 1\n");
+  await page.keyboard.type("remark");
+  const list = page.locator(".suggest-widget.visible .monaco-list-row");
+  await list.filter({ hasText: "remarkable_value" }).waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(" += 1\nprin");
+  await list.filter({ hasText: "print" }).first().waitFor();
+  await page.keyboard.press("Tab");
+  await page.keyboard.type("(remarkable_value)");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("2");
+});
+
+test("options reach the compiler, and runs are in the history", async () => {
+  const page = await env.openPage("/?lang=cpp");
+  await setCode(page, "#include <iostream>\nint main() { std::cout << __cplusplus << '\\n'; }\n");
+  await page.locator(".options summary").click();
+  await page.locator(".options").getByLabel("Standard").selectOption("c++11");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("201103");
+  await page.reload();
+  await ready(page);
+  expect(await page.locator(".options summary small").innerText()).toBe("1");
+  await selectLanguage(page, "python");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "History of runs" }).click();
+  await page.locator(".history li", { hasText: "#include <iostream>" }).getByRole("button").click();
+  await page.getByRole("button", { name: /^Language: C\+\+/ }).waitFor();
+});
+
+test("the page speaks the language of the browser, and another one if that is chosen", async () => {
+  const page = await env.openPage("/?lang=python", { locale: "de-DE" });
+  await page.getByRole("button", { name: "Ausführen", exact: true }).waitFor();
+  await page.getByRole("button", { name: "Mehr" }).click();
+  await page.getByRole("button", { name: "Einstellungen" }).click();
+  await page.getByLabel("Sprache dieser Seite").selectOption("hi");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "चलाएँ", exact: true }).waitFor();
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe("hi");
+});
+
+test("Persian, Hindi and emoji are shown as they are", async () => {
+  const page = await env.openPage("/?lang=python");
+  const text = "می‌خواهم سلام، دنیا!\nक्‍ष हिन्दी\n👩‍💻 👨‍👩‍👧 🏳️‍🌈";
+  await setCode(page, `print(${JSON.stringify(text)})\n`);
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe(text);
+  expect(await page.locator(".log .mark").count()).toBe(0);
+  await screenshot(page, "scripts");
+  // Elsewhere joiners only hide something.
+  await setCode(page, 'print("ad\\u200dmin\\u200c")\n');
+  await run(page);
+  expect(await page.locator(".log .mark").count()).toBe(2);
 });

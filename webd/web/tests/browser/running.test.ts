@@ -107,6 +107,8 @@ test("a traceback links to the line of the error", async () => {
 
 test("stdout, stderr and colors are distinguishable", async () => {
   const page = await env.openPage("/?lang=python");
+  // With given input the program has pipes, otherwise a terminal with one stream.
+  await page.getByLabel(/^Input/).fill("x");
   await setCode(
     page,
     "import sys\nprint('\\033[1;32mgreen\\033[0m plain', flush=True)\nprint('bad', file=sys.stderr)\n",
@@ -159,6 +161,7 @@ test("a flood of output does not block the page, and can be downloaded completel
     };
     requestAnimationFrame(measure);
   });
+  await page.getByLabel(/^Input/).fill("x");
   await setCode(
     page,
     // The pause separates the two pipes: output at the same time may arrive in either order.

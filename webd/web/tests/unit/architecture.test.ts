@@ -65,14 +65,16 @@ test("modules do not import each other in a cycle", () => {
 
 /** Directories that a directory may import from; see README.md. */
 const LAYERS: Record<string, string[]> = {
+  i18n: [],
   api: [],
-  program: ["api"],
-  execution: ["api", "program"],
-  output: ["api", "execution"],
-  editor: ["execution"],
+  program: ["i18n", "api"],
+  execution: ["i18n", "api", "program"],
+  files: ["api"],
+  output: ["i18n", "api", "execution"],
+  editor: ["i18n", "execution"],
   terminal: ["api", "editor"],
-  workbench: ["api", "program", "execution", "output", "editor", "terminal"],
-  ui: ["api", "program", "execution", "output", "editor", "terminal", "workbench"],
+  workbench: ["i18n", "api", "program", "execution", "files", "output", "editor", "terminal"],
+  ui: ["i18n", "api", "program", "execution", "files", "output", "editor", "terminal", "workbench"],
 };
 
 test("directories import only from the layers below them", () => {

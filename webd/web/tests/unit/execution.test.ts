@@ -48,7 +48,10 @@ test("every result has a title and a reason", () => {
     "bad: Terminated by signal 40",
   );
   expect(verdictText({ status: "cancelled", exit_code: null })).toBe("neutral: Stopped by you");
-  const cause = (limit: "memory" | "cpu_time" | "wall_time" | "output", unit: "bytes" | "ms") => ({
+  const cause = (
+    limit: "memory" | "cpu_time" | "wall_time" | "output" | "input_idle",
+    unit: "bytes" | "ms",
+  ) => ({
     limit,
     unit,
     allowed: unit === "ms" ? 10_000 : 268_435_456,
@@ -60,6 +63,9 @@ test("every result has a title and a reason", () => {
   );
   expect(verdictText({ status: "timeout", cause: cause("cpu_time", "ms") })).toBe(
     "bad: CPU time limit exceeded (10 s allowed, 10 s used)",
+  );
+  expect(verdictText({ status: "timeout", cause: cause("input_idle", "ms") })).toBe(
+    "bad: No input for too long (10 s allowed, 10 s used)",
   );
   expect(verdictText({ status: "timeout", cause: cause("wall_time", "ms") }, "compile")).toBe(
     "bad: Wall-clock time limit exceeded (compiler: 10 s allowed, 10 s used)",
@@ -110,6 +116,11 @@ test("events determine the state of an execution", () => {
     ["compile", "ok"],
     ["run", null],
   ]);
+  const waiting = applyEvent(state, { type: "waiting_for_input", stage: "run", run: 0 });
+  expect([state.waiting, waiting.waiting]).toEqual([false, true]);
+  expect(applyEvent(waiting, { type: "stage_finished", stage: "run", run: 0, ...OK }).waiting).toBe(
+    false,
+  );
   expect(applyEvent(state, { type: "disconnected" }).ending).toEqual({ kind: "disconnected" });
 });
 

@@ -3,7 +3,7 @@ import { splitArguments } from "../../src/program/arguments";
 import { parseProgram } from "../../src/program/parse";
 import { fileNameError, type Program } from "../../src/program/program";
 import { fromFragment, isShared, toFragment } from "../../src/program/share";
-import { tar } from "../../src/program/tar";
+import { byteLength, sourceFile, withUploads } from "../../src/program/upload";
 
 const PROGRAM: Program = {
   language: "python",
@@ -14,6 +14,7 @@ const PROGRAM: Program = {
   args: "a 'b c'",
   stdin: "1\n",
   terminal: true,
+  options: { std: "c++23", warnings: true, sanitize: ["address"] },
   tests: [{ stdin: "1", expected: "2" }],
 };
 
@@ -22,6 +23,20 @@ test("a link contains the whole program", async () => {
   expect(fragment).toMatch(/^#p1\.[\w-]+$/);
   expect(isShared(fragment)).toBe(true);
   expect(await fromFragment(fragment)).toEqual(PROGRAM);
+});
+
+test("a link can be written by hand", async () => {
+  const link = "#code=print(%22a+b%22)%0A&lang=py&stdin=1&args=x";
+  expect(isShared(link)).toBe(true);
+  expect(await fromFragment(link)).toEqual({
+    language: "py",
+    files: [{ name: "", content: 'print("a b")\n' }],
+    args: "x",
+    stdin: "1",
+    terminal: false,
+    options: {},
+    tests: [],
+  });
 });
 
 test("an invalid link opens no program", async () => {
@@ -44,6 +59,7 @@ test("values that are not programs are rejected", () => {
     args: "",
     stdin: "",
     terminal: false,
+    options: {},
     tests: [],
   });
   for (const other of [
@@ -93,12 +109,26 @@ test("file names cannot leave the program's directory", () => {
   }
 });
 
-test("an archive has the format of tar", () => {
-  const bytes = tar([{ name: "a.txt", content: "hello" }]);
-  const text = new TextDecoder("latin1").decode(bytes);
-  expect(bytes.length).toBe(4 * 512);
-  expect(text.slice(0, 5)).toBe("a.txt");
-  expect(text.slice(124, 135)).toBe("00000000005");
-  expect(text.slice(257, 262)).toBe("ustar");
-  expect(text.slice(512, 517)).toBe("hello");
+test("an uploaded file is text if it can be, and base64 otherwise", () => {
+  const bytes = (text: string) => new TextEncoder().encode(text);
+  expect(sourceFile("a.txt", bytes("ü\r\n"))).toEqual({ name: "a.txt", content: "ü\r\n" });
+  const binary = sourceFile("a.bin", new Uint8Array([0, 255, 1, 2]));
+  expect(binary).toEqual({ name: "a.bin", content: "AP8BAg==", encoding: "base64" });
+  expect(sourceFile("nul", bytes("a\0b")).encoding).toBe("base64");
+  expect([binary, sourceFile("b", bytes("ü"))].map(byteLength)).toEqual([4, 2]);
+  expect(parseProgram({ ...PROGRAM, files: [binary] })?.files).toEqual([binary]);
+});
+
+test("uploaded files are added within the server's limits", () => {
+  const file = (name: string, content = "") => ({ name, content });
+  const files = [file("main.py", "old"), file("b.py")];
+  expect(withUploads(files, [file("b.py", "new"), file("c.csv")])).toEqual([
+    file("main.py", "old"),
+    file("b.py", "new"),
+    file("c.csv"),
+  ]);
+  const many = Array.from({ length: 127 }, (_, index) => file(`${index}`));
+  expect(withUploads(files, many)).toMatch(/at most 128 files/);
+  expect(withUploads(files, [file("big", "x".repeat(4 * 1024 * 1024))])).toMatch(/4 MiB/);
+  expect(withUploads(files, [file("../x")])).toMatch(/directory/);
 });

@@ -1,0 +1,71 @@
+import { useState } from "preact/hooks";
+import type { Language } from "../api/messages";
+import { t } from "../i18n/text";
+import { switchLanguage } from "../workbench/editing";
+import { busy, language, languages } from "../workbench/state";
+import { Menu } from "./Menu";
+
+/** The language of the program, and a list of all that can be searched. */
+export function LanguageMenu() {
+  const current = language.value;
+  const title = current ? `${current.title} ${current.version ?? ""}`.trim() : "";
+  return (
+    <Menu label={t("language")} text={title} disabled={busy.value} class="picker">
+      {(choose) => <LanguageList choose={choose} />}
+    </Menu>
+  );
+}
+
+function LanguageList({ choose }: { choose: (action: () => void) => void }) {
+  const [query, setQuery] = useState("");
+  const found = search(languages.value, query);
+  const pick = (picked: Language) => choose(() => void switchLanguage(picked.name));
+  return (
+    <>
+      <input
+        type="search"
+        class="language-search"
+        aria-label={t("searchLanguages")}
+        placeholder={t("searchLanguages")}
+        spellcheck={false}
+        autocomplete="off"
+        value={query}
+        ref={(field) => {
+          // On a phone the keyboard would cover the list.
+          if (field && query === "" && !matchMedia("(pointer: coarse)").matches) field.focus();
+        }}
+        onInput={(event) => setQuery(event.currentTarget.value)}
+        onKeyDown={(event) => {
+          const first = found.find(({ available }) => available);
+          if (event.key === "Enter" && first) pick(first);
+        }}
+      />
+      {found.length === 0 && <p class="hint">{t("noLanguageFound")}</p>}
+      <ul class="languages">
+        {found.map((item) => (
+          <li key={item.name}>
+            <button
+              type="button"
+              disabled={!item.available}
+              aria-current={item === language.value}
+              data-language={item.name}
+              onClick={() => pick(item)}
+            >
+              {item.title} <small>{item.available ? item.version : t("notInstalled")}</small>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** Returns the languages whose title, name or alias begins with the query, and then those that contain it. */
+export function search(all: Language[], query: string): Language[] {
+  const wanted = query.trim().toLowerCase();
+  const names = ({ title, name, aliases }: Language) =>
+    [title, name, ...aliases].map((text) => text.toLowerCase());
+  const begins = all.filter((item) => names(item).some((text) => text.startsWith(wanted)));
+  const contains = all.filter((item) => names(item).some((text) => text.includes(wanted)));
+  return [...new Set([...begins, ...contains])];
+}

@@ -1,0 +1,21 @@
+/**
+ * Keeps the height of what the user sees in the style sheet as `--visible-height`. Browsers do not count the keyboard of a phone
+ * in any unit of CSS.
+ */
+export function trackVisibleHeight(): void {
+  const viewport = window.visualViewport;
+  if (!viewport) return;
+  const update = () => {
+    // A page that was zoomed in shows a part of the screen, which is no reason to lay it out again.
+    if (viewport.scale > 1.01) return;
+    document.documentElement.style.setProperty(
+      "--visible-height",
+      `${Math.round(viewport.height)}px`,
+    );
+    const { activeElement } = document;
+    if (activeElement instanceof HTMLInputElement && activeElement.closest(".live-input"))
+      activeElement.closest(".result")?.scrollIntoView();
+  };
+  viewport.addEventListener("resize", update);
+  update();
+}
