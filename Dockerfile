@@ -10,12 +10,13 @@ RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli
+RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p webd -p cli -p noded \
+    --features webd/cluster,cli/cluster
 # The same paths as in the package; see executord/Cargo.toml.
 RUN scripts/languages.sh /image/usr/lib/executor/languages \
     && rm -rf /image/usr/lib/executor/languages/go/cache /image/usr/lib/executor/languages/java/*.jsa \
         /image/usr/lib/executor/languages/cpp/recorded \
-    && install -Dt /image/usr/sbin target/release/executord target/release/webd \
+    && install -Dt /image/usr/sbin target/release/executord target/release/webd target/release/noded \
     && install -Dt /image/usr/bin target/release/executor \
     && install -Dt /image/usr/lib/executor target/release/executor-sandbox \
     && install -Dm 644 -t /image/etc/executor systemd/etc/*.toml \
@@ -28,6 +29,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system executor \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
+    && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-node \
     && install -d -m 750 -g executor /run/executor \
     && install -d -m 700 -o executor-webd -g executor-webd /var/lib/executor-webd
 COPY --from=build /image/ /
