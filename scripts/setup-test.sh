@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs in addition to `make run`: cargo-deny, Chromium for the tests of the page, nginx, Caddy and
-# HAProxy for the tests of proxies and balancers, promtool for alert rules, and the toolchains of all other languages that
+# HAProxy for the tests of proxies and balancers, and the toolchains of all other languages that
 # Executor ships.
 set -eu
 command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-deny" ] || {
@@ -20,7 +20,6 @@ need nginx nginx-light
 need caddy caddy
 need openssl openssl
 need haproxy haproxy
-need promtool prometheus
 need nats-server nats-server
 # About 150 MB of archives, and 0.8 GB on the disk.
 need go golang-go
