@@ -184,3 +184,43 @@ async fn a_session_judges_one_execution_after_the_other() {
         assert_eq!(last["transcript"].is_array(), judge == "interactor", "{last}");
     }
 }
+
+#[tokio::test]
+async fn a_kept_program_is_judged_like_a_new_one() {
+    let daemons = start().await;
+    let code = "#include <iostream>\nint main() { long n; std::cin >> n; std::cout << (n > 100 ? 1 : n - 2) << ' ' << 2; }";
+    let kept =
+        daemons.execute(&json!({ "language": "cpp", "code": code, "stdin": "1", "keep": "60s" })).await;
+    let checker = json!({ "language": "c++17", "files": [
+        { "name": "check.cpp", "content": SUM }, { "name": "testlib.h", "content": TESTLIB },
+    ] });
+    let run = |stdin: &str| json!({ "stdin": stdin, "expected_stdout": "any" });
+    let runs = [run("9"), run("200"), run("10")];
+    for compact in [false, true] {
+        let request = json!({ "build": kept["build"], "runs": runs, "checker": checker, "compact": compact });
+        let answer = daemons.execute(&request).await;
+        let judged: Vec<_> = answer["runs"]
+            .as_array()
+            .expect("runs")
+            .iter()
+            .map(|run| (run["verdict"].as_str(), run["verdict_message"].as_str()))
+            .collect();
+        let expected = [
+            (Some("accepted"), Some("7 + 2")),
+            (Some("wrong_answer"), Some("1 + 2 is not 200")),
+            (Some("accepted"), Some("8 + 2")),
+        ];
+        assert_eq!(judged, expected, "{answer}");
+        assert_eq!(
+            (&answer["verdict"], &answer["compile"]["start"]),
+            (&json!("wrong_answer"), &json!("cached"))
+        );
+    }
+    // Several requests may judge it at the same time, each in its own way.
+    let compared = json!({ "build": kept["build"], "stdin": "5", "expected_stdout": "3 2" });
+    let checked =
+        json!({ "build": kept["build"], "runs": runs, "checker": checker, "stop_on": "first_failure" });
+    let (compared, checked) = tokio::join!(daemons.execute(&compared), daemons.execute(&checked));
+    assert_eq!(compared["verdict"], "accepted", "{compared}");
+    assert_eq!(checked["runs"][2]["verdict"], "skipped", "{checked}");
+}
