@@ -554,9 +554,10 @@ mod tests {
 
     /// Files that need the time of day: the days of quotas and the expiry of keys, the ages of submissions, which survive a
     /// restart, and the dates in answers of the Judge0 API.
-    const NEED_THE_TIME_OF_DAY: [&str; 5] = [
+    const NEED_THE_TIME_OF_DAY: [&str; 6] = [
         "webd/src/domain/utc_time.rs",
-        "webd/src/domain/submissions/sqlite.rs",
+        "webd/src/domain/submissions/sqlite_rows.rs",
+        "webd/src/api/executor/submission_callback.rs",
         "webd/src/api/judge0/submission.rs",
         "webd/src/api/judge0/fields.rs",
         "webd/src/api/judge0/runner.rs",
