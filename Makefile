@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root check-deploy corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root balancer check-deploy corpus corpus-sample differential differential-compilers \
 	attacks cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -68,8 +68,12 @@ debug: ## Build everything for the tests
 # Commands as root use the caller's toolchain.
 AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
 
+# Tests in a module `long` have a target of their own.
 root: debug ## Run the tests with real sandboxes, daemons and compilers; needs root
-	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1
+	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1 --skip long::
+
+balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
+	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test balancer -- --test-threads 1
 
 clients: debug ## Run published clients of Piston and Judge0 against real daemons; needs root, PyPI and npm
 	e2e/clients/setup.sh

@@ -206,24 +206,6 @@ async fn of_a_killed_node_only_started_requests_fail() {
     wait_until_used(&url, NAMES[0]).await;
 }
 
-#[tokio::test]
-async fn an_executord_that_fails_or_restarts_costs_no_request() {
-    let (mut nodes, balancer) = start(Kind::HaProxy).await;
-    let url = balancer.url("/api/execute");
-    let load = Load::start(&url, 6);
-    wait_until_running(&nodes[0], SLOTS).await;
-    nodes[0].kill_executord().expect("executord is killed");
-    sleep(Duration::from_secs(4)).await;
-    nodes[0].restart_executord().await.expect("executord starts again");
-    wait_until_used(&url, NAMES[0]).await;
-    nodes[0].signal_executord(Signal::SIGTERM);
-    assert!(nodes[0].wait_for_end().await.expect("executord ends").success());
-    nodes[0].restart_executord().await.expect("executord starts again");
-    wait_until_used(&url, NAMES[0]).await;
-    let counts = load.stop().await;
-    assert!(counts.keys().eq(NAMES), "{counts:?}");
-}
-
 /// An administrator stops webd and then executord.
 async fn stopping_a_node_loses_no_request(kind: Kind) {
     let (mut nodes, balancer) = start(kind).await;
@@ -248,38 +230,6 @@ async fn stopping_a_node_loses_no_request(kind: Kind) {
 #[tokio::test]
 async fn stopping_a_node_behind_haproxy_loses_no_request() {
     stopping_a_node_loses_no_request(Kind::HaProxy).await;
-}
-
-#[tokio::test]
-async fn stopping_a_node_behind_nginx_loses_no_request() {
-    stopping_a_node_loses_no_request(Kind::Nginx).await;
-}
-
-/// Nodes are added with a new configuration file, and taken out with it or with its runtime API.
-#[tokio::test]
-async fn adding_and_removing_nodes_loses_no_request() {
-    let mut nodes = start_nodes("").await;
-    let [first, second] = members(&nodes);
-    let balancer = Balancer::start(Kind::HaProxy, std::slice::from_ref(&first)).expect("the balancer starts");
-    let url = balancer.url("/api/execute");
-    let load = Load::start(&url, 6);
-    wait_until_used(&url, NAMES[0]).await;
-    balancer.reload(&[first, second.clone()]).expect("reloaded");
-    wait_until_used(&url, NAMES[1]).await;
-    let command = "set server executor_programs/node-1 state drain";
-    assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
-    wait_until_running(&nodes[0], 0).await;
-    let command = "set server executor_programs/node-1 state ready";
-    assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
-    wait_until_used(&url, NAMES[0]).await;
-    balancer.reload(&[second]).expect("reloaded");
-    // Longer than a request takes: processes with the previous configuration have ended.
-    sleep(Duration::from_secs(2)).await;
-    wait_until_running(&nodes[0], 0).await;
-    nodes[0].kill_webd().expect("webd is killed");
-    sleep(Duration::from_secs(1)).await;
-    let counts = load.stop().await;
-    assert!(counts.keys().eq(NAMES), "{counts:?}");
 }
 
 async fn the_client_with_the_fewest_requests_is_next(nodes: &[Daemons; 2], balancer: &Balancer) {
@@ -375,34 +325,6 @@ async fn haproxy_passes_live_answers_and_sessions() {
     live_answers_and_sessions_pass(Kind::HaProxy).await;
 }
 
-#[tokio::test]
-async fn nginx_passes_live_answers_and_sessions() {
-    live_answers_and_sessions_pass(Kind::Nginx).await;
-}
-
-#[tokio::test]
-async fn a_session_with_a_running_program_outlives_the_stop_of_its_node() {
-    let mut nodes = start_nodes("").await;
-    let [first, _] = members(&nodes);
-    let balancer = Balancer::start(Kind::HaProxy, &[first]).expect("the balancer starts");
-    let mut idle = open(&balancer, BOB).await.expect("the session opens");
-    let mut session = open(&balancer, ALICE).await.expect("the session opens");
-    let code = "import time; print('begin', flush=True); time.sleep(5); print('done')";
-    session.send(&json!({"type": "start", "language": "python", "code": code})).await.expect("sent");
-    session.until_written("begin").await.expect("the program runs");
-    nodes[0].stop_webd();
-    // The listener closes after 3 s.
-    let closed = idle.event().await.expect_err("an idle session ends");
-    assert!(closed.to_string().contains("the server is stopping"), "{closed}");
-    session.until_written("done").await.expect("the program ends by itself");
-    assert_eq!(session.end().await.expect("the end")["status"], "ok");
-    assert!(nodes[0].wait_for_end_of_webd().await.expect("webd ends").success());
-    // No node is left: the error is JSON as well.
-    let answer = http::post(&balancer.url("/api/execute"), &program(0.0, ""), DEADLINE).await;
-    assert_eq!(got(&answer, ""), "503 unavailable");
-    assert_eq!(answer.expect("JSON").retry_after, Some(Duration::from_secs(1)));
-}
-
 async fn a_kept_program_is_found_at_its_node(balancer: &Balancer) {
     let url = balancer.url("/api/execute");
     let body = json!({"language": "python", "code": "print('kept')", "keep": "60s"});
@@ -415,14 +337,98 @@ async fn a_kept_program_is_found_at_its_node(balancer: &Balancer) {
     }
 }
 
-#[tokio::test]
-async fn nginx_repeats_the_requests_of_a_killed_node() {
-    let (mut nodes, balancer) = start(Kind::Nginx).await;
-    let url = balancer.url("/api/execute");
-    let requests = burst(&url, 12, 1.0).await;
-    wait_until_running(&nodes[0], SLOTS).await;
-    nodes[0].kill_webd().expect("webd is killed");
-    nodes[0].kill_executord().expect("executord is killed");
-    let counts = counted(requests.join_all().await);
-    assert_eq!(counts, BTreeMap::from([(NAMES[1].to_owned(), 12)]));
+/// Tests of `make balancer`, which are too long for `make test`.
+mod long {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_executord_that_fails_or_restarts_costs_no_request() {
+        let (mut nodes, balancer) = start(Kind::HaProxy).await;
+        let url = balancer.url("/api/execute");
+        let load = Load::start(&url, 6);
+        wait_until_running(&nodes[0], SLOTS).await;
+        nodes[0].kill_executord().expect("executord is killed");
+        sleep(Duration::from_secs(4)).await;
+        nodes[0].restart_executord().await.expect("executord starts again");
+        wait_until_used(&url, NAMES[0]).await;
+        nodes[0].signal_executord(Signal::SIGTERM);
+        assert!(nodes[0].wait_for_end().await.expect("executord ends").success());
+        nodes[0].restart_executord().await.expect("executord starts again");
+        wait_until_used(&url, NAMES[0]).await;
+        let counts = load.stop().await;
+        assert!(counts.keys().eq(NAMES), "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn stopping_a_node_behind_nginx_loses_no_request() {
+        stopping_a_node_loses_no_request(Kind::Nginx).await;
+    }
+
+    /// Nodes are added with a new configuration file, and taken out with it or with its runtime API.
+    #[tokio::test]
+    async fn adding_and_removing_nodes_loses_no_request() {
+        let mut nodes = start_nodes("").await;
+        let [first, second] = members(&nodes);
+        let balancer =
+            Balancer::start(Kind::HaProxy, std::slice::from_ref(&first)).expect("the balancer starts");
+        let url = balancer.url("/api/execute");
+        let load = Load::start(&url, 6);
+        wait_until_used(&url, NAMES[0]).await;
+        balancer.reload(&[first, second.clone()]).expect("reloaded");
+        wait_until_used(&url, NAMES[1]).await;
+        let command = "set server executor_programs/node-1 state drain";
+        assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
+        wait_until_running(&nodes[0], 0).await;
+        let command = "set server executor_programs/node-1 state ready";
+        assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
+        wait_until_used(&url, NAMES[0]).await;
+        balancer.reload(&[second]).expect("reloaded");
+        // Longer than a request takes: processes with the previous configuration have ended.
+        sleep(Duration::from_secs(2)).await;
+        wait_until_running(&nodes[0], 0).await;
+        nodes[0].kill_webd().expect("webd is killed");
+        sleep(Duration::from_secs(1)).await;
+        let counts = load.stop().await;
+        assert!(counts.keys().eq(NAMES), "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn nginx_passes_live_answers_and_sessions() {
+        live_answers_and_sessions_pass(Kind::Nginx).await;
+    }
+
+    #[tokio::test]
+    async fn a_session_with_a_running_program_outlives_the_stop_of_its_node() {
+        let mut nodes = start_nodes("").await;
+        let [first, _] = members(&nodes);
+        let balancer = Balancer::start(Kind::HaProxy, &[first]).expect("the balancer starts");
+        let mut idle = open(&balancer, BOB).await.expect("the session opens");
+        let mut session = open(&balancer, ALICE).await.expect("the session opens");
+        let code = "import time; print('begin', flush=True); time.sleep(5); print('done')";
+        session.send(&json!({"type": "start", "language": "python", "code": code})).await.expect("sent");
+        session.until_written("begin").await.expect("the program runs");
+        nodes[0].stop_webd();
+        // The listener closes after 3 s.
+        let closed = idle.event().await.expect_err("an idle session ends");
+        assert!(closed.to_string().contains("the server is stopping"), "{closed}");
+        session.until_written("done").await.expect("the program ends by itself");
+        assert_eq!(session.end().await.expect("the end")["status"], "ok");
+        assert!(nodes[0].wait_for_end_of_webd().await.expect("webd ends").success());
+        // No node is left: the error is JSON as well.
+        let answer = http::post(&balancer.url("/api/execute"), &program(0.0, ""), DEADLINE).await;
+        assert_eq!(got(&answer, ""), "503 unavailable");
+        assert_eq!(answer.expect("JSON").retry_after, Some(Duration::from_secs(1)));
+    }
+
+    #[tokio::test]
+    async fn nginx_repeats_the_requests_of_a_killed_node() {
+        let (mut nodes, balancer) = start(Kind::Nginx).await;
+        let url = balancer.url("/api/execute");
+        let requests = burst(&url, 12, 1.0).await;
+        wait_until_running(&nodes[0], SLOTS).await;
+        nodes[0].kill_webd().expect("webd is killed");
+        nodes[0].kill_executord().expect("executord is killed");
+        let counts = counted(requests.join_all().await);
+        assert_eq!(counts, BTreeMap::from([(NAMES[1].to_owned(), 12)]));
+    }
 }
