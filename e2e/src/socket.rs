@@ -33,6 +33,8 @@ pub fn live_program(language: &str, code: impl Into<String>) -> ExecuteRequest {
 pub struct Received {
     /// Positions in the queue.
     pub positions: Vec<u32>,
+    /// Stages that began to wait for input.
+    pub waiting: Vec<StageName>,
     /// Execution id.
     pub id: Option<ExecutionId>,
     /// Limits of each run.
@@ -69,6 +71,7 @@ impl Received {
     fn note(&mut self, event: Event) {
         match event {
             Event::Queued { position } => self.positions.push(position),
+            Event::WaitingForInput(stage) => self.waiting.push(stage),
             Event::Started { id, limits, .. } => (self.id, self.limits) = (Some(id), Some(*limits)),
             Event::StageStarted(stage) => self.begun.push(stage),
             Event::Output { stream: StreamName::Stdout, bytes, stage } => {

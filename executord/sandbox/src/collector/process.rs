@@ -13,7 +13,7 @@ use nix::unistd::{chdir, dup2_stderr};
 
 use super::archive::ArchiveWriter;
 use super::collection::Collection;
-use super::walk::Search;
+use super::walk::{Search, check_access};
 use crate::error::{At, SetupError, Step};
 use crate::file_access::FileAccess;
 use crate::privileges::{become_reader_for, drop_capabilities};
@@ -160,6 +160,7 @@ fn confine(
     let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let top = open(collection.directory.as_path(), flags, Mode::empty()).at(Step::Collect)?;
     filter.install().at(Step::Seccomp)?;
+    check_access(top.as_fd()).at(Step::Collect)?;
     Ok(top)
 }
 

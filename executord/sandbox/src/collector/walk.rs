@@ -347,6 +347,15 @@ impl<T> Ord for Named<T> {
     }
 }
 
+/// Checks that [`Search`] can open anything at all in a directory: a system call filter of whoever started the daemon may
+/// forbid openat2(2), as `RestrictSUIDSGID=` of systemd.exec(5) does.
+///
+/// # Errors
+/// `ENOSYS` or `EPERM`, if the filter forbids it.
+pub(super) fn check_access(directory: BorrowedFd) -> nix::Result<()> {
+    open_beneath(directory, ".", OFlag::O_DIRECTORY).map(drop)
+}
+
 /// Opens a name in a directory, for reading.
 fn open_beneath(directory: BorrowedFd, name: &str, flags: OFlag) -> nix::Result<OwnedFd> {
     let name = CString::new(name).map_err(|_| Errno::EINVAL)?;

@@ -208,7 +208,7 @@ test("words are suggested while the user types", async () => {
   const page = await env.openPage("/?lang=python");
   await setCode(page, "remarkable_value = 1\n");
   await page.keyboard.type("remark");
-  const list = page.locator(".suggest-widget.visible .monaco-list-row");
+  const list = page.locator(".suggest-widget.visible .monaco-list-row.focused");
   await list.filter({ hasText: "remarkable_value" }).waitFor();
   await page.keyboard.press("Tab");
   await page.keyboard.type(" += 1\nprin");
