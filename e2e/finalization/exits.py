@@ -279,11 +279,6 @@ kept = Object()
 child = os.fork()
 if child:
     os.wait()
-#: subprocess_left
-import subprocess
-
-child = subprocess.Popen(["sh", "-c", "cat"], stdin=subprocess.PIPE)
-child.stdin.write(b"unflushed\n")
 #: subprocess_completed, skipped
 import subprocess
 

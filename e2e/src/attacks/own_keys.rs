@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::http_attacks::Sink;
 use super::raw_http::{self, ANSWER_TIMEOUT, Answer, Connection};
+use super::target::Target;
 use crate::key_server::KeyServer;
 
 /// The attacks, in the order in which they are made: the last one reads the log of all.
@@ -41,8 +42,13 @@ struct Keys {
     tokens: Vec<String>,
 }
 
-/// Runs the attacks.
-pub async fn run(sink: &mut Sink<'_>) {
+/// Runs the attacks on a server of their own, which has keys. They are left out if the daemons were not started for the
+/// attacks, because the programs of another server may be missing on that host.
+pub async fn run(target: &Target, sink: &mut Sink<'_>) {
+    if target.daemons.is_none() {
+        ATTACKS.into_iter().for_each(|id| sink.exclude(id, CLASS));
+        return;
+    }
     let selected: Vec<_> = ATTACKS.into_iter().filter(|id| sink.selects(id, CLASS, Duration::ZERO)).collect();
     if selected.is_empty() {
         return;

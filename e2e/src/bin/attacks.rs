@@ -154,7 +154,7 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     }
     http_attacks::run(&own::directory().join("wire.json"), &target, &mut sink).await?;
     own_wire::run(&mut target, &mut sink).await;
-    own_keys::run(&mut sink).await;
+    own_keys::run(&target, &mut sink).await;
 
     if !excluded.is_empty() {
         print_line(&format!(
