@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 /// Rounds of [`no_accepted_submission_is_lost`].
-const ROUNDS: u32 = 6;
+const ROUNDS: u32 = 4;
 /// Environment variable with another number of rounds.
 const ROUNDS_VARIABLE: &str = "EXECUTOR_CLUSTER_ROUNDS";
 /// Submissions of each round.

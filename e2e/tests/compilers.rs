@@ -10,7 +10,7 @@ use regex::Regex;
 use serde_json::{Value, json};
 
 /// Number of programs of the corpus that are compiled both ways, if there is a corpus.
-const SAMPLE: usize = 24;
+const SAMPLE: usize = 12;
 
 async fn start() -> Daemons {
     let settings = Settings {

@@ -46,7 +46,7 @@ struct Arguments {
     /// Also run a reproducible sample of about this many programs of the corpus
     #[arg(long)]
     sample: Option<usize>,
-    /// Run all programs of e2e/finalization instead of one in five
+    /// Run all programs of e2e/finalization instead of one in ten
     #[arg(long)]
     all: bool,
     /// Compare C++ compilations instead: g++ alone against each kind of precompiled headers, with the programs of this
@@ -157,7 +157,7 @@ async fn execute(daemons: &Daemons, program: &Program, prepared: bool) -> io::Re
 
 fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
     let mut programs = programs::own()?;
-    let step = if arguments.all { 1 } else { 5 };
+    let step = if arguments.all { 1 } else { 10 };
     programs.extend(finalization::all()?.into_iter().step_by(step).map(|finalization| finalization.program));
     if let Some(count) = arguments.sample {
         let names: Vec<&str> = LANGUAGES.iter().map(|(name, _)| *name).collect();
