@@ -120,7 +120,10 @@ async fn nothing_of_a_javascript_program_is_left() {
         ),
         main_process(
             "ignore SIGTERM",
-            whole("process.title = 'escapee'; process.on('SIGTERM', () => {});"),
+            // It does not wait for input, because the wall clock of a program that does stands still.
+            whole(
+                "process.title = 'escapee'; process.on('SIGTERM', () => {}); process.stdin.destroy(); setInterval(() => {}, 600_000);",
+            ),
             "escapee",
             'S',
         ),

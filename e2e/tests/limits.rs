@@ -374,7 +374,8 @@ async fn files_are_limited_in_size_number_and_total() {
 async fn limits_above_the_maxima_are_lowered_and_reported() {
     let maxima = "[limits.maximum]\ncpu_time = \"7s\"\nwall_time = \"8s\"\nmemory = \"100MiB\"\nprocesses = 30\n\
                   output = \"50KiB\"\nfile_size = \"3MiB\"\ndisk = \"5MiB\"\nfiles = 200\nopen_files = 64\n\
-                  address_space = \"1TiB\"\noutput_files = 3\noutput_file_size = \"2KiB\"\noutput_files_size = \"4KiB\"";
+                  address_space = \"1TiB\"\noutput_files = 3\noutput_file_size = \"2KiB\"\noutput_files_size = \"4KiB\"\n\
+                  input_idle = \"9s\"";
     let settings = Settings { slots: 1, more: maxima.to_owned(), ..Settings::default() };
     let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let maxima = json!({
@@ -383,6 +384,7 @@ async fn limits_above_the_maxima_are_lowered_and_reported() {
         // The stack is never larger than the memory.
         "stack_bytes": 100 * MIB,
         "address_space_bytes": 1_u64 << 40, "output_files": 3, "output_file_bytes": 2048, "output_files_bytes": 4096,
+        "input_idle_ms": 9000,
     });
     let names: Vec<&String> = maxima.as_object().expect("an object").keys().collect();
     let ask = |limits: Value| json!({ "language": "python", "code": "print(6 * 7)", "limits": limits });
