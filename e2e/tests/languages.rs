@@ -330,15 +330,15 @@ async fn one_key_adds_libraries() {
 
 #[tokio::test]
 async fn global_modules_of_npm_and_configuration_of_debian_are_visible() {
-    let host = "mkdir $DIRECTORY/modules $DIRECTORY/modules/greet $DIRECTORY/fonts $DIRECTORY/upper $DIRECTORY/work\n\
+    let host = "mkdir $DIRECTORY/modules $DIRECTORY/modules/greet $DIRECTORY/fonts $DIRECTORY/upper $DIRECTORY/overlay\n\
                 echo 'exports.greet = () => \"hello\"' >$DIRECTORY/modules/greet/index.js\n\
                 cp -r /usr/lib/node_modules/. $DIRECTORY/modules\n\
                 chmod -R a+rX $DIRECTORY/modules\n\
                 mount --bind $DIRECTORY/modules /usr/lib/node_modules\n\
-                mount -t tmpfs tmpfs $DIRECTORY/work\n\
-                mkdir $DIRECTORY/work/upper $DIRECTORY/work/work\n\
-                echo 'backend: Agg' >$DIRECTORY/work/upper/matplotlibrc\n\
-                mount -t overlay overlay -o lowerdir=/etc,upperdir=$DIRECTORY/work/upper,workdir=$DIRECTORY/work/work /etc";
+                mount -t tmpfs tmpfs $DIRECTORY/overlay\n\
+                mkdir $DIRECTORY/overlay/upper $DIRECTORY/overlay/work\n\
+                echo 'backend: Agg' >$DIRECTORY/overlay/upper/matplotlibrc\n\
+                mount -t overlay overlay -o lowerdir=/etc,upperdir=$DIRECTORY/overlay/upper,workdir=$DIRECTORY/overlay/work /etc";
     let daemons = start(&Settings { host: Some(host.to_owned()), ..Settings::default() }).await;
     prints(&daemons, program("javascript", "console.log(require('greet').greet())"), "hello\n").await;
     let module = json!({
