@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root balancer check-deploy corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
 	attacks cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -68,9 +68,10 @@ debug: ## Build everything for the tests
 # Commands as root use the caller's toolchain.
 AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
 
-# Tests in a module `long` have a target of their own.
+# Tests that `make balancer` and `make compilers` run.
+LONG := long:: stopping_a_node_behind_haproxy precompiled_headers_change_no_program programs_are_compiled_the_same_way
 root: debug ## Run the tests with real sandboxes, daemons and compilers; needs root
-	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1 --skip long::
+	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1 $(addprefix --skip ,$(LONG))
 
 balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test balancer -- --test-threads 1
@@ -82,14 +83,17 @@ clients: debug ## Run published clients of Piston and Judge0 against real daemon
 check-deploy: ## Validate alert rules and the files for Kubernetes and Docker Compose; needs promtool and PyPI
 	deploy/check.sh
 
+compilers: debug ## Compile programs of e2e and of the corpus with and without what makes compilers faster
+	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test compilers -- --test-threads 1
+
 browser: debug web ## Test the page in Chromium with real daemons; needs root
 	cd $(WEB) && $(AS_ROOT) npm run browser
 
 CORPUS ?= $(or $(EXECUTOR_CORPUS),../shared/corpus)
-corpus-sample: debug ## Run 96 programs of CORPUS, if it exists, with and without pre-warmed sandboxes
+corpus-sample: debug ## Run 64 programs of CORPUS, if it exists, with and without pre-warmed sandboxes
 	@if [ -f "$(CORPUS)/programs.jsonl" ]; then \
 		for pool in off on; do \
-			$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" EXECUTOR_POOL=$$pool target/debug/corpus --start --sample 96 || exit 1; \
+			$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" EXECUTOR_POOL=$$pool target/debug/corpus --start --sample 64 || exit 1; \
 		done; \
 	else echo "NOT RUN: no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
