@@ -132,8 +132,8 @@ impl DeliveryError {
     }
 }
 
-/// Connects to the host. Its addresses are resolved once: what was checked is what is connected to, so that a name that
-/// changes its addresses in between gains nothing.
+/// Connects to the host. Its addresses are resolved once, and the connection goes to an address that was checked, so that
+/// changing the name's addresses in between has no effect (DNS rebinding).
 async fn connect(url: &CallbackUrl) -> Result<TcpStream, DeliveryError> {
     let addresses: Vec<SocketAddr> =
         lookup_host((url.host(), url.port())).await.map_err(DeliveryError::Resolve)?.collect();

@@ -30,7 +30,7 @@ export function LiveInput() {
   useEffect(() => {
     if (!waiting) return;
     interactive.current = true;
-    // A user who has gone back to the program is not interrupted.
+    // The focus does not move while the user edits the program.
     const { activeElement } = document;
     const isFree = activeElement === document.body || activeElement?.closest(".result") !== null;
     if (isFree && !form.current?.contains(activeElement)) field.current?.focus();
