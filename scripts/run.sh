@@ -48,8 +48,10 @@ start() { # start NAME COMMAND...: starts it in a session of its own, so that it
 
 start executord "$installed/executord" --config "$state/executord.toml"
 wait_for 30 executord "$installed/executor" --socket "$socket" status
-start webd setpriv --reuid=executor-webd --regid=executor --clear-groups --inh-caps=-all --bounding-set=-all \
-    --no-new-privs "$installed/webd" --listen "127.0.0.1:$port" --socket "$socket" --web "$installed/web"
+# The variable is that of webd.service.
+start webd env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072 \
+    setpriv --reuid=executor-webd --regid=executor --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs \
+    "$installed/webd" --listen "127.0.0.1:$port" --socket "$socket" --web "$installed/web"
 wait_for 10 webd curl -fsS "http://127.0.0.1:$port/readyz"
 
 "$installed/executor" --socket "$socket" languages

@@ -27,6 +27,8 @@ const ATTEMPTS: u32 = 600;
 const PAUSE: Duration = Duration::from_millis(50);
 /// Number of lines of [`Daemons::log_tail`].
 const LAST_LINES: usize = 30;
+/// Unit of webd, whose environment the tests use.
+const WEBD_UNIT: &str = include_str!("../../systemd/webd.service");
 /// User and group of webd.
 const WEBD_USER: &str = "nobody";
 const WEBD_GROUP: &str = "nogroup";
@@ -672,7 +674,9 @@ pub(crate) fn unprivileged(program: &Path) -> Command {
 
 fn webd_command(directory: &Path, address: SocketAddr) -> Command {
     let mut command = unprivileged(&directory.join("webd"));
+    let environment = WEBD_UNIT.lines().filter_map(|line| line.strip_prefix("Environment=")?.split_once('='));
     command
+        .envs(environment)
         .current_dir(directory)
         .arg("--config")
         .arg(directory.join("webd.toml"))
