@@ -154,6 +154,8 @@ impl Daemons {
         let executord = start_executord(directory.path(), host.as_deref())?;
         let address = free_address()?;
         let webd = Daemon::start("webd", directory.path(), webd_command(directory.path(), address))?;
+        // The last uid is that of zygotes, and not of a program.
+        let uids = *uids.start()..=*uids.end() - u32::from(settings.zygotes);
         let mut daemons = Self { webd, executord, uids, cgroup, address, host, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;

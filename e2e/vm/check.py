@@ -663,7 +663,7 @@ def the_pool_serves_programs():
 
 
 def zygotes_serve_programs():
-    """With zygotes, programs in Python are forks of an interpreter of root's, without privileges and in their own cgroups"""
+    """With zygotes, programs in Python are forks of an interpreter that is not root, without privileges and in their own cgroups"""
     with pool_settings(NO_POOL + "zygotes = true\n"):
         code = ("import os; status = open('/proc/self/status').read(); print(hash('a'), *sorted("
                 "line for line in status.splitlines() if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:'))))")

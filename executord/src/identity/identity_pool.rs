@@ -53,6 +53,8 @@ impl IdentityPool {
             // The test of sd_booted(3).
             Userdb::Auto => Path::new("/run/systemd/system").is_dir(),
         };
+        // The last id is root of the user namespace of zygotes.
+        let last = last - u32::from(config.pool.has_zygotes());
         let free: VecDeque<u32> = (first..=last).collect();
         Self {
             plenty: free.len() / 2,
@@ -139,7 +141,7 @@ mod tests {
     use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
     fn pool() -> IdentityPool {
-        let uids = UidRange { first: 5000, last: 5001 };
+        let uids = UidRange { first: 5000, last: 5002 };
         IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 

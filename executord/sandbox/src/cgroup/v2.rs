@@ -3,7 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Tree {
     runs: PathBuf,
     /// Whether its parent is not delegated to the daemon, but was created by a daemon that was started by hand.
     is_own: bool,
+    /// The user, in addition to root, that may start processes in the cgroups of runs.
+    forking_user: Option<u32>,
 }
 
 impl Tree {
@@ -71,7 +73,7 @@ impl Tree {
             .map_err(|error| top.and_then(Result::err).unwrap_or(error))?;
         create(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
-        Ok(Self { runs, is_own })
+        Ok(Self { runs, is_own, forking_user: None })
     }
 
     pub(super) fn roots(&self) -> Vec<PathBuf> {
@@ -105,8 +107,18 @@ impl Tree {
         Ok(())
     }
 
+    /// See cgroups(7): CLONE_INTO_CGROUP needs write access to `cgroup.procs` of the target, and of the closest common ancestor
+    /// of both cgroups. A process of this user sees no cgroup file system.
+    pub(super) fn let_user_fork(&mut self, uid: u32) -> io::Result<()> {
+        let base = self.runs.parent().unwrap_or(&self.runs);
+        give_processes_file(base, uid)?;
+        self.forking_user = Some(uid);
+        Ok(())
+    }
+
     pub(super) fn slot(&self, label: &str) -> Slot {
-        Slot { runs: self.runs.clone(), label: label.to_owned(), count: 0 }
+        let (runs, forking_user) = (self.runs.clone(), self.forking_user);
+        Slot { runs, label: label.to_owned(), count: 0, forking_user }
     }
 }
 
@@ -116,6 +128,7 @@ pub(super) struct Slot {
     runs: PathBuf,
     label: String,
     count: u64,
+    forking_user: Option<u32>,
 }
 
 impl Slot {
@@ -131,11 +144,19 @@ impl Slot {
             startup: CpuTimes::default(),
             sampled_processes: SampledPeak::default(),
         };
-        run.write_limits(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
-            let _ = fs::remove_dir(&run.directory);
-        })?;
+        let give = || self.forking_user.map_or(Ok(()), |uid| give_processes_file(&run.directory, uid));
+        run.write_limits(limits).and_then(|()| run.set_weight(weight)).and_then(|()| give()).inspect_err(
+            |_| {
+                let _ = fs::remove_dir(&run.directory);
+            },
+        )?;
         Ok(run)
     }
+}
+
+/// Gives the file `cgroup.procs` of a cgroup to a user.
+fn give_processes_file(directory: &Path, uid: u32) -> io::Result<()> {
+    chown(directory.join("cgroup.procs"), Some(uid), None)
 }
 
 /// Reads the usage of a run. It opens the files each time, because most runs are too short to be observed.
