@@ -3,9 +3,10 @@
 use bytes::Bytes;
 use protocol::{Judge, JudgeProgram, Rejection, RunRequest, Stdin, ToolchainRequest};
 
-use super::{admit_sources, check_room, custom_commands, find_language, invalid};
+use super::{custom_commands, find_language, invalid};
 use crate::admission::job::{self, Job};
 use crate::admission::limits::{self, RequestBounds};
+use crate::admission::program_files::{admit_sources, check_room};
 use crate::admission::relative_path::RelativePath;
 use crate::languages::registry::Registry;
 
