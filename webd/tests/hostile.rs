@@ -221,12 +221,13 @@ async fn a_client_that_reads_single_bytes_is_disconnected_while_others_are_serve
 
 #[tokio::test]
 async fn a_client_that_reads_steadily_gets_everything() {
-    let server = server_with_long_output(400).await;
+    let server = server_with_long_output(1000).await;
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(execute("Connection: close\r\n").as_bytes()).await.unwrap();
-    let (mut received, mut chunk) = (Vec::new(), vec![0; 128 * 1024]);
+    let (mut received, mut chunk) = (Vec::new(), vec![0; 48 * 1024]);
+    // Altogether it takes longer than a pause may.
     loop {
-        sleep(Duration::from_millis(30)).await;
+        sleep(Duration::from_millis(60)).await;
         match timeout(TIMEOUT, stream.read(&mut chunk)).await.unwrap().unwrap() {
             0 => break,
             count => received.extend_from_slice(&chunk[..count]),

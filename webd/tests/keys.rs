@@ -6,6 +6,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -15,6 +16,7 @@ use serde_json::Value;
 use support::{
     Answer, Observation, Step, TIMEOUT, TestServer, hello, id, report, send_all, server_with, started,
 };
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::client_async;
@@ -272,15 +274,23 @@ async fn anonymous_clients_have_their_own_rates() {
 async fn executions_at_one_time_are_limited() {
     let mut keys = Keys::new();
     let key = keys.add("alice", limits(|limits| limits.concurrent = std::num::NonZeroU32::new(1)));
-    let server = keys.serve(|_| [vec![Step::Wait(Duration::from_millis(700))], hello()].concat()).await;
-    let later = async {
-        sleep(Duration::from_millis(200)).await;
-        server.execute_as(&key).await
+    let count = AtomicUsize::new(0);
+    let script = move |_: &ExecuteRequest| match count.fetch_add(1, Ordering::Relaxed) {
+        0 => vec![Step::Send(started()), Step::WaitForDisconnect],
+        _ => hello(),
     };
-    let (first, second) = tokio::join!(server.execute_as(&key), later);
-    assert_eq!((first.status, second.status, &*second.code()), (200, 429, "rate_limited"));
+    let mut server = keys.serve(script).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    let head = format!("POST /api/execute HTTP/1.1\r\nHost: x\r\n{JSON}\r\n{}", bearer(&key));
+    let request = format!("{head}\r\nContent-Length: {}\r\n\r\n{HELLO}", HELLO.len());
+    first.write_all(request.as_bytes()).await.unwrap();
+    assert!(matches!(server.observe().await, Observation::Request(_)));
+    let second = server.execute_as(&key).await;
+    assert_eq!((second.status, &*second.code()), (429, "rate_limited"));
     assert_eq!(second.header("retry-after"), Some("1"));
-    assert_eq!(server.execute_as(&key).await.status, 200);
+    drop(first);
+    assert_eq!(server.observe().await, Observation::Disconnect);
+    server.until(&key, 200).await;
 }
 
 #[tokio::test]

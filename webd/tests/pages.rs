@@ -48,7 +48,7 @@ async fn a_node_behind_a_balancer_has_its_name_in_every_response() {
 
 #[tokio::test]
 async fn webd_serves_until_the_drain_time_is_over_but_is_not_ready() {
-    let drain = Duration::from_secs(2);
+    let drain = Duration::from_secs(4);
     let mut server = server_with(|config| config.timeouts.drain = drain, |_| hello()).await;
     let stop = std::mem::replace(&mut server.stop, oneshot::channel().0);
     let begin = Instant::now();

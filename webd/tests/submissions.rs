@@ -289,14 +289,17 @@ async fn cancelling_a_submission_does_not_affect_one_with_the_same_id() {
     let directory = tempfile::tempdir().unwrap();
     let none = KeyLimits::default;
     let [alice, bob] = write_keys(directory.path(), [("alice", none()), ("bob", none())]);
-    let script = |_: &ExecuteRequest| {
-        [vec![Step::Send(started()), Step::Wait(Duration::from_millis(500))], hello()[1..].to_vec()].concat()
+    // One program ends when its client sends something: the request to cancel.
+    let script = |request: &ExecuteRequest| {
+        let waits = request.files[0].content.starts_with(b"wait");
+        let until = if waits { vec![Step::Receive] } else { vec![Step::Wait(Duration::from_millis(300))] };
+        [vec![Step::Send(started())], until, hello()[1..].to_vec()].concat()
     };
-    let server = serve(directory.path(), |_| {}, script).await;
-    for key in [&alice, &bob] {
-        assert_eq!(server.put(&[key], UUID, HELLO).await.status, 202);
+    let mut server = serve(directory.path(), |_| {}, script).await;
+    for (key, program) in [(&alice, HELLO.replace("print('hi')", "wait")), (&bob, HELLO.to_owned())] {
+        assert_eq!(server.put(&[key], UUID, &program).await.status, 202);
+        assert!(matches!(server.observe().await, Observation::Request(_)));
     }
-    tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(server.delete(&[&alice], UUID).await.json()["status"], "cancelled");
     assert_eq!(server.result(&[&bob], UUID).await["status"], "finished");
 }

@@ -17,6 +17,9 @@ use crate::ops::config::Config;
 /// Time without a request or an execution after which a connection may be closed to make room. A connection that was just
 /// opened is about to send its request.
 const MIN_IDLE_TIME: Duration = Duration::from_secs(1);
+/// The same for a client while another one has more connections, and one of those is idle. Without the difference, a client
+/// whose only connection is a moment older than the many of another one would lose it.
+const MIN_IDLE_TIME_OF_FEW: Duration = Duration::from_secs(3);
 /// Clients of one IPv6 site whose connections and sessions the site may have together. A single computer can use every
 /// address of its site.
 const CLIENTS_PER_SITE: usize = 4;
@@ -102,8 +105,8 @@ impl ConnectionTable {
         Self { limits, entries: Mutex::default() }
     }
 
-    /// Adds a connection, which is not idle until it is served. `client` is `None` if the other end is a trusted proxy. If the client has too many connections,
-    /// the one that has been idle longest is closed.
+    /// Adds a connection, which is not idle until it is served. `client` is `None` if the other end is a trusted proxy. If
+    /// the client has too many connections, the one that has been idle longest is closed.
     ///
     /// # Errors
     /// [`TooMany`] if none of them is idle.
@@ -188,16 +191,23 @@ impl Entries {
     /// a session before one with a session, the one that has been idle longest first. Returns whether there was one.
     fn close_idle(&self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let now = Instant::now();
-        let candidates = self.connections.values().filter_map(|connection| {
-            let idle_since = connection.idle_since?;
-            let is_idle = now.duration_since(idle_since) >= MIN_IDLE_TIME;
-            let is_open = !*connection.close.borrow();
-            (is_idle && is_open && may_close(connection)).then_some((connection, idle_since))
-        });
-        let chosen = candidates.max_by_key(|(connection, idle_since)| {
-            (self.share(connection.holder.as_ref()), !connection.is_session, std::cmp::Reverse(*idle_since))
-        });
-        chosen.is_some_and(|(connection, _)| {
+        let idle: Vec<_> = self
+            .connections
+            .values()
+            .filter(|connection| !*connection.close.borrow() && may_close(connection))
+            .filter_map(|connection| {
+                let idle_time = now.saturating_duration_since(connection.idle_since?);
+                Some((self.share(connection.holder.as_ref()), !connection.is_session, idle_time, connection))
+            })
+            .collect();
+        let most = idle.iter().map(|&(share, ..)| share).max().unwrap_or(0);
+        let has_been_idle = |share, idle_time| {
+            idle_time >= if share == most { MIN_IDLE_TIME } else { MIN_IDLE_TIME_OF_FEW }
+        };
+        let candidates = idle.into_iter().filter(|&(share, _, idle_time, _)| has_been_idle(share, idle_time));
+        let chosen =
+            candidates.max_by_key(|&(share, has_no_session, idle_time, _)| (share, has_no_session, idle_time));
+        chosen.is_some_and(|(.., connection)| {
             connection.close.send_replace(true);
             true
         })
@@ -408,6 +418,41 @@ mod tests {
             assert_eq!(closing(&entries), expected);
         }
         assert!(!table.make_room());
+    }
+
+    #[test]
+    fn a_client_with_fewer_connections_makes_room_only_if_one_with_more_does_not() {
+        let table = table(8, 8);
+        let few = client("192.0.2.1");
+        let many = client("192.0.2.2");
+        let entries: Vec<_> = [few, many, many].map(|client| table.open(Some(client)).unwrap()).into();
+        let idle = |seconds: [Option<u64>; 3]| {
+            for (entry, seconds) in entries.iter().zip(seconds) {
+                entry.set_idle(false);
+                seconds.inspect(|&seconds| age(entry, seconds));
+            }
+        };
+        idle([Some(2), Some(0), None]);
+        assert!(!table.make_room(), "the connection of the other client is not idle for long, but will be");
+        idle([Some(2), Some(1), None]);
+        assert!(table.make_room());
+        assert_eq!(closing(&entries), [false, true, false]);
+        // The other one is in use.
+        assert!(table.make_room());
+        assert_eq!(closing(&entries), [true, true, false]);
+    }
+
+    #[test]
+    fn a_client_with_more_connections_cannot_keep_all_by_using_them() {
+        let table = table(8, 8);
+        let entries: Vec<_> = ["192.0.2.1", "192.0.2.2", "192.0.2.2"]
+            .map(|address| table.open(Some(client(address))).unwrap())
+            .into();
+        for (entry, seconds) in entries.iter().zip([3, 0, 0]) {
+            age(entry, seconds);
+        }
+        assert!(table.make_room());
+        assert_eq!(closing(&entries), [true, false, false]);
     }
 
     #[test]

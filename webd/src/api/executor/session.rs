@@ -13,7 +13,7 @@ use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::api::executor::event_encoder::{EventEncoder, EventFormat, error_event};
@@ -180,7 +180,9 @@ impl Session {
 
 impl SessionWriter {
     fn new(socket: SplitSink<Socket, Message>, ping_period: Duration, liveness: Arc<Liveness>) -> Self {
-        let ping_interval = interval_at(Instant::now() + ping_period, ping_period);
+        let mut ping_interval = interval_at(Instant::now() + ping_period, ping_period);
+        // Sending may have waited for the client for long. Pings in quick succession would leave no time for an answer.
+        ping_interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { socket, ping_interval, unanswered_pings: 0, liveness }
     }
 
