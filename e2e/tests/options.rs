@@ -42,6 +42,9 @@ async fn described(daemons: &Daemons, language: &str, option: &str) -> Value {
 
 const PRINT_C_VERSION: &str = "#include <stdio.h>\nint main(void) {\n#ifdef __STDC_VERSION__\n\
     printf(\"%ld \", __STDC_VERSION__);\n#endif\n#ifdef __STRICT_ANSI__\nputs(\"strict\");\n#else\nputs(\"gnu\");\n#endif\nreturn 0; }";
+/// C++20 reserves these names for coroutines.
+const NAMES_OF_COROUTINES: &str = "#include <iostream>\nint main() { int co_await = 1, co_yield = 2;\n\
+    #ifdef __cpp_impl_coroutine\nstd::cout << \"coroutines \";\n#endif\nstd::cout << co_await + co_yield << '\\n'; }";
 const PRINT_CPP_VERSION: &str = "#include <iostream>\nint main() { std::cout << __cplusplus;\n\
     #ifdef __STRICT_ANSI__\nstd::cout << \" strict\\n\";\n#else\nstd::cout << \" gnu\\n\";\n#endif\n}";
 
@@ -94,6 +97,10 @@ async fn each_standard_of_cpp_is_the_one_that_was_asked_for() {
             check_output(answer, &format!("{printed}\n"));
         }
         check_output(run(&daemons, language, json!({}), PRINT_CPP_VERSION).await, "202002 strict\n");
+        // With g++ and without, because the second has no precompiled header.
+        for std in ["c++17", "gnu++17"] {
+            check_output(run(&daemons, language, json!({ "std": std }), NAMES_OF_COROUTINES).await, "3\n");
+        }
     }
     // `if consteval` and the literal suffix for std::size_t are of C++23.
     let code = "#include <iostream>\nconstexpr int f() { if consteval { return 1; } else { return 2; } }\n\

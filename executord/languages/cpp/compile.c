@@ -4,8 +4,8 @@
  * The script `record` records the commands that g++ would start. This program starts them without g++ and collect2. A
  * file that begins with #include lines of the standard library is compiled with a precompiled header that contains some
  * of them. That yields the same program: nothing precedes these lines, their order does not matter, and each header may
- * be included twice ([using.headers] in the C++ standard). The arguments may end in `-std=...`, for a standard that has
- * precompiled headers of its own.
+ * be included twice ([using.headers] in the C++ standard). The arguments may end in `-std=...`, which replaces the
+ * recorded standard, for a standard that has precompiled headers of its own.
  *
  * Only compilations without diagnostics are completed here. As soon as a compiler or linker prints anything or fails, or
  * if anything has changed since the record was made, this program executes the g++ command of its arguments, so that
@@ -111,9 +111,25 @@ static void kill_children(void) {
     while (child_count > 0) kill_child(child_count - 1);
 }
 
+static bool is_standard_option(const char *word) {
+    return !strncmp(word, STANDARD, strlen(STANDARD)) || !strcmp(word, "-ansi");
+}
+
+/* Leaves only the last option for the version of the language. g++ does not: -std=c++20 enables coroutines, and an earlier
+   version after it does not disable them. */
+static void keep_last_standard(char **command) {
+    char **kept = command, *last = NULL;
+    for (char **word = command; *word; word++)
+        if (is_standard_option(*word)) last = *word;
+    for (char **word = command; *word; word++)
+        if (!is_standard_option(*word) || *word == last) *kept++ = *word;
+    *kept = NULL;
+}
+
 static _Noreturn void fall_back_to_gxx(void) {
     kill_children();
     if (!gxx_command) wait_for_command_line();
+    keep_last_standard(gxx_command);
     execvp(gxx_command[0], gxx_command);
     dprintf(STDERR_FILENO, "%s: %s\n", gxx_command[0], strerror(errno));
     _exit(127);
@@ -391,9 +407,8 @@ static void build_compiler_command(struct command *cc, char *path) {
         char *word = compiler.words[i];
         bool is_name = i > 0 && !strcmp(compiler.words[i - 1], NAME_AFTER);
         bool is_extension = i > 0 && !strcmp(compiler.words[i - 1], NAME_AFTER "-ext");
+        if (*standard && is_standard_option(word)) word = standard;
         add_argument(cc, is_name ? base : is_extension ? strrchr(path, '.') : !strcmp(word, SOURCE) ? path : word);
-        /* Both, as g++ does: -std=c++20 enables coroutines, and an earlier standard after it does not disable them. */
-        if (*standard && !strncmp(word, STANDARD, strlen(STANDARD))) add_argument(cc, standard);
     }
 }
 
