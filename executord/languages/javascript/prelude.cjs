@@ -1,24 +1,16 @@
 'use strict';
 
-// Lets a program use its whole stack. In a Node process that was started before its program is known, it also pre-warms
-// Node, waits until the program's command line arrives on a socket, and then continues as if Node had been started with
-// it. See docs/launchers.md.
+// Pre-warms a Node process that was started before its program is known, waits until the program's command line arrives on a
+// socket, and then continues as if Node had been started with it. See docs/launchers.md.
 //
 // Node loads this file before the main file, because NODE_OPTIONS contains --require. This file reverts every change that
 // a program could observe. Worker threads of the program load it too; it does nothing in them.
-
-const { isMainThread } = require('worker_threads');
 
 // The descriptor to which start.c moved the socket.
 const COMMAND_LINE_FD = 255;
 
 removeTraces();
-if (isMainThread) {
-  hideEnvironment('NODE_OPTIONS');
-}
-if (isMainThread && !hasLauncher()) {
-  useWholeStack();
-} else if (isMainThread) {
+if (require('worker_threads').isMainThread) {
   exitEarly();
   warmUp();
   // Only now: to learn the message of V8's error, Node overflows the stack once, and would touch all of its pages.
@@ -33,16 +25,7 @@ if (isMainThread && !hasLauncher()) {
   process.argv.push(...args.slice(1 + process.execArgv.length + 1));
 }
 
-/** Returns whether this process was started before its program is known. */
-function hasLauncher() {
-  try {
-    return require('fs').fstatSync(COMMAND_LINE_FD).isSocket();
-  } catch {
-    return false;
-  }
-}
-
-/** Lets the program recurse as deep as its stack limit allows. */
+/** Lets the program recurse as deep as its stack limit allows, and removes NODE_OPTIONS. */
 function useWholeStack() {
   // The library does its work when it is loaded. It is not an addon, so dlopen throws.
   ignoreErrors(() => process.dlopen({ exports: {} }, `${__dirname}/stack.node`));
@@ -55,26 +38,6 @@ function removeTraces() {
   const paths = module.constructor._pathCache;
   for (const key of Object.keys(paths)) {
     if (paths[key] === __filename) delete paths[key];
-  }
-}
-
-/** Removes the last variable of the environment, also from the memory that /proc/self/environ shows. */
-function hideEnvironment(name) {
-  delete process.env[name];
-  const fs = require('fs');
-  try {
-    const stat = fs.readFileSync('/proc/self/stat', 'latin1');
-    const [start, end] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(47, 49).map(Number);
-    const memory = fs.openSync('/proc/self/mem', 'r+');
-    const block = Buffer.alloc(end - start);
-    fs.readSync(memory, block, 0, block.length, start);
-    const at = block.lastIndexOf(`\0${name}=`) + 1;
-    if (at > 0 && block.indexOf(0, at) === block.length - 1) {
-      fs.writeSync(memory, Buffer.alloc(block.length - at), 0, block.length - at, start + at);
-    }
-    fs.closeSync(memory);
-  } catch {
-    // The variable remains visible in /proc/self/environ.
   }
 }
 
