@@ -37,18 +37,42 @@ pub(super) fn expand(
             arguments
                 .extend(libraries.map(|path| argument.replace("{each_library}", &path.to_string_lossy())));
         } else {
-            arguments.push(
-                argument
-                    .replace("{libraries}", &path_list(&toolchain.libraries))
-                    .replace("{main}", main.map_or("", |path| path.as_str()))
-                    .replace("{stem}", main.map_or("", |path| path.stem()))
-                    .replace("{memory}", &limits.memory.bytes().to_string())
-                    .replace("{stack}", &limits.effective_stack().bytes().to_string())
-                    .replace("{launcher}", LAUNCHER),
-            );
+            let value = |placeholder: &str| match placeholder {
+                "libraries" => Some(path_list(&toolchain.libraries)),
+                "main" => Some(main.map_or("", |path| path.as_str()).to_owned()),
+                "stem" => Some(main.map_or("", |path| path.stem()).to_owned()),
+                "memory" => Some(limits.memory.bytes().to_string()),
+                "stack" => Some(limits.effective_stack().bytes().to_string()),
+                "launcher" => Some(LAUNCHER.to_owned()),
+                _ => None,
+            };
+            arguments.push(fill(argument, value));
         }
     }
     arguments
+}
+
+/// Returns an argument with its placeholders replaced. Their values are not searched for placeholders: a file may be named
+/// like one.
+fn fill(argument: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let mut filled = String::with_capacity(argument.len());
+    let mut rest = argument;
+    while let Some((before, after)) = rest.split_once('{') {
+        filled.push_str(before);
+        let placeholder = after.split_once('}').and_then(|(name, after)| Some((value(name)?, after)));
+        rest = match placeholder {
+            Some((value, after)) => {
+                filled.push_str(&value);
+                after
+            }
+            None => {
+                filled.push('{');
+                after
+            }
+        };
+    }
+    filled.push_str(rest);
+    filled
 }
 
 /// Returns the paths, each after a colon: the end of a search path.
@@ -88,4 +112,30 @@ pub(super) fn environment<'a>(
     let is_last = |index: usize, name: &str| all[index + 1..].iter().all(|(other, _)| *other != name);
     let last = all.iter().enumerate().filter(|(index, (name, _))| is_last(*index, name));
     last.map(|(_, (name, value))| ((*name).to_owned(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fill;
+
+    #[test]
+    fn only_placeholders_of_the_language_file_are_replaced() {
+        let value = |name: &str| match name {
+            "main" => Some("{stem}.py".to_owned()),
+            "stem" => Some("{main}".to_owned()),
+            _ => None,
+        };
+        for (argument, expected) in [
+            ("{main}", "{stem}.py"),
+            ("/build/{stem}.js", "/build/{main}.js"),
+            ("{main}{stem}", "{stem}.py{main}"),
+            ("{x}{main}", "{x}{stem}.py"),
+            ("{{main}}", "{{stem}.py}"),
+            ("a{main", "a{main"),
+            ("}", "}"),
+            ("", ""),
+        ] {
+            assert_eq!(fill(argument, value), expected, "{argument}");
+        }
+    }
 }
