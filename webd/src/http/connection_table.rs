@@ -201,12 +201,11 @@ impl Entries {
             })
             .collect();
         let most = idle.iter().map(|&(share, ..)| share).max().unwrap_or(0);
-        let has_been_idle = |share, idle_time| {
-            idle_time >= if share == most { MIN_IDLE_TIME } else { MIN_IDLE_TIME_OF_FEW }
-        };
+        let has_been_idle =
+            |share, idle_time| idle_time >= if share == most { MIN_IDLE_TIME } else { MIN_IDLE_TIME_OF_FEW };
         let candidates = idle.into_iter().filter(|&(share, _, idle_time, _)| has_been_idle(share, idle_time));
-        let chosen =
-            candidates.max_by_key(|&(share, has_no_session, idle_time, _)| (share, has_no_session, idle_time));
+        let chosen = candidates
+            .max_by_key(|&(share, has_no_session, idle_time, _)| (share, has_no_session, idle_time));
         chosen.is_some_and(|(.., connection)| {
             connection.close.send_replace(true);
             true
