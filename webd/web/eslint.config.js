@@ -2,7 +2,7 @@ import { defineConfig } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  { ignores: ["node_modules", "examples", "public", "build/types.js", "src/api/types.ts"] },
+  { ignores: ["node_modules", "examples", "public", "build/types.js", "src/types.ts", "dist"] },
   tseslint.configs.strictTypeChecked,
   {
     languageOptions: {

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { compressed } from "./build/compressed.ts";
 import { contentPolicy } from "./build/content-policy.ts";
@@ -6,6 +7,9 @@ import { withoutDiffEditors } from "./build/without-diff.ts";
 
 // Origin of the API if it is not the page's own origin: https://executor.example.org
 const api = process.env["EXECUTOR_API"] ?? "";
+
+// The page uses the sources of the client library.
+const client = fileURLToPath(new URL("../../clients/typescript/src", import.meta.url));
 
 const BROWSER = {
   globalSetup: "tests/browser/installation.ts",
@@ -18,6 +22,7 @@ const BROWSER = {
 
 export default defineConfig({
   base: "./",
+  resolve: { alias: { "@executor/client": `${client}/index.ts` } },
   define: { __EXECUTOR_API__: JSON.stringify(api) },
   plugins: [
     withoutDiffEditors(),
@@ -35,6 +40,7 @@ export default defineConfig({
   },
   worker: { format: "es" },
   server: {
+    fs: { allow: [".", client] },
     proxy: {
       "/api": { target: "http://127.0.0.1:3000", ws: true },
       "/openapi.json": "http://127.0.0.1:3000",

@@ -1,6 +1,6 @@
 /**
  * Generates the types of the API's messages from webd's OpenAPI description. `npm run types` writes them to
- * src/api/types.ts, and a unit test compares that file with the description.
+ * clients/typescript/src/types.ts, and a unit test compares that file with the description.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ import openapiTS, { astToString } from "openapi-typescript";
 import { format, resolveConfig } from "prettier";
 
 const DESCRIPTION = new URL("../../src/api/openapi.json", import.meta.url);
-const TYPES = new URL("../src/api/types.ts", import.meta.url);
+const TYPES = new URL("../../../clients/typescript/src/types.ts", import.meta.url);
 const HEADER = `/**
  * Types of the API's messages. Generated from webd/src/api/openapi.json by \`npm run types\`; do not edit.
  */

@@ -1,11 +1,12 @@
 import type {
   ApiError,
+  ExecutionEvent,
   FinishedEvent,
   StageFinishedEvent,
   StageKind,
   StageResult,
-} from "../api/messages";
-import type { ExecutionEvent, TransportName } from "../api/transport";
+  TransportName,
+} from "@executor/client";
 
 export interface Stage {
   kind: StageKind;

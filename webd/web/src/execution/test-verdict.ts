@@ -1,4 +1,4 @@
-import type { StageResult } from "../api/messages";
+import type { StageResult } from "@executor/client";
 import { t } from "../i18n/text";
 import type { Test } from "../program/program";
 import { verdict, type Verdict } from "./verdict";

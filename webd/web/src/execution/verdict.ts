@@ -1,4 +1,4 @@
-import type { StageKind, StageResult } from "../api/messages";
+import type { StageKind, StageResult } from "@executor/client";
 import { t, type Key } from "../i18n/text";
 import { formatBytes, formatDuration } from "./format";
 

@@ -1,6 +1,5 @@
 /** Files that a program left behind, and how each of them is shown. */
-import { fromBase64 } from "../api/base64";
-import type { OutputFileEvent } from "../api/messages";
+import { fileBytes, type OutputFileEvent } from "@executor/client";
 
 export interface OutputFile {
   /** Path relative to the work directory. */
@@ -34,9 +33,8 @@ const SEPARATORS: Record<string, string> = { csv: ",", tsv: "\t" };
 const MAX_TEXT = 256 * 1024;
 
 export function outputFile(event: OutputFileEvent): OutputFile {
-  const { name, size, truncated, content, content_base64: base64 } = event;
-  const bytes = base64 !== undefined ? fromBase64(base64) : new TextEncoder().encode(content ?? "");
-  return { name, size, bytes, truncated };
+  const { name, size, truncated } = event;
+  return { name, size, bytes: fileBytes(event), truncated };
 }
 
 /** Decides by the extension, because a program chooses it, and by whether the content is text. */

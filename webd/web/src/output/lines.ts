@@ -1,4 +1,4 @@
-import type { Stream } from "../api/messages";
+import type { Stream } from "@executor/client";
 
 /** Origin of text in the output. */
 export type Source = Stream;

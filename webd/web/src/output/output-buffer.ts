@@ -1,4 +1,4 @@
-import type { Stream } from "../api/messages";
+import type { Stream } from "@executor/client";
 
 /** Complete output of an execution, in order of arrival. The server's output limit bounds its size. */
 export class OutputBuffer {

@@ -1,4 +1,4 @@
-import type { Language } from "../api/messages";
+import type { Language } from "@executor/client";
 import { newProgram, type Example, type Program } from "./program";
 
 /** Returns the examples of a language: those of the page, or else the one of the server. */

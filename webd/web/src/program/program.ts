@@ -1,4 +1,4 @@
-import type { ExecuteRequest, Language } from "../api/messages";
+import type { ExecuteRequest, Language } from "@executor/client";
 import { t } from "../i18n/text";
 import { splitArguments } from "./arguments";
 

@@ -1,4 +1,4 @@
-import { fromBase64, toBase64 } from "../api/base64";
+import { fromBase64, toBase64 } from "@executor/client";
 import { parseProgram } from "./parse";
 import type { Program } from "./program";
 

@@ -1,5 +1,5 @@
 /** Files of the user's computer that become files of the program. */
-import { toBase64 } from "../api/base64";
+import { toBase64 } from "@executor/client";
 import { t } from "../i18n/text";
 import { MAX_FILES, MAX_SOURCE_BYTES, fileNameError, type SourceFile } from "./program";
 

@@ -1,7 +1,7 @@
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
-import type { TerminalSize } from "../api/messages";
+import type { TerminalSize } from "@executor/client";
 import type { EditorTheme } from "../editor/editor";
 
 /** Minimum contrast ratio (WCAG) between the colors of a program and the background. */

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import { fetchPrivacy } from "../api/server";
-import type { Limits } from "../api/messages";
+import type { Limits } from "@executor/client";
 import { formatBytes, formatDuration } from "../execution/format";
 import { t, type Key } from "../i18n/text";
 import { language, languages } from "../workbench/state";

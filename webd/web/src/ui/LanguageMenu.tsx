@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Language } from "../api/messages";
+import type { Language } from "@executor/client";
 import { t } from "../i18n/text";
 import { switchLanguage } from "../workbench/editing";
 import { busy, language, languages } from "../workbench/state";

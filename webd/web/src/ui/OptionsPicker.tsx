@@ -1,4 +1,4 @@
-import type { LanguageOption } from "../api/messages";
+import type { LanguageOption } from "@executor/client";
 import { t } from "../i18n/text";
 import type { OptionValue } from "../program/program";
 import { changeProgram } from "../workbench/editing";

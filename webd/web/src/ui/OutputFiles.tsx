@@ -1,5 +1,5 @@
 import { useMemo } from "preact/hooks";
-import { toBase64 } from "../api/base64";
+import { toBase64 } from "@executor/client";
 import { formatBytes } from "../execution/format";
 import { textOf, viewOf, type OutputFile } from "../files/output-file";
 import { parseTable } from "../files/table";

@@ -3,7 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { formatNumber, t } from "../i18n/text";
 import { OutputView } from "../output/view";
 import { captureKeys } from "../terminal/key-capture";
-import type { TerminalSize } from "../api/messages";
+import type { TerminalSize } from "@executor/client";
 import type { TerminalView } from "../terminal/terminal";
 import { downloadOutput } from "../workbench/downloads";
 import { goTo, registerOutput } from "../workbench/layout";

@@ -1,4 +1,4 @@
-import type { ErrorCode, Usage } from "../api/messages";
+import type { ErrorCode, Usage } from "@executor/client";
 import { formatBytes, formatDuration } from "../execution/format";
 import type { ExecutionState } from "../execution/state";
 import { verdict, type Verdict } from "../execution/verdict";

@@ -1,7 +1,6 @@
 /** The user's API key: kept for the tab, or in the browser if the user wants that. */
 import { signal } from "@preact/signals";
-import { forgetUnavailable } from "../api/execute";
-import { setApiKey } from "../api/key";
+import { live, setApiKey } from "../api/client";
 import { readItem, removeItem, writeItem } from "../program/storage";
 
 const KEY_ITEM = "executor.api-key";
@@ -53,5 +52,5 @@ export function forgetKey(): void {
   keyIsKept.value = false;
   setApiKey("");
   // A session that was refused without a key may be accepted with one.
-  forgetUnavailable();
+  live.forgetUnavailable();
 }

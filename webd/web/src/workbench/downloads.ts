@@ -1,6 +1,5 @@
 /** Downloads of the program, its output and its output files. */
-import { fromBase64 } from "../api/base64";
-import type { Stream } from "../api/messages";
+import { fromBase64, type Stream } from "@executor/client";
 import { baseName, type OutputFile } from "../files/output-file";
 import type { ZipEntry } from "../files/zip";
 import type { SourceFile } from "../program/program";

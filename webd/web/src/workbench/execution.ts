@@ -1,14 +1,15 @@
 /** The current execution: start, events, input and stop. Shared by program runs and test runs. */
-import { execute } from "../api/execute";
-import { InputQueue, type InputMessage } from "../api/input-queue";
-import type { ErrorCode } from "../api/messages";
+import { live } from "../api/client";
 import {
-  TransportUnavailable,
   type Connection,
+  type ErrorCode,
   type EventListener,
   type ExecutionEvent,
   type ExecutionRequest,
-} from "../api/transport";
+  type InputMessage,
+  InputQueue,
+  TransportUnavailable,
+} from "@executor/client";
 import { INITIAL_STATE, applyEvent, type Ending } from "../execution/state";
 import { t } from "../i18n/text";
 import { askForKey } from "./api-key";
@@ -51,7 +52,7 @@ export async function sendRequest(
     if (ending) finish(ending, retry);
   };
   try {
-    connection = await execute(request, listener);
+    connection = await live.execute(request, listener);
     openInput();
     if (execution.value?.state.stopping) connection.cancel();
   } catch (error) {

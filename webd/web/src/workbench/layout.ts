@@ -1,5 +1,5 @@
 /** Access to the parts of the page that are not rendered from signals: components register them here. */
-import type { TerminalSize } from "../api/messages";
+import type { TerminalSize } from "@executor/client";
 import type { Location } from "../execution/problems";
 import type { Source } from "../output/lines";
 import type { TerminalView } from "../terminal/terminal";

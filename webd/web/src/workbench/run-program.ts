@@ -1,7 +1,13 @@
 /** Runs the program, shows its output, and sends it input. */
-import { fromBase64, toBase64 } from "../api/base64";
-import type { Signal, Stream, TerminalSize } from "../api/messages";
-import type { ExecutionEvent, ExecutionRequest } from "../api/transport";
+import {
+  type ExecutionEvent,
+  type ExecutionRequest,
+  fromBase64,
+  type Signal,
+  type Stream,
+  type TerminalSize,
+  toBase64,
+} from "@executor/client";
 import { findProblems } from "../execution/problems";
 import { verdict } from "../execution/verdict";
 import { outputFile, type OutputFile } from "../files/output-file";

@@ -1,6 +1,5 @@
 /** Runs the program's tests: one request with one compilation and a run for each test. */
-import { fromBase64 } from "../api/base64";
-import type { ExecutionEvent } from "../api/transport";
+import { type ExecutionEvent, fromBase64 } from "@executor/client";
 import { findProblems } from "../execution/problems";
 import { t } from "../i18n/text";
 import { testVerdict } from "../execution/test-verdict";

@@ -1,5 +1,5 @@
 /** Start of the page: loads the languages and opens the first program. */
-import type { Language } from "../api/messages";
+import type { Language } from "@executor/client";
 import { fetchLanguages } from "../api/server";
 import { t } from "../i18n/text";
 import { lastLanguage, loadDraft } from "../program/drafts";

@@ -1,6 +1,6 @@
 /** State of the page as signals. Components read them; the modules of the workbench change them. */
 import { computed, signal } from "@preact/signals";
-import type { Language, Usage } from "../api/messages";
+import type { Language, Usage } from "@executor/client";
 import type { Problem } from "../execution/problems";
 import type { ExecutionState } from "../execution/state";
 import type { Verdict } from "../execution/verdict";

@@ -7,6 +7,8 @@ import { generateTypes } from "../../build/types";
 import { MAX_TESTS } from "../../src/program/program";
 
 const SOURCES = resolve(import.meta.dirname, "../../src");
+/** Sources of the client library, which the page uses. */
+const CLIENT = resolve(SOURCES, "../../../clients/typescript/src");
 
 /** Returns the modules that each module of the page imports, including types and dynamic imports. */
 function importGraph(): Map<string, string[]> {
@@ -90,7 +92,7 @@ test("directories import only from the layers below them", () => {
 });
 
 test("the types of the API's messages are up to date", async () => {
-  const types = readFileSync(join(SOURCES, "api/types.ts"), "utf8");
+  const types = readFileSync(join(CLIENT, "types.ts"), "utf8");
   expect(types, "run `npm run types`").toBe(await generateTypes());
 });
 

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
-import { ndjson } from "../../src/api/ndjson";
-import { replay } from "../../src/api/replay";
-import type { Answer, StageResult } from "../../src/api/messages";
-import type { ExecutionEvent } from "../../src/api/transport";
+import {
+  type Answer,
+  type ExecutionEvent,
+  ndjson,
+  replay,
+  type StageResult,
+} from "@executor/client";
 import { formatBytes, formatDuration } from "../../src/execution/format";
 import { INITIAL_STATE, applyEvent, type ExecutionState } from "../../src/execution/state";
 import { isExpected, testVerdict } from "../../src/execution/test-verdict";

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import { InputQueue, MAX_QUEUED_BYTES, type InputMessage } from "../../src/api/input-queue";
-import type { Connection } from "../../src/api/transport";
+import { type Connection, type InputMessage, InputQueue, MAX_QUEUED_BYTES } from "@executor/client";
 import { keySequence, type Key } from "../../src/terminal/key-capture";
 
 /** A connection that records what is sent. */

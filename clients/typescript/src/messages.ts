@@ -1,5 +1,5 @@
 /** Names for the API's messages. Their types are generated from webd's OpenAPI description. */
-import type { components } from "./types";
+import type { components } from "./types.js";
 
 type Schemas = components["schemas"];
 
@@ -28,3 +28,13 @@ export type TerminalSize = Pick<Schemas["SessionResize"], "columns" | "rows">;
 /** Error of the API. The code `http` stands for an error that is not in JSON, such as that of a proxy. */
 export type ApiError = Omit<Schemas["Error"], "code"> & { code: ErrorCode };
 export type ErrorCode = Schemas["ErrorCode"] | "http";
+
+export type SubmissionRequest = Schemas["SubmissionRequest"];
+export type SubmissionState = Schemas["SubmissionState"];
+export type AcceptedSubmission = Schemas["Accepted"];
+/** A stored program. `result` is there when it is finished, and `error` when it failed. */
+export type Submission = Omit<Schemas["Submission"], "result" | "error"> & {
+  result?: Answer;
+  error?: ApiError;
+};
+export type OutputFile = Schemas["OutputFile"];

@@ -1,5 +1,5 @@
-import type { Signal, TerminalSize } from "./messages";
-import type { Connection } from "./transport";
+import type { Signal, TerminalSize } from "./messages.js";
+import type { Connection } from "./transport.js";
 
 /** Message to a running program. */
 export type InputMessage =

@@ -1,4 +1,4 @@
-import type { ApiError, ExecuteRequest, ServerEvent, Signal, TerminalSize } from "./messages";
+import type { ApiError, ExecuteRequest, ServerEvent, Signal, TerminalSize } from "./messages.js";
 
 /** Ways to send an execution to the server, in order of preference. */
 export type TransportName = "session" | "stream" | "plain";

@@ -1,5 +1,5 @@
-import type { Answer, StageKind } from "./messages";
-import type { EventListener } from "./transport";
+import type { Answer, StageKind } from "./messages.js";
+import type { EventListener } from "./transport.js";
 
 /** Emits a complete answer as the events of a live execution. */
 export function replay(answer: Answer, onEvent: EventListener): void {

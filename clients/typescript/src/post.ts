@@ -1,26 +1,27 @@
-import { apiUrl } from "./address";
-import { authorization } from "./key";
-import type { Answer, ApiError, ServerEvent } from "./messages";
-import { ndjson } from "./ndjson";
-import { replay } from "./replay";
+import { DisconnectedError, readError } from "./errors.js";
+import type { Answer, ServerEvent } from "./messages.js";
+import { ndjson } from "./ndjson.js";
+import { replay } from "./replay.js";
+import type { Server } from "./server.js";
 import {
   TransportUnavailable,
   type Connection,
   type EventListener,
   type ExecutionRequest,
-} from "./transport";
+} from "./transport.js";
 
 const ACCEPT = { stream: "application/x-ndjson", plain: "application/json" } as const;
 
 /** Executes by `POST`, with a streamed or a complete answer. */
 export async function executeByPost(
+  server: Server,
   transport: keyof typeof ACCEPT,
   request: ExecutionRequest,
   onEvent: EventListener,
 ): Promise<Connection> {
   const { abort } = request;
   try {
-    const response = await post(request, ACCEPT[transport]);
+    const response = await post(server, request, ACCEPT[transport]);
     const deliver = await readStart(response);
     onEvent({ type: "connected", transport });
     void Promise.resolve(deliver(onEvent)).catch(() =>
@@ -41,10 +42,14 @@ export async function executeByPost(
 }
 
 /** The program reads the request's stdin and then the end of input; a missing stdin is empty. */
-function post({ body, abort }: ExecutionRequest, accept: string): Promise<Response> {
-  return fetch(apiUrl("/api/execute"), {
+function post(
+  server: Server,
+  { body, abort }: ExecutionRequest,
+  accept: string,
+): Promise<Response> {
+  return server.fetch("/api/execute", {
     method: "POST",
-    headers: { "content-type": "application/json", accept, ...authorization() },
+    headers: { "content-type": "application/json", accept, ...server.authorization() },
     body: JSON.stringify(body),
     signal: abort.signal,
   });
@@ -88,17 +93,5 @@ async function forward(
     last = event as ServerEvent;
     onEvent(last);
   }
-  if (last.type !== "finished" && last.type !== "error")
-    throw new Error("the stream ended before the execution");
-}
-
-/** Reads the error of an answer. Errors of webd are JSON; those of a proxy may be anything. */
-async function readError(response: Response): Promise<ApiError> {
-  try {
-    return (await response.json()) as ApiError;
-  } catch {
-    const error = `the server returned ${response.status} ${response.statusText}`.trim();
-    const unavailable = response.status === 502 || response.status === 504;
-    return { error, code: unavailable ? "unavailable" : "http" };
-  }
+  if (last.type !== "finished" && last.type !== "error") throw new DisconnectedError();
 }
