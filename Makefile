@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser clients deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
 	attacks cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -58,7 +58,7 @@ deny: ## Check licenses, sources and duplicates of dependencies
 advisories: ## Check dependencies for known vulnerabilities; downloads the advisory database
 	cargo deny --locked check advisories
 
-unit: $(WEB)/node_modules ## Run the tests that need neither root nor daemons
+unit: $(WEB)/node_modules clients-unit ## Run the tests that need neither root nor daemons
 	cargo test --workspace --locked --exclude sandbox --exclude e2e --features $(FEATURES)
 	cd $(WEB) && npm run unit
 
@@ -79,6 +79,15 @@ balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
 clients: debug ## Run published clients of Piston and Judge0 against real daemons; needs root, PyPI and npm
 	e2e/clients/setup.sh
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test clients -- --test-threads 1
+
+CLIENT_TOOLS := ../../target/client-libraries/tools/bin
+clients-unit: ## Check and test the Python client library without a server
+	clients/tools.sh
+	cd clients/python && $(CLIENT_TOOLS)/mypy && PYTHONPATH=src $(CLIENT_TOOLS)/python -m unittest discover --start-directory tests
+
+client-libraries: debug $(WEB)/node_modules ## Build the packages of both client libraries, and run their READMEs in new environments
+	clients/install.sh
+	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test client_libraries -- --test-threads 1
 
 check-deploy: ## Validate alert rules and the files for Kubernetes and Docker Compose; needs promtool and PyPI
 	deploy/check.sh

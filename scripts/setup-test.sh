@@ -21,6 +21,8 @@ need caddy caddy
 need openssl openssl
 need haproxy haproxy
 need nats-server nats-server
+# The environments of the client libraries.
+python3 -c "import ensurepip" 2>/dev/null || missing="$missing python3-venv"
 # About 150 MB of archives, and 0.8 GB on the disk.
 need go golang-go
 need lua lua5.4

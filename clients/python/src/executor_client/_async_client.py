@@ -1,0 +1,209 @@
+"""Client for asyncio."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self, Unpack, cast
+
+import httpx
+
+from . import _calls, _events
+from ._async_session import AsyncSession
+from ._calls import Call, Retries
+from .errors import ConnectionFailed, error_of
+from .types import Accepted, Answer, Event, ExecuteRequest, Language, Submission, SubmissionRequest
+
+
+class AsyncExecutor:
+    """Client of an Executor server for asyncio.
+
+    Args:
+        url: URL of the server, such as `https://executor.example.org`.
+        api_key: API key, if the server wants one.
+        retries: How often a request is repeated that the server was too busy for.
+        max_retry_delay: Longest time to wait for a retry in seconds; if the server asks for more, the request fails.
+        timeout: Longest time without a sign of life from the server, in seconds.
+        http: Client to use for requests, such as one with a proxy or with other certificate authorities. Sessions do not
+            use it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        retries: int = 2,
+        max_retry_delay: float = 30.0,
+        timeout: float = _calls.TIMEOUT_S,
+        http: httpx.AsyncClient | None = None,
+    ) -> None:
+        self._url = url.rstrip("/")
+        self._headers = _calls.headers_of(api_key)
+        self._retries = Retries(retries, max_retry_delay)
+        self._http = http or httpx.AsyncClient(timeout=httpx.Timeout(timeout, connect=_calls.CONNECT_TIMEOUT_S))
+        self.submissions = AsyncSubmissions(self)
+
+    async def execute(self, *, idempotency_key: str | None = None, **request: Unpack[ExecuteRequest]) -> Answer:
+        """Executes a program and returns its result, whatever the program did.
+
+        `idempotency_key`, which you choose for the request, makes the call safe to repeat on a server with submissions:
+        the program runs once, and each call gets its result.
+        """
+        return cast(Answer, await self._json(_calls.execute(request, idempotency_key)))
+
+    async def stream(self, **request: Unpack[ExecuteRequest]) -> AsyncIterator[Event]:
+        """Executes a program and yields its events while it runs. Ending the loop early cancels the execution."""
+        async with self._open(_calls.stream(request)) as response:
+            decoder = _events.SseDecoder()
+            async for line in _lines(response):
+                if (data := decoder.line(line)) is None:
+                    continue
+                event = _events.checked(data)
+                yield event
+                if _events.is_last(event):
+                    return
+        raise ConnectionFailed("the connection ended before the execution")
+
+    async def session(self) -> AsyncSession:
+        """Opens a session: programs run in it one after another, and get input while they run."""
+        return await AsyncSession.open(_calls.session_url(self._url), self._headers)
+
+    async def languages(self) -> list[Language]:
+        """Returns the languages of the server, with their options, limits and an example."""
+        return cast(list[Language], await self._json(Call("GET", _calls.LANGUAGES)))
+
+    async def is_ready(self) -> bool:
+        """Returns whether the server can execute programs at the moment."""
+        try:
+            return (await self._http.get(self._url + _calls.READY)).is_success
+        except httpx.TransportError:
+            return False
+
+    async def description(self) -> dict[str, Any]:
+        """Returns the server's OpenAPI description."""
+        return cast(dict[str, Any], await self._json(Call("GET", _calls.DESCRIPTION)))
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _json(self, call: Call) -> Any:
+        async with self._open(call) as response:
+            try:
+                await response.aread()
+            except httpx.TransportError as error:
+                raise ConnectionFailed(str(error)) from error
+            return response.json()
+
+    @asynccontextmanager
+    async def _open(self, call: Call) -> AsyncIterator[httpx.Response]:
+        """Sends a request, with retries, and returns the response before its body was read."""
+        response = await self._send(call)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _send(self, call: Call) -> httpx.Response:
+        attempt = 0
+        while True:
+            failure: Exception
+            try:
+                response = await self._http.send(self._request(call), stream=True)
+                if response.is_success:
+                    return response
+                failure = await _failure(response)
+            except httpx.TransportError as error:
+                failure = ConnectionFailed(f"{call.method} {self._url}{call.path}: {error}")
+            delay = self._retries.delay(failure, attempt, call.idempotent)
+            if delay is None:
+                raise failure
+            await asyncio.sleep(delay)
+            attempt += 1
+
+    def _request(self, call: Call) -> httpx.Request:
+        headers = {"accept": "application/json", **self._headers, **call.headers}
+        return self._http.build_request(
+            call.method, self._url + call.path, json=call.json, params=call.params or None, headers=headers
+        )
+
+
+class AsyncSubmissions:
+    """Programs that the server stores and runs later, if its administrator enabled that."""
+
+    def __init__(self, executor: AsyncExecutor) -> None:
+        self._executor = executor
+
+    async def create(self, *, id: str | None = None, **request: Unpack[SubmissionRequest]) -> Accepted:
+        """Stores a program.
+
+        With `id`, a UUID that you choose, the call can be repeated without another effect, also after an error that leaves
+        open whether the server received it.
+        """
+        return cast(Accepted, await self._executor._json(_calls.submit(request, id)))
+
+    async def create_batch(self, requests: Sequence[SubmissionRequest]) -> list[Accepted]:
+        """Stores up to 100 programs: all of them or none."""
+        call = Call("POST", _calls.SUBMISSIONS, {"submissions": list(requests)}, idempotent=False)
+        return cast(list[Accepted], (await self._executor._json(call))["submissions"])
+
+    async def get(self, token: str, *, wait: int | None = None) -> Submission:
+        """Returns a submission as it is now or, with `wait`, when it has ended or after so many seconds, at most 60."""
+        return cast(Submission, await self._executor._json(_calls.submission(token, wait)))
+
+    async def wait(self, token: str) -> Submission:
+        """Waits until a submission has ended, however long that takes."""
+        while True:
+            submission = await self.get(token, wait=_calls.WAIT_S)
+            if submission["status"] in _calls.FINAL:
+                return submission
+
+    async def watch(self, token: str) -> AsyncIterator[Submission]:
+        """Yields a submission each time that its state changes, up to its final state."""
+        async with self._executor._open(_calls.watch(token)) as response:
+            decoder = _events.SseDecoder()
+            async for line in _lines(response):
+                if (data := decoder.line(line)) is None:
+                    continue
+                yield cast(Submission, data)
+                if data["status"] in _calls.FINAL:
+                    return
+        raise ConnectionFailed("the connection ended before the submission")
+
+    async def list(self, *, limit: int | None = None, before: str | None = None) -> "list[Submission]":
+        """Returns the submissions of the API key without their results, the newest first."""
+        answer = await self._executor._json(_calls.submissions(limit, before))
+        return cast("list[Submission]", answer["submissions"])
+
+    async def cancel(self, token: str) -> Submission:
+        """Cancels a submission and kills its program. Of a submission that has ended, deletes the result."""
+        return cast(Submission, await self._executor._json(_calls.cancel(token)))
+
+
+async def _lines(response: httpx.Response) -> AsyncIterator[str]:
+    try:
+        async for line in response.aiter_lines():
+            yield line
+    except httpx.TransportError as error:
+        raise ConnectionFailed(str(error)) from error
+
+
+async def _failure(response: httpx.Response) -> Exception:
+    """Returns the error of a response, whose body is read and whose connection is given back."""
+    try:
+        await response.aread()
+        body: object = response.json()
+    except (httpx.TransportError, ValueError):
+        body = None
+    finally:
+        await response.aclose()
+    return error_of(body, response.status_code)

@@ -1,0 +1,128 @@
+"""Sessions: a WebSocket that carries executions one after another."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self, Unpack
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
+from . import _events, _frames
+from ._frames import Signal, TerminalSize
+from .errors import ConnectionFailed, ExecutorError, error_of
+from .types import Event, EventFinished, ExecuteRequest
+
+
+class Session:
+    """A WebSocket that carries executions one after another, and their input while they run."""
+
+    def __init__(self, url: str, headers: dict[str, str]) -> None:
+        self._stack = ExitStack()
+        try:
+            connection = connect(
+                url,
+                additional_headers=headers,
+                max_size=_frames.MAX_MESSAGE,
+                open_timeout=_frames.OPEN_TIMEOUT_S,
+                user_agent_header=None,
+            )
+            self._socket: ClientConnection = self._stack.enter_context(connection)
+        except InvalidStatus as error:
+            raise refused(error) from error
+        except (OSError, WebSocketException) as error:
+            raise ConnectionFailed(f"cannot open a session: {error}") from error
+        self._execution: Execution | None = None
+
+    def start(self, *, terminal: TerminalSize | None = None, **request: Unpack[ExecuteRequest]) -> "Execution":
+        """Starts a program. Without `stdin` and `runs`, it reads what is sent while it runs.
+
+        With `terminal`, columns and rows, the program has a terminal in place of pipes.
+        """
+        if self._execution is not None and not self._execution.has_ended:
+            raise ExecutorError("an execution is running; a session runs one at a time")
+        self._send(_frames.start(request, terminal))
+        self._execution = Execution(self)
+        return self._execution
+
+    def close(self) -> None:
+        """Closes the session, which cancels a running execution."""
+        self._stack.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(self, message: str | bytes) -> None:
+        try:
+            self._socket.send(message)
+        except ConnectionClosed as error:
+            raise ConnectionFailed("the session is closed") from error
+
+    def _receive(self) -> Event:
+        try:
+            return _events.checked(json.loads(self._socket.recv()))
+        except ConnectionClosed as error:
+            raise ConnectionFailed("the connection ended before the execution") from error
+
+
+class Execution:
+    """A running program. Iterate over its events, which end with `finished`, or wait for `result()`.
+
+    One thread may read events while another one sends input.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.has_ended = False
+
+    def __iter__(self) -> Iterator[Event]:
+        while not self.has_ended:
+            try:
+                event = self._session._receive()
+            except ExecutorError:
+                self.has_ended = True
+                raise
+            self.has_ended = _events.is_last(event)
+            yield event
+
+    def result(self) -> EventFinished:
+        """Waits for the end, and returns the last event. Other events are dropped."""
+        for event in self:
+            if event["type"] == "finished":
+                return event
+        raise ExecutorError("the result was read before")
+
+    def send_input(self, data: str | bytes) -> None:
+        """Sends input to the program."""
+        self._session._send(_frames.stdin(data))
+
+    def end_input(self) -> None:
+        """Ends the input. In a terminal, this has the effect of Ctrl+D."""
+        self._session._send(_frames.frame({"type": "end_of_input"}))
+
+    def send_signal(self, signal: Signal) -> None:
+        """Sends a signal to the program."""
+        self._session._send(_frames.frame({"type": "signal", "signal": signal}))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Changes the size of the program's terminal."""
+        self._session._send(_frames.frame({"type": "resize", "columns": columns, "rows": rows}))
+
+    def cancel(self) -> None:
+        """Cancels the execution. Its `finished` event still arrives."""
+        self._session._send(_frames.frame({"type": "cancel"}))
+
+
+def refused(error: InvalidStatus) -> ExecutorError:
+    """Returns the error of a response to the handshake."""
+    try:
+        body: object = json.loads(error.response.body or b"")
+    except ValueError:
+        body = None
+    return error_of(body, error.response.status_code)
