@@ -20,6 +20,10 @@ cp -r "$here/target/languages" "$installed/languages"
 chmod -R a+rX "$installed"
 cp -r "$here/target/web" "$installed/web"
 
+# The command line is on PATH until `make stop`, unless another executor is there.
+command=/usr/local/bin/executor
+[ -e "$command" ] || [ -L "$command" ] || ln -s "$installed/executor" "$command"
+
 cat >"$state/executord.toml" <<EOF
 helper = "$installed/executor-sandbox"
 languages = ["$installed/languages", "/etc/executor/languages"]
@@ -75,7 +79,8 @@ EOF
 cat <<EOF
 
 page and API   http://127.0.0.1:$port
-socket         $socket (root and members of the group executor; try: $installed/executor run FILE)
+socket         $socket (root and members of the group executor; try: executor run FILE)
+over HTTP      executor --url http://127.0.0.1:$port run FILE
 logs           $state/executord.log, $state/webd.log
 stop           make stop
 EOF

@@ -21,6 +21,9 @@ for name in webd executord; do
     esac
     rm -f "$file"
 done
+# The command that run.sh made.
+command=/usr/local/bin/executor
+[ "$(readlink "$command" || true)" != /usr/local/lib/executor/executor ] || rm "$command"
 # With cgroup v1, the daemon is not permitted to remove its cgroups from the top of the hierarchies. Cgroups of another
 # running daemon are in use, so rmdir leaves them.
 if [ -f /run/executor/cgroups ]; then

@@ -12,19 +12,19 @@ use crate::judge::JudgeArguments;
 use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
 use crate::options::{OptionArgument, VariableArgument};
+use crate::server_arguments::ServerArguments;
 
 /// Command line of `executor`.
 #[derive(Debug, Parser)]
 #[command(
     name = "executor",
     version,
-    about = "Run programs in sandboxes, through executord",
+    about = "Run programs in sandboxes, through executord or a remote server",
     propagate_version = true
 )]
 pub(crate) struct Arguments {
-    /// Socket of executord
-    #[arg(long, global = true, env = "EXECUTOR_SOCKET", default_value = protocol::DEFAULT_SOCKET, hide_env_values = true)]
-    pub(crate) socket: PathBuf,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Run a program, and compile it first if its language is compiled
     #[command(after_help = after_run_help())]
     Run(Box<RunArguments>),
-    /// List the languages of this host, or show one of them with its options
+    /// List the languages of the server, or show one of them with its options
     Languages {
         /// Name or alias of the language to show
         name: Option<String>,
@@ -64,6 +64,18 @@ pub(crate) enum Command {
         /// Shell to print completions for
         shell: Shell,
     },
+}
+
+impl Command {
+    /// Returns whether the command is about this host, so that a remote server cannot answer it.
+    pub(crate) const fn is_local(&self) -> bool {
+        match self {
+            Self::Run(_) | Self::Languages { .. } | Self::Completions { .. } => false,
+            Self::Status { .. } | Self::Check { .. } | Self::Key(_) => true,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(_) => true,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -139,9 +151,9 @@ Exit status:
   1      compilation failed
   2      invalid request or unknown language
   3      the program exited with 0, and the run was judged and not accepted
-  75     executord is busy; try again
+  75     the server is busy, or the API key has reached a limit; try again
   124    time limit exceeded
-  125    executord cannot be reached, or could not execute the request
+  125    the server cannot be reached, or could not execute the request
   128+N  the program was killed by signal N
   130    cancelled
   137    memory limit exceeded

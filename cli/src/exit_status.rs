@@ -9,7 +9,7 @@ pub(crate) const INVALID_REQUEST: u8 = 2;
 /// The run was judged and not accepted, although the program succeeded.
 const NOT_ACCEPTED: u8 = 3;
 /// EX_TEMPFAIL of sysexits.h.
-const BUSY: u8 = 75;
+pub(crate) const BUSY: u8 = 75;
 /// As timeout(1) reports a timeout.
 const TIMED_OUT: u8 = 124;
 /// As timeout(1) and docker(1) report their own failure.

@@ -8,6 +8,7 @@ use protocol::{ClientError, Event, ExecutionId, Rejection};
 
 use crate::exit_status;
 use crate::output::error_label;
+use crate::remote::RemoteError;
 
 /// Reason why a command did not succeed.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) enum Failure {
     Rejected(Rejection),
     /// executord could not execute the request.
     Failed { id: ExecutionId, message: String },
+    /// A remote server cannot be reached, or did not execute the request.
+    Remote(RemoteError),
 }
 
 impl Failure {
@@ -52,6 +55,7 @@ impl Failure {
             Self::BrokenPipe => exit_status::BROKEN_PIPE,
             Self::Interrupted => exit_status::CANCELLED,
             Self::Rejected(rejection) => exit_status::of_rejection(rejection),
+            Self::Remote(error) => error.exit_status(),
             Self::Usage(_) => exit_status::INVALID_REQUEST,
             Self::Local(_) | Self::Unreachable(_) | Self::Failed { .. } => exit_status::OWN_FAILURE,
         })
@@ -61,6 +65,7 @@ impl Failure {
         Some(match self {
             Self::BrokenPipe | Self::Interrupted => return None,
             Self::Usage(message) | Self::Local(message) => message.clone(),
+            Self::Remote(error) => error.to_string(),
             Self::Unreachable(ClientError::Connect { path, source }) => connect_message(path, source),
             Self::Unreachable(error @ ClientError::Version { .. }) => {
                 format!("{error}; restart executord after an upgrade: systemctl restart executord")
@@ -102,6 +107,12 @@ fn connect_message(socket: &Path, error: &std::io::Error) -> String {
 impl From<ClientError> for Failure {
     fn from(error: ClientError) -> Self {
         Self::Unreachable(error)
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(error)
     }
 }
 

@@ -7,14 +7,14 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use bytes::Bytes;
-use futures_util::{Sink, SinkExt};
-use protocol::codec::CodecError;
+use futures_util::SinkExt;
 use protocol::{ProgramSignal, Request, Stdin, TerminalSize};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Notify;
 
 use crate::failure::Failure;
+use crate::server::Requests;
 use crate::{program, raw_mode};
 
 /// Bytes of one chunk of input. A frame can hold more, but small chunks keep an interactive program responsive.
@@ -72,15 +72,14 @@ pub(crate) struct RunControl {
     pub(crate) cancel: Notify,
 }
 
-/// Sends input as it arrives, signals, terminal sizes, and a cancellation. Never returns; the events of the daemon end
+/// Sends input as it arrives, signals, terminal sizes, and a cancellation. Never returns; the events of the server end
 /// the execution.
 pub(crate) async fn forward_input(
-    requests: impl Sink<Request, Error = CodecError>,
+    mut requests: Requests,
     input: Input,
     control: &RunControl,
     terminal: Option<TerminalSize>,
 ) {
-    let mut requests = std::pin::pin!(requests);
     let mut input = match input {
         Input::Live(input) => Some(input),
         Input::None => None,

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use protocol::{Client, Compare, ExpectedOutput, Judge, JudgeProgram, LimitsRequest, Stdin, Tolerance};
+use protocol::{Compare, ExpectedOutput, Judge, JudgeProgram, LimitsRequest, Stdin, Tolerance};
 
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::program;
+use crate::server::Connection;
 
 /// What judges the run.
 #[derive(Debug, Args)]
@@ -64,7 +65,7 @@ impl JudgeArguments {
     }
 
     /// Returns what judges the run. The language of a program is that of its extension.
-    pub(crate) async fn judge(&self, client: &mut Client) -> Result<Judge, Failure> {
+    pub(crate) async fn judge(&self, server: &mut Connection) -> Result<Judge, Failure> {
         let Some(file) = self.checker.as_ref().or(self.interactor.as_ref()) else {
             if !self.judge_files.is_empty() {
                 return Err(Failure::Usage("--judge-file requires --checker or --interactor".into()));
@@ -72,7 +73,7 @@ impl JudgeArguments {
             return Ok(Judge::Comparison);
         };
         let files = program::files(file, &self.judge_files).await?;
-        let language = program::language_of(client, file).await?;
+        let language = program::language_of(server, file).await?;
         let program = Box::new(JudgeProgram { language, files, limits: LimitsRequest::default() });
         Ok(match self.checker {
             Some(_) => Judge::Checker(program),

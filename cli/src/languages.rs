@@ -1,19 +1,18 @@
 //! `executor languages`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
-use protocol::{Availability, Client, Event, Language, LanguageOption, OptionValue, Request};
+use protocol::{Availability, Language, LanguageOption, OptionValue};
 use serde_json::json;
 
 use crate::failure::Failure;
 use crate::language_details::describe;
 use crate::output::Output;
+use crate::server::Server;
 
 /// Prints all languages, or the one with this name or alias.
-pub(crate) async fn languages(socket: &Path, name: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
-    let mut client = Client::connect(socket).await?;
-    let languages = list(&mut client).await?;
+pub(crate) async fn languages(server: &Server, name: Option<&str>, json: bool) -> Result<ExitCode, Failure> {
+    let languages = server.connect().await?.languages().await?;
     let mut out = Output::stdout();
     let text = match (name, json) {
         (None, true) => format!("{:#}\n", json!(languages.iter().map(as_json).collect::<Vec<_>>())),
@@ -35,15 +34,6 @@ pub(crate) fn find<'a>(languages: &'a [Language], name: &str) -> Option<&'a Lang
         let mut names = language.aliases.iter().chain([&language.name]);
         names.any(|known| known.eq_ignore_ascii_case(name))
     })
-}
-
-/// Returns the languages of the host, including those that are not available.
-pub(crate) async fn list(client: &mut Client) -> Result<Vec<Language>, Failure> {
-    client.send(Request::Languages).await?;
-    match client.event().await? {
-        Event::Languages(languages) => Ok(languages),
-        other => Err(Failure::from_unexpected(other)),
-    }
 }
 
 fn table(languages: &[Language], out: &Output) -> String {

@@ -1,4 +1,4 @@
-//! `executor`: runs programs through executord from a shell, and shows its status.
+//! `executor`: runs programs through executord or a remote server from a shell, and shows the status of executord.
 
 #![forbid(unsafe_code)]
 
@@ -21,35 +21,48 @@ mod output;
 mod output_files;
 mod program;
 mod raw_mode;
+mod remote;
 mod report;
 mod run;
+mod server;
+mod server_arguments;
 mod status;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{ArgMatches, CommandFactory, FromArgMatches};
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let matches = Arguments::command().get_matches();
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Failure::Local(format!("start the async runtime: {error}")).report(),
     };
-    let result = runtime.block_on(execute(arguments));
+    let result = runtime.block_on(execute(arguments, &matches));
     // A read from stdin may still be blocked and cannot be cancelled: do not wait for it.
     runtime.shutdown_background();
     result.unwrap_or_else(|failure| failure.report())
 }
 
-async fn execute(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let socket = arguments.socket;
-    match arguments.command {
-        Command::Run(run) => run::run(&socket, *run).await,
-        Command::Languages { name, json } => languages::languages(&socket, name.as_deref(), json).await,
+async fn execute(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode, Failure> {
+    let Arguments { server, command } = arguments;
+    if command.is_local() {
+        server.require_local(matches)?;
+    }
+    let socket = server.socket.clone();
+    match command {
+        Command::Run(run) => run::run(&server.server(matches)?, *run).await,
+        Command::Languages { name, json } => {
+            languages::languages(&server.server(matches)?, name.as_deref(), json).await
+        }
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,

@@ -5,10 +5,11 @@ use std::str::FromStr;
 use protocol::bounds::{
     MAX_OPTION_NAME, MAX_VARIABLE, MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL,
 };
-use protocol::{Client, Language, OptionSetting, OptionValue, Variable};
+use protocol::{Language, OptionSetting, OptionValue, Variable};
 
 use crate::failure::Failure;
 use crate::languages;
+use crate::server::Connection;
 
 /// One `--option NAME[=VALUE]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,16 +55,16 @@ impl FromStr for VariableArgument {
 }
 
 /// Returns the options as settings of a request. What a value means depends on the language's declaration, for which the
-/// daemon is asked. It also refuses options and values that do not exist, and names those that do.
+/// server is asked. It also refuses options and values that do not exist, and names those that do.
 pub(crate) async fn settings(
-    client: &mut Client,
+    server: &mut Connection,
     language: &str,
     options: &[OptionArgument],
 ) -> Result<Vec<OptionSetting>, Failure> {
     if options.is_empty() {
         return Ok(Vec::new());
     }
-    let languages = languages::list(client).await?;
+    let languages = server.languages().await?;
     let language = languages::find(&languages, language);
     Ok(last_of_each(options).map(|option| setting(option, language)).collect())
 }

@@ -4,11 +4,11 @@ use std::path::{Component, Path, PathBuf};
 
 use bytes::Bytes;
 use protocol::bounds::MAX_FRAME;
-use protocol::{Client, Language, SourceFile};
+use protocol::{Language, SourceFile};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::failure::Failure;
-use crate::languages;
+use crate::server::Connection;
 
 /// Reads the main file and `more`. Paths are relative to the directory of the main file.
 pub(crate) async fn files(main: &Path, more: &[PathBuf]) -> Result<Vec<SourceFile>, Failure> {
@@ -27,17 +27,17 @@ pub(crate) async fn files(main: &Path, more: &[PathBuf]) -> Result<Vec<SourceFil
     Ok(files)
 }
 
-/// Returns the name of the language that has the extension of `main`, as executord reports it.
-pub(crate) async fn language_of(client: &mut Client, main: &Path) -> Result<String, Failure> {
+/// Returns the name of the language that has the extension of `main`, as the server reports it.
+pub(crate) async fn language_of(server: &mut Connection, main: &Path) -> Result<String, Failure> {
     let Some(extension) = main.extension().and_then(|extension| extension.to_str()) else {
         return Err(Failure::Usage(format!("--language is required: {} has no extension", main.display())));
     };
     let extension = extension.to_lowercase();
     let has_extension = |language: &Language| language.extensions.contains(&extension);
-    let known = languages::list(client).await?;
+    let known = server.languages().await?;
     known.into_iter().find(has_extension).map(|language| language.name).ok_or_else(|| {
         Failure::Usage(format!(
-            "--language is required: no language of this host has the extension .{extension}"
+            "--language is required: no language of the server has the extension .{extension}"
         ))
     })
 }

@@ -9,6 +9,7 @@ use protocol::{
 use serde_json::{Map, Value, json};
 
 use crate::output_files::OutputFiles;
+use crate::remote::ApiError;
 use crate::{judgement, messages};
 
 /// Report that is being collected while the execution runs.
@@ -93,6 +94,19 @@ pub(crate) fn error(message: &str, id: Option<ExecutionId>) -> Value {
         Some(id) => json!({ "error": message, "id": id.to_string() }),
         None => json!({ "error": message }),
     }
+}
+
+/// Returns the report of an error of a remote server.
+pub(crate) fn api_error(error: &ApiError) -> Value {
+    let ApiError { error, code, id, retry_after } = error;
+    let mut object = json!({ "error": error, "code": code });
+    if let Some(id) = id {
+        object["id"] = id.as_str().into();
+    }
+    if let Some(seconds) = retry_after {
+        object["retry_after"] = (*seconds).into();
+    }
+    object
 }
 
 /// Returns milliseconds with three decimals.

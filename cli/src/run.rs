@@ -4,10 +4,9 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
-use futures_util::{Stream, StreamExt};
-use protocol::codec::CodecError;
+use futures_util::StreamExt;
 use protocol::quantity::Quantity;
-use protocol::{Client, ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, StreamName};
+use protocol::{ClientError, Event, ExecuteRequest, Outcome, RunRequest, StageName, StreamName};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::RunArguments;
@@ -16,7 +15,9 @@ use crate::input::{Input, RunControl, forward_input};
 use crate::output::Output;
 use crate::output_files::OutputFiles;
 use crate::raw_mode::RawMode;
+use crate::remote::RemoteError;
 use crate::report::Report;
+use crate::server::{Events, Server};
 use crate::{exit_status, judgement, limits, messages, options, program, raw_mode, report};
 
 /// The pattern of all files, except those whose names begin with a dot.
@@ -33,7 +34,18 @@ enum Summary {
     Json,
 }
 
-pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(server: &Server, arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let json = arguments.json;
+    match execute(server, arguments).await {
+        Err(Failure::Remote(RemoteError::Api(error))) if json => {
+            Output::stdout().line(&report::api_error(&error).to_string()).await?;
+            Ok(Failure::Remote(RemoteError::Api(error)).exit_code())
+        }
+        result => result,
+    }
+}
+
+async fn execute(server: &Server, arguments: RunArguments) -> Result<ExitCode, Failure> {
     let from_stdin = arguments.file.as_deref() == Some(Path::new("-"));
     if from_stdin && arguments.language.is_none() {
         return Err(Failure::Usage("--language is required when reading the program from stdin".into()));
@@ -48,10 +60,10 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
     };
     let mut input = Input::open(arguments.stdin.as_deref(), from_stdin).await?;
 
-    let mut client = Client::connect(socket).await?;
+    let mut connection = server.connect().await?;
     let language = match (arguments.language, &arguments.file) {
         (Some(language), _) => language,
-        (None, Some(file)) => program::language_of(&mut client, file).await?,
+        (None, Some(file)) => program::language_of(&mut connection, file).await?,
         // A kept program has its language.
         (None, None) => String::new(),
     };
@@ -60,8 +72,8 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         Some(_) if arguments.outputs.is_empty() && !arguments.artifacts => vec![ALL_FILES.to_owned()],
         _ => arguments.outputs,
     };
-    let options = options::settings(&mut client, &language, &arguments.options).await?;
-    let judge = arguments.judge.judge(&mut client).await?;
+    let options = options::settings(&mut connection, &language, &arguments.options).await?;
+    let judge = arguments.judge.judge(&mut connection).await?;
     let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
         language,
@@ -84,14 +96,13 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
         build: arguments.build,
         ..ExecuteRequest::default()
     };
-    client.execute(request).await.map_err(request_failure)?;
+    let (requests, events) = connection.execute(request).await?;
 
     let summary = match (arguments.json, arguments.usage) {
         (true, _) => Summary::Json,
         (false, true) => Summary::Usage,
         (false, false) => Summary::Message,
     };
-    let (requests, events) = client.split();
     let control = RunControl::default();
     let raw_mode = RawMode::default();
     let raw_mode = terminal.is_some().then_some(&raw_mode);
@@ -106,7 +117,7 @@ pub(crate) async fn run(socket: &Path, arguments: RunArguments) -> Result<ExitCo
 
 /// Prints events up to the last one.
 async fn show_events(
-    mut events: impl Stream<Item = Result<Event, CodecError>> + Unpin,
+    mut events: Events,
     control: &RunControl,
     raw_mode: Option<&RawMode>,
     summary: Summary,
@@ -117,7 +128,7 @@ async fn show_events(
     let mut report = json.then(Report::default);
     let shows_queue = !json && std::io::stderr().is_terminal();
     loop {
-        let event = events.next().await.ok_or(ClientError::Closed)?.map_err(ClientError::from)?;
+        let event = events.next().await.ok_or(ClientError::Closed)??;
         match event {
             Event::Queued { position } if shows_queue => {
                 let line = stderr.faint(&format!("queued, {position} ahead"));
@@ -224,14 +235,5 @@ async fn termination() {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = hang_up.recv() => {}
-    }
-}
-
-fn request_failure(error: ClientError) -> Failure {
-    match error {
-        ClientError::Codec(error @ CodecError::TooLong(_)) => {
-            Failure::Usage(format!("sources and arguments are too long together: {error}"))
-        }
-        error => error.into(),
     }
 }

@@ -135,7 +135,7 @@ fn the_extension_selects_the_language() {
     assert_eq!(unknown.code, Some(2));
     assert_eq!(
         unknown.stderr,
-        "error: --language is required: no language of this host has the extension .xyz\n"
+        "error: --language is required: no language of the server has the extension .xyz\n"
     );
     let without = daemon.run(&["run", "Makefile"]);
     assert_eq!((without.code, without.stderr.contains("--language")), (Some(2), true), "{}", without.stderr);

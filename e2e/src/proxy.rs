@@ -78,6 +78,18 @@ impl Proxy {
         TlsStream::connect(self.address, from)
     }
 
+    /// Returns the address for HTTPS.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the file with the certificate, which is for [`HOST`].
+    #[must_use]
+    pub fn certificate(&self) -> PathBuf {
+        self.directory.path().join("certificate.pem")
+    }
+
     /// Returns what the proxy has logged.
     #[must_use]
     pub fn log(&self) -> String {

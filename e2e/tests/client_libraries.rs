@@ -26,7 +26,8 @@ async fn run_readme(server: &KeyServer, readme: &str, language: &str, command: &
     }
     let output = tokio::task::spawn_blocking(move || runner.output()).await.expect("it runs");
     let output = output.expect("python3 is installed");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     eprintln!("{text}");
     assert!(output.status.success(), "{text}\n{}", server.daemons.log_tail());
 }

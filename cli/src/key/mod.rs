@@ -14,6 +14,7 @@ use keys::{DEFAULT_KEY_FILE, DEFAULT_STATE_DIRECTORY, KeyLimits, KeyName, Rate, 
 use protocol::quantity::Quantity;
 
 use crate::failure::Failure;
+use crate::server::Server;
 
 /// Arguments of `executor key`.
 #[derive(Debug, Args)]
@@ -132,10 +133,10 @@ impl LimitArguments {
 }
 
 async fn resolve_languages(socket: &Path, names: &[String]) -> Result<Vec<String>, Failure> {
-    let Ok(mut client) = protocol::Client::connect(socket).await else {
+    let Ok(mut server) = Server::Local(socket.to_owned()).connect().await else {
         return Ok(names.iter().map(|name| name.to_lowercase()).collect());
     };
-    let known = crate::languages::list(&mut client).await?;
+    let known = server.languages().await?;
     let resolve = |name: &String| {
         let is_meant = |language: &&protocol::Language| {
             language.name.eq_ignore_ascii_case(name)
