@@ -74,6 +74,10 @@ async fn names_that_a_toolchain_could_take_for_something_else_are_sources() {
         ("c", "lib.a"),
         ("typescript", "tsconfig.json"),
         ("typescript", "main.js"),
+        ("typescript", "types.d.ts"),
+        ("typescript", "main.d"),
+        // As a placeholder of the language file.
+        ("python", "{stack}.py"),
         ("php", "main.phar"),
     ] {
         let (_, _, program) = PROGRAMS.into_iter().find(|one| one.0 == language).expect("a language");

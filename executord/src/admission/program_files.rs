@@ -58,22 +58,24 @@ pub(super) fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Re
 }
 
 /// Returns a name for the main file by which the toolchain recognizes a source: the client's with the usual extension
-/// appended.
+/// appended, twice if the first makes an ending that is not for sources.
 fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePath, Rejection> {
-    let named = RelativePath::try_from(format!("{path}.{}", toolchain.usual_extension()).as_str());
-    named.map_err(|error| {
-        let accepted = toolchain.extensions().join(", .");
-        Rejection::Invalid(format!("{error}; the name of the main file should end in .{accepted}"))
-    })
+    let append = |path: &RelativePath| {
+        let named = RelativePath::try_from(format!("{path}.{}", toolchain.usual_extension()).as_str());
+        named.map_err(|error| {
+            let accepted = toolchain.extensions().join(", .");
+            Rejection::Invalid(format!("{error}; the name of the main file should end in .{accepted}"))
+        })
+    };
+    let named = append(path)?;
+    if toolchain.misreads(&named) { append(&named) } else { Ok(named) }
 }
 
 /// Returns a source as its toolchain reads it: without a byte order mark, and with the line endings that it accepts.
 fn readable(content: Bytes, accepted: LineEndings) -> Bytes {
     let content =
         if content.starts_with(BYTE_ORDER_MARK) { content.slice(BYTE_ORDER_MARK.len()..) } else { content };
-    let first_line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    // A file with other line endings may contain CRLF on purpose.
-    if accepted == LineEndings::Any || !first_line.ends_with(b"\r") {
+    if accepted == LineEndings::Any || !is_from_windows(&content) {
         return content;
     }
     let mut converted = Vec::with_capacity(content.len());
@@ -87,6 +89,17 @@ fn readable(content: Bytes, accepted: LineEndings) -> Bytes {
         }
     }
     converted.into()
+}
+
+/// Returns whether the first line or most lines of a file end with CRLF. A file with fewer of them may contain them on
+/// purpose. Text from a web form has CRLF, also if another system has put lines of its own before it.
+fn is_from_windows(content: &[u8]) -> bool {
+    let first_line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let (lines, with_crlf) =
+        content.split_inclusive(|&byte| byte == b'\n').fold((0_usize, 0), |(lines, with_crlf), line| {
+            (lines + 1, with_crlf + usize::from(line.ends_with(b"\r\n")))
+        });
+    first_line.ends_with(b"\r") || 2 * with_crlf > lines
 }
 
 /// Checks that the files fit into the work directory, which the disk limits bound. A file occupies whole pages there, and
@@ -143,6 +156,8 @@ mod tests {
             ("cpp", "x.ld", "x.ld.cpp"),
             ("typescript", "MAIN.TS", "MAIN.TS.ts"),
             ("typescript", "a.mts", "a.mts"),
+            ("typescript", "a.d.ts", "a.d.ts.ts"),
+            ("typescript", "a.d", "a.d.ts.ts"),
             ("javascript", "inspect", "inspect.js"),
             ("java", "Main.class", "Main.class.java"),
             ("go", "main.txt", "main.txt.go"),
@@ -176,6 +191,10 @@ mod tests {
         assert_eq!(admitted("bash", b"\xef\xbb\xbfecho\r\n\r\nfi\r\nx\r"), b"echo\n\nfi\nx");
         assert_eq!(admitted("bash", b"a\r"), b"a");
         assert_eq!(admitted("bash", b"a\nb\r\n"), b"a\nb\r\n");
+        assert_eq!(
+            admitted("bash", b"#!/bin/bash\nif a; then\r\n  b\r\nfi\r\n"),
+            b"#!/bin/bash\nif a; then\n  b\nfi\n"
+        );
         assert_eq!(admitted("bash", b""), b"");
         assert_eq!(admitted("python", b"a\r\n"), b"a\r\n");
     }

@@ -27,6 +27,9 @@ pub(super) struct LanguageFile {
     pub(super) file_name: String,
     #[serde(default)]
     pub(super) misread_extensions: MisreadExtensions,
+    /// Ends of names with the same effect, although their extension is one of the language.
+    #[serde(default)]
+    pub(super) misread_endings: Vec<String>,
     #[serde(default)]
     pub(super) line_endings: LineEndings,
     #[serde(default)]

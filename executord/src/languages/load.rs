@@ -117,6 +117,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         extensions: file.extensions,
         file_name: file.file_name,
         misread_extensions: file.misread_extensions,
+        misread_endings: file.misread_endings,
         line_endings: file.line_endings,
         version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
         version_command,

@@ -34,6 +34,7 @@ pub(crate) struct Toolchain {
     pub(super) extensions: Vec<String>,
     pub(crate) file_name: String,
     pub(super) misread_extensions: MisreadExtensions,
+    pub(super) misread_endings: Vec<String>,
     pub(crate) line_endings: LineEndings,
     /// The version that the toolchain printed, or why it cannot be used.
     pub(crate) version: Result<String, String>,
@@ -123,6 +124,9 @@ impl Toolchain {
 
     /// Returns whether the toolchain would take a main file of this name for something other than a source.
     pub(crate) fn misreads(&self, main_file: &RelativePath) -> bool {
+        if self.misread_endings.iter().any(|ending| main_file.as_str().ends_with(ending)) {
+            return true;
+        }
         match (&self.misread_extensions, main_file.extension()) {
             (MisreadExtensions::Listed(listed), extension) => {
                 extension.is_some_and(|extension| listed.iter().any(|other| other == extension))
