@@ -170,3 +170,4 @@ vm-containers: setup setup-vm ## Test compose.yaml on an emulated server with Do
 
 clean: ## Remove build results
 	cargo clean
+	rm -rf clients/typescript/dist

@@ -175,6 +175,8 @@ pub(crate) fn make_certificate(directory: &Path) -> io::Result<()> {
             "1",
         ])
         .args(["-subj", &format!("/CN={HOST}"), "-addext", &format!("subjectAltName=DNS:{HOST}")])
+        // rustls accepts no certificate of an authority as that of a server.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(directory.join("key.pem"))
         .arg("-out")
