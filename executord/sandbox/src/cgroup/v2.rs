@@ -1,9 +1,9 @@
 //! Cgroup version 2: a cgroup for each run, in which the kernel starts the run's first process (CLONE_INTO_CGROUP).
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{OpenOptionsExt, chown};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub struct Tree {
     runs: PathBuf,
     /// Whether its parent is not delegated to the daemon, but was created by a daemon that was started by hand.
     is_own: bool,
-    /// The user, in addition to root, that may start processes in the cgroups of runs.
+    /// The user that, like root, may start processes in the cgroups of runs, and its group.
     forking_user: Option<u32>,
 }
 
@@ -111,7 +111,7 @@ impl Tree {
     /// of both cgroups. A process of this user sees no cgroup file system.
     pub(super) fn let_user_fork(&mut self, uid: u32) -> io::Result<()> {
         let base = self.runs.parent().unwrap_or(&self.runs);
-        give_processes_file(base, uid)?;
+        share_processes_file(base, uid)?;
         self.forking_user = Some(uid);
         Ok(())
     }
@@ -144,8 +144,8 @@ impl Slot {
             startup: CpuTimes::default(),
             sampled_processes: SampledPeak::default(),
         };
-        let give = || self.forking_user.map_or(Ok(()), |uid| give_processes_file(&run.directory, uid));
-        run.write_limits(limits).and_then(|()| run.set_weight(weight)).and_then(|()| give()).inspect_err(
+        let share = || self.forking_user.map_or(Ok(()), |id| share_processes_file(&run.directory, id));
+        run.write_limits(limits).and_then(|()| run.set_weight(weight)).and_then(|()| share()).inspect_err(
             |_| {
                 let _ = fs::remove_dir(&run.directory);
             },
@@ -154,9 +154,12 @@ impl Slot {
     }
 }
 
-/// Gives the file `cgroup.procs` of a cgroup to a user.
-fn give_processes_file(directory: &Path, uid: u32) -> io::Result<()> {
-    chown(directory.join("cgroup.procs"), Some(uid), None)
+/// Lets the group of a user write the file `cgroup.procs` of a cgroup. It remains root's, because the daemon has no
+/// CAP_DAC_OVERRIDE and must be able to write it too.
+fn share_processes_file(directory: &Path, gid: u32) -> io::Result<()> {
+    let path = directory.join("cgroup.procs");
+    chown(&path, None, Some(gid))?;
+    fs::set_permissions(&path, Permissions::from_mode(0o664))
 }
 
 /// Reads the usage of a run. It opens the files each time, because most runs are too short to be observed.
