@@ -161,6 +161,8 @@ fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::E
 
 #[cfg(test)]
 mod tests {
+    use protocol::configuration_sample::uncommented;
+
     use super::*;
 
     #[test]
@@ -178,17 +180,10 @@ mod tests {
 
     #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {
-        let shipped = include_str!("../../systemd/etc/noded.toml");
-        let uncommented: String = shipped
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let config = Config::parse(&uncommented).unwrap();
+        let shipped = uncommented(include_str!("../../systemd/etc/noded.toml"));
+        let config = Config::parse(&shipped).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
-        let keys: toml::Table = uncommented.parse().unwrap();
+        let keys: toml::Table = shipped.parse().unwrap();
         assert_eq!((keys.len(), keys["cluster"].as_table().unwrap().len()), (6, 4));
     }
 }

@@ -11,6 +11,7 @@ pub mod bounds;
 mod build_id;
 pub mod client;
 pub mod codec;
+pub mod configuration_sample;
 mod event;
 mod judge;
 mod language;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use protocol::configuration_sample::uncommented;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprCall, ExprMethodCall, Lit};
 
@@ -116,9 +117,11 @@ fn language_keys(repository: &Repository) -> io::Result<Vec<Finding>> {
 /// The configuration files that are installed, where every key is in a comment, and the types that read them.
 fn samples(repository: &Repository) -> io::Result<Vec<Finding>> {
     let mut findings = Vec::new();
-    for (sample, folder) in
-        [("systemd/etc/executord.toml", "executord/src"), ("systemd/etc/webd.toml", "webd/src")]
-    {
+    for (sample, folder) in [
+        ("systemd/etc/executord.toml", "executord/src"),
+        ("systemd/etc/noded.toml", "noded/src"),
+        ("systemd/etc/webd.toml", "webd/src"),
+    ] {
         let text = repository.read(sample)?;
         let structs = Structs::below(repository, folder)?;
         let keys = structs.keys("Config")?;
@@ -131,15 +134,6 @@ fn samples(repository: &Repository) -> io::Result<Vec<Finding>> {
         findings.extend(compare_keys(API, &block.text, &keys)?);
     }
     Ok(findings)
-}
-
-/// Returns a sample as it is when every key is set: `#key = 1` counts, `# Text` does not.
-fn uncommented(text: &str) -> String {
-    let lines = text.lines().map(|line| match line.strip_prefix('#') {
-        Some(rest) if rest.starts_with(|letter: char| letter.is_ascii_lowercase() || letter == '[') => rest,
-        _ => line,
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn compare_keys(page: &str, text: &str, keys: &BTreeMap<String, PathBuf>) -> io::Result<Vec<Finding>> {

@@ -391,6 +391,8 @@ impl Config {
 
 #[cfg(test)]
 mod tests {
+    use protocol::configuration_sample::uncommented;
+
     use super::*;
 
     #[track_caller]
@@ -453,17 +455,10 @@ mod tests {
 
     #[test]
     fn the_shipped_file_shows_every_key_with_its_default() {
-        let shipped = include_str!("../../../systemd/etc/webd.toml");
-        let uncommented: String = shipped
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(setting) if !setting.starts_with(' ') => format!("{setting}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
-        let config = Config::parse(&uncommented).unwrap();
+        let shipped = uncommented(include_str!("../../../systemd/etc/webd.toml"));
+        let config = Config::parse(&shipped).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
-        let keys: toml::Table = uncommented.parse().unwrap();
+        let keys: toml::Table = shipped.parse().unwrap();
         assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (25, 10));
     }
 }
