@@ -233,6 +233,7 @@ async fn report(connection: Connection, config: Config, name: Name, shared: Arc<
         ticks.tick().await;
         let status = status(&mut executord, &shared, &config, &name).await;
         let (day, keys) = shared.usage();
+        let keys = keys.into_iter().map(|(key, used)| (key, used.into())).collect();
         let reported = async {
             worker.report(&status).await?;
             usage.write(day, &keys).await

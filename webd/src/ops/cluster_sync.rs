@@ -1,18 +1,20 @@
-//! What this webd exchanges with the rest of the cluster every few seconds: what keys used, and the status of nodes.
+//! What this webd exchanges with the rest of the cluster every few seconds: what keys use, and the status of nodes.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cluster::ClusterError;
 use cluster::subjects::Name;
 use cluster::submitter::Submitter;
-use cluster::usage::{SYNC_INTERVAL, UsageWriter, of_others};
+use cluster::usage::{SYNC_INTERVAL, UsageReader, UsageWriter};
 use keys::Timestamp;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::domain::keys::key_store::KeyStore;
 use crate::ops::cluster_metrics::ClusterMetrics;
 
+/// Time without an exchange after which what runs on other servers does not count any more.
+const FORGET_AFTER: Duration = Duration::from_secs(15);
 /// Time for one exchange.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A webd remembers what keys used today, so its counters go on after a restart.
@@ -42,7 +44,8 @@ impl ClusterSync {
     /// Exchanges until `stop` is ready.
     pub(crate) async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
-        let mut writer = UsageWriter::new(self.front.connection(), self.name.clone(), SESSION);
+        let (mut writer, mut reader) = self.counters();
+        let mut last = Instant::now();
         let mut ticks = interval(SYNC_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -50,25 +53,119 @@ impl ClusterSync {
                 () = &mut stop => return,
                 _ = ticks.tick() => {}
             }
-            let exchanged = timeout(TIMEOUT, self.exchange(&mut writer)).await;
+            let exchanged = timeout(TIMEOUT, self.exchange(&mut writer, &mut reader)).await;
             match exchanged.map_err(|_| ClusterError::Unavailable("no answer in time".to_owned())) {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => last = Instant::now(),
                 Ok(Err(error)) | Err(error) => tracing::debug!(%error, "cannot exchange with the cluster"),
+            }
+            if last.elapsed() >= FORGET_AFTER {
+                self.keys.forget_running_elsewhere();
             }
         }
     }
 
-    async fn exchange(&self, writer: &mut UsageWriter) -> Result<(), ClusterError> {
-        let day = Timestamp::now().day();
-        let used = self.keys.usage(Timestamp::now());
-        if used.day.day() == day {
-            writer.write(day, &used.keys).await?;
-        }
-        let others = of_others(self.front.connection(), day, &self.name).await?;
-        self.keys.set_usage_of_others(day, &others);
+    fn counters(&self) -> (UsageWriter, UsageReader) {
+        let connection = self.front.connection();
+        let writer = UsageWriter::new(connection, self.name.clone(), SESSION);
+        (writer, UsageReader::new(connection, self.name.clone()))
+    }
+
+    async fn exchange(&self, writer: &mut UsageWriter, reader: &mut UsageReader) -> Result<(), ClusterError> {
+        let now = Timestamp::now();
+        writer.write(now.day(), &self.keys.counters(now)).await?;
+        self.keys.set_elsewhere(now.day(), &reader.read(now.day()).await?);
         let (nodes, waiting) = (self.front.nodes().await?, self.front.waiting().await?);
         let metrics = ClusterMetrics { nodes, waiting, is_connected: true };
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = metrics;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use cluster::administration;
+    use cluster::connection::Connection;
+    use cluster::test_server::{NatsServer, ServerOptions};
+    use keys::{ApiKey, KeyEntry, KeyFile, KeyLimits};
+
+    use super::*;
+    use crate::domain::caller::Caller;
+    use crate::domain::client_identity::ClientIdentity;
+    use crate::domain::keys::refusal::Refusal;
+
+    /// A webd of several.
+    struct Front {
+        sync: ClusterSync,
+        writer: UsageWriter,
+        reader: UsageReader,
+        caller: Caller,
+    }
+
+    impl Front {
+        async fn start(server: &NatsServer, name: &str, key: &ApiKey, limits: &KeyLimits) -> Self {
+            let entry = KeyEntry { hash: Some(key.hash()), limits: limits.clone(), ..KeyEntry::default() };
+            let file = KeyFile { keys: [("alice".parse().unwrap(), entry)].into() };
+            let keys = Arc::new(KeyStore::new(&file, None));
+            let client = ClientIdentity::new("192.0.2.1".parse().unwrap(), &[], &[]);
+            let caller = keys.authenticate(Some(key.text()), client).unwrap();
+            let settings = server.settings(name, None);
+            let front = Submitter::new(Connection::open(&settings).await.unwrap(), "main".parse().unwrap());
+            let sync = ClusterSync::new(front, settings.name, keys);
+            let (writer, reader) = sync.counters();
+            Self { sync, writer, reader, caller }
+        }
+
+        async fn exchange(&mut self) {
+            self.sync.exchange(&mut self.writer, &mut self.reader).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_key_has_its_limits_on_all_servers_together() {
+        let server = NatsServer::start(&ServerOptions::default()).unwrap();
+        administration::create(&server.settings("admin", None), &"main".parse().unwrap(), 1).await.unwrap();
+        let key = ApiKey::generate().unwrap();
+        let limits = KeyLimits {
+            rate: Some("6/h".parse().unwrap()),
+            concurrent: NonZeroU32::new(2),
+            cpu_per_day: Some(Duration::from_secs(10)),
+            ..KeyLimits::default()
+        };
+        let mut first = Front::start(&server, "webd-1", &key, &limits).await;
+        let mut second = Front::start(&server, "webd-2", &key, &limits).await;
+        let admit = |front: &Front| front.sync.keys.admit(&front.caller);
+        first.exchange().await;
+        second.exchange().await;
+        let running = (admit(&first).unwrap(), admit(&first).unwrap());
+        assert!(admit(&second).is_ok(), "nothing was exchanged");
+        first.exchange().await;
+        second.exchange().await;
+        assert!(matches!(admit(&second), Err(Refusal::Concurrent(_))));
+        running.0.charge(Duration::from_secs(4));
+        drop(running);
+        first.exchange().await;
+        second.exchange().await;
+        // Two were counted there, and one here: three are left.
+        for _ in 0..3 {
+            admit(&second).unwrap().charge(Duration::from_secs(1));
+        }
+        assert!(matches!(admit(&second), Err(Refusal::Rate { .. })));
+        second.exchange().await;
+        first.exchange().await;
+        assert!(matches!(admit(&first), Err(Refusal::Rate { .. })));
+        second.sync.keys.accept(&second.caller, NonZeroU32::MIN).unwrap_err();
+        let account = |front: &Front| front.sync.keys.usage(Timestamp::now()).keys.values().next().copied();
+        assert_eq!(account(&second).unwrap().cpu_us, 3_000_000);
+        // What ran there does not count for ever if nothing is heard of it.
+        first.sync.keys.set_elsewhere(0, &[("alice".parse().unwrap(), running_elsewhere(2))].into());
+        assert!(matches!(admit(&first), Err(Refusal::Concurrent(_))));
+        first.sync.keys.forget_running_elsewhere();
+        assert!(matches!(admit(&first), Err(Refusal::Rate { .. })));
+    }
+
+    fn running_elsewhere(running: u32) -> cluster::usage::Elsewhere {
+        cluster::usage::Elsewhere { running, ..cluster::usage::Elsewhere::default() }
     }
 }

@@ -1,7 +1,7 @@
 //! The decision whether an execution of a key may begin, and the guard of one that did.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,11 @@ pub(crate) struct Allowance {
     limiter: Option<RateLimiter>,
     /// When an execution was last counted against the rate.
     last_counted: Mutex<Option<Instant>>,
+    /// Executions that were counted against the rate.
+    counted: AtomicU64,
     running: Arc<AtomicU32>,
+    /// Executions that run on other servers.
+    running_elsewhere: Arc<AtomicU32>,
 }
 
 /// An execution that was admitted; it counts until this is dropped.
@@ -41,7 +45,11 @@ impl Allowance {
 
     /// Returns an allowance with another rate, for the executions that are running too.
     pub(crate) fn with_rate(&self, rate: Option<Rate>) -> Self {
-        Self { running: Arc::clone(&self.running), ..Self::new(rate) }
+        Self {
+            running: Arc::clone(&self.running),
+            running_elsewhere: Arc::clone(&self.running_elsewhere),
+            ..Self::new(rate)
+        }
     }
 
     /// Returns the rate.
@@ -61,7 +69,29 @@ impl Allowance {
     pub(crate) fn count(&self, executions: NonZeroU32) -> Result<Option<RateState>, RateExceeded> {
         let Some(limiter) = &self.limiter else { return Ok(None) };
         *self.last_counted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-        limiter.count(executions).map(Some)
+        let state = limiter.count(executions)?;
+        self.counted.fetch_add(u64::from(executions.get()), Ordering::Relaxed);
+        Ok(Some(state))
+    }
+
+    /// Returns the executions that run, and those that were counted against the rate.
+    #[cfg(any(feature = "cluster", test))]
+    pub(crate) fn counters(&self) -> (u32, u64) {
+        (self.running.load(Ordering::Relaxed), self.counted.load(Ordering::Relaxed))
+    }
+
+    /// Sets the executions that run on other servers.
+    #[cfg(any(feature = "cluster", test))]
+    pub(crate) fn set_running_elsewhere(&self, running: u32) {
+        self.running_elsewhere.store(running, Ordering::Relaxed);
+    }
+
+    /// Counts executions against the rate that began on other servers.
+    #[cfg(any(feature = "cluster", test))]
+    pub(crate) fn charge_elsewhere(&self, executions: u64) {
+        if let Some(limiter) = self.limiter.as_ref().filter(|_| executions > 0) {
+            limiter.charge(executions, Instant::now());
+        }
     }
 }
 
@@ -120,7 +150,11 @@ pub(crate) fn begin(
     let admission =
         Admission { account: Arc::clone(account), running: Arc::clone(&allowance.running), is_measured };
     match limits.concurrent {
-        Some(limit) if before >= limit.get() => Err(Refusal::Concurrent(limit)),
+        Some(limit)
+            if before.saturating_add(allowance.running_elsewhere.load(Ordering::Relaxed)) >= limit.get() =>
+        {
+            Err(Refusal::Concurrent(limit))
+        }
         _ => Ok(admission),
     }
 }
@@ -202,6 +236,21 @@ mod tests {
         }
         drop(first);
         assert!(key.admit().is_ok());
+        key.allowance.set_running_elsewhere(1);
+        assert_eq!(key.admit().unwrap_err(), Refusal::Concurrent(two.unwrap()));
+        key.allowance.set_running_elsewhere(0);
+        assert!(key.admit().is_ok());
+    }
+
+    #[test]
+    fn what_other_servers_start_counts_against_the_rate() {
+        let rate: Rate = "3/h".parse().unwrap();
+        let key = Key::new(KeyLimits { rate: Some(rate), ..KeyLimits::default() });
+        let _running = key.admit().unwrap();
+        assert_eq!(key.allowance.counters(), (1, 1));
+        key.allowance.charge_elsewhere(2);
+        assert!(matches!(key.admit(), Err(Refusal::Rate { .. })));
+        assert_eq!(key.allowance.counters(), (1, 1), "what is refused, or runs elsewhere, does not count");
     }
 
     #[test]

@@ -153,6 +153,15 @@ impl Key {
         }
     }
 
+    /// Returns what all that have this key have left of its limits together; `None` if each client has its own.
+    #[cfg(feature = "cluster")]
+    pub(crate) const fn shared_allowance(&self) -> Option<&Arc<Allowance>> {
+        match &self.allowances {
+            Allowances::Shared(allowance) => Some(allowance),
+            Allowances::PerClient(_) => None,
+        }
+    }
+
     /// Returns whether all CPU time must be counted, also that of a client that disconnects.
     pub(crate) fn is_measured(&self) -> bool {
         !self.name.is_anonymous() || self.entry.limits.cpu_per_day.is_some()

@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+#[cfg(feature = "cluster")]
+use cluster::usage::{Counters, Elsewhere};
 use keys::{ApiKey, CallbackSecret, KeyFile, KeyName, KeyUsage, SECONDS_PER_DAY, Timestamp, UsageFile};
 
 use crate::domain::caller::{Caller, Credential};
@@ -160,12 +162,38 @@ impl KeyStore {
         UsageFile { day: Timestamp(now.day() * SECONDS_PER_DAY), keys }
     }
 
-    /// Sets what keys used on other servers on a day. A key that is missing used nothing there.
+    /// Returns what other servers must know of each key.
     #[cfg(feature = "cluster")]
-    pub(crate) fn set_usage_of_others(&self, day: u64, used: &BTreeMap<KeyName, KeyUsage>) {
+    pub(crate) fn counters(&self, now: Timestamp) -> BTreeMap<KeyName, Counters> {
+        let counters = |key: &Arc<Key>| {
+            let (running, counted) = key.shared_allowance().map_or((0, 0), |shared| shared.counters());
+            let usage = Counters::from(key.account.usage(now));
+            (key.name.clone(), Counters { running, counted, ..usage })
+        };
+        let is_used = |(_, counters): &(KeyName, Counters)| *counters != Counters::default();
+        self.ring().all().map(counters).filter(is_used).collect()
+    }
+
+    /// Notes what keys use on other servers, and used there on a day. A key that is missing uses nothing there.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_elsewhere(&self, day: u64, elsewhere: &BTreeMap<KeyName, Elsewhere>) {
         for key in self.ring().all() {
-            key.account.set_elsewhere(day, used.get(&key.name).copied().unwrap_or_default());
+            let elsewhere = elsewhere.get(&key.name).copied().unwrap_or_default();
+            key.account.set_elsewhere(day, elsewhere.usage);
+            if let Some(shared) = key.shared_allowance() {
+                shared.set_running_elsewhere(elsewhere.running);
+                shared.charge_elsewhere(elsewhere.newly_counted);
+            }
         }
+    }
+
+    /// Notes that nothing is known of what runs on other servers.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn forget_running_elsewhere(&self) {
+        self.ring()
+            .all()
+            .filter_map(|key| key.shared_allowance())
+            .for_each(|shared| shared.set_running_elsewhere(0));
     }
 
     /// Returns the counters of all keys since webd started, the anonymous one last.

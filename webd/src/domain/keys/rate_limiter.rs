@@ -1,20 +1,20 @@
-//! A rate limit, by the generic cell rate algorithm.
+//! A rate limit, by the generic cell rate algorithm (ITU-T I.371). It is our own because it must also count what other
+//! servers have already started, which may exceed the rate: libraries only count what they allow.
 
 use std::num::NonZeroU32;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock, MonotonicClock};
-use governor::middleware::StateInformationMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{InsufficientCapacity, Quota};
 use keys::Rate;
 
 /// Counts executions against a [`Rate`].
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
     rate: Rate,
-    quota: Quota,
-    limiter: governor::RateLimiter<NotKeyed, InMemoryState, MonotonicClock, StateInformationMiddleware>,
+    /// Time in which one execution is allowed.
+    interval: Duration,
+    /// Time at which nothing of the rate is used any more. Each execution moves it by one interval.
+    restored: Mutex<Instant>,
 }
 
 /// What is left of a [`Rate`].
@@ -42,10 +42,7 @@ impl RateLimiter {
     pub(crate) fn new(rate: Rate) -> Self {
         // At least a nanosecond: the highest rate is four per nanosecond, which no client can exceed.
         let interval = (rate.period.duration() / rate.count.get()).max(Duration::from_nanos(1));
-        let quota = Quota::with_period(interval).unwrap_or_else(|| Quota::per_second(rate.count));
-        let quota = quota.allow_burst(rate.count);
-        let limiter = governor::RateLimiter::direct_with_clock(quota, MonotonicClock).with_middleware();
-        Self { rate, quota, limiter }
+        Self { rate, interval, restored: Mutex::new(Instant::now()) }
     }
 
     /// Returns the rate.
@@ -58,19 +55,51 @@ impl RateLimiter {
     /// # Errors
     /// [`RateExceeded`] if they may not begin.
     pub(crate) fn count(&self, executions: NonZeroU32) -> Result<RateState, RateExceeded> {
-        match self.limiter.check_n(executions) {
-            Ok(Ok(state)) => Ok(self.state(state.remaining_burst_capacity())),
-            Ok(Err(not_until)) => {
-                let wait = not_until.wait_time_from(MonotonicClock.now());
-                Err(RateExceeded { state: self.state(0), retry_after: Some(wait) })
-            }
-            Err(InsufficientCapacity(_)) => Err(RateExceeded { state: self.state(0), retry_after: None }),
-        }
+        self.count_at(executions, Instant::now())
     }
 
-    fn state(&self, remaining: u32) -> RateState {
-        let used = self.quota.burst_size().get().saturating_sub(remaining);
-        let restored_in = self.quota.replenish_interval().saturating_mul(used);
+    fn count_at(&self, executions: NonZeroU32, now: Instant) -> Result<RateState, RateExceeded> {
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = restored.saturating_duration_since(now);
+        let needed = used.saturating_add(self.interval.saturating_mul(executions.get()));
+        if needed <= self.burst() {
+            *restored = now + needed;
+            return Ok(self.state(needed));
+        }
+        let is_possible = executions <= self.rate.count;
+        Err(RateExceeded {
+            state: self.state(used.max(self.burst())),
+            retry_after: is_possible.then(|| needed.saturating_sub(self.burst())),
+        })
+    }
+
+    /// Counts executions that began on another server, whether the rate allowed them or not: those of this server then
+    /// wait. At most another period is owed.
+    #[cfg(any(feature = "cluster", test))]
+    pub(crate) fn charge(&self, executions: u64, now: Instant) {
+        let executions = u32::try_from(executions).unwrap_or(u32::MAX);
+        let mut restored = self.restored.lock().unwrap_or_else(PoisonError::into_inner);
+        let used = restored.saturating_duration_since(now);
+        let charged = used.saturating_add(self.interval.saturating_mul(executions));
+        *restored = now + charged.min(self.burst().saturating_add(self.longest_debt()));
+    }
+
+    /// Returns the time that a burst uses.
+    fn burst(&self) -> Duration {
+        self.interval.saturating_mul(self.rate.count.get())
+    }
+
+    /// Returns the time that others may have used in excess. What they start between two exchanges is less.
+    #[cfg(any(feature = "cluster", test))]
+    fn longest_debt(&self) -> Duration {
+        const SHORTEST: Duration = Duration::from_secs(60);
+        self.burst().max(SHORTEST)
+    }
+
+    fn state(&self, used: Duration) -> RateState {
+        let free = self.burst().saturating_sub(used).as_nanos() / self.interval.as_nanos().max(1);
+        let remaining = u32::try_from(free).unwrap_or(u32::MAX);
+        let restored_in = self.interval.saturating_mul(self.rate.count.get().saturating_sub(remaining));
         RateState { rate: self.rate, remaining, restored_in }
     }
 }
@@ -81,20 +110,47 @@ mod tests {
 
     #[test]
     fn a_burst_is_allowed_and_then_the_rate() {
-        let limiter = RateLimiter::new("3/h".parse().unwrap());
+        let (limiter, start) = (RateLimiter::new("3/h".parse().unwrap()), Instant::now());
+        let minute = |minutes| start + Duration::from_secs(60 * minutes);
         let one = NonZeroU32::MIN;
-        let state = limiter.count(one).unwrap();
+        let state = limiter.count_at(one, start).unwrap();
         assert_eq!((state.remaining, state.restored_in), (2, Duration::from_secs(1200)));
-        assert_eq!(limiter.count(one.saturating_add(1)).unwrap().remaining, 0);
-        let exceeded = limiter.count(one).unwrap_err();
-        let retry_after = exceeded.retry_after.unwrap();
-        assert!((1190..=1200).contains(&retry_after.as_secs()), "{retry_after:?}");
-        assert_eq!(limiter.count(one.saturating_add(3)).unwrap_err().retry_after, None);
+        assert_eq!(limiter.count_at(one.saturating_add(1), start).unwrap().remaining, 0);
+        let exceeded = limiter.count_at(one, minute(1)).unwrap_err();
+        assert_eq!(exceeded.retry_after, Some(Duration::from_secs(19 * 60)));
+        assert_eq!(exceeded.state.remaining, 0);
+        assert_eq!(limiter.count_at(one.saturating_add(3), start).unwrap_err().retry_after, None);
+        assert_eq!(limiter.count_at(one, minute(20)).unwrap().remaining, 0);
+        assert_eq!(limiter.count_at(one, minute(60)).unwrap().remaining, 1);
+        assert_eq!(limiter.count_at(one, minute(600)).unwrap().remaining, 2, "nothing is saved up");
     }
 
     #[test]
     fn the_highest_rate_never_refuses_a_single_execution() {
         let limiter = RateLimiter::new(format!("{}/s", u32::MAX).parse().unwrap());
         assert!((0..10_000).all(|_| limiter.count(NonZeroU32::MIN).is_ok()));
+    }
+
+    /// Two servers that exchange what they counted every 5 s, with clients that always want more.
+    #[test]
+    fn two_servers_together_allow_the_rate() {
+        let start = Instant::now();
+        let servers = [(); 2].map(|()| RateLimiter::new("10/s".parse().unwrap()));
+        let (mut allowed, mut news) = (0, [0; 2]);
+        for second in 0..100 {
+            let now = start + Duration::from_secs(second);
+            for (server, news) in servers.iter().zip(&mut news) {
+                let begin = |_: &u64| server.count_at(NonZeroU32::MIN, now).is_ok();
+                let counted = (0..1000).take_while(begin).count() as u64;
+                allowed += counted;
+                *news += counted;
+            }
+            if second % 5 == 4 {
+                servers[0].charge(news[1], now);
+                servers[1].charge(news[0], now);
+                news = [0; 2];
+            }
+        }
+        assert!((900..=1100).contains(&allowed), "{allowed} in 100 s");
     }
 }
