@@ -459,7 +459,7 @@ fn publish_error(error: ClusterError) -> PublishError {
 /// Reads the subject of an acknowledgement:
 /// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<time>.<pending>`, which newer servers
 /// write with the domain and the account after `ACK`, and with a token at the end.
-fn delivery_info(reply: &str) -> Option<DeliveryInfo> {
+pub(crate) fn delivery_info(reply: &str) -> Option<DeliveryInfo> {
     let tokens: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
     let first = match tokens.len() {
         7 => 2,

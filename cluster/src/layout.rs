@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::jetstream::{ClusterError, JetStream};
-use crate::subjects::{self, BUCKETS, NODES, Name, SUBMISSIONS, USAGE};
+use crate::subjects::{self, BUCKETS, CALLBACKS, NODES, Name, SUBMISSIONS, USAGE};
 
 const SECOND: u64 = 1_000_000_000;
 const HOUR: u64 = 3600 * SECOND;
@@ -23,6 +23,12 @@ pub const MAX_REQUEST: usize = 5 * 1024 * 1024;
 pub const MAX_RESULT: usize = 7 * 1024 * 1024;
 /// Time for which states and results are kept.
 const KEEP: u64 = 48 * HOUR;
+/// Bytes of all callbacks that are due: about half a million.
+const MAX_CALLBACKS: u64 = GIB / 4;
+/// Time for which a callback is tried at most.
+const CALLBACK_AGE: u64 = 2 * HOUR;
+/// Time after which a callback whose front is gone is delivered by another one. An attempt takes 15 s at most.
+const CALLBACK_WAIT: u64 = 60 * SECOND;
 /// Time after which the status of a node that does not renew it is gone.
 const NODE_AGE: u64 = 15 * SECOND;
 /// Time after which work without a sign of life is delivered again.
@@ -64,20 +70,26 @@ pub fn streams(pool: &Name, replicas: u8) -> Vec<Value> {
                    "max_age": KEEP, "max_msg_size": MAX_RESULT + HEADERS, "allow_direct": true,
                    "duplicate_window": 120 * SECOND}),
         ),
+        with(
+            common(CALLBACKS, json!(["x.call.*.*.*"])),
+            json!({"retention": "workqueue", "discard": "new", "discard_new_per_subject": true,
+                   "max_msgs_per_subject": 1, "max_bytes": MAX_CALLBACKS, "max_age": CALLBACK_AGE,
+                   "max_msg_size": HEADERS, "duplicate_window": 120 * SECOND}),
+        ),
         bucket(NODES, NODE_AGE, GIB / 16),
         bucket(USAGE, KEEP, GIB / 4),
     ]
 }
 
 /// The consumer of a bucket, as `CONSUMER.DURABLE.CREATE` takes it.
-fn consumer(pool: &Name, bucket: u8) -> Value {
-    json!({"stream_name": subjects::work_stream(pool), "config": {
+fn consumer(stream: &str, bucket: u8, filter: &str, ack_wait: u64) -> Value {
+    json!({"stream_name": stream, "config": {
         "durable_name": subjects::consumer(bucket),
-        "filter_subject": subjects::work_of_bucket(pool, bucket),
+        "filter_subject": filter,
         "deliver_policy": "all",
         "ack_policy": "explicit",
         "replay_policy": "instant",
-        "ack_wait": ACK_WAIT,
+        "ack_wait": ack_wait,
         "max_deliver": -1,
         "max_ack_pending": 4096,
         "max_waiting": 4096,
@@ -101,10 +113,45 @@ pub(crate) async fn create(jetstream: &JetStream, pool: &Name, replicas: u8) -> 
     }
     let stream = subjects::work_stream(pool);
     for bucket in 0..BUCKETS {
-        let operation = format!("CONSUMER.DURABLE.CREATE.{stream}.{}", subjects::consumer(bucket));
-        jetstream.api::<Value>(&operation, &consumer(pool, bucket)).await?;
+        let work = subjects::work_of_bucket(pool, bucket);
+        create_consumer(jetstream, &stream, bucket, &consumer(&stream, bucket, &work, ACK_WAIT)).await?;
+        let callbacks = subjects::callbacks_of_bucket(bucket);
+        let callbacks = consumer(CALLBACKS, bucket, &callbacks, CALLBACK_WAIT);
+        create_consumer(jetstream, CALLBACKS, bucket, &callbacks).await?;
     }
     Ok(())
+}
+
+async fn create_consumer(
+    jetstream: &JetStream,
+    stream: &str,
+    bucket: u8,
+    consumer: &Value,
+) -> Result<(), ClusterError> {
+    let operation = format!("CONSUMER.DURABLE.CREATE.{stream}.{}", subjects::consumer(bucket));
+    jetstream.api::<Value>(&operation, consumer).await.map(|_| ())
+}
+
+/// What a stream holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct StreamState {
+    /// Messages.
+    pub(crate) messages: u64,
+    /// Their bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Returns what a stream holds.
+///
+/// # Errors
+/// [`ClusterError`]
+pub(crate) async fn state(jetstream: &JetStream, stream: &str) -> Result<StreamState, ClusterError> {
+    #[derive(Deserialize)]
+    struct Info {
+        state: StreamState,
+    }
+    let info: Info = jetstream.api(&format!("STREAM.INFO.{stream}"), &json!({})).await?;
+    Ok(info.state)
 }
 
 /// Returns how many messages of a bucket were never delivered, and the sequence number of the last one that was.
@@ -138,11 +185,10 @@ mod tests {
         let pool = "main".parse().unwrap();
         let streams = streams(&pool, 3);
         let names: Vec<_> = streams.iter().map(|stream| stream["name"].as_str().unwrap()).collect();
-        assert_eq!(names, ["WORK_main", "SUBS", "KV_executor_nodes", "KV_executor_usage"]);
+        assert_eq!(names, ["WORK_main", "SUBS", "CALL", "KV_executor_nodes", "KV_executor_usage"]);
         for stream in &streams {
             assert!(stream["max_msg_size"].as_u64().unwrap() < MAX_PAYLOAD);
             assert_eq!(stream["num_replicas"], 3);
         }
-        assert_eq!(consumer(&pool, 7)["config"]["filter_subject"], "x.work.main.7.*");
     }
 }

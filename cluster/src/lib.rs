@@ -7,6 +7,7 @@
 //! | `jetstream` | the requests to JetStream that this crate needs |
 //! | `connection` | the connection to the servers, and its settings |
 //! | `submitter`, `worker` | what webd and noded do |
+//! | `callbacks` | the callbacks that are due, which webd delivers |
 //! | `nodes`, `usage` | the state of nodes, and what keys used, in key-value buckets |
 //! | `administration` | `executor cluster` |
 //!
@@ -16,6 +17,7 @@
 
 pub mod administration;
 pub mod buckets;
+pub mod callbacks;
 pub mod connection;
 mod jetstream;
 pub mod layout;
@@ -24,6 +26,8 @@ pub mod permissions;
 pub mod record;
 pub mod subjects;
 pub mod submitter;
+#[cfg(feature = "test-server")]
+pub mod test_observer;
 #[cfg(feature = "test-server")]
 pub mod test_server;
 pub mod usage;

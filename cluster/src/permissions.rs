@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use crate::connection::Settings;
 use crate::subjects::{
-    NODES, Name, SUBMISSIONS, USAGE, WAKE_GROUP, cancel, kv_stream, kv_subject, wake, work_stream,
+    CALLBACK_GROUP, CALLBACKS, NODES, Name, SUBMISSIONS, USAGE, WAKE_GROUP, callback_due, cancel, kv_stream,
+    kv_subject, wake, work_stream,
 };
 
 /// A process that connects.
@@ -42,23 +43,36 @@ pub fn of(role: &Role, pool: &Name) -> Option<Permissions> {
                 cancel(pool),
                 "x.sub.>".to_owned(),
                 "x.hint.>".to_owned(),
+                "x.call.*.*.*".to_owned(),
+                callback_due(),
                 kv_subject(USAGE, &format!("*.*.{name}.*")),
                 format!("$JS.API.STREAM.MSG.GET.{SUBMISSIONS}"),
                 format!("$JS.API.STREAM.PURGE.{SUBMISSIONS}"),
                 format!("$JS.API.STREAM.MSG.GET.{work}"),
                 format!("$JS.API.STREAM.MSG.DELETE.{work}"),
                 format!("$JS.API.CONSUMER.INFO.{work}.*"),
+                format!("$JS.API.STREAM.INFO.{work}"),
+                format!("$JS.API.STREAM.INFO.{SUBMISSIONS}"),
+                format!("$JS.API.STREAM.INFO.{CALLBACKS}"),
+                format!("$JS.API.CONSUMER.MSG.NEXT.{CALLBACKS}.*"),
+                format!("$JS.ACK.{CALLBACKS}.>"),
                 format!("$JS.API.CONSUMER.CREATE.{SUBMISSIONS}"),
                 format!("$JS.API.CONSUMER.CREATE.{nodes}"),
                 format!("$JS.API.CONSUMER.CREATE.{usage}"),
             ],
-            subscribe: vec![inbox(name), "x.hint.>".to_owned()],
+            subscribe: vec![
+                inbox(name),
+                "x.hint.>".to_owned(),
+                format!("{} {CALLBACK_GROUP}", callback_due()),
+            ],
         }),
         Role::Noded(name) => Some(Permissions {
             publish: vec![
                 "x.sub.*.*.state".to_owned(),
                 "x.sub.*.*.result".to_owned(),
                 "x.hint.*.*".to_owned(),
+                "x.call.*.*.*".to_owned(),
+                callback_due(),
                 wake(pool),
                 kv_subject(NODES, name.as_str()),
                 kv_subject(USAGE, &format!("*.*.{name}.*")),
@@ -125,6 +139,9 @@ mod tests {
             assert!(!subject.starts_with("x.work") && subject != ">", "{subject}");
         }
         assert!(!node.subscribe.iter().any(|subject| subject.starts_with("x.sub")));
+        // Nor change where a result is sent: it writes states and results only.
+        let written: Vec<_> = node.publish.iter().filter(|subject| subject.starts_with("x.sub")).collect();
+        assert_eq!(written, ["x.sub.*.*.state", "x.sub.*.*.result"]);
         let front = of(&Role::Webd(name), &pool).unwrap();
         assert!(front.subscribe.contains(&"_INBOX_node-1.>".to_owned()));
         assert_eq!(of(&Role::Administrator, &pool), None);

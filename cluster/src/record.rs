@@ -66,6 +66,9 @@ pub struct Record {
     /// Node that last started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
+    /// Whether a front sends its result to a URL. The URL is not here: no node needs it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub callback: bool,
     /// Why there is no outcome, if no event says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
@@ -183,6 +186,7 @@ mod tests {
             finished: None,
             work: None,
             node: None,
+            callback: false,
             failure: None,
         }
     }
@@ -192,6 +196,7 @@ mod tests {
         let full = Record {
             work: Some(7),
             node: Some("node-1".to_owned()),
+            callback: true,
             failure: Some(Failure::Lost),
             ..record(State::Queued).with_state(State::Running, 5).with_state(State::Failed, 6)
         };

@@ -11,6 +11,10 @@ use uuid::Uuid;
 pub const BUCKETS: u8 = 16;
 /// Stream with the state and the result of each submission.
 pub const SUBMISSIONS: &str = "SUBS";
+/// Stream with the callbacks that are due.
+pub const CALLBACKS: &str = "CALL";
+/// Queue group of fronts that deliver callbacks.
+pub const CALLBACK_GROUP: &str = "fronts";
 /// Key-value bucket with the status of each node.
 pub const NODES: &str = "executor_nodes";
 /// Key-value bucket with the usage of each key.
@@ -138,13 +142,25 @@ impl SubmissionKey {
         format!("x.sub.{self}.result")
     }
 
+    /// Returns the subject with the URL of its callback. No node may write it.
+    #[must_use]
+    pub fn callback_url(self) -> String {
+        format!("x.sub.{self}.callback")
+    }
+
+    /// Returns the subject that has its callback while that is due.
+    #[must_use]
+    pub fn callback(self) -> String {
+        format!("x.call.{}.{self}", self.owner.bucket())
+    }
+
     /// Returns the subject on which its changes are announced.
     #[must_use]
     pub fn hint(self) -> String {
         format!("x.hint.{self}")
     }
 
-    /// Returns the filter for its state and its result.
+    /// Returns the filter for its state, its result and the URL of its callback.
     #[must_use]
     pub fn all(self) -> String {
         format!("x.sub.{self}.*")
@@ -175,6 +191,18 @@ impl fmt::Display for SubmissionKey {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(formatter, "{}.{}", self.owner, self.id.simple())
     }
+}
+
+/// Returns the filter for the callbacks of the owners of one bucket.
+#[must_use]
+pub fn callbacks_of_bucket(bucket: u8) -> String {
+    format!("x.call.{bucket}.*.*")
+}
+
+/// Returns the subject on which callbacks that have become due are announced.
+#[must_use]
+pub fn callback_due() -> String {
+    "x.due".to_owned()
 }
 
 /// Returns the filter for the states and results of an owner.
@@ -269,6 +297,7 @@ mod tests {
             assert_eq!(SubmissionKey::of_subject(&subject), Some(key));
             assert!(!subject.contains("alice"));
         }
+        assert_eq!(key.callback(), format!("x.call.{}.{key}", key.owner.bucket()));
         assert_eq!(SubmissionKey::parse(&key.to_string()), Some(key));
         for wrong in ["x.sub.a.b.state", "x.other.0.0", "", "x.hint.", "x.sub.0123456789ABCDEF.0.state"] {
             assert_eq!(SubmissionKey::of_subject(wrong), None, "{wrong}");

@@ -10,12 +10,13 @@ use protocol::codec::VERSION;
 use serde_json::json;
 use uuid::Uuid;
 
+use crate::callbacks;
 use crate::connection::Connection;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError, StoredMessage};
-use crate::layout::MAX_REQUEST;
+use crate::layout::{self, MAX_REQUEST};
 use crate::nodes::NodeStatus;
 use crate::record::{Check, RECORD_HEADER, Record, State, VERSION_HEADER, now};
-use crate::subjects::{self, BUCKETS, Digest, Name, SUBMISSIONS, SubmissionKey};
+use crate::subjects::{self, BUCKETS, CALLBACKS, Digest, Name, SUBMISSIONS, SubmissionKey};
 
 /// Attempts to cancel a submission that changes at the same time.
 const CANCEL_ATTEMPTS: u32 = 3;
@@ -39,6 +40,8 @@ pub struct NewSubmission {
     pub tenant: Digest,
     /// The request to executord, encoded.
     pub request: Bytes,
+    /// URL to which its result is sent. [`Record::callback`] says whether there is one.
+    pub callback: Option<String>,
 }
 
 /// What happened to submissions that were to be stored.
@@ -63,6 +66,17 @@ pub struct Found {
     pub events: Option<Bytes>,
     /// Sequence number of the message with the record.
     sequence: u64,
+}
+
+/// What the streams hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Submissions of the pool that wait or run.
+    pub work: u64,
+    /// Bytes of requests, states and results.
+    pub bytes: u64,
+    /// Callbacks that are due.
+    pub callbacks: u64,
 }
 
 /// The work of a pool that waits.
@@ -124,6 +138,10 @@ impl Submitter {
         record: &Record,
         sequence: u64,
     ) -> Result<Stored, ClusterError> {
+        // After the state, which says whose submission it is, and before a node can end it.
+        if let Some(url) = &new.callback {
+            self.jetstream.publish(new.key.callback_url(), NewMessage::new(url.clone())).await?;
+        }
         // The time tells it from one with the same key that was forgotten a moment ago.
         let work = NewMessage::new(new.request.clone())
             .id(format!("{}.{}", new.key, record.created))
@@ -250,6 +268,10 @@ impl Submitter {
 
     /// Stores a final state without events. Returns whether it is the first one.
     async fn finish(&self, key: SubmissionKey, end: &Record) -> Result<bool, ClusterError> {
+        // Before the end: if this front ends in between, another one finds the callback, and waits for the end.
+        if end.callback {
+            callbacks::add(&self.jetstream, key).await?;
+        }
         match self.jetstream.publish(key.result(), state_message(end).expect_last(0)).await {
             Ok(_) => {
                 announce_change(&self.jetstream, key, end.state).await;
@@ -294,6 +316,17 @@ impl Submitter {
         crate::nodes::all(&self.jetstream).await
     }
 
+    /// Returns what the streams hold.
+    ///
+    /// # Errors
+    /// [`ClusterError`]
+    pub async fn holdings(&self) -> Result<Holdings, ClusterError> {
+        let work = layout::state(&self.jetstream, &subjects::work_stream(&self.pool)).await?;
+        let submissions = layout::state(&self.jetstream, SUBMISSIONS).await?;
+        let callbacks = layout::state(&self.jetstream, CALLBACKS).await?.messages;
+        Ok(Holdings { work: work.messages, bytes: work.bytes + submissions.bytes, callbacks })
+    }
+
     /// Returns what waits in the pool.
     ///
     /// # Errors
@@ -303,7 +336,7 @@ impl Submitter {
         let mut waiting = Waiting::default();
         let now = now();
         for bucket in 0..BUCKETS {
-            let (pending, last) = crate::layout::pending(&self.jetstream, &stream, bucket).await?;
+            let (pending, last) = layout::pending(&self.jetstream, &stream, bucket).await?;
             waiting.submissions += pending;
             if pending == 0 {
                 continue;
@@ -383,6 +416,7 @@ mod tests {
             started: None,
             finished: None,
             work: None,
+            callback: false,
             node: None,
             failure: None,
         }

@@ -21,17 +21,18 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct ServerOptions {
     /// Text that is added to the configuration.
     pub more: String,
-    /// Host name in the URL. It must be one of the certificate if the server uses TLS.
-    pub tls_host: Option<&'static str>,
+    /// Whether the server uses TLS, for which `more` names a certificate.
+    pub tls: bool,
+    /// Whether the server listens on all addresses of its network namespace, instead of loopback.
+    pub everywhere: bool,
 }
 
-/// A server on loopback with its own directory.
+/// A server with its own directory.
 #[derive(Debug)]
 pub struct NatsServer {
     child: Child,
     port: u16,
     scheme: &'static str,
-    host: &'static str,
     directory: TempDir,
 }
 
@@ -44,8 +45,9 @@ impl NatsServer {
         let directory = tempfile::Builder::new().prefix("executor-nats-").tempdir()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let path = directory.path();
+        let address = if options.everywhere { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let mut text = format!(
-            "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: {path:?}, max_file_store: 64GB }}\n"
+            "listen: \"{address}:{port}\"\njetstream {{ store_dir: {path:?}, max_file_store: 64GB }}\n"
         );
         if !options.more.contains("max_payload") {
             text.push_str("max_payload: 8MB\n");
@@ -53,11 +55,8 @@ impl NatsServer {
         text.push_str(&options.more);
         fs::write(path.join("nats.conf"), text)?;
         let child = spawn(path)?;
-        let (scheme, host) = match options.tls_host {
-            Some(host) => ("tls", host),
-            None => ("nats", "127.0.0.1"),
-        };
-        let mut server = Self { child, port, scheme, host, directory };
+        let scheme = if options.tls { "tls" } else { "nats" };
+        let mut server = Self { child, port, scheme, directory };
         server.wait()?;
         Ok(server)
     }
@@ -65,7 +64,19 @@ impl NatsServer {
     /// Returns the URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}:{}", self.scheme, self.host, self.port)
+        self.url_at(Ipv4Addr::LOCALHOST)
+    }
+
+    /// Returns the URL of the server at another address of its host.
+    #[must_use]
+    pub fn url_at(&self, address: Ipv4Addr) -> String {
+        format!("{}://{address}:{}", self.scheme, self.port)
+    }
+
+    /// Returns the process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Returns the directory of the server.

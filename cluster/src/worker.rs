@@ -9,6 +9,7 @@ use protocol::codec::{self, VERSION};
 use protocol::{Event, ExecuteRequest};
 
 use crate::buckets::BucketOrder;
+use crate::callbacks;
 use crate::connection::Connection;
 use crate::jetstream::{ClusterError, Delivery, JetStream, PublishError};
 use crate::nodes::NodeStatus;
@@ -229,7 +230,8 @@ impl WorkItem {
         Ok(())
     }
 
-    /// Stores the result. Returns whether it is the first one: another one stands.
+    /// Stores the result, and then adds its callback if it has one. Returns whether the result is the first one: another
+    /// one stands.
     ///
     /// # Errors
     /// [`ClusterError`]: store it again.
@@ -242,14 +244,19 @@ impl WorkItem {
         let record = Record { failure, ..self.record.with_state(state, now()) };
         let mut message = state_message(&record).header(VERSION_HEADER, VERSION.to_string()).expect_last(0);
         message.payload = events.cloned().unwrap_or_default();
-        match self.jetstream.publish(self.key.result(), message).await {
-            Ok(_) => {
-                announce_change(&self.jetstream, self.key, state).await;
-                Ok(true)
-            }
-            Err(PublishError::WrongSequence) => Ok(false),
-            Err(error) => Err(error.into()),
+        let is_first = match self.jetstream.publish(self.key.result(), message).await {
+            Ok(_) => true,
+            Err(PublishError::WrongSequence) => false,
+            Err(error) => return Err(error.into()),
+        };
+        if is_first {
+            announce_change(&self.jetstream, self.key, state).await;
         }
+        // Also after the result of another attempt, which may have ended before it added the callback.
+        if record.callback {
+            callbacks::add(&self.jetstream, self.key).await?;
+        }
+        Ok(is_first)
     }
 
     /// Tells the server that this node still works on it.

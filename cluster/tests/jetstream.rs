@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cluster::ClusterError;
 use cluster::administration;
+use cluster::callbacks::DueCallbacks;
 use cluster::connection::Connection;
 use cluster::layout::MAX_REQUEST;
 use cluster::nodes::NodeStatus;
@@ -17,10 +18,10 @@ use cluster::record::{Failure, MAX_DELIVERIES, Record, State, now};
 use cluster::subjects::{Digest, Name, SubmissionKey};
 use cluster::submitter::{NewSubmission, Stored, Submitter};
 use cluster::test_server::{NatsServer, ServerOptions};
-use cluster::usage::{UsageWriter, of_others};
+use cluster::usage::{Counters, UsageReader, UsageWriter};
 use cluster::worker::{WorkItem, WorkResult, Worker, decode_events, encode_events};
 use futures_util::StreamExt;
-use keys::{KeyName, KeyUsage};
+use keys::KeyName;
 use protocol::{Event, ExecuteRequest, ExecutionId, codec};
 use tokio::time::{Instant, sleep, timeout};
 use uuid::Uuid;
@@ -59,6 +60,7 @@ fn record(digest: &str) -> Record {
         finished: None,
         work: None,
         node: None,
+        callback: false,
         failure: None,
     }
 }
@@ -70,7 +72,15 @@ fn new(id: u128, tenant: &str) -> NewSubmission {
         record: record("d"),
         tenant: Digest::of(tenant),
         request: codec::encode(&request).unwrap().into(),
+        callback: None,
     }
+}
+
+const URL: &str = "https://example.org/done";
+
+fn with_callback(id: u128) -> NewSubmission {
+    let record = Record { callback: true, ..record("d") };
+    NewSubmission { record, callback: Some(URL.to_owned()), ..new(id, "a") }
 }
 
 fn events(message: &str) -> Bytes {
@@ -266,6 +276,42 @@ async fn a_list_has_the_newest_first() {
 }
 
 #[tokio::test]
+async fn a_callback_is_due_when_its_submission_has_ended_and_until_it_is_delivered() {
+    let server = cluster().await;
+    let (front, mut worker) = (front(&server).await, worker(&server, "node-1").await);
+    let mut due = DueCallbacks::new(front.connection());
+    let (finishing, cancelled) = (with_callback(1), with_callback(2));
+    front.store(&[finishing.clone(), cancelled.clone(), new(3, "a")]).await.unwrap();
+    assert!(due.take(|_| false).await.unwrap().is_none(), "nothing has ended");
+    let work = take(&mut worker).await;
+    assert!(work.finish(&finished("first")).await.unwrap());
+    // The node was cut off, and stores the result again: its callback is due once.
+    assert!(!work.finish(&finished("second")).await.unwrap());
+    work.done(&work.acknowledgement()).await.unwrap();
+    let first = due.take(|_| false).await.unwrap().unwrap();
+    assert_eq!(
+        (first.key, first.taken, first.url().await.unwrap().as_deref()),
+        (finishing.key, 1, Some(URL))
+    );
+    assert!(due.take(|_| false).await.unwrap().is_none(), "one front has it");
+    first.retry(Duration::ZERO).await.unwrap();
+    let bucket = finishing.key.owner.bucket();
+    assert!(due.take(|busy| busy == bucket).await.unwrap().is_none(), "its bucket is busy");
+    let again = due.take(|_| false).await.unwrap().unwrap();
+    assert_eq!((again.key, again.taken, again.sequence), (finishing.key, 2, first.sequence));
+    again.done().await.unwrap();
+    assert_eq!(front.holdings().await.unwrap().callbacks, 0);
+    // What a front ends has a callback too.
+    assert_eq!(front.cancel(cancelled.key).await, Ok(Some(State::Queued)));
+    assert_eq!(due.take(|_| false).await.unwrap().unwrap().key, cancelled.key);
+    assert_eq!(front.holdings().await.unwrap().work, 1);
+    assert_eq!(front.list(Digest::of("alice"), None, 9).await.unwrap().len(), 3);
+    // A submission that is forgotten has no URL any more.
+    let listed = front.cancel(finishing.key).await;
+    assert_eq!((listed, first.url().await), (Ok(Some(State::Finished)), Ok(None)));
+}
+
+#[tokio::test]
 async fn a_killed_server_loses_nothing_and_fails_at_once_meanwhile() {
     let mut server = cluster().await;
     let (front, mut worker) = (front(&server).await, worker(&server, "node-1").await);
@@ -305,7 +351,7 @@ async fn usage_and_status_reach_the_other_processes() {
     let server = cluster().await;
     let (front, worker) = (front(&server).await, worker(&server, "node-1").await);
     let alice: KeyName = "alice.smith".parse().unwrap();
-    let used = |cpu_us| BTreeMap::from([(alice.clone(), KeyUsage { executions: 1, cpu_us })]);
+    let used = |cpu_us| BTreeMap::from([(alice.clone(), Counters { cpu_us, ..Counters::default() })]);
     let name = |text: &str| text.parse::<Name>().unwrap();
     for (writer, session, cpu_us) in [("front", 0, 5), ("node-1", 1, 10), ("node-1", 2, 20), ("front", 0, 7)]
     {
@@ -313,8 +359,8 @@ async fn usage_and_status_reach_the_other_processes() {
         writer.write(20_000, &used(cpu_us)).await.unwrap();
     }
     let of_others = async |except: &str| {
-        let others = of_others(front.connection(), 20_000, &name(except)).await.unwrap();
-        others.get(&alice).map(|usage| usage.cpu_us)
+        let others = UsageReader::new(front.connection(), name(except)).read(20_000).await.unwrap();
+        others.get(&alice).map(|elsewhere| elsewhere.usage.cpu_us)
     };
     assert_eq!(of_others("front").await, Some(30), "both sessions of the node");
     assert_eq!(of_others("node-1").await, Some(7), "the last value");
@@ -363,13 +409,26 @@ async fn each_process_may_do_its_work_and_nothing_else() {
     work.done(&work.acknowledgement()).await.unwrap();
     worker.report(&NodeStatus::default()).await.unwrap();
     let mut usage = UsageWriter::new(&connection, name("node-1"), 1);
-    usage.write(1, &BTreeMap::from([(KeyName::anonymous(), KeyUsage::default())])).await.unwrap();
+    usage.write(1, &BTreeMap::from([(KeyName::anonymous(), Counters::default())])).await.unwrap();
     assert_eq!(front.nodes().await.unwrap().len(), 1);
     assert_eq!(front.waiting().await.unwrap().submissions, 0);
     assert_eq!(front.list(Digest::of("alice"), None, 9).await.unwrap().len(), 1);
     let mut usage = UsageWriter::new(front.connection(), name("front"), 0);
-    usage.write(1, &BTreeMap::from([(KeyName::anonymous(), KeyUsage::default())])).await.unwrap();
-    assert_eq!(of_others(front.connection(), 1, &name("front")).await.unwrap().len(), 1);
+    usage.write(1, &BTreeMap::from([(KeyName::anonymous(), Counters::default())])).await.unwrap();
+    let mut others = UsageReader::new(front.connection(), name("front"));
+    assert_eq!(others.read(1).await.unwrap().len(), 1);
+    let mut due = DueCallbacks::new(front.connection());
+    let mut announced = Box::pin(DueCallbacks::announcements(front.connection()).await.unwrap());
+    let called = with_callback(7);
+    front.store(std::slice::from_ref(&called)).await.unwrap();
+    let work = take(&mut worker).await;
+    assert!(work.finish(&finished("x")).await.unwrap());
+    work.done(&work.acknowledgement()).await.unwrap();
+    assert_eq!(timeout(TIMEOUT, announced.next()).await.unwrap(), Some(()));
+    let callback = due.take(|_| false).await.unwrap().unwrap();
+    assert_eq!(callback.url().await.unwrap().as_deref(), Some(URL));
+    callback.done().await.unwrap();
+    assert_eq!(front.holdings().await.unwrap().callbacks, 0);
     let other = new(2, "b");
     front.store(std::slice::from_ref(&other)).await.unwrap();
     assert_eq!(front.cancel(other.key).await, Ok(Some(State::Queued)));

@@ -23,11 +23,11 @@ use crate::api::executor::{submission_attempt, submission_callback};
 use crate::api::routes;
 use crate::app_state::AppState;
 use crate::domain::submissions::callback_queue::CallbackQueue;
-#[cfg(feature = "cluster")]
-use crate::domain::submissions::cluster::ClusterStore;
 use crate::domain::submissions::sqlite::{SqliteStore, StoreBounds};
 use crate::domain::submissions::store::{SubmissionQueue, SubmissionStore};
 use crate::domain::submissions::{callback_runner, runner};
+#[cfg(feature = "cluster")]
+use crate::domain::submissions::{cluster::ClusterStore, cluster_callbacks::ClusterCallbacks};
 use crate::http::server;
 #[cfg(feature = "cluster")]
 use crate::ops::cluster_sync::ClusterSync;
@@ -236,8 +236,13 @@ async fn open_submissions(config: &Config) -> Result<Submissions, String> {
         let settings = config.cluster.settings()?;
         let front = Submitter::new(Connection::start(&settings).await?, config.cluster.pool()?);
         let store = ClusterStore::new(front.clone(), recorded_answer::parse);
-        let cluster = Some((front, settings.name));
-        return Ok(Submissions { store: Some(store), cluster, ..Submissions::default() });
+        let callbacks: Arc<dyn CallbackQueue> = ClusterCallbacks::new(front.clone());
+        return Ok(Submissions {
+            store: Some(store),
+            callbacks: Some(callbacks),
+            cluster: Some((front, settings.name)),
+            ..Submissions::default()
+        });
     }
     let bounds = StoreBounds { count: settings.max_count.get(), bytes: settings.max_bytes.bytes() };
     let store = Arc::new(SqliteStore::open(&config.state, bounds)?);

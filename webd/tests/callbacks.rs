@@ -4,6 +4,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
+#[cfg(feature = "cluster")]
+#[path = "support/cluster.rs"]
+mod cluster;
 mod support;
 
 use std::net::SocketAddr;
@@ -26,6 +29,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use webd::{CallbackHost, Config};
 
 const JSON: &str = "Content-Type: application/json";
+
+/// Whether these tests use the store of many servers: `cluster_callbacks.rs` includes this file as a module.
+#[cfg(feature = "cluster")]
+const IS_CLUSTER: bool = matches!(module_path!().as_bytes(), [b'c', b'l', ..]);
 
 /// A receiver of callbacks.
 struct Receiver {
@@ -162,14 +169,25 @@ impl Directory {
         let path = self.directory.path().to_owned();
         let hosts: Vec<_> =
             hosts.iter().map(|host| CallbackHost::try_from((*host).to_owned()).unwrap()).collect();
-        let configure = move |config: &mut Config| {
+        #[cfg(feature = "cluster")]
+        let servers = if IS_CLUSTER { vec![cluster::prepare(&path).await] } else { vec![] };
+        let configure = |config: &mut Config| {
             config.keys.file = path.join("keys.toml");
-            config.state = path;
+            config.state.clone_from(&path);
+            #[cfg(feature = "cluster")]
+            {
+                config.cluster = cluster::configuration(servers);
+            }
             config.submissions.enabled = true;
             config.submissions.callback_hosts = hosts;
             config.submissions.callback_ca = certificates().join("authority.pem");
         };
-        server_with(configure, |_| hello()).await
+        let server = server_with(configure, |_| hello()).await;
+        #[cfg(feature = "cluster")]
+        if IS_CLUSTER {
+            cluster::start_node(&path, &server.directory.path().join("executord.sock"), 4);
+        }
+        server
     }
 }
 

@@ -43,12 +43,7 @@ async fn serve(
         config.submissions.enabled = true;
         #[cfg(feature = "cluster")]
         {
-            config.cluster = webd::ClusterConfig {
-                name: "front".to_owned(),
-                servers,
-                key_file: std::path::PathBuf::new(),
-                ..webd::ClusterConfig::default()
-            };
+            config.cluster = cluster::configuration(servers);
         }
         change(config);
         concurrent = config.submissions.concurrent.get();

@@ -15,7 +15,7 @@ pub const DESCRIPTION: &str = include_str!("openapi.json");
 /// What the description says about privacy on a server that stores nothing.
 const NOT_STORED: &str = "They are not written to a disk or to a log.";
 /// What it says on a server that accepts submissions.
-const STORED: &str = "Submissions (/api/submissions) are stored on the disk of the server: the request, the address of the \
+const STORED: &str = "Submissions (/api/submissions) are stored on the disk of the server, or of its message queue: the request, the address of the \
     client and the name of its API key until the submission has ended, and the result until it is deleted or expires. If the \
     request has a callback_url, the result is sent there. Other \
     programs are not written to a disk. Nothing of a program is written to a log.";

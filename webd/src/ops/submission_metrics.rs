@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use crate::domain::submissions::store::StoreStatistics;
 use crate::domain::submissions::submission::SubmissionState;
 
-/// Every state is a label, also that of which there is nothing.
+/// Every state of which the number is known is a label, also that of which there is nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct StateLabel {
     state: &'static str,
@@ -24,8 +24,10 @@ pub(crate) fn register(registry: &mut Registry, statistics: &StoreStatistics) {
     let counts = statistics.stored.into_iter().zip(statistics.reached);
     for (state, (count, reached)) in SubmissionState::ALL.into_iter().zip(counts) {
         let label = StateLabel { state: state.name() };
-        stored.get_or_create(&label).set(count);
-        if state.is_final() {
+        if let Some(count) = count {
+            stored.get_or_create(&label).set(count);
+        }
+        if let Some(reached) = reached.filter(|_| state.is_final()) {
             ended.get_or_create(&label).inc_by(reached);
         }
     }
@@ -54,10 +56,10 @@ mod tests {
     #[test]
     fn every_state_has_a_number() {
         let statistics = StoreStatistics {
-            stored: [3, 1, 7, 0, 0, 0],
+            stored: [3, 1, 7, 0, 0, 0].map(Some),
             bytes: 4096,
             oldest_queued: Duration::from_millis(1500),
-            reached: [20, 11, 9, 1, 2, 0],
+            reached: [20, 11, 9, 1, 2, 0].map(Some),
             callbacks: 5,
         };
         let mut registry = Registry::with_prefix("webd");
@@ -76,5 +78,10 @@ mod tests {
             assert!(text.contains(line), "{line}{text}");
         }
         assert!(!text.contains("ended_total{state=\"queued\"}"), "{text}");
+        let mut registry = Registry::with_prefix("webd");
+        register(&mut registry, &StoreStatistics::default());
+        let mut text = String::new();
+        encode_registry(&mut text, &registry).unwrap();
+        assert!(!text.contains("state="), "what is not known is left out: {text}");
     }
 }

@@ -46,6 +46,12 @@ pub(crate) async fn prepare(directory: &Path) -> String {
     url
 }
 
+/// Returns the section `[cluster]` of a webd.
+pub(crate) fn configuration(servers: Vec<String>) -> webd::ClusterConfig {
+    let name = "front".to_owned();
+    webd::ClusterConfig { name, servers, key_file: PathBuf::new(), ..webd::ClusterConfig::default() }
+}
+
 /// Starts the node of a test. It runs at most `concurrent` submissions at one time, and waits for none when it stops.
 pub(crate) fn start_node(directory: &Path, socket: &Path, concurrent: usize) {
     let mut clusters = CLUSTERS.lock().unwrap();

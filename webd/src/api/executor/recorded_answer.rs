@@ -40,7 +40,7 @@ pub(crate) async fn written(mut submission: Submission, budget: &Budget) -> Resu
 
 /// Parses the body of a submission; `None` if it is not valid.
 pub(crate) fn parse(body: &[u8]) -> Option<ParsedSubmission> {
-    let parsed = request::parse(body).ok()?;
+    let (parsed, _) = request::parse_submission(body).ok()?;
     Some(ParsedSubmission {
         request: parsed.request,
         encoding: parsed.encoding,

@@ -1,13 +1,19 @@
 //! The callback of a submission: the request that webd sends when it has reached its final state, signed as in Standard
 //! Webhooks 1.0.
 
+#[cfg(feature = "cluster")]
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use bytes::Bytes;
+#[cfg(feature = "cluster")]
+use keys::KeyName;
 use serde::Serialize;
 
+#[cfg(feature = "cluster")]
+use crate::api::executor::recorded_answer;
 use crate::api::executor::submission_json::SubmissionJson;
 use crate::app_state::AppState;
 use crate::domain::callbacks::client::CallbackRequest;
@@ -82,6 +88,11 @@ pub(crate) fn deliver(state: Arc<AppState>) -> Deliver {
 async fn attempt(state: &AppState, claimed: ClaimedCallback) -> Delivery {
     let ClaimedCallback { owner: Owner(key), url, submission, attempts, .. } = claimed;
     let id = submission.id.to_string();
+    #[cfg(feature = "cluster")]
+    let Ok(submission) = answered(state, &key, submission).await else {
+        tracing::info!(%key, %id, "callback not delivered, there is no memory for the answer");
+        return Delivery::Failed;
+    };
     // Both were so when the submission was accepted; the configuration or the key may have changed.
     let (Ok(url), Some(secret)) = (state.callbacks.check(&url), state.keys.callback_secret(&key)) else {
         tracing::warn!(%key, %id, "callback refused, its key has no secret any more or its host is not allowed any more");
@@ -103,6 +114,13 @@ async fn attempt(state: &AppState, claimed: ClaimedCallback) -> Delivery {
             if error.is_final() { Delivery::Refused } else { Delivery::Failed }
         }
     }
+}
+
+/// Writes the answer of a submission that another server ran.
+#[cfg(feature = "cluster")]
+async fn answered(state: &AppState, key: &KeyName, submission: Submission) -> Result<Submission, ApiError> {
+    let caller = Owner(key.clone()).caller(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    recorded_answer::written(submission, &state.budgets.of(&caller)).await
 }
 
 fn body(mut submission: Submission) -> Bytes {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,9 @@ use tokio::time::sleep;
 use uuid::Uuid;
 
 use crate::domain::encoding::Encoding;
-use crate::domain::submissions::store::{Change, Inserted, StoreError, StoreFuture, SubmissionStore};
+use crate::domain::submissions::store::{
+    Change, Inserted, StoreError, StoreFuture, StoreStatistics, SubmissionStore,
+};
 use crate::domain::submissions::submission::{NewSubmission, Owner, Recording, Submission, SubmissionState};
 
 /// Changes that a reader may not have read yet. One that missed some reads the store.
@@ -48,13 +51,15 @@ pub(crate) struct ClusterStore {
     front: Submitter,
     parse: Parse,
     changes: broadcast::Sender<Change>,
+    /// Submissions that were cancelled here.
+    cancelled: AtomicU64,
 }
 
 impl ClusterStore {
     /// Creates the store, and hears of changes until it is dropped.
     pub(crate) fn new(front: Submitter, parse: Parse) -> Arc<Self> {
         let changes = broadcast::Sender::new(MAX_CHANGES);
-        let store = Arc::new(Self { front, parse, changes });
+        let store = Arc::new(Self { front, parse, changes, cancelled: AtomicU64::new(0) });
         tokio::spawn(listen(store.front.clone(), store.changes.downgrade()));
         store
     }
@@ -65,12 +70,8 @@ impl ClusterStore {
         let mut parsed = (self.parse)(&new.body).ok_or_else(invalid)?;
         if parsed.request.build.is_some() || parsed.request.keep.is_some() {
             return Err(StoreError::Invalid(
-                "`build` and `keep` are not available for submissions on several servers: a program is kept on one of them",
-            ));
-        }
-        if new.callback.is_some() {
-            return Err(StoreError::Invalid(
-                "`callback_url` is not available for submissions on several servers",
+                "`build` and `keep` cannot be used in submissions that several servers run: a program is kept on one server. \
+                 Use `POST /api/execute` for both, or submit the sources",
             ));
         }
         let caller = new.owner.caller(new.address);
@@ -90,10 +91,12 @@ impl ClusterStore {
             finished: None,
             work: None,
             node: None,
+            callback: new.callback.is_some(),
             failure: None,
         };
         let tenant = Digest::of(&caller.tag());
-        Ok(NewWork { key: key(&new.owner, new.id), record, tenant, request: request.into() })
+        let (key, callback) = (key(&new.owner, new.id), new.callback);
+        Ok(NewWork { key, record, tenant, request: request.into(), callback })
     }
 }
 
@@ -139,11 +142,40 @@ impl SubmissionStore for ClusterStore {
     }
 
     fn cancel(&self, owner: Owner, id: Uuid) -> StoreFuture<'_, Option<SubmissionState>> {
-        Box::pin(async move { Ok(self.front.cancel(key(&owner, id)).await?.map(Into::into)) })
+        Box::pin(async move {
+            let before: Option<SubmissionState> = self.front.cancel(key(&owner, id)).await?.map(Into::into);
+            if before.is_some_and(|state| !state.is_final()) {
+                self.cancelled.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(before)
+        })
     }
 
     fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.subscribe()
+    }
+
+    fn keeps_callbacks(&self) -> bool {
+        true
+    }
+
+    /// Numbers of the whole pool. How many submissions are in each final state is not known without reading all of them,
+    /// and nodes count how they ended.
+    fn statistics(&self) -> StoreFuture<'_, Option<StoreStatistics>> {
+        Box::pin(async move {
+            let (waiting, holdings) = (self.front.waiting().await?, self.front.holdings().await?);
+            let mut statistics = StoreStatistics {
+                bytes: holdings.bytes,
+                oldest_queued: waiting.oldest,
+                callbacks: holdings.callbacks,
+                ..StoreStatistics::default()
+            };
+            statistics.set_stored(SubmissionState::Queued, waiting.submissions);
+            let running = holdings.work.saturating_sub(waiting.submissions);
+            statistics.set_stored(SubmissionState::Running, running);
+            statistics.set_reached(SubmissionState::Cancelled, self.cancelled.load(Ordering::Relaxed));
+            Ok(Some(statistics))
+        })
     }
 }
 
@@ -173,7 +205,7 @@ fn key(Owner(name): &Owner, id: Uuid) -> SubmissionKey {
 }
 
 /// Returns a submission with its result.
-fn submission(id: Uuid, record: &Record, events: Option<Bytes>) -> Submission {
+pub(super) fn submission(id: Uuid, record: &Record, events: Option<Bytes>) -> Submission {
     let mut submission = listed_submission(id, record);
     if let Some(events) = events.as_ref().and_then(|events| decode_events(events)) {
         let (encoding, is_compact) = parse_format(&record.format);

@@ -7,6 +7,8 @@ pub(crate) mod callback_queue;
 pub(crate) mod callback_runner;
 #[cfg(feature = "cluster")]
 pub(crate) mod cluster;
+#[cfg(feature = "cluster")]
+pub(crate) mod cluster_callbacks;
 pub(crate) mod id_locks;
 pub(crate) mod order;
 pub(crate) mod runner;

@@ -16,27 +16,27 @@ pub(crate) struct ReachedStates([AtomicU64; SubmissionState::ALL.len()]);
 impl ReachedStates {
     /// Counts a submission.
     pub(crate) fn count(&self, state: SubmissionState) {
-        if let Some(count) = usize::try_from(state.number()).ok().and_then(|number| self.0.get(number)) {
+        if let Some(count) = self.0.get(state.index()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Returns the counts.
-    pub(crate) fn counts(&self) -> [u64; SubmissionState::ALL.len()] {
-        self.0.each_ref().map(|count| count.load(Ordering::Relaxed))
+    pub(crate) fn counts(&self) -> [Option<u64>; SubmissionState::ALL.len()] {
+        self.0.each_ref().map(|count| Some(count.load(Ordering::Relaxed)))
     }
 }
 
 /// Reads what is stored. Both queries over all submissions use an index, and read no request and no result.
 pub(crate) fn read(connection: &Connection) -> rusqlite::Result<StoreStatistics> {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
-    let mut statistics = StoreStatistics::default();
+    let mut statistics =
+        StoreStatistics { stored: [Some(0); SubmissionState::ALL.len()], ..StoreStatistics::default() };
     let mut counts = connection.prepare_cached("SELECT state, count(*) FROM submissions GROUP BY state")?;
     let mut rows = counts.query([])?;
     while let Some(row) = rows.next()? {
-        let state = usize::try_from(row.get::<_, i64>(0)?).ok();
-        if let Some(count) = state.and_then(|state| statistics.stored.get_mut(state)) {
-            *count = unsigned(row.get(1)?);
+        if let Some(state) = SubmissionState::from_number(row.get(0)?) {
+            statistics.set_stored(state, unsigned(row.get(1)?));
         }
     }
     let number = |query| connection.prepare_cached(query)?.query_row([], |row| row.get::<_, Option<i64>>(0));

@@ -70,16 +70,33 @@ pub(crate) trait SubmissionQueue: SubmissionStore {
 /// What a store holds, and how submissions ended since this process started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoreStatistics {
-    /// Submissions in each state, by [`SubmissionState::number`].
-    pub(crate) stored: [u64; SubmissionState::ALL.len()],
+    /// Submissions in each state, by [`SubmissionState::number`]; `None` if that is not known.
+    pub(crate) stored: [Option<u64>; SubmissionState::ALL.len()],
     /// Bytes of requests and results.
     pub(crate) bytes: u64,
     /// Time for which the oldest queued submission has waited; zero if none is queued.
     pub(crate) oldest_queued: Duration,
-    /// Submissions that reached each state, by [`SubmissionState::number`].
-    pub(crate) reached: [u64; SubmissionState::ALL.len()],
+    /// Submissions that reached each state, by [`SubmissionState::number`]; `None` if that is not known.
+    pub(crate) reached: [Option<u64>; SubmissionState::ALL.len()],
     /// Callbacks that are not delivered yet.
     pub(crate) callbacks: u64,
+}
+
+impl StoreStatistics {
+    /// Sets the number of submissions in a state.
+    pub(crate) fn set_stored(&mut self, state: SubmissionState, count: u64) {
+        if let Some(stored) = self.stored.get_mut(state.index()) {
+            *stored = Some(count);
+        }
+    }
+
+    /// Sets the number of submissions that reached a state.
+    #[cfg(feature = "cluster")]
+    pub(crate) fn set_reached(&mut self, state: SubmissionState, count: u64) {
+        if let Some(reached) = self.reached.get_mut(state.index()) {
+            *reached = Some(count);
+        }
+    }
 }
 
 /// A change of a submission.

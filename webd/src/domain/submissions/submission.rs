@@ -108,6 +108,11 @@ impl SubmissionState {
         Self::ALL.into_iter().zip(0..).find(|(state, _)| *state == self).map_or(0, |(_, number)| number)
     }
 
+    /// Returns the position in [`Self::ALL`].
+    pub(crate) fn index(self) -> usize {
+        Self::ALL.into_iter().position(|state| state == self).unwrap_or_default()
+    }
+
     /// Returns the name, as in JSON.
     pub(crate) const fn name(self) -> &'static str {
         match self {
