@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what `make test` needs in addition to `make run`: cargo-deny, Chromium for the tests of the page, nginx, Caddy and
-# HAProxy for the tests of proxies and balancers, and the toolchains of all other languages that
+# HAProxy for the tests of proxies and balancers, nats-server for those of clusters, and the toolchains of all other languages that
 # Executor ships.
 set -eu
 command -v cargo-deny >/dev/null 2>&1 || [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-deny" ] || {
@@ -23,6 +23,7 @@ need haproxy haproxy
 need nats-server nats-server
 # The environments of the client libraries.
 python3 -c "import ensurepip" 2>/dev/null || missing="$missing python3-venv"
+[ -x /usr/sbin/ip ] || [ -x /usr/bin/ip ] || [ -x /sbin/ip ] || missing="$missing iproute2"
 # About 150 MB of archives, and 0.8 GB on the disk.
 need go golang-go
 need lua lua5.4

@@ -111,6 +111,21 @@ impl Balancer {
         Ok(kill(self.pid(), signal)?)
     }
 
+    /// Kills all processes of the balancer, as in a crash.
+    ///
+    /// # Errors
+    /// If one cannot be killed.
+    pub fn kill(&self) -> io::Result<()> {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+        // The first process would start the others again.
+        kill(self.pid(), Signal::SIGKILL)?;
+        for worker in children.split_whitespace().filter_map(|text| text.parse().ok()) {
+            kill(Pid::from_raw(worker), Signal::SIGKILL)?;
+        }
+        Ok(())
+    }
+
     /// Sends HAProxy a command of its runtime API, and returns the answer.
     ///
     /// # Errors

@@ -1,35 +1,72 @@
-//! Whole servers of a cluster: each with executord, webd and noded, and one nats-server for all.
+//! Whole servers of a cluster: each with executord, webd and noded, and NATS for all of them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use cluster::administration;
 use cluster::connection::Connection;
-use cluster::permissions::{Role, server_configuration};
 use cluster::subjects::Name;
 use cluster::submitter::Submitter;
-use cluster::test_server::{NatsServer, ServerOptions};
+use cluster::test_observer::Observer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::daemons::{Daemon, Daemons, Settings, binary, unprivileged};
+use crate::daemons::{Daemon, Daemons, Settings, binary, prefixed, unprivileged};
 use crate::http::{self, Answer, HttpError};
+use crate::nats_servers::{NatsServers, front_name, node_name};
+use crate::network::NodeNetwork;
 
 /// Time limit of a request.
 const DEADLINE: Duration = Duration::from_secs(90);
 /// Name of the pool.
 const POOL: &str = "main";
+/// Port of webd in a network namespace of its own.
+const PORT: u16 = 3000;
+
+/// What a cluster consists of.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// Its nodes.
+    pub nodes: usize,
+    /// Slots of each node for submissions.
+    pub slots: u32,
+    /// Servers of NATS.
+    pub servers: usize,
+    /// Whether each node has a network namespace of its own. See [`crate::network::enter_new_namespace`].
+    pub has_networks: bool,
+    /// Whether each node has one core, that with its number.
+    pub is_pinned: bool,
+    /// More lines of the section `[submissions]` of `webd.toml`.
+    pub submissions: String,
+    /// Files for webd: names and contents. Its key file is `keys.toml`.
+    pub files: Vec<(&'static str, String)>,
+}
+
+impl Default for ClusterSettings {
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            slots: 1,
+            servers: 1,
+            has_networks: false,
+            is_pinned: false,
+            submissions: String::new(),
+            files: Vec::new(),
+        }
+    }
+}
 
 /// A cluster. Each process has its own key and permissions.
 #[derive(Debug)]
 pub struct Cluster {
     /// Its servers.
     pub nodes: Vec<Node>,
-    /// Its nats-server.
-    pub nats: NatsServer,
+    /// NATS.
+    pub nats: NatsServers,
+    settings: ClusterSettings,
 }
 
 /// A server of a cluster.
@@ -38,6 +75,9 @@ pub struct Node {
     /// executord and webd.
     pub daemons: Daemons,
     noded: Daemon,
+    prefix: Vec<String>,
+    /// Its network, if it has one of its own.
+    pub network: Option<NodeNetwork>,
 }
 
 /// A process of a server.
@@ -57,31 +97,85 @@ impl Cluster {
     /// # Errors
     /// If something does not start.
     pub async fn start(count: usize, slots: u32) -> io::Result<Self> {
-        let pool = name(POOL);
-        let mut roles = vec![("admin".to_owned(), Role::Administrator)];
-        for number in 0..count {
-            roles.push((front_name(number), Role::Webd(name(&front_name(number)))));
-            roles.push((node_name(number), Role::Noded(name(&node_name(number)))));
+        Self::with(ClusterSettings { nodes: count, slots, ..ClusterSettings::default() }).await
+    }
+
+    /// Starts a cluster.
+    ///
+    /// # Errors
+    /// If something does not start.
+    pub async fn with(settings: ClusterSettings) -> io::Result<Self> {
+        let numbers = 1..=u8::try_from(settings.nodes).unwrap_or(u8::MAX);
+        let networks: Vec<_> = if settings.has_networks {
+            numbers.map(NodeNetwork::create).collect::<io::Result<_>>()?
+        } else {
+            vec![]
+        };
+        let addresses: Vec<_> = networks.iter().map(NodeNetwork::nats_address).collect();
+        let nats = NatsServers::start(settings.servers, settings.nodes, &addresses)?;
+        let mut cluster = Self { nodes: Vec::new(), nats, settings };
+        let mut networks = networks.into_iter();
+        for _ in 0..cluster.settings.nodes {
+            let node = cluster.start_node(networks.next()).await?;
+            cluster.nodes.push(node);
         }
-        let mut keys = Vec::new();
-        let mut users = Vec::new();
-        for (process, role) in roles {
-            let key = administration::new_key().map_err(io::Error::other)?;
-            users.push((role, key.public_key));
-            keys.push((process, key.seed));
+        Ok(cluster)
+    }
+
+    /// Adds a node, as docs/cluster.md says.
+    ///
+    /// # Errors
+    /// If something does not start.
+    pub async fn add_node(&mut self) -> io::Result<()> {
+        self.nats.add_node()?;
+        let node = self.start_node(None).await?;
+        self.nodes.push(node);
+        Ok(())
+    }
+
+    async fn start_node(&self, network: Option<NodeNetwork>) -> io::Result<Node> {
+        let number = self.nodes.len();
+        let ClusterSettings { slots, is_pinned, submissions, .. } = &self.settings;
+        let servers = self.nats.urls(network.as_ref().map(NodeNetwork::nats_address));
+        let front = front_name(number);
+        // webd runs as another user, which cannot read the directory of the keys.
+        let webd = format!(
+            "state = \"/nonexistent\"\n[keys]\nfile = \"keys.toml\"\n[submissions]\nenabled = true\n{submissions}\n\
+             [cluster]\nname = {front:?}\nservers = {servers:?}\nkey_file = \"front.nk\"\nca_file = \"authority.pem\"\n"
+        );
+        let mut files = vec![
+            ("front.nk", self.nats.seed(&front)?),
+            ("node.nk", self.nats.seed(&node_name(number))?),
+            ("authority.pem", self.nats.authority()?),
+        ];
+        files.extend(self.settings.files.iter().cloned());
+        let mut prefix = network.as_ref().map_or(Vec::new(), NodeNetwork::prefix);
+        if *is_pinned {
+            prefix.extend(["taskset", "-c", &number.to_string()].map(str::to_owned));
         }
-        let more = server_configuration(&pool, &users);
-        let nats = NatsServer::start(&ServerOptions { more, ..ServerOptions::default() })?;
-        for (process, seed) in &keys {
-            std::fs::write(nats.directory().join(process), seed)?;
-        }
-        let settings = nats.settings("admin", Some(nats.directory().join("admin")));
-        administration::create(&settings, &pool, 1).await.map_err(io::Error::other)?;
-        let mut nodes = Vec::new();
-        for number in 0..count {
-            nodes.push(Node::start(number, slots, &nats, &keys).await?);
-        }
-        Ok(Self { nodes, nats })
+        let address = network.as_ref().map(|network| SocketAddr::from((network.node_address(), PORT)));
+        let settings = Settings {
+            slots: slots + 1,
+            webd,
+            files,
+            prefix: prefix.clone(),
+            address,
+            ..Settings::default()
+        };
+        let daemons = Daemons::start(&settings).await?;
+        let directory = daemons.directory().to_owned();
+        std::fs::copy(binary("noded")?, directory.join("noded"))?;
+        let text = format!(
+            "name = {:?}\nsocket = {:?}\nasync_slots = {slots}\ndrain = \"20s\"\n[cluster]\nservers = {servers:?}\n\
+             key_file = {:?}\nca_file = {:?}\n",
+            node_name(number),
+            daemons.socket(),
+            directory.join("node.nk"),
+            directory.join("authority.pem"),
+        );
+        std::fs::write(directory.join("noded.toml"), text)?;
+        let noded = start_noded(&directory, &prefix)?;
+        Ok(Node { daemons, noded, prefix, network })
     }
 
     /// Returns the URL of a submission at the webd of a node.
@@ -109,14 +203,22 @@ impl Cluster {
         http::get(&self.url(node, &format!("{id}{query}")), DEADLINE).await
     }
 
-    /// Returns a connection as the front of the first node.
+    /// Returns a front with the key of the administrator.
     ///
     /// # Errors
     /// If it cannot connect.
     pub async fn front(&self) -> Result<Submitter, String> {
-        let key = self.nats.directory().join("admin");
-        let connection = Connection::open(&self.nats.settings("admin", Some(key))).await?;
-        Ok(Submitter::new(connection, name(POOL)))
+        let connection = Connection::open(&self.nats.administrator()).await?;
+        Ok(Submitter::new(connection, Name::of_host(POOL)))
+    }
+
+    /// Begins to observe all nodes.
+    ///
+    /// # Errors
+    /// If it cannot connect.
+    pub async fn observer(&self) -> Result<Observer, String> {
+        let names: Vec<_> = (0..self.nodes.len()).map(|number| Name::of_host(&node_name(number))).collect();
+        Observer::start(&self.nats.administrator(), &names).await
     }
 
     /// Returns the ends of all logs.
@@ -131,42 +233,6 @@ impl Cluster {
 }
 
 impl Node {
-    async fn start(
-        number: usize,
-        slots: u32,
-        nats: &NatsServer,
-        keys: &[(String, String)],
-    ) -> io::Result<Self> {
-        let front = front_name(number);
-        // webd runs as another user, which cannot read the directory of the server.
-        let secret =
-            |process: &str| keys.iter().find(|(name, _)| name == process).map(|(_, seed)| seed.clone());
-        let webd = format!(
-            "state = \"/nonexistent\"\n[keys]\nfile = \"/nonexistent\"\n[submissions]\nenabled = true\n[cluster]\n\
-             name = {front:?}\nservers = [{:?}]\nkey_file = \"front.nk\"\n",
-            nats.url()
-        );
-        let files = vec![
-            ("front.nk", secret(&front).unwrap_or_default()),
-            ("node.nk", secret(&node_name(number)).unwrap_or_default()),
-        ];
-        let daemons =
-            Daemons::start(&Settings { slots: slots + 1, webd, files, ..Settings::default() }).await?;
-        let directory = daemons.directory().to_owned();
-        std::fs::copy(binary("noded")?, directory.join("noded"))?;
-        let text = format!(
-            "name = {:?}\nsocket = {:?}\nasync_slots = {slots}\ndrain = \"20s\"\n[cluster]\nservers = [{:?}]\n\
-             key_file = {:?}\n",
-            node_name(number),
-            daemons.socket(),
-            nats.url(),
-            directory.join("node.nk"),
-        );
-        std::fs::write(directory.join("noded.toml"), text)?;
-        let noded = start_noded(&directory)?;
-        Ok(Self { daemons, noded })
-    }
-
     /// Kills a process with SIGKILL, as in a crash.
     ///
     /// # Errors
@@ -186,7 +252,7 @@ impl Node {
     /// If it does not start.
     pub async fn restart(&mut self, process: Process) -> io::Result<()> {
         match process {
-            Process::Noded => self.noded = start_noded(self.daemons.directory())?,
+            Process::Noded => self.noded = start_noded(self.daemons.directory(), &self.prefix)?,
             Process::Executord => self.daemons.restart_executord().await?,
             Process::Webd => self.daemons.restart_webd().await?,
         }
@@ -203,20 +269,8 @@ impl Node {
     }
 }
 
-fn start_noded(directory: &Path) -> io::Result<Daemon> {
+fn start_noded(directory: &Path, prefix: &[String]) -> io::Result<Daemon> {
     let mut command: Command = unprivileged(&directory.join("noded"));
     command.arg("--config").arg(directory.join("noded.toml"));
-    Daemon::start("noded", directory, command)
-}
-
-fn name(text: &str) -> Name {
-    Name::of_host(text)
-}
-
-fn front_name(number: usize) -> String {
-    format!("front-{number}")
-}
-
-fn node_name(number: usize) -> String {
-    format!("node-{number}")
+    Daemon::start("noded", directory, prefixed(prefix, command))
 }

@@ -69,6 +69,10 @@ pub struct Settings {
     /// Shell script that runs in a separate mount namespace before executord, to simulate another host. `$DIRECTORY` is
     /// [`Daemons::directory`].
     pub host: Option<String>,
+    /// Command that starts each daemon in place of the shell, such as `nsenter` or `taskset` with its options.
+    pub prefix: Vec<String>,
+    /// Address of webd; `None` for a free port of loopback.
+    pub address: Option<SocketAddr>,
 }
 
 impl Default for Settings {
@@ -88,6 +92,8 @@ impl Default for Settings {
             webd: String::new(),
             files: Vec::new(),
             host: None,
+            prefix: Vec::new(),
+            address: None,
         }
     }
 }
@@ -114,6 +120,7 @@ pub struct Daemons {
     pub cgroup: String,
     address: SocketAddr,
     host: Option<String>,
+    prefix: Vec<String>,
     directory: TempDir,
 }
 
@@ -150,13 +157,14 @@ impl Daemons {
         // nobody may have no access to the build directory, but has access to this copy.
         fs::copy(binary("webd")?, directory.path().join("webd"))?;
 
-        let host = settings.host.clone();
-        let executord = start_executord(directory.path(), host.as_deref())?;
-        let address = free_address()?;
-        let webd = Daemon::start("webd", directory.path(), webd_command(directory.path(), address))?;
+        let (host, prefix) = (settings.host.clone(), settings.prefix.clone());
+        let executord = start_executord(directory.path(), host.as_deref(), &prefix)?;
+        let address = settings.address.map_or_else(free_address, Ok)?;
+        let webd = prefixed(&prefix, webd_command(directory.path(), address));
+        let webd = Daemon::start("webd", directory.path(), webd)?;
         // The last uid is that of zygotes, and not of a program.
         let uids = *uids.start()..=*uids.end() - u32::from(settings.zygotes);
-        let mut daemons = Self { webd, executord, uids, cgroup, address, host, directory };
+        let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;
         Ok(daemons)
@@ -294,7 +302,8 @@ impl Daemons {
     /// As [`Daemons::start`].
     pub async fn restart_webd(&mut self) -> io::Result<()> {
         let directory = self.directory.path();
-        self.webd = Daemon::start("webd", directory, webd_command(directory, self.address))?;
+        let command = prefixed(&self.prefix, webd_command(directory, self.address));
+        self.webd = Daemon::start("webd", directory, command)?;
         self.wait_for_webd().await
     }
 
@@ -303,7 +312,7 @@ impl Daemons {
     /// # Errors
     /// If it cannot be started.
     pub fn spawn_executord(&mut self) -> io::Result<()> {
-        self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
+        self.executord = start_executord(self.directory.path(), self.host.as_deref(), &self.prefix)?;
         Ok(())
     }
 
@@ -328,7 +337,7 @@ impl Daemons {
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn restart_executord(&mut self) -> io::Result<()> {
-        self.executord = start_executord(self.directory.path(), self.host.as_deref())?;
+        self.executord = start_executord(self.directory.path(), self.host.as_deref(), &self.prefix)?;
         self.wait_for_executord().await
     }
 
@@ -648,7 +657,7 @@ fn succeed(command: &mut Command) -> io::Result<()> {
 }
 
 /// Starts executord. With `host`, a shell runs the script and then executes executord with the same pid.
-fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
+fn start_executord(directory: &Path, host: Option<&str>, prefix: &[String]) -> io::Result<Daemon> {
     let executord = binary("executord")?;
     let mut command = match host {
         None => Command::new(executord),
@@ -660,7 +669,24 @@ fn start_executord(directory: &Path, host: Option<&str>) -> io::Result<Daemon> {
         }
     };
     command.arg("--config").arg(directory.join("executord.toml"));
-    Daemon::start("executord", directory, command)
+    Daemon::start("executord", directory, prefixed(prefix, command))
+}
+
+/// Returns a command that another command starts, in the same process.
+pub(crate) fn prefixed(prefix: &[String], command: Command) -> Command {
+    let [first, more @ ..] = prefix else { return command };
+    let mut prefixed = Command::new(first);
+    prefixed.args(more).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => prefixed.env(name, value),
+            None => prefixed.env_remove(name),
+        };
+    }
+    if let Some(directory) = command.get_current_dir() {
+        prefixed.current_dir(directory);
+    }
+    prefixed
 }
 
 /// Returns the command for a program without root, capabilities, groups, or a way to gain them.

@@ -17,6 +17,9 @@ pub mod inventory;
 pub mod judged;
 pub mod key_server;
 pub mod leaks;
+#[cfg(feature = "daemons")]
+pub mod nats_servers;
+pub mod network;
 pub mod proxy;
 pub mod session;
 pub mod soak;

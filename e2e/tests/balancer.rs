@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use e2e::balancer::{Balancer, Kind, Node};
 use e2e::daemons::{DEADLINE, Daemons, Settings, eventually};
@@ -341,6 +341,12 @@ async fn a_kept_program_is_found_at_its_node(balancer: &Balancer) {
 mod long {
     use super::*;
 
+    /// Changes the state of the first node, as an administrator does without access to it.
+    async fn set_state(balancer: &Balancer, state: &str) {
+        let command = format!("set server executor_programs/node-1 state {state}");
+        assert_eq!(balancer.command(&command).await.expect("an answer").trim(), "");
+    }
+
     #[tokio::test]
     async fn an_executord_that_fails_or_restarts_costs_no_request() {
         let (mut nodes, balancer) = start(Kind::HaProxy).await;
@@ -376,11 +382,9 @@ mod long {
         wait_until_used(&url, NAMES[0]).await;
         balancer.reload(&[first, second.clone()]).expect("reloaded");
         wait_until_used(&url, NAMES[1]).await;
-        let command = "set server executor_programs/node-1 state drain";
-        assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
+        set_state(&balancer, "drain").await;
         wait_until_running(&nodes[0], 0).await;
-        let command = "set server executor_programs/node-1 state ready";
-        assert_eq!(balancer.command(command).await.expect("an answer").trim(), "");
+        set_state(&balancer, "ready").await;
         wait_until_used(&url, NAMES[0]).await;
         balancer.reload(&[second]).expect("reloaded");
         // Longer than a request takes: processes with the previous configuration have ended.
@@ -390,6 +394,22 @@ mod long {
         sleep(Duration::from_secs(1)).await;
         let counts = load.stop().await;
         assert!(counts.keys().eq(NAMES), "{counts:?}");
+    }
+
+    #[tokio::test]
+    async fn a_balancer_that_is_killed_leaves_no_program_running() {
+        let (nodes, balancer) = start(Kind::HaProxy).await;
+        let requests = burst(&balancer.url("/api/execute"), 4, 60.0).await;
+        wait_until_running(&nodes[0], SLOTS).await;
+        balancer.kill().expect("the balancer is killed");
+        let killed = Instant::now();
+        for node in &nodes {
+            wait_until_running(node, 0).await;
+        }
+        assert!(killed.elapsed() < Duration::from_secs(5), "the programs ended by their limits");
+        drop(requests);
+        let direct = nodes[0].execute(&program(0.0, "direct")).await;
+        assert_eq!(direct["output"], "direct\n");
     }
 
     #[tokio::test]

@@ -1,24 +1,22 @@
-//! Submissions of two whole servers over NATS JetStream: every process is killed, and nothing is lost.
+//! Submissions of whole servers over NATS JetStream, which is set up as docs/cluster.md says: with TLS, keys and permissions.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed test panics")]
 
-use std::collections::BTreeMap;
+#[path = "cluster/faults.rs"]
+mod faults;
+#[path = "cluster/long.rs"]
+mod long;
+
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use cluster::subjects::Digest;
 use e2e::cluster_nodes::{Cluster, Process};
-use e2e::http;
+use e2e::{http, network};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-/// Rounds of [`no_accepted_submission_is_lost`].
-const ROUNDS: u32 = 4;
-/// Environment variable with another number of rounds.
-const ROUNDS_VARIABLE: &str = "EXECUTOR_CLUSTER_ROUNDS";
-/// Submissions of each round.
-const PER_ROUND: u32 = 6;
 /// Time in which a submission must have a result, faults included.
 const DEADLINE: Duration = Duration::from_secs(90);
 
@@ -28,6 +26,25 @@ fn program(code: &str) -> Value {
 
 fn id(number: u32) -> String {
     format!("00000000-0000-4000-8000-{number:012}")
+}
+
+/// Runs a test in a network namespace of its own.
+fn in_new_network(test: impl Future<Output = ()>) {
+    network::enter_new_namespace().unwrap();
+    // The threads of the runtime are in the namespace of the thread that starts them.
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test);
+}
+
+/// Submits until the submission is accepted: a webd that was just started, or has no connection yet, refuses it.
+async fn accept(uri: hyper::Uri, body: Value) {
+    let started = Instant::now();
+    loop {
+        match http::put(&uri, &body, DEADLINE).await {
+            Ok(200 | 202) => return,
+            other => assert!(started.elapsed() < DEADLINE, "{uri}: {other:?}"),
+        }
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Returns a submission in its final state.
@@ -61,6 +78,9 @@ async fn wait_for(cluster: &Cluster, id: &str, status: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn submissions_run_on_all_servers_and_each_webd_answers() {
     let cluster = Cluster::start(2, 2).await.unwrap();
+    // The administrator may do everything, and changes nothing by doing it again.
+    let ready = cluster.nats.command(&["init"]).unwrap();
+    assert_eq!(ready, "streams and consumers of the pool main are ready\n");
     let body =
         program("import time, sys\ntime.sleep(1)\nprint('hi'); print('err', file=sys.stderr); sys.exit(3)");
     for number in 0..4 {
@@ -87,6 +107,17 @@ async fn submissions_run_on_all_servers_and_each_webd_answers() {
         let finished: Vec<_> = nodes.iter().map(|node| node.ends.finished).collect();
         if finished == [2, 2] {
             assert_eq!(nodes[0].languages, nodes[1].languages);
+            let status: Value =
+                serde_json::from_str(&cluster.nats.command(&["status", "--json"]).unwrap()).unwrap();
+            assert_eq!(
+                (&status["waiting"]["submissions"], &status["nodes"][1]["name"]),
+                (&json!(0), &json!("node-1"))
+            );
+            let text = cluster.nats.command(&["status"]).unwrap();
+            assert!(
+                text.contains("nodes      2\n") && text.contains("node-0") && !text.contains("warning"),
+                "{text}"
+            );
             break;
         }
         assert!(started.elapsed() < DEADLINE, "{finished:?}");
@@ -129,6 +160,11 @@ async fn a_cancelled_submission_leaves_nothing_and_a_stopped_node_finishes_its_o
     assert!(cluster.nodes[0].stop_noded().unwrap(), "{}", cluster.logs());
     let third = cluster.fetch(0, &id(3), "").await.unwrap().json;
     assert_eq!((&third["status"], &third["result"]["output"]), (&json!("finished"), &json!("3\n")));
+    // Without any node, submissions wait.
+    assert_eq!(cluster.submit(0, &id(4), &program("print(4)")).await.unwrap(), 202);
+    assert_eq!(cluster.fetch(0, &id(4), "?wait=1").await.unwrap().json["status"], "queued");
+    cluster.nodes[0].restart(Process::Noded).await.unwrap();
+    assert_eq!(result(&cluster, 0, &id(4)).await["result"]["output"], "4\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,79 +186,23 @@ async fn a_newcomer_does_not_wait_for_a_flood_and_nats_may_be_away() {
     assert_eq!(late["result"]["output"], "late\n");
     let of_flood = cluster.fetch(0, &last, "").await.unwrap().json;
     assert_eq!(of_flood["status"], "queued", "the flood waits");
+    let mut before = 0;
+    for submission in flooding.json["submissions"].as_array().unwrap() {
+        let found = cluster.fetch(0, submission["token"].as_str().unwrap(), "").await.unwrap().json;
+        let began = found["started_ms"].as_u64().unwrap_or_default();
+        let (arrived, started) = (late["created_ms"].as_u64().unwrap(), late["started_ms"].as_u64().unwrap());
+        before += u32::from(began > arrived && began < started);
+    }
+    assert!(before <= 2, "{before} submissions of the flood began before the newcomer");
 
-    cluster.nats.kill().unwrap();
+    cluster.nats.servers[0].kill().unwrap();
     let direct = cluster.nodes[0].daemons.execute(&program("print('direct')")).await;
     assert_eq!(direct["output"], "direct\n");
     let started = Instant::now();
     assert_eq!(cluster.submit(0, &id(7), &slow).await.unwrap(), 503);
     assert!(started.elapsed() < Duration::from_secs(10));
-    cluster.nats.restart().unwrap();
+    cluster.nats.servers[0].restart().unwrap();
     assert_eq!(result(&cluster, 0, &last).await["status"], "finished");
     assert_eq!(cluster.submit(0, &id(7), &program("print(7)")).await.unwrap(), 202);
     assert_eq!(result(&cluster, 0, &id(7)).await["result"]["output"], "7\n");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_accepted_submission_is_lost() {
-    let rounds = std::env::var(ROUNDS_VARIABLE).map_or(ROUNDS, |number| number.parse().unwrap());
-    let mut cluster = Cluster::start(2, 2).await.unwrap();
-    let mut accepted: Vec<u32> = Vec::new();
-    let mut seen: BTreeMap<u32, Value> = BTreeMap::new();
-    for round in 0..rounds {
-        for number in round * PER_ROUND..(round + 1) * PER_ROUND {
-            let body = program(&format!("import time\ntime.sleep(0.2)\nprint({number})"));
-            // A webd that was just started again, or has no connection yet, answers 503.
-            for _ in 0..100 {
-                match cluster.submit(0, &id(number), &body).await {
-                    Ok(200 | 202) => {
-                        accepted.push(number);
-                        break;
-                    }
-                    _ => sleep(Duration::from_millis(100)).await,
-                }
-            }
-        }
-        // Another process and another phase of its work each time.
-        sleep(Duration::from_millis(u64::from(round * 137 % 401))).await;
-        let node = usize::try_from(round / 4 % 2).unwrap();
-        match round % 4 {
-            0 => fault(&mut cluster, node, Process::Noded).await,
-            1 => fault(&mut cluster, node, Process::Executord).await,
-            2 => fault(&mut cluster, node, Process::Webd).await,
-            _ => {
-                cluster.nats.kill().unwrap();
-                sleep(Duration::from_millis(300)).await;
-                cluster.nats.restart().unwrap();
-            }
-        }
-        // What already has a result keeps it.
-        for number in accepted.iter().rev().skip(usize::try_from(PER_ROUND).unwrap()).take(4) {
-            let result = result(&cluster, 1, &id(*number)).await;
-            seen.insert(*number, result);
-        }
-    }
-    assert_eq!(accepted.len(), usize::try_from(rounds * PER_ROUND).unwrap(), "{}", cluster.logs());
-    for number in &accepted {
-        let result = result(&cluster, 0, &id(*number)).await;
-        assert_eq!(result["status"], "finished", "{result}\n{}", cluster.logs());
-        assert_eq!(result["result"]["output"], format!("{number}\n"));
-        if let Some(before) = seen.get(number) {
-            assert_eq!(&result, before, "a result changed");
-        }
-    }
-    for node in &cluster.nodes {
-        let started = Instant::now();
-        while node.daemons.status().await.running > 0 {
-            assert!(started.elapsed() < DEADLINE, "something is left");
-            sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-async fn fault(cluster: &mut Cluster, node: usize, process: Process) {
-    let node = &mut cluster.nodes[node];
-    node.kill(process).unwrap();
-    sleep(Duration::from_millis(200)).await;
-    node.restart(process).await.unwrap();
 }
