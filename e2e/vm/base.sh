@@ -34,7 +34,7 @@ UNIT
 mkdir -p "$root/etc/systemd/system/graphical.target.wants"
 ln -s /etc/systemd/system/check.service "$root/etc/systemd/system/graphical.target.wants/check.service"
 for unit in getty@tty1.service serial-getty@ttyS0.service apt-daily.timer apt-daily-upgrade.timer \
-    e2scrub_reap.service e2scrub_all.timer fstrim.timer systemd-timesyncd.service; do
+    e2scrub_reap.service e2scrub_all.timer fstrim.timer systemd-timesyncd.service nats-server.service; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
 done
 echo executor-vm >"$root/etc/hostname"

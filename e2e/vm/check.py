@@ -761,6 +761,62 @@ def make_score_check(unit, most):
     return check
 
 
+NATS = "nats://127.0.0.1:4222"
+
+
+def nats_starts(directory):
+    """Starts nats-server with keys, and creates the streams."""
+    run("executor", "cluster", "keys", "--out", str(directory), "--front", "web", "--node", "node")
+    (directory / "nats.conf").write_text(
+        f"listen: 127.0.0.1:4222\njetstream {{ store_dir: {directory}/store }}\ninclude executor-users.conf\n")
+    run("systemd-run", "--quiet", "--collect", "--unit=check-nats", "nats-server", "-c", str(directory / "nats.conf"))
+    init = ("executor", "cluster", "init", "--server", NATS, "--key-file", str(directory / "admin.nk"))
+    until(60, "nats-server answers", lambda: run(*init))
+
+
+def install_key(source, target, group):
+    run("install", "-m", "0640", "-g", group, str(source), target)
+
+
+def submit(code):
+    body = json.dumps({"language": "python", "code": code})
+    answer = run("curl", "-sS", URL + "/api/submissions", "-H", "content-type: application/json", "--data-binary", "@-", input=body)
+    token = json.loads(answer)["token"]
+    return lambda: json.loads(run("curl", "-sS", f"{URL}/api/submissions/{token}"))
+
+
+def a_cluster_runs_submissions():
+    """The package executor-node runs submissions over NATS JetStream, also after kill -9, and can be purged"""
+    directory = pathlib.Path("/var/lib/check-cluster")
+    nats_starts(directory)
+    install_key(directory / "web.nk", "/etc/executor/front.nk", "executor-webd")
+    settings = f'\n[submissions]\nenabled = true\n[cluster]\nname = "web"\nservers = ["{NATS}"]\n'
+    with configured("webd", lambda before: before + settings):
+        run("dpkg", "-i", *pathlib.Path("first").glob("executor-node_*.deb"))
+        install_key(directory / "node.nk", "/etc/executor/node.nk", "executor-node")
+        with open("/etc/executor/noded.toml", "a") as config:
+            config.write(f'[cluster]\nservers = ["{NATS}"]\n')
+        noded = pathlib.Path("/etc/executor/noded.toml")
+        noded.write_text('name = "node"\n' + noded.read_text())
+        run("systemctl", "enable", "--now", "--quiet", "executor-node.service")
+        score = float(run("systemd-analyze", "security", "--no-pager", "executor-node.service").splitlines()[-1].split(":")[1].split()[0])
+        assert score <= 2.0, score
+        fetch = submit(HELLO["python"])
+        until(120, fetch, lambda: fetch()["status"] == "finished" and fetch()["result"]["output"] == "hello 42\n")
+        slow = submit("import time; time.sleep(5); print('once')")
+        until(60, slow, lambda: slow()["status"] == "running")
+        before = main_pid("executor-node.service")
+        os.kill(before, signal.SIGKILL)
+        until(60, "another noded", lambda: main_pid("executor-node.service") not in (0, before))
+        until(120, slow, lambda: slow()["status"] == "finished" and slow()["result"]["output"] == "once\n")
+        run("dpkg", "--purge", "executor-node")
+    run("systemctl", "stop", "check-nats.service")
+    for path in ("/etc/executor/front.nk", "/etc/executor/node.nk"):
+        pathlib.Path(path).unlink(missing_ok=True)
+    run("rm", "-r", str(directory))
+    return f"score {score}"
+
+
 def the_package_upgrades():
     """An upgrade keeps the configuration, and programs run afterwards"""
     path = pathlib.Path("/etc/executor/executord.toml")
@@ -863,6 +919,7 @@ STAGES = [
         executord_works_without_its_unit,
         make_score_check("executord.service", 4.0),
         make_score_check("webd.service", 1.5),
+        a_cluster_runs_submissions,
         the_package_upgrades,
         recommended_sysctls_break_nothing,
         attacks_fail,

@@ -8,7 +8,7 @@ top=$(cd "$here/../.." && pwd)
 dir=${EXECUTOR_VM_DIR:-$top/target/vm}
 
 mkdir -p "$dir"
-"$here/base.sh" "$dir" libnss-systemd,g++,gcc-12-plugin-dev,openjdk-17-jdk-headless,nodejs
+"$here/base.sh" "$dir" libnss-systemd,g++,gcc-12-plugin-dev,openjdk-17-jdk-headless,nodejs,nats-server
 
 # Two packages, to test an upgrade.
 work=$dir/in
