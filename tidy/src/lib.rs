@@ -8,11 +8,13 @@
 //! | `words` | names and phrases that `tidy/words.toml` rejects |
 //! | `links` | relative links and anchors in Markdown that lead nowhere |
 //! | `monitoring` | metrics in dashboards and alert rules that are not documented |
+//! | `failures` | failures in docs/cluster.md without a test |
 //! | `docs` | keys, error codes, metrics, tests and limits that the documentation and the code do not share |
 
 #![forbid(unsafe_code)]
 
 pub mod documentation;
+pub mod failures;
 pub mod finding;
 pub mod graph;
 pub mod layers;
@@ -33,11 +35,12 @@ use repository::Repository;
 pub type Check = fn(&Repository) -> io::Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 6] = [
+pub const CHECKS: [(&str, Check); 7] = [
     ("graph", graph::check),
     ("layers", layers::check),
     ("words", words::check),
     ("links", links::check),
     ("docs", documentation::check),
     ("monitoring", monitoring::check),
+    ("failures", failures::check),
 ];
