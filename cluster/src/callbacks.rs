@@ -8,8 +8,8 @@ use futures_util::{Stream, StreamExt};
 use crate::buckets::BucketOrder;
 use crate::connection::Connection;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError};
+use crate::record::KEY_HEADER;
 use crate::subjects::{self, CALLBACK_GROUP, CALLBACKS, SUBMISSIONS, SubmissionKey};
-use crate::submitter::KEY_HEADER;
 
 /// The callbacks of all pools. Each is taken by one front at a time.
 #[derive(Debug)]

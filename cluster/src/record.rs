@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 /// Header with a [`Record`] in JSON.
 pub const RECORD_HEADER: &str = "Executor-Record";
+/// Header of work and of callbacks with the key of the submission.
+pub(crate) const KEY_HEADER: &str = "Executor-Submission";
 /// Header with the version of the protocol in which the body is encoded.
 pub const VERSION_HEADER: &str = "Executor-Version";
 /// Deliveries of work after which it is given up: it may be what ended the nodes that took it.

@@ -15,7 +15,7 @@ use crate::connection::Connection;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError, StoredMessage};
 use crate::layout::{self, MAX_REQUEST};
 use crate::nodes::NodeStatus;
-use crate::record::{Check, RECORD_HEADER, Record, State, VERSION_HEADER, now};
+use crate::record::{Check, KEY_HEADER, RECORD_HEADER, Record, State, VERSION_HEADER, now};
 use crate::subjects::{self, BUCKETS, CALLBACKS, Digest, Name, SUBMISSIONS, SubmissionKey};
 
 /// Attempts to cancel a submission that changes at the same time.
@@ -353,9 +353,6 @@ impl Submitter {
         Ok(waiting)
     }
 }
-
-/// Header of work with the key of its submission.
-pub(crate) const KEY_HEADER: &str = "Executor-Submission";
 
 /// Announces a change. Whoever misses it reads the stream a few seconds later.
 pub(crate) async fn announce_change(jetstream: &JetStream, key: SubmissionKey, state: State) {

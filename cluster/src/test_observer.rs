@@ -11,12 +11,11 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::{Connection, Settings};
 use crate::jetstream::{ClusterError, delivery_info};
-use crate::record::{RECORD_HEADER, Record, State};
+use crate::record::{KEY_HEADER, RECORD_HEADER, Record, State};
 use crate::subjects::{Name, SUBMISSIONS, SubmissionKey};
-use crate::submitter::KEY_HEADER;
 
 /// Messages of one subject that [`Observer::keep_all_messages`] keeps.
-const KEPT: u64 = 64;
+const MESSAGES_PER_SUBJECT: u64 = 64;
 /// Pause between two looks at the connection.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -60,7 +59,7 @@ pub struct Observer {
 
 #[derive(Clone, Debug)]
 enum Source {
-    Work,
+    WorkMessage,
     /// Inbox of this node.
     Inbox(String),
     Record,
@@ -77,7 +76,7 @@ impl Observer {
         let mut messages = Vec::new();
         let fail = |error: ClusterError| error.to_string();
         let subjects = [
-            (Source::Work, "x.work.>".to_owned()),
+            (Source::WorkMessage, "x.work.>".to_owned()),
             (Source::Record, "x.sub.>".to_owned()),
             (Source::Acknowledgement, "$JS.ACK.>".to_owned()),
         ];
@@ -125,7 +124,7 @@ impl Observer {
         let header = |name| message.headers.as_ref()?.get(name).map(async_nats::HeaderValue::as_str);
         let key = header(KEY_HEADER).and_then(SubmissionKey::parse);
         match source {
-            Source::Work => Some(Observation { key: key?, phase: Phase::Accepted, node: None }),
+            Source::WorkMessage => Some(Observation { key: key?, phase: Phase::Accepted, node: None }),
             Source::Inbox(node) => {
                 let key = key?;
                 let info = delivery_info(message.reply.as_ref()?.as_str())?;
@@ -159,7 +158,7 @@ impl Observer {
     pub async fn keep_all_messages(&self) -> Result<(), ClusterError> {
         let info: Value = self.connection.0.api(&format!("STREAM.INFO.{SUBMISSIONS}"), &json!({})).await?;
         let mut config = info["config"].clone();
-        config["max_msgs_per_subject"] = json!(KEPT);
+        config["max_msgs_per_subject"] = json!(MESSAGES_PER_SUBJECT);
         self.connection.0.api::<Value>(&format!("STREAM.UPDATE.{SUBMISSIONS}"), &config).await.map(|_| ())
     }
 

@@ -58,19 +58,19 @@ pub struct UsageWriter {
 pub struct UsageReader {
     jetstream: JetStream,
     except: Name,
-    seen: Seen,
+    seen: EarlierReads,
 }
 
 /// What was last read of each process and key.
 #[derive(Debug, Default)]
-struct Seen {
-    counters: HashMap<(String, KeyName), SeenCounters>,
+struct EarlierReads {
+    counters: HashMap<(String, KeyName), EarlierCounters>,
     /// Number of reads. What is counted at the first one may have been counted long ago.
     reads: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct SeenCounters {
+struct EarlierCounters {
     sequence: u64,
     since: Instant,
     counted: u64,
@@ -127,7 +127,7 @@ impl UsageReader {
     /// Creates a reader of what all processes but one write.
     #[must_use]
     pub fn new(connection: &Connection, except: Name) -> Self {
-        Self { jetstream: connection.0.clone(), except, seen: Seen::default() }
+        Self { jetstream: connection.0.clone(), except, seen: EarlierReads::default() }
     }
 
     /// Returns what each key uses in the other processes.
@@ -143,7 +143,7 @@ impl UsageReader {
     }
 }
 
-impl Seen {
+impl EarlierReads {
     /// Adds up the counters of all processes, and remembers them.
     fn update(&mut self, entries: impl Iterator<Item = Entry>, now: Instant) -> BTreeMap<KeyName, Elsewhere> {
         let mut keys: BTreeMap<KeyName, Elsewhere> = BTreeMap::new();
@@ -165,7 +165,7 @@ impl Seen {
             if now.duration_since(since) < GONE {
                 total.running = total.running.saturating_add(counters.running);
             }
-            let seen = SeenCounters { sequence, since, counted: counters.counted, read: self.reads };
+            let seen = EarlierCounters { sequence, since, counted: counters.counted, read: self.reads };
             self.counters.insert((writer, key), seen);
         }
         if self.counters.len() > MAX_SEEN {
@@ -223,7 +223,7 @@ mod tests {
             message(&of("node-2"), "{"),
             message("$KV.executor_usage.20000.zz.a.0", usage),
         ];
-        let summed = Seen::default().update(messages.iter().filter_map(parse), Instant::now());
+        let summed = EarlierReads::default().update(messages.iter().filter_map(parse), Instant::now());
         let usage = KeyUsage { executions: 3, cpu_us: u64::MAX };
         assert_eq!(summed, BTreeMap::from([(alice(), Elsewhere { usage, running: 3, newly_counted: 0 })]));
         let written = serde_json::to_string(&Counters { executions: 2, cpu_us: 30, ..Counters::default() });
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_counts_against_a_rate_is_reported_once() {
-        let (mut seen, now) = (Seen::default(), Instant::now());
+        let (mut seen, now) = (EarlierReads::default(), Instant::now());
         let mut newly = |entries: &[(&str, u64)]| {
             let entries = entries.iter().map(|(writer, counted)| {
                 entry(writer, *counted, Counters { counted: *counted, ..Counters::default() })
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_runs_on_a_server_that_is_gone_does_not_count() {
-        let (mut seen, start) = (Seen::default(), Instant::now());
+        let (mut seen, start) = (EarlierReads::default(), Instant::now());
         let mut running = |sequence, seconds| {
             let counters = Counters { running: 2, ..Counters::default() };
             let entries = [entry("a.0", sequence, counters)].into_iter();

@@ -82,7 +82,7 @@ async fn split(cluster: &Cluster, observer: &mut Observer, cut: Cut, first: u32)
     let during = result(cluster, other, &id(first)).await;
     assert_eq!(during["result"]["output"], format!("{first}\n"), "{cut:?}");
     network.mend(cut).unwrap();
-    // What was refused may be stored all the same, if only the answer was lost. The same request then has no effect.
+    // A refused submission is stored if only the answer was lost. The same request then has no effect.
     accept(cluster.url(lost, &id(first + 1)), body(first + 1)).await;
     let late = result(cluster, lost, &id(first + 1)).await;
     assert_eq!(late["result"]["output"], format!("{}\n", first + 1));

@@ -96,14 +96,14 @@ mod tests {
     use crate::domain::keys::refusal::Refusal;
 
     /// A webd of several.
-    struct Front {
+    struct TestFront {
         sync: ClusterSync,
         writer: UsageWriter,
         reader: UsageReader,
         caller: Caller,
     }
 
-    impl Front {
+    impl TestFront {
         async fn start(server: &NatsServer, name: &str, key: &ApiKey, limits: &KeyLimits) -> Self {
             let entry = KeyEntry { hash: Some(key.hash()), limits: limits.clone(), ..KeyEntry::default() };
             let file = KeyFile { keys: [("alice".parse().unwrap(), entry)].into() };
@@ -133,9 +133,9 @@ mod tests {
             cpu_per_day: Some(Duration::from_secs(10)),
             ..KeyLimits::default()
         };
-        let mut first = Front::start(&server, "webd-1", &key, &limits).await;
-        let mut second = Front::start(&server, "webd-2", &key, &limits).await;
-        let admit = |front: &Front| front.sync.keys.admit(&front.caller);
+        let mut first = TestFront::start(&server, "webd-1", &key, &limits).await;
+        let mut second = TestFront::start(&server, "webd-2", &key, &limits).await;
+        let admit = |front: &TestFront| front.sync.keys.admit(&front.caller);
         first.exchange().await;
         second.exchange().await;
         let running = (admit(&first).unwrap(), admit(&first).unwrap());
@@ -156,9 +156,10 @@ mod tests {
         first.exchange().await;
         assert!(matches!(admit(&first), Err(Refusal::Rate { .. })));
         second.sync.keys.accept(&second.caller, NonZeroU32::MIN).unwrap_err();
-        let account = |front: &Front| front.sync.keys.usage(Timestamp::now()).keys.values().next().copied();
+        let account =
+            |front: &TestFront| front.sync.keys.usage(Timestamp::now()).keys.values().next().copied();
         assert_eq!(account(&second).unwrap().cpu_us, 3_000_000);
-        // What ran there does not count for ever if nothing is heard of it.
+        // Running executions of a server that is gone count no longer.
         first.sync.keys.set_elsewhere(0, &[("alice".parse().unwrap(), running_elsewhere(2))].into());
         assert!(matches!(admit(&first), Err(Refusal::Concurrent(_))));
         first.sync.keys.forget_running_elsewhere();

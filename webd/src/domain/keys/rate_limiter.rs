@@ -89,7 +89,7 @@ impl RateLimiter {
         self.interval.saturating_mul(self.rate.count.get())
     }
 
-    /// Returns the time that others may have used in excess. What they start between two exchanges is less.
+    /// Returns the time that others may have used in excess. It is more than others start between two exchanges.
     #[cfg(any(feature = "cluster", test))]
     fn longest_debt(&self) -> Duration {
         const SHORTEST: Duration = Duration::from_secs(60);

@@ -20,6 +20,8 @@ use crate::domain::submissions::submission::{Owner, SubmissionState};
 
 /// Announcements that the runner may not have read yet. After one it looks for all callbacks.
 const MAX_ANNOUNCEMENTS: usize = 16;
+/// Interval at which callbacks are looked for even if none was announced: another webd may have returned one.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// Time until the next attempt to subscribe to announcements.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -88,12 +90,13 @@ impl ClusterCallbacks {
         Ok(())
     }
 
-    /// Returns the time until a callback that this webd returned is due again.
+    /// Returns the time until a callback that this webd returned is due again, or until it looks for others.
     fn next_retry(&self) -> NextCallback {
         let now = Instant::now();
         let mut retries = lock(&self.retries);
         retries.retain(|due| *due > now);
-        retries.first().map_or(NextCallback::None, |due| NextCallback::In(due.duration_since(now)))
+        let wait = retries.first().map_or(LOOK_INTERVAL, |due| due.duration_since(now));
+        NextCallback::In(wait.min(LOOK_INTERVAL))
     }
 }
 
