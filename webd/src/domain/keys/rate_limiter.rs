@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_burst_is_allowed_and_then_the_rate() {
         let (limiter, start) = (RateLimiter::new("3/h".parse().unwrap()), Instant::now());
-        let minute = |minutes| start + Duration::from_secs(60 * minutes);
+        let minute = |minutes: u64| start + Duration::from_secs(60 * minutes);
         let one = NonZeroU32::MIN;
         let state = limiter.count_at(one, start).unwrap();
         assert_eq!((state.remaining, state.restored_in), (2, Duration::from_secs(1200)));
