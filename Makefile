@@ -76,7 +76,7 @@ root: debug ## Run the tests with real sandboxes, daemons and compilers; needs r
 balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test balancer -- --test-threads 1
 
-clients: debug ## Run published clients of Piston and Judge0 against real daemons; needs root, PyPI and npm
+clients: debug ## Run published clients of Piston, Judge0 and MCP against real daemons; needs root, PyPI and npm
 	e2e/clients/setup.sh
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test clients -- --test-threads 1
 

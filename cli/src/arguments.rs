@@ -56,6 +56,8 @@ pub(crate) enum Command {
     },
     /// Create, list, rotate and revoke API keys of webd
     Key(KeyArguments),
+    /// Serve tools for AI agents on stdin and stdout (Model Context Protocol)
+    Mcp,
     /// Set up NATS JetStream for submissions of many servers, and show their state
     #[cfg(feature = "cluster")]
     Cluster(crate::cluster_admin::ClusterArguments),
@@ -70,7 +72,7 @@ impl Command {
     /// Returns whether the command is about this host, so that a remote server cannot answer it.
     pub(crate) const fn is_local(&self) -> bool {
         match self {
-            Self::Run(_) | Self::Languages { .. } | Self::Completions { .. } => false,
+            Self::Run(_) | Self::Languages { .. } | Self::Mcp | Self::Completions { .. } => false,
             Self::Status { .. } | Self::Check { .. } | Self::Key(_) => true,
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => true,

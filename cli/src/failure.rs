@@ -61,7 +61,8 @@ impl Failure {
         })
     }
 
-    fn message(&self) -> Option<String> {
+    /// Returns the message; `None` if nobody needs one.
+    pub(crate) fn message(&self) -> Option<String> {
         Some(match self {
             Self::BrokenPipe | Self::Interrupted => return None,
             Self::Usage(message) | Self::Local(message) => message.clone(),

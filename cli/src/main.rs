@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agents;
 mod arguments;
 mod check;
 #[cfg(feature = "cluster")]
@@ -66,6 +67,7 @@ async fn execute(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode,
         Command::Status { json } => status::status(&socket, json).await,
         Command::Check { json } => check::check(&socket, json).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,
+        Command::Mcp => agents::mcp(server.server(matches)?).await,
         #[cfg(feature = "cluster")]
         Command::Cluster(arguments) => cluster_admin::cluster(arguments).await,
         Command::Completions { shell } => completions(shell).await,

@@ -11,6 +11,7 @@ python_environment() {
 }
 python_environment venv requirements.txt
 python_environment wrapper requirements-wrapper.txt
+python_environment mcp requirements-mcp.txt
 
-cp "$here/package.json" "$here/piston.mjs" "$out/node/"
+cp "$here/package.json" "$here/piston.mjs" "$here/mcp.mjs" "$out/node/"
 npm install --prefix "$out/node" --no-audit --no-fund --no-package-lock --silent

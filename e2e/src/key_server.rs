@@ -30,6 +30,14 @@ impl KeyServer {
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn start() -> io::Result<Self> {
+        Self::start_with(&Settings::default()).await
+    }
+
+    /// Starts the daemons with these settings, and without any keys.
+    ///
+    /// # Errors
+    /// As [`Daemons::start`].
+    pub async fn start_with(settings: &Settings) -> io::Result<Self> {
         let directory = tempfile::tempdir()?;
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
         let (keys, state) = (directory.path().join("keys.toml"), directory.path().join("state"));
@@ -38,7 +46,7 @@ impl KeyServer {
             nix::unistd::User::from_name("nobody")?.ok_or_else(|| io::Error::other("no user nobody"))?;
         chown(&state, Some(nobody.uid.as_raw()), None)?;
         let webd = format!("state = {state:?}\n[keys]\nfile = {keys:?}\n[submissions]\nenabled = true\n");
-        let daemons = Daemons::start(&Settings { webd, ..Settings::default() }).await?;
+        let daemons = Daemons::start(&Settings { webd, ..settings.clone() }).await?;
         Ok(Self { daemons, keys, state, _directory: directory })
     }
 

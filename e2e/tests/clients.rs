@@ -1,11 +1,12 @@
-//! Published clients of Piston and Judge0, unchanged. `make clients` installs them and runs this.
+//! Published clients of Piston, Judge0 and the Model Context Protocol, unchanged. `make clients` installs them and runs this.
 
 #![forbid(unsafe_code)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use e2e::daemons::{Daemons, Settings};
+use e2e::daemons::{Daemons, Settings, binary};
+use e2e::key_server::KeyServer;
 
 const TOKEN: &str = "clients-token";
 const USER: &str = "clients-user";
@@ -53,4 +54,35 @@ async fn clients_of_judge0() {
     let url = format!("http://{}", daemons.address());
     run(&daemons, python("venv", "judge0_clients.py", &[&url, TOKEN])).await;
     run(&daemons, python("wrapper", "judge0_wrapper.py", &[&url, TOKEN, USER])).await;
+}
+
+/// Runs both reference clients with these arguments.
+async fn run_reference_clients(daemons: &Daemons, arguments: &[&str]) {
+    run(daemons, python("mcp", "mcp_client.py", arguments)).await;
+    let mut node = Command::new("node");
+    node.arg(installed().join("node/mcp.mjs")).args(arguments);
+    run(daemons, node).await;
+}
+
+/// A client that cancels a call gets the only slot back.
+fn one_slot() -> Settings {
+    Settings { slots: 1, ..Settings::default() }
+}
+
+#[tokio::test]
+async fn clients_of_mcp_over_stdio() {
+    let daemons = Daemons::start(&one_slot()).await.expect("both daemons start");
+    let (executor, socket) = (binary("executor").expect("the binary is built"), daemons.socket());
+    let path = |path: &Path| path.to_str().expect("text").to_owned();
+    run_reference_clients(&daemons, &["stdio", &path(&executor), &path(&socket)]).await;
+}
+
+#[tokio::test]
+async fn clients_of_mcp_over_http() {
+    let server = KeyServer::start_with(&one_slot()).await.expect("both daemons start");
+    let key = server.key(&["add", "agent"]);
+    let _ = server.key(&["revoke", "anonymous"]);
+    server.until_status("", 401).await;
+    let url = format!("http://{}/mcp", server.daemons.address());
+    run_reference_clients(&server.daemons, &["http", &url, &key]).await;
 }

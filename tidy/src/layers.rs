@@ -11,16 +11,17 @@ use crate::repository::Repository;
 use crate::rust;
 
 /// Each crate and the crates of the workspace that it may depend on.
-const CRATES: [(&str, &[&str]); 12] = [
+const CRATES: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
     ("sandbox", &[]),
     ("executor-zygote", &["sandbox"]),
     ("executord", &["protocol", "sandbox"]),
     ("keys", &["protocol"]),
+    ("mcp", &["protocol"]),
     ("cluster", &["keys", "protocol"]),
     ("noded", &["cluster", "keys", "protocol"]),
-    ("webd", &["cluster", "keys", "protocol"]),
-    ("cli", &["cluster", "keys", "protocol"]),
+    ("webd", &["cluster", "keys", "mcp", "protocol"]),
+    ("cli", &["cluster", "keys", "mcp", "protocol"]),
     ("e2e", &["cluster", "keys", "protocol"]),
     ("bench", &["e2e", "protocol"]),
     ("tidy", &["protocol"]),
@@ -37,7 +38,7 @@ struct Ban {
     except: Option<&'static str>,
 }
 
-const BANS: [Ban; 7] = [
+const BANS: [Ban; 9] = [
     Ban { below: "webd/src/domain", name: "axum", reason: "the domain does not know HTTP", except: None },
     Ban { below: "webd/src/ops", name: "axum", reason: "operations do not know HTTP", except: None },
     Ban {
@@ -49,6 +50,8 @@ const BANS: [Ban; 7] = [
     Ban { below: "webd/src", name: "async_nats", reason: "one crate knows NATS", except: None },
     Ban { below: "noded/src", name: "async_nats", reason: "one crate knows NATS", except: None },
     Ban { below: "cli/src", name: "async_nats", reason: "one crate knows NATS", except: None },
+    Ban { below: "webd/src", name: "rmcp", reason: "one crate knows the protocol of agents", except: None },
+    Ban { below: "cli/src", name: "rmcp", reason: "one crate knows the protocol of agents", except: None },
     Ban { below: "executord/sandbox/src", name: "tokio", reason: "the sandbox has no runtime", except: None },
 ];
 

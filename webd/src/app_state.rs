@@ -9,6 +9,7 @@ use crate::domain::daemon_info::DaemonInfo;
 use crate::domain::dispatcher::Dispatcher;
 use crate::domain::file_store::FileStore;
 use crate::domain::keys::key_store::KeyStore;
+use crate::domain::running_calls::RunningCalls;
 use crate::domain::submissions::id_locks::IdLocks;
 use crate::domain::submissions::store::SubmissionStore;
 use crate::http::static_files::StaticFiles;
@@ -46,6 +47,8 @@ pub(crate) struct AppState {
     pub(crate) jobe_files: FileStore,
     /// Submissions of clients of Judge0.
     pub(crate) judge0: Judge0State,
+    /// Calls of the Model Context Protocol that can be cancelled.
+    pub(crate) mcp_calls: RunningCalls,
     /// The files of the page.
     pub(crate) files: StaticFiles,
 }
@@ -80,6 +83,7 @@ impl AppState {
             cluster: None,
             jobe_files,
             judge0,
+            mcp_calls: RunningCalls::default(),
             files,
         }
     }

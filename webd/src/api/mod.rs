@@ -6,6 +6,7 @@ pub(crate) mod executor;
 pub(crate) mod jobe;
 pub(crate) mod judge0;
 pub(crate) mod lenient_json;
+pub(crate) mod mcp;
 pub(crate) mod monitoring;
 pub(crate) mod openapi;
 pub(crate) mod piston;

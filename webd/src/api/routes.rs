@@ -18,7 +18,7 @@ use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::api::piston;
 use crate::api::route::{Access, Route};
-use crate::api::{jobe, judge0};
+use crate::api::{jobe, judge0, mcp};
 use crate::app_state::AppState;
 use crate::http::compression::compress;
 use crate::http::error::ApiError;
@@ -45,7 +45,7 @@ const ROUTES: [Route; 10] = [
 pub fn paths() -> impl Iterator<Item = &'static str> {
     let compatible =
         piston::routes::ROUTES.iter().chain(&jobe::routes::ROUTES).chain(&judge0::routes::ROUTES);
-    ROUTES.iter().chain(compatible).map(|(path, ..)| *path)
+    ROUTES.iter().chain(&mcp::routes::ROUTES).chain(compatible).map(|(path, ..)| *path)
 }
 
 /// The route that may have an address of its own.
@@ -72,6 +72,9 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
         let methods = || access.protect(methods(), &state);
         // A path with a slash at its end is the same resource: clients that join a base URL with a path often add one.
         router = router.route(path, methods()).route(&format!("{path}/"), methods());
+    }
+    if state.config.mcp.enabled {
+        router = router.merge(mcp::routes::router(&state));
     }
     if state.config.piston.enabled {
         router = router.merge(piston::routes::router(&state));

@@ -20,6 +20,7 @@ pub(crate) mod limit_scope;
 pub(crate) mod output_collector;
 pub(crate) mod output_files;
 pub(crate) mod result_store;
+pub(crate) mod running_calls;
 pub(crate) mod signal_name;
 pub(crate) mod submissions;
 pub(crate) mod toolchain_words;

@@ -34,6 +34,13 @@ const SECURITY_HEADERS: [(HeaderName, &str); 7] = [
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The header with the name of this node behind a load balancer.
 const X_EXECUTOR_NODE: HeaderName = HeaderName::from_static("x-executor-node");
+/// Headers of the Model Context Protocol that a page may send.
+const MCP_HEADERS: [HeaderName; 4] = [
+    HeaderName::from_static("mcp-session-id"),
+    HeaderName::from_static("mcp-protocol-version"),
+    HeaderName::from_static("mcp-method"),
+    HeaderName::from_static("mcp-name"),
+];
 /// Routes that probes request every second: their answers are logged only if they report a problem.
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 /// Time for which a browser caches the answer to a preflight request.
@@ -128,10 +135,11 @@ pub(crate) fn cors(origins: &[Origin]) -> CorsLayer {
             [header::CONTENT_TYPE, header::ACCEPT, header::AUTHORIZATION, X_REQUEST_ID, IDEMPOTENCY_KEY]
                 .into_iter()
                 .chain(KEY_HEADERS)
+                .chain(MCP_HEADERS)
                 .collect::<Vec<_>>(),
         )
         .expose_headers(
-            [header::RETRY_AFTER, X_REQUEST_ID, X_EXECUTOR_NODE]
+            [header::RETRY_AFTER, X_REQUEST_ID, X_EXECUTOR_NODE, HeaderName::from_static("mcp-session-id")]
                 .into_iter()
                 .chain(RATE_HEADERS)
                 .collect::<Vec<_>>(),

@@ -111,6 +111,8 @@ pub struct Config {
     pub cluster: ClusterConfig,
     /// Timeouts.
     pub timeouts: Timeouts,
+    /// The Model Context Protocol.
+    pub mcp: McpConfig,
     /// The API that is compatible with Piston.
     pub piston: PistonConfig,
     /// The API that is compatible with Jobe.
@@ -150,6 +152,14 @@ pub enum LogFormat {
     Text,
     /// An object of JSON on each line.
     Json,
+}
+
+/// The Model Context Protocol.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpConfig {
+    /// Whether `/mcp` is served.
+    pub enabled: bool,
 }
 
 /// API keys.
@@ -223,6 +233,7 @@ impl Default for Config {
             submissions: SubmissionsConfig::default(),
             cluster: ClusterConfig::default(),
             timeouts: Timeouts::default(),
+            mcp: McpConfig::default(),
             piston: PistonConfig::default(),
             jobe: JobeConfig::default(),
             judge0: Judge0Config::default(),
@@ -241,6 +252,12 @@ impl Default for SubmissionsConfig {
             callback_hosts: Vec::new(),
             callback_ca: "/etc/ssl/certs/ca-certificates.crt".into(),
         }
+    }
+}
+
+impl Default for McpConfig {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 
@@ -459,6 +476,6 @@ mod tests {
         let config = Config::parse(&shipped).unwrap();
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
         let keys: toml::Table = shipped.parse().unwrap();
-        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (25, 10));
+        assert_eq!((keys.len(), keys["timeouts"].as_table().unwrap().len()), (26, 10));
     }
 }
