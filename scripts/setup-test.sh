@@ -31,6 +31,12 @@ need php php-cli
 need ruby ruby
 need rustc rustc
 need clang "clang libclang-rt-dev libomp-dev"
+# The formatters of the languages: 20 MB on the disk.
+need black black
+need clang-format clang-format
+need perltidy perltidy
+need rustfmt rustfmt
+need shfmt shfmt
 # Programs of the tests draw figures.
 [ -e /usr/lib/python3/dist-packages/matplotlib ] || missing="$missing python3-matplotlib"
 if [ -n "$missing" ]; then
@@ -48,4 +54,11 @@ if [ -n "$missing" ]; then
     $sudo apt-get update -q
     # shellcheck disable=SC2086 # a list of words
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
+fi
+# Sandboxes see only /usr.
+if [ ! -e /usr/local/lib/node_modules/prettier-plugin-java ]; then
+    echo "installing prettier"
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo npm install --global --prefix /usr/local --no-fund --no-audit prettier@3.10.1 prettier-plugin-java@2.11.0
 fi

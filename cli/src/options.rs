@@ -140,6 +140,7 @@ mod tests {
                 option("sanitize", OptionValue::Set(Vec::new())),
             ],
             arguments: ArgumentPatterns::default(),
+            formatter: None,
         }
     }
 

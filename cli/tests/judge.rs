@@ -35,6 +35,7 @@ fn language(name: &str, extension: &str) -> Language {
         example: String::new(),
         options: Vec::new(),
         arguments: protocol::ArgumentPatterns::default(),
+        formatter: None,
     }
 }
 

@@ -227,5 +227,6 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         example: String::new(),
         options: Vec::new(),
         arguments: ArgumentPatterns::default(),
+        formatter: None,
     }
 }

@@ -515,6 +515,7 @@ fn language(name: &str, extensions: &[&str]) -> Language {
             option("sanitize", OptionValue::Set(Vec::new())),
         ],
         arguments: protocol::ArgumentPatterns::default(),
+        formatter: None,
     }
 }
 

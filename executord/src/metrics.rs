@@ -78,7 +78,7 @@ impl TimedStep {
     pub(crate) const fn of(stage: StageKind) -> Self {
         match stage {
             StageKind::Compile | StageKind::Check => Self::Compile,
-            StageKind::Run => Self::Run,
+            StageKind::Run | StageKind::Format => Self::Run,
         }
     }
 

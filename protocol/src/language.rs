@@ -42,6 +42,9 @@ pub struct Language {
     pub options: Vec<LanguageOption>,
     /// Arguments that a request can add to the commands.
     pub arguments: ArgumentPatterns,
+    /// Name of the program that formats source code, or `None` if this host has none for the language.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_TEXT>")]
+    pub formatter: Option<String>,
 }
 
 /// Whether the toolchain of a language is installed.

@@ -20,6 +20,9 @@ pub struct ToolchainRequest {
     pub check: bool,
     /// Whether the compiler gets the main file only. Other source files are next to it, for it to include.
     pub main_only: bool,
+    /// Whether the main file is formatted instead of run. The formatter of the language reads it from stdin and writes the result
+    /// to stdout, as the first and only run. Such a request has nothing but a language and files.
+    pub format: bool,
 }
 
 /// Arguments that a language allows in requests, as regular expressions for whole words. They match ASCII only.

@@ -175,12 +175,13 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
 }
 
 fn toolchain() -> impl Strategy<Value = ToolchainRequest> {
-    (vec(text(), 0..4), vec(text(), 0..4), any::<[bool; 2]>()).prop_map(
-        |(compiler_args, interpreter_args, [check, main_only])| ToolchainRequest {
+    (vec(text(), 0..4), vec(text(), 0..4), any::<[bool; 3]>()).prop_map(
+        |(compiler_args, interpreter_args, [check, main_only, format])| ToolchainRequest {
             compiler_args,
             interpreter_args,
             check,
             main_only,
+            format,
         },
     )
 }
@@ -374,13 +375,20 @@ fn language() -> impl Strategy<Value = Language> {
     (
         (text(), text(), text(), text()),
         (vec(text(), 0..3), vec(text(), 0..3), vec(text(), 0..3), vec(text(), 0..3)),
-        (availability, limits(), option::of(limits()), editor, vec(language_option(), 0..3)),
+        (
+            availability,
+            limits(),
+            option::of(limits()),
+            editor,
+            vec(language_option(), 0..3),
+            option::of(text()),
+        ),
     )
         .prop_map(
             |(
                 (name, title, file_name, example),
                 (aliases, extensions, compile, run),
-                (availability, limits, compile_limits, editor, options),
+                (availability, limits, compile_limits, editor, options, formatter),
             )| Language {
                 name,
                 title,
@@ -394,6 +402,7 @@ fn language() -> impl Strategy<Value = Language> {
                 example,
                 options,
                 arguments: ArgumentPatterns { compile, run },
+                formatter,
             },
         )
 }

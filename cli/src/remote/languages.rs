@@ -69,6 +69,7 @@ impl From<LanguageJson> for Language {
             example: language.example,
             options: language.options.into_iter().map(LanguageOption::from).collect(),
             arguments: ArgumentPatterns::default(),
+            formatter: None,
         }
     }
 }

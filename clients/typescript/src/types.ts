@@ -702,6 +702,7 @@ export type components = {
       editor: components["schemas"]["Editor"];
       example: string;
       options: components["schemas"]["LanguageOption"][];
+      formatter?: string;
     };
     LanguageOption: {
       name: string;
@@ -723,6 +724,14 @@ export type components = {
       mode: string;
       line_comment: string;
       indent: number;
+    };
+    FormatRequest: {
+      language: string;
+      code: string;
+      filename?: string;
+    };
+    Formatted: {
+      code: string;
     };
     Token: {
       token: string;
@@ -901,7 +910,8 @@ export type components = {
       | "language_forbidden"
       | "rate_limited"
       | "quota_exceeded"
-      | "conflict";
+      | "conflict"
+      | "not_formatted";
     Error: {
       error: string;
       code: components["schemas"]["ErrorCode"];

@@ -9,7 +9,7 @@ use sandbox::OutputPattern;
 
 use crate::admission::relative_path::RelativePath;
 use crate::admission::source::{Content, Source};
-use crate::languages::toolchain::{StageCommand, Toolchain};
+use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 use crate::pool::kept_build::KeptBuild;
 use crate::queue::{ClientKey, Demand};
 use crate::uploads::{Upload, Uploads};
@@ -37,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) has_archive: bool,
     /// Whether the syntax is checked before the runs; only if the language is not compiled and has a check.
     pub(crate) is_checked: bool,
+    /// What the runs are: [`StageKind::Run`] or [`StageKind::Format`].
+    pub(crate) run_kind: StageKind,
     /// Limits of the compilation, or of the check of the syntax, if there is one.
     pub(crate) compile_limits: Option<Limits>,
     /// The stdin of runs with [`Stdin::Upload`]. None until it was received.
@@ -135,9 +137,10 @@ pub(crate) struct CustomCommands {
 }
 
 impl Job {
-    /// Returns how the sources are compiled, or `None` if the language is not compiled.
+    /// Returns how the sources are compiled, or `None` if they are not.
     pub(crate) fn compile_command(&self) -> Option<&StageCommand> {
-        self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
+        let command = self.custom.compile.as_ref().or(self.toolchain.compile.as_ref());
+        command.filter(|_| self.run_kind == StageKind::Run)
     }
 
     /// Returns how the syntax is checked, or `None` if it is not.

@@ -1,6 +1,7 @@
 //! Admission: a pure function from a request to a [`Job`] or a rejection.
 
 mod environment;
+pub(crate) mod formatting;
 pub(crate) mod job;
 pub(crate) mod judge;
 pub(crate) mod limits;
@@ -137,6 +138,7 @@ fn admit_runs(
         limits,
         has_archive: false,
         is_checked: false,
+        run_kind: StageKind::Run,
         compile_limits: None,
         uploads: Uploads::default(),
         wall_time: bounds.wall_time,

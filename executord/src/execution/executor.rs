@@ -46,7 +46,7 @@ impl Executor {
         let slot = self.finish(cleanup).await?;
         match stage {
             StageKind::Compile => self.release_with_build(slot),
-            StageKind::Run | StageKind::Check => {
+            StageKind::Run | StageKind::Check | StageKind::Format => {
                 self.pool.release(slot);
                 Ok(())
             }

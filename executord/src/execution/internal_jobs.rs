@@ -13,7 +13,7 @@ use crate::admission::job::{CustomCommands, Job, Judge};
 use crate::execution::executor::{Connections, Executor};
 use crate::execution::recipe::execute;
 use crate::languages::format::SelfTest;
-use crate::languages::toolchain::Toolchain;
+use crate::languages::toolchain::{StageKind, Toolchain};
 use crate::queue::{Permit, QueueUpdate, Ticket};
 use crate::streams::input;
 use crate::uploads::Uploads;
@@ -99,6 +99,7 @@ pub(crate) fn version_job(toolchain: &Arc<Toolchain>) -> Job {
         limits,
         has_archive: false,
         is_checked: false,
+        run_kind: StageKind::Run,
         compile_limits: None,
         uploads: Uploads::default(),
         client: None,

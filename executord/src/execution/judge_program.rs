@@ -22,7 +22,7 @@ use crate::execution::program_permit::ProgramPermit;
 use crate::execution::stage::{Link, StageResult};
 use crate::execution::stages::{Run, Stage, Stages};
 use crate::failure::Failure;
-use crate::languages::toolchain::StageCommand;
+use crate::languages::toolchain::{StageCommand, StageKind};
 use crate::pool::slot::Slot;
 use crate::queue::Permit;
 use crate::streams::input;
@@ -157,6 +157,7 @@ fn job(program: &JudgeProgram, sources: Vec<Source>, run: RunRequest, of: &Job) 
         limits: program.limits.clone(),
         has_archive: false,
         is_checked: false,
+        run_kind: StageKind::Run,
         compile_limits: None,
         parallel: 1,
         wall_time: of.wall_time,

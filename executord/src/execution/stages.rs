@@ -221,7 +221,7 @@ impl<'a> Stages<'a> {
         build: &BuildSource<'_>,
     ) -> Option<PreparedSandbox> {
         let request = &self.job.runs[number as usize];
-        let spec = self.spec(StageKind::Run, self.job.run_command(), limits, request);
+        let spec = self.spec(self.job.run_kind, self.job.run_command(), limits, request);
         if spec.terminal.is_some() || spec.can_be_pre_warmed() {
             return None;
         }
@@ -243,7 +243,7 @@ impl<'a> Stages<'a> {
         let request = &self.job.runs[run.number as usize];
         self.stage(Stage {
             name: StageName::Run(run.number),
-            spec: self.spec(StageKind::Run, self.job.run_command(), &run.limits, request),
+            spec: self.spec(self.job.run_kind, self.job.run_command(), &run.limits, request),
             request,
             build,
             permit,

@@ -49,6 +49,7 @@ impl AllowedArguments {
             StageKind::Compile => (&self.compile, "compiler"),
             StageKind::Run => (&self.run, "interpreter"),
             StageKind::Check => (&None, "syntax check"),
+            StageKind::Format => (&None, "formatter"),
         };
         let is_refused =
             |argument: &&String| !allowed.as_ref().is_some_and(|allowed| allowed.is_match(argument));

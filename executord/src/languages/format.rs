@@ -46,6 +46,7 @@ pub(super) struct LanguageFile {
     pub(super) compile: Option<Command>,
     pub(super) check: Option<CheckCommand>,
     pub(super) run: Command,
+    pub(super) formatter: Option<FormatterCommand>,
     pub(super) self_test: SelfTest,
 }
 
@@ -141,6 +142,20 @@ pub(super) struct ArgumentsFormat {
 #[serde(deny_unknown_fields)]
 pub(super) struct CheckCommand {
     pub(super) command: Vec<String>,
+}
+
+/// How source code is formatted: by a program that reads it from stdin and writes it to stdout.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormatterCommand {
+    pub(super) command: Vec<String>,
+    /// What must be installed in addition to the program of the command.
+    #[serde(default)]
+    pub(super) requires: Vec<String>,
+    #[serde(default)]
+    pub(super) environment: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) limits: LimitSettings,
 }
 
 /// How a stage is started.

@@ -12,6 +12,7 @@ use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
 use crate::languages::arguments::{self, AllowedArguments};
 use crate::languages::format::{CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
+use crate::languages::formatter;
 use crate::languages::host::{resolve_program, why_missing, why_unusable};
 use crate::languages::option_check;
 use crate::languages::option_format::SettingFormat;
@@ -108,6 +109,8 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     });
     let run_limits = config.run_limits(&file.run.limits);
     let run = stage(StageKind::Run, file.run, run_limits);
+    let formatter =
+        file.formatter.and_then(|formatter| formatter::installed(formatter, launcher.as_deref(), config));
     Ok(Toolchain {
         version_pattern: Regex::new(&file.version.pattern).map_err(|regex_error| error(&regex_error))?,
         name: file.name,
@@ -129,6 +132,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         compile,
         run,
         check,
+        formatter,
         editor: Editor {
             mode: file.editor.mode,
             line_comment: file.editor.line_comment,
@@ -200,6 +204,7 @@ fn check(file: &LanguageFile) -> Result<(), String> {
         file.run.warm.as_ref().map(|warm| &warm.command),
         file.compile.as_ref().map(|stage| &stage.command),
         file.check.as_ref().map(|check| &check.command),
+        file.formatter.as_ref().map(|formatter| &formatter.command),
         file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command)),
     ];
     if commands.into_iter().flatten().any(Vec::is_empty) {

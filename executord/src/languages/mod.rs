@@ -2,6 +2,7 @@
 
 pub(crate) mod arguments;
 pub(crate) mod format;
+mod formatter;
 mod host;
 pub(crate) mod load;
 mod option_check;

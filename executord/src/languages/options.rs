@@ -44,8 +44,8 @@ struct Choice {
 pub(crate) struct Additions {
     compile: StageAdditions,
     run: StageAdditions,
-    /// Always empty: options are for the program that is run.
-    check: StageAdditions,
+    /// Those of all other stages. Always empty: options are for the program that is run.
+    other: StageAdditions,
 }
 
 /// What options add to the command of one stage.
@@ -73,7 +73,7 @@ impl Additions {
         match stage {
             StageKind::Compile => &self.compile,
             StageKind::Run => &self.run,
-            StageKind::Check => &self.check,
+            StageKind::Check | StageKind::Format => &self.other,
         }
     }
 

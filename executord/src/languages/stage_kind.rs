@@ -7,6 +7,8 @@ pub(crate) enum StageKind {
     Run,
     /// The check of the syntax of a program that is not compiled: its compile stage.
     Check,
+    /// The formatting of the main file, in place of a run.
+    Format,
 }
 
 impl StageKind {
@@ -19,6 +21,7 @@ impl StageKind {
             Self::Compile => "compile",
             Self::Run => "run",
             Self::Check => "check",
+            Self::Format => "format",
         }
     }
 }

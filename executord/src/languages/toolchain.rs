@@ -1,7 +1,7 @@
 //! A language as this host compiles and runs it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use protocol::{Availability, Editor, Language, Limits, OptionSetting};
 use regex::Regex;
@@ -53,6 +53,8 @@ pub(crate) struct Toolchain {
     pub(crate) run: StageCommand,
     /// How the syntax of a program is checked, if the language has a check.
     pub(crate) check: Option<StageCommand>,
+    /// How source code is formatted, if the language has a formatter that is installed.
+    pub(crate) formatter: Option<StageCommand>,
     pub(super) editor: Editor,
     pub(super) example: String,
     pub(crate) self_test: SelfTest,
@@ -70,6 +72,12 @@ pub(crate) struct StageCommand {
 }
 
 impl StageCommand {
+    /// Returns the name of the program, without its directory.
+    fn program_name(&self) -> String {
+        let program = self.command.first().map(Path::new).and_then(Path::file_name);
+        program.unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// Returns this command for the main file instead of all sources.
     pub(crate) fn of_main_file(&self) -> Self {
         let of_main_file =
@@ -96,6 +104,7 @@ impl Toolchain {
             StageKind::Compile => self.compile.as_ref(),
             StageKind::Run => Some(&self.run),
             StageKind::Check => self.check.as_ref(),
+            StageKind::Format => self.formatter.as_ref(),
         }
     }
 
@@ -174,6 +183,7 @@ impl Toolchain {
             example: self.example.clone(),
             options: self.options.describe(self.version.as_deref().ok()),
             arguments: self.arguments.patterns().clone(),
+            formatter: self.formatter.as_ref().map(StageCommand::program_name),
         }
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn collection(job: &Job, stage: StageKind, limits: &Limits, user: &Us
         StageKind::Compile if job.artifacts => {
             (CollectedDir::BuildDir, OutputPattern::parse(ALL_FILES).into_iter().collect())
         }
-        StageKind::Compile | StageKind::Check => return None,
+        StageKind::Compile | StageKind::Check | StageKind::Format => return None,
     };
     let limits = ArchiveLimits {
         files: limits.output_files,

@@ -73,7 +73,7 @@ impl Planner {
             build_dir: match stage.kind {
                 StageKind::Compile => BuildDir::Writable(disk(limits)),
                 StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
-                StageKind::Run | StageKind::Check => BuildDir::None,
+                StageKind::Run | StageKind::Check | StageKind::Format => BuildDir::None,
             },
             warm_command: warm.map(|warm| warm_command(warm, stage, user)),
             zygote: warm.is_some_and(|warm| warm.zygote.is_some()),

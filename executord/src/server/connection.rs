@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tracing::{Instrument, debug, error, info, info_span};
 use uuid::Uuid;
 
+use crate::admission::formatting::admit_formatting;
 use crate::admission::job::Job;
 use crate::admission::judge::{admit_judge, check_uploads};
 use crate::admission::{admit, admit_kept, find_language};
@@ -119,8 +120,10 @@ impl Connection<'_> {
                     .ok_or(Rejection::BuildNotFound)
                     .and_then(|program| admit_kept(id, request, &program, &bounds))
             }
-            None => find_language(&request.language, &languages)
-                .and_then(|toolchain| admit(id, request, toolchain, &bounds)),
+            None => find_language(&request.language, &languages).and_then(|toolchain| {
+                let admit = if request.toolchain.format { admit_formatting } else { admit };
+                admit(id, request, toolchain, &bounds)
+            }),
         };
         let admitted = admitted.and_then(|job| admit_judge(job, judge, &languages, &bounds));
         let job = match admitted {

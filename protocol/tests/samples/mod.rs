@@ -223,6 +223,7 @@ pub fn fullest_request() -> ExecuteRequest {
             interpreter_args: vec!["-Xss8m".into()],
             check: true,
             main_only: true,
+            format: true,
         },
         archive: Some(Bytes::from_static(b"PK\x05\x06")),
     }
@@ -356,6 +357,7 @@ fn language() -> Language {
             },
         ],
         arguments: ArgumentPatterns { compile: vec!["-l[a-z]+".into()], run: vec!["-ea".into()] },
+        formatter: Some("clang-format".into()),
     }
 }
 

@@ -10,6 +10,7 @@ use axum::routing::{get, post};
 
 use crate::api::error_format::format_errors;
 use crate::api::executor::execute::execute;
+use crate::api::executor::format::format;
 use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
 use crate::api::executor::submissions;
@@ -26,8 +27,9 @@ use crate::http::middleware;
 use crate::http::unread_body::close_if_unread;
 
 /// All routes except the files of the page.
-const ROUTES: [Route; 10] = [
+const ROUTES: [Route; 11] = [
     ("/api/execute", Access::Key, || post(execute)),
+    ("/api/format", Access::Key, || post(format)),
     ("/api/session", Access::Key, || get(session)),
     ("/api/token", Access::Key, || post(token)),
     ("/api/submissions", Access::Key, || post(submissions::submit).get(submissions::list)),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::api::executor::answer::{self, Answer, KillReason, NoOutput, Stage, UsageJson, WithFiles};
 use crate::api::executor::event_encoder::LiveEvent;
+use crate::api::executor::format::{Format, FormattedJson};
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::judge::JudgeProgramJson;
 use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJson};
@@ -212,6 +213,8 @@ fn the_description_matches_the_rust_types() {
         ("LanguageOption", sent::<LanguageOptionJson>()),
         ("OptionChoice", sent::<OptionChoiceJson>()),
         ("Editor", sent::<EditorJson>()),
+        ("FormatRequest", received::<Format>()),
+        ("Formatted", sent::<FormattedJson>()),
         ("Token", sent::<TokenJson>()),
         ("SubmissionState", sent::<SubmissionState>()),
         ("Submission", sent::<SubmissionJson>()),

@@ -225,6 +225,7 @@ pub(crate) mod tests {
                 Vec::new()
             },
             arguments: ArgumentPatterns { compile: patterns(compile), run: patterns(run) },
+            formatter: None,
         }
     }
 

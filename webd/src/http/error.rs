@@ -96,11 +96,13 @@ pub enum ErrorCode {
     QuotaExceeded,
     /// Another resource has this id.
     Conflict,
+    /// The formatter does not accept the code.
+    NotFormatted,
 }
 
 impl ErrorCode {
     /// All codes.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::InvalidJson,
         Self::InvalidRequest,
         Self::UnsupportedLanguage,
@@ -123,6 +125,7 @@ impl ErrorCode {
         Self::RateLimited,
         Self::QuotaExceeded,
         Self::Conflict,
+        Self::NotFormatted,
     ];
 
     /// Returns the HTTP status of the code.
@@ -146,6 +149,7 @@ impl ErrorCode {
             Self::Failed => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Conflict => StatusCode::CONFLICT,
+            Self::NotFormatted => StatusCode::UNPROCESSABLE_ENTITY,
         }
     }
 }

@@ -294,6 +294,7 @@ pub(crate) fn languages() -> Vec<Language> {
             option("jit", OptionValue::Flag(false), &[], Some("it requires version 4, and 3 is installed")),
         ],
         arguments: ArgumentPatterns { compile: Vec::new(), run: vec!["-[BE]{1,2}".to_owned()] },
+        formatter: Some("black".to_owned()),
     };
     let go = Language {
         name: "go".to_owned(),

@@ -31,6 +31,8 @@ pub(crate) struct LanguageJson {
     editor: EditorJson,
     example: String,
     options: Vec<LanguageOptionJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    formatter: Option<String>,
 }
 
 /// Hints for an editor.
@@ -77,6 +79,7 @@ impl From<Language> for LanguageJson {
             },
             example: language.example,
             options: language.options.into_iter().map(LanguageOptionJson::from).collect(),
+            formatter: language.formatter,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Executor's own API: `/api/execute`, `/api/session`, `/api/languages`, `/api/submissions` and `/api/token`.
+//! Executor's own API: `/api/execute`, `/api/format`, `/api/session`, `/api/languages`, `/api/submissions` and `/api/token`.
 
 pub(crate) mod answer;
 pub(crate) mod collected_answer;
 pub(crate) mod error;
 pub(crate) mod event_encoder;
 pub(crate) mod execute;
+pub(crate) mod format;
 pub(crate) mod frames;
 pub(crate) mod handshake;
 pub(crate) mod idempotency;

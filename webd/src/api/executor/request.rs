@@ -176,7 +176,11 @@ pub(crate) fn parse_submission(body: &[u8]) -> Result<(ParsedRequest, Option<Str
     Ok((submit.into_execute().into_parsed()?, callback_url))
 }
 
-fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
+/// Parses a JSON body.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_json<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, ApiError> {
     strict_json::parse(body).map_err(|error| match error {
         JsonError::Data(message) => ApiError::invalid_request(format!("invalid request: {message}")),
         JsonError::Syntax(message) => {

@@ -104,6 +104,7 @@ impl RunSpec {
             interpreter_args: parameters.interpreter_words(language)?,
             check: defaults.syntax_check,
             main_only: defaults.main_only,
+            format: false,
         };
         if let Some(word) = compiler.missing_file {
             return Ok(Checked::CompileError(format!("error: {word}: No such file or directory\n")));

@@ -113,6 +113,7 @@ mod tests {
             example: String::new(),
             options: Vec::new(),
             arguments: ArgumentPatterns::default(),
+            formatter: None,
         };
         Runtime::of(&language).unwrap()
     }
