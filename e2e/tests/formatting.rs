@@ -16,7 +16,7 @@ const FORMATTED: [(&str, &str, &str); 10] = [
     (
         "java",
         "class Main{String s=\"\"\"\n  a  b\n  \"\"\";}",
-        "class Main {\n\n    String s = \"\"\"\n      a  b\n    \"\"\";\n}\n",
+        "class Main {\n\n    String s = \"\"\"\n    a  b\n    \"\"\";\n}\n",
     ),
     ("go", "package main\nfunc main(){\n}", "package main\n\nfunc main() {\n}\n"),
     ("rust", "fn main(){let x=1;}", "fn main() {\n    let x = 1;\n}\n"),

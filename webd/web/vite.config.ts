@@ -11,6 +11,8 @@ const api = process.env["EXECUTOR_API"] ?? "";
 // The page uses the sources of the client library.
 const client = fileURLToPath(new URL("../../clients/typescript/src", import.meta.url));
 
+const modules = fileURLToPath(new URL("node_modules", import.meta.url));
+
 const BROWSER = {
   globalSetup: "tests/browser/installation.ts",
   // Test files share the machine: each starts its own daemons and browser.
@@ -22,7 +24,14 @@ const BROWSER = {
 
 export default defineConfig({
   base: "./",
-  resolve: { alias: { "@executor/client": `${client}/index.ts` } },
+  resolve: {
+    alias: [
+      { find: "@executor/client", replacement: `${client}/index.ts` },
+      // Its modules, with the names that Monaco has had since 0.56.
+      { find: /^monaco-vim$/, replacement: `${modules}/monaco-vim/dist/index.mjs` },
+      { find: /^monaco-editor\/esm\/vs\//, replacement: "monaco-editor/" },
+    ],
+  },
   define: { __EXECUTOR_API__: JSON.stringify(api) },
   plugins: [
     withoutDiffEditors(),

@@ -1,6 +1,14 @@
 import { DisconnectedError, ResponseError } from "./errors.js";
 import type { Execution, LiveEvent } from "./execution.js";
-import type { Answer, ExecuteRequest, Language, ServerEvent, TerminalSize } from "./messages.js";
+import type {
+  Answer,
+  ExecuteRequest,
+  FormatRequest,
+  Formatted,
+  Language,
+  ServerEvent,
+  TerminalSize,
+} from "./messages.js";
 import { ndjson } from "./ndjson.js";
 import { Server, type ServerOptions } from "./server.js";
 import { Session } from "./session.js";
@@ -94,6 +102,16 @@ export class Executor {
   /** Returns the languages of the server, with their options, limits and an example. */
   languages({ signal }: CallOptions = {}): Promise<Language[]> {
     return this.server.json("/api/languages", { signal });
+  }
+
+  /** Formats source code. A `ResponseError` with the code `not_formatted` has the message of the formatter. */
+  format(request: FormatRequest, { signal }: CallOptions = {}): Promise<Formatted> {
+    return this.server.json("/api/format", {
+      method: "POST",
+      body: request,
+      signal,
+      idempotent: true,
+    });
   }
 
   /** Returns whether the server can execute programs at the moment. */

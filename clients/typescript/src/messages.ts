@@ -13,6 +13,8 @@ export type Usage = Schemas["Usage"];
 export type StageResult = Schemas["Verdict"];
 
 export type Token = Schemas["Token"];
+export type FormatRequest = Schemas["FormatRequest"];
+export type Formatted = Schemas["Formatted"];
 
 export type ServerEvent = Schemas["Event"];
 export type FinishedEvent = Schemas["EventFinished"];

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use protocol::{ExecuteRequest, ExecutionId, LimitsRequest, Rejection, RunRequest, Stdin, ToolchainRequest};
 
-use super::{admit_runs, admit_sources, check_room, invalid};
+use super::{admit_runs, invalid};
 use crate::admission::job::{CustomCommands, Job};
 use crate::admission::limits::{self, RequestBounds};
+use crate::admission::program_files::{admit_sources, check_room};
 use crate::languages::toolchain::{StageKind, Toolchain};
 
 /// Admits the request: its only run is that of the formatter, which reads the main file from stdin. It has the limits of the

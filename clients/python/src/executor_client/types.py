@@ -360,7 +360,7 @@ class EventFinished(TypedDict):
     build: NotRequired[str]
 
 
-ErrorCode = Literal["invalid_json", "invalid_request", "unsupported_language", "language_unavailable", "not_found", "method_not_allowed", "request_timeout", "too_large", "unsupported_media_type", "wrong_host", "busy", "overloaded", "unavailable", "forbidden", "forbidden_origin", "upgrade_required", "failed", "unauthorized", "language_forbidden", "rate_limited", "quota_exceeded", "conflict"]
+ErrorCode = Literal["invalid_json", "invalid_request", "unsupported_language", "language_unavailable", "not_found", "method_not_allowed", "request_timeout", "too_large", "unsupported_media_type", "wrong_host", "busy", "overloaded", "unavailable", "forbidden", "forbidden_origin", "upgrade_required", "failed", "unauthorized", "language_forbidden", "rate_limited", "quota_exceeded", "conflict", "not_formatted"]
 
 
 class EventError(TypedDict):
@@ -475,6 +475,7 @@ class Language(TypedDict):
     editor: Editor
     example: str
     options: list[LanguageOption]
+    formatter: NotRequired[str]
 
 
 class Token(TypedDict):

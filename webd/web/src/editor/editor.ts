@@ -14,6 +14,8 @@ export interface EditorSettings {
   wrap: boolean;
   /** Suggests words while the user types. */
   completion: boolean;
+  /** Vim keys; in Monaco only. */
+  vim: boolean;
 }
 
 export interface EditorEvents {

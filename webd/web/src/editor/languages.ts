@@ -1,16 +1,30 @@
-/** Languages with syntax highlighting. Other languages of the server are shown as plain text. */
+/** Languages with syntax highlighting; each is loaded with its first program. Other languages are shown as plain text. */
+import "monaco-editor/languages/definitions/clojure/register";
+import "monaco-editor/languages/definitions/coffee/register";
 import "monaco-editor/languages/definitions/cpp/register";
 import "monaco-editor/languages/definitions/csharp/register";
+import "monaco-editor/languages/definitions/dart/register";
+import "monaco-editor/languages/definitions/elixir/register";
+import "monaco-editor/languages/definitions/fsharp/register";
 import "monaco-editor/languages/definitions/go/register";
 import "monaco-editor/languages/definitions/java/register";
 import "monaco-editor/languages/definitions/javascript/register";
+import "monaco-editor/languages/definitions/julia/register";
 import "monaco-editor/languages/definitions/kotlin/register";
 import "monaco-editor/languages/definitions/lua/register";
+import "monaco-editor/languages/definitions/objective-c/register";
+import "monaco-editor/languages/definitions/pascal/register";
 import "monaco-editor/languages/definitions/perl/register";
 import "monaco-editor/languages/definitions/php/register";
 import "monaco-editor/languages/definitions/python/register";
 import "monaco-editor/languages/definitions/r/register";
 import "monaco-editor/languages/definitions/ruby/register";
 import "monaco-editor/languages/definitions/rust/register";
+import "monaco-editor/languages/definitions/scala/register";
+import "monaco-editor/languages/definitions/scheme/register";
 import "monaco-editor/languages/definitions/shell/register";
+import "monaco-editor/languages/definitions/sql/register";
+import "monaco-editor/languages/definitions/swift/register";
+import "monaco-editor/languages/definitions/tcl/register";
 import "monaco-editor/languages/definitions/typescript/register";
+import "monaco-editor/languages/definitions/vb/register";

@@ -1,4 +1,4 @@
-import { KeyCode, KeyMod, MarkerSeverity, Uri, editor } from "monaco-editor/editor";
+import { KeyCode, KeyMod, MarkerSeverity, Range, Uri, editor } from "monaco-editor/editor";
 import EditorWorker from "monaco-editor/editor/editor.worker?worker";
 import { t } from "../i18n/text";
 import type { Problem } from "../execution/problems";
@@ -18,7 +18,9 @@ provideCompletions();
 
 /** Creates a Monaco editor without language services. */
 export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor {
-  const widget = editor.create(parent, {
+  const box = append(parent, "monaco-box");
+  const status = append(parent, "vim-status");
+  const widget = editor.create(box, {
     model: null,
     automaticLayout: true,
     fontFamily: getComputedStyle(parent).getPropertyValue("--mono"),
@@ -53,6 +55,7 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
   });
   widget.addCommand(KeyMod.CtrlCmd | KeyCode.Enter, events.onRun);
   leaveWithEscape(widget);
+  const vimKeys = new VimKeys(widget, status);
   const models = new Map<string, editor.ITextModel>();
 
   function modelOf({ name, content }: OpenFile, mode: string): editor.ITextModel {
@@ -80,7 +83,7 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
       }
       for (const file of files) {
         const model = modelOf(file, mode);
-        if (model.getValue() !== file.content) model.setValue(file.content);
+        if (model.getValue() !== file.content) replaceContent(model, file.content);
         if (model.getLanguageId() !== mode) editor.setModelLanguage(model, mode);
         model.updateOptions({ tabSize: indent, insertSpaces: mode !== "go" });
       }
@@ -107,7 +110,8 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     },
     focus: () => widget.focus(),
     setTheme: (theme) => editor.setTheme(MONACO_THEMES[theme]),
-    configure({ fontSize, wrap, completion }) {
+    configure({ fontSize, wrap, completion, vim }) {
+      vimKeys.use(vim);
       widget.updateOptions({
         fontSize,
         lineHeight: Math.round(fontSize * LINE_HEIGHT),
@@ -116,10 +120,61 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
       });
     },
     dispose() {
+      vimKeys.use(false);
       widget.dispose();
+      box.remove();
+      status.remove();
       for (const name of [...models.keys()]) close(name);
     },
   };
+}
+
+function append(parent: HTMLElement, name: string): HTMLElement {
+  const element = document.createElement("div");
+  element.className = name;
+  parent.append(element);
+  return element;
+}
+
+/** Replaces the text between the first and the last change, as one step that can be undone. */
+function replaceContent(model: editor.ITextModel, content: string): void {
+  const old = model.getValue();
+  const shorter = Math.min(old.length, content.length);
+  let start = 0;
+  while (start < shorter && old[start] === content[start]) start++;
+  let end = 0;
+  while (end < shorter - start && old.at(-1 - end) === content.at(-1 - end)) end++;
+  const range = Range.fromPositions(
+    model.getPositionAt(start),
+    model.getPositionAt(old.length - end),
+  );
+  const text = content.slice(start, content.length - end);
+  model.pushStackElement();
+  model.pushEditOperations([], [{ range, text }], () => null);
+  model.pushStackElement();
+}
+
+/** Vim keys, which are loaded when they are used first. */
+class VimKeys {
+  private wanted = false;
+  private remove: (() => void) | null = null;
+
+  constructor(
+    private readonly widget: editor.IStandaloneCodeEditor,
+    private readonly status: HTMLElement,
+  ) {}
+
+  use(wanted: boolean): void {
+    this.wanted = wanted;
+    if (!wanted) {
+      this.remove?.();
+      this.remove = null;
+    } else if (!this.remove) {
+      void import("./vim").then(({ addVimKeys }) => {
+        if (this.wanted) this.remove ??= addVimKeys(this.widget, this.status);
+      });
+    }
+  }
 }
 
 /** Returns a marker for the word at the location, or for the whole line if there is none. */

@@ -1,26 +1,21 @@
-import type { StageResult } from "@executor/client";
+import type { StageFinishedEvent } from "@executor/client";
 import { t } from "../i18n/text";
-import type { Test } from "../program/program";
 import { verdict, type Verdict } from "./verdict";
 
-/** Returns whether a run passed its test: it must succeed and print the expected output. */
-export function testVerdict(test: Test, result: StageResult, output: string): Verdict {
-  if (result.status !== "ok") {
-    const failed = verdict("run", result);
-    return failed.tone === "good" ? { ...failed, tone: "bad" } : failed;
-  }
-  return isExpected(test.expected, output)
-    ? { tone: "good", title: t("passed"), detail: "" }
-    : { tone: "bad", title: t("wrongOutput"), detail: "" };
+/** Returns the server's verdict on a run that has an expected output. */
+export function testVerdict(result: StageFinishedEvent): Verdict {
+  if (result.verdict === "accepted") return { tone: "good", title: t("passed"), detail: "" };
+  if (result.status === "ok")
+    return { tone: "bad", title: t("wrongOutput"), detail: firstDifference(result) };
+  const failed = verdict("run", result);
+  return failed.tone === "good" ? { ...failed, tone: "bad" } : failed;
 }
 
-/** Compares outputs. Trailing blanks of lines and trailing empty lines are ignored. */
-export function isExpected(expected: string, output: string): boolean {
-  return withoutTrailingBlanks(expected) === withoutTrailingBlanks(output);
-}
-
-function withoutTrailingBlanks(text: string): string {
-  const lines = text.split("\n").map((line) => line.trimEnd());
-  while (lines.at(-1) === "") lines.pop();
-  return lines.join("\n");
+/** Describes where the output differs from the expected output first. */
+function firstDifference({ difference }: StageFinishedEvent): string {
+  if (!difference) return "";
+  const { line, column, expected, actual } = difference;
+  if (actual === null) return t("outputEnds", { line, column, expected: expected ?? "" });
+  if (expected === null) return t("outputContinues", { line, column, actual });
+  return t("outputDiffers", { line, column, expected, actual });
 }

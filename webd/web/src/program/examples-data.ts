@@ -42,6 +42,7 @@ for (const path of Object.keys(FILES).sort()) {
       terminal: manifest.terminal ?? false,
       options: manifest.options ?? {},
       tests: manifest.tests ?? [],
+      compare: "lines",
     },
   });
 }

@@ -1,4 +1,4 @@
-import type { OptionValue, Program } from "./program";
+import { COMPARES, type OptionValue, type Program } from "./program";
 
 /** Validates a program from a link or from browser storage. Returns null if the value is not a program. */
 export function parseProgram(value: unknown): Program | null {
@@ -27,6 +27,7 @@ export function parseProgram(value: unknown): Program | null {
     stdin: text(value["stdin"]),
     terminal: value["terminal"] === true,
     options: options(value["options"]),
+    compare: COMPARES.find((name) => name === value["compare"]) ?? "lines",
   };
 }
 

@@ -34,7 +34,14 @@ export interface Program {
   /** Options of the language that differ from their defaults. */
   options: Record<string, OptionValue>;
   tests: Test[];
+  compare: Compare;
 }
+
+/** How the output of a test is compared with the expected one. */
+export const COMPARES = ["lines", "tokens", "numbers", "exact"] as const;
+export type Compare = (typeof COMPARES)[number];
+/** Absolute or relative error up to which numbers are equal. */
+const TOLERANCE = 1e-6;
 
 /** Value of an option: of a flag, of a choice, or of a set. */
 export type OptionValue = boolean | string | string[];
@@ -54,6 +61,7 @@ export function newProgram(language: Language, content: string): Program {
     terminal: false,
     options: {},
     tests: [],
+    compare: "lines",
   };
 }
 
@@ -74,10 +82,14 @@ export function runRequest(program: Program): ExecuteRequest {
   return request;
 }
 
-/** Returns the request that compiles a program once and runs it for each test. */
+/** Returns the request that compiles a program once, and runs and judges it for each test. */
 export function testsRequest(program: Program): ExecuteRequest {
   const args = splitArguments(program.args);
-  return { ...baseRequest(program), runs: program.tests.map(({ stdin }) => ({ stdin, args })) };
+  return {
+    ...baseRequest(program),
+    compare: program.compare === "numbers" ? { float: TOLERANCE } : program.compare,
+    runs: program.tests.map(({ stdin, expected }) => ({ stdin, args, expected_stdout: expected })),
+  };
 }
 
 function baseRequest({ language, files, options }: Program): ExecuteRequest {

@@ -44,6 +44,7 @@ function fromParameters(text: string): Program {
     terminal: values.get("terminal") === "1",
     options: {},
     tests: [],
+    compare: "lines",
   };
 }
 

@@ -1,4 +1,5 @@
 import { FitAddon } from "@xterm/addon-fit";
+import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import { Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import type { TerminalSize } from "@executor/client";
@@ -27,6 +28,8 @@ export function openTerminal(parent: HTMLElement, events: TerminalEvents): Termi
     fontSize: 13.5,
     lineHeight: 1.25,
     scrollback: 5000,
+    // For the widths of grapheme clusters (UAX #29), such as emoji of several code points.
+    allowProposedApi: true,
     screenReaderMode: false,
     cursorBlink: !matchMedia("(prefers-reduced-motion: reduce)").matches,
     theme: themeOf(parent),
@@ -36,6 +39,7 @@ export function openTerminal(parent: HTMLElement, events: TerminalEvents): Termi
   });
   const fit = new FitAddon();
   terminal.loadAddon(fit);
+  terminal.loadAddon(new UnicodeGraphemesAddon());
   terminal.open(parent);
   fit.fit();
   terminal.onData(events.onData);

@@ -9,6 +9,7 @@ import { Dialog } from "./Dialog";
 const shortcuts = (): [string, string][] => [
   ["Ctrl+Enter, ⌘+Enter", t("shortcutRun")],
   ["Shift+Escape", t("shortcutStop")],
+  [t("keysFormat"), t("shortcutFormat")],
   [t("keysInterrupt"), t("shortcutInterrupt")],
   [t("keysLeave"), t("shortcutLeave")],
 ];

@@ -2,6 +2,7 @@ import { useEffect } from "preact/hooks";
 import { t } from "../i18n/text";
 import { uploadFiles } from "../workbench/editing";
 import { EMBEDDED } from "../workbench/embedded";
+import { formatFile } from "../workbench/format-code";
 import { stop } from "../workbench/execution";
 import { liveRegionText } from "../workbench/live-region";
 import { runProgram } from "../workbench/run-program";
@@ -62,5 +63,8 @@ function shortcuts(event: KeyboardEvent) {
     void runProgram();
   } else if (event.key === "Escape" && event.shiftKey) {
     stop();
+  } else if (event.code === "KeyF" && event.altKey && event.shiftKey && !event.ctrlKey) {
+    event.preventDefault();
+    void formatFile();
   }
 }

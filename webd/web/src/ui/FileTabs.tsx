@@ -2,7 +2,8 @@ import { useRef, useState } from "preact/hooks";
 import { t } from "../i18n/text";
 import { fileNameError } from "../program/program";
 import { addFile, removeFile, renameFile, uploadFiles } from "../workbench/editing";
-import { activeFile, notice, program } from "../workbench/state";
+import { formatFile, formattable, formatting } from "../workbench/format-code";
+import { activeFile, language, notice, program } from "../workbench/state";
 import { Icon } from "./Icon";
 
 export function FileTabs() {
@@ -45,7 +46,26 @@ export function FileTabs() {
         <Icon name="plus" />
       </button>
       <UploadButton />
+      <FormatButton />
     </div>
+  );
+}
+
+function FormatButton() {
+  const formatter = language.value?.formatter;
+  if (formatter === undefined) return null;
+  return (
+    <button
+      type="button"
+      class="quiet small"
+      aria-label={t("format")}
+      title={t("formatHint", { formatter })}
+      disabled={formattable.value === null}
+      aria-busy={formatting.value}
+      onClick={() => void formatFile()}
+    >
+      <Icon name="format" />
+    </button>
   );
 }
 

@@ -18,7 +18,9 @@ export function LanguageMenu() {
 
 function LanguageList({ choose }: { choose: (action: () => void) => void }) {
   const [query, setQuery] = useState("");
-  const found = search(languages.value, query);
+  // Languages that are not installed are found by their name only: there may be many.
+  const listed = languages.value.filter(({ available }) => available || query.trim() !== "");
+  const found = search(listed, query);
   const pick = (picked: Language) => choose(() => void switchLanguage(picked.name));
   return (
     <>

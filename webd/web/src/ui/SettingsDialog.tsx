@@ -30,7 +30,7 @@ const LAYOUT_NAMES: Record<Layout, Key> = {
 
 /** Choices that this browser stores. */
 export function SettingsDialog({ onClose }: { onClose: () => void }) {
-  const { fontSize, wrap, completion } = editorSettings.value;
+  const { fontSize, wrap, completion, vim } = editorSettings.value;
   return (
     <Dialog title={t("settings")} onClose={onClose}>
       <section class="settings">
@@ -59,6 +59,9 @@ export function SettingsDialog({ onClose }: { onClose: () => void }) {
         </Check>
         <Check checked={completion} onChange={(next) => setEditorSettings({ completion: next })}>
           {t("completion")}
+        </Check>
+        <Check checked={vim} onChange={(next) => setEditorSettings({ vim: next })}>
+          {t("vimKeys")}
         </Check>
       </section>
     </Dialog>

@@ -1,8 +1,8 @@
 import { formatBytes, formatDuration } from "../execution/format";
-import { t } from "../i18n/text";
+import { t, type Key } from "../i18n/text";
 import { toPlainText } from "../output/plain-text";
-import { MAX_TESTS, type Test } from "../program/program";
-import { changeTests } from "../workbench/editing";
+import { COMPARES, MAX_TESTS, type Compare, type Test } from "../program/program";
+import { changeProgram, changeTests } from "../workbench/editing";
 import { runTests } from "../workbench/run-tests";
 import { busy, compilerOutput, execution, program, testResults } from "../workbench/state";
 import { Icon } from "./Icon";
@@ -35,6 +35,7 @@ export function TestsPane() {
           <Icon name="plus" />
           {t("addTest")}
         </button>
+        {tests.length > 0 && <CompareChoice />}
       </div>
       {tested && <Phases />}
       <div class="tests-body" tabIndex={0} role="region" aria-label={t("tests")}>
@@ -92,6 +93,31 @@ export function TestsPane() {
       </div>
       {tested && <Summary />}
     </>
+  );
+}
+
+const COMPARE_NAMES: Record<Compare, Key> = {
+  lines: "compareLines",
+  tokens: "compareTokens",
+  numbers: "compareNumbers",
+  exact: "compareExact",
+};
+
+function CompareChoice() {
+  return (
+    <select
+      class="compare"
+      aria-label={t("compare")}
+      title={t("compare")}
+      value={program.value?.compare ?? "lines"}
+      onChange={(event) => changeProgram({ compare: event.currentTarget.value as Compare })}
+    >
+      {COMPARES.map((name) => (
+        <option key={name} value={name}>
+          {t(COMPARE_NAMES[name])}
+        </option>
+      ))}
+    </select>
   );
 }
 

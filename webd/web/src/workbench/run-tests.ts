@@ -33,10 +33,9 @@ export async function runTests(): Promise<void> {
       problems.value = findProblems(compilerOutput.value, language.value?.editor.mode ?? "", files);
     } else if (event.type === "stage_finished") {
       const run = event.run ?? 0;
-      const test = tested.tests[run];
       const output = outputs.get(key(event));
-      if (!test || !output) return;
-      const verdict = testVerdict(test, event, output.text("stdout"));
+      if (!output) return;
+      const verdict = testVerdict(event);
       setResult(run, { verdict, usage: event.usage, output: output.text() });
       postStatus(t("testStatus", { number: run + 1, verdict: verdict.title }));
     } else if (["finished", "stopped", "disconnected"].includes(event.type)) {

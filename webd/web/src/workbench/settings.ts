@@ -80,13 +80,14 @@ effect(() => {
 });
 
 function storedEditorSettings(): EditorSettings {
-  const defaults: EditorSettings = { fontSize: 14, wrap: false, completion: true };
+  const defaults: EditorSettings = { fontSize: 14, wrap: false, completion: true, vim: false };
   try {
     const stored = JSON.parse(readItem(EDITOR_KEY) ?? "{}") as Partial<EditorSettings>;
     return {
       fontSize: FONT_SIZES.find((size) => size === stored.fontSize) ?? defaults.fontSize,
       wrap: stored.wrap === true,
       completion: stored.completion !== false,
+      vim: stored.vim === true,
     };
   } catch {
     return defaults;

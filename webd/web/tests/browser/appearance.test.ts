@@ -1,8 +1,7 @@
 /** Themes, screen sizes, accessibility and keyboard. Leaves screenshots in target/screenshots for manual review. */
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { accessibilityViolations } from "./accessibility";
 import { screenshot } from "./browser";
 import {
   selectLanguage,
@@ -16,30 +15,6 @@ import {
 const env = testEnvironment({ slots: 4, queue: 8 });
 
 const PHONE = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-interface Finding {
-  id: string;
-  impact: string;
-  nodes: { html: string; failureSummary: string }[];
-}
-
-/** Returns the serious and critical findings of axe. */
-async function accessibilityViolations(page: Page): Promise<string[]> {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async () => {
-    const axe = (
-      globalThis as unknown as { axe: { run: () => Promise<{ violations: Finding[] }> } }
-    ).axe;
-    return (await axe.run()).violations;
-  });
-  return found
-    .filter(({ impact }) => impact === "serious" || impact === "critical")
-    .flatMap(({ id, nodes }) =>
-      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary}`),
-    );
-}
-
 async function failToCompile(page: Page): Promise<void> {
   await selectLanguage(page, "cpp");
   await setCode(

@@ -1,5 +1,6 @@
 /** Programs: files, tests, examples, links and drafts. */
 import { readFileSync } from "node:fs";
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { screenshot } from "./browser";
 import { EXAMPLES } from "../../src/program/examples-data";
@@ -65,6 +66,19 @@ test("all tests run together, and each has a result", async () => {
   await page.locator(".test-verdict details summary").first().click();
   expect(await page.locator(".test-verdict .printed").first().innerText()).toBe("25");
   expect(await page.getByRole("button", { name: "Tests 1/3" }).count()).toBe(1);
+  expect(await page.locator(".test-verdict").nth(1).innerText()).toContain(
+    "Line 1, column 2: expected “24”, got “25”",
+  );
+
+  await page.getByLabel("Expected output of test 2").fill("25.0000001 ");
+  for (const [compare, passed] of [
+    ["exact", 1],
+    ["numbers", 2],
+  ] as const) {
+    await page.getByLabel("How outputs are compared").selectOption(compare);
+    await page.getByRole("button", { name: "Run all tests" }).click();
+    await page.getByRole("button", { name: `Tests ${passed}/3` }).waitFor();
+  }
 });
 
 test("compiler errors are shown with the tests", async () => {
@@ -155,6 +169,65 @@ test("an example can be opened from the menu", async () => {
   expect(await page.locator(".source .tab-name").allInnerTexts()).toEqual(["main.py", "shapes.py"]);
   expect(await run(page)).toContain("Finished");
   expect(await shownOutput(page)).toContain("Square(side=2)");
+});
+
+/** Returns the text of a file in the draft that the browser has stored. */
+function draft(page: Page, language: string, file: number): Promise<string> {
+  return page.evaluate(
+    ([key, index]) => {
+      const { files } = JSON.parse(localStorage.getItem(key) ?? "{}") as {
+        files: { content: string }[];
+      };
+      return files[index]?.content ?? "";
+    },
+    [`executor.draft.${language}`, file] as const,
+  );
+}
+
+test("the server formats the open file, which can be undone", async () => {
+  const page = await env.openPage("/?lang=cpp");
+  await page.getByRole("button", { name: "Examples" }).click();
+  await page.getByRole("button", { name: /^A header file/ }).click();
+  await page.getByRole("button", { name: "fraction.h", exact: true }).click();
+  await setCode(page, "struct  Fraction{int a;};");
+  await page.getByRole("button", { name: "Format code" }).click();
+  await expect.poll(() => draft(page, "cpp", 1)).toBe("struct Fraction {\n    int a;\n};");
+  await page.locator(".monaco-editor .view-lines").click();
+  await page.keyboard.press("Control+Z");
+  await expect.poll(() => draft(page, "cpp", 1)).toBe("struct  Fraction{int a;};");
+
+  await selectLanguage(page, "python");
+  await setCode(page, "print( 'a' )");
+  await page.keyboard.press("Shift+Alt+F");
+  await expect.poll(() => draft(page, "python", 0)).toBe('print("a")\n');
+  await setCode(page, "if True");
+  await page.getByRole("button", { name: "Format code" }).click();
+  const notice = page.locator(".notice", { hasText: "The code cannot be formatted" });
+  expect(await notice.innerText()).toContain("Cannot parse: 1:7");
+  expect(await draft(page, "python", 0)).toBe("if True");
+  await selectLanguage(page, "lua");
+  expect(await page.getByRole("button", { name: "Format code" }).count()).toBe(0);
+});
+
+test("Vim keys edit the program", async () => {
+  const page = await env.openPage("/?lang=python");
+  await page.getByRole("button", { name: "More" }).click();
+  await page.getByRole("button", { name: "Settings" }).click();
+  await page.getByLabel("Vim keys").check();
+  await page.keyboard.press("Escape");
+  await page.locator(".vim-status", { hasText: "--NORMAL--" }).waitFor();
+  await page.locator(".monaco-editor .view-lines").click();
+  await page.keyboard.type("ggdGiprint(6*7)");
+  await page.locator(".vim-status", { hasText: "--INSERT--" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.type("yyp:s/7/8/\n");
+  await screenshot(page, "vim");
+  await page.keyboard.press("Control+Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("42\n48");
+  await page.reload();
+  await ready(page);
+  await page.locator(".vim-status", { hasText: "--NORMAL--" }).waitFor();
 });
 
 /** Status of the examples that do not end with `ok`. */

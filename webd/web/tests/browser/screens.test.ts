@@ -1,6 +1,7 @@
 /** Sizes of screens: nothing is wider than the screen, Stop can be reached, and the keyboard covers no input. */
 import type { BrowserContextOptions, Page } from "playwright-core";
 import { expect, test } from "vitest";
+import { accessibilityViolations } from "./accessibility";
 import { screenshot } from "./browser";
 import { run, selectLanguage, setCode, testEnvironment, verdictText } from "./environment";
 
@@ -14,6 +15,11 @@ const SCREENS: [number, BrowserContextOptions][] = [
 ];
 
 const PROMPT = "name = input('What is your name? ')\nprint('Hello', name)\n";
+
+const FILES = `open("points.csv", "w").write("city,population\\n" + "\\n".join(f"Town {n},{n * 1000}" for n in range(9)))
+open("circle.svg", "w").write('<svg xmlns="http://www.w3.org/2000/svg" width="600" height="200"><circle cx="300" cy="100" r="80" fill="teal"/></svg>')
+print("Two files")
+`;
 
 /** Returns the visible elements that are wider than the screen, unless a box that scrolls has them. */
 function tooWide(page: Page): Promise<string[]> {
@@ -98,7 +104,32 @@ test.each(SCREENS)("everything fits into %i px", async (width, options) => {
   await expectToFit(page, "about", width);
   await page.keyboard.press("Escape");
 
+  await setCode(page, FILES);
+  expect(await run(page)).toContain("Finished");
+  await page.locator(".output-files img").waitFor();
+  await expectToFit(page, "files", width);
+
+  for (const [item, name] of [
+    ["Settings", "settings"],
+    ["History of runs", "history"],
+    ["API key", "key"],
+  ] as const) {
+    await page.getByRole("button", { name: "More" }).click();
+    await page.getByRole("button", { name: item, exact: true }).click();
+    await page.locator("dialog[open]").waitFor();
+    await expectToFit(page, name, width);
+    if (width === 390) expect(await accessibilityViolations(page), name).toEqual([]);
+    await page.keyboard.press("Escape");
+  }
+  await page.getByRole("button", { name: /^Language:/ }).click();
+  await expectToFit(page, "languages", width);
+  await page.keyboard.press("Escape");
+
   await selectLanguage(page, "cpp");
+  await page.locator(".options summary").click();
+  await page.locator(".options summary").scrollIntoViewIfNeeded();
+  await expectToFit(page, "options", width);
+  await page.locator(".options summary").click();
   await setCode(page, `int main() { return ${"long_name_".repeat(30)}; }\n`);
   expect(await run(page)).toContain("Compilation failed");
   await expectToFit(page, "error", width);
@@ -132,4 +163,32 @@ test("the keyboard of a phone does not cover the input", async () => {
   await page.getByLabel("Input line").fill("Ada");
   await page.getByRole("button", { name: "Send" }).tap();
   expect(await verdictText(page)).toContain("Finished");
+});
+
+test("an embedded program has room for everything within 480 by 320 pixels", async () => {
+  const page = await env.openBlankPage({ viewport: { width: 480, height: 320 } });
+  await page.goto(`${env.daemons.origin}/?lang=python&embed=1`);
+  await page.locator(".run:not([disabled])").waitFor();
+  await page.locator(".monaco-editor .view-line").first().waitFor();
+  await setCode(page, PROMPT);
+  await expectToFit(page, "embedded", 480);
+  await page.keyboard.press("Control+Enter");
+  await page.locator(".live-input.waiting").waitFor();
+  await expectToFit(page, "embedded-waiting", 480);
+  expect(await isInView(page, ".live-input input")).toBe(true);
+  expect(await isInView(page, ".log .line")).toBe(true);
+  await page.keyboard.type("Ada");
+  await page.keyboard.press("Enter");
+  expect(await verdictText(page)).toContain("Finished");
+  await expectToFit(page, "embedded-finished", 480);
+  await setCode(page, "print(1)\nraise ValueError('no')\n");
+  expect(await run(page)).toContain("Exited with code 1");
+  await expectToFit(page, "embedded-error", 480);
+  await setCode(page, FILES);
+  expect(await run(page)).toContain("Finished");
+  await expectToFit(page, "embedded-files", 480);
+  await page.getByRole("button", { name: "More" }).click();
+  await expectToFit(page, "embedded-more", 480);
+  await page.getByRole("button", { name: "Settings" }).click();
+  await expectToFit(page, "embedded-settings", 480);
 });

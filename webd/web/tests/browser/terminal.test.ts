@@ -144,3 +144,33 @@ test("a run can be stopped while its terminal is being loaded", async () => {
   await page.getByRole("button", { name: "Stop" }).click();
   expect(await verdictText(page)).toContain("Stopped by you");
 });
+
+/** Asks the terminal for the column of the cursor after each text (CPR, ECMA-48 8.3.14). */
+const WIDTHS = `
+import re, sys, termios, tty
+texts = sys.argv[1:]
+before = termios.tcgetattr(0)
+tty.setcbreak(0)
+widths = []
+for text in texts:
+    sys.stdout.write("\\r" + text + "\\x1b[6n")
+    sys.stdout.flush()
+    reply = ""
+    while not reply.endswith("R"):
+        reply += sys.stdin.read(1)
+    widths.append(int(re.search(r";(\\d+)R", reply)[1]) - 1)
+    print()
+termios.tcsetattr(0, termios.TCSADRAIN, before)
+print("widths", *widths)
+`;
+
+test("emoji sequences, Hindi and Persian take as many columns as they are wide", async () => {
+  const page = await env.openPage("/?lang=python");
+  const texts = ["👩‍💻", "👨‍👩‍👧", "🏳️‍🌈", "🇮🇷", "👍🏽", "漢字", "e\u0301", "हिन्दी", "سلام"];
+  await page.getByLabel("Arguments").fill(texts.join(" "));
+  await setCode(page, WIDTHS);
+  await page.getByLabel("Run in a terminal").check();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await shows(page, /widths 2 2 2 2 2 4 1 \d \d/);
+  await screenshot(page, "terminal-scripts");
+});

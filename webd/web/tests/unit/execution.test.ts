@@ -4,11 +4,12 @@ import {
   type ExecutionEvent,
   ndjson,
   replay,
+  type StageFinishedEvent,
   type StageResult,
 } from "@executor/client";
 import { formatBytes, formatDuration } from "../../src/execution/format";
 import { INITIAL_STATE, applyEvent, type ExecutionState } from "../../src/execution/state";
-import { isExpected, testVerdict } from "../../src/execution/test-verdict";
+import { testVerdict } from "../../src/execution/test-verdict";
 import { verdict } from "../../src/execution/verdict";
 
 const OK: StageResult = {
@@ -93,16 +94,31 @@ test("quantities are rounded to three digits", () => {
   ]);
 });
 
-test("a test ignores trailing blanks", () => {
-  expect(isExpected("1\n2", "1  \n2\n\n")).toBe(true);
-  expect(isExpected("1\r\n2", "1\n2\n")).toBe(true);
-  expect(isExpected(" 1", "1")).toBe(false);
-  expect(isExpected("1\n\n2", "1\n2")).toBe(false);
-  expect(isExpected("", "")).toBe(true);
-  expect(testVerdict({ stdin: "", expected: "4" }, OK, "4\n").title).toBe("Passed");
-  expect(testVerdict({ stdin: "", expected: "4" }, OK, "5\n").title).toBe("Wrong output");
-  const failed = { ...OK, status: "nonzero" as const, exit_code: 1 };
-  expect(testVerdict({ stdin: "", expected: "4" }, failed, "4\n").title).toBe("Exited with code 1");
+test("the verdict of a test is the server's", () => {
+  const verdictOf = (changes: Partial<StageFinishedEvent>) => {
+    const { tone, title, detail } = testVerdict({
+      type: "stage_finished",
+      stage: "run",
+      ...OK,
+      ...changes,
+    });
+    return [tone, title, detail];
+  };
+  const wrong = (difference: Partial<NonNullable<StageFinishedEvent["difference"]>>) =>
+    verdictOf({
+      verdict: "wrong_answer",
+      difference: { line: 2, column: 7, expected: "42", actual: "43", ...difference },
+    });
+  const place = "Line 2, column 7:";
+  expect(verdictOf({ verdict: "accepted" })).toEqual(["good", "Passed", ""]);
+  expect(wrong({})).toEqual(["bad", "Wrong output", `${place} expected “42”, got “43”`]);
+  expect(wrong({ actual: null })[2]).toBe(`${place} the output ends, “42” is missing`);
+  expect(wrong({ expected: null })[2]).toBe(`${place} “43” is not expected`);
+  expect(
+    verdictOf({ verdict: "runtime_error", status: "nonzero", exit_code: 1 }).slice(0, 2),
+  ).toEqual(["warning", "Exited with code 1"]);
+  // No run counts as passed without a verdict of the server.
+  expect(verdictOf({})).toEqual(["bad", "Wrong output", ""]);
 });
 
 test("events determine the state of an execution", () => {

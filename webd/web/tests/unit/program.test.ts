@@ -16,6 +16,7 @@ const PROGRAM: Program = {
   terminal: true,
   options: { std: "c++23", warnings: true, sanitize: ["address"] },
   tests: [{ stdin: "1", expected: "2" }],
+  compare: "numbers",
 };
 
 test("a link contains the whole program", async () => {
@@ -36,6 +37,7 @@ test("a link can be written by hand", async () => {
     terminal: false,
     options: {},
     tests: [],
+    compare: "lines",
   });
 });
 
@@ -61,7 +63,9 @@ test("values that are not programs are rejected", () => {
     terminal: false,
     options: {},
     tests: [],
+    compare: "lines",
   });
+  expect(parseProgram({ ...PROGRAM, compare: "else" })).toEqual({ ...PROGRAM, compare: "lines" });
   for (const other of [
     null,
     1,
