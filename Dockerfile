@@ -1,4 +1,5 @@
-# One image for both services of compose.yaml: the daemons, the command-line tool and four toolchains.
+# One image for both services of compose.yaml: the daemons, the command-line tool and toolchains, by default of four
+# languages.
 # It contains the page if the page was built before (make web).
 
 # Any Debian-based image with Rust.
@@ -25,7 +26,7 @@ RUN scripts/languages.sh /image/usr/lib/executor/languages \
 
 FROM ${RUNTIME}
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates g++ gcc-12-plugin-dev openjdk-17-jdk-headless nodejs python3 \
+    && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --system executor \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
@@ -33,7 +34,11 @@ RUN apt-get update \
     && install -d -m 750 -g executor /run/executor \
     && install -d -m 700 -o executor-webd -g executor-webd /var/lib/executor-webd
 COPY --from=build /image/ /
-RUN /usr/lib/executor/languages/java/archive && /usr/lib/executor/languages/cpp/record
+# Names of languages, or `all`; see docs/languages.md. After the installation of Java and C++, their launchers are completed.
+ARG LANGUAGES="python javascript cpp java"
+RUN if [ "$LANGUAGES" = all ]; then set -- --all; else set -- $LANGUAGES; fi \
+    && executor install --no-check "$@" \
+    && rm -rf /var/lib/apt/lists/*
 # Freed buffers are returned to the kernel, as in webd.service.
 ENV GLIBC_TUNABLES=glibc.malloc.mmap_threshold=131072
 # By default the image runs webd, the process without privileges.

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use protocol::BuildId;
 use protocol::quantity::Quantity;
 
+use crate::install::InstallArguments;
 use crate::judge::JudgeArguments;
 use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
@@ -53,7 +54,12 @@ pub(crate) enum Command {
         /// Print JSON
         #[arg(long)]
         json: bool,
+        /// Run the example program of each language, cold and pre-warmed, and print its times and memory
+        #[arg(long, conflicts_with = "json")]
+        time: bool,
     },
+    /// Install what languages need, with the package manager of this host, and test them; requires root
+    Install(InstallArguments),
     /// Create, list, rotate and revoke API keys of webd
     Key(KeyArguments),
     /// Serve tools for AI agents on stdin and stdout (Model Context Protocol)
@@ -73,7 +79,7 @@ impl Command {
     pub(crate) const fn is_local(&self) -> bool {
         match self {
             Self::Run(_) | Self::Languages { .. } | Self::Mcp | Self::Completions { .. } => false,
-            Self::Status { .. } | Self::Check { .. } | Self::Key(_) => true,
+            Self::Status { .. } | Self::Check { .. } | Self::Install(_) | Self::Key(_) => true,
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => true,
         }
@@ -85,6 +91,9 @@ pub(crate) struct RunArguments {
     /// Name or alias of the language [default: by the extension of FILE]
     #[arg(short, long)]
     pub(crate) language: Option<String>,
+    /// Version of the language, or a range such as 3.x: the newest version in it that the host has
+    #[arg(long, value_name = "RANGE", conflicts_with = "build")]
+    pub(crate) language_version: Option<String>,
     /// File to use as stdin of the program, `-` for stdin of this command [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,

@@ -1,6 +1,5 @@
 //! `executor check`: everything that the host must support, with advice where it does not.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use protocol::{CheckResult, Client, Event, Request};
@@ -9,16 +8,17 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::output::Output;
 
-pub(crate) async fn check(socket: &Path, json: bool) -> Result<ExitCode, Failure> {
-    let mut client = Client::connect(socket).await?;
-    client.send(Request::Check).await?;
+/// Prints the results of a check: of `Request::Check` or `Request::CheckLanguages`.
+pub(crate) async fn check(client: &mut Client, request: Request, json: bool) -> Result<ExitCode, Failure> {
+    let of_host = request == Request::Check;
+    client.send(request).await?;
     let mut out = Output::stdout();
     let mut checks = Vec::new();
     let mut passed = true;
     loop {
         match client.event().await? {
             Event::Checked(result) => {
-                passed &= result.passed || result.optional;
+                passed &= result.passed || (result.optional && of_host);
                 if json {
                     checks.push(as_json(&result));
                 } else {
@@ -31,6 +31,9 @@ pub(crate) async fn check(socket: &Path, json: bool) -> Result<ExitCode, Failure
     }
     if json {
         out.line(&format!("{:#}", json!({ "passed": passed, "checks": checks }))).await?;
+    } else if !of_host {
+        let problem = "Some languages do not work.";
+        out.line(&if passed { "All of these languages work.".to_owned() } else { out.red(problem) }).await?;
     } else if passed {
         out.line("This host passes all required checks.").await?;
     } else {

@@ -5,11 +5,13 @@
 mod agents;
 mod arguments;
 mod check;
+mod check_time;
 #[cfg(feature = "cluster")]
 mod cluster_admin;
 mod exit_status;
 mod failure;
 mod input;
+mod install;
 mod judge;
 mod judgement;
 mod key;
@@ -32,6 +34,7 @@ mod status;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use protocol::{Client, Request};
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
@@ -65,7 +68,15 @@ async fn execute(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode,
             languages::languages(&server.server(matches)?, name.as_deref(), json).await
         }
         Command::Status { json } => status::status(&socket, json).await,
-        Command::Check { json } => check::check(&socket, json).await,
+        Command::Check { json, time } => {
+            let mut client = Client::connect(&socket).await?;
+            let result = check::check(&mut client, Request::Check, json).await?;
+            if time {
+                check_time::check_time(&mut client).await?;
+            }
+            Ok(result)
+        }
+        Command::Install(arguments) => install::install(&socket, arguments).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,
         Command::Mcp => agents::mcp(server.server(matches)?).await,
         #[cfg(feature = "cluster")]

@@ -141,6 +141,8 @@ mod tests {
             ],
             arguments: ArgumentPatterns::default(),
             formatter: None,
+            judge0_ids: Vec::new(),
+            versions: Vec::new(),
         }
     }
 

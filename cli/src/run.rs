@@ -77,6 +77,7 @@ async fn execute(server: &Server, arguments: RunArguments) -> Result<ExitCode, F
     let terminal = arguments.tty.then(raw_mode::terminal_size);
     let request = ExecuteRequest {
         language,
+        version: arguments.language_version,
         files,
         runs: vec![RunRequest {
             stdin: arguments.judge.stdin(&mut input).await?,

@@ -23,6 +23,8 @@ async fn answer_languages(connection: &mut Connection, count: usize) {
 
 fn language(name: &str, extension: &str) -> Language {
     Language {
+        versions: Vec::new(),
+        judge0_ids: Vec::new(),
         name: name.into(),
         title: name.into(),
         aliases: Vec::new(),

@@ -228,5 +228,7 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         options: Vec::new(),
         arguments: ArgumentPatterns::default(),
         formatter: None,
+        judge0_ids: Vec::new(),
+        versions: Vec::new(),
     }
 }

@@ -499,6 +499,8 @@ fn option(name: &str, default: OptionValue) -> LanguageOption {
 
 fn language(name: &str, extensions: &[&str]) -> Language {
     Language {
+        versions: Vec::new(),
+        judge0_ids: Vec::new(),
         name: name.into(),
         title: name.into(),
         aliases: Vec::new(),

@@ -60,6 +60,8 @@ pub struct Settings {
     pub more: String,
     /// Additional languages: name and text of each language file.
     pub languages: Vec<(&'static str, String)>,
+    /// Shipped language files that the daemon has besides [`BASE_LANGUAGES`].
+    pub more_languages: &'static [&'static str],
     /// Launcher directories of some of them.
     pub launchers: Vec<(&'static str, PathBuf)>,
     /// Content of `webd.toml`.
@@ -88,6 +90,7 @@ impl Default for Settings {
             pool_max: None,
             more: String::new(),
             languages: Vec::new(),
+            more_languages: &[],
             launchers: Vec::new(),
             webd: String::new(),
             files: Vec::new(),
@@ -141,7 +144,7 @@ impl Daemons {
         let uids = test_uids(settings.uids);
         let cgroup = format!("executor-e2e-{}", uids.start());
         let languages = directory.path().join("languages");
-        install_languages(&languages)?;
+        install_languages(&languages, settings.more_languages)?;
         for (name, text) in &settings.languages {
             fs::write(languages.join(name).with_extension("toml"), text)?;
         }
@@ -563,15 +566,34 @@ fn configuration(
 /// and Debian's Go has a compiled one.
 const LAUNCHERS: [&str; 4] = ["java", "javascript", "python", "typescript"];
 
+/// Languages of all daemons under test. A daemon asks every toolchain for its version before it is ready, so those of all
+/// languages would take a test seconds.
+pub const BASE_LANGUAGES: [&str; 16] = [
+    "bash",
+    "c",
+    "c-clang",
+    "cpp",
+    "cpp-clang",
+    "go",
+    "java",
+    "javascript",
+    "lua",
+    "multi_file",
+    "perl",
+    "php",
+    "python",
+    "ruby",
+    "rust",
+    "typescript",
+];
+
 /// Installs the language files and launchers as the package does.
-fn install_languages(to: &Path) -> io::Result<()> {
+fn install_languages(to: &Path, more: &[&str]) -> io::Result<()> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
     fs::create_dir(to)?;
-    for file in fs::read_dir(&from)? {
-        let file = file?.path();
-        if let (Some("toml"), Some(name)) = (file.extension().and_then(|e| e.to_str()), file.file_name()) {
-            fs::copy(&file, to.join(name))?;
-        }
+    for name in BASE_LANGUAGES.iter().chain(more) {
+        let file = Path::new(name).with_extension("toml");
+        fs::copy(from.join(&file), to.join(&file))?;
     }
     fs::create_dir(to.join("go"))?;
     fs::copy(from.join("go/compile"), to.join("go/compile"))?;

@@ -60,6 +60,8 @@ pub const MAX_VARIABLE: usize = 32 * 1024;
 pub const MAX_VARIABLES_TOTAL: usize = 64 * 1024;
 /// Bytes of the name of a language in a request.
 pub const MAX_LANGUAGE_NAME: usize = 64;
+/// Bytes of the range of versions in a request.
+pub const MAX_VERSION_RANGE: usize = 64;
 /// Bytes of [`crate::ExecuteRequest::client`].
 pub const MAX_CLIENT_TAG: usize = 64;
 /// Items of [`crate::ExecuteRequest::client_networks`], each of [`MAX_CLIENT_TAG`].

@@ -96,6 +96,12 @@ pub enum Event {
     BuildKept(BuildId),
     /// The program of this stage waits for [`crate::Request::Input`]. Sent each time that it begins to wait.
     WaitingForInput(StageName),
+    /// The answer to [`crate::Request::Reload`].
+    Reloaded {
+        /// The mistake for which nothing changed; `None` if the new configuration is in effect.
+        #[serde(deserialize_with = "bounded::optional_string::<_, MAX_TEXT>")]
+        problem: Option<String>,
+    },
 }
 
 /// Numbers of files that matched a pattern and were not returned, by reason.

@@ -45,6 +45,25 @@ pub struct Language {
     /// Name of the program that formats source code, or `None` if this host has none for the language.
     #[serde(deserialize_with = "bounded::optional_string::<_, MAX_TEXT>")]
     pub formatter: Option<String>,
+    /// Versions that this host has, the newest first. The other fields describe the default version.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    pub versions: Vec<ToolchainVersion>,
+    /// Ids that the API of Judge0 has for it, besides those that webd knows.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
+    pub judge0_ids: Vec<u32>,
+}
+
+/// Version of a language on this host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolchainVersion {
+    /// Version that the toolchain reports.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
+    pub version: String,
+    /// Name to display, such as `Python (PyPy)`.
+    #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
+    pub title: String,
+    /// Whether requests without a version use it.
+    pub is_default: bool,
 }
 
 /// Whether the toolchain of a language is installed.

@@ -13,6 +13,7 @@ pub mod client;
 pub mod codec;
 pub mod configuration_sample;
 mod event;
+pub mod install;
 mod judge;
 mod language;
 mod limits;
@@ -25,6 +26,7 @@ mod server_status;
 mod source_file;
 mod stage;
 mod toolchain;
+pub mod version_range;
 
 pub use build_id::{BuildId, InvalidBuildId};
 pub use client::{Client, ClientError};
@@ -34,7 +36,7 @@ pub use judge::{
     Compare, Difference, ExpectedOutput, Judge, JudgeProgram, Judgement, Party, Tolerance, Transcript,
     TranscriptEntry, Verdict,
 };
-pub use language::{Availability, Editor, Language};
+pub use language::{Availability, Editor, Language, ToolchainVersion};
 pub use limits::{LIMITS, LimitInfo, Limits, LimitsRequest};
 pub use options::{LanguageOption, OptionChoice, OptionSetting, OptionValue};
 pub use outcome::{ExecutionId, Outcome};

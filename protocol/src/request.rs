@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::bounded;
 use crate::bounds::{
-    MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_LANGUAGE_NAME,
+    MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME,
     MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_SOURCES, MAX_VARIABLE,
-    MAX_VARIABLE_NAME,
+    MAX_VARIABLE_NAME, MAX_VERSION_RANGE,
 };
 use crate::build_id::BuildId;
 use crate::judge::{ExpectedOutput, Judge};
@@ -54,6 +54,12 @@ pub enum Request {
     },
     /// Completes all uploads of an execution.
     EndOfUploads,
+    /// Reads the configuration and the language files again, as SIGHUP does. The daemon answers with `Reloaded`. Only for root.
+    Reload,
+    /// Runs the self-tests of these languages, by name or alias, or by `NAME@VARIANT`. The daemon answers as to `Check`.
+    CheckLanguages(
+        #[serde(deserialize_with = "bounded::strings::<_, MAX_ITEMS, MAX_LANGUAGE_NAME>")] Vec<String>,
+    ),
 }
 
 /// Program to compile, if its language is compiled, and to run. The default is an empty program without a run.
@@ -109,6 +115,9 @@ pub struct ExecuteRequest {
     /// with the same names stay.
     #[serde(deserialize_with = "bounded::optional_bytes::<_, MAX_SOURCES>")]
     pub archive: Option<Bytes>,
+    /// Range of versions of the language, as npm writes them, such as `3.x`; `None` for the default version.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_VERSION_RANGE>")]
+    pub version: Option<String>,
 }
 
 /// Run of the program.

@@ -19,7 +19,7 @@ use protocol::{
     ExecutionCount, ExecutionId, Hello, LIMITS, Language, LanguageOption, Limits, LimitsRequest,
     OptionChoice, OptionSetting, OptionValue, Outcome, ProgramSignal, Rejection, Request, RunRequest,
     ServerStatus, SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName,
-    TerminalSize, ToolchainRequest, Usage, Variable, WarmCount,
+    TerminalSize, ToolchainRequest, ToolchainVersion, Usage, Variable, WarmCount,
 };
 use tokio_util::codec::{Decoder, Encoder};
 use uuid::Uuid;
@@ -123,6 +123,8 @@ fn request() -> impl Strategy<Value = Request> {
         1 => Just(Request::Languages),
         1 => Just(Request::Status),
         1 => Just(Request::Check),
+        1 => vec("\\PC{0,16}", 0..4).prop_map(Request::CheckLanguages),
+        1 => Just(Request::Reload),
     ]
 }
 
@@ -137,7 +139,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
         (limits_request(), any::<(Option<NonZeroU32>, Option<Duration>, Option<[u8; 32]>)>()),
         (vec(text(), 0..4), any::<bool>()),
         vec((option_name(), option_value()).prop_map(|(name, value)| OptionSetting { name, value }), 0..4),
-        (toolchain(), option::of(bytes())),
+        (toolchain(), option::of(bytes()), option::of("[ -~]{0,64}")),
     )
         .prop_map(
             |(
@@ -150,7 +152,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                 (compile_limits, (parallel, keep, build)),
                 (outputs, artifacts),
                 options,
-                (toolchain, archive),
+                (toolchain, archive, version),
             )| {
                 ExecuteRequest {
                     language,
@@ -168,6 +170,7 @@ fn execute_request() -> impl Strategy<Value = ExecuteRequest> {
                     build: build.map(BuildId),
                     toolchain,
                     archive,
+                    version,
                     ..ExecuteRequest::default()
                 }
             },
@@ -308,6 +311,7 @@ fn event() -> impl Strategy<Value = Event> {
             }
         ),
         Just(Event::CheckDone),
+        option::of(text()).prop_map(|problem| Event::Reloaded { problem }),
         any::<[u8; 32]>().prop_map(|id| Event::BuildKept(BuildId(id))),
         stage_name().prop_map(Event::WaitingForInput),
     ]
@@ -403,6 +407,8 @@ fn language() -> impl Strategy<Value = Language> {
                 options,
                 arguments: ArgumentPatterns { compile, run },
                 formatter,
+                judge0_ids: Vec::new(),
+                versions: vec![ToolchainVersion { version: "1".to_owned(), ..ToolchainVersion::default() }],
             },
         )
 }

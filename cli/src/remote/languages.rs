@@ -70,6 +70,8 @@ impl From<LanguageJson> for Language {
             options: language.options.into_iter().map(LanguageOption::from).collect(),
             arguments: ArgumentPatterns::default(),
             formatter: None,
+            versions: Vec::new(),
+            judge0_ids: Vec::new(),
         }
     }
 }

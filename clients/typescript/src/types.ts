@@ -27,6 +27,7 @@ export type components = {
       outputs?: string[];
       artifacts?: boolean;
       compact?: boolean;
+      version?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];
@@ -624,6 +625,7 @@ export type components = {
       tty?: boolean;
       columns?: number;
       rows?: number;
+      version?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];
@@ -703,6 +705,12 @@ export type components = {
       example: string;
       options: components["schemas"]["LanguageOption"][];
       formatter?: string;
+      versions: components["schemas"]["LanguageVersion"][];
+    };
+    LanguageVersion: {
+      version: string;
+      title: string;
+      default: boolean;
     };
     LanguageOption: {
       name: string;
@@ -838,6 +846,7 @@ export type components = {
       outputs?: string[];
       artifacts?: boolean;
       compact?: boolean;
+      version?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];

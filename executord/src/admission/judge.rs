@@ -90,7 +90,7 @@ fn admit_program(
     languages: &Registry,
     bounds: &RequestBounds,
 ) -> Result<job::JudgeProgram, Rejection> {
-    let toolchain = find_language(&program.language, languages)?;
+    let toolchain = find_language(&program.language, None, languages)?;
     let limits = limits::resolve("limits", &program.limits, &toolchain.run.limits, &bounds.maxima)?;
     let custom = custom_commands(&program.language, &[], &ToolchainRequest::default(), &[], toolchain)?;
     let sources = admit_sources(program.files, toolchain)?;

@@ -11,6 +11,7 @@ pub(crate) mod source;
 
 use std::sync::Arc;
 
+use protocol::version_range::LanguageVersion;
 use protocol::{
     ExecuteRequest, ExecutionId, Limits, LimitsRequest, OptionSetting, Rejection, SourceFile, Stdin,
     ToolchainRequest,
@@ -26,15 +27,20 @@ use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 use crate::uploads::Uploads;
 
-/// Returns the language with this name or alias, in upper or lower case.
+/// Returns the language with this name or alias, in upper or lower case: the newest version in a range, or else its default
+/// version.
 ///
 /// # Errors
-/// [`Rejection`] if there is no such language, or its toolchain cannot be used on this host.
+/// [`Rejection`] if there is no such language or version, or its toolchain cannot be used on this host.
 pub(crate) fn find_language<'a>(
     name: &str,
+    version: Option<&str>,
     languages: &'a Registry,
 ) -> Result<&'a Arc<Toolchain>, Rejection> {
-    let toolchain = languages.find(name).ok_or(Rejection::UnknownLanguage)?;
+    let mut toolchain = languages.find(name).ok_or(Rejection::UnknownLanguage)?;
+    if let Some(range) = version.filter(|_| toolchain.version.is_ok()) {
+        toolchain = languages.find_version(name, range).ok_or_else(|| no_version(name, range, languages))?;
+    }
     if let Err(reason) = &toolchain.version {
         return Err(Rejection::LanguageUnavailable {
             language: toolchain.title.clone(),
@@ -42,6 +48,17 @@ pub(crate) fn find_language<'a>(
         });
     }
     Ok(toolchain)
+}
+
+/// Returns the rejection of a version that no toolchain has.
+fn no_version(name: &str, range: &str, languages: &Registry) -> Rejection {
+    if !LanguageVersion::is_range(range) {
+        return invalid(&format!(
+            "`version`: {range:?} is not a range of versions, such as 3.x, ^3.1 or >=3"
+        ));
+    }
+    let available = languages.available_versions(name).join(", ");
+    invalid(&format!("`version`: no version of {name} on this host is in {range:?}; it has {available}"))
 }
 
 /// Admits a request as the execution `id`.
@@ -87,8 +104,8 @@ pub(crate) fn admit_kept(
 ) -> Result<Job, Rejection> {
     let has_program =
         !request.language.is_empty() || !request.files.is_empty() || !request.options.is_empty();
-    let has_program =
-        has_program || request.archive.is_some() || request.toolchain != ToolchainRequest::default();
+    let has_program = has_program || request.archive.is_some() || request.version.is_some();
+    let has_program = has_program || request.toolchain != ToolchainRequest::default();
     if has_program || request.keep.is_some() {
         return Err(invalid("`build` must not be used together with a language, files, options or keep"));
     }
@@ -236,8 +253,8 @@ mod tests {
 
     pub(super) fn try_admit(request: ExecuteRequest) -> Result<Job, String> {
         let languages = shipped();
-        let toolchain =
-            find_language(&request.language, &languages).map_err(|rejection| rejection.to_string())?;
+        let toolchain = find_language(&request.language, request.version.as_deref(), &languages)
+            .map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
         let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
         admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
@@ -343,7 +360,7 @@ mod tests {
             ("python\0", false),
             ("../python", false),
         ] {
-            let answer = find_language(name, &languages);
+            let answer = find_language(name, None, &languages);
             match found {
                 true => assert_eq!(answer.map(|toolchain| toolchain.name.clone()), Ok("python".to_owned())),
                 false => assert_eq!(answer.err(), Some(Rejection::UnknownLanguage), "{name:?}"),

@@ -2,7 +2,7 @@
 
 mod capacity;
 pub(crate) mod error;
-mod reload;
+pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod state;
 mod systemd;

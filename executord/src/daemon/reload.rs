@@ -1,6 +1,5 @@
 //! Reading the language files: at startup and on SIGHUP.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -13,11 +12,13 @@ use crate::execution::internal_jobs;
 use crate::languages::load;
 use crate::languages::toolchain::Toolchain;
 
-/// Reads the languages and limits again. Running executions keep the limits they were admitted with. If there is a
-/// mistake, nothing changes.
-pub(super) async fn reload(daemon: &Arc<Daemon>, path: Option<&Path>) {
-    let _alone = daemon.reloading.lock().await;
-    let outcome = match Config::load(path) {
+/// Reads the languages and limits again. Running executions keep the limits they were admitted with.
+///
+/// # Errors
+/// A message for the administrator, who made a mistake; nothing has changed then.
+pub(crate) async fn reload(daemon: &Arc<Daemon>) -> Result<(), String> {
+    let path = daemon.config_path.lock().await;
+    let outcome = match Config::load(path.as_deref()) {
         Ok(mut config) => {
             // Zygotes need supervisors that were started for them, so a reload cannot switch them on or off.
             config.pool.zygotes = Some(daemon.slot_factory.has_zygotes());
@@ -25,10 +26,11 @@ pub(super) async fn reload(daemon: &Arc<Daemon>, path: Option<&Path>) {
         }
         Err(error) => Err(error.to_string()),
     };
-    match outcome {
+    match &outcome {
         Ok(()) => info!("languages and limits reloaded"),
         Err(message) => error!("reload failed, nothing was changed: {message}"),
     }
+    outcome
 }
 
 /// Reads the language files and asks each toolchain for its version.
@@ -41,7 +43,7 @@ pub(super) async fn load_languages(daemon: &Arc<Daemon>, config: &Config) -> Res
     let mut probes = JoinSet::new();
     for toolchain in registry.all().filter(|toolchain| toolchain.is_complete()) {
         let (daemon, toolchain) = (Arc::clone(daemon), Arc::clone(toolchain));
-        probes.spawn(async move { (toolchain.name.clone(), version_of(&daemon, &toolchain).await) });
+        probes.spawn(async move { (toolchain.id(), version_of(&daemon, &toolchain).await) });
     }
     while let Some(answer) = probes.join_next().await {
         if let Ok((name, version)) = answer {
@@ -50,8 +52,8 @@ pub(super) async fn load_languages(daemon: &Arc<Daemon>, config: &Config) -> Res
     }
     for toolchain in registry.all() {
         match &toolchain.version {
-            Ok(version) => info!(version, "language {} is available", toolchain.name),
-            Err(reason) => info!(reason, "language {} is not available", toolchain.name),
+            Ok(version) => info!(version, "language {} is available", toolchain.id()),
+            Err(reason) => info!(reason, "language {} is not available", toolchain.id()),
         }
     }
     daemon.pool.set_languages(&registry);

@@ -113,11 +113,11 @@ async fn serve(
         zygote_users(config),
         reap_jobs.clone(),
     );
-    let daemon = Arc::new(Daemon::new(config, slot_factory, degraded, memory)?);
+    let daemon = Arc::new(Daemon::new(config_path, config, slot_factory, degraded, memory)?);
     let reaper =
         Reaper::start(reap_jobs, reap_queue, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
             .context("start the reaper thread")?;
-    let result = serve_until_signaled(config_path, config, &daemon, group).await;
+    let result = serve_until_signaled(config, &daemon, group).await;
     daemon.pool.close();
     daemon.executor.build_cache.clear();
     daemon.executor.kept_programs.clear();
@@ -126,7 +126,6 @@ async fn serve(
 }
 
 async fn serve_until_signaled(
-    config_path: Option<PathBuf>,
     config: &Config,
     daemon: &Arc<Daemon>,
     group: Option<u32>,
@@ -185,8 +184,8 @@ async fn serve_until_signaled(
                 }
             }
             _ = hangup.recv() => {
-                let (daemon, path) = (Arc::clone(daemon), config_path.clone());
-                connections.spawn(async move { reload(&daemon, path.as_deref()).await });
+                let daemon = Arc::clone(daemon);
+                connections.spawn(async move { drop(reload(&daemon).await) });
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,

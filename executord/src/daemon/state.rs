@@ -1,5 +1,6 @@
 //! State that all connections share.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -43,8 +44,8 @@ pub(crate) struct Daemon {
     pub(super) max_executions: u32,
     pub(super) queue_capacity: u32,
     pub(super) draining: CancellationToken,
-    /// Held while language files are read, so that two reloads do not overlap.
-    pub(super) reloading: tokio::sync::Mutex<()>,
+    /// The configuration file of the command line. The lock is held while files are read, so that two reloads do not overlap.
+    pub(super) config_path: tokio::sync::Mutex<Option<PathBuf>>,
     identities: IdentityPool,
     probe: Arc<Toolchain>,
     settings: RwLock<Settings>,
@@ -61,6 +62,7 @@ pub(super) struct Settings {
 
 impl Daemon {
     pub(super) fn new(
+        config_path: Option<PathBuf>,
         config: &Config,
         slot_factory: SlotFactory,
         degraded: Vec<String>,
@@ -99,7 +101,7 @@ impl Daemon {
             max_executions: config.max_executions(),
             queue_capacity: config.queue,
             draining: CancellationToken::new(),
-            reloading: tokio::sync::Mutex::default(),
+            config_path: tokio::sync::Mutex::new(config_path),
             identities,
             probe: Arc::new(probe),
             settings: RwLock::new(Settings { languages: Arc::default(), bounds: config.request_bounds() }),

@@ -78,7 +78,7 @@ impl BuildCache {
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
         Some(BuildKey {
             client: job.client.clone()?,
-            language: job.toolchain.name.clone(),
+            language: job.toolchain.id(),
             version: job.toolchain.version.clone(),
             command: command.command.clone(),
             additions: command.additions.clone(),

@@ -101,7 +101,7 @@ impl KeptPrograms {
     /// Drops the programs of languages that changed.
     pub(crate) fn set_languages(&self, languages: &Registry) {
         let new = |program: &KeptProgram| {
-            languages.find(&program.toolchain.name).filter(|new| program.toolchain.is_same_as(new))
+            languages.by_id(&program.toolchain.id()).filter(|new| program.toolchain.is_same_as(new))
         };
         let mut entries = self.lock();
         let dropped = entries.remove(|program| new(program).is_none());

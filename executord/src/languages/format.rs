@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use protocol::install::Install;
 use serde::Deserialize;
 
 use crate::admission::limits::LimitSettings;
@@ -17,6 +18,9 @@ pub(super) const RENAMED_KEYS: [(&str, &str); 2] =
 #[serde(deny_unknown_fields)]
 pub(super) struct LanguageFile {
     pub(super) name: String,
+    /// Distinguishes the files of several versions of a language.
+    #[serde(default)]
+    pub(super) variant: String,
     pub(super) title: String,
     #[serde(default)]
     pub(super) aliases: Vec<String>,
@@ -25,6 +29,9 @@ pub(super) struct LanguageFile {
     pub(super) alias_options: BTreeMap<String, BTreeMap<String, SettingFormat>>,
     pub(super) extensions: Vec<String>,
     pub(super) file_name: String,
+    /// Ids of the language in the API of Judge0.
+    #[serde(default)]
+    pub(super) judge0_ids: Vec<u32>,
     #[serde(default)]
     pub(super) misread_extensions: MisreadExtensions,
     /// Ends of names with the same effect, although their extension is one of the language.
@@ -36,6 +43,9 @@ pub(super) struct LanguageFile {
     pub(super) requires: Vec<String>,
     #[serde(default)]
     pub(super) mounts: Vec<Mount>,
+    /// What `executor install` installs. executord only checks it.
+    #[serde(default)]
+    pub(super) install: Install,
     pub(super) example: String,
     pub(super) version: Version,
     pub(super) editor: EditorHints,

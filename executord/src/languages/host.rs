@@ -46,7 +46,8 @@ pub(super) fn why_unusable(library: &Path) -> Option<String> {
     (!library.exists()).then(|| format!("the library {} does not exist", library.display()))
 }
 
-/// Returns the command with its program as an absolute path, and why that program cannot be used, if it cannot.
+/// Returns the command with its program as an absolute path, and why that program cannot be used, if it cannot. `toolchains` are
+/// the directories besides /usr from which programs of the language may execute files.
 pub(super) fn resolve_program(command: &[String], toolchains: &[PathBuf]) -> (Vec<String>, Option<String>) {
     let mut resolved = command.to_vec();
     let Some(program) = resolved.first_mut() else { return (resolved, None) };

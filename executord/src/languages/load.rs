@@ -14,6 +14,7 @@ use crate::languages::arguments::{self, AllowedArguments};
 use crate::languages::format::{CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
 use crate::languages::formatter;
 use crate::languages::host::{resolve_program, why_missing, why_unusable};
+use crate::languages::line_of::line_of;
 use crate::languages::option_check;
 use crate::languages::option_format::SettingFormat;
 use crate::languages::options::Options;
@@ -22,21 +23,30 @@ use crate::languages::toolchain::{NOT_PROBED, StageCommand, StageKind, Toolchain
 
 /// A mistake in a language file, worded for its author.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {message}", path.display())]
+#[error("{}{}: {message}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
 pub(crate) struct LanguageError {
     path: PathBuf,
+    /// Line of the mistake, from 1, if it can be attributed to one.
+    line: Option<usize>,
     message: String,
 }
 
 impl LanguageError {
     fn new(path: &Path, message: impl ToString) -> Self {
-        Self { path: path.to_owned(), message: message.to_string() }
+        Self { path: path.to_owned(), line: None, message: message.to_string() }
+    }
+
+    /// Creates the error of a file whose text has the key with which the message begins.
+    fn in_text(path: &Path, text: &str, message: String) -> Self {
+        Self { path: path.to_owned(), line: line_of(text, &message), message }
     }
 }
 
 impl From<DuplicateName> for LanguageError {
-    fn from(DuplicateName { name, languages: [language, other] }: DuplicateName) -> Self {
-        Self::new(Path::new(&language), format!("{name} is also a name of {other}"))
+    fn from(DuplicateName { name, files: [path, other] }: DuplicateName) -> Self {
+        let text = std::fs::read_to_string(&path).unwrap_or_default();
+        let message = format!("aliases: {name} is also a name or an alias in {}", other.display());
+        Self::in_text(&path, &text, message)
     }
 }
 
@@ -62,12 +72,13 @@ pub(crate) fn sandbox_probe(config: &Config) -> Result<Toolchain, LanguageError>
 }
 
 fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
-    let error = |message: &dyn ToString| LanguageError::new(path, message.to_string());
+    let error = |message: &dyn ToString| LanguageError::in_text(path, text, message.to_string());
     let keys: ConfigKeys = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     let checked =
         check(&file).and_then(|()| option_check::check(&file)).and_then(|()| arguments::check(&file));
+    let checked = checked.and_then(|()| file.install.check());
     checked.map_err(|message| error(&message))?;
     let launcher = launcher_directory(path, &file.name, config);
     let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
@@ -79,8 +90,12 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let defaults = options.defaults();
     let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
     missing = missing.or_else(|| libraries.iter().find_map(|library| why_unusable(library)));
+    let mounts = mounts(file.mounts, &libraries, &config.toolchains);
+    let executable = mounts.iter().filter(|mount| mount.executable && mount.source == mount.target);
+    let toolchains: Vec<_> =
+        config.toolchains.iter().chain(executable.map(|mount| &mount.source)).cloned().collect();
     let mut resolve = |command: &[String]| {
-        let (resolved, problem) = resolve_program(command, &config.toolchains);
+        let (resolved, problem) = resolve_program(command, &toolchains);
         missing = missing.take().or(problem);
         resolved
     };
@@ -112,20 +127,24 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let formatter =
         file.formatter.and_then(|formatter| formatter::installed(formatter, launcher.as_deref(), config));
     Ok(Toolchain {
-        version_pattern: Regex::new(&file.version.pattern).map_err(|regex_error| error(&regex_error))?,
+        version_pattern: Regex::new(&file.version.pattern)
+            .map_err(|regex_error| error(&format!("version.pattern: {regex_error}")))?,
         name: file.name,
+        variant: file.variant,
+        file: path.to_owned(),
         title: file.title,
         aliases: file.aliases,
         alias_options,
         extensions: file.extensions,
         file_name: file.file_name,
+        judge0_ids: file.judge0_ids,
         misread_extensions: file.misread_extensions,
         misread_endings: file.misread_endings,
         line_endings: file.line_endings,
         version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
         version_command,
         launcher,
-        mounts: mounts(file.mounts, &libraries, &config.toolchains),
+        mounts,
         libraries,
         options,
         arguments,
@@ -192,25 +211,31 @@ fn check(file: &LanguageFile) -> Result<(), String> {
     if file.name.is_empty() || !file.name.chars().all(is_allowed) {
         return Err("name: must consist of lower-case letters, digits, '+', '#', '-' and '_'".to_owned());
     }
+    if !file.variant.chars().all(|letter| is_allowed(letter) || letter == '.') {
+        return Err(
+            "variant: must consist of lower-case letters, digits, '.', '+', '#', '-' and '_'".to_owned()
+        );
+    }
     if file.extensions.is_empty() {
         return Err("extensions: must name at least one".to_owned());
     }
-    for name in file.self_test.files.iter().map(|file| &file.name).chain([&file.file_name]) {
-        RelativePath::try_from(name.as_str())?;
+    let test_files = file.self_test.files.iter().map(|file| ("self_test.files", &file.name));
+    for (key, name) in test_files.chain([("file_name", &file.file_name)]) {
+        RelativePath::try_from(name.as_str()).map_err(|message| format!("{key}: {message}"))?;
     }
     let commands = [
-        Some(&file.version.command),
-        Some(&file.run.command),
-        file.run.warm.as_ref().map(|warm| &warm.command),
-        file.compile.as_ref().map(|stage| &stage.command),
-        file.check.as_ref().map(|check| &check.command),
-        file.formatter.as_ref().map(|formatter| &formatter.command),
-        file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command)),
+        ("version.command", Some(&file.version.command)),
+        ("run.command", Some(&file.run.command)),
+        ("run.warm.command", file.run.warm.as_ref().map(|warm| &warm.command)),
+        ("compile.command", file.compile.as_ref().map(|stage| &stage.command)),
+        ("check.command", file.check.as_ref().map(|check| &check.command)),
+        ("formatter.command", file.formatter.as_ref().map(|formatter| &formatter.command)),
+        ("compile.warm.command", file.compile.as_ref().and_then(|stage| Some(&stage.warm.as_ref()?.command))),
     ];
-    if commands.into_iter().flatten().any(Vec::is_empty) {
-        return Err("a command is empty".to_owned());
+    match commands.iter().find(|(_, command)| command.is_some_and(Vec::is_empty)) {
+        None => Ok(()),
+        Some((key, _)) => Err(format!("{key}: is empty")),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -242,7 +267,12 @@ mod tests {
             (file("t", "colour = 1"), "unknown field `colour`"),
             (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
             (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
-            (file("t", "").replace("[\"sh\"]", "[]"), "a command is empty"),
+            (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:9: version.command: is empty"),
+            (file("t", "[install]\napt = [\"--yes\"]"), "is not the name of a package of Debian"),
+            (
+                file("t", "[install]\npip = [\"a==1\"]"),
+                "t.toml:6: install.toolchain: is required with install.pip",
+            ),
             (
                 format!("{}[run.warm]\ncommand = [\"sh\"]\nmain = \"main.t\"\n", file("t", "")),
                 "`run.warm.main` was renamed to `run.warm.main_file`",
@@ -253,7 +283,46 @@ mod tests {
         }
         let error = load_files(&[("a.toml", &file("a", "aliases = [\"b\"]")), ("b.toml", &file("b", ""))])
             .unwrap_err();
-        assert!(error.contains("is also a name of"), "{error}");
+        assert!(error.contains(".toml:6: aliases: b is also a name or an alias in "), "{error}");
+    }
+
+    #[test]
+    fn files_with_a_variant_are_versions_of_one_language() {
+        let files = [
+            ("t.toml", file("t", "aliases = [\"u\"]")),
+            ("t-1.toml", file("t", "variant = \"1\"\naliases = [\"u-1\", \"u\"]")),
+            ("t-3.toml", file("t", "variant = \"3\"\naliases = [\"u-3\"]")),
+        ];
+        let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        let mut registry = load_files(&files).unwrap();
+        let id = |found: Option<&std::sync::Arc<super::Toolchain>>| found.map(|one| one.id());
+        // Nothing can be used before the versions are known.
+        assert_eq!(id(registry.find("u-3")), Some("t@3".to_owned()));
+        assert!(registry.find_version("t", "*").is_none());
+        for (toolchain, version) in [("t", "2.0"), ("t@1", "1.5.1"), ("t@3", "3.0")] {
+            registry.set_version(toolchain, Ok(version.to_owned()));
+        }
+        for (name, found) in [("T", "t"), ("u-1", "t@1"), ("u", "t@1"), ("u-3", "t@3")] {
+            assert_eq!(id(registry.find(name)), Some(found.to_owned()), "{name}");
+        }
+        for (name, range, found) in [
+            ("t", "*", Some("t@3")),
+            ("t", "2", Some("t")),
+            ("u", "3.x", Some("t@3")),
+            ("u-3", "1.x", None),
+            ("t", ">3.0.0", None),
+            ("t", "", Some("t@3")),
+        ] {
+            assert_eq!(id(registry.find_version(name, range)), found.map(str::to_owned), "{name} {range}");
+        }
+        registry.set_version("t", Err("it is gone".to_owned()));
+        assert_eq!(id(registry.find("t")), Some("t@3".to_owned()));
+        let described = registry.describe();
+        let versions: Vec<_> =
+            described[0].versions.iter().map(|one| (&*one.version, one.is_default)).collect();
+        assert_eq!((described.len(), versions), (1, vec![("3.0", true), ("1.5.1", false)]));
+        let error = load_files(&[("t.toml", &file("t", "variant = \"a b\""))]).unwrap_err();
+        assert!(error.contains("t.toml:6: variant: must consist of"), "{error}");
     }
 
     #[test]
@@ -374,7 +443,7 @@ mod tests {
         let check = |command: &str| format!("{}[check]\ncommand = {command}\n", file("t", ""));
         assert_eq!(load_files(&[("t.toml", &check("[\"sh\", \"-n\", \"{main}\"]"))]).map(|_| ()), Ok(()));
         let error = load_files(&[("t.toml", &check("[]"))]).unwrap_err();
-        assert!(error.contains("a command is empty"), "{error}");
+        assert!(error.contains("check.command: is empty"), "{error}");
     }
 
     #[test]

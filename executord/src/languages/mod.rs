@@ -4,6 +4,7 @@ pub(crate) mod arguments;
 pub(crate) mod format;
 mod formatter;
 mod host;
+mod line_of;
 pub(crate) mod load;
 mod option_check;
 mod option_format;

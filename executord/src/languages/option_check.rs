@@ -30,7 +30,8 @@ pub(super) fn check(file: &LanguageFile) -> Result<(), String> {
         }
         check_option(option, file).or_else(error)?;
     }
-    let is_alias = |name: &&String| file.aliases.contains(name);
+    // Another version can be requested by the aliases of the file without a variant.
+    let is_alias = |name: &&String| file.aliases.contains(name) || !file.variant.is_empty();
     match file.alias_options.keys().find(|name| !is_alias(name)) {
         None => Ok(()),
         Some(name) => Err(format!("alias_options.{name}: aliases does not have this name")),

@@ -1,68 +1,140 @@
 //! The languages of this host, by name and alias.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use protocol::Language;
+use protocol::{Language, ToolchainVersion};
 
 use crate::languages::toolchain::Toolchain;
 
-/// The languages of this host.
+/// The toolchains of this host. Several toolchains with one name are versions of one language.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Registry {
-    /// By name, in alphabetical order.
+    /// By [`Toolchain::id`], so that the versions of a language follow each other.
     toolchains: BTreeMap<String, Arc<Toolchain>>,
-    /// The name that belongs to each name and alias. The keys are in lower case.
-    names: HashMap<String, String>,
+    /// The ids of the toolchains that have a name or an alias. The keys are in lower case.
+    names: HashMap<String, Vec<String>>,
 }
 
 /// A name or an alias that two languages claim.
 #[derive(Debug)]
 pub(super) struct DuplicateName {
     pub(super) name: String,
-    /// The two languages.
-    pub(super) languages: [String; 2],
+    /// The files of the two languages. The first has it as a name or an alias.
+    pub(super) files: [PathBuf; 2],
 }
 
 impl Registry {
-    /// Creates a registry. Of toolchains with the same name it keeps the last.
+    /// Creates a registry. Of toolchains with the same name and variant it keeps the last.
     pub(super) fn new(toolchains: impl IntoIterator<Item = Toolchain>) -> Result<Self, DuplicateName> {
         let toolchains: BTreeMap<_, _> =
-            toolchains.into_iter().map(|toolchain| (toolchain.name.clone(), Arc::new(toolchain))).collect();
-        let mut names: HashMap<String, String> = HashMap::new();
-        for toolchain in toolchains.values() {
-            for name in toolchain.aliases.iter().chain([&toolchain.name]) {
-                let previous = names.insert(name.to_ascii_lowercase(), toolchain.name.clone());
-                if let Some(other) = previous.filter(|other| *other != toolchain.name) {
-                    return Err(DuplicateName {
-                        name: name.clone(),
-                        languages: [toolchain.name.clone(), other],
-                    });
+            toolchains.into_iter().map(|toolchain| (toolchain.id(), Arc::new(toolchain))).collect();
+        let mut names: HashMap<String, Vec<String>> = HashMap::new();
+        for (id, toolchain) in &toolchains {
+            let own = toolchain.aliases.iter().chain([&toolchain.name]).map(|name| name.to_ascii_lowercase());
+            for name in own.collect::<BTreeSet<_>>() {
+                let ids = names.entry(name.clone()).or_default();
+                let owner = ids.first().and_then(|id| toolchains.get(id));
+                if let Some(owner) = owner.filter(|owner| owner.name != toolchain.name) {
+                    let files = [toolchain.file.clone(), owner.file.clone()];
+                    return Err(DuplicateName { name, files });
                 }
+                ids.push(id.clone());
             }
         }
         Ok(Self { toolchains, names })
     }
 
-    /// Returns the language with this name or alias, in upper or lower case.
+    /// Returns the version that a name stands for, in upper or lower case. An alias of a file with a variant stands for this
+    /// variant if it can be used. Every other name stands for the default version: the file without a variant if it can be
+    /// used, or else the newest.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Toolchain>> {
-        self.toolchains.get(self.names.get(&name.to_ascii_lowercase())?)
+        let usable = |one: &&&Arc<Toolchain>| one.version.is_ok();
+        let named = self.named(name);
+        let variants =
+            || named.iter().filter(|one| !one.variant.is_empty() && !one.name.eq_ignore_ascii_case(name));
+        if let Some(variant) = variants().filter(usable).max_by_key(|one| one.version_numbers()) {
+            return Some(variant);
+        }
+        let candidates = self.versions(name);
+        let main = candidates.iter().find(|one| one.variant.is_empty());
+        let newest = || candidates.iter().filter(usable).max_by_key(|one| one.version_numbers());
+        main.filter(usable).or_else(newest).or(main).or(candidates.first()).copied()
     }
 
-    /// Returns all languages, ordered by name.
+    /// Returns the newest version in `range` of the language with this name or alias.
+    pub(crate) fn find_version(&self, name: &str, range: &str) -> Option<&Arc<Toolchain>> {
+        let candidates = self.versions(name);
+        let fits =
+            |one: &&&Arc<Toolchain>| one.version_numbers().is_some_and(|version| version.satisfies(range));
+        // Of equal versions, that without a variant.
+        candidates
+            .iter()
+            .filter(fits)
+            .max_by_key(|one| (one.version_numbers(), one.variant.is_empty()))
+            .copied()
+    }
+
+    /// Returns the versions among which a range chooses: all of the language, or those that have the alias if the file without a
+    /// variant does not have it.
+    fn versions(&self, name: &str) -> Vec<&Arc<Toolchain>> {
+        let named = self.named(name);
+        match named.iter().find(|one| one.variant.is_empty()) {
+            Some(main) => self.all().filter(|one| one.name == main.name).collect(),
+            None => named,
+        }
+    }
+
+    /// Returns the toolchains whose files have a name or an alias.
+    fn named(&self, name: &str) -> Vec<&Arc<Toolchain>> {
+        let ids = self.names.get(&name.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+        ids.iter().filter_map(|id| self.toolchains.get(id)).collect()
+    }
+
+    /// Returns the versions that can be used of the language with this name or alias.
+    pub(crate) fn available_versions(&self, name: &str) -> Vec<String> {
+        self.versions(name).into_iter().filter_map(|one| one.version.clone().ok()).collect()
+    }
+
+    /// Returns the toolchain with an id.
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<Toolchain>> {
+        self.toolchains.get(id)
+    }
+
+    /// Returns all toolchains, ordered by id.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Toolchain>> {
         self.toolchains.values()
     }
 
     /// Sets the version that a toolchain printed, or why it cannot be used.
-    pub(crate) fn set_version(&mut self, name: &str, version: Result<String, String>) {
-        if let Some(toolchain) = self.toolchains.get_mut(name) {
+    pub(crate) fn set_version(&mut self, id: &str, version: Result<String, String>) {
+        if let Some(toolchain) = self.toolchains.get_mut(id) {
             Arc::make_mut(toolchain).version = version;
         }
     }
 
-    /// Returns what clients may know of each language.
+    /// Returns what clients may know of each language: of its default version, with the aliases of all versions.
     pub(crate) fn describe(&self) -> Vec<Language> {
-        self.all().map(|toolchain| toolchain.describe()).collect()
+        let names: BTreeSet<_> = self.all().map(|toolchain| &toolchain.name).collect();
+        names.into_iter().filter_map(|name| self.describe_language(name)).collect()
+    }
+
+    fn describe_language(&self, name: &str) -> Option<Language> {
+        let main = self.find(name)?;
+        let mut all = self.versions(name);
+        all.sort_by_key(|one| std::cmp::Reverse((one.version_numbers(), one.variant.is_empty())));
+        let versions = all.iter().filter_map(|one| {
+            let version = one.version.clone().ok()?;
+            Some(ToolchainVersion { version, title: one.title.clone(), is_default: Arc::ptr_eq(one, main) })
+        });
+        let mut language = main.describe(versions.collect());
+        let others = all.iter().filter(|one| !Arc::ptr_eq(one, main)).flat_map(|one| &one.aliases);
+        for alias in others {
+            if !language.aliases.contains(alias) {
+                language.aliases.push(alias.clone());
+            }
+        }
+        Some(language)
     }
 }

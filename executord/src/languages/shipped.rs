@@ -10,7 +10,7 @@ use crate::languages::registry::Registry;
 pub(crate) fn shipped() -> Registry {
     let languages = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/languages"))];
     let mut registry = load::registry(&Config { languages, ..Config::default() }).unwrap();
-    let names: Vec<String> = registry.all().map(|toolchain| toolchain.name.clone()).collect();
+    let names: Vec<String> = registry.all().map(|toolchain| toolchain.id()).collect();
     for name in names {
         registry.set_version(&name, Ok("1".to_owned()));
     }

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use protocol::{Availability, Editor, Language, Limits, OptionSetting};
+use protocol::version_range::LanguageVersion;
+use protocol::{Availability, Editor, Language, Limits, OptionSetting, ToolchainVersion};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
@@ -27,12 +28,17 @@ pub(super) const NOT_PROBED: &str = "its version is not known yet";
 #[derive(Clone, Debug)]
 pub(crate) struct Toolchain {
     pub(crate) name: String,
+    /// Distinguishes versions of a language; empty for the one that requests without a version use.
+    pub(super) variant: String,
+    /// The language file.
+    pub(super) file: PathBuf,
     pub(crate) title: String,
     pub(super) aliases: Vec<String>,
     /// Options that an alias stands for, by its name in lower case.
     pub(super) alias_options: BTreeMap<String, Vec<OptionSetting>>,
     pub(super) extensions: Vec<String>,
     pub(crate) file_name: String,
+    pub(super) judge0_ids: Vec<u32>,
     pub(super) misread_extensions: MisreadExtensions,
     pub(super) misread_endings: Vec<String>,
     pub(crate) line_endings: LineEndings,
@@ -96,6 +102,16 @@ impl Toolchain {
             (version, launcher, libraries, compile.as_ref().map(stage), stage(run))
         };
         all(self) == all(other)
+    }
+
+    /// Returns the name for the pool and the caches, and for the log: no two toolchains have the same.
+    pub(crate) fn id(&self) -> String {
+        if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
+    }
+
+    /// Returns the version by its numbers; `None` if it cannot be used.
+    pub(super) fn version_numbers(&self) -> Option<LanguageVersion> {
+        self.version.as_deref().ok().map(LanguageVersion::from_reported)
     }
 
     /// Returns how a stage is started, or `None` if the language does not have that stage.
@@ -165,8 +181,8 @@ impl Toolchain {
         Some(captures.get(1).or_else(|| captures.get(0))?.as_str().to_owned())
     }
 
-    /// Returns what clients may know of the language.
-    pub(super) fn describe(&self) -> Language {
+    /// Returns what clients may know of the language. `versions` are all of its versions.
+    pub(super) fn describe(&self, versions: Vec<ToolchainVersion>) -> Language {
         Language {
             name: self.name.clone(),
             title: self.title.clone(),
@@ -184,6 +200,8 @@ impl Toolchain {
             options: self.options.describe(self.version.as_deref().ok()),
             arguments: self.arguments.patterns().clone(),
             formatter: self.formatter.as_ref().map(StageCommand::program_name),
+            versions,
+            judge0_ids: self.judge0_ids.clone(),
         }
     }
 }

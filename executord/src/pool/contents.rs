@@ -54,7 +54,7 @@ impl Contents {
         let mut buckets = BTreeMap::new();
         for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
             for stage in StageKind::PREWARMED.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
-                let key = BucketKey { language: toolchain.name.clone(), stage };
+                let key = BucketKey { language: toolchain.id(), stage };
                 let mut bucket = Bucket::new(Arc::clone(toolchain));
                 if let Some(old) = self.buckets.get(&key) {
                     bucket.continue_counts_of(old);

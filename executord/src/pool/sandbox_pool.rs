@@ -206,7 +206,7 @@ impl SandboxPool {
 
     /// Calls `function` with the bucket of a stage, unless the languages were reloaded since the stage was admitted.
     fn with_bucket<T>(&self, stage: &StageSpec<'_>, function: impl FnOnce(&mut Bucket) -> T) -> Option<T> {
-        let key = BucketKey { language: stage.toolchain.name.clone(), stage: stage.kind };
+        let key = BucketKey { language: stage.toolchain.id(), stage: stage.kind };
         self.lock().bucket(&key, stage.toolchain).map(function)
     }
 

@@ -15,14 +15,41 @@ use crate::languages::toolchain::Toolchain;
 /// mounting a tmpfs by file descriptor in every way the sandbox needs, with 5.14.
 const OLDEST_KERNEL: (u32, u32) = (5, 14);
 
-/// Checks everything and sends one result at a time, as long as the receiver exists.
-pub(super) async fn check(daemon: &Arc<Daemon>, results: mpsc::Sender<CheckResult>) {
-    for result in host_results(daemon) {
-        let _ = results.send(result).await;
-    }
-    let _ = results.send(self_test(daemon, daemon.probe(), "sandbox", "see executord's log").await).await;
-    for toolchain in daemon.languages().all() {
-        if results.send(language_result(daemon, toolchain).await).await.is_err() {
+/// What to check.
+#[derive(Debug)]
+pub(super) enum Items {
+    /// The host, the sandbox and all languages.
+    All,
+    /// Languages, by name or alias.
+    Languages(Vec<String>),
+}
+
+/// Checks the items and sends one result at a time, as long as the receiver exists.
+pub(super) async fn check(daemon: &Arc<Daemon>, items: Items, results: mpsc::Sender<CheckResult>) {
+    let languages = daemon.languages();
+    let toolchains = match &items {
+        Items::All => {
+            for result in host_results(daemon) {
+                let _ = results.send(result).await;
+            }
+            let probe = self_test(daemon, daemon.probe(), "sandbox", "see executord's log").await;
+            let _ = results.send(probe).await;
+            languages.all().map(Ok).collect()
+        }
+        Items::Languages(names) => names
+            .iter()
+            .map(|name| languages.by_id(name).or_else(|| languages.find(name)).ok_or(name))
+            .collect::<Vec<_>>(),
+    };
+    for toolchain in toolchains {
+        let checked = match toolchain {
+            Ok(toolchain) => language_result(daemon, toolchain).await,
+            Err(name) => {
+                let advice = "`executor languages` lists the languages of this host";
+                result(&format!("language {name}"), false, "no language has this name", advice)
+            }
+        };
+        if results.send(checked).await.is_err() {
             return;
         }
     }

@@ -13,6 +13,7 @@ use crate::admission::formatting::admit_formatting;
 use crate::admission::job::Job;
 use crate::admission::judge::{admit_judge, check_uploads};
 use crate::admission::{admit, admit_kept, find_language};
+use crate::daemon::reload;
 use crate::daemon::state::Daemon;
 use crate::queue::ClientKey;
 use crate::server::active_execution::{ActiveExecution, reject};
@@ -79,7 +80,9 @@ impl Connection<'_> {
                     self.events.send(Event::Languages(self.daemon.languages().describe())).await?;
                 }
                 Request::Status => self.events.send(Event::Status(Box::new(self.daemon.status()))).await?,
-                Request::Check => self.check().await?,
+                Request::Check => self.check(check::Items::All).await?,
+                Request::CheckLanguages(names) => self.check(check::Items::Languages(names)).await?,
+                Request::Reload => self.reload().await?,
                 // Sent for an execution that ended while the message was on its way.
                 Request::Input(_)
                 | Request::EndOfInput
@@ -92,10 +95,20 @@ impl Connection<'_> {
         }
     }
 
-    async fn check(&mut self) -> Result<(), ConnectionEnd> {
+    /// Reads the language files again, for root.
+    async fn reload(&mut self) -> Result<(), ConnectionEnd> {
+        if self.peer.uid != 0 {
+            let refusal = Rejection::Forbidden("only root may reload the configuration".to_owned());
+            return self.events.send(Event::Rejected(refusal)).await;
+        }
+        let problem = reload::reload(self.daemon).await.err();
+        self.events.send(Event::Reloaded { problem }).await
+    }
+
+    async fn check(&mut self, items: check::Items) -> Result<(), ConnectionEnd> {
         let (sender, mut results) = mpsc::channel(1);
         let daemon = Arc::clone(self.daemon);
-        let task = tokio::spawn(async move { check::check(&daemon, sender).await });
+        let task = tokio::spawn(async move { check::check(&daemon, items, sender).await });
         while let Some(result) = results.recv().await {
             self.events.send(Event::Checked(result)).await?;
         }
@@ -120,7 +133,7 @@ impl Connection<'_> {
                     .ok_or(Rejection::BuildNotFound)
                     .and_then(|program| admit_kept(id, request, &program, &bounds))
             }
-            None => find_language(&request.language, &languages).and_then(|toolchain| {
+            None => find_language(&request.language, request.version.as_deref(), &languages).and_then(|toolchain| {
                 let admit = if request.toolchain.format { admit_formatting } else { admit };
                 admit(id, request, toolchain, &bounds)
             }),
@@ -187,9 +200,12 @@ impl Connection<'_> {
                 Request::Cancel => return Ok(Err(UploadEnd::Cancelled)),
                 // There is no program yet.
                 Request::Input(_) | Request::EndOfInput | Request::Signal(_) | Request::Resize(_) => Ok(()),
-                Request::Execute(_) | Request::Languages | Request::Status | Request::Check => {
-                    return Err(ConnectionEnd::OutOfTurn);
-                }
+                Request::Execute(_)
+                | Request::Languages
+                | Request::Status
+                | Request::Check
+                | Request::CheckLanguages(_)
+                | Request::Reload => return Err(ConnectionEnd::OutOfTurn),
             };
             if let Err(error) = appended {
                 return Ok(Err(UploadEnd::Error(error)));

@@ -102,6 +102,8 @@ impl SessionReader {
                 | Request::Languages
                 | Request::Status
                 | Request::Check
+                | Request::CheckLanguages(_)
+                | Request::Reload
                 | Request::Upload { .. }
                 | Request::EndOfUploads => return ConnectionEnd::OutOfTurn,
             };

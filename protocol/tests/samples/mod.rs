@@ -12,7 +12,7 @@ use protocol::{
     Language, LanguageOption, Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue,
     Outcome, Party, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName,
     StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Tolerance, ToolchainRequest,
-    Transcript, TranscriptEntry, Usage, Variable, Verdict, WarmCount,
+    ToolchainVersion, Transcript, TranscriptEntry, Usage, Variable, Verdict, WarmCount,
 };
 use uuid::Uuid;
 
@@ -30,6 +30,8 @@ pub fn requests() -> Vec<(&'static str, Request)> {
         ("request.languages", Request::Languages),
         ("request.status", Request::Status),
         ("request.check", Request::Check),
+        ("request.check_languages", Request::CheckLanguages(vec!["cobol".to_owned(), "d".to_owned()])),
+        ("request.reload", Request::Reload),
     ];
     requests.extend(signals().into_iter().map(|(name, signal)| (name, Request::Signal(signal))));
     requests
@@ -86,6 +88,8 @@ pub fn events() -> Vec<(&'static str, Event)> {
         ("event.checked.passed", Event::Checked(check_result(true))),
         ("event.checked.not", Event::Checked(check_result(false))),
         ("event.check_done", Event::CheckDone),
+        ("event.reloaded", Event::Reloaded { problem: None }),
+        ("event.reloaded.not", Event::Reloaded { problem: Some("d.toml:1: unknown field".to_owned()) }),
         (
             "event.output_file",
             Event::OutputFile { stage: StageName::Run(1), name: "results/\u{e4}.csv".into(), size: 1 << 33 },
@@ -226,6 +230,7 @@ pub fn fullest_request() -> ExecuteRequest {
             format: true,
         },
         archive: Some(Bytes::from_static(b"PK\x05\x06")),
+        version: Some("3.x".into()),
     }
 }
 
@@ -358,6 +363,12 @@ fn language() -> Language {
         ],
         arguments: ArgumentPatterns { compile: vec!["-l[a-z]+".into()], run: vec!["-ea".into()] },
         formatter: Some("clang-format".into()),
+        judge0_ids: vec![51, 78],
+        versions: vec![ToolchainVersion {
+            version: "3.11.2".into(),
+            title: "Python".into(),
+            is_default: true,
+        }],
     }
 }
 

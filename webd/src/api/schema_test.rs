@@ -15,7 +15,7 @@ use crate::api::executor::format::{Format, FormattedJson};
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::judge::JudgeProgramJson;
 use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJson};
-use crate::api::executor::languages::{EditorJson, LanguageJson};
+use crate::api::executor::languages::{EditorJson, LanguageJson, VersionJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
 use crate::api::executor::request::{Execute, Run, Start, Submit};
@@ -211,6 +211,7 @@ fn the_description_matches_the_rust_types() {
         ("SessionCancel", frame::<TypeOnly>("cancel")),
         ("Language", sent::<LanguageJson>()),
         ("LanguageOption", sent::<LanguageOptionJson>()),
+        ("LanguageVersion", sent::<VersionJson>()),
         ("OptionChoice", sent::<OptionChoiceJson>()),
         ("Editor", sent::<EditorJson>()),
         ("FormatRequest", received::<Format>()),

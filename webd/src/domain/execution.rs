@@ -298,9 +298,11 @@ impl TryFrom<Event> for ExecutionEvent {
             Event::WaitingForInput(stage) => Ok(Self::WaitingForInput(stage)),
             Event::Rejected(rejection) => Err(ExecutionError::Rejected(rejection)),
             Event::Failed { id, message } => Err(ExecutionError::Failed { id, message }),
-            Event::Languages(_) | Event::Status(_) | Event::Checked(_) | Event::CheckDone => {
-                Err(ClientError::Unexpected.into())
-            }
+            Event::Languages(_)
+            | Event::Status(_)
+            | Event::Checked(_)
+            | Event::CheckDone
+            | Event::Reloaded { .. } => Err(ClientError::Unexpected.into()),
         }
     }
 }

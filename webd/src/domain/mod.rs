@@ -27,4 +27,3 @@ pub(crate) mod toolchain_words;
 pub(crate) mod upload;
 pub(crate) mod utc_time;
 pub(crate) mod utf8_decoder;
-pub(crate) mod version_range;

@@ -226,6 +226,8 @@ pub(crate) mod tests {
             },
             arguments: ArgumentPatterns { compile: patterns(compile), run: patterns(run) },
             formatter: None,
+            judge0_ids: Vec::new(),
+            versions: Vec::new(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use protocol::{Availability, Language};
+use protocol::{Availability, Language, ToolchainVersion};
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
@@ -33,6 +33,16 @@ pub(crate) struct LanguageJson {
     options: Vec<LanguageOptionJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     formatter: Option<String>,
+    versions: Vec<VersionJson>,
+}
+
+/// A version of a language.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct VersionJson {
+    version: String,
+    title: String,
+    default: bool,
 }
 
 /// Hints for an editor.
@@ -80,6 +90,13 @@ impl From<Language> for LanguageJson {
             example: language.example,
             options: language.options.into_iter().map(LanguageOptionJson::from).collect(),
             formatter: language.formatter,
+            versions: language.versions.into_iter().map(VersionJson::from).collect(),
         }
+    }
+}
+
+impl From<ToolchainVersion> for VersionJson {
+    fn from(version: ToolchainVersion) -> Self {
+        Self { version: version.version, title: version.title, default: version.is_default }
     }
 }

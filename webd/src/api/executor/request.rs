@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
-    MAX_RUNS,
+    MAX_RUNS, MAX_VERSION_RANGE,
 };
 use protocol::quantity::Quantity;
 use protocol::{BuildId, Compare, ExecuteRequest, ExpectedOutput, RunRequest, Stdin, TerminalSize};
@@ -74,6 +74,7 @@ macro_rules! request_fields {
 
 request_fields! {
     language: String,
+    version: String,
     code: String,
     filename: String,
     files: AtMost<Object<File>, MAX_FILES>,
@@ -223,10 +224,11 @@ impl Execute {
     fn into_request(self) -> Result<ExecuteRequest, ApiError> {
         let build = self.build.as_deref().map(build_id).transpose()?;
         if build.is_some() {
-            let excluded = [self.language.is_some(), self.code.is_some(), self.files.is_some()];
-            if excluded.contains(&true) || self.filename.is_some() || self.keep.is_some() {
+            let excluded = [self.language.is_some(), self.version.is_some(), self.code.is_some()];
+            let excluded = excluded.contains(&true) || self.files.is_some();
+            if excluded || self.filename.is_some() || self.keep.is_some() {
                 return Err(ApiError::invalid_request(
-                    "`build` must not be used together with `language`, `code`, `filename`, `files` or `keep`",
+                    "`build` must not be used together with `language`, `version`, `code`, `filename`, `files` or `keep`",
                 ));
             }
         }
@@ -235,6 +237,10 @@ impl Execute {
         };
         if language.len() > MAX_LANGUAGE_NAME {
             return Err(ApiError::unsupported_language(&language));
+        }
+        if self.version.as_ref().is_some_and(|range| range.len() > MAX_VERSION_RANGE) {
+            let message = format!("`version` must be at most {MAX_VERSION_RANGE} bytes long");
+            return Err(ApiError::invalid_request(message));
         }
         let sources = SourceFields { code: self.code, filename: self.filename, files: self.files };
         let files = if build.is_some() { Vec::new() } else { sources.into_files("")? };
@@ -277,6 +283,7 @@ impl Execute {
             JudgeFields { checker: self.checker, interactor: self.interactor, transcript: self.transcript };
         Ok(ExecuteRequest {
             language,
+            version: self.version,
             files,
             runs,
             parallel: self.parallel.map(at_least_one).transpose()?,
@@ -390,6 +397,10 @@ mod tests {
             "valid",
         );
 
+        check(r#"{"code":"1","language":"python","version":"3.x"}"#, "valid");
+        let long = "1".repeat(MAX_VERSION_RANGE + 1);
+        let body = format!(r#"{{"code":"1","language":"python","version":"{long}"}}"#);
+        check(&body, "`version` must be at most 64 bytes long");
         check(r#"{"code":"1"}"#, "`language` is required");
         check(r#"{"language":"c"}"#, "`code` or `files` is required");
         check(r#"{"code":null,"language":"c"}"#, "`code` or `files` is required");

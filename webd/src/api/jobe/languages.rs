@@ -8,8 +8,8 @@ use protocol::{Availability, Language};
 
 use crate::api::jobe::defaults::LanguageDefaults;
 use crate::app_state::AppState;
-use crate::domain::version_range::LanguageVersion;
 use crate::http::error::ApiError;
+use protocol::version_range::LanguageVersion;
 
 /// Returns pairs of a name and a version, ordered by name.
 ///

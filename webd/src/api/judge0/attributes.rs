@@ -4,7 +4,7 @@ use protocol::bounds::MAX_SOURCES;
 use protocol::{Availability, Language};
 
 use crate::api::judge0::error::AttributeErrors;
-use crate::api::judge0::language::{Judge0Language, MULTI_FILE, is_archived};
+use crate::api::judge0::language::{Judge0Language, MULTI_FILE, PLAIN_TEXT, is_archived};
 use crate::api::judge0::limits::{self, Minimum, NumberLimit, whole};
 use crate::api::judge0::parameters::{Attributes, is_true};
 use crate::api::lenient_json::Scalar;
@@ -16,7 +16,7 @@ use crate::domain::toolchain_words::CompilerWords;
 /// The attributes of a submission that was checked.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
-    pub(crate) language: &'static Judge0Language,
+    pub(crate) language: Judge0Language,
     pub(crate) source_code: Option<Vec<u8>>,
     pub(crate) stdin: Option<Vec<u8>>,
     pub(crate) expected_output: Option<Vec<u8>>,
@@ -72,7 +72,7 @@ impl Check<'_> {
     pub(crate) fn settings(&self, attributes: &Attributes) -> Result<Settings, AttributeErrors> {
         let mut errors = AttributeErrors::new();
         let language = self.language(attributes, &mut errors);
-        let is_multi_file = language.is_some_and(|language| language.id == MULTI_FILE);
+        let is_multi_file = language.as_ref().is_some_and(|language| language.id == MULTI_FILE);
         let source_code = self.bytes(attributes, "source_code");
         let additional_files = text(attributes, "additional_files").map(|text| lenient_base64::decode(&text));
         let mut add = |name: &'static str, message: &str| {
@@ -103,7 +103,7 @@ impl Check<'_> {
             }
         }
         let mut compiler = CompilerWords::default();
-        match language.and_then(|language| Some((language, self.find(language.own)?))) {
+        match language.as_ref().and_then(|language| Some((language, self.find(&language.own)?))) {
             Some((language, _)) if compiler_options.is_some() && !language.is_compiled() => {
                 add("compiler_options", "setting compiler options is only allowed for compiled languages");
             }
@@ -137,8 +137,12 @@ impl Check<'_> {
         };
         let mut number =
             |name: &'static str, limit: &NumberLimit| number(attributes, name, limit, &mut errors);
+        // Without a language there is an error, and no settings.
+        let Some(language) = language.or_else(|| Judge0Language::find(PLAIN_TEXT, &[])) else {
+            return Err(errors);
+        };
         let settings = Settings {
-            language: language.unwrap_or(&crate::api::judge0::language::LANGUAGES[0]),
+            language,
             source_code,
             stdin: self.bytes(attributes, "stdin"),
             expected_output: self.bytes(attributes, "expected_output"),
@@ -164,15 +168,11 @@ impl Check<'_> {
         if errors.is_empty() { Ok(settings) } else { Err(errors) }
     }
 
-    fn language(
-        &self,
-        attributes: &Attributes,
-        errors: &mut AttributeErrors,
-    ) -> Option<&'static Judge0Language> {
+    fn language(&self, attributes: &Attributes, errors: &mut AttributeErrors) -> Option<Judge0Language> {
         let given = text(attributes, "language_id").unwrap_or_default();
         let id = given.trim().parse::<u32>().ok();
-        if let Some(language) = id.and_then(Judge0Language::find)
-            && self.find(language.own).is_some()
+        if let Some(language) = id.and_then(|id| Judge0Language::find(id, self.languages))
+            && self.find(&language.own).is_some()
         {
             return Some(language);
         }
@@ -344,7 +344,7 @@ mod tests {
             false,
         )
         .unwrap();
-        assert_eq!((settings.language.own, settings.stdin), ("cpp", None));
+        assert_eq!((&*settings.language.own, settings.stdin), ("cpp", None));
         assert!(!settings.has_memory_limit);
         assert_eq!((settings.cpu_time_limit, settings.wall_time_limit), (5.0, 10.0));
         assert_eq!(

@@ -11,7 +11,7 @@ use crate::domain::callbacks::client::{CallbackClient, CallbackRequest, Delivery
 /// Sends the default fields of a finished submission, in base64. Judge0 keeps no record of a callback that fails.
 pub(crate) async fn send(client: &CallbackClient, submission: &Submission) {
     let Some(url) = &submission.settings.callback else { return };
-    let json = FieldList::default().json(submission, submission.settings.language.name, true);
+    let json = FieldList::default().json(submission, &submission.settings.language.name, true);
     let request = CallbackRequest {
         url: url.clone(),
         method: Method::PUT,

@@ -1,17 +1,21 @@
 //! The languages of Judge0 and their ids.
 
+use std::borrow::Cow;
+
+use protocol::Language;
+
 /// A language of Judge0.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Judge0Language {
     pub(crate) id: u32,
     /// Name without the version.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// Name for the daemon.
-    pub(crate) own: &'static str,
+    pub(crate) own: Cow<'static, str>,
     /// Name of the source file; `None` for a program of several files.
-    pub(crate) source_file: Option<&'static str>,
-    pub(crate) compile_cmd: Option<&'static str>,
-    pub(crate) run_cmd: &'static str,
+    pub(crate) source_file: Option<Cow<'static, str>>,
+    pub(crate) compile_cmd: Option<Cow<'static, str>>,
+    pub(crate) run_cmd: Cow<'static, str>,
 }
 
 /// Id of programs of several files, which come with the commands that compile and run them.
@@ -19,7 +23,17 @@ pub(crate) const MULTI_FILE: u32 = 89;
 /// Id of a text, which is printed.
 pub(crate) const PLAIN_TEXT: u32 = 43;
 
-const C: Judge0Language = Judge0Language {
+/// The languages whose names, files and commands are those of Judge0.
+struct Known {
+    id: u32,
+    name: &'static str,
+    own: &'static str,
+    source_file: Option<&'static str>,
+    compile_cmd: Option<&'static str>,
+    run_cmd: &'static str,
+}
+
+const C: Known = Known {
     id: 0,
     name: "C",
     own: "c",
@@ -27,14 +41,14 @@ const C: Judge0Language = Judge0Language {
     compile_cmd: Some("gcc %s main.c"),
     run_cmd: "./a.out",
 };
-const CPP: Judge0Language = Judge0Language {
+const CPP: Known = Known {
     name: "C++",
     own: "cpp",
     source_file: Some("main.cpp"),
     compile_cmd: Some("g++ %s main.cpp"),
     ..C
 };
-const JAVA: Judge0Language = Judge0Language {
+const JAVA: Known = Known {
     name: "Java",
     own: "java",
     source_file: Some("Main.java"),
@@ -42,24 +56,24 @@ const JAVA: Judge0Language = Judge0Language {
     run_cmd: "java Main",
     ..C
 };
-const PYTHON: Judge0Language = interpreted("Python", "python", "script.py", "python3 script.py");
-const JAVASCRIPT: Judge0Language = interpreted("JavaScript", "javascript", "script.js", "node script.js");
+const PYTHON: Known = interpreted("Python", "python", "script.py", "python3 script.py");
+const JAVASCRIPT: Known = interpreted("JavaScript", "javascript", "script.js", "node script.js");
 
 const fn interpreted(
     name: &'static str,
     own: &'static str,
     source_file: &'static str,
     run_cmd: &'static str,
-) -> Judge0Language {
-    Judge0Language { id: 0, name, own, source_file: Some(source_file), compile_cmd: None, run_cmd }
+) -> Known {
+    Known { id: 0, name, own, source_file: Some(source_file), compile_cmd: None, run_cmd }
 }
 
-const fn with_id(id: u32, language: Judge0Language) -> Judge0Language {
-    Judge0Language { id, ..language }
+const fn with_id(id: u32, language: Known) -> Known {
+    Known { id, ..language }
 }
 
-/// The languages of version 1.13.1 that this server can have, then the ids that the hosted service has for newer versions.
-pub(crate) const LANGUAGES: [Judge0Language; 33] = [
+/// The languages of version 1.13.1 that are not in language files, then the ids that the hosted service has for newer versions.
+const KNOWN: [Known; 33] = [
     with_id(PLAIN_TEXT, interpreted("Plain Text", "bash", "text.txt", "cat text.txt")),
     with_id(46, interpreted("Bash", "bash", "script.sh", "bash script.sh")),
     with_id(48, C),
@@ -70,7 +84,7 @@ pub(crate) const LANGUAGES: [Judge0Language; 33] = [
     with_id(54, CPP),
     with_id(
         60,
-        Judge0Language {
+        Known {
             name: "Go",
             own: "go",
             source_file: Some("main.go"),
@@ -87,7 +101,7 @@ pub(crate) const LANGUAGES: [Judge0Language; 33] = [
     with_id(72, interpreted("Ruby", "ruby", "script.rb", "ruby script.rb")),
     with_id(
         73,
-        Judge0Language {
+        Known {
             name: "Rust",
             own: "rust",
             source_file: Some("main.rs"),
@@ -98,7 +112,7 @@ pub(crate) const LANGUAGES: [Judge0Language; 33] = [
     ),
     with_id(
         74,
-        Judge0Language {
+        Known {
             name: "TypeScript",
             own: "typescript",
             source_file: Some("script.ts"),
@@ -124,7 +138,7 @@ pub(crate) const LANGUAGES: [Judge0Language; 33] = [
     with_id(113, PYTHON),
     with_id(
         MULTI_FILE,
-        Judge0Language {
+        Known {
             name: "Multi-file program",
             own: "multi_file",
             source_file: None,
@@ -182,14 +196,53 @@ pub(crate) const ARCHIVED: [&str; 42] = [
 ];
 
 impl Judge0Language {
+    /// Returns the languages that this server can have: those of Judge0, then the ids in the language files of `languages`.
+    pub(crate) fn all(languages: &[Language]) -> impl Iterator<Item = Self> {
+        let known = KNOWN.iter().map(Self::from);
+        let of_file = |language: &Language, id: u32| {
+            let is_known = KNOWN.iter().any(|known| known.id == id);
+            (!is_known).then(|| Self::of_file(language, id))
+        };
+        let ids =
+            languages.iter().flat_map(|language| language.judge0_ids.iter().map(move |&id| (language, id)));
+        known.chain(ids.filter_map(move |(language, id)| of_file(language, id)))
+    }
+
     /// Returns the language with an id.
-    pub(crate) fn find(id: u32) -> Option<&'static Self> {
-        LANGUAGES.iter().find(|language| language.id == id)
+    pub(crate) fn find(id: u32, languages: &[Language]) -> Option<Self> {
+        Self::all(languages).find(|language| language.id == id)
+    }
+
+    /// Returns the language of a language file. Its commands are for people only.
+    fn of_file(language: &Language, id: u32) -> Self {
+        let (name, file) = (&language.name, &language.file_name);
+        let is_compiled = language.compile_limits.is_some();
+        Self {
+            id,
+            name: language.title.clone().into(),
+            own: name.clone().into(),
+            source_file: Some(file.clone().into()),
+            compile_cmd: is_compiled.then(|| format!("{name} %s {file}").into()),
+            run_cmd: if is_compiled { "./main".into() } else { format!("{name} {file}").into() },
+        }
     }
 
     /// Returns whether the options of a compiler apply to it.
     pub(crate) const fn is_compiled(&self) -> bool {
         self.compile_cmd.is_some()
+    }
+}
+
+impl From<&Known> for Judge0Language {
+    fn from(known: &Known) -> Self {
+        Self {
+            id: known.id,
+            name: known.name.into(),
+            own: known.own.into(),
+            source_file: known.source_file.map(Into::into),
+            compile_cmd: known.compile_cmd.map(Into::into),
+            run_cmd: known.run_cmd.into(),
+        }
     }
 }
 
@@ -214,9 +267,24 @@ mod tests {
             ("multi_file", &[89]),
         ] {
             let found: Vec<_> =
-                LANGUAGES.iter().filter(|language| language.own == own).map(|one| one.id).collect();
+                KNOWN.iter().filter(|language| language.own == own).map(|one| one.id).collect();
             assert_eq!(found, ids, "{own}");
         }
         assert!(is_archived(1) && is_archived(42) && !is_archived(0) && !is_archived(43));
+    }
+
+    #[test]
+    fn language_files_add_ids_but_replace_none() {
+        let language = |name: &str, ids: &[u32]| Language {
+            title: name.to_uppercase(),
+            judge0_ids: ids.to_vec(),
+            ..crate::domain::toolchain_words::tests::language(name)
+        };
+        let languages = [language("python", &[71]), language("cobol", &[77]), language("bash", &[])];
+        let cobol = Judge0Language::find(77, &languages).unwrap();
+        assert_eq!((&*cobol.own, &*cobol.name, cobol.is_compiled()), ("cobol", "COBOL", true));
+        assert_eq!(Judge0Language::find(71, &languages).unwrap().name, "Python");
+        assert_eq!(Judge0Language::all(&languages).filter(|one| one.id == 71).count(), 1);
+        assert!(Judge0Language::find(78, &languages).is_none());
     }
 }

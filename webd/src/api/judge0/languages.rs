@@ -10,10 +10,10 @@ use protocol::{Availability, Language};
 use serde_json::{Value, json};
 
 use crate::api::judge0::error::not_found;
-use crate::api::judge0::language::{ARCHIVED, Judge0Language, LANGUAGES, MULTI_FILE, PLAIN_TEXT};
+use crate::api::judge0::language::{ARCHIVED, Judge0Language, MULTI_FILE, PLAIN_TEXT};
 use crate::app_state::AppState;
-use crate::domain::version_range::LanguageVersion;
 use crate::http::error::ApiError;
+use protocol::version_range::LanguageVersion;
 
 /// Returns the languages, ordered by name.
 ///
@@ -22,7 +22,7 @@ use crate::http::error::ApiError;
 pub(crate) async fn languages(State(state): State<Arc<AppState>>) -> Result<Json<Vec<Value>>, ApiError> {
     let languages = state.daemon.recent_languages().await?;
     let mut listed: Vec<_> =
-        LANGUAGES.iter().filter_map(|one| Some((name(one, &languages)?, one.id))).collect();
+        Judge0Language::all(&languages).filter_map(|one| Some((name(&one, &languages)?, one.id))).collect();
     listed.sort();
     Ok(Json(listed.into_iter().map(|(name, id)| json!({"id": id, "name": name})).collect()))
 }
@@ -33,7 +33,8 @@ pub(crate) async fn languages(State(state): State<Arc<AppState>>) -> Result<Json
 /// 503 if the daemon does not answer.
 pub(crate) async fn all(State(state): State<Arc<AppState>>) -> Result<Json<Vec<Value>>, ApiError> {
     let languages = state.daemon.recent_languages().await?;
-    let available = LANGUAGES.iter().filter_map(|one| Some((name(one, &languages)?, one.id, false)));
+    let available =
+        Judge0Language::all(&languages).filter_map(|one| Some((name(&one, &languages)?, one.id, false)));
     let archived = (1..).zip(ARCHIVED).map(|(id, name)| (name.to_owned(), id, true));
     let mut listed: Vec<_> = available.chain(archived).collect();
     listed.sort();
@@ -52,8 +53,8 @@ pub(crate) async fn language(
 ) -> Result<Response, ApiError> {
     let Ok(id) = id.parse::<u32>() else { return Ok(not_found(&headers)) };
     let languages = state.daemon.recent_languages().await?;
-    if let Some(language) = Judge0Language::find(id)
-        && let Some(name) = name(language, &languages)
+    if let Some(language) = Judge0Language::find(id, &languages)
+        && let Some(name) = name(&language, &languages)
     {
         let json = json!({
             "id": id, "name": name, "is_archived": false, "source_file": language.source_file,
@@ -76,7 +77,7 @@ pub(crate) fn name(language: &Judge0Language, languages: &[Language]) -> Option<
     let own = languages.iter().find(|one| one.name == language.own)?;
     let Availability::Available { version } = &own.availability else { return None };
     if [MULTI_FILE, PLAIN_TEXT].contains(&language.id) {
-        return Some(language.name.to_owned());
+        return Some(language.name.clone().into_owned());
     }
     Some(format!("{} ({})", language.name, LanguageVersion::from_reported(version)))
 }

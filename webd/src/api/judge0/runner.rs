@@ -88,7 +88,7 @@ fn request(settings: &Settings) -> ExecuteRequest {
     let source = settings.source_code.clone().unwrap_or_default();
     let file =
         |path: &str, content: Vec<u8>| SourceFile { path: Some(path.to_owned()), content: content.into() };
-    let files = match (settings.language.id, settings.language.source_file) {
+    let files = match (settings.language.id, settings.language.source_file.as_deref()) {
         (PLAIN_TEXT, Some(name)) => {
             vec![file("main.sh", format!("cat {name}").into_bytes()), file(name, source)]
         }
@@ -104,7 +104,7 @@ fn request(settings: &Settings) -> ExecuteRequest {
     };
     let runs = usize::try_from(settings.number_of_runs).unwrap_or(1).max(1);
     ExecuteRequest {
-        language: settings.language.own.to_owned(),
+        language: settings.language.own.clone().into_owned(),
         files,
         runs: vec![run; runs],
         limits: limits(settings),

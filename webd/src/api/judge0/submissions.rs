@@ -279,8 +279,8 @@ fn find(state: &AppState, token: &str) -> Option<Arc<Submission>> {
 }
 
 fn language_name(submission: &Submission, languages: &[Language]) -> String {
-    let language = submission.settings.language;
-    languages::name(language, languages).unwrap_or_else(|| language.name.to_owned())
+    let language = &submission.settings.language;
+    languages::name(language, languages).unwrap_or_else(|| language.name.clone().into_owned())
 }
 
 fn queue_is_full() -> Response {

@@ -95,6 +95,7 @@ impl Execute {
             RunRequest { stdin: Stdin::Bytes(self.stdin()?), args: self.args()?, ..RunRequest::default() };
         let request = ExecuteRequest {
             language: runtime.own.clone(),
+            version: runtime.range.clone(),
             files,
             runs: vec![run_request],
             limits: run.request(RUN_TIME),
@@ -256,7 +257,7 @@ fn decode_hex(text: &str) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::api::lenient_json;
-    use crate::domain::version_range::LanguageVersion;
+    use protocol::version_range::LanguageVersion;
 
     fn runtimes() -> Vec<Runtime> {
         let runtime = |own: &str, name: &str, version: &str, extensions: &[&str]| Runtime {
@@ -265,6 +266,7 @@ mod tests {
             aliases: vec![],
             runtime: None,
             version: LanguageVersion::from_reported(version),
+            range: None,
             extensions: extensions.iter().map(|&extension| extension.to_owned()).collect(),
             is_compiled: own == "cpp",
         };

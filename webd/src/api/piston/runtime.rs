@@ -2,7 +2,7 @@
 
 use protocol::{Availability, Language};
 
-use crate::domain::version_range::LanguageVersion;
+use protocol::version_range::LanguageVersion;
 
 /// A name of this server, and what Piston calls the language: its name, its aliases, and the program that runs it.
 struct Name {
@@ -54,14 +54,28 @@ pub(crate) struct Runtime {
     pub(crate) aliases: Vec<String>,
     pub(crate) runtime: Option<&'static str>,
     pub(crate) version: LanguageVersion,
+    /// The version for the daemon, if the language has several.
+    pub(crate) range: Option<String>,
     /// Extensions of source files, without the dot.
     pub(crate) extensions: Vec<String>,
     pub(crate) is_compiled: bool,
 }
 
 impl Runtime {
-    /// Returns a language as a runtime; `None` if it is not available.
-    pub(crate) fn of(language: &Language) -> Option<Self> {
+    /// Returns the versions of a language as runtimes, the default version first; none if it is not available.
+    pub(crate) fn all_of(language: &Language) -> Vec<Self> {
+        let Some(default) = Self::of(language) else { return Vec::new() };
+        let range = |version: &LanguageVersion| (language.versions.len() > 1).then(|| version.to_string());
+        let others = language.versions.iter().filter(|version| !version.is_default).map(|version| {
+            let version = LanguageVersion::from_reported(&version.version);
+            Self { range: range(&version), version, ..default.clone() }
+        });
+        let others: Vec<_> = others.filter(|other| other.version != default.version).collect();
+        std::iter::once(Self { range: range(&default.version), ..default }).chain(others).collect()
+    }
+
+    /// Returns the default version of a language as a runtime; `None` if it is not available.
+    fn of(language: &Language) -> Option<Self> {
         let Availability::Available { version } = &language.availability else { return None };
         let renamed = NAMES.iter().find(|name| name.own == language.name);
         let aliases = |name: &Name| name.aliases.iter().map(|&alias| alias.to_owned()).collect();
@@ -71,25 +85,32 @@ impl Runtime {
             aliases: renamed.map_or_else(|| language.aliases.clone(), aliases),
             runtime: renamed.and_then(|name| name.runtime),
             version: LanguageVersion::from_reported(version),
+            range: None,
             extensions: language.extensions.clone(),
             is_compiled: language.compile_limits.is_some(),
         })
     }
 
-    /// Returns the runtime for a request. With `accept_other_versions` also for a range of older versions, and for the
-    /// version of the public server.
+    /// Returns the runtime for a request: the newest version in the range. With `accept_other_versions` the default version
+    /// also for a range of older versions, and for the version of the public server.
     pub(crate) fn find<'a>(
         runtimes: &'a [Self],
         language: &str,
         version: &str,
         accept_other_versions: bool,
     ) -> Option<&'a Self> {
-        let named = runtimes.iter().find(|runtime| {
+        let is_named = |runtime: &&Self| {
             runtime.name == language || runtime.aliases.iter().any(|alias| alias == language)
-        })?;
-        let is_public = PUBLIC_VERSIONS.contains(&(&named.name, version));
-        let is_accepted = || accept_other_versions && (is_public || named.version.is_newer_than(version));
-        (named.version.satisfies(version) || is_accepted()).then_some(named)
+        };
+        let named = || runtimes.iter().filter(is_named);
+        let newest = named().filter(|runtime| runtime.version.satisfies(version));
+        let is_accepted = |runtime: &&Self| {
+            let is_public = PUBLIC_VERSIONS.contains(&(&runtime.name, version));
+            accept_other_versions && (is_public || runtime.version.is_newer_than(version))
+        };
+        newest
+            .max_by(|one, other| one.version.cmp(&other.version))
+            .or_else(|| named().next().filter(is_accepted))
     }
 }
 
@@ -114,8 +135,36 @@ mod tests {
             options: Vec::new(),
             arguments: ArgumentPatterns::default(),
             formatter: None,
+            judge0_ids: Vec::new(),
+            versions: Vec::new(),
         };
         Runtime::of(&language).unwrap()
+    }
+
+    #[test]
+    fn each_version_of_a_language_is_a_runtime() {
+        let version = |version: &str, is_default| protocol::ToolchainVersion {
+            version: version.to_owned(),
+            is_default,
+            ..protocol::ToolchainVersion::default()
+        };
+        let python = Language {
+            versions: vec![version("3.12.1", false), version("3.11.2", true), version("2.7", false)],
+            ..crate::domain::toolchain_words::tests::language("python")
+        };
+        let python =
+            Language { availability: Availability::Available { version: "3.11.2".to_owned() }, ..python };
+        let runtimes = Runtime::all_of(&python);
+        let versions: Vec<_> = runtimes.iter().map(|runtime| runtime.version.to_string()).collect();
+        assert_eq!(versions, ["3.11.2", "3.12.1", "2.7.0"]);
+        let find =
+            |range: &str, others: bool| Runtime::find(&runtimes, "python", range, others)?.range.clone();
+        assert_eq!(find("*", false).as_deref(), Some("3.12.1"));
+        assert_eq!(find("2.x", false).as_deref(), Some("2.7.0"));
+        assert_eq!(find("3.10.0", true).as_deref(), Some("3.11.2"));
+        assert_eq!(find("3.10.0", false), None);
+        let single = Language { versions: vec![version("3.11.2", true)], ..python };
+        assert_eq!(Runtime::all_of(&single)[0].range, None);
     }
 
     #[test]

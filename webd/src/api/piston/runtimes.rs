@@ -40,5 +40,5 @@ pub(crate) async fn runtimes(State(state): State<Arc<AppState>>) -> Result<Json<
 /// # Errors
 /// 503 if the daemon does not answer.
 pub(crate) async fn available(state: &AppState) -> Result<Vec<Runtime>, ApiError> {
-    Ok(state.daemon.recent_languages().await?.iter().filter_map(Runtime::of).collect())
+    Ok(state.daemon.recent_languages().await?.iter().flat_map(Runtime::all_of).collect())
 }

@@ -3,13 +3,14 @@
 use nodejs_semver::{OutsideDirection, Range, Version};
 
 /// A version of three numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct LanguageVersion(Version);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LanguageVersion(Version);
 
 impl LanguageVersion {
     /// Takes the numbers of a version as a toolchain reports it, such as `17.0.15` or `v20.1-rc`: at most three, and zeros
     /// for those that are missing.
-    pub(crate) fn from_reported(reported: &str) -> Self {
+    #[must_use]
+    pub fn from_reported(reported: &str) -> Self {
         let start = reported.find(|character: char| character.is_ascii_digit()).unwrap_or(reported.len());
         let numbers = reported[start..]
             .split(|character: char| !character.is_ascii_digit())
@@ -20,12 +21,20 @@ impl LanguageVersion {
     }
 
     /// Returns whether `range` includes this version. A text that is no range includes none.
-    pub(crate) fn satisfies(&self, range: &str) -> bool {
+    #[must_use]
+    pub fn satisfies(&self, range: &str) -> bool {
         Range::parse(range).is_ok_and(|range| range.satisfies(&self.0))
     }
 
+    /// Returns whether a text is a range of versions.
+    #[must_use]
+    pub fn is_range(text: &str) -> bool {
+        Range::parse(text).is_ok()
+    }
+
     /// Returns whether `range` includes older versions only.
-    pub(crate) fn is_newer_than(&self, range: &str) -> bool {
+    #[must_use]
+    pub fn is_newer_than(&self, range: &str) -> bool {
         Range::parse(range).is_ok_and(|range| {
             range.outside(&self.0, OutsideDirection::Higher, false).is_ok_and(|is_newer| is_newer)
         })
