@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
-	attacks cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
+	attacks languages-all cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -123,6 +123,9 @@ attacks: debug ## Attack the product with e2e/attacks, and with the collection i
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
+
+languages-all: build ## Install every shipped language and run all self-tests and examples; 4 GB, a quarter of an hour; needs root
+	$(AS_ROOT) scripts/languages-all.sh
 
 CLUSTER_ROUNDS ?= 200
 cluster: debug ## Kill every process of two servers and their nats-server, CLUSTER_ROUNDS times; half an hour

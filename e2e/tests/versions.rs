@@ -90,14 +90,11 @@ async fn a_range_selects_the_newest_version_in_it() {
     assert_eq!(language["aliases"], json!(["talk", "talk-3", "talk-1"]));
 
     // Piston takes the newest version of a range.
-    let piston = |version: &str| {
-        let body = json!({
-            "language": "speech", "version": version, "files": [{ "content": "echo $SPEECH" }],
-        });
-        http::post(&daemons.url("/api/v2/execute"), &body, DEADLINE)
-    };
+    let url = daemons.url("/api/v2/execute");
     for (version, expected) in [("*", "3.0.7"), ("2", "2.1.0"), ("1.9.3", "1.9.3")] {
-        let answer = piston(version).await.expect("a response").json;
+        let body =
+            json!({ "language": "speech", "version": version, "files": [{ "content": "echo $SPEECH" }] });
+        let answer = http::post(&url, &body, DEADLINE).await.expect("a response").json;
         assert_eq!(answer["run"]["stdout"], format!("{expected}\n"), "{answer}");
         assert_eq!(answer["version"], expected);
     }
@@ -124,7 +121,7 @@ async fn install_reloads_the_daemon_and_tests_the_language() {
     assert!(printed.contains("Installed what 1 languages need: 0 MiB"), "{printed}");
     assert!(printed.contains("language Speech 4.2.0: 4.2.0: self-test passed"), "{printed}");
 
-    // What does not work is not reported as installed.
+    // A language that does not work is not reported as installed.
     fs::write(&file, speech("4", "4.2.0", "", "requires = [\"/no/such/file\"]"))
         .expect("a writable directory");
     let output = install("speech@4");

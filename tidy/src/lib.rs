@@ -9,6 +9,7 @@
 //! | `links` | relative links and anchors in Markdown that lead nowhere |
 //! | `monitoring` | metrics in dashboards and alert rules that are not documented |
 //! | `failures` | failures in docs/cluster.md without a test |
+//! | `languages` | rows of the list of languages that differ from the language files |
 //! | `docs` | keys, error codes, metrics, tests and limits that the documentation and the code do not share |
 
 #![forbid(unsafe_code)]
@@ -17,6 +18,7 @@ pub mod documentation;
 pub mod failures;
 pub mod finding;
 pub mod graph;
+pub mod language_list;
 pub mod layers;
 pub mod links;
 pub mod markdown;
@@ -35,7 +37,7 @@ use repository::Repository;
 pub type Check = fn(&Repository) -> io::Result<Vec<Finding>>;
 
 /// All checks by name.
-pub const CHECKS: [(&str, Check); 7] = [
+pub const CHECKS: [(&str, Check); 8] = [
     ("graph", graph::check),
     ("layers", layers::check),
     ("words", words::check),
@@ -43,4 +45,5 @@ pub const CHECKS: [(&str, Check); 7] = [
     ("docs", documentation::check),
     ("monitoring", monitoring::check),
     ("failures", failures::check),
+    ("languages", language_list::check),
 ];

@@ -70,7 +70,7 @@ mod tests {
     /// Admits a request to format a program in C++, with a formatter that every host has.
     fn admit_cpp(change: impl Fn(&mut ExecuteRequest), has_formatter: bool) -> Result<Job, String> {
         let languages = shipped();
-        let mut toolchain = Toolchain::clone(find_language("cpp", &languages).unwrap());
+        let mut toolchain = Toolchain::clone(find_language("cpp", None, &languages).unwrap());
         let command = vec!["cat".to_owned(), "{main}".to_owned()];
         toolchain.formatter =
             has_formatter.then(|| StageCommand { command, warm: None, ..toolchain.run.clone() });

@@ -67,6 +67,7 @@ class ExecuteRequest(TypedDict):
     outputs: NotRequired[list[str]]
     artifacts: NotRequired[bool]
     compact: NotRequired[bool]
+    version: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
@@ -399,6 +400,7 @@ class SessionStart(TypedDict):
     tty: NotRequired[bool]
     columns: NotRequired[int]
     rows: NotRequired[int]
+    version: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
@@ -461,6 +463,12 @@ class LanguageOption(TypedDict):
     reason: NotRequired[str]
 
 
+class LanguageVersion(TypedDict):
+    version: str
+    title: str
+    default: bool
+
+
 class Language(TypedDict):
     name: str
     title: str
@@ -476,6 +484,7 @@ class Language(TypedDict):
     example: str
     options: list[LanguageOption]
     formatter: NotRequired[str]
+    versions: list[LanguageVersion]
 
 
 class Token(TypedDict):
@@ -503,6 +512,7 @@ class SubmissionRequest(TypedDict):
     outputs: NotRequired[list[str]]
     artifacts: NotRequired[bool]
     compact: NotRequired[bool]
+    version: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
