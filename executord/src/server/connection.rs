@@ -133,10 +133,12 @@ impl Connection<'_> {
                     .ok_or(Rejection::BuildNotFound)
                     .and_then(|program| admit_kept(id, request, &program, &bounds))
             }
-            None => find_language(&request.language, request.version.as_deref(), &languages).and_then(|toolchain| {
-                let admit = if request.toolchain.format { admit_formatting } else { admit };
-                admit(id, request, toolchain, &bounds)
-            }),
+            None => find_language(&request.language, request.version.as_deref(), &languages).and_then(
+                |toolchain| {
+                    let admit = if request.toolchain.format { admit_formatting } else { admit };
+                    admit(id, request, toolchain, &bounds)
+                },
+            ),
         };
         let admitted = admitted.and_then(|job| admit_judge(job, judge, &languages, &bounds));
         let job = match admitted {
