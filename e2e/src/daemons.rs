@@ -165,8 +165,6 @@ impl Daemons {
         let address = settings.address.map_or_else(free_address, Ok)?;
         let webd = prefixed(&prefix, webd_command(directory.path(), address));
         let webd = Daemon::start("webd", directory.path(), webd)?;
-        // The last uid is that of zygotes, and not of a program.
-        let uids = *uids.start()..=*uids.end() - u32::from(settings.zygotes);
         let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;

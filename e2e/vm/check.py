@@ -18,8 +18,7 @@ from concurrent import futures
 
 STATE = pathlib.Path("/var/lib/check")
 RUNS = pathlib.Path("/sys/fs/cgroup/executor.slice/executord.service/runs")
-# Without the last id of the range, which is that of zygotes.
-UIDS = range(458752, 524287)
+UIDS = range(458752, 524288)
 UNITS = ["executord.socket", "executord.service", "webd.service"]
 URL = "http://127.0.0.1:3000"
 # The default limits are too short for emulated processors, which are ten times slower than real ones.
@@ -664,7 +663,7 @@ def the_pool_serves_programs():
 
 
 def zygotes_serve_programs():
-    """With zygotes, programs in Python are forks of an interpreter that is not root, without privileges and in their own cgroups"""
+    """With zygotes, programs in Python are forks of an interpreter of root's, without privileges and in their own cgroups"""
     with pool_settings(NO_POOL + "zygotes = true\n"):
         code = ("import os; status = open('/proc/self/status').read(); print(hash('a'), *sorted("
                 "line for line in status.splitlines() if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:'))))")

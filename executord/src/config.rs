@@ -94,9 +94,8 @@ pub(crate) struct PoolSettings {
     pub(crate) max: u32,
     /// Memory of all sandboxes together, by what each was measured to hold. The default is [`DEFAULT_POOL_MEMORY`].
     pub(crate) memory: Option<Quantity<ByteCount>>,
-    /// Whether sandboxes of languages that support it are forked from an interpreter that runs already. The default is
-    /// `enabled`.
-    pub(crate) zygotes: Option<bool>,
+    /// Whether sandboxes of languages that support it begin as forks of an interpreter that root started.
+    pub(crate) zygotes: bool,
 }
 
 /// Default memory of the pool: this number of bytes, but at most this fraction (1/n) of the host's memory.
@@ -104,16 +103,11 @@ const DEFAULT_POOL_MEMORY: (u64, u64) = (300 << 20, 8);
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: None }
+        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: false }
     }
 }
 
 impl PoolSettings {
-    /// Returns whether sandboxes are forked from zygotes, where the host and the language allow it.
-    pub(crate) fn has_zygotes(&self) -> bool {
-        self.zygotes.unwrap_or(self.enabled)
-    }
-
     /// Returns the maximum number of pre-warmed sandboxes.
     pub(crate) const fn capacity(&self) -> u32 {
         if self.enabled { self.max } else { 0 }
@@ -337,7 +331,7 @@ impl Config {
         if [self.pool.max, self.build_cache.max, self.kept_builds.max].iter().any(|&max| max > MAX_HELD) {
             return Err(format!("pool, build_cache, kept_builds: max must be at most {MAX_HELD}"));
         }
-        if u64::from(last - first) + 1 < self.max_uids_in_use() + u64::from(self.pool.has_zygotes()) {
+        if u64::from(last - first) + 1 < self.max_uids_in_use() {
             return Err(format!("uids: {first} to {last} are fewer than can be in use at one time"));
         }
         if self.max_executions() < self.slots() {
@@ -383,8 +377,7 @@ impl Config {
             0 => {
                 // A range of few user ids was enough for the slots before, so it still is.
                 let uids = u64::from(self.uids.last.saturating_sub(self.uids.first)) + 1;
-                let other = u64::from(self.pool.capacity()) + u64::from(self.pool.has_zygotes());
-                let pairs = uids.saturating_sub(other) / 2;
+                let pairs = uids.saturating_sub(self.pool.capacity().into()) / 2;
                 let by_uids = u32::try_from(pairs * 4 / 5).unwrap_or(u32::MAX);
                 self.slots().saturating_mul(EXECUTIONS_PER_SLOT).min(by_uids).max(self.slots())
             }
@@ -502,8 +495,7 @@ mod tests {
         assert_eq!(shipped.socket_path(), default.socket_path());
         assert_eq!(shipped.socket_group(), default.socket_group());
         assert_eq!(shipped.request_bounds().wall_time, default.request_bounds().wall_time);
-        assert_eq!(shipped.pool.has_zygotes(), default.pool.has_zygotes());
-        let (pool, memory) = (PoolSettings { memory: None, zygotes: None, ..shipped.pool }, None);
+        let (pool, memory) = (PoolSettings { memory: None, ..shipped.pool }, None);
         let (socket, limits) = (Socket::default(), LimitSections::default());
         let uploads = UploadSettings::default();
         assert_eq!(Config { pool, memory, socket, limits, uploads, ..shipped }, default);

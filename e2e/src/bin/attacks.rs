@@ -33,8 +33,8 @@ struct Arguments {
     /// Socket of the executord behind it
     #[arg(long, requires = "url")]
     socket: Option<PathBuf>,
-    /// The uids of its programs, FIRST-LAST: its range without the last, which is that of zygotes
-    #[arg(long, default_value = "458752-524286", value_parser = uid_range)]
+    /// Its uid range, FIRST-LAST
+    #[arg(long, default_value = "458752-524287", value_parser = uid_range)]
     uids: RangeInclusive<u32>,
     /// Name of its cgroups
     #[arg(long, default_value = "executor")]

@@ -25,10 +25,11 @@ pub(crate) fn drop_capabilities(kept: &[Capability]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes capabilities inheritable, so that a program which root of this user namespace executes has them in spite of an empty
-/// bounding set, and no others. Must precede [`drop_bounding_set`].
-pub(crate) fn make_inheritable(capabilities: &[Capability]) -> io::Result<()> {
-    caps::set(None, CapSet::Inheritable, &capabilities.iter().copied().collect()).map_err(io::Error::other)
+/// Makes all permitted capabilities inheritable, so that programs which root executes from now on have them in spite of
+/// an empty bounding set. Must precede [`drop_bounding_set`].
+pub(crate) fn make_capabilities_inheritable() -> io::Result<()> {
+    let permitted = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
+    caps::set(None, CapSet::Inheritable, &permitted).map_err(io::Error::other)
 }
 
 /// Empties the bounding set: no program executed from now on can gain a capability that it does not inherit.

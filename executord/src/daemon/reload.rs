@@ -21,7 +21,7 @@ pub(crate) async fn reload(daemon: &Arc<Daemon>) -> Result<(), String> {
     let outcome = match Config::load(path.as_deref()) {
         Ok(mut config) => {
             // Zygotes need supervisors that were started for them, so a reload cannot switch them on or off.
-            config.pool.zygotes = Some(daemon.slot_factory.has_zygotes());
+            config.pool.zygotes = daemon.slot_factory.has_zygotes();
             load_languages(daemon, &config).await.map_err(|error| error.to_string())
         }
         Err(error) => Err(error.to_string()),

@@ -6,7 +6,6 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use nix::sys::stat::{Mode, umask};
-use sandbox::UserRange;
 use sandbox::cgroup::{Controllers, kill_and_remove_children};
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,7 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tracing::{info, warn};
 
 use crate::cgroup_remover::CgroupRemover;
-use crate::config::{Config, UidRange, host_memory};
+use crate::config::{Config, host_memory};
 use crate::daemon::error::{Context, DaemonError};
 use crate::daemon::reload::{load_languages, reload};
 use crate::daemon::state::Daemon;
@@ -54,13 +53,7 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     runtime_dir::prepare(&config, group)?;
     let _lock = lock(&config)?;
     janitor::clean(&config).context("clean up after the previous daemon")?;
-    let (mut controllers, mut degraded) = Controllers::detect(&config.cgroup);
-    let zygote_users = zygote_users(&config);
-    if let Some(users) = zygote_users
-        && let Err(error) = controllers.let_user_fork(users.root())
-    {
-        degraded.push(format!("zygotes cannot start processes in the cgroups of runs: {error}"));
-    }
+    let (controllers, mut degraded) = Controllers::detect(&config.cgroup);
     let available = controllers.available_memory().unwrap_or(u64::MAX).min(host_memory());
     let memory = config.memory(available);
     if let Err(error) = controllers.limit_memory(memory) {
@@ -110,7 +103,7 @@ async fn serve(
         config.helper.clone(),
         directory,
         controllers,
-        zygote_users(config),
+        config.pool.zygotes,
         reap_jobs.clone(),
     );
     let daemon = Arc::new(Daemon::new(config_path, config, slot_factory, degraded, memory)?);
@@ -138,12 +131,6 @@ async fn serve_until_signaled(
     for _ in 0..daemon.pool.slot_numbers().spare {
         daemon.pool.add(daemon.slot_factory.create().context("create a slot")?);
     }
-    let mut config = config.clone();
-    if let Some(error) = daemon.slot_factory.zygote_error() {
-        warn!(%error, "cannot create a user namespace, zygotes are off");
-        config.pool.zygotes = Some(false);
-    }
-    let config = &config;
     load_languages(daemon, config).await?;
     let background = [
         AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon)))),
@@ -199,12 +186,6 @@ async fn serve_until_signaled(
     drain(daemon, config.drain.0, &mut connections).await;
     drop(background);
     Ok(())
-}
-
-/// Returns the users of sandboxes that are forked from zygotes, if zygotes are configured.
-fn zygote_users(config: &Config) -> Option<UserRange> {
-    let UidRange { first, last } = config.uids;
-    config.pool.has_zygotes().then_some(UserRange { first, last })
 }
 
 /// Keeps pre-warmed sandboxes in the pool.

@@ -53,8 +53,6 @@ impl IdentityPool {
             // The test of sd_booted(3).
             Userdb::Auto => Path::new("/run/systemd/system").is_dir(),
         };
-        // The last id is root of the user namespace of zygotes.
-        let last = last - u32::from(config.pool.has_zygotes());
         let free: VecDeque<u32> = (first..=last).collect();
         Self {
             plenty: free.len() / 2,
@@ -141,7 +139,7 @@ mod tests {
     use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
     fn pool() -> IdentityPool {
-        let uids = UidRange { first: 5000, last: 5002 };
+        let uids = UidRange { first: 5000, last: 5001 };
         IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 

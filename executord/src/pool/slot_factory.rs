@@ -4,12 +4,11 @@ use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 
+use sandbox::Supervisor;
 use sandbox::cgroup::{Controllers, SlotCgroup};
-use sandbox::{Supervisor, UserRange};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -22,35 +21,27 @@ pub(crate) struct SlotFactory {
     helper: PathBuf,
     directory: PathBuf,
     controllers: Controllers,
-    zygote_users: Option<UserRange>,
-    /// Why a slot can have no zygote. The first slots are created when the daemon starts.
-    zygote_error: OnceLock<String>,
+    has_zygotes: bool,
     reaper: Sender<ReapJob>,
     created: AtomicU64,
 }
 
 impl SlotFactory {
     /// Creates a factory that starts `helper` as the supervisor of each slot, and that keeps the slots' directories in
-    /// `directory`. Lost slots are reported to `reaper`. Zygotes run in a user namespace that maps `zygote_users`.
+    /// `directory`. Lost slots are reported to `reaper`.
     pub(crate) fn new(
         helper: PathBuf,
         directory: PathBuf,
         controllers: Controllers,
-        zygote_users: Option<UserRange>,
+        has_zygotes: bool,
         reaper: Sender<ReapJob>,
     ) -> Self {
-        let (zygote_error, created) = (OnceLock::new(), AtomicU64::new(0));
-        Self { helper, directory, controllers, zygote_users, zygote_error, reaper, created }
+        Self { helper, directory, controllers, has_zygotes, reaper, created: AtomicU64::new(0) }
     }
 
-    /// Returns whether supervisors can start zygotes.
-    pub(crate) fn has_zygotes(&self) -> bool {
-        self.zygote_users.is_some() && self.zygote_error().is_none()
-    }
-
-    /// Returns why there are no zygotes although they are configured.
-    pub(crate) fn zygote_error(&self) -> Option<&str> {
-        self.zygote_error.get().map(String::as_str)
+    /// Returns whether supervisors may start zygotes.
+    pub(crate) const fn has_zygotes(&self) -> bool {
+        self.has_zygotes
     }
 
     pub(crate) const fn controllers(&self) -> &Controllers {
@@ -79,11 +70,8 @@ impl SlotFactory {
     ) -> io::Result<(AsyncFd<Supervisor>, SlotCgroup)> {
         DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         let cgroup = self.controllers.slot(label)?;
-        let supervisor = Supervisor::start(&self.helper, directory, self.zygote_users)
+        let supervisor = Supervisor::start(&self.helper, directory, self.has_zygotes)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", self.helper.display())))?;
-        if let Some(error) = supervisor.zygote_error() {
-            let _ = self.zygote_error.set(error.to_string());
-        }
         cgroup.adopt(supervisor.pid())?;
         #[expect(
             deprecated,

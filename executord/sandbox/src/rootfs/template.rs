@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -13,10 +13,8 @@ use super::mounts::{create_directory_mount_point, create_file_mount_point};
 use crate::error::{At, SetupError, Step};
 use crate::plan::{BindMount, BuildDir, HOME, Plan};
 use crate::sys::mount::{
-    attach, attribute, clone_mount, map_owners, new_file_system, path_string, set_attributes,
-    set_attributes_at,
+    attach, attribute, clone_mount, new_file_system, path_string, set_attributes, set_attributes_at,
 };
-use crate::user_namespace::UserNamespace;
 
 /// Directories of every root, in addition to the mount points of the plan.
 const DIRECTORIES: [&str; 11] =
@@ -48,16 +46,11 @@ const ETC: [(&str, &str); 4] = [
     ("resolv.conf", ""),
 ];
 
-/// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only. In the template of a
-/// zygote, files of root belong to root of the zygote's user namespace, `users`.
-pub(super) fn build_template(
-    plan: &Plan,
-    root: &Path,
-    users: Option<&UserNamespace>,
-) -> Result<(), SetupError> {
+/// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only.
+pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError> {
     mount_root(root).at(Step::MountRoot)?;
     for host_path in &plan.binds {
-        bind_read_only(host_path, root, users).at(Step::BindHost)?;
+        bind_read_only(host_path, root).at(Step::BindHost)?;
     }
     bind_devices(root).at(Step::MountDevices)?;
     if plan.terminal.is_some() {
@@ -71,9 +64,6 @@ pub(super) fn build_template(
     write_etc(root).at(Step::WriteEtc)?;
     // The home directory is the work directory. Its path is the same in every run, because programs may print it.
     symlink("/box", inside(root, Path::new(HOME))).at(Step::MountRoot)?;
-    if let Some(users) = users {
-        give_away(root, users.root()).at(Step::MountRoot)?;
-    }
     let root = path_string(root).at(Step::MountRoot)?;
     set_attributes_at(&root, READ_ONLY | attribute::NOEXEC).at(Step::MountRoot)
 }
@@ -94,7 +84,7 @@ fn mount_root(root: &Path) -> io::Result<()> {
     symlink("/tmp", root.join("var/tmp"))
 }
 
-fn bind_read_only(host_path: &BindMount, root: &Path, users: Option<&UserNamespace>) -> io::Result<()> {
+fn bind_read_only(host_path: &BindMount, root: &Path) -> io::Result<()> {
     let copy = clone_mount(&path_string(&host_path.source)?)?;
     let target = inside(root, &host_path.target);
     // The type of the file that was cloned: its path may lead elsewhere by now.
@@ -103,31 +93,9 @@ fn bind_read_only(host_path: &BindMount, root: &Path, users: Option<&UserNamespa
     } else {
         create_file_mount_point(&target)?;
     }
-    if let Some(users) = users {
-        // Where the file system does not support this, files of root appear to belong to nobody.
-        let _ = map_owners(copy.as_fd(), users.as_fd());
-    }
     let attributes = if host_path.executable { READ_ONLY } else { READ_ONLY | attribute::NOEXEC };
     set_attributes(copy.as_fd(), attributes)?;
     attach(copy.as_fd(), &path_string(&target)?)
-}
-
-/// Gives the files of the file system at `path` to a user and its group, but none of a file system that is mounted in it.
-fn give_away(path: &Path, id: u32) -> io::Result<()> {
-    let device = path.symlink_metadata()?.dev();
-    for entry in fs::read_dir(path)? {
-        let path = entry?.path();
-        let metadata = path.symlink_metadata()?;
-        if metadata.dev() != device {
-            continue;
-        }
-        if metadata.is_dir() {
-            give_away(&path, id)?;
-        } else {
-            lchown(&path, Some(id), Some(id))?;
-        }
-    }
-    lchown(path, Some(id), Some(id))
 }
 
 fn bind_devices(root: &Path) -> io::Result<()> {
