@@ -4,7 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::daemons::{DEADLINE, Daemons, Settings, eventually};
+use e2e::http;
 use e2e::inventory::{self, Process};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -87,17 +88,81 @@ async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
         let cpu = answer["usage"]["cpu_ms"].as_f64().expect("a number");
         assert!(cpu < 5000.0, "booting was counted: {answer}");
     }
+    // The program has the number of processes that the request says, and may have more than the default.
+    wait_until_ready(&daemons, "python").await;
+    let before = count(&daemons, "python").await.hits;
+    let code = "import resource; print(resource.getrlimit(resource.RLIMIT_NPROC))";
+    for processes in [3, 120] {
+        wait_until_ready(&daemons, "python").await;
+        let limits = json!({ "processes": processes });
+        let answer =
+            daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
+        assert_eq!(answer["stdout"], format!("({processes}, {processes})\n"), "{answer}");
+    }
+    assert_eq!(count(&daemons, "python").await.hits, before + 2);
     // Limits that a pre-warmed process cannot receive get a cold sandbox.
     wait_until_ready(&daemons, "python").await;
     let code = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])";
     let limits = json!({ "open_files": 33 });
     let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
     assert_eq!(answer["stdout"], "33\n", "{answer}");
-    // Another main file needs a cold sandbox as well.
-    let file = json!({ "name": "other.py", "content": "print(__file__)" });
-    let answer = daemons.execute(&json!({ "language": "python", "files": [file] })).await;
-    assert_eq!(answer["stdout"], "/box/other.py\n", "{answer}");
-    assert_eq!(count(&daemons, "python").await.misses, 2);
+    assert_eq!(count(&daemons, "python").await.misses, 1);
+}
+
+#[tokio::test]
+async fn a_main_file_of_any_name_is_run_by_a_pre_warmed_sandbox() {
+    let daemons = start(None).await;
+    for (language, names, code) in [
+        ("python", ["other.py", "dir/prog", "a b é.code"], "import sys; print(__file__, sys.argv)"),
+        ("javascript", ["other.js", "dir/prog.cjs", "a b é.mjs"], "console.log(process.argv.slice(1))"),
+        ("typescript", ["other.ts", "dir/prog.ts", "é.ts"], "console.log(process.argv.slice(1))"),
+    ] {
+        for name in names {
+            wait_until_ready(&daemons, language).await;
+            let before = count(&daemons, language).await;
+            let file = json!({ "name": name, "content": code });
+            let request = json!({ "language": language, "files": [file], "args": ["x"] });
+            let answer = daemons.execute(&request).await;
+            let stdout = answer["stdout"].as_str().unwrap_or_default();
+            let expected = match language {
+                "python" => format!("/box/{name} ['{name}', 'x']\n"),
+                "javascript" => format!("[ '/box/{name}', 'x' ]\n"),
+                _ => format!("[ '/build/{}', 'x' ]\n", name.replace("ts", "js")),
+            };
+            assert_eq!(stdout, expected, "{answer}");
+            let after = count(&daemons, language).await;
+            assert_eq!((after.hits, after.misses), (before.hits + 1, before.misses), "{language} {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn programs_of_judge0_and_piston_are_run_by_pre_warmed_sandboxes() {
+    let daemons = start(None).await;
+    let send = async |path: &str, body: &Value| {
+        http::post(&daemons.url(path), body, DEADLINE).await.expect("an answer").json
+    };
+    for (language, id, code) in [
+        ("python", 71, "import sys; print(sys.argv[0])"),
+        ("javascript", 63, "console.log(require('path').basename(process.argv[1]))"),
+        ("typescript", 74, "console.log(require('path').basename(process.argv[1]))"),
+    ] {
+        let source = match language {
+            "python" => "script.py",
+            _ => "script.js",
+        };
+        wait_until_ready(&daemons, language).await;
+        let before = count(&daemons, language).await;
+        let submission = json!({ "language_id": id, "source_code": code });
+        let result = send("/judge0/submissions?wait=true", &submission).await;
+        assert_eq!(result["stdout"], format!("{source}\n"), "{result}");
+        wait_until_ready(&daemons, language).await;
+        let program = json!({ "language": language, "version": "*", "files": [{ "content": code }] });
+        let result = send("/api/v2/execute", &program).await;
+        assert!(result["run"]["stdout"].as_str().is_some_and(|name| name.starts_with("file0")), "{result}");
+        let after = count(&daemons, language).await;
+        assert_eq!((after.hits, after.misses), (before.hits + 2, before.misses), "{language}");
+    }
 }
 
 #[tokio::test]

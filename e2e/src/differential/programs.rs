@@ -30,6 +30,8 @@ pub struct Program {
 struct Case {
     args: Vec<String>,
     stdin: String,
+    /// Name of the main file of a folder; the file whose name begins with `main.` otherwise.
+    main_file: Option<String>,
     /// Regular expressions for output that differs between runs, each with a reason.
     differs: Vec<Differs>,
     /// Reason why the bare command is not compared, if so.
@@ -135,8 +137,8 @@ pub fn of_corpus(programs: Vec<corpus::Program>, languages: &[&str]) -> Vec<Prog
             case: Case {
                 args: program.args,
                 stdin: program.stdin,
-                differs: Vec::new(),
                 not_bare: Some("recorded".to_owned()),
+                ..Case::default()
             },
         })
         .collect()
@@ -156,6 +158,10 @@ fn read(path: &Path, language: &str) -> io::Result<Program> {
     let mut files = Vec::new();
     if several {
         collect(path, "", &mut files)?;
+        let is_main = |name: &str| match &case.main_file {
+            Some(main) => main == name,
+            None => is_named_main(name),
+        };
         files.sort_by_key(|(name, _)| (!is_main(name), name.clone()));
     } else {
         let extension = path.extension().unwrap_or_default().to_string_lossy();
@@ -166,7 +172,7 @@ fn read(path: &Path, language: &str) -> io::Result<Program> {
     Ok(Program { id, language: language.to_owned(), files, case })
 }
 
-fn is_main(name: &str) -> bool {
+fn is_named_main(name: &str) -> bool {
     name.split('.').next().is_some_and(|stem| stem.eq_ignore_ascii_case("main"))
 }
 
@@ -213,7 +219,12 @@ mod tests {
         let programs = own().unwrap();
         assert!(programs.len() > 60, "{}", programs.len());
         for program in programs {
-            assert!(super::is_main(&program.files[0].0), "{}: {:?}", program.id, program.files[0].0);
+            let name = &program.files[0].0;
+            let is_main = match &program.case.main_file {
+                Some(main) => main == name,
+                None => super::is_named_main(name),
+            };
+            assert!(is_main, "{}: {name:?}", program.id);
         }
     }
 }

@@ -21,8 +21,28 @@ if (require('worker_threads').isMainThread) {
     process.reallyExit(0);
   }
   clocks.start();
-  // Skips node, its flags, and the main file.
-  process.argv.push(...args.slice(1 + process.execArgv.length + 1));
+  // Skips node and its flags.
+  const [mainFile, ...rest] = args.slice(1 + process.execArgv.length);
+  setMainFile(mainFile);
+  process.argv.push(...rest);
+}
+
+/** Makes Node continue with another main file than the one of its command line. */
+function setMainFile(name) {
+  const path = require('path').resolve(name);
+  if (path === process.argv[1]) return;
+  process.argv[1] = path;
+  const Module = module.constructor;
+  const own = Object.getOwnPropertyDescriptor(Module, 'runMain');
+  // Node gets this function next, and calls it with the path that it resolved before this file was loaded. A bound function
+  // has no frame in stack traces.
+  Object.defineProperty(Module, 'runMain', {
+    ...{ configurable: true, enumerable: own.enumerable },
+    get() {
+      Object.defineProperty(Module, 'runMain', own);
+      return own.value.bind(Module, path);
+    },
+  });
 }
 
 /** Lets the program recurse as deep as its stack limit allows, and removes NODE_OPTIONS. */

@@ -143,7 +143,10 @@ static int execute_module(PyObject *module)
 
 /* A module that is initialized in phases leaves nothing behind when it is removed from sys.modules. */
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute_module}, {0, NULL}};
-static PyModuleDef module = {PyModuleDef_HEAD_INIT, .m_name = "executor_exit", .m_slots = slots};
+static PyMethodDef functions[] = {
+    {"set_main_file", (PyCFunction)(void (*)(void))set_main_file, METH_FASTCALL, NULL}, {NULL, NULL, 0, NULL}};
+static PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, .m_name = "executor_exit", .m_methods = functions, .m_slots = slots};
 
 PyMODINIT_FUNC PyInit_executor_exit(void)
 {

@@ -17,6 +17,9 @@ PyObject *builtin_attribute(PyInterpreterState *interpreter, const char *module,
 /* Removes a new object, which may be NULL, from what the garbage collector counts and a program can find. Returns it. */
 PyObject *hide(PyInterpreterState *interpreter, PyObject *created);
 
+/* Makes Python continue with another main file than that of its command line: set_main_file(absolute_path, argument). */
+PyObject *set_main_file(PyObject *module, PyObject *const *values, Py_ssize_t count);
+
 /* Records the state of the interpreter before there is a program. Returns whether finalization can ever be skipped. */
 int record_start(PyInterpreterState *interpreter);
 

@@ -13,6 +13,7 @@ here = __file__.rpartition("/")[0]
 is_first = os.environ.get("PYTHONPATH") == here
 is_zygote = is_first and here.endswith("/zygote")
 is_warm = is_first and not here.endswith("/cold")
+set_main_file = None
 if is_zygote:
     import executor_zygote
     fork = executor_zygote.fork
@@ -23,6 +24,9 @@ if is_first:
     # Missing if it could not be compiled, and refused by another version of Python.
     try:
         import executor_exit
+        set_main_file = executor_exit.set_main_file
+        # The function keeps its module, which must not keep the function: only the garbage collector would free both.
+        executor_exit.__dict__.clear()
         del executor_exit, sys.modules["executor_exit"]
     except ImportError:
         pass
@@ -72,7 +76,14 @@ if is_warm:
     if not command_line:
         os._exit(0)
     command_line = os.fsdecode(command_line[:-1]).split("\0")
+    expected = sys.argv[0]
     sys.argv[:] = command_line[len(sys.orig_argv) - len(sys.argv):]
     sys.orig_argv[:] = command_line
+    if sys.argv[0] != expected:
+        if set_main_file is None:
+            # Nothing can tell this interpreter, so another one begins.
+            os.execv(sys.executable, command_line)
+        # As Python makes it absolute.
+        set_main_file(os.path.join(os.getcwd(), sys.argv[0].removeprefix("./")), sys.argv[0])
 if "usercustomize" not in sys.modules:
     raise ImportError(name="usercustomize")

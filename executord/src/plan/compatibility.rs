@@ -15,8 +15,8 @@ pub(crate) fn is_compatible(warm: &Plan, wanted: &Plan, requested: &ResourceLimi
 }
 
 /// Returns whether a process with the limits `set` can be limited as `requested`. Resource limits of a running process stay
-/// as they are, except those of the stack and of files, which the start lowers. CPU time and processes may have higher ones,
-/// because the cgroup limits them for all processes together.
+/// as they are, except those of the stack, of files and of processes, which the start lowers. CPU time may have a higher one,
+/// because the cgroup limits it for all processes together.
 fn is_limited(set: &ResourceLimits, requested: &ResourceLimits) -> bool {
     let ResourceLimits { cpu_time, processes, file_size, open_files, stack, address_space } = requested;
     set.cpu_time >= *cpu_time

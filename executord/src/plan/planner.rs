@@ -18,6 +18,9 @@ use crate::unpack;
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
 const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
+/// Processes of the user of a warm command, at least: more than the default of any API. The start lowers the number to that
+/// of the program, and the cgroup limits all processes together in any case.
+const WARM_PROCESSES: u32 = 128;
 
 /// The paths of the host that every program sees, and whether it may execute files in them: programs and libraries, the
 /// linker's cache, the choices of update-alternatives(1), and the certificates that TLS trusts.
@@ -149,6 +152,7 @@ fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
     let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
+    resources.processes = resources.processes.max(WARM_PROCESSES);
     Program {
         command: expand(&warm.command, &command.additions, toolchain, limits, &[]),
         environment: environment(

@@ -87,7 +87,7 @@ pub(super) fn start(
     }
 }
 
-/// Lowers the limits of a pre-warmed interpreter's stack and files to those of its program.
+/// Lowers the limits of a pre-warmed interpreter's stack, files and processes to those of its program.
 fn lower_limits(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result<()> {
     let (Waiting::Interpreter(interpreter), Some(warm)) = (waiting, &plan.warm_command) else {
         return Ok(());
@@ -96,6 +96,7 @@ fn lower_limits(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result
     let lowered: Vec<(Resource, u64)> = [
         (Resource::RLIMIT_STACK, current.stack, requested.stack),
         (Resource::RLIMIT_FSIZE, current.file_size, requested.file_size),
+        (Resource::RLIMIT_NPROC, current.processes.into(), requested.processes.into()),
     ]
     .into_iter()
     .filter(|(_, current, requested)| requested < current)

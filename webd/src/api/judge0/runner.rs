@@ -28,6 +28,8 @@ const MAX_WAIT: Duration = Duration::from_secs(120);
 const KILOBYTE: u64 = 1024;
 /// Main file of a program whose scripts are in its archive.
 const EMPTY_FILE: &str = ".main.sh";
+/// Languages whose virtual machines are pre-warmed with their stack limit, which is 2 % larger than the default of Judge0.
+const WITH_OWN_STACK: [&str; 3] = ["java", "javascript", "typescript"];
 /// Processes that the virtual machine of Java needs in any case.
 const JAVA_PROCESSES: u64 = 256;
 
@@ -120,6 +122,7 @@ fn request(settings: &Settings) -> ExecuteRequest {
 
 fn limits(settings: &Settings) -> LimitsRequest {
     let is_java = settings.language.own == "java";
+    let has_own_stack = WITH_OWN_STACK.contains(&&*settings.language.own);
     let kilobytes = |count: u64| ByteCount(count.saturating_mul(KILOBYTE));
     let time =
         |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or_default().max(Duration::from_millis(1));
@@ -133,8 +136,7 @@ fn limits(settings: &Settings) -> LimitsRequest {
         // The default of Judge0 is not enough for a virtual machine, which reserves a part of it.
         memory: (!is_java || settings.has_memory_limit)
             .then(|| kilobytes(settings.memory_limit).max(Limits::MINIMA.memory)),
-        // A virtual machine is pre-warmed with the stack of the language, which is 2 % larger than the default of Judge0.
-        stack: (!is_java || settings.stack_limit != whole(STACK.default))
+        stack: (!has_own_stack || settings.stack_limit != whole(STACK.default))
             .then(|| kilobytes(settings.stack_limit).max(Limits::MINIMA.stack)),
         processes: Some(u32::try_from(processes).unwrap_or(u32::MAX)),
         file_size: Some(output.max(extracted)),
