@@ -15,3 +15,4 @@ pub(crate) mod routes;
 #[cfg(test)]
 pub(crate) mod schema_test;
 pub(crate) mod strict_json;
+pub(crate) mod websocket_session;

@@ -11,14 +11,15 @@ use axum::routing::{get, post};
 use crate::api::error_format::format_errors;
 use crate::api::executor::execute::execute;
 use crate::api::executor::format::format;
-use crate::api::executor::handshake::session;
 use crate::api::executor::languages::languages;
+use crate::api::executor::session::Session;
 use crate::api::executor::submissions;
 use crate::api::executor::token::token;
 use crate::api::monitoring::{health, metrics, readiness};
 use crate::api::openapi;
 use crate::api::piston;
 use crate::api::route::{Access, Route};
+use crate::api::websocket_session::open;
 use crate::api::{jobe, judge0, mcp};
 use crate::app_state::AppState;
 use crate::http::compression::compress;
@@ -30,7 +31,7 @@ use crate::http::unread_body::close_if_unread;
 const ROUTES: [Route; 11] = [
     ("/api/execute", Access::Key, || post(execute)),
     ("/api/format", Access::Key, || post(format)),
-    ("/api/session", Access::Key, || get(session)),
+    ("/api/session", Access::Key, || get(open::<Session>)),
     ("/api/token", Access::Key, || post(token)),
     ("/api/submissions", Access::Key, || post(submissions::submit).get(submissions::list)),
     ("/api/submissions/{token}", Access::Key, || {

@@ -7,7 +7,6 @@ pub(crate) mod event_encoder;
 pub(crate) mod execute;
 pub(crate) mod format;
 pub(crate) mod frames;
-pub(crate) mod handshake;
 pub(crate) mod idempotency;
 pub(crate) mod judge;
 pub(crate) mod judgement;

@@ -21,6 +21,7 @@ use crate::api::executor::request::ParsedRequest;
 use crate::api::executor::session_end::SessionEnd;
 use crate::api::executor::session_reader::{Liveness, SessionReader};
 use crate::api::executor::unknown_language::explained;
+use crate::api::websocket_session::WebSocketSession;
 use crate::app_state::AppState;
 use crate::domain::budget::Budget;
 use crate::domain::caller::Caller;
@@ -32,7 +33,7 @@ use crate::http::websocket::{Socket, open_socket};
 use crate::ops::metrics::CountedGuard;
 
 /// Memory of a session without an execution: its buffers.
-pub(crate) const IDLE_MEMORY: usize = 64 * 1024;
+const IDLE_MEMORY: usize = 64 * 1024;
 /// Additional memory of an execution: the largest event as bytes, as JSON, and in the frame that is being written.
 const EXECUTION_MEMORY: usize = 1024 * 1024;
 /// Pings without any sign of life after which a client is considered gone.
@@ -61,13 +62,21 @@ struct SessionWriter {
     liveness: Arc<Liveness>,
 }
 
+impl WebSocketSession for Session {
+    const MEMORY: usize = IDLE_MEMORY;
+
+    async fn serve(upgraded: Upgraded, state: Arc<AppState>, caller: Caller, guard: Arc<ConnectionGuard>) {
+        Self::new(upgraded, state, caller, guard).await.run().await;
+    }
+}
+
 impl Session {
     /// Creates a session on a connection whose handshake is complete.
-    pub(crate) async fn new(
+    async fn new(
         upgraded: Upgraded,
         state: Arc<AppState>,
         caller: Caller,
-        guard: &Arc<ConnectionGuard>,
+        guard: Arc<ConnectionGuard>,
     ) -> Self {
         let budget = state.budgets.of(&caller);
         let (socket, unprocessed) =
@@ -76,11 +85,11 @@ impl Session {
         let reader = SessionReader::new(stream, unprocessed);
         let writer = SessionWriter::new(sink, state.config.timeouts.ping, reader.liveness());
         let counted = state.metrics.session();
-        Self { state, guard: Arc::clone(guard), caller, budget, reader, writer, _counted: counted }
+        Self { state, guard, caller, budget, reader, writer, _counted: counted }
     }
 
     /// Runs executions until one side ends the session, then closes it.
-    pub(crate) async fn run(mut self) {
+    async fn run(mut self) {
         let max_age = self.state.config.timeouts.session;
         let end = tokio::select! {
             end = self.serve_requests() => end,

@@ -1,7 +1,6 @@
 //! The API of Piston, version 2: programs for one run each, over HTTP and over a WebSocket.
 
 pub(crate) mod answer;
-mod connect;
 pub(crate) mod error;
 mod execute;
 pub(crate) mod message;

@@ -7,11 +7,12 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
-use crate::api::piston::connect::connect;
 use crate::api::piston::error::not_found;
 use crate::api::piston::execute::{execute, require_json};
+use crate::api::piston::session::Session;
 use crate::api::piston::{packages, runtimes};
 use crate::api::route::{Access, Route};
+use crate::api::websocket_session::open;
 use crate::app_state::AppState;
 
 /// Where the API is.
@@ -21,7 +22,7 @@ const PREFIX: &str = "/api/v2";
 pub(crate) const ROUTES: [Route; 4] = [
     ("/api/v2/runtimes", Access::Public, || get(runtimes::runtimes)),
     ("/api/v2/execute", Access::Key, || post(execute)),
-    ("/api/v2/connect", Access::Key, || get(connect)),
+    ("/api/v2/connect", Access::Key, || get(open::<Session>)),
     ("/api/v2/packages", Access::Public, || {
         get(packages::packages).post(packages::refuse).delete(packages::refuse)
     }),

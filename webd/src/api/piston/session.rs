@@ -15,6 +15,7 @@ use crate::api::piston::message::{ClientMessage, ServerMessage, stage_name};
 use crate::api::piston::request::{Checked, Execute};
 use crate::api::piston::runtimes::available;
 use crate::api::piston::session_end::SessionEnd;
+use crate::api::websocket_session::WebSocketSession;
 use crate::app_state::AppState;
 use crate::domain::caller::Caller;
 use crate::domain::execution::{ControlSender, EventReceiver, ExecutionEvent, is_cut};
@@ -31,8 +32,11 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Timeout for the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Memory of a session: its buffers, and the largest event as bytes, as JSON, and in the frame that is being written.
+const MEMORY: usize = 1024 * 1024;
+
 /// An open session.
-pub(super) struct Session {
+pub(crate) struct Session {
     state: Arc<AppState>,
     guard: Arc<ConnectionGuard>,
     caller: Caller,
@@ -49,24 +53,32 @@ struct Reader {
 
 struct Writer(SplitSink<Socket, Message>);
 
+impl WebSocketSession for Session {
+    const MEMORY: usize = MEMORY;
+
+    async fn serve(upgraded: Upgraded, state: Arc<AppState>, caller: Caller, guard: Arc<ConnectionGuard>) {
+        Self::new(upgraded, state, caller, guard).await.run().await;
+    }
+}
+
 impl Session {
     /// Creates a session on a connection whose handshake is complete.
-    pub(super) async fn new(
+    async fn new(
         upgraded: Upgraded,
         state: Arc<AppState>,
         caller: Caller,
-        guard: &Arc<ConnectionGuard>,
+        guard: Arc<ConnectionGuard>,
     ) -> Self {
         let reservation = state.budgets.of(&caller).reservation();
         let (socket, unprocessed) = open_socket(upgraded, state.config.max_body_length(), reservation).await;
         let (sink, stream) = socket.split();
         let reader = Reader { socket: stream, unprocessed, budget: FrameBudget::new(Instant::now()) };
         let counted = state.metrics.session();
-        Self { state, guard: Arc::clone(guard), caller, reader, writer: Writer(sink), _counted: counted }
+        Self { state, guard, caller, reader, writer: Writer(sink), _counted: counted }
     }
 
     /// Runs the execution, then closes the session.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         self.guard.entry.set_idle(false);
         let Err(end) = self.serve().await;
         tracing::debug!(?end, "session ended");
