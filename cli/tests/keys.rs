@@ -144,12 +144,23 @@ fn a_callback_secret_is_printed_replaced_and_removed() {
     let second = printed("alice");
     assert!(second != first && secret("alice") == Some(second.clone()));
     keys.succeed(&["rotate", "alice"]);
-    assert_eq!(secret("alice"), Some(second), "a new key has the same secret");
+    assert_eq!(secret("alice"), Some(second.clone()), "a new key has the same secret");
     assert!(!keys.succeed(&["list"]).contains("whsec"));
     let json = keys.succeed(&["list", "--json"]);
     assert!(json.contains("\"callbacks\": true") && !json.contains("whsec"), "{json}");
+    let third = keys.succeed(&["callback-secret", "alice", "--keep-old", "24h"]);
+    let entry = || keys.file().keys[&"alice".parse().unwrap()].clone();
+    assert_eq!(secret("alice").map(|secret| secret.text()), Some(third.trim_end().to_owned()));
+    assert!(
+        entry().previous_callback_secret == Some(second)
+            && entry().previous_callback_secret_expires.is_some()
+    );
+    keys.fail(&["callback-secret", "alice", "--keep-old", "24h", "--remove"], "cannot be used with");
+    keys.succeed(&["callback-secret", "alice"]);
+    assert_eq!((entry().previous_callback_secret, entry().previous_callback_secret_expires), (None, None));
+    keys.succeed(&["callback-secret", "alice", "--keep-old", "24h"]);
     keys.succeed(&["callback-secret", "alice", "--remove"]);
-    assert_eq!(secret("alice"), None);
+    assert_eq!((secret("alice"), entry().previous_callback_secret), (None, None));
     let anonymous = printed("anonymous");
     keys.succeed(&["add", "anonymous", "--rate", "10/min"]);
     assert_eq!(secret("anonymous"), Some(anonymous), "new limits keep the secret");

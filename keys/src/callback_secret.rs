@@ -43,7 +43,7 @@ impl CallbackSecret {
         format!("{PREFIX}{}", STANDARD.encode(&self.0))
     }
 
-    /// Returns the signature of a message: the value of the header `webhook-signature`. `id` and `timestamp`, in seconds
+    /// Returns the signature of a message: one of the header `webhook-signature`. `id` and `timestamp`, in seconds
     /// since 1970, are those of the other two headers.
     #[must_use]
     pub fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {

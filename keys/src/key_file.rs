@@ -56,6 +56,12 @@ pub struct KeyEntry {
     /// Secret that signs the callbacks of the key's submissions. Without it, they cannot have any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callback_secret: Option<CallbackSecret>,
+    /// Secret before the last replacement, while callbacks are signed with it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_callback_secret: Option<CallbackSecret>,
+    /// Time from which callbacks are not signed with the previous secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_callback_secret_expires: Option<Timestamp>,
     /// Whether the key is not accepted; only for `anonymous`, because other keys are removed.
     #[serde(skip_serializing_if = "is_false")]
     pub disabled: bool,
@@ -154,6 +160,14 @@ impl KeyFile {
 }
 
 impl KeyEntry {
+    /// Returns the secrets that sign callbacks at a time, the newest first.
+    #[must_use]
+    pub fn callback_secrets(&self, now: Timestamp) -> Vec<&CallbackSecret> {
+        let is_in_use = self.previous_callback_secret_expires.is_some_and(|expires| now < expires);
+        let previous = self.previous_callback_secret.as_ref().filter(|_| is_in_use);
+        self.callback_secret.iter().chain(previous).collect()
+    }
+
     fn mistake(&self, name: &KeyName) -> Option<&'static str> {
         let is_anonymous = name.as_str() == ANONYMOUS;
         let languages = self.limits.languages.as_deref();
@@ -169,6 +183,13 @@ impl KeyEntry {
         }
         if self.previous_hash.is_some() != self.previous_expires.is_some() {
             return Some("`previous_hash` and `previous_expires` belong together");
+        }
+        let previous = self.previous_callback_secret.is_some();
+        if previous != self.previous_callback_secret_expires.is_some() {
+            return Some("`previous_callback_secret` and `previous_callback_secret_expires` belong together");
+        }
+        if previous && self.callback_secret.is_none() {
+            return Some("`previous_callback_secret` requires `callback_secret`");
         }
         if self.limits.cpu_per_day.is_some_and(|time| time.is_zero()) {
             return Some("`cpu_per_day` must be more than zero");
@@ -228,6 +249,15 @@ mod tests {
         check("[keys.alice]\nhash = 'HASH'\nlanguages = ['python']\nexpires = '2027-01-31'", "valid");
         check("[keys.anonymous]\ncallback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'", "valid");
         check("[keys.alice]\nhash = 'HASH'\ncallback_secret = 'whsec_AAAA'", "line 3: a callback secret is");
+        check(
+            "[keys.anonymous]\nprevious_callback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'",
+            "belong together",
+        );
+        check(
+            "[keys.anonymous]\nprevious_callback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n\
+             previous_callback_secret_expires = '2027-01-31'",
+            "requires `callback_secret`",
+        );
         check("[keys.alice]", "key `alice`: `hash` is required");
         check("[keys.alice]\nhash = 'exk_secret'", "line 2: a hash is");
         check("[keys.alice]\nhash = 'HASH'\nraet = '60/min'", "unknown field");
@@ -265,6 +295,8 @@ mod tests {
             "[keys.anonymous]\nrate = '10/min'\n[keys.alice]\nhash = '{HASH}'\nconcurrent = 4\ncpu_per_day = '90m'\n\
              languages = ['python', 'cpp']\nexpires = '2027-01-31T08:00:00Z'\ncreated = '2026-11-30'\n\
              callback_secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n\
+             previous_callback_secret = 'whsec_AfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'\n\
+             previous_callback_secret_expires = '2026-12-02'\n\
              previous_hash = '{}'\nprevious_expires = '2026-12-01'\n[keys.'b.c']\nhash = '{}'\n",
             HASH.replace("ba", "bb"),
             HASH.replace("ba", "bc"),
@@ -273,5 +305,23 @@ mod tests {
         let written = file.text().unwrap();
         assert_eq!(KeyFile::parse(&written), Ok(file), "{written}");
         assert!(written.contains("cpu_per_day = \"5400s\""), "{written}");
+    }
+
+    #[test]
+    fn a_previous_secret_signs_until_it_expires() {
+        let secret = |text: &str| Some(CallbackSecret::try_from(text.to_owned()).unwrap());
+        let entry = KeyEntry {
+            callback_secret: secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            previous_callback_secret: secret("whsec_AfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            previous_callback_secret_expires: Some(Timestamp(100)),
+            ..KeyEntry::default()
+        };
+        let at = |seconds| -> Vec<_> {
+            let secrets = entry.callback_secrets(Timestamp(seconds));
+            secrets.into_iter().map(|secret| secret.text()[6..8].to_owned()).collect()
+        };
+        assert_eq!(at(99), ["Mf", "Af"]);
+        assert_eq!(at(100), ["Mf"]);
+        assert_eq!(KeyEntry::default().callback_secrets(Timestamp(0)), Vec::<&CallbackSecret>::new());
     }
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{ApiKey, CallbackSecret, KeyEntry, KeyFile};
+use keys::{ApiKey, CallbackSecret, KeyEntry, KeyFile, Timestamp};
 use serde_json::{Value, json};
 use support::{Answer, TIMEOUT, TestServer, hello, server_with};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -144,24 +144,31 @@ struct Directory {
     /// Headers of keys: the first two have a secret.
     keys: [String; 3],
     secrets: [CallbackSecret; 2],
+    /// A second secret of the first key, which was replaced and is still in use.
+    previous: CallbackSecret,
 }
 
 impl Directory {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let secrets = [(); 2].map(|()| CallbackSecret::generate().unwrap());
+        let previous = CallbackSecret::generate().unwrap();
         let mut file = KeyFile::default();
         let mut names =
             ["alice", "bob", "carol"].into_iter().zip(secrets.clone().map(Some).into_iter().chain([None]));
         let keys = [(); 3].map(|()| {
             let (name, callback_secret) = names.next().unwrap();
             let key = ApiKey::generate().unwrap();
-            let entry = KeyEntry { hash: Some(key.hash()), callback_secret, ..KeyEntry::default() };
+            let mut entry = KeyEntry { hash: Some(key.hash()), callback_secret, ..KeyEntry::default() };
+            if name == "alice" {
+                entry.previous_callback_secret = Some(previous.clone());
+                entry.previous_callback_secret_expires = Some(Timestamp::now().after(2 * TIMEOUT));
+            }
             file.keys.insert(name.parse().unwrap(), entry);
             format!("Authorization: Bearer {}", key.text())
         });
         std::fs::write(directory.path().join("keys.toml"), file.text().unwrap()).unwrap();
-        Self { directory, keys, secrets }
+        Self { directory, keys, secrets, previous }
     }
 
     /// Starts webd, whose callbacks may go to these hosts.
@@ -228,9 +235,11 @@ async fn a_callback_is_signed_and_has_the_submission() {
     assert_eq!(header(&head, "content-type"), Some("application/json"));
     assert_eq!(header(&head, "webhook-id"), Some(&*token));
     let timestamp: u64 = header(&head, "webhook-timestamp").unwrap().parse().unwrap();
-    let signature = directory.secrets[0].sign(&token, timestamp, &body);
-    assert_eq!(header(&head, "webhook-signature"), Some(&*signature));
-    assert_ne!(directory.secrets[1].sign(&token, timestamp, &body), signature);
+    // Receivers accept a message if one of the signatures is right.
+    let sign = |secret: &CallbackSecret| secret.sign(&token, timestamp, &body);
+    let signatures = format!("{} {}", sign(&directory.secrets[0]), sign(&directory.previous));
+    assert_eq!(header(&head, "webhook-signature"), Some(&*signatures));
+    assert!(!signatures.contains(&sign(&directory.secrets[1])));
 
     let callback: Value = serde_json::from_slice(&body).unwrap();
     let path = format!("/api/submissions/{token}");

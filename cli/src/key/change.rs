@@ -24,8 +24,8 @@ pub(super) async fn add(
             return Err(Failure::Usage("the key `anonymous` cannot expire".to_owned()));
         }
         file::change(path, |keys| {
-            let callback_secret = keys.keys.remove(&name).and_then(|before| before.callback_secret);
-            keys.keys.insert(name, KeyEntry { limits, callback_secret, ..KeyEntry::default() });
+            let entry = keys.keys.entry(name).or_default();
+            (entry.limits, entry.disabled) = (limits, false);
             Ok(())
         })?;
         return notify("requests without a key are allowed within these limits").await;
@@ -91,9 +91,13 @@ pub(super) async fn rotate(path: &Path, name: &KeyName, keep_old: Option<Duratio
     notify(&format!("this is the new key `{name}`, and is not shown again; {old}")).await
 }
 
-/// Replaces the callback secret of a key and prints the new one, or removes it.
-pub(super) async fn callback_secret(path: &Path, name: &KeyName, remove: bool) -> Result<(), Failure> {
-    let secret = if remove { None } else { Some(CallbackSecret::generate().map_err(no_random_bytes)?) };
+/// Replaces the callback secret of a key and prints the new one. Callbacks are signed with the old one too for `keep_old`.
+pub(super) async fn rotate_callback_secret(
+    path: &Path,
+    name: &KeyName,
+    keep_old: Option<Duration>,
+) -> Result<(), Failure> {
+    let secret = CallbackSecret::generate().map_err(no_random_bytes)?;
     file::change(path, |keys| {
         let entry = match keys.keys.get_mut(name) {
             // `anonymous` is valid without an entry of its own.
@@ -101,17 +105,33 @@ pub(super) async fn callback_secret(path: &Path, name: &KeyName, remove: bool) -
             None => return Err(unknown(name)),
             Some(entry) => entry,
         };
-        entry.callback_secret.clone_from(&secret);
+        let old = entry.callback_secret.replace(secret.clone()).zip(keep_old);
+        let old = old.map(|(old, time)| (old, Timestamp::now().after(time)));
+        (entry.previous_callback_secret, entry.previous_callback_secret_expires) = old.unzip();
         Ok(())
     })?;
-    let Some(secret) = secret else {
-        return notify(&format!("submissions of the key `{name}` cannot have callbacks")).await;
-    };
     Output::stdout().line(&secret.text()).await?;
-    notify(&format!(
-        "this is the secret of callbacks of the key `{name}`; an earlier one is not used any more"
-    ))
-    .await
+    let old = match keep_old {
+        Some(_) => "callbacks are signed with an earlier one too for the given time",
+        None => "an earlier one is not used any more",
+    };
+    notify(&format!("this is the secret of callbacks of the key `{name}`; {old}")).await
+}
+
+/// Removes the callback secrets of a key.
+pub(super) async fn remove_callback_secret(path: &Path, name: &KeyName) -> Result<(), Failure> {
+    file::change(path, |keys| {
+        let entry = keys.keys.get_mut(name);
+        if entry.is_none() && !name.is_anonymous() {
+            return Err(unknown(name));
+        }
+        if let Some(entry) = entry {
+            entry.callback_secret = None;
+            (entry.previous_callback_secret, entry.previous_callback_secret_expires) = (None, None);
+        }
+        Ok(())
+    })?;
+    notify(&format!("submissions of the key `{name}` cannot have callbacks")).await
 }
 
 fn generate() -> Result<ApiKey, Failure> {

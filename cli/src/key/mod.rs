@@ -61,8 +61,11 @@ enum KeyCommand {
     CallbackSecret {
         /// Name of the key
         name: KeyName,
+        /// Time for which callbacks are signed with the old secret too, such as 24h
+        #[arg(long, value_name = "TIME")]
+        keep_old: Option<Quantity<Duration>>,
         /// Remove the secret: the key's submissions cannot have callbacks any more
-        #[arg(long)]
+        #[arg(long, conflicts_with = "keep_old")]
         remove: bool,
     },
     /// Show what the keys used today, in UTC
@@ -108,8 +111,11 @@ pub(crate) async fn key(socket: &Path, arguments: KeyArguments) -> Result<ExitCo
         KeyCommand::Rotate { name, keep_old } => {
             change::rotate(&key_file, &name, keep_old.map(|Quantity(time)| time)).await?;
         }
-        KeyCommand::CallbackSecret { name, remove } => {
-            change::callback_secret(&key_file, &name, remove).await?;
+        KeyCommand::CallbackSecret { name, remove: true, .. } => {
+            change::remove_callback_secret(&key_file, &name).await?;
+        }
+        KeyCommand::CallbackSecret { name, keep_old, remove: false } => {
+            change::rotate_callback_secret(&key_file, &name, keep_old.map(|Quantity(time)| time)).await?;
         }
         KeyCommand::Usage { name, state, json } => {
             let keys = file::read(&key_file)?;

@@ -27,7 +27,7 @@ use crate::http::error::ApiError;
 /// Bytes of a result in a callback. A longer one is left out, and the receiver fetches it.
 const MAX_RESULT: usize = 1024 * 1024;
 /// Headers of the message: its id, which is that of the submission; the time of the attempt, in seconds since 1970; and
-/// the signature of both and of the body.
+/// the signatures of both and of the body, one for each secret in use, separated by blanks.
 const HEADERS: [HeaderName; 3] = [
     HeaderName::from_static("webhook-id"),
     HeaderName::from_static("webhook-timestamp"),
@@ -65,7 +65,7 @@ pub(crate) fn check(
     if !is_kept {
         return Err(invalid("is not supported by this server".to_owned()));
     }
-    if state.keys.callback_secret(caller.key_name()).is_none() {
+    if state.keys.callback_secrets(caller.key_name()).is_empty() {
         let message =
             "needs a secret of the API key: ask the administrator for `executor key callback-secret`";
         return Err(invalid(message.to_owned()));
@@ -94,13 +94,15 @@ async fn attempt(state: &AppState, claimed: ClaimedCallback) -> Delivery {
         return Delivery::Failed;
     };
     // Both were so when the submission was accepted; the configuration or the key may have changed.
-    let (Ok(url), Some(secret)) = (state.callbacks.check(&url), state.keys.callback_secret(&key)) else {
+    let secrets = state.keys.callback_secrets(&key);
+    let Some(url) = state.callbacks.check(&url).ok().filter(|_| !secrets.is_empty()) else {
         tracing::warn!(%key, %id, "callback refused, its key has no secret any more or its host is not allowed any more");
         return Delivery::Refused;
     };
     let body = body(submission);
     let timestamp = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let values = [id.clone(), timestamp.to_string(), secret.sign(&id, timestamp, &body)];
+    let signatures: Vec<_> = secrets.iter().map(|secret| secret.sign(&id, timestamp, &body)).collect();
+    let values = [id.clone(), timestamp.to_string(), signatures.join(" ")];
     let mut headers = vec![(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
     headers.extend(
         HEADERS.into_iter().zip(values).filter_map(|(name, value)| Some((name, value.parse().ok()?))),

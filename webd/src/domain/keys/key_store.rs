@@ -93,11 +93,12 @@ impl KeyStore {
         Ok(find(&self.ring(), caller.credential())?.entry.limits.languages.clone())
     }
 
-    /// Returns the secret that signs the callbacks of a key. `None` if it has none, or is not accepted any more.
-    pub(crate) fn callback_secret(&self, name: &KeyName) -> Option<CallbackSecret> {
-        let ring = self.ring();
-        let key = if name.is_anonymous() { ring.anonymous() } else { ring.with_name(name, Timestamp::now()) };
-        key.ok()?.entry.callback_secret.clone()
+    /// Returns the secrets that sign the callbacks of a key, the newest first. Empty if it has none, or is not accepted any
+    /// more.
+    pub(crate) fn callback_secrets(&self, name: &KeyName) -> Vec<CallbackSecret> {
+        let (ring, now) = (self.ring(), Timestamp::now());
+        let key = if name.is_anonymous() { ring.anonymous() } else { ring.with_name(name, now) };
+        key.map(|key| key.entry.callback_secrets(now).into_iter().cloned().collect()).unwrap_or_default()
     }
 
     /// Admits an execution that begins now. The limits are those of this moment, not of the moment when a session began.
@@ -339,15 +340,15 @@ mod tests {
         let with_secret = |entry| KeyEntry { callback_secret: Some(secret.clone()), ..entry };
         let name = |text: &str| text.parse::<KeyName>().unwrap();
         let store = KeyStore::new(&file([("alice", with_secret(entry(&key)))]), None);
-        assert_eq!(store.callback_secret(&name("alice")), Some(secret.clone()));
-        assert_eq!(store.callback_secret(&name("bob")), None);
-        assert_eq!(store.callback_secret(&KeyName::anonymous()), None);
+        assert_eq!(store.callback_secrets(&name("alice")), std::slice::from_ref(&secret));
+        assert_eq!(store.callback_secrets(&name("bob")), []);
+        assert_eq!(store.callback_secrets(&KeyName::anonymous()), []);
         store.replace(&file([("anonymous", with_secret(KeyEntry::default()))]));
-        assert_eq!(store.callback_secret(&KeyName::anonymous()), Some(secret.clone()));
-        assert_eq!(store.callback_secret(&name("alice")), None);
+        assert_eq!(store.callback_secrets(&KeyName::anonymous()), std::slice::from_ref(&secret));
+        assert_eq!(store.callback_secrets(&name("alice")), []);
         let expired = KeyEntry { expires: Some(Timestamp(1)), ..with_secret(entry(&key)) };
         store.replace(&file([("alice", expired)]));
-        assert_eq!(store.callback_secret(&name("alice")), None);
+        assert_eq!(store.callback_secrets(&name("alice")), []);
     }
 
     #[test]
