@@ -10,6 +10,9 @@ pub(crate) struct LanguageDefaults {
     /// Name of the source file; `None` for the name that the language requires, whatever the request says.
     pub(crate) file_name: Option<&'static str>,
     pub(crate) compile_args: &'static [&'static str],
+    /// Java has none of Jobe's (`-Xrs -Xss8m -Xmx200m`), because a pre-warmed virtual machine has its own. Nor has Node.js
+    /// (`--use_strict`), because that has no effect on a CommonJS file in Node.js 20.
+    pub(crate) interpreter_args: &'static [&'static str],
     /// Megabytes of address space; `None` for no limit, also if the request asks for one.
     pub(crate) address_space: Option<u64>,
     /// Processes that a program needs in any case.
@@ -41,8 +44,13 @@ const LANGUAGES: [LanguageDefaults; 6] = [
     },
     // Node.js reserves gigabytes.
     LanguageDefaults { address_space: None, ..language("nodejs", "javascript", "prog.js") },
-    LanguageDefaults { syntax_check: true, ..language("php", "php", "prog.php") },
     LanguageDefaults {
+        interpreter_args: &["--no-php-ini"],
+        syntax_check: true,
+        ..language("php", "php", "prog.php")
+    },
+    LanguageDefaults {
+        interpreter_args: &["-BE"],
         address_space: Some(1000),
         syntax_check: true,
         ..language("python3", "python", "prog.py")
@@ -55,6 +63,7 @@ const fn language(id: &'static str, own: &'static str, file_name: &'static str) 
         own,
         file_name: Some(file_name),
         compile_args: &[],
+        interpreter_args: &[],
         address_space: Some(400),
         min_processes: 1,
         syntax_check: false,

@@ -126,14 +126,25 @@ impl Parameters {
         Ok(checked)
     }
 
-    /// Returns the arguments of the interpreter or virtual machine.
+    /// Returns the arguments of the interpreter or virtual machine. What the request gives replaces the defaults.
     ///
     /// # Errors
     /// 400 for arguments that the language does not allow.
-    pub(crate) fn interpreter_words(&self, language: &Language) -> Result<Vec<String>, JobeError> {
+    pub(crate) fn interpreter_words(
+        &self,
+        defaults: &LanguageDefaults,
+        language: &Language,
+    ) -> Result<Vec<String>, JobeError> {
         const NAME: &str = "interpreterargs";
-        let given = words(NAME, &self.interpreterargs)?.unwrap_or_default();
-        toolchain_words::interpreter_words(&given, language).map_err(|word| unsupported(NAME, &word))
+        let check = |words: &[String]| toolchain_words::interpreter_words(words, language);
+        match words(NAME, &self.interpreterargs)? {
+            Some(given) => check(&given).map_err(|word| unsupported(NAME, &word)),
+            None => {
+                let defaults = defaults.interpreter_args.iter().map(|&word| vec![word.to_owned()]);
+                // The administrator may have changed what the language allows.
+                Ok(defaults.filter_map(|word| check(&word).ok()).flatten().collect())
+            }
+        }
     }
 }
 
@@ -276,8 +287,11 @@ mod tests {
             assert_eq!(compiler(own, json), Err(message.to_owned()));
         }
         let interpreter = |own: &str, json: &str| {
-            parameters(json).interpreter_words(&language(own)).map_err(|error| error.message)
+            let defaults = LanguageDefaults::of(own).unwrap();
+            parameters(json).interpreter_words(defaults, &language(own)).map_err(|error| error.message)
         };
+        assert_eq!(interpreter("python", "{}"), Ok(vec!["-BE".to_owned()]));
+        assert_eq!(interpreter("java", "{}"), Ok(vec![]));
         assert_eq!(interpreter("python", r#"{"interpreterargs":["-BE"]}"#), Ok(vec!["-BE".to_owned()]));
         assert_eq!(interpreter("python", r#"{"interpreterargs":[]}"#), Ok(vec![]));
         assert_eq!(

@@ -101,7 +101,7 @@ impl RunSpec {
         let compiler = parameters.compiler_words(&defaults, language, &names)?;
         let toolchain = ToolchainRequest {
             compiler_args: compiler.words,
-            interpreter_args: parameters.interpreter_words(language)?,
+            interpreter_args: parameters.interpreter_words(&defaults, language)?,
             check: defaults.syntax_check,
             main_only: defaults.main_only,
             format: false,
@@ -277,7 +277,11 @@ mod tests {
         assert_eq!(files, [(Some("prog.py"), &b"s"[..]), (Some("data.txt"), b"content")]);
         assert_eq!(request.runs[0].stdin, Stdin::Bytes("in".into()));
         assert_eq!(request.runs[0].args, ["a"]);
-        assert_eq!(request.toolchain, ToolchainRequest { check: true, ..ToolchainRequest::default() });
+        let interpreter_args = vec!["-BE".to_owned()];
+        assert_eq!(
+            request.toolchain,
+            ToolchainRequest { check: true, interpreter_args, ..ToolchainRequest::default() }
+        );
     }
 
     #[test]
