@@ -18,6 +18,8 @@ const DEADLINE: Duration = Duration::from_secs(120);
 pub struct Client {
     server: SocketAddr,
     from: Option<Ipv4Addr>,
+    /// The header with the API key, and its end of line; empty for none.
+    authorization: String,
     connection: Option<(BufReader<TcpStream>, Instant)>,
 }
 
@@ -37,13 +39,19 @@ impl Client {
     /// Creates a client of this server.
     #[must_use]
     pub const fn new(server: SocketAddr) -> Self {
-        Self { server, from: None, connection: None }
+        Self { server, from: None, authorization: String::new(), connection: None }
     }
 
     /// Creates a client of this server with another address of this host.
     #[must_use]
     pub const fn at(server: SocketAddr, from: Ipv4Addr) -> Self {
-        Self { server, from: Some(from), connection: None }
+        Self { server, from: Some(from), authorization: String::new(), connection: None }
+    }
+
+    /// Sends requests with an API key.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        Self { authorization: format!("Authorization: Bearer {key}\r\n"), ..self }
     }
 
     /// Sends `POST /api/execute`, and returns its duration and the response.
@@ -68,9 +76,10 @@ impl Client {
         let begun = Instant::now();
         let request = format!(
             "POST /api/execute HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
+             Content-Length: {}\r\n{}\r\n{body}",
             self.server,
-            body.len()
+            body.len(),
+            self.authorization,
         );
         stream.get_mut().write_all(request.as_bytes())?;
         let (head, body) = read_answer(&mut stream)?;

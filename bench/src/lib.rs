@@ -16,6 +16,7 @@ pub mod groups;
 pub mod growth;
 pub mod host;
 pub mod inputs;
+pub mod keys;
 pub mod load;
 pub mod naive;
 pub mod programs;

@@ -18,7 +18,7 @@ use bench::rounds::{self, RoundLimits, Row};
 use bench::sustained::{self, Sustained};
 use bench::testbed::Testbed;
 use bench::variant::Variant;
-use bench::{bursts, chart, closed_loop, inputs, naive, report, runner, runs, statistics, summary};
+use bench::{bursts, chart, closed_loop, inputs, keys, naive, report, runner, runs, statistics, summary};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
@@ -70,6 +70,8 @@ enum Part {
     Sleepers,
     /// One client that asks again at once.
     ClosedLoop,
+    /// Requests with an API key and without.
+    Keys,
 }
 
 /// Results.
@@ -250,6 +252,11 @@ fn measure(
             for &language in languages {
                 add(measured, closed_loop::measure(testbed, language, duration)?);
             }
+        }
+        Part::Keys => {
+            let (cases, median) = keys::measure(runtime, testbed, round_limits(arguments, 20))?;
+            add(measured, cases);
+            print_line(&format!("median of the differences between both answers of a round: {median:.3} ms"));
         }
     }
     Ok(())
