@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
-	attacks languages-all cluster faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
+	attacks languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -76,9 +76,19 @@ root: debug ## Run the tests with real sandboxes, daemons and compilers; needs r
 balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test balancer -- --test-threads 1
 
+JOBE_TESTSUBMIT ?= $(EXECUTOR_JOBE_TESTSUBMIT)
 clients: debug ## Run published clients of Piston, Judge0 and MCP against real daemons; needs root, PyPI and npm
 	e2e/clients/setup.sh
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test clients -- --test-threads 1
+	@if [ -f "$(JOBE_TESTSUBMIT)" ]; then \
+		$(AS_ROOT) EXECUTOR_JOBE_TESTSUBMIT="$(JOBE_TESTSUBMIT)" cargo test --locked -p e2e --features e2e/clients,e2e/daemons \
+			--test clients -- --ignored; \
+	else echo "NOT RUN: Jobe's testsubmit.py; set EXECUTOR_JOBE_TESTSUBMIT"; fi
+
+EXAMPLES ?= 60
+schemathesis: debug ## Send EXAMPLES generated requests for each operation of /openapi.json to real daemons; needs root and PyPI
+	e2e/schemathesis/setup.sh
+	$(AS_ROOT) EXECUTOR_SCHEMATHESIS_EXAMPLES=$(EXAMPLES) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test schemathesis
 
 CLIENT_TOOLS := ../../target/client-libraries/tools/bin
 clients-unit: ## Check and test the Python client library without a server
@@ -131,6 +141,11 @@ CLUSTER_ROUNDS ?= 200
 cluster: debug ## Kill every process of two servers and their nats-server, CLUSTER_ROUNDS times; half an hour
 	$(AS_ROOT) EXECUTOR_CLUSTER_ROUNDS=$(CLUSTER_ROUNDS) cargo test --locked -p e2e --features e2e/daemons --test cluster -- --test-threads 1
 	cargo run --release --locked -p cluster --example simulate
+
+KILL_ROUNDS ?= 200
+submission-kills: debug ## Kill webd under submissions KILL_ROUNDS times, with the real daemon and with one that counts runs; ten minutes
+	$(AS_ROOT) EXECUTOR_KILL_ROUNDS=$(KILL_ROUNDS) cargo test --locked -p e2e --features e2e/daemons --test submission_kills
+	EXECUTOR_KILL_ROUNDS=$(KILL_ROUNDS) cargo test --workspace --locked --exclude sandbox --exclude e2e --features $(FEATURES) --test submission_crash
 
 ROUNDS ?= 200
 faults: debug ## Kill daemons and sandboxes at random moments, ROUNDS times, and break what they depend on

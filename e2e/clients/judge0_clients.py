@@ -1,10 +1,11 @@
-"""Clients of Judge0 from PyPI, unchanged: `judge0_clients.py URL TOKEN` with the URL of webd and the token."""
+"""Clients of Judge0 from PyPI, unchanged: `judge0_clients.py URL TOKEN USER` with the URL of webd and both tokens."""
 
 import asyncio
 import sys
 
 import judge0
 import judge0_client
+import judge0api
 
 from checks import Checks
 
@@ -52,11 +53,31 @@ async def client(url: str, token: str, checks: Checks) -> None:
         checks.equal("message", result.message, "Exited with error status 1")
 
 
+def api(url: str, token: str, user: str, checks: Checks) -> None:
+    client = judge0api.Client(f"{url}/judge0", auth_token=token, auth_user=user)
+    submission = judge0api.submission.submit(
+        client, "print(input(), 'é')".encode(), 71, stdin=b"in", expected_output="in é\n".encode(), cpu_time_limit=2
+    )
+    checks.equal("accepted", (submission.status["id"], submission.stdout), (3, "in é\n".encode()))
+    again = judge0api.submission.get(client, submission.token)
+    checks.equal("fields", (again.exit_code, again.language_id, again.stdout), (0, 71, submission.stdout))
+    client.wait = False
+    queued = judge0api.submission.submit(client, b"import time; time.sleep(1); print(1)", 71)
+    while queued.status is None or queued.status["id"] <= 2:
+        queued.load(client)
+    checks.equal("polled", (queued.status["id"], queued.stdout, queued.stderr), (3, b"1\n", None))
+    failed = judge0api.submission.submit(client, b"int main() { nothing; }", 50)
+    while failed.status is None or failed.status["id"] <= 2:
+        failed.load(client)
+    checks.equal("compile error", (failed.status["id"], b"nothing" in failed.compile_output), (6, True))
+
+
 def main() -> None:
-    url, token = sys.argv[1:]
+    url, token, user = sys.argv[1:]
     checks = Checks("judge0")
     sdk(url, token, checks)
     asyncio.run(client(url, token, checks.of("judge0-client")))
+    api(url, token, user, checks.of("judge0api"))
     checks.end()
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import sys
 
+import piston_rspy
+import pistonapi
 import pyston
 import ultra_piston
 
@@ -55,11 +57,43 @@ def ultra(url: str, checks: Checks) -> None:
     checks.equal("async", asyncio.run(concurrently()), [f"{number}\n" for number in range(5)])
 
 
+def api(url: str, checks: Checks) -> None:
+    client = pistonapi.PistonAPI(f"{url}/api/v2/piston")
+    runtimes = client.runtimes
+    checks.equal("runtimes", {"python", "javascript", "c++"} <= runtimes.keys(), True)
+    checks.equal("aliases", "py3" in runtimes["python"]["aliases"], True)
+    try:
+        # It sends a form, which Piston refuses.
+        client.execute("python", "3.10.0", "print(1)")
+        checks.equal("form", "accepted", "refused")
+    except pistonapi.PistonError as error:
+        checks.equal("form", str(error), "requests must be of type application/json")
+
+
+async def rspy(url: str, checks: Checks) -> None:
+    client = piston_rspy.Client.with_url(f"{url}/api/v2/piston")
+    runtimes = {runtime.language: runtime for runtime in await client.fetch_runtimes()}
+    checks.equal("runtimes", "cpp" in runtimes["c++"].aliases, True)
+    executor = piston_rspy.Executor(language="python", version="3.10.0", stdin="in", args=["a b"])
+    executor.add_file(piston_rspy.File(name="main.py", content="import sys; print(input(), sys.argv[1:])"))
+    response = await client.execute(executor)
+    checks.equal("python", (response.is_ok(), response.run.stdout, response.run.code), (True, "in ['a b']\n", 0))
+    executor = piston_rspy.Executor(language="rust", version="*")
+    executor.add_file(piston_rspy.File(content='fn main() { println!("hi") }'))
+    response = await client.execute(executor)
+    checks.equal("rust", (response.compile.code, response.run.stdout), (0, "hi\n"))
+    executor = piston_rspy.Executor(language="cobol", version="*")
+    executor.add_file(piston_rspy.File(content=""))
+    checks.equal("unknown language", (await client.execute(executor)).is_err(), True)
+
+
 def main() -> None:
     url = sys.argv[1]
     checks = Checks("aiopyston")
     asyncio.run(aiopyston(url, checks))
     ultra(url, checks.of("ultra-piston"))
+    api(url, checks.of("pistonapi"))
+    asyncio.run(rspy(url, checks.of("piston-rspy")))
     checks.end()
 
 

@@ -45,7 +45,10 @@ impl KeyServer {
         let nobody =
             nix::unistd::User::from_name("nobody")?.ok_or_else(|| io::Error::other("no user nobody"))?;
         chown(&state, Some(nobody.uid.as_raw()), None)?;
-        let webd = format!("state = {state:?}\n[keys]\nfile = {keys:?}\n[submissions]\nenabled = true\n");
+        let webd = format!(
+            "state = {state:?}\n[keys]\nfile = {keys:?}\n[submissions]\nenabled = true\n{}",
+            settings.webd
+        );
         let daemons = Daemons::start(&Settings { webd, ..settings.clone() }).await?;
         Ok(Self { daemons, keys, state, _directory: directory })
     }

@@ -48,11 +48,25 @@ async fn clients_of_piston() {
     run(&daemons, node).await;
 }
 
+/// Jobe's own acceptance test, of which no registry has a package. It reports how many of its checks fail; two of them need
+/// pylint on the host.
+#[tokio::test]
+#[ignore = "needs the path of Jobe's testsubmit.py in EXECUTOR_JOBE_TESTSUBMIT"]
+async fn acceptance_test_of_jobe() {
+    let script = std::env::var_os("EXECUTOR_JOBE_TESTSUBMIT").expect("the path of testsubmit.py");
+    let daemons = start().await;
+    let address = daemons.address();
+    let mut command = Command::new("python3");
+    command.arg(script).args(["--host", &address.ip().to_string(), "--port", &address.port().to_string()]);
+    command.args(["c", "cpp", "python3", "java", "php", "nodejs"]);
+    run(&daemons, command).await;
+}
+
 #[tokio::test]
 async fn clients_of_judge0() {
     let daemons = start().await;
     let url = format!("http://{}", daemons.address());
-    run(&daemons, python("venv", "judge0_clients.py", &[&url, TOKEN])).await;
+    run(&daemons, python("venv", "judge0_clients.py", &[&url, TOKEN, USER])).await;
     run(&daemons, python("wrapper", "judge0_wrapper.py", &[&url, TOKEN, USER])).await;
 }
 

@@ -95,8 +95,7 @@ async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
     for processes in [3, 120] {
         wait_until_ready(&daemons, "python").await;
         let limits = json!({ "processes": processes });
-        let answer =
-            daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
+        let answer = daemons.execute(&json!({ "language": "python", "code": code, "limits": limits })).await;
         assert_eq!(answer["stdout"], format!("({processes}, {processes})\n"), "{answer}");
     }
     assert_eq!(count(&daemons, "python").await.hits, before + 2);

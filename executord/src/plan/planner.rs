@@ -180,7 +180,7 @@ mod tests {
     use protocol::{OptionSetting, OptionValue, Variable};
     use sandbox::{Plan, Start, User};
 
-    use super::{Planner, SandboxSource, StageSpec};
+    use super::{Planner, SandboxSource, StageSpec, WARM_PROCESSES};
     use crate::admission::relative_path::RelativePath;
     use crate::admission::source::Source;
     use crate::languages::shipped::shipped;
@@ -220,7 +220,7 @@ mod tests {
             has_archive: false,
         };
         let planner = Planner::new(&["/opt/tools".into()], 2000);
-        (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()))
+        (planner.plan(&stage, &user(), SandboxSource::Cold, |_| true), planner.start(&stage, &user()))
     }
 
     #[test]
@@ -264,6 +264,8 @@ mod tests {
         let without = StageSpec { environment: &[], ..stage };
         let with_options = StageSpec { command: &custom, environment: &[], ..stage };
         assert!(warm(&without) && without.can_use_bucket());
+        let waiting = planner.plan(&without, &user(), SandboxSource::Pool, |_| true).warm_command.unwrap();
+        assert_eq!((waiting.resources.processes, without.limits.processes), (WARM_PROCESSES, 40));
         assert!(!warm(&stage) && !stage.can_use_bucket());
         assert!(!warm(&with_options) && !with_options.can_use_bucket());
         let program = planner.start(&StageSpec { command: &custom, ..stage }, &user()).program;

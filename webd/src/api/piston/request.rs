@@ -186,8 +186,12 @@ fn time(name: &str, value: &Scalar, max: Duration) -> Result<Option<Duration>, S
     Ok(Some(time.max(Duration::from_millis(1))))
 }
 
-/// Returns a memory limit in bytes. Every negative number stands for the maximum, to which the daemon lowers the limit.
+/// Returns a memory limit in bytes. Zero and every negative number stand for the maximum, to which the daemon lowers the
+/// limit.
 fn memory(name: &str, value: &Scalar) -> Result<Option<ByteCount>, String> {
+    if value.as_number() == Some(0.0) {
+        return Ok(Some(ByteCount(u64::MAX)));
+    }
     let Some(bytes) = number(name, value)? else { return Ok(None) };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
     let bytes = if bytes < 0.0 { u64::MAX } else { bytes as u64 };
@@ -347,6 +351,8 @@ mod tests {
         assert_eq!(request.limits.wall_time, Some(Duration::from_micros(1_500_500)));
         assert_eq!(request.limits.cpu_time, Some(Duration::from_secs(60)));
         assert_eq!(request.limits.memory, Some(ByteCount(u64::MAX)));
+        let zero = checked(&with(r#","run_memory_limit":0"#)).unwrap();
+        assert_eq!(zero.limits.memory, Some(ByteCount(u64::MAX)));
         assert_eq!(request.compile_limits, LimitsRequest::default());
         let compiled = |more: &str| checked(&with(more).replace("python", "c++")).unwrap().compile_limits;
         assert_eq!(compiled(""), StageLimits::default().request(Duration::from_secs(10)));
