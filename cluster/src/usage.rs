@@ -187,7 +187,6 @@ fn parse(message: &StoredMessage) -> Option<Entry> {
     Some(Entry { key, writer: format!("{writer}.{session}"), sequence: message.sequence, counters })
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
 fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
     *number == T::default()
 }
