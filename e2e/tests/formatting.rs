@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const FORMATTED: [(&str, &str, &str); 10] = [
     ("python", "import  sys\nprint( 'a',\n  1 )", "import sys\n\nprint(\"a\", 1)\n"),
     ("c", "int main(void){return 0;}", "int main(void) { return 0; }"),
-    ("c++17", "int main(){if(1)\r\nreturn 0;}", "int main() {\n    if (1)\n        return 0;\n}"),
+    ("c++17", "int main(){if(1)\nreturn 0;}", "int main() {\n    if (1)\n        return 0;\n}"),
     ("javascript", "let  a = 'x'", "let a = \"x\";\n"),
     ("ts", "let a:number=1\nif(a){a=2}", "let a: number = 1;\nif (a) {\n    a = 2;\n}\n"),
     (
