@@ -41,8 +41,8 @@ async def lists(client: Client, checks: Checks) -> None:
     languages = (await client.call_tool("list_languages", {})).structured_content["languages"]
     names = [language["name"] for language in languages]
     checks.equal("languages", [name in names for name in ("c", "python")], [True, True])
-    cpp = (await client.call_tool("list_languages", {"language": "c++"})).structured_content["languages"]
-    checks.equal("options", any(option["name"] == "std" for option in cpp[0]["options"]), True)
+    c = (await client.call_tool("list_languages", {"language": "c"})).structured_content["languages"]
+    checks.equal("options", any(option["name"] == "std" for option in c[0]["options"]), True)
 
 
 async def runs(client: Client, checks: Checks) -> None:
