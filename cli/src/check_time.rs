@@ -54,7 +54,7 @@ pub(crate) async fn check_time(client: &mut Client) -> Result<(), Failure> {
 /// Returns the costs of a cold and of a warm execution; `None` if the program failed.
 async fn measure(client: &mut Client, language: &Language) -> Result<Option<(Cost, Cost)>, Failure> {
     // A pre-warmed interpreter has its environment already, so it cannot run a program with a variable.
-    let variable = Variable { name: "EXECUTOR_CHECK".to_owned(), value: "1".to_owned() };
+    let variable = Variable { name: "CHECK_TIME".to_owned(), value: "1".to_owned() };
     let Some(cold) = execute(client, language, vec![variable]).await? else { return Ok(None) };
     let mut warm: Option<Cost> = None;
     for _ in 0..WARM_RUNS {
