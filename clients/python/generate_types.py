@@ -25,7 +25,7 @@ ROOTS = [
     "Accepted",
     "Error",
 ]
-# The description says more in words than in its schema.
+# The descriptions of these fields say more than their schemas.
 OVERRIDES = {("Submission", "result"): "Answer", ("Submission", "error"): "Error"}
 HEADER = '''"""Types of the API's messages.
 

@@ -23,7 +23,7 @@ const CRATES: [(&str, &[&str]); 13] = [
     ("webd", &["cluster", "keys", "mcp", "protocol"]),
     ("cli", &["cluster", "keys", "mcp", "protocol"]),
     ("e2e", &["cluster", "keys", "protocol"]),
-    ("bench", &["e2e", "protocol"]),
+    ("bench", &["e2e", "keys", "protocol"]),
     ("tidy", &["protocol"]),
 ];
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::remote::error::RemoteError;
 
-/// How a stage ended. What a newer server adds is ignored.
+/// How a stage ended. Fields that a newer server adds are ignored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct StageJson {
     status: String,

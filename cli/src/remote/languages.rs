@@ -5,7 +5,7 @@ use protocol::{
 };
 use serde::Deserialize;
 
-/// A language. What a newer server adds is ignored.
+/// A language. Fields that a newer server adds are ignored.
 #[derive(Debug, Deserialize)]
 pub(crate) struct LanguageJson {
     name: String,

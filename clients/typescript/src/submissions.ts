@@ -49,7 +49,7 @@ export class Submissions {
     return submissions;
   }
 
-  /** Returns a submission as it is now or, with `wait`, when it has ended or after so many seconds, at most 60. */
+  /** Returns a submission as it is now or, with `wait`, when it has ended, or after `wait` seconds (at most 60). */
   get(token: string, { wait, signal }: CallOptions & { wait?: number } = {}): Promise<Submission> {
     return this.server.json(path(token), { query: { wait }, signal });
   }

@@ -157,7 +157,7 @@ class Submissions:
         return cast(list[Accepted], self._executor._json(call)["submissions"])
 
     def get(self, token: str, *, wait: int | None = None) -> Submission:
-        """Returns a submission as it is now or, with `wait`, when it has ended or after so many seconds, at most 60."""
+        """Returns a submission as it is now or, with `wait`, when it has ended, or after `wait` seconds (at most 60)."""
         return cast(Submission, self._executor._json(_calls.submission(token, wait)))
 
     def wait(self, token: str) -> Submission:
