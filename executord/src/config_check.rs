@@ -131,7 +131,7 @@ mod tests {
             ("languages = [\"/nonexistent\"]", "languages: /nonexistent is not a directory"),
             ("toolchains = [\"/nonexistent\"]", "toolchains: /nonexistent is not a directory"),
             ("libraries = { java = [\"/nonexistent\"] }", "libraries.java: /nonexistent does not exist"),
-            ("libraries = { tcl = [\"/usr\"] }", "libraries.tcl: there is no language of this name"),
+            ("libraries = { abc = [\"/usr\"] }", "libraries.abc: there is no language of this name"),
             ("runtime_directory = \"/bin/sh/run\"", "runtime_directory: /bin/sh is not a directory"),
             (
                 "[limits.run]\nmemory = \"4GiB\"",

@@ -94,7 +94,7 @@ mod tests {
         assert!(job.compile_command().is_none() && job.compile_limits.is_none() && job.outputs.is_empty());
         assert_eq!((job.run_kind, job.run_command().command[0].as_str()), (StageKind::Format, "cat"));
         assert_eq!(job.runs.len(), 1);
-        assert_eq!(job.runs[0].stdin, Stdin::Bytes(Bytes::from_static(b"int  x;\n")));
+        assert_eq!(job.runs[0].stdin, Stdin::Bytes(Bytes::from_static(b"int  x;\r\n")));
     }
 
     #[track_caller]

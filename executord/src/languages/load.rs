@@ -267,7 +267,7 @@ mod tests {
             (file("t", "colour = 1"), "unknown field `colour`"),
             (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
             (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
-            (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:9: version.command: is empty"),
+            (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:8: version.command: is empty"),
             (file("t", "[install]\napt = [\"--yes\"]"), "is not the name of a package of Debian"),
             (
                 file("t", "[install]\npip = [\"a==1\"]"),

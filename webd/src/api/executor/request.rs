@@ -469,7 +469,7 @@ mod tests {
         check(r#"{"code":"","language":"c","encoding":"latin1"}"#, "expected `utf8` or `base64`");
         check(
             r#"{"code":"","language":"c","timeout":1}"#,
-            "unknown field `timeout`, expected one of `language`, `code`",
+            "unknown field `timeout`, expected one of `language`, `version`, `code`",
         );
         check(r#"{"code":"","language":"c","code":"x"}"#, "duplicate field `code`");
         check(r#"{"code":"","language":"c","outputs":["a.png","**/*.csv"],"artifacts":true}"#, "valid");
