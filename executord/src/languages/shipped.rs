@@ -1,6 +1,7 @@
 //! The language files of this repository, for tests.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use crate::config::Config;
 use crate::languages::load;
@@ -8,6 +9,12 @@ use crate::languages::registry::Registry;
 
 /// Loads the shipped languages as if all their toolchains were installed.
 pub(crate) fn shipped() -> Registry {
+    // Parsing all files and their patterns takes a debug build a second.
+    static SHIPPED: LazyLock<Registry> = LazyLock::new(load_shipped);
+    SHIPPED.clone()
+}
+
+fn load_shipped() -> Registry {
     let languages = vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/languages"))];
     let mut registry = load::registry(&Config { languages, ..Config::default() }).unwrap();
     let names: Vec<String> = registry.all().map(|toolchain| toolchain.id()).collect();
