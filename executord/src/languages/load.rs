@@ -43,9 +43,9 @@ impl LanguageError {
 }
 
 impl From<DuplicateName> for LanguageError {
-    fn from(DuplicateName { name, files: [path, other] }: DuplicateName) -> Self {
+    fn from(DuplicateName { name, key, files: [path, other] }: DuplicateName) -> Self {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        let message = format!("aliases: {name} is also a name or an alias in {}", other.display());
+        let message = format!("{key}: {name} is also a name or an alias in {}", other.display());
         Self::in_text(&path, &text, message)
     }
 }
@@ -283,7 +283,10 @@ mod tests {
         }
         let error = load_files(&[("a.toml", &file("a", "aliases = [\"b\"]")), ("b.toml", &file("b", ""))])
             .unwrap_err();
-        assert!(error.contains(".toml:6: aliases: b is also a name or an alias in "), "{error}");
+        assert!(error.contains("b.toml:1: name: b is also a name or an alias in "), "{error}");
+        let aliases = [file("a", "aliases = [\"c\"]"), file("b", "aliases = [\"c\"]")];
+        let error = load_files(&[("a.toml", &aliases[0]), ("b.toml", &aliases[1])]).unwrap_err();
+        assert!(error.contains("b.toml:6: aliases: c is also a name or an alias in "), "{error}");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(crate) struct Registry {
 #[derive(Debug)]
 pub(super) struct DuplicateName {
     pub(super) name: String,
+    /// The key of the first file that claims it: `name` or `aliases`.
+    pub(super) key: &'static str,
     /// The files of the two languages. The first has it as a name or an alias.
     pub(super) files: [PathBuf; 2],
 }
@@ -38,7 +40,8 @@ impl Registry {
                 let owner = ids.first().and_then(|id| toolchains.get(id));
                 if let Some(owner) = owner.filter(|owner| owner.name != toolchain.name) {
                     let files = [toolchain.file.clone(), owner.file.clone()];
-                    return Err(DuplicateName { name, files });
+                    let key = if toolchain.name.eq_ignore_ascii_case(&name) { "name" } else { "aliases" };
+                    return Err(DuplicateName { name, key, files });
                 }
                 ids.push(id.clone());
             }
