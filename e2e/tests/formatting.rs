@@ -68,7 +68,7 @@ async fn formatters_of_the_shipped_languages() {
         ("python", "if True\n", "Cannot parse: 1:7"),
         ("rust", "fn main({}", "error:"),
         ("typescript", "let = ", "SyntaxError"),
-        ("bash", "if true; then", "must end with"),
+        ("bash", "if true; then", "must be followed by"),
     ] {
         let answer = format(&daemons, &json!({"language": language, "code": code})).await;
         assert_eq!((answer.status, &answer.json["code"]), (422, &json!("not_formatted")), "{answer:?}");

@@ -1,5 +1,7 @@
 /** Files: what a program leaves behind, and what the user uploads. */
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { unzipSync } from "fflate";
 import { expect, test } from "vitest";
 import { screenshot } from "./browser";
@@ -14,15 +16,22 @@ pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 open("plots/pixel.png", "wb").write(base64.b64decode(pixel))
 open("circle.svg", "w").write('<svg xmlns="http://www.w3.org/2000/svg" width="60" height="60"><script>document.title = "owned"</script><circle cx="30" cy="30" r="25" fill="teal"/></svg>')
 open("people.csv", "w").write('name,age\\n"Lovelace, Ada",36\\nZoë,7\\n')
-open("report.html", "w").write('<h1 style="color: teal">Report</h1><script>parent.document.title = "owned"</script><img src="https://example.org/x.png">')
+open("report.html", "w").write('<h1 style="color: teal">Report</h1><script>parent.document.title = "owned"</script><img src="ELSEWHERE/x.png">')
 open("notes.txt", "w").write("just text\\n")
 open("raw.bin", "wb").write(bytes(range(256)))
 print("done")
 `;
 
 test("output files appear below the output", async () => {
+  const requests: (string | undefined)[] = [];
+  const elsewhere = createServer((request, response) => {
+    requests.push(request.url);
+    response.end();
+  });
+  await new Promise<void>((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
+  const { port } = elsewhere.address() as AddressInfo;
   const page = await env.openPage("/?lang=python");
-  await setCode(page, WRITER);
+  await setCode(page, WRITER.replace("ELSEWHERE", `http://127.0.0.1:${port}`));
   expect(await run(page)).toContain("Finished");
   expect(await shownOutput(page)).toBe("done");
   const files = page.getByRole("region", { name: "Output files" });
@@ -52,6 +61,8 @@ test("output files appear below the output", async () => {
   expect(await frame.getAttribute("sandbox")).toBe("");
   await files.frameLocator("iframe").getByRole("heading", { name: "Report" }).waitFor();
   expect(await page.title()).toBe("Executor");
+  expect(requests).toEqual([]);
+  elsewhere.close();
   await files.locator("img").first().scrollIntoViewIfNeeded();
   await screenshot(page, "files");
 
@@ -85,11 +96,9 @@ test("uploaded files are files of the program", async () => {
     { name: "numbers.csv", mimeType: "text/csv", buffer: Buffer.from("1\n2\n3\n") },
     { name: "data.bin", mimeType: "application/octet-stream", buffer: Buffer.from([0, 255, 7]) },
   ]);
-  expect(await page.locator(".source .tab-name").allInnerTexts()).toEqual([
-    "main.py",
-    "numbers.csv",
-    "data.bin",
-  ]);
+  await expect
+    .poll(() => page.locator(".source .tab-name").allInnerTexts())
+    .toEqual(["main.py", "numbers.csv", "data.bin"]);
   await page.getByRole("button", { name: "data.bin", exact: true }).click();
   await page.getByText("data.bin is not text (3 bytes)").waitFor();
   await page.getByRole("button", { name: "main.py", exact: true }).click();
