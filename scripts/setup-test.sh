@@ -55,10 +55,12 @@ if [ -n "$missing" ]; then
     # shellcheck disable=SC2086 # a list of words
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing
 fi
-# Sandboxes see only /usr.
-if [ ! -e /usr/local/lib/node_modules/prettier-plugin-java ]; then
+# Sandboxes see only /usr. Programs see one directory of global modules, which must remain that of the compiler of TypeScript.
+if [ ! -e /usr/local/lib/prettier/node_modules/prettier-plugin-java ]; then
     echo "installing prettier"
     sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo npm install --global --prefix /usr/local --no-fund --no-audit prettier@3.10.1 prettier-plugin-java@2.11.0
+    $sudo mkdir -p /usr/local/lib/prettier
+    $sudo npm install --prefix /usr/local/lib/prettier --no-fund --no-audit prettier@3.10.1 prettier-plugin-java@2.11.0
+    $sudo ln -sf ../lib/prettier/node_modules/.bin/prettier /usr/local/bin/prettier
 fi

@@ -57,18 +57,25 @@ pub(super) fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Re
     Ok(sources)
 }
 
-/// Returns a name for the main file by which the toolchain recognizes a source: the client's with the usual extension
-/// appended, twice if the first makes an ending that is not for sources.
+/// Returns a name for the main file by which the toolchain recognizes a source: the client's, with the usual extension
+/// appended if it has another, and without a part that sources must not have.
 fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePath, Rejection> {
-    let append = |path: &RelativePath| {
-        let named = RelativePath::try_from(format!("{path}.{}", toolchain.usual_extension()).as_str());
-        named.map_err(|error| {
+    let named = |name: &str| {
+        RelativePath::try_from(name).map_err(|error| {
             let accepted = toolchain.extensions().join(", .");
             Rejection::Invalid(format!("{error}; the name of the main file should end in .{accepted}"))
         })
     };
-    let named = append(path)?;
-    if toolchain.misreads(&named) { append(&named) } else { Ok(named) }
+    let mut path = path.clone();
+    if toolchain.has_misread_extension(&path) {
+        path = named(&format!("{path}.{}", toolchain.usual_extension()))?;
+    }
+    // Each replacement leaves a dot less.
+    while let Some(part) = toolchain.misread_part(&path) {
+        let (directories, name) = path.split_directories();
+        path = named(&format!("{directories}{}", name.replace(part, &part.replacen('.', "_", 1))))?;
+    }
+    Ok(path)
 }
 
 /// Returns a source as its toolchain reads it: without a byte order mark, and with the line endings that it accepts.
@@ -156,8 +163,9 @@ mod tests {
             ("cpp", "x.ld", "x.ld.cpp"),
             ("typescript", "MAIN.TS", "MAIN.TS.ts"),
             ("typescript", "a.mts", "a.mts"),
-            ("typescript", "a.d.ts", "a.d.ts.ts"),
-            ("typescript", "a.d", "a.d.ts.ts"),
+            ("typescript", "a.d.ts", "a_d.ts"),
+            ("typescript", "a.d", "a_d.ts"),
+            ("typescript", "x.d.y/a.d.b.mts", "x.d.y/a_d.b.mts"),
             ("javascript", "inspect", "inspect.js"),
             ("java", "Main.class", "Main.class.java"),
             ("go", "main.txt", "main.txt.go"),

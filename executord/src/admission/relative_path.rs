@@ -23,6 +23,11 @@ impl RelativePath {
         Path::new(&self.0).extension()?.to_str()
     }
 
+    /// Splits the path before its last part, the file name.
+    pub(crate) fn split_directories(&self) -> (&str, &str) {
+        self.0.split_at(self.0.rfind('/').map_or(0, |slash| slash + 1))
+    }
+
     /// Returns the path without its extension.
     pub(crate) fn stem(&self) -> &str {
         let extension = self.extension().map_or(0, |extension| extension.len() + 1);

@@ -34,9 +34,9 @@ pub(super) struct LanguageFile {
     pub(super) judge0_ids: Vec<u32>,
     #[serde(default)]
     pub(super) misread_extensions: MisreadExtensions,
-    /// Ends of names with the same effect, although their extension is one of the language.
+    /// Parts of file names with the same effect, although the extension is one of the language.
     #[serde(default)]
-    pub(super) misread_endings: Vec<String>,
+    pub(super) misread_parts: Vec<String>,
     #[serde(default)]
     pub(super) line_endings: LineEndings,
     #[serde(default)]

@@ -139,7 +139,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         file_name: file.file_name,
         judge0_ids: file.judge0_ids,
         misread_extensions: file.misread_extensions,
-        misread_endings: file.misread_endings,
+        misread_parts: file.misread_parts,
         line_endings: file.line_endings,
         version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
         version_command,
@@ -219,6 +219,9 @@ fn check(file: &LanguageFile) -> Result<(), String> {
     if file.extensions.is_empty() {
         return Err("extensions: must name at least one".to_owned());
     }
+    if let Some(part) = file.misread_parts.iter().find(|part| !part.contains('.')) {
+        return Err(format!("misread_parts: {part:?} has no dot"));
+    }
     let test_files = file.self_test.files.iter().map(|file| ("self_test.files", &file.name));
     for (key, name) in test_files.chain([("file_name", &file.file_name)]) {
         RelativePath::try_from(name.as_str()).map_err(|message| format!("{key}: {message}"))?;
@@ -268,6 +271,7 @@ mod tests {
             (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
             (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
             (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:8: version.command: is empty"),
+            (file("t", "misread_parts = [\"x\"]"), "t.toml:6: misread_parts: \"x\" has no dot"),
             (file("t", "[install]\napt = [\"--yes\"]"), "is not the name of a package of Debian"),
             (
                 file("t", "[install]\npip = [\"a==1\"]"),

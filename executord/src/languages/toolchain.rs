@@ -40,7 +40,7 @@ pub(crate) struct Toolchain {
     pub(crate) file_name: String,
     pub(super) judge0_ids: Vec<u32>,
     pub(super) misread_extensions: MisreadExtensions,
-    pub(super) misread_endings: Vec<String>,
+    pub(super) misread_parts: Vec<String>,
     pub(crate) line_endings: LineEndings,
     /// The version that the toolchain printed, or why it cannot be used.
     pub(crate) version: Result<String, String>,
@@ -149,9 +149,18 @@ impl Toolchain {
 
     /// Returns whether the toolchain would take a main file of this name for something other than a source.
     pub(crate) fn misreads(&self, main_file: &RelativePath) -> bool {
-        if self.misread_endings.iter().any(|ending| main_file.as_str().ends_with(ending)) {
-            return true;
-        }
+        self.has_misread_extension(main_file) || self.misread_part(main_file).is_some()
+    }
+
+    /// Returns the part of the name of a main file, without its directories, that makes the toolchain take it for something
+    /// other than a source.
+    pub(crate) fn misread_part(&self, main_file: &RelativePath) -> Option<&str> {
+        let (_, name) = main_file.split_directories();
+        self.misread_parts.iter().map(String::as_str).find(|part| name.contains(part))
+    }
+
+    /// Returns whether the extension of a main file makes the toolchain take it for something other than a source.
+    pub(crate) fn has_misread_extension(&self, main_file: &RelativePath) -> bool {
         match (&self.misread_extensions, main_file.extension()) {
             (MisreadExtensions::Listed(listed), extension) => {
                 extension.is_some_and(|extension| listed.iter().any(|other| other == extension))

@@ -1,8 +1,8 @@
 const Module = require('module');
-console.log(process.argv, process.execArgv, process.title, __filename, require.main === module);
-console.log(process.mainModule.filename, module.id, Object.keys(require.cache), require('./helper')(21));
+console.log(JSON.stringify(process.argv), process.execArgv, process.title, __filename, require.main === module);
+console.log(process.mainModule.filename, module.id, JSON.stringify(Object.keys(require.cache)), require('./helper')(21));
 console.log(Object.getOwnPropertyDescriptor(Module, 'runMain'), Object.keys(Module), Module.runMain.name);
-console.log(Object.keys(Module._pathCache));
+console.log(JSON.stringify(Object.keys(Module._pathCache)));
 console.log(new Error('stack').stack);
 function fail(depth) {
   if (depth > 0) fail(depth - 1);
