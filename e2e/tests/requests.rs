@@ -666,11 +666,9 @@ async fn runs_share_a_compilation_and_nothing_else() {
             StageName::Compile => None,
             StageName::Run(number) => Some(*number),
         });
-        assert_eq!(
-            (begun, received.begun[0]),
-            (stages.clone(), stages[0]),
-            "compiled once, and before the runs"
-        );
+        assert_eq!(begun, stages, "compiled once");
+        // Runs at the same time begin in any order.
+        assert!(compiled.is_none_or(|stage| received.begun[0] == stage), "compiled before the runs");
         for number in numbers.clone() {
             let stdout = received.stdout_of(StageName::Run(number));
             assert_eq!(String::from_utf8_lossy(stdout), said(number, ""));
