@@ -11,7 +11,7 @@ use e2e::daemons::{Daemons, Settings};
 use serde_json::json;
 
 /// How often the order must be right.
-const ROUNDS: usize = 200;
+const ROUNDS: usize = 80;
 /// How often for languages whose programs take longer.
 const SLOW_ROUNDS: usize = 20;
 
