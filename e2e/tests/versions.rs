@@ -53,7 +53,7 @@ async fn a_range_selects_the_newest_version_in_it() {
         body.as_object_mut().expect("an object").extend(fields.as_object().expect("an object").clone());
         let answer = daemons.post(&body).await.expect("a response");
         let output = answer.json["output"].as_str().map(|output| output.trim().to_owned());
-        output.unwrap_or_else(|| answer.json["message"].as_str().unwrap_or_default().to_owned())
+        output.unwrap_or_else(|| answer.json["error"].as_str().unwrap_or_default().to_owned())
     };
     for (fields, output) in [
         (json!({ "language": "speech" }), "2.1.0"),
