@@ -81,8 +81,8 @@ clients: debug ## Run published clients of Piston, Judge0 and MCP against real d
 	e2e/clients/setup.sh
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/clients,e2e/daemons --test clients -- --test-threads 1
 	@if [ -f "$(JOBE_TESTSUBMIT)" ]; then \
-		$(AS_ROOT) EXECUTOR_JOBE_TESTSUBMIT="$(JOBE_TESTSUBMIT)" cargo test --locked -p e2e --features e2e/clients,e2e/daemons \
-			--test clients -- --ignored; \
+		$(AS_ROOT) EXECUTOR_JOBE_TESTSUBMIT="$(JOBE_TESTSUBMIT)" cargo test --locked -p e2e --features e2e/jobe-testsubmit \
+			--test clients acceptance_test_of_jobe; \
 	else echo "NOT RUN: Jobe's testsubmit.py; set EXECUTOR_JOBE_TESTSUBMIT"; fi
 
 EXAMPLES ?= 60

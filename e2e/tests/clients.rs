@@ -51,7 +51,7 @@ async fn clients_of_piston() {
 /// Jobe's own acceptance test, of which no registry has a package. It reports how many of its checks fail; two of them need
 /// pylint on the host.
 #[tokio::test]
-#[ignore = "needs the path of Jobe's testsubmit.py in EXECUTOR_JOBE_TESTSUBMIT"]
+#[cfg(feature = "jobe-testsubmit")]
 async fn acceptance_test_of_jobe() {
     let script = std::env::var_os("EXECUTOR_JOBE_TESTSUBMIT").expect("the path of testsubmit.py");
     let daemons = start().await;

@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::refusal::Refusal;
 
 /// What an execution did.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Collected {
     pub(crate) outcome: Outcome,
     pub(crate) stages: Vec<(StageName, StageOutput)>,

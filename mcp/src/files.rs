@@ -108,7 +108,7 @@ fn content_block(file: &OutputFile, id: ExecutionId, kind: Kind, media_type: &st
     }
 }
 
-/// Returns how a file is returned, and its media type. A file that was cut is text if what is there is text.
+/// Returns how a file is returned, and its media type. For a truncated file, the part that is present decides.
 fn kind(file: &OutputFile, is_whole: bool) -> (Kind, &'static str) {
     let is_webp = |start: &[u8]| start != b"RIFF" || file.content.get(8..12) == Some(b"WEBP");
     if let Some((media_type, _)) =

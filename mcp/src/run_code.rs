@@ -273,12 +273,8 @@ mod tests {
             stderr: Stream { bytes: b"error: x\n".to_vec(), is_truncated: false },
             ..StageOutput::default()
         };
-        let collected = Collected {
-            outcome,
-            stages: vec![(StageName::Compile, output)],
-            files: Vec::new(),
-            omitted: OmittedFiles::default(),
-        };
+        let collected =
+            Collected { outcome, stages: vec![(StageName::Compile, output)], ..Collected::default() };
         let result = result(&collected, false);
         let text = &result.content[0].as_text().unwrap().text;
         assert_eq!(text, "compilation failed: exit code 1\n--- compiler ---\nerror: x\n");

@@ -194,7 +194,7 @@ fn push_test(text: &mut String, number: usize, name: Option<&str>, run: &StageRe
 
 #[cfg(test)]
 mod tests {
-    use protocol::{Difference, Judgement, OmittedFiles, Outcome, Status, Verdict};
+    use protocol::{Difference, Judgement, Outcome, Status, Verdict};
 
     use super::*;
     use crate::collector::Stream;
@@ -274,12 +274,8 @@ mod tests {
             stdout: Stream { bytes: b"5\n".to_vec(), is_truncated: false },
             ..StageOutput::default()
         };
-        let collected = Collected {
-            outcome,
-            stages: vec![(StageName::Run(1), output)],
-            files: Vec::new(),
-            omitted: OmittedFiles::default(),
-        };
+        let collected =
+            Collected { outcome, stages: vec![(StageName::Run(1), output)], ..Collected::default() };
         let result = result(&collected, &[None, Some("six".to_owned()), None]);
         assert_eq!(
             result.content[0].as_text().unwrap().text,
