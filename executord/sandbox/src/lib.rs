@@ -14,7 +14,7 @@
 //! | Where is a mount made? | `rootfs/template.rs`, `rootfs/sandbox_root.rs`; the system calls are in `sys/mount.rs` |
 //! | Where is a limit enforced? | `cgroup/v1.rs`, `cgroup/v2.rs`, `resource_limits.rs`, `rootfs/scratch.rs`, `kernel_memory.rs` |
 //! | Where are privileges dropped? | `payload.rs`, in this order; init's own in `init/run.rs` |
-//! | Which system calls are allowed? | `seccomp/policy.rs` |
+//! | Which system calls are allowed? | `seccomp/policy/program_rules.rs` |
 //! | Where is a sandbox killed, and how is it proven gone? | `init/finish.rs`, `supervisor/process.rs`, `cgroup/proof.rs` |
 //! | Where is a sandbox forked from an interpreter? | `zygote/` |
 //! | Where are output files read? | `collector/` |

@@ -1,6 +1,6 @@
 //! The system call filters of programs, of init and of collectors.
 //!
-//! `policy.rs` has the tables, with a reason for each rule. `compile.rs` translates a table into a BPF program.
+//! `policy/` has the tables, with a reason for each rule. `compile.rs` translates a table into a BPF program.
 //! A system call without a rule returns ENOSYS, as on a kernel that does not have it.
 
 mod compile;
