@@ -19,6 +19,7 @@ pub(crate) mod options;
 #[cfg(feature = "cluster")]
 pub(crate) mod recorded_answer;
 pub(crate) mod request;
+pub(crate) mod run_request;
 pub(crate) mod session;
 pub(crate) mod session_end;
 pub(crate) mod session_reader;
