@@ -556,7 +556,7 @@ mod tests {
     /// restart, and the dates in answers of the Judge0 API.
     const NEED_THE_TIME_OF_DAY: [&str; 6] = [
         "webd/src/domain/utc_time.rs",
-        "webd/src/domain/submissions/sqlite_rows.rs",
+        "webd/src/domain/submissions/sqlite/rows.rs",
         "webd/src/api/executor/submission_callback.rs",
         "webd/src/api/judge0/submission.rs",
         "webd/src/api/judge0/fields.rs",

@@ -28,14 +28,14 @@ type Operation = Box<dyn FnOnce(&Connection) -> Reply + Send>;
 
 /// The way to the thread. It ends when this is dropped.
 #[derive(Debug)]
-pub(crate) struct SqliteThread(mpsc::Sender<Operation>);
+pub(super) struct SqliteThread(mpsc::Sender<Operation>);
 
 impl SqliteThread {
     /// Opens the database and starts the thread. `schema` creates what does not exist.
     ///
     /// # Errors
     /// If the database cannot be opened, or is not one of webd.
-    pub(crate) fn start(path: &Path, schema: &str, max_bytes: u64) -> Result<Self, String> {
+    pub(super) fn start(path: &Path, schema: &str, max_bytes: u64) -> Result<Self, String> {
         create(path).map_err(|error| format!("cannot create {}: {error}", path.display()))?;
         let connection = open(path, schema, max_bytes)
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
@@ -48,7 +48,7 @@ impl SqliteThread {
     }
 
     /// Runs an operation and returns its result when it is durable. An operation that fails changes nothing.
-    pub(crate) async fn run<T: Send + 'static>(
+    pub(super) async fn run<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::domain::submissions::callback_queue::{ClaimedCallback, NextCallback};
-use crate::domain::submissions::sqlite_rows::{COLUMNS, now, with_result};
+use crate::domain::submissions::sqlite::rows::{COLUMNS, now, with_result};
 use crate::domain::submissions::submission::Owner;
 
 /// `due` is in milliseconds since 1970. A callback is taken when that time has come and its submission is in a final
 /// state. One that was taken when the last webd ended is taken again.
-pub(crate) const SCHEMA: &str = "
+pub(super) const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS callbacks (
     number INTEGER PRIMARY KEY REFERENCES submissions (number) ON DELETE CASCADE,
     url TEXT NOT NULL,
@@ -27,13 +27,13 @@ const WAITING: &str = "FROM callbacks JOIN submissions USING (number) WHERE take
                        AND owner NOT IN (SELECT value FROM json_each(?1))";
 
 /// Adds the callback of the submission that was inserted last.
-pub(crate) fn insert(connection: &Connection, url: &str) -> rusqlite::Result<()> {
+pub(super) fn insert(connection: &Connection, url: &str) -> rusqlite::Result<()> {
     let insert = "INSERT INTO callbacks (number, url) VALUES (last_insert_rowid(), ?1)";
     connection.prepare_cached(insert)?.execute([url]).map(|_| ())
 }
 
 /// See [`crate::domain::submissions::callback_queue::CallbackQueue::claim_callback`].
-pub(crate) fn claim(connection: &Connection, busy: &[Owner]) -> rusqlite::Result<NextCallback> {
+pub(super) fn claim(connection: &Connection, busy: &[Owner]) -> rusqlite::Result<NextCallback> {
     let names: Vec<&str> = busy.iter().map(|Owner(name)| name.as_str()).collect();
     // Serializing texts into memory cannot fail.
     let busy = serde_json::to_string(&names).unwrap_or_default();
@@ -60,7 +60,7 @@ pub(crate) fn claim(connection: &Connection, busy: &[Owner]) -> rusqlite::Result
 }
 
 /// See [`crate::domain::submissions::callback_queue::CallbackQueue::retry_callback`].
-pub(crate) fn retry(
+pub(super) fn retry(
     connection: &Connection,
     number: i64,
     after: Duration,
@@ -72,6 +72,6 @@ pub(crate) fn retry(
 }
 
 /// See [`crate::domain::submissions::callback_queue::CallbackQueue::end_callback`].
-pub(crate) fn end(connection: &Connection, number: i64) -> rusqlite::Result<()> {
+pub(super) fn end(connection: &Connection, number: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM callbacks WHERE number = ?1")?.execute([number]).map(|_| ())
 }

@@ -5,30 +5,30 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::domain::submissions::sqlite_rows::now;
+use crate::domain::submissions::sqlite::rows::now;
 use crate::domain::submissions::store::StoreStatistics;
 use crate::domain::submissions::submission::SubmissionState;
 
 /// Submissions that reached each state since this process started.
 #[derive(Debug, Default)]
-pub(crate) struct ReachedStates([AtomicU64; SubmissionState::ALL.len()]);
+pub(super) struct ReachedStates([AtomicU64; SubmissionState::ALL.len()]);
 
 impl ReachedStates {
     /// Counts a submission.
-    pub(crate) fn count(&self, state: SubmissionState) {
+    pub(super) fn count(&self, state: SubmissionState) {
         if let Some(count) = self.0.get(state.index()) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Returns the counts.
-    pub(crate) fn counts(&self) -> [Option<u64>; SubmissionState::ALL.len()] {
+    pub(super) fn counts(&self) -> [Option<u64>; SubmissionState::ALL.len()] {
         self.0.each_ref().map(|count| Some(count.load(Ordering::Relaxed)))
     }
 }
 
 /// Reads what is stored. Both queries over all submissions use an index, and read no request and no result.
-pub(crate) fn read(connection: &Connection) -> rusqlite::Result<StoreStatistics> {
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<StoreStatistics> {
     let unsigned = |number: i64| u64::try_from(number).unwrap_or(0);
     let mut statistics =
         StoreStatistics { stored: [Some(0); SubmissionState::ALL.len()], ..StoreStatistics::default() };

@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::domain::submissions::submission::{Submission, SubmissionState};
 
 /// The columns of a [`Submission`], without the result.
-pub(crate) const COLUMNS: &str = "id, state, created, started, finished";
+pub(super) const COLUMNS: &str = "id, state, created, started, finished";
 
 /// Reads [`COLUMNS`].
-pub(crate) fn submission(row: &Row) -> rusqlite::Result<Submission> {
+pub(super) fn submission(row: &Row) -> rusqlite::Result<Submission> {
     let time = |index: usize| -> rusqlite::Result<Option<u64>> {
         let time: Option<i64> = row.get(index)?;
         Ok(time.map(|time| u64::try_from(time).unwrap_or(0)))
@@ -30,24 +30,24 @@ pub(crate) fn submission(row: &Row) -> rusqlite::Result<Submission> {
 }
 
 /// Reads [`COLUMNS`] and the result after them.
-pub(crate) fn with_result(row: &Row) -> rusqlite::Result<Submission> {
+pub(super) fn with_result(row: &Row) -> rusqlite::Result<Submission> {
     let result: Option<Vec<u8>> = row.get(5)?;
     Ok(Submission { result: result.map(Bytes::from), ..submission(row)? })
 }
 
 /// Reads a state.
-pub(crate) fn state(row: &Row, index: usize) -> rusqlite::Result<SubmissionState> {
+pub(super) fn state(row: &Row, index: usize) -> rusqlite::Result<SubmissionState> {
     let number: i64 = row.get(index)?;
     SubmissionState::from_number(number).ok_or(rusqlite::Error::IntegralValueOutOfRange(index, number))
 }
 
 /// Reads an id.
-pub(crate) fn uuid(row: &Row, index: usize) -> rusqlite::Result<Uuid> {
+pub(super) fn uuid(row: &Row, index: usize) -> rusqlite::Result<Uuid> {
     row.get::<_, [u8; 16]>(index).map(Uuid::from_bytes)
 }
 
 /// Returns the milliseconds since 1970.
-pub(crate) fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
