@@ -102,7 +102,7 @@ client-libraries: debug $(WEB)/node_modules ## Build the packages of both client
 check-deploy: ## Validate alert rules and the files for Kubernetes and Docker Compose; needs promtool and PyPI
 	deploy/check.sh
 
-compilers: debug ## Compile programs of e2e and of the corpus with and without what makes compilers faster
+compilers: debug ## Compile programs of e2e and of the corpus with and without precompiled headers and other accelerations
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test compilers -- --test-threads 1
 
 browser: debug web ## Test the page in Chromium with real daemons; needs root

@@ -40,11 +40,11 @@ pub(crate) async fn add(jetstream: &JetStream, key: SubmissionKey) -> Result<(),
     match jetstream.publish(key.callback(), message).await {
         Ok(_) => {}
         // It is there already, or there is no room for any: a result must not wait for a callback.
-        Err(PublishError::Full) => tracing::debug!(submission = %key, "a callback was not added"),
+        Err(PublishError::Full) => tracing::debug!(submission = %key, "callback not queued: it already is, or the queue is full"),
         Err(error) => return Err(error.into()),
     }
     if let Err(error) = jetstream.publish_core(subjects::callback_due(), "").await {
-        tracing::debug!(%error, "cannot announce a callback, fronts look for it themselves");
+        tracing::debug!(%error, "cannot announce a callback, a webd finds it later");
     }
     Ok(())
 }
@@ -68,7 +68,7 @@ impl DueCallbacks {
             let headers = delivery.message.headers.as_ref();
             let key = headers.and_then(|headers| SubmissionKey::parse(headers.get(KEY_HEADER)?.as_str()));
             let Some(key) = key else {
-                tracing::error!(sequence = delivery.info.sequence, "removed a message that is no callback");
+                tracing::error!(sequence = delivery.info.sequence, "removed an invalid message from the stream of callbacks");
                 self.jetstream.ack(&delivery.reply).await?;
                 continue;
             };

@@ -80,7 +80,7 @@ impl Settings {
         let cannot = |error: std::io::Error| format!("key_file: cannot read {}: {error}", path.display());
         let file = File::open(path).map_err(cannot)?;
         if file.metadata().map_err(cannot)?.permissions().mode() & 0o007 != 0 {
-            tracing::warn!(file = ?path, "everybody can read the key of this process: chmod 0640");
+            tracing::warn!(file = ?path, "the key file of this process is readable by all users: run chmod 0640");
         }
         let mut text = String::new();
         file.take(MAX_KEY_FILE).read_to_string(&mut text).map_err(cannot)?;

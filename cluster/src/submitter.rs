@@ -165,12 +165,12 @@ impl Submitter {
             // A node has already started it.
             Ok(_) | Err(PublishError::WrongSequence) => {}
             Err(error) => {
-                tracing::warn!(?error, submission = %new.key, "cannot note where the work is stored")
+                tracing::warn!(?error, submission = %new.key, "cannot store the location of the request")
             }
         }
         let bucket = new.tenant.bucket().to_string();
         if let Err(error) = self.jetstream.publish_core(subjects::wake(&self.pool), bucket).await {
-            tracing::debug!(%error, "cannot announce new work, nodes look for it themselves");
+            tracing::debug!(%error, "cannot announce a new submission, nodes find it later");
         }
         Ok(Stored::New)
     }

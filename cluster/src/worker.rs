@@ -111,7 +111,7 @@ impl Worker {
         let key = header(KEY_HEADER).and_then(SubmissionKey::parse);
         let record = header(RECORD_HEADER).and_then(Record::parse);
         let Some((key, record)) = key.zip(record) else {
-            tracing::error!(sequence = delivery.info.sequence, "removed a message that is no work");
+            tracing::error!(sequence = delivery.info.sequence, "removed an invalid message from the stream of submissions");
             self.jetstream.ack(&delivery.reply).await?;
             return Ok(None);
         };
@@ -174,7 +174,7 @@ impl Announcements {
     /// Leaves the nodes that wait for work, and returns what was announced to this one and not yet read.
     pub async fn leave(mut self) -> Vec<u8> {
         if let Err(error) = self.wake.unsubscribe().await {
-            tracing::debug!(%error, "cannot leave the nodes that wait for work");
+            tracing::debug!(%error, "cannot deregister from the nodes that wait for submissions");
         }
         let mut buckets = Vec::new();
         // Ends when all messages that had arrived are read.

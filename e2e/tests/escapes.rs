@@ -120,7 +120,7 @@ async fn nothing_of_a_javascript_program_is_left() {
         ),
         main_process(
             "ignore SIGTERM",
-            // It does not wait for input, because the wall clock of a program that does stands still.
+            // It does not wait for input, because that would pause its wall clock.
             whole(
                 "process.title = 'escapee'; process.on('SIGTERM', () => {}); process.stdin.destroy(); setInterval(() => {}, 600_000);",
             ),

@@ -1,4 +1,4 @@
-//! Programs that wait for live input: the server reports it, and their wall clock stands still.
+//! Programs that wait for live input: the server reports it, and their wall clock is paused.
 
 #![forbid(unsafe_code)]
 

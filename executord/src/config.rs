@@ -332,7 +332,7 @@ impl Config {
             return Err(format!("pool, build_cache, kept_builds: max must be at most {MAX_HELD}"));
         }
         if u64::from(last - first) + 1 < self.max_uids_in_use() {
-            return Err(format!("uids: {first} to {last} are fewer than can be in use at one time"));
+            return Err(format!("uids: {first} to {last} are fewer ids than concurrent executions need"));
         }
         if self.max_executions() < self.slots() {
             return Err("max_executions: must be at least the number of slots".to_owned());

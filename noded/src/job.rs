@@ -53,7 +53,7 @@ pub(crate) async fn run(
         End::Return(delay) => {
             shared.count(|ends| &mut ends.returned);
             if let Err(error) = work.give_back(&running.acknowledgement(), delay).await {
-                tracing::warn!(%error, submission = %work.key, "cannot return work, it is delivered again later");
+                tracing::warn!(%error, submission = %work.key, "cannot return a submission, it is delivered again later");
             }
         }
         End::Cancelled => {
@@ -89,7 +89,7 @@ async fn keep_work(work: &WorkItem, running: &Running) -> ! {
     loop {
         ticks.tick().await;
         if let Err(error) = work.progress(&running.acknowledgement()).await {
-            tracing::debug!(%error, submission = %work.key, "cannot report progress, the work may be delivered again");
+            tracing::debug!(%error, submission = %work.key, "cannot report progress, the submission may be delivered again");
         }
     }
 }
@@ -208,10 +208,10 @@ async fn acknowledge(work: &WorkItem, running: &Running) {
         match work.done(&running.acknowledgement()).await {
             Ok(()) => return,
             Err(error) => {
-                tracing::debug!(%error, submission = %work.key, "cannot acknowledge work");
+                tracing::debug!(%error, submission = %work.key, "cannot acknowledge a submission");
                 sleep(BUSY_DELAY).await;
             }
         }
     }
-    tracing::warn!(submission = %work.key, "work with a result was not acknowledged, it runs again");
+    tracing::warn!(submission = %work.key, "submission with a result was not acknowledged, it runs again");
 }

@@ -113,7 +113,7 @@ impl Node {
         match self.take().await {
             Ok(wait) => wait,
             Err(error) => {
-                tracing::warn!(%error, "cannot take work, will retry");
+                tracing::warn!(%error, "cannot take a submission, will retry");
                 Wait::For(RETRY_DELAY)
             }
         }
@@ -160,14 +160,14 @@ impl Node {
         let Some(announcements) = self.announcements.take() else { return };
         for bucket in announcements.leave().await {
             if let Err(error) = self.worker.pass_on(bucket).await {
-                tracing::debug!(%error, "cannot pass on an announcement, other nodes look for the work themselves");
+                tracing::debug!(%error, "cannot forward an announcement, other nodes find the submission later");
             }
         }
     }
 
     fn spawn(&mut self, work: WorkItem) {
         let Some(registration) = self.shared.register(work.key, work.acknowledgement()) else {
-            tracing::info!(submission = %work.key, "work was delivered again while it runs here");
+            tracing::info!(submission = %work.key, "submission was delivered again while it runs here");
             return;
         };
         let starting = self.shared.starting();

@@ -135,7 +135,7 @@ pub enum Verdict {
     RuntimeError,
     /// The solution could not be compiled. Only of a compilation, never of a run.
     CompileError,
-    /// The checker or the interactor failed. The solution is not to blame.
+    /// The checker or the interactor failed. This is not a fault of the solution.
     JudgeError,
     /// The run does not count, because a run before it failed.
     Skipped,

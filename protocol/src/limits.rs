@@ -44,7 +44,7 @@ macro_rules! each_limit {
             }
             processes: u32 {
                 json: processes, cli: "processes",
-                help: "processes and threads at one time",
+                help: "concurrent processes and threads",
                 run: 40, compile: 64,
                 maximum: 512, minimum: 1,
             }
@@ -74,7 +74,7 @@ macro_rules! each_limit {
             }
             open_files: u32 {
                 json: open_files, cli: "open-files",
-                help: "open files of one process at one time",
+                help: "open files of one process",
                 run: 256, compile: 256,
                 maximum: 1024, minimum: 8,
             }
@@ -88,32 +88,32 @@ macro_rules! each_limit {
             // Off by default: Node.js reserves 1 GiB that it never uses, and Java more than 2 GiB.
             address_space: ByteCount {
                 json: address_space_bytes, cli: "address-space",
-                help: "address space of each process, also what it only reserves; 128 TiB is no limit",
+                help: "address space of each process, including reserved memory; 128 TiB is unlimited",
                 run: ByteCount::mib(128 << 20), compile: ByteCount::mib(128 << 20),
                 maximum: ByteCount::mib(128 << 20), minimum: ByteCount::mib(4),
             }
             output_files: u32 {
                 json: output_files, cli: "output-files",
-                help: "output files that are returned",
+                help: "number of output files that are returned",
                 run: 32, compile: 32,
                 maximum: 256, minimum: 0,
             }
             output_file_size: ByteCount {
                 json: output_file_bytes, cli: "output-file-size",
-                help: "bytes that are returned of one output file",
+                help: "returned bytes of one output file",
                 run: ByteCount::mib(1), compile: ByteCount::mib(4),
                 maximum: ByteCount::mib(8), minimum: ByteCount(0),
             }
             output_files_size: ByteCount {
                 json: output_files_bytes, cli: "output-files-size",
-                help: "bytes that are returned of all output files together",
+                help: "returned bytes of all output files together",
                 run: ByteCount::mib(4), compile: ByteCount::mib(8),
                 maximum: ByteCount::mib(8), minimum: ByteCount(0),
             }
-            // 0, which only a peer of the daemon can ask for: the wall clock does not stand still.
+            // 0, which only a peer of the daemon can ask for: the wall clock is never paused.
             input_idle: Duration {
                 json: input_idle_ms, cli: "input-idle",
-                help: "time without input of a program that waits for live input; meanwhile its wall-clock time stands still",
+                help: "time that a program waits for live input and gets none; its wall-clock time is then paused",
                 run: Duration::from_secs(300), compile: Duration::from_secs(300),
                 maximum: Duration::from_secs(1800), minimum: Duration::ZERO,
             }

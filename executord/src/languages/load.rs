@@ -400,7 +400,7 @@ mod tests {
                     + "[[options]]\nname = \"o\"\ntitle = \"\"\nhelp = \"\"\ndefault = true\n",
                 "options.o: two options have this name",
             ),
-            (implied("v = { o = \"b\" }"), "alias_options.v: aliases does not have this name"),
+            (implied("v = { o = \"b\" }"), "alias_options.v: is not in aliases"),
             (implied("u = { p = \"b\" }"), "alias_options.u: options.p: unknown option; the options are o"),
             (implied("u = { o = true }"), "alias_options.u: options.o: it must be one of"),
         ] {

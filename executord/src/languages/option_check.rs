@@ -34,7 +34,7 @@ pub(super) fn check(file: &LanguageFile) -> Result<(), String> {
     let is_alias = |name: &&String| file.aliases.contains(name) || !file.variant.is_empty();
     match file.alias_options.keys().find(|name| !is_alias(name)) {
         None => Ok(()),
-        Some(name) => Err(format!("alias_options.{name}: aliases does not have this name")),
+        Some(name) => Err(format!("alias_options.{name}: is not in aliases")),
     }
 }
 
@@ -71,7 +71,7 @@ fn check_option(option: &OptionFormat, file: &LanguageFile) -> Result<(), String
     let environments = values.iter().filter_map(|value| value.environment.as_ref());
     for (name, value) in environments.chain([&option.environment]).flatten() {
         if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
-            return Err(format!("environment: {name:?} is no variable"));
+            return Err(format!("environment: {name:?} or its value is invalid"));
         }
     }
     Ok(())

@@ -112,7 +112,7 @@ impl Options {
             let option = self.0.iter().find(|option| option.name == *name);
             option.ok_or_else(|| self.unknown(name))?.check(value)?;
             if settings[..index].iter().any(|other| other.name == *name) {
-                return Err(format!("options.{name}: it is given twice"));
+                return Err(format!("options.{name}: is given twice"));
             }
         }
         Ok(())
@@ -411,7 +411,7 @@ mod tests {
             (&[("sanitize", choice("address"))], list),
             (&[("sanitize", set(&["address", "x"]))], list),
             (&[("openmp", choice("true"))], "options.openmp: it must be true or false"),
-            (&[("std", choice("c99")), ("std", choice("c99"))], "options.std: it is given twice"),
+            (&[("std", choice("c99")), ("std", choice("c99"))], "options.std: is given twice"),
             (
                 &[("std", choice("c2x"))],
                 "options.std: c23 is not available: it requires version 14, and 12.2.0 is installed",

@@ -174,7 +174,7 @@ impl Sandbox {
     }
 
     /// Returns whether a process in it is older than the program's request: a pre-warmed one, or a copy of a zygote. If
-    /// such a sandbox fails to start, the program is not to blame, and gets a cold one.
+    /// such a sandbox fails to start, this is not the fault of the program, which gets a cold one.
     pub(crate) fn predates_program(&self) -> bool {
         self.state == SandboxState::Warm || self.plan.zygote
     }

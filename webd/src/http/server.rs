@@ -24,9 +24,9 @@ use crate::http::connection_table::ConnectionTable;
 use crate::http::peer::Peer;
 use crate::http::write_timeout::WriteTimeout;
 
-/// Header lines of a request; more are answered 431.
+/// Header lines of a request; more get 431.
 const MAX_HEADERS: usize = 64;
-/// Bytes of a request head and of the read buffer; a longer head is answered 431.
+/// Bytes of a request head and of the read buffer; a longer head gets 431.
 const MAX_HEAD: usize = 64 * 1024;
 /// Bytes of a response that the kernel buffers for a client. The default grows to megabytes, and a client that reads
 /// nothing would go unnoticed.

@@ -106,7 +106,7 @@ impl KeyFiles {
             }
             Err(message) => {
                 self.version = current;
-                tracing::error!(%message, "cannot use the changed key file, the keys before stay valid");
+                tracing::error!(%message, "cannot use the changed key file, the previous keys stay valid");
             }
         }
     }
@@ -163,7 +163,7 @@ fn read_keys(path: &Path) -> Result<Option<(FileVersion, KeyFile)>, String> {
     };
     let metadata = file.metadata().map_err(cannot)?;
     if metadata.permissions().mode() & 0o006 != 0 {
-        tracing::warn!(file = ?path, "everybody can read the key file: chmod 0640 and chgrp executor");
+        tracing::warn!(file = ?path, "the key file is readable by all users: run chmod 0640 and chgrp executor");
     }
     let text = read_bounded(file, MAX_FILE).map_err(cannot)?;
     let keys = KeyFile::parse(&text).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -175,7 +175,7 @@ fn read_usage(path: &Path) -> Option<UsageFile> {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
-            tracing::warn!(file = ?path, %error, "cannot read the usage of keys, it begins with zero");
+            tracing::warn!(file = ?path, %error, "cannot read the usage of keys, starting from zero");
             return None;
         }
     };

@@ -92,7 +92,7 @@ pub(in crate::execution) fn of_broken_judge(kind: JudgeKind, compiler_output: &[
     }
 }
 
-/// Returns the judgement of a dialogue. The program that failed first is to blame: a solution that crashes makes the interactor read
+/// Returns the judgement of a dialogue. The verdict is that of the program that failed first: a solution that crashes makes the interactor read
 /// the end of its input, and an interactor that has seen enough leaves the solution without an answer.
 pub(in crate::execution) fn of_dialogue(
     solution: (&Status, &Usage),

@@ -174,7 +174,7 @@ async fn finish(
     })))
 }
 
-/// Returns whether the program is to blame that it cannot be executed: a compiler may write a file that is no program.
+/// Returns whether the program itself cannot be executed: a compiler may write a file that is not a program.
 fn is_programs_fault(error: &SetupError, start: &Start) -> bool {
     error.step == Step::Execute
         && start.program.command.first().is_some_and(|program| program.starts_with("/build/"))

@@ -1,4 +1,4 @@
-//! The wall clock of a program: it stands still while the program waits for input of its client. Pure.
+//! The wall clock of a program: it is paused while the program waits for input of its client. Pure.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::execution::verdict::KillReason;
 pub(super) struct WallClock {
     /// When the limit is reached, if the program does not wait any more.
     deadline: Instant,
-    /// Time for which it may wait since the client sent input. Zero if the clock does not stand still.
+    /// Time for which it may wait since the client sent input. Zero if the clock is never paused.
     idle_limit: Duration,
     /// When it began to wait, while it waits.
     waits_since: Option<Instant>,
@@ -33,7 +33,7 @@ impl WallClock {
         }
     }
 
-    /// Returns whether the clock can stand still.
+    /// Returns whether the clock can be paused.
     pub(super) fn may_stand_still(&self) -> bool {
         !self.idle_limit.is_zero()
     }

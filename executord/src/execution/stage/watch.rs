@@ -61,7 +61,7 @@ pub(super) struct Watch<'a> {
     phase: Phase,
     deadlines: Deadlines,
     wall_clock: WallClock,
-    /// The file of live input, if the wall clock stands still while the program waits for it.
+    /// The file of live input, if the wall clock is paused while the program waits for it.
     live_input: Option<InputFile>,
     input: InputWatch,
     /// Notified when the program must end because all programs together use too much memory.

@@ -90,13 +90,13 @@ async fn attempt(state: &AppState, claimed: ClaimedCallback) -> Delivery {
     let id = submission.id.to_string();
     #[cfg(feature = "cluster")]
     let Ok(submission) = answered(state, &key, submission).await else {
-        tracing::info!(%key, %id, "callback not delivered, there is no memory for the answer");
+        tracing::info!(%key, %id, "callback not delivered: not enough memory for its body");
         return Delivery::Failed;
     };
     // Both were so when the submission was accepted; the configuration or the key may have changed.
     let secrets = state.keys.callback_secrets(&key);
     let Some(url) = state.callbacks.check(&url).ok().filter(|_| !secrets.is_empty()) else {
-        tracing::warn!(%key, %id, "callback refused, its key has no secret any more or its host is not allowed any more");
+        tracing::warn!(%key, %id, "callback refused: its key no longer has a secret, or its host is no longer allowed");
         return Delivery::Refused;
     };
     let body = body(submission);
