@@ -120,7 +120,7 @@ pub(crate) struct RunArguments {
     /// Give the program one pipe for stdout and stderr: both are written to stdout, in their exact order
     #[arg(long, conflicts_with = "tty")]
     pub(crate) merge_output: bool,
-    /// Print at the end what each stage used, on stderr
+    /// Print the usage of each stage at the end, on stderr
     #[arg(long, conflicts_with = "json")]
     pub(crate) usage: bool,
     /// Directory to write the program's output files to, below their paths in the work directory. Without --output and

@@ -31,7 +31,7 @@ pub(crate) struct JudgeArguments {
     /// Additional source file of the checker or the interactor, such as testlib.h; can be repeated
     #[arg(long = "judge-file", value_name = "FILE")]
     judge_files: Vec<PathBuf>,
-    /// Print what the program and the interactor wrote to each other (in --json: `transcript`)
+    /// Print the messages between the program and the interactor (in --json: `transcript`)
     #[arg(long, requires = "interactor")]
     transcript: bool,
 }

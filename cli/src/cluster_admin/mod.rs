@@ -50,7 +50,7 @@ enum ClusterCommand {
         #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=5))]
         replicas: u8,
     },
-    /// Show the nodes and what waits
+    /// Show the nodes and the waiting submissions
     Status {
         #[command(flatten)]
         connection: ConnectionArguments,

@@ -68,7 +68,7 @@ enum KeyCommand {
         #[arg(long, conflicts_with = "keep_old")]
         remove: bool,
     },
-    /// Show what the keys used today, in UTC
+    /// Show today's usage of the keys, in UTC
     Usage {
         /// Name of the key [default: all]
         name: Option<KeyName>,
@@ -87,7 +87,7 @@ struct LimitArguments {
     /// Executions for each s, min, h or day, such as 60/min; of `anonymous`, for each address
     #[arg(long, value_name = "NUMBER/PERIOD")]
     rate: Option<Rate>,
-    /// Executions at one time, including those that wait; of `anonymous`, for each address
+    /// Concurrent executions, including queued ones; of `anonymous`, for each address
     #[arg(long, value_name = "NUMBER")]
     concurrent: Option<NonZeroU32>,
     /// CPU time of all executions of a day in UTC, such as 1h
