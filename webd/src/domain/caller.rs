@@ -73,7 +73,7 @@ impl Caller {
         };
     }
 
-    /// Notes what is left of the rate limit.
+    /// Stores the remaining rate.
     pub(crate) fn set_rate(&self, state: RateState) {
         *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
     }

@@ -125,7 +125,7 @@ pub(crate) fn offers_subprotocol(headers: &HeaderMap) -> bool {
     offered.any(|name| name.trim() == SUBPROTOCOL)
 }
 
-/// Adds what is left of a rate. `t` is the time after which all of it is there again.
+/// Adds the remaining rate. `t` is the time until all of it is available again.
 fn add_rate(headers: &mut HeaderMap, state: &RateState) {
     let [policy, limit] = RATE_HEADERS;
     let (quota, window) = (state.rate.count, state.rate.period.duration().as_secs());

@@ -95,7 +95,7 @@ fn compare_tokens(
     }
 }
 
-/// The tokens of what is left of a text.
+/// The tokens of the rest of a text.
 struct Tokens<'a>(&'a [u8]);
 
 impl<'a> Iterator for Tokens<'a> {

@@ -98,7 +98,7 @@ impl Allowance {
 /// Admits executions that begin now, or refuses all of them. What is refused counts towards no limit.
 ///
 /// # Errors
-/// [`Refusal`], and what is left of the rate, if there is one.
+/// [`Refusal`], and the remaining rate, if there is one.
 pub(crate) fn admit(
     limits: &KeyLimits,
     account: &Arc<Account>,
@@ -117,7 +117,7 @@ pub(crate) fn admit(
 /// Accepts executions that begin later, or refuses all of them.
 ///
 /// # Errors
-/// [`Refusal`], and what is left of the rate, if there is one.
+/// [`Refusal`], and the remaining rate, if there is one.
 pub(crate) fn accept(
     limits: &KeyLimits,
     account: &Account,

@@ -17,7 +17,7 @@ pub(crate) struct RateLimiter {
     restored: Mutex<Instant>,
 }
 
-/// What is left of a [`Rate`].
+/// The remaining part of a [`Rate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateState {
     /// The rate.
