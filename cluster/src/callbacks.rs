@@ -40,7 +40,9 @@ pub(crate) async fn add(jetstream: &JetStream, key: SubmissionKey) -> Result<(),
     match jetstream.publish(key.callback(), message).await {
         Ok(_) => {}
         // It is there already, or there is no room for any: a result must not wait for a callback.
-        Err(PublishError::Full) => tracing::debug!(submission = %key, "callback not queued: it already is, or the queue is full"),
+        Err(PublishError::Full) => {
+            tracing::debug!(submission = %key, "callback already queued, or queue full")
+        }
         Err(error) => return Err(error.into()),
     }
     if let Err(error) = jetstream.publish_core(subjects::callback_due(), "").await {
@@ -68,7 +70,7 @@ impl DueCallbacks {
             let headers = delivery.message.headers.as_ref();
             let key = headers.and_then(|headers| SubmissionKey::parse(headers.get(KEY_HEADER)?.as_str()));
             let Some(key) = key else {
-                tracing::error!(sequence = delivery.info.sequence, "removed an invalid message from the stream of callbacks");
+                tracing::error!(sequence = delivery.info.sequence, "removed an invalid callback message");
                 self.jetstream.ack(&delivery.reply).await?;
                 continue;
             };

@@ -111,7 +111,7 @@ impl Worker {
         let key = header(KEY_HEADER).and_then(SubmissionKey::parse);
         let record = header(RECORD_HEADER).and_then(Record::parse);
         let Some((key, record)) = key.zip(record) else {
-            tracing::error!(sequence = delivery.info.sequence, "removed an invalid message from the stream of submissions");
+            tracing::error!(sequence = delivery.info.sequence, "removed an invalid submission message");
             self.jetstream.ack(&delivery.reply).await?;
             return Ok(None);
         };
