@@ -18,7 +18,8 @@ use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJs
 use crate::api::executor::languages::{EditorJson, LanguageJson, VersionJson};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
-use crate::api::executor::request::{Execute, Run, Start, Submit};
+use crate::api::executor::request::{Execute, Start, Submit};
+use crate::api::executor::run_request::Run;
 use crate::api::executor::sources::File;
 use crate::api::executor::submission_callback::CallbackJson;
 use crate::api::executor::submission_json::{AcceptedJson, ListJson, SubmissionJson};

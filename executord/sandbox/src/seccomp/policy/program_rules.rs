@@ -1,6 +1,6 @@
 //! The system calls of programs.
 
-#[expect(clippy::wildcard_imports, reason = "the table names nearly every system call")]
+#[allow(clippy::wildcard_imports, reason = "the table names nearly every system call")]
 use libc::*;
 
 use super::argument_check::ArgumentCheck;
