@@ -1,7 +1,7 @@
 //! Files that the program left behind: writing them below a directory, and as JSON.
 //!
-//! The program chose their names. They are written below the directory one component at a time and without following links,
-//! and a file that exists is replaced, never opened.
+//! The program chose their names. They are written below the directory one component at a time and without following
+//! links, and a file that exists is replaced, never opened.
 
 use std::fs::{DirBuilder, File};
 use std::io::{self, Write};
@@ -48,7 +48,8 @@ struct OpenFile {
 }
 
 impl OutputFiles {
-    /// Creates an empty list of files, which are to be written to `directory`. `sources` are skipped unless they changed.
+    /// Creates an empty list of files, which are to be written to `directory`. `sources` are skipped unless they
+    /// changed.
     pub(crate) fn new(directory: Option<&Path>, sources: &[SourceFile]) -> Result<Self, Failure> {
         let Some(path) = directory else { return Ok(Self::default()) };
         let usage = |error: io::Error| Failure::Usage(format!("open {}: {error}", path.display()));
@@ -87,7 +88,7 @@ impl OutputFiles {
         Ok(())
     }
 
-    /// Returns what the user should know in the end.
+    /// Returns the final messages for the user.
     pub(crate) fn messages(&self) -> &[String] {
         &self.messages
     }

@@ -31,7 +31,7 @@ pub(crate) struct ServerArguments {
 }
 
 impl ServerArguments {
-    /// Returns the server to use. What the command line names takes precedence over the environment.
+    /// Returns the server to use. The command line takes precedence over the environment.
     pub(crate) fn server(&self, matches: &ArgMatches) -> Result<Server, Failure> {
         let prefers_socket = is_on_command_line(matches, "socket") && !is_on_command_line(matches, "url");
         let Some(url) = self.url.clone().filter(|_| !prefers_socket) else {

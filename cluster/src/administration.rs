@@ -14,7 +14,7 @@ use crate::submitter::{Submitter, Waiting};
 pub struct NewKey {
     /// The secret, which is the content of a key file.
     pub seed: String,
-    /// What the servers know of it.
+    /// The state that the servers have of it.
     pub public_key: String,
 }
 

@@ -1,4 +1,5 @@
-//! The status of nodes. Each node writes its own every few seconds into a key-value bucket, which forgets those that stop.
+//! The status of nodes. Each node writes its own every few seconds into a key-value bucket, which forgets those that
+//! stop.
 
 use std::time::Duration;
 
@@ -19,13 +20,13 @@ pub struct NodeStatus {
     pub pool: String,
     /// Version of its noded.
     pub version: String,
-    /// Executions that can use the CPU at one time; 0 while its executord does not answer.
+    /// Executions that can use the CPU concurrently; 0 while its executord does not answer.
     pub slots: u32,
     /// Slots that no execution uses.
     pub idle_slots: u32,
     /// Submissions that run.
     pub running: u32,
-    /// Submissions that it runs at most at one time.
+    /// Maximum number of concurrent submissions.
     pub async_slots: u32,
     /// Digest of its languages. All nodes of a pool should have the same.
     pub languages: String,

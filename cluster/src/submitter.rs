@@ -175,8 +175,8 @@ impl Submitter {
         Ok(Stored::New)
     }
 
-    /// Compares a submission with the one that is stored under the same key. If the front that stored it ended before it
-    /// stored the work, stores the work.
+    /// Compares a submission with the one that is stored under the same key. If the front that stored it ended before
+    /// it stored the work, stores the work.
     async fn store_again(&self, new: &NewSubmission) -> Result<Stored, ClusterError> {
         let Some(found) = self.get(new.key).await? else {
             return Err(ClusterError::Unavailable("the submission was just forgotten".to_owned()));
@@ -316,7 +316,7 @@ impl Submitter {
         crate::nodes::all(&self.jetstream).await
     }
 
-    /// Returns what the streams hold.
+    /// Returns the content of the streams.
     ///
     /// # Errors
     /// [`ClusterError`]
@@ -327,7 +327,7 @@ impl Submitter {
         Ok(Holdings { work: work.messages, bytes: work.bytes + submissions.bytes, callbacks })
     }
 
-    /// Returns what waits in the pool.
+    /// Returns the sandboxes in the pool.
     ///
     /// # Errors
     /// [`ClusterError`]

@@ -104,7 +104,7 @@ impl NatsServer {
         self.child.wait().map(|_| ())
     }
 
-    /// Starts the server again, with what it had stored.
+    /// Starts the server again, with its stored data.
     ///
     /// # Errors
     /// As [`NatsServer::start`].
@@ -113,7 +113,7 @@ impl NatsServer {
         self.wait()
     }
 
-    /// Returns what the server wrote.
+    /// Returns the output of the server.
     #[must_use]
     pub fn log(&self) -> String {
         fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()

@@ -1,5 +1,5 @@
-//! What keys use on all servers. Each process writes its own counters into a key-value bucket every few seconds, and a front
-//! reads those of the others: what another server counts is known after at most twice [`SYNC_INTERVAL`].
+//! What keys use on all servers. Each process writes its own counters into a key-value bucket every few seconds, and a
+//! front reads those of the others: what another server counts is known after at most twice [`SYNC_INTERVAL`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
@@ -36,7 +36,7 @@ pub struct Counters {
 /// What a key uses in all other processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Elsewhere {
-    /// What it used today.
+    /// Today's usage.
     pub usage: KeyUsage,
     /// Executions that count towards the limit of concurrent ones now.
     pub running: u32,
@@ -65,7 +65,7 @@ pub struct UsageReader {
 #[derive(Debug, Default)]
 struct EarlierReads {
     counters: HashMap<(String, KeyName), EarlierCounters>,
-    /// Number of reads. What is counted at the first one may have been counted long ago.
+    /// Number of reads. The first value read may be old.
     reads: u64,
 }
 
@@ -102,8 +102,8 @@ impl UsageWriter {
         Self { jetstream: connection.0.clone(), writer, session, written: HashMap::new() }
     }
 
-    /// Writes the counters of a day that have changed since they were last written, and those of keys that run something:
-    /// they count for a time only.
+    /// Writes the counters of a day that have changed since they were last written, and those of keys that run
+    /// something: they count for a time only.
     ///
     /// # Errors
     /// [`ClusterError`] of the first one that could not be written. It is written the next time.
@@ -130,7 +130,7 @@ impl UsageReader {
         Self { jetstream: connection.0.clone(), except, seen: EarlierReads::default() }
     }
 
-    /// Returns what each key uses in the other processes.
+    /// Returns the usage of each key in the other processes.
     ///
     /// # Errors
     /// [`ClusterError`]

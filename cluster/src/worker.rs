@@ -17,11 +17,11 @@ use crate::record::{Failure, KEY_HEADER, MAX_DELIVERIES, RECORD_HEADER, Record, 
 use crate::subjects::{self, BUCKETS, Name, SubmissionKey, WAKE_GROUP};
 use crate::submitter::{announce_change, state_message};
 
-/// Interval at which a node tells the server that it still works on a submission. Three fit into the time after which the
-/// server delivers it again.
+/// Interval at which a node tells the server that it still works on a submission. Three fit into the time after which
+/// the server delivers it again.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
-/// Time for which work that was announced is waited for: a fetch that does not wait can miss a message that was stored a
-/// moment ago.
+/// Time for which work that was announced is waited for: a fetch that does not wait can miss a message that was stored
+/// a moment ago.
 const ANNOUNCED_WAIT: Duration = Duration::from_millis(50);
 /// Announcements that a node passes on to others at one time.
 const MAX_PASSED_ON: usize = 64;
@@ -171,7 +171,7 @@ impl Worker {
 }
 
 impl Announcements {
-    /// Leaves the nodes that wait for work, and returns what was announced to this one and not yet read.
+    /// Deregisters from the nodes that wait for submissions, and returns the announcements that were not read yet.
     pub async fn leave(mut self) -> Vec<u8> {
         if let Err(error) = self.wake.unsubscribe().await {
             tracing::debug!(%error, "cannot deregister from the nodes that wait for submissions");
@@ -230,8 +230,8 @@ impl WorkItem {
         Ok(())
     }
 
-    /// Stores the result, and then adds its callback if it has one. Returns whether the result is the first one: another
-    /// one stands.
+    /// Stores the result, and then adds its callback if it has one. Returns whether the result is the first one:
+    /// another one stands.
     ///
     /// # Errors
     /// [`ClusterError`]: store it again.

@@ -39,7 +39,7 @@ const FIRST_UID: u32 = 0x6000_0000;
 /// Settings of a test.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Maximum number of executions that use the CPU at one time.
+    /// Maximum number of executions that use the CPU concurrently.
     pub slots: u32,
     /// Maximum number of concurrent executions; 0 for executord's default. `None` for `slots`: an idle program then
     /// makes room for no other, so that a test can occupy a slot.
@@ -66,7 +66,8 @@ pub struct Settings {
     pub launchers: Vec<(&'static str, PathBuf)>,
     /// Content of `webd.toml`.
     pub webd: String,
-    /// Files that webd's user can read, next to `webd.toml`, which is also webd's working directory: names and contents.
+    /// Files that webd's user can read, next to `webd.toml`, which is also webd's working directory: names and
+    /// contents.
     pub files: Vec<(&'static str, String)>,
     /// Shell script that runs in a separate mount namespace before executord, to simulate another host. `$DIRECTORY` is
     /// [`Daemons::directory`].
@@ -102,8 +103,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Settings for tests that must pass with every kind of sandbox: the environment variable `EXECUTOR_POOL` is `on` for
-    /// pre-warmed sandboxes, `zygotes` for forked ones, or anything else for cold ones.
+    /// Settings for tests that must pass with every kind of sandbox: the environment variable `EXECUTOR_POOL` is `on`
+    /// for pre-warmed sandboxes, `zygotes` for forked ones, or anything else for cold ones.
     #[must_use]
     pub fn from_environment() -> Self {
         let pool = std::env::var("EXECUTOR_POOL").unwrap_or_default();
@@ -560,12 +561,12 @@ fn configuration(
     ))
 }
 
-/// Languages whose launchers are built. Go's is only copied: the standard library that its build compiles takes minutes,
-/// and Debian's Go has a compiled one.
+/// Languages whose launchers are built. Go's is only copied: the standard library that its build compiles takes
+/// minutes, and Debian's Go has a compiled one.
 const LAUNCHERS: [&str; 4] = ["java", "javascript", "python", "typescript"];
 
-/// Languages of all daemons under test. A daemon asks every toolchain for its version before it is ready, so those of all
-/// languages would take a test seconds.
+/// Languages of all daemons under test. A daemon asks every toolchain for its version before it is ready, so those of
+/// all languages would take a test seconds.
 pub const BASE_LANGUAGES: [&str; 16] = [
     "bash",
     "c",

@@ -42,21 +42,21 @@ pub(crate) struct Config {
     pub(crate) webd_user: String,
     /// User that noded runs as, on a server of a cluster. It may name clients, as webd's may, if it may connect.
     pub(crate) noded_user: String,
-    /// Executions that use the CPU at one time, or 0 for the number of cores.
+    /// Executions that use the CPU concurrently, or 0 for the number of cores.
     pub(crate) slots: u32,
-    /// Executions at one time, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`], or fewer
+    /// Concurrent executions, including those that sleep or wait for input, or 0 for [`EXECUTIONS_PER_SLOT`], or fewer
     /// if there are not enough user ids.
     pub(crate) max_executions: u32,
-    /// Executions of one client at one time, or 0 for as many as of all.
+    /// Concurrent executions of one client, or 0 for as many as of all.
     pub(crate) max_executions_per_client: u32,
-    /// Interactive executions at one time, or 0 for three quarters of all.
+    /// Concurrent interactive executions, or 0 for three quarters of all.
     pub(crate) max_interactive: u32,
     /// Memory of all executions, pre-warmed sandboxes and cached builds together. The default is three quarters of the
     /// memory that the daemon may use.
     pub(crate) memory: Option<Quantity<ByteCount>>,
     /// Executions that may wait for a slot.
     pub(crate) queue: u32,
-    /// Cores that one execution may use at one time, or 0 for all.
+    /// Cores that one execution may use, or 0 for all.
     pub(crate) cpus: u32,
     /// Pre-warmed sandboxes.
     pub(crate) pool: PoolSettings,
@@ -92,7 +92,7 @@ pub(crate) struct PoolSettings {
     pub(crate) min: u32,
     /// Sandboxes of all languages together.
     pub(crate) max: u32,
-    /// Memory of all sandboxes together, by what each was measured to hold. The default is [`DEFAULT_POOL_MEMORY`].
+    /// Measured memory of all sandboxes together. The default is [`DEFAULT_POOL_MEMORY`].
     pub(crate) memory: Option<Quantity<ByteCount>>,
     /// Whether sandboxes of languages that support it begin as forks of an interpreter that root started.
     pub(crate) zygotes: bool,
@@ -182,7 +182,7 @@ pub(crate) struct KeepSettings {
     pub(crate) max: u32,
     /// Number of programs of one client.
     pub(crate) max_per_client: u32,
-    /// Memory of all programs together: what was compiled, and the sources.
+    /// Memory of all programs together: builds and sources.
     pub(crate) memory: Quantity<ByteCount>,
     /// Memory of the programs of one client.
     pub(crate) memory_per_client: Quantity<ByteCount>,
@@ -322,7 +322,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Checks what the types of the configuration do not.
+    /// Checks the properties that the types of the configuration do not ensure.
     fn validate(&self) -> Result<(), String> {
         let UidRange { first, last } = self.uids;
         if first > last || first < 1000 || last >= 4_294_967_294 {
@@ -332,7 +332,7 @@ impl Config {
             return Err(format!("pool, build_cache, kept_builds: max must be at most {MAX_HELD}"));
         }
         if u64::from(last - first) + 1 < self.max_uids_in_use() {
-            return Err(format!("uids: {first} to {last} are fewer ids than concurrent executions need"));
+            return Err(format!("uids: {first} to {last} are fewer than can be in use concurrently"));
         }
         if self.max_executions() < self.slots() {
             return Err("max_executions: must be at least the number of slots".to_owned());
@@ -366,12 +366,12 @@ impl Config {
         Ok(())
     }
 
-    /// Returns the number of executions that use the CPU at one time.
+    /// Returns the number of executions that use the CPU concurrently.
     pub(crate) fn slots(&self) -> u32 {
         if self.slots == 0 { cores() } else { self.slots }
     }
 
-    /// Returns the number of executions at one time, including those that are idle.
+    /// Returns the number of concurrent executions, including idle ones.
     pub(crate) fn max_executions(&self) -> u32 {
         match self.max_executions {
             0 => {
@@ -385,7 +385,8 @@ impl Config {
         }
     }
 
-    /// Returns the memory of everything in sandboxes together, in bytes, if `available` bytes are available to the daemon.
+    /// Returns the memory of everything in sandboxes together, in bytes, if `available` bytes are available to the
+    /// daemon.
     pub(crate) fn memory(&self, available: u64) -> u64 {
         self.memory.map_or(available / 4 * 3, |memory| memory.0.bytes())
     }
@@ -396,18 +397,18 @@ impl Config {
         self.max_executions() / 4
     }
 
-    /// Returns the maximum number of executions at one time, including those reserved for clients without one.
+    /// Returns the maximum number of concurrent executions, including those reserved for clients without one.
     pub(crate) fn most_executions(&self) -> u32 {
         self.max_executions().saturating_add(self.reserved_executions())
     }
 
-    /// Returns the maximum number of users at one time: two for each execution, because the user of one stage is still
+    /// Returns the maximum number of users in use: two for each execution, because the user of one stage is still
     /// being cleaned up when the next begins, and one for each pre-warmed sandbox.
     fn max_uids_in_use(&self) -> u64 {
         2 * u64::from(self.most_executions()) + u64::from(self.pool.capacity())
     }
 
-    /// Returns how much CPU one execution may use at one time, in thousandths of a core.
+    /// Returns the CPU that one execution may use, in thousandths of a core.
     pub(crate) fn cpu_millis(&self) -> u32 {
         let cpus = if self.cpus == 0 { cores() } else { self.cpus };
         cpus.saturating_mul(1000)
@@ -426,7 +427,7 @@ impl Config {
         self.limits.maximum.over(&Limits::MAXIMA)
     }
 
-    /// Returns what a request may ask for.
+    /// Returns the options that a request may select.
     pub(crate) fn request_bounds(&self) -> RequestBounds {
         let maxima = self.maxima();
         let wall_time = self.limits.request_wall_time.map_or(2 * maxima.wall_time, |time| time.0);

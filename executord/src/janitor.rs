@@ -1,4 +1,4 @@
-//! Removes what a killed daemon left behind, at the next start: processes, cgroups, user records and directories.
+//! Cleans up after a killed daemon, at the next start: processes, cgroups, user records and directories.
 //! Mounts need no removal: they were in mount namespaces that ended with their last process.
 
 use std::fs;

@@ -1,8 +1,8 @@
 //! `executord`, the root daemon of Executor.
 //!
 //! An execution passes `server` (the socket), `admission`, `queue`, `pool` (a sandbox, warm or cold) and `execution`
-//! (its stages, up to cleanup). Root decides without acting: `admission`, `plan`, `verdict` and `pool::policy` are pure.
-//! It acts without deciding: the `sandbox` crate carries out a plan.
+//! (its stages, up to cleanup). Root decides without acting: `admission`, `plan`, `verdict` and `pool::policy` are
+//! pure. It acts without deciding: the `sandbox` crate carries out a plan.
 
 #![forbid(unsafe_code)]
 
@@ -42,7 +42,7 @@ struct Arguments {
     /// Configuration file; the default file, /etc/executor/executord.toml, may be absent
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Check the configuration, the language files, and what they need on this host, and exit
+    /// Check the configuration, the language files, and their requirements on this host, and exit
     #[arg(long)]
     check_config: bool,
     /// Only for executord itself, see `cgroup_remover`

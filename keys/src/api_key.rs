@@ -1,8 +1,8 @@
 //! The text of a key, and its hash.
 //!
-//! A key is `exk_`, 32 random characters of base62 (190 bits), and 6 characters of base62 with the CRC-32 of what precedes
-//! them. The prefix lets scanners of source code recognize a leaked key, and the checksum tells a mistyped key from a
-//! revoked one without a look-up.
+//! A key is `exk_`, 32 random characters of base62 (190 bits), and 6 characters of base62 with the CRC-32 of what
+//! precedes them. The prefix lets scanners of source code recognize a leaked key, and the checksum tells a mistyped key
+//! from a revoked one without a look-up.
 //!
 //! The hash is one SHA-256. Slow hashes such as argon2 protect passwords, which people choose from few; nobody can
 //! search 190 random bits, however fast the hash is, and a slow hash would cost each request milliseconds.
@@ -48,7 +48,7 @@ impl ApiKey {
         Ok(Self(text))
     }
 
-    /// Returns the key in a text; `None` if it is no key, or one with a mistake.
+    /// Returns the key in a text; `None` if it is not a valid key.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let is_key = text.len() == KEY_LENGTH && text.starts_with(PREFIX) && text.is_ascii();

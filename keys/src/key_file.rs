@@ -65,7 +65,7 @@ pub struct KeyEntry {
     /// Whether the key is not accepted; only for `anonymous`, because other keys are removed.
     #[serde(skip_serializing_if = "is_false")]
     pub disabled: bool,
-    /// What the key allows.
+    /// The limits of the key.
     #[serde(flatten)]
     pub limits: KeyLimits,
 }
@@ -77,7 +77,7 @@ pub struct KeyLimits {
     /// Executions for each period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<Rate>,
-    /// Executions at one time, queued ones included.
+    /// Concurrent executions, including queued ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent: Option<NonZeroU32>,
     /// CPU time of all executions of a day in UTC.
@@ -118,7 +118,8 @@ impl KeyFile {
     /// Reads the text of a file.
     ///
     /// # Errors
-    /// [`KeyFileError`]. The message never quotes a line of the text, which may hold a key that was put there by mistake.
+    /// [`KeyFileError`]. The message never quotes a line of the text, which may hold a key that was put there by
+    /// mistake.
     pub fn parse(text: &str) -> Result<Self, KeyFileError> {
         let file: Self = toml::from_str(text).map_err(|error| {
             let line =

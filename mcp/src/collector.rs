@@ -42,7 +42,7 @@ pub(crate) struct OutputFile {
 }
 
 impl Collected {
-    /// Reads events up to the last one. `max_stream` bounds what is kept of each stream of each stage.
+    /// Reads events up to the last one. `max_stream` bounds the kept bytes of each stream of each stage.
     pub(crate) async fn read(
         mut execution: impl Execution,
         max_stream: usize,

@@ -1,6 +1,6 @@
-//! Executor as a server of the Model Context Protocol (MCP): the tools that an AI agent can call, what they return, and
-//! nothing else. webd serves them at `/mcp`, and `executor mcp` on stdin and stdout. Both are a [`Backend`], which starts
-//! executions; this crate decides nothing about who may start one.
+//! Executor as a server of the Model Context Protocol (MCP): the tools that an AI agent can call, their results, and
+//! nothing else. webd serves them at `/mcp`, and `executor mcp` on stdin and stdout. Both are a [`Backend`], which
+//! starts executions; this crate decides nothing about who may start one.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! The server: what it answers to each request of the protocol.
+//! The server: its response to each request of the protocol.
 
 use std::sync::Arc;
 

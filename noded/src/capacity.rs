@@ -5,7 +5,7 @@ use protocol::ServerStatus;
 /// What runs on this node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
-    /// Executions that can use the CPU at one time.
+    /// Executions that can use the CPU concurrently.
     pub(crate) slots: u32,
     /// Executions that use it: neither idle ones nor those in the queue.
     pub(crate) active: u32,
@@ -37,8 +37,8 @@ impl Load {
         self.slots.saturating_sub(self.active).saturating_sub(self.starting)
     }
 
-    /// Returns what the node can take if it runs at most `async_slots` submissions; 0 for all slots but one, which stays
-    /// for requests that a client waits for.
+    /// Returns what the node can take if it runs at most `async_slots` submissions; 0 for all slots but one, which
+    /// stays for requests that a client waits for.
     pub(crate) fn capacity(self, async_slots: u32) -> Capacity {
         if self.taken >= self.async_slots(async_slots) {
             return Capacity::Full;
@@ -46,7 +46,7 @@ impl Load {
         if self.idle_slots() == 0 { Capacity::Busy } else { Capacity::Free }
     }
 
-    /// Returns how many submissions run at one time.
+    /// Returns the number of concurrent submissions.
     pub(crate) fn async_slots(self, configured: u32) -> u32 {
         if configured == 0 { self.slots.saturating_sub(1).max(1) } else { configured }
     }

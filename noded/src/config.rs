@@ -40,7 +40,7 @@ pub struct Config {
     pub name: String,
     /// Socket of executord.
     pub socket: PathBuf,
-    /// Submissions that run at one time; 0 for all slots of executord but one.
+    /// Concurrent submissions; 0 for all slots of executord but one.
     pub async_slots: u32,
     /// Time for running submissions when noded is stopped. Those that do not end run again on another node.
     #[serde(deserialize_with = "duration")]

@@ -33,11 +33,11 @@ pub enum Event {
     },
     /// A stage starts.
     StageStarted(StageName),
-    /// Output of a program. Several runs of one execution may be active at one time, and their output then alternates.
+    /// Output of a program. Several runs of one execution may be active concurrently; their output then alternates.
     Output {
         /// Stream to which the program wrote.
         stream: StreamName,
-        /// What it wrote: not necessarily text, and split anywhere.
+        /// Output: not necessarily text, and split anywhere.
         #[serde(deserialize_with = "bounded::bytes::<_, MAX_OUTPUT_CHUNK>")]
         bytes: Bytes,
         /// Stage whose program wrote it. The stage has started and has not finished.
@@ -152,7 +152,7 @@ pub enum Rejection {
     /// The uploads of the request are too large.
     #[error("{0}")]
     TooLarge(#[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")] String),
-    /// The client has no kept program with this id, or not any more.
+    /// The client has no kept program with this id.
     #[error("build not found or expired")]
     BuildNotFound,
 }
@@ -167,10 +167,10 @@ pub struct CheckResult {
     pub passed: bool,
     /// Whether programs can run without it, with weaker limits or in fewer languages.
     pub optional: bool,
-    /// What the check observed.
+    /// The observation of the check.
     #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub detail: String,
-    /// What the administrator can do.
+    /// Advice for the administrator.
     #[serde(deserialize_with = "bounded::optional_string::<_, MAX_TEXT>")]
     pub advice: Option<String>,
 }

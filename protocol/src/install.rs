@@ -31,7 +31,7 @@ pub struct Install {
 pub const TOOLCHAINS: &str = "/opt/executor/toolchains";
 
 impl Install {
-    /// Checks what the types do not.
+    /// Checks the properties that the types do not ensure.
     ///
     /// # Errors
     /// A message for the author of the file, which begins with the key.

@@ -1,4 +1,4 @@
-//! Judging of runs: what a client may ask for, and the judgement that it gets.
+//! Judging of runs: the requests of clients, and the judgements.
 
 use std::fmt;
 
@@ -198,7 +198,7 @@ pub struct Judgement {
     pub message: String,
     /// The first difference, if the daemon compared the output and found one.
     pub difference: Option<Difference>,
-    /// What the solution and the interactor wrote to each other, if the client asked for it.
+    /// The messages between the solution and the interactor, if the client requested them.
     pub transcript: Option<Transcript>,
 }
 
@@ -214,7 +214,8 @@ impl From<Verdict> for Box<Judgement> {
     }
 }
 
-/// First difference between the output and the expected output. Lines and columns count from 1; a column is a character.
+/// First difference between the output and the expected output. Lines and columns count from 1; a column is a
+/// character.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Line in the output.
@@ -244,7 +245,7 @@ pub struct Transcript {
 pub struct TranscriptEntry {
     /// Who wrote it.
     pub from: Party,
-    /// What it wrote.
+    /// Its output.
     #[serde(deserialize_with = "bounded::bytes::<_, MAX_TRANSCRIPT>")]
     pub bytes: Bytes,
 }

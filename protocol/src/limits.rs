@@ -2,8 +2,8 @@
 //!
 //! [`each_limit!`](crate::each_limit) is the table. Every other list of limits is generated from it or checked against
 //! it by a test: [`Limits`] and [`LimitsRequest`] on the wire, the sections of `executord.toml`, the `limits` object of
-//! the HTTP API and its OpenAPI description, `--limit` of the command line, and the table in docs/api.md. CONTRIBUTING.md
-//! shows how to add a limit.
+//! the HTTP API and its OpenAPI description, `--limit` of the command line, and the table in docs/api.md.
+//! CONTRIBUTING.md shows how to add a limit.
 
 use std::time::Duration;
 
@@ -234,9 +234,9 @@ pub struct LimitInfo {
     pub json_key: &'static str,
     /// Name for `executor run --limit`.
     pub cli_name: &'static str,
-    /// What is limited, as a noun phrase.
+    /// The limited resource, as a noun phrase.
     pub help: &'static str,
-    /// What the value measures.
+    /// The quantity that the value measures.
     pub kind: Kind,
     number: fn(&Limits) -> u64,
     written: fn(&Limits) -> String,

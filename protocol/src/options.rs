@@ -1,4 +1,4 @@
-//! Options of a language: what a language declares, and what a request selects.
+//! Options of a language: declarations, and selections of a request.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ pub struct LanguageOption {
     /// Name to display.
     #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub title: String,
-    /// What it changes, in one sentence.
+    /// Description of the option, in one sentence.
     #[serde(deserialize_with = "bounded::string::<_, MAX_TEXT>")]
     pub help: String,
     /// Value if a request gives none. Its kind is the kind of the option.

@@ -53,7 +53,7 @@ impl fmt::Display for ByteCount {
 
 /// Value of a [`Quantity`] or of a limit: [`Duration`], [`ByteCount`] or `u32`.
 pub trait Value: Copy + Ord + fmt::Debug {
-    /// What is measured.
+    /// The measured quantity.
     const KIND: Kind;
 
     /// Creates a value from a whole number of milliseconds, bytes or items, the units of the HTTP API. A number that

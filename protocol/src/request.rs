@@ -43,8 +43,8 @@ pub enum Request {
     /// Checks whether this host provides everything that the sandbox needs. The daemon answers with `Checked` for each
     /// item, then `CheckDone`.
     Check,
-    /// Appends to the stdin of a run with [`Stdin::Upload`]. Uploads follow their [`Request::Execute`], and the execution
-    /// enters the queue when all of them are complete.
+    /// Appends to the stdin of a run with [`Stdin::Upload`]. Uploads follow their [`Request::Execute`], and the
+    /// execution enters the queue when all of them are complete.
     Upload {
         /// Index of the run, from 0. The uploads of several runs may alternate.
         run: u32,
@@ -54,9 +54,11 @@ pub enum Request {
     },
     /// Completes all uploads of an execution.
     EndOfUploads,
-    /// Reads the configuration and the language files again, as SIGHUP does. The daemon answers with `Reloaded`. Only for root.
+    /// Reads the configuration and the language files again, as SIGHUP does. The daemon answers with `Reloaded`. Only
+    /// for root.
     Reload,
-    /// Runs the self-tests of these languages, by name or alias, or by `NAME@VARIANT`. The daemon answers as to `Check`.
+    /// Runs the self-tests of these languages, by name or alias, or by `NAME@VARIANT`. The daemon answers as to
+    /// `Check`.
     CheckLanguages(
         #[serde(deserialize_with = "bounded::strings::<_, MAX_ITEMS, MAX_LANGUAGE_NAME>")] Vec<String>,
     ),
@@ -71,7 +73,7 @@ pub struct ExecuteRequest {
     /// Source files, the main file first. A main file without a path gets the language's default name.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_FILES>")]
     pub files: Vec<SourceFile>,
-    /// Runs, each in its own sandbox. They start in this order, and several may be active at one time. At least one.
+    /// Runs, each in its own sandbox. They start in this order, and may run concurrently. At least one.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_RUNS>")]
     pub runs: Vec<RunRequest>,
     /// Limits of each run.
@@ -81,12 +83,12 @@ pub struct ExecuteRequest {
     /// other peers it ignores this field and the next.
     #[serde(deserialize_with = "bounded::optional_string::<_, MAX_CLIENT_TAG>")]
     pub client: Option<String>,
-    /// Networks that the client belongs to, the largest first. The daemon schedules fairly between the largest networks,
-    /// then between those inside each of them, then between their clients, so that one client with many addresses gets
-    /// no more than another with one.
+    /// Networks that the client belongs to, the largest first. The daemon schedules fairly between the largest
+    /// networks, then between those inside each of them, then between their clients, so that one client with many
+    /// addresses gets no more than another with one.
     #[serde(deserialize_with = "bounded::strings::<_, MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG>")]
     pub client_networks: Vec<String>,
-    /// Most runs that are active at one time, or `None` for as many as there are free slots. The daemon runs fewer while
+    /// Maximum number of concurrent runs, or `None` for as many as there are free slots. The daemon runs fewer while
     /// other clients wait, and one after the other if a run has live input or a terminal.
     pub parallel: Option<NonZeroU32>,
     /// Limits of the compilation. They have no effect if the language is not compiled.
@@ -101,18 +103,18 @@ pub struct ExecuteRequest {
     pub options: Vec<OptionSetting>,
     /// What judges the runs.
     pub judge: Judge,
-    /// Whether the runs after the first one that fails are skipped. A run fails if its verdict is a failure or, without a
-    /// verdict, if its exit code is not 0. The outcome is the same whether runs are active at one time or not.
+    /// Whether the runs after the first one that fails are skipped. A run fails if its verdict is a failure or, without
+    /// a verdict, if its exit code is not 0. The outcome is the same for sequential and concurrent runs.
     pub stop_on_first_failure: bool,
-    /// Time for which the daemon keeps the program, so that later requests can run it by its id. It keeps it for less if
-    /// the administrator or the bounds of the client require it.
+    /// Time for which the daemon keeps the program, so that later requests can run it by its id. It keeps it for less
+    /// if the administrator or the bounds of the client require it.
     pub keep: Option<Duration>,
     /// The program that [`crate::Event::BuildKept`] named. There are no language, no files and no `keep` then.
     pub build: Option<BuildId>,
-    /// What it asks of the compiler or the interpreter beyond options.
+    /// Requested arguments of the compiler or the interpreter, in addition to options.
     pub toolchain: ToolchainRequest,
-    /// Zip archive of more files. It is unpacked in the sandbox of each stage, before the program starts; files of the request
-    /// with the same names stay.
+    /// Zip archive of more files. It is unpacked in the sandbox of each stage, before the program starts; files of the
+    /// request with the same names stay.
     #[serde(deserialize_with = "bounded::optional_bytes::<_, MAX_SOURCES>")]
     pub archive: Option<Bytes>,
     /// Range of versions of the language, as npm writes them, such as `3.x`; `None` for the default version.
@@ -131,8 +133,8 @@ pub struct RunRequest {
     /// Size of the terminal; `None` for three pipes instead of a terminal. With a terminal all output is stdout, and
     /// [`Request::EndOfInput`] has the effect of Ctrl+D.
     pub terminal: Option<TerminalSize>,
-    /// Whether stdout and stderr are one pipe: all output is stdout, in the exact order in which it was written, and the
-    /// output limit applies to both together. A terminal has the same effect.
+    /// Whether stdout and stderr are one pipe: all output is stdout, in the exact order in which it was written, and
+    /// the output limit applies to both together. A terminal has the same effect.
     pub merge_output: bool,
     /// Environment variables of the program, in addition to those that every program has.
     #[serde(deserialize_with = "bounded::variables")]

@@ -17,7 +17,7 @@ pub struct ServerStatus {
     pub uptime: Duration,
     /// Whether the daemon is shutting down: it finishes running executions and accepts no new ones.
     pub draining: bool,
-    /// Number of executions that can use the CPU at one time.
+    /// Number of executions that can use the CPU concurrently.
     pub slots: u32,
     /// Number of executions that have started and not ended, including those that are idle.
     pub running: u32,
@@ -46,7 +46,7 @@ pub struct ServerStatus {
     pub warm: Vec<WarmCount>,
     /// Number of running executions that use almost no CPU time: they sleep or wait for input.
     pub idle: u32,
-    /// Number of executions that can run at one time, including those that are idle.
+    /// Number of executions that can run concurrently, including those that are idle.
     pub max_executions: u32,
 }
 

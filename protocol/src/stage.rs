@@ -1,4 +1,4 @@
-//! One stage of an execution: its names, how it ended, and what it used.
+//! One stage of an execution: its names, its end, and its usage.
 
 use std::fmt;
 use std::time::Duration;
@@ -204,16 +204,16 @@ pub struct Usage {
     pub cpu_time: Duration,
     /// Peak memory usage; zero where the host cannot measure it.
     pub peak_memory: ByteCount,
-    /// The part of `cpu_time` in the program itself. The kernel samples which part it is at each tick of its timer, so it
-    /// is inexact by a few milliseconds.
+    /// The part of `cpu_time` in the program itself. The kernel samples which part it is at each tick of its timer, so
+    /// it is inexact by a few milliseconds.
     pub user_time: Duration,
     /// The part of `cpu_time` in the kernel: the rest.
     pub system_time: Duration,
     /// Peak number of processes and threads; `None` where the host cannot measure it.
     pub peak_processes: Option<u32>,
-    /// What it wrote to stdout: all that the daemon read, also beyond the output limit.
+    /// Its stdout, as far as the daemon read it, including bytes beyond the output limit.
     pub stdout: ByteCount,
-    /// What it wrote to stderr.
+    /// Its stderr.
     pub stderr: ByteCount,
 }
 
@@ -247,7 +247,7 @@ pub struct StageReport {
     pub stage: StageName,
     /// How it ended.
     pub status: Status,
-    /// What it used.
+    /// Its usage.
     pub usage: Usage,
     /// Whether the program wrote more to stdout than was sent.
     pub stdout_truncated: bool,

@@ -7,8 +7,8 @@ use nodejs_semver::{OutsideDirection, Range, Version};
 pub struct LanguageVersion(Version);
 
 impl LanguageVersion {
-    /// Takes the numbers of a version as a toolchain reports it, such as `17.0.15` or `v20.1-rc`: at most three, and zeros
-    /// for those that are missing.
+    /// Takes the numbers of a version as a toolchain reports it, such as `17.0.15` or `v20.1-rc`: at most three, and
+    /// zeros for those that are missing.
     #[must_use]
     pub fn from_reported(reported: &str) -> Self {
         let start = reported.find(|character: char| character.is_ascii_digit()).unwrap_or(reported.len());
@@ -20,7 +20,7 @@ impl LanguageVersion {
         Self(Version::from((next(), next(), next())))
     }
 
-    /// Returns whether `range` includes this version. A text that is no range includes none.
+    /// Returns whether `range` includes this version. A text that is not a range includes none.
     #[must_use]
     pub fn satisfies(&self, range: &str) -> bool {
         Range::parse(range).is_ok_and(|range| range.satisfies(&self.0))

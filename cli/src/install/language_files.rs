@@ -1,4 +1,4 @@
-//! Reading what the language files say about installing.
+//! Reading the installation sections of language files.
 
 use std::path::{Path, PathBuf};
 
@@ -27,8 +27,8 @@ impl LanguageFile {
         if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
     }
 
-    /// Returns whether a user means this file by a name: its id or an alias, in upper or lower case. The name alone means
-    /// the file without a variant.
+    /// Returns whether a user means this file by a name: its id or an alias, in upper or lower case. The name alone
+    /// means the file without a variant.
     fn is_called(&self, name: &str) -> bool {
         self.id().eq_ignore_ascii_case(name)
             || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))

@@ -64,7 +64,7 @@ enum KeyCommand {
         /// Time for which callbacks are signed with the old secret too, such as 24h
         #[arg(long, value_name = "TIME")]
         keep_old: Option<Quantity<Duration>>,
-        /// Remove the secret: the key's submissions cannot have callbacks any more
+        /// Remove the secret: the key's submissions can no longer have callbacks
         #[arg(long, conflicts_with = "keep_old")]
         remove: bool,
     },

@@ -41,7 +41,7 @@ impl RemoteServer {
         Ok(languages.into_iter().map(Language::from).collect())
     }
 
-    /// Starts an execution in a session of its own. Dropping both halves cancels it.
+    /// Starts an execution in a new session. Dropping both halves cancels it.
     pub(crate) async fn execute(
         &self,
         request: ExecuteRequest,

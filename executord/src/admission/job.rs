@@ -20,24 +20,24 @@ pub(crate) struct Job {
     /// Names the execution in events, in the log and in the audit log.
     pub(crate) id: ExecutionId,
     pub(crate) toolchain: Arc<Toolchain>,
-    /// What the options of the request change.
+    /// The changes that the options of the request make.
     pub(crate) custom: CustomCommands,
     /// The main file first.
     pub(crate) sources: Vec<Source>,
     pub(crate) runs: Vec<RunRequest>,
     /// Patterns of the files to return after each run.
     pub(crate) outputs: Vec<OutputPattern>,
-    /// Whether to return what the compilation built.
+    /// Whether to return the files that the compilation built.
     pub(crate) artifacts: bool,
     /// Limits of each run.
     pub(crate) limits: Limits,
-    /// Runs that may be active at one time.
+    /// Maximum number of concurrent runs.
     pub(crate) parallel: usize,
     /// Whether the last source is an archive, which each stage unpacks before its command.
     pub(crate) has_archive: bool,
     /// Whether the syntax is checked before the runs; only if the language is not compiled and has a check.
     pub(crate) is_checked: bool,
-    /// What the runs are: [`StageKind::Run`] or [`StageKind::Format`].
+    /// The kind of the runs: [`StageKind::Run`] or [`StageKind::Format`].
     pub(crate) run_kind: StageKind,
     /// Limits of the compilation, or of the check of the syntax, if there is one.
     pub(crate) compile_limits: Option<Limits>,
@@ -92,7 +92,8 @@ impl JudgeProgram {
         self.custom.compile.as_ref().or(self.toolchain.compile.as_ref())
     }
 
-    /// Returns its sources, and the files of the run that it judges. `upload` is the stdin of the run, if it was uploaded.
+    /// Returns its sources, and the files of the run that it judges. `upload` is the stdin of the run, if it was
+    /// uploaded.
     pub(crate) fn sources_for(
         &self,
         run: &RunRequest,
@@ -114,7 +115,7 @@ impl JudgeProgram {
 }
 
 impl Judge {
-    /// Returns what the client calls its program that judges, and the program, if there is one.
+    /// Returns the name of the request's field for the judging program, and the program, if there is one.
     pub(crate) const fn named_program(&self) -> Option<(&'static str, &JudgeProgram)> {
         match self {
             Self::Comparison => None,
@@ -158,7 +159,7 @@ impl Job {
         self.runs.iter().any(|run| run.stdin == Stdin::Upload)
     }
 
-    /// Returns what the queue needs to know.
+    /// Returns the input of the queue.
     pub(crate) fn demand(&self) -> Demand {
         let judge_compile = self.judge.program().and_then(JudgeProgram::compile_command);
         let compilations = self

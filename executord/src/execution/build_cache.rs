@@ -1,9 +1,10 @@
 //! The cache of recent builds.
 //!
-//! A build stays where it was made, in the slot of its compilation, and each run gets a read-only mount of it, as it does
-//! without the cache. The key is everything that the build depends on, byte for byte: sources, compiler, command and limits;
-//! and the client. So the time of an answer tells a client nothing about the programs of others. Nor can one client give
-//! another a build: what is in the cache was made by the compiler, in a sandbox, from the very sources of the key.
+//! A build stays where it was made, in the slot of its compilation, and each run gets a read-only mount of it, as it
+//! does without the cache. The key is everything that the build depends on, byte for byte: sources, compiler, command
+//! and limits; and the client. So the time of an answer tells a client nothing about the programs of others. Nor can
+//! one client give another a build: what is in the cache was made by the compiler, in a sandbox, from the very sources
+//! of the key.
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
@@ -34,7 +35,7 @@ pub(crate) struct BuildKey {
     language: String,
     version: Result<String, String>,
     command: Vec<String>,
-    /// What the options and the request add to the command.
+    /// The arguments that the options and the request add to the command.
     additions: StageAdditions,
     environment: Vec<(String, String)>,
     limits: Limits,
@@ -71,8 +72,8 @@ impl BuildCache {
         Self { settings, entries: Mutex::new(VecDeque::new()) }
     }
 
-    /// Returns the key of a job's build, if it may be cached. A build whose files the client asked for is always made: they are
-    /// read in the sandbox of its compilation.
+    /// Returns the key of a job's build, if it may be cached. A build whose files the client asked for is always made:
+    /// they are read in the sandbox of its compilation.
     pub(crate) fn key(&self, job: &Job) -> Option<BuildKey> {
         let command = job.compile_command().filter(|_| self.settings.enabled && !job.artifacts)?;
         let text = |(name, value): (&String, &String)| (name.clone(), value.clone());
@@ -102,8 +103,8 @@ impl BuildCache {
         Some(found)
     }
 
-    /// Adds the build in `slot`, of `bytes`. The least recently used builds are evicted for it. If it is too large to be
-    /// cached at all, the slot is returned.
+    /// Adds the build in `slot`, of `bytes`. The least recently used builds are evicted for it. If it is too large to
+    /// be cached at all, the slot is returned.
     pub(crate) fn put(&self, key: BuildKey, report: StageReport, slot: Slot, bytes: u64) -> Option<Slot> {
         let bytes = bytes + key.sources.iter().map(|(_, content)| content.len() as u64).sum::<u64>();
         let max_bytes = self.settings.memory.0.bytes();

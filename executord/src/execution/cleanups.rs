@@ -1,4 +1,5 @@
-//! The cleanups of an execution: each goes on while the next run does, and the last ones after the client has the outcome.
+//! The cleanups of an execution: each continues during the next run, and the last ones after the client has the
+//! outcome.
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -39,7 +40,7 @@ impl<'a> Cleanups<'a> {
         self.running.len()
     }
 
-    /// Goes on with all of them until one is finished, and returns its result, or `None` if there is none. Cancel safe.
+    /// Continues all of them until one is finished, and returns its result, or `None` if there is none. Cancel safe.
     pub(crate) async fn next(&mut self) -> Option<Result<(), Failure>> {
         self.running.next().await
     }

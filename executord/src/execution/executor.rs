@@ -53,7 +53,7 @@ impl Executor {
         }
     }
 
-    /// Waits until the sandbox of a stage is empty. Returns its slot, which still has what the stage built.
+    /// Waits until the sandbox of a stage is empty. Returns its slot, which still has the build of the stage.
     pub(super) async fn finish(&self, cleanup: PendingCleanup) -> Result<Slot, Failure> {
         let (slot, elapsed) = cleanup.finish().await?;
         self.metrics.time(TimedStep::Cleanup, elapsed);

@@ -1,4 +1,4 @@
-//! A run as a dialogue: the solution and an interactor, each in a sandbox of its own, connected by the daemon.
+//! A run as a dialogue: the solution and an interactor, each in its own sandbox, connected by the daemon.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -76,8 +76,8 @@ impl Interactor<'_> {
     }
 }
 
-/// Waits for both programs. When one of them has failed, the verdict does not depend on the other any more: it is ended after
-/// the grace period. Neither is dropped before its end.
+/// Waits for both programs. When one of them has failed, the verdict does not depend on the other any more: it is ended
+/// after the grace period. Neither is dropped before its end.
 async fn both(
     solution: impl Future<Output = Result<StageResult, Failure>>,
     interactor: impl Future<Output = Result<EndedJudge, Failure>>,

@@ -1,6 +1,6 @@
-//! Checkers and interactors: programs of the client, compiled once per execution, each run in a sandbox of its own.
+//! Checkers and interactors: programs of the client, compiled once per execution, each run in its own sandbox.
 //!
-//! Such a program is executed like any other: as the stages of a job of its own, whose events are for nobody.
+//! Such a program is executed like any other: as the stages of a separate job, whose events are discarded.
 
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(super) enum Compiled<'a> {
 /// A run of a checker or an interactor that ended.
 pub(super) struct EndedJudge {
     pub(super) report: StageReport,
-    /// What it wrote for people.
+    /// Its output for people.
     message: Vec<u8>,
     /// When its end was certain.
     pub(super) decided: std::time::Instant,
@@ -128,7 +128,7 @@ impl<'a> PreparedProgram<'a> {
         Ok(EndedJudge { report, message, decided })
     }
 
-    /// Removes what the compilation built.
+    /// Removes the build.
     pub(super) fn release(self, executor: &Executor) -> Result<(), Failure> {
         match self.build {
             Some(slot) => executor.release_with_build(slot.into_inner()),
@@ -143,7 +143,8 @@ impl EndedJudge {
     }
 }
 
-/// Returns the job of one stage of a judge. Its id is another than that of the execution, because users are named after it.
+/// Returns the job of one stage of a judge. Its id is another than that of the execution, because users are named after
+/// it.
 fn job(program: &JudgeProgram, sources: Vec<Source>, run: RunRequest, of: &Job) -> Job {
     Job {
         id: ExecutionId(Uuid::new_v4()),
@@ -169,8 +170,8 @@ fn job(program: &JudgeProgram, sources: Vec<Source>, run: RunRequest, of: &Job) 
     }
 }
 
-/// Executes one stage of a judge. The type of the result ends the recursion: the stages of an execution have stages of its
-/// judge.
+/// Executes one stage of a judge. The type of the result ends the recursion: the stages of an execution have stages of
+/// its judge.
 fn execute<'s>(
     stages: &'s Stages<'_>,
     job: &'s Job,

@@ -1,4 +1,4 @@
-//! One execution: its stages, each in a sandbox of its own, and the cleanup after them. [`recipe`] is the whole of it on one
+//! One execution: its stages, each in its own sandbox, and the cleanup after them. [`recipe`] is the whole of it on one
 //! screen.
 
 pub(crate) mod build_cache;

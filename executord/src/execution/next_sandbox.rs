@@ -9,7 +9,7 @@ use crate::pool::sandbox::Sandbox;
 /// A sandbox that was prepared for a run that could not start yet.
 pub(super) struct PreparedSandbox {
     pub(super) sandbox: Sandbox,
-    /// A mount of what the compilation wrote.
+    /// A mount of the output of the compilation.
     pub(super) build: Option<OwnedFd>,
 }
 
@@ -30,7 +30,7 @@ impl NextSandbox<'_> {
         matches!(self, Self::None)
     }
 
-    /// Goes on with a request until its result is known. Never returns if there is none. Cancel safe.
+    /// Continues a request until its result is known. Never returns if there is none. Cancel safe.
     pub(super) async fn requested(&mut self) {
         match self {
             Self::Requested(request) => {

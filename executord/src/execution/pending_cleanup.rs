@@ -10,8 +10,8 @@ use crate::pool::sandbox::Sandbox;
 use crate::pool::slot::Slot;
 use crate::queue::Permit;
 
-/// A sandbox whose program is gone: its init is ending, and with it the namespaces and mounts. The client gets the result
-/// before that, because half of the time of an empty program is the end of its network namespace.
+/// A sandbox whose program is gone: its init is ending, and with it the namespaces and mounts. The client gets the
+/// result before that, because half of the time of an empty program is the end of its network namespace.
 #[must_use = "the slot and the user are released by the cleanup, and lost without it"]
 pub(crate) struct PendingCleanup {
     pub(super) sandbox: Sandbox,
@@ -22,7 +22,7 @@ pub(crate) struct PendingCleanup {
     pub(super) ended: Instant,
     /// Time for init to end by itself.
     pub(super) grace: Duration,
-    /// The permit of a run that had one of its own, until the sandbox is empty.
+    /// The run's own permit, if it has one, until the sandbox is empty.
     pub(super) permit: Option<Permit>,
 }
 

@@ -16,7 +16,8 @@ use crate::execution::stages::{JudgedRun, Stage, Stages};
 use crate::failure::Failure;
 use crate::queue::Permit;
 
-/// Output and expected output that are compared at once, in bytes together. A thread that may block compares longer ones.
+/// Output and expected output that are compared at once, in bytes together. A thread that may block compares longer
+/// ones.
 const COMPARED_AT_ONCE: usize = 64 * 1024;
 
 /// What judges the runs.
@@ -91,7 +92,7 @@ impl<'a> RunJudge<'a> {
         Ok(())
     }
 
-    /// Removes what the compilation of the judge built.
+    /// Removes the build of the judge.
     pub(super) fn release(self, executor: &Executor) -> Result<(), Failure> {
         match self {
             Self::Comparison => Ok(()),

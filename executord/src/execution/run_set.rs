@@ -1,9 +1,9 @@
 //! The runs of one execution: which of them are active, and the reports in the order of the request.
 //!
 //! [`run_all`] alone starts and ends runs. A run is a future with a sandbox, events and a cleanup of its own. When its
-//! program has ended, the next run starts while it is being cleaned up, in a sandbox that was prepared meanwhile. One run
-//! after the other has the permit of the execution. Each run at the same time has a permit of its own, which it gets when
-//! nobody else waits for the slot.
+//! program has ended, the next run starts while it is being cleaned up, in a sandbox that was prepared meanwhile. One
+//! run after the other has the permit of the execution. Each run at the same time has a permit of its own, which it
+//! gets when nobody else waits for the slot.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -28,9 +28,9 @@ use crate::failure::Failure;
 use crate::queue::another::AnotherTicket;
 use crate::queue::{Demand, Permit};
 
-/// Does the runs of the execution. Returns their reports in the order of the request: fewer than requested if the execution
-/// was cancelled. After an error in one run the others are cancelled. No run is active any more when this returns, and
-/// what is not cleaned up yet is in `cleanups`.
+/// Does the runs of the execution. Returns their reports in the order of the request: fewer than requested if the
+/// execution was cancelled. After an error in one run the others are cancelled. No run is active any more when this
+/// returns, and what is not cleaned up yet is in `cleanups`.
 pub(super) async fn run_all(
     stages: &Stages<'_>,
     permit: &Permit,
@@ -144,7 +144,8 @@ impl<'a> RunSet<'a> {
         self.active.is_empty() && !self.has_next()
     }
 
-    /// Returns whether the next run may start while `cleanups` runs are being cleaned up: as many as are active, and one more.
+    /// Returns whether the next run may start while `cleanups` runs are being cleaned up: as many as are active, and
+    /// one more.
     fn may_start(&self, cleanups: usize) -> bool {
         self.has_next() && self.active.len() < self.stages.job.parallel && cleanups <= self.active.len() + 1
     }
@@ -190,7 +191,7 @@ impl<'a> RunSet<'a> {
         }
     }
 
-    /// Starts the next run with a permit of its own.
+    /// Starts the next run with its own permit.
     fn granted(&mut self, permit: Option<Permit>) {
         self.ticket = None;
         if permit.is_some()
@@ -201,7 +202,7 @@ impl<'a> RunSet<'a> {
         }
     }
 
-    /// Starts the next run with this limit of its wall-clock time, and with a permit of its own or that of the execution.
+    /// Starts the next run with this limit of its wall-clock time, and with its own permit or that of the execution.
     fn start(&mut self, reserved: Duration, own_permit: Option<Permit>) {
         let number = self.next;
         self.next += 1;
@@ -260,8 +261,8 @@ impl<'a> RunSet<'a> {
         }
     }
 
-    /// Takes the report of a run. If it failed, and the others are to be skipped then, those after it are cancelled. Those
-    /// before it go on, so the first run that fails is the same as if there was only one at a time.
+    /// Takes the report of a run. If it failed, and the others are to be skipped then, those after it are cancelled.
+    /// Those before it go on, so the first run that fails is the same as if there was only one at a time.
     fn take_report(&mut self, number: u32, report: StageReport) {
         if self.stages.job.stop_on_first_failure && report.is_failure() {
             let first = self.first_failed.map_or(number, |first| first.min(number));

@@ -1,4 +1,4 @@
-//! The stages of one execution, each in a sandbox of its own.
+//! The stages of one execution, each in its own sandbox.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -126,7 +126,7 @@ impl<'a> Stages<'a> {
         }
     }
 
-    /// Returns what is cancelled when the whole execution is.
+    /// Returns a token that is cancelled with the whole execution.
     pub(super) const fn cancel(&self) -> &CancellationToken {
         &self.connections.cancel
     }
@@ -212,8 +212,8 @@ impl<'a> Stages<'a> {
         .await
     }
 
-    /// Prepares a sandbox for a run that cannot start yet. Returns `None` if the run finds a pre-warmed interpreter when it
-    /// starts, or if a slot or a user is scarce.
+    /// Prepares a sandbox for a run that cannot start yet. Returns `None` if the run finds a pre-warmed interpreter
+    /// when it starts, or if a slot or a user is scarce.
     pub(super) async fn prepare_run(
         &self,
         number: u32,
@@ -364,8 +364,8 @@ impl<'a> Stages<'a> {
         if is_first { self.job.id.0 } else { Uuid::new_v4() }
     }
 
-    /// Records the user of a sandbox. The client learns with the first one that the execution has started, before it learns
-    /// anything of a stage.
+    /// Records the user of a sandbox. The client learns with the first one that the execution has started, before it
+    /// learns anything of a stage.
     async fn sandbox_taken(&self, sandbox: &Sandbox) {
         self.lock_uids().push(sandbox.uid());
         self.started.get_or_init(|| self.report_start()).await;

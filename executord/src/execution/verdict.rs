@@ -1,4 +1,4 @@
-//! The verdict: from what was observed of a stage to its status and usage. Pure.
+//! The verdict: from the observations of a stage to its status and usage. Pure.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub(crate) enum KillReason {
     Cancelled,
 }
 
-/// CPU time that a sandbox's own processes use while a program runs, and that its cgroup accounts for too: this much, and
-/// this part of the wall-clock time.
+/// CPU time that a sandbox's own processes use while a program runs, and that its cgroup accounts for too: this much,
+/// and this part of the wall-clock time.
 const SANDBOX_CPU_TIME: Duration = Duration::from_millis(50);
 const SANDBOX_CPU_SHARE: u32 = 100;
 
@@ -79,9 +79,9 @@ fn usage(observation: &Observation) -> Usage {
 
 /// Returns the part of `cpu_time` that the program spent outside the kernel.
 ///
-/// The kernel knows only the sum exactly. It attributes each tick of its timer to one of the two parts, for a process and for
-/// a cgroup separately, so their parts are used as a ratio. Without a tick all of the time counts as the program's own, as in
-/// the kernel (`cputime_adjust`).
+/// The kernel knows only the sum exactly. It attributes each tick of its timer to one of the two parts, for a process
+/// and for a cgroup separately, so their parts are used as a ratio. Without a tick all of the time counts as the
+/// program's own, as in the kernel (`cputime_adjust`).
 fn user_time(observation: &Observation, cpu_time: Duration) -> Duration {
     let of_cgroup = observation.readings.map(|readings| (readings.user_time, readings.system_time));
     let of_processes =
@@ -92,9 +92,9 @@ fn user_time(observation: &Observation, cpu_time: Duration) -> Duration {
     cpu_time.mul_f64(user.div_duration_f64(user + system)).min(cpu_time)
 }
 
-/// Returns the CPU time of a program. That of the processes that init reaped has the same interval as the wall-clock time,
-/// whereas the cgroup accounts for the sandbox's own processes too. But a program can hide processes from init, by ignoring
-/// SIGCHLD: then the cgroup accounts for more.
+/// Returns the CPU time of a program. That of the processes that init reaped has the same interval as the wall-clock
+/// time, whereas the cgroup accounts for the sandbox's own processes too. But a program can hide processes from init,
+/// by ignoring SIGCHLD: then the cgroup accounts for more.
 fn cpu_time(exit: &ExitReport, accounted: Duration) -> Duration {
     let sandbox = SANDBOX_CPU_TIME + exit.wall_time / SANDBOX_CPU_SHARE;
     if accounted > exit.cpu_time + sandbox { accounted } else { exit.cpu_time }

@@ -8,7 +8,7 @@ use protocol::Limits;
 /// stages that run at one time stay within the budget too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallTimeBudget {
-    /// What is neither used nor reserved.
+    /// The amount that is neither used nor reserved.
     left: Duration,
     /// Stages that have a reservation.
     reservations: usize,
@@ -35,7 +35,7 @@ impl WallTimeBudget {
         limit <= self.left
     }
 
-    /// Reserves the time of a stage: `limit`, or what is left if no other stage has a reservation.
+    /// Reserves the time of a stage: `limit`, or the remaining time if no other stage has a reservation.
     pub(super) fn reserve(&mut self, limit: Duration) -> WallTime {
         let time = limit.min(self.left);
         if time < limit && self.reservations > 0 {

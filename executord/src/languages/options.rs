@@ -1,4 +1,4 @@
-//! The options of a language: which values a request can select, and what each adds to the commands.
+//! The options of a language: the values that a request can select, and the arguments that each adds to the commands.
 //!
 //! A request names values only. The words that reach a compiler or an interpreter are those of the language file.
 
@@ -118,7 +118,7 @@ impl Options {
         Ok(())
     }
 
-    /// Returns what the default values add.
+    /// Returns the arguments that the default values add.
     pub(super) fn defaults(&self) -> Additions {
         let mut additions = Additions::default();
         for option in &self.0 {
@@ -127,8 +127,8 @@ impl Options {
         additions
     }
 
-    /// Returns what the values of a request add. Options that it does not set have the values that are `implied` by the
-    /// name of the language, or else their defaults.
+    /// Returns the arguments and variables that the values of a request add. Options that it does not set have the
+    /// values that are `implied` by the name of the language, or else their defaults.
     ///
     /// # Errors
     /// A message for the client, which names the options or the values that there are.

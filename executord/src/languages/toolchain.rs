@@ -70,7 +70,7 @@ pub(crate) struct Toolchain {
 #[derive(Clone, Debug)]
 pub(crate) struct StageCommand {
     pub(crate) command: Vec<String>,
-    /// What the options add.
+    /// The arguments that the options add.
     pub(crate) additions: StageAdditions,
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) limits: Limits,
@@ -152,8 +152,8 @@ impl Toolchain {
         self.has_misread_extension(main_file) || self.misread_part(main_file).is_some()
     }
 
-    /// Returns the part of the name of a main file, without its directories, that makes the toolchain take it for something
-    /// other than a source.
+    /// Returns the part of the name of a main file, without its directories, that makes the toolchain take it for
+    /// something other than a source.
     pub(crate) fn misread_part(&self, main_file: &RelativePath) -> Option<&str> {
         let (_, name) = main_file.split_directories();
         self.misread_parts.iter().map(String::as_str).find(|part| name.contains(part))

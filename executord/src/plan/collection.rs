@@ -1,4 +1,4 @@
-//! From a job to what is collected after a stage: pure.
+//! From a job to the files that are collected after a stage. Pure.
 
 use protocol::{Limits, OmittedFiles};
 use sandbox::{ArchiveLimits, CollectedDir, Collection, OutputPattern, User};

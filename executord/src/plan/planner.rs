@@ -18,8 +18,8 @@ use crate::unpack;
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
 const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
-/// Processes of the user of a warm command, at least: more than the default of any API. The start lowers the number to that
-/// of the program, and the cgroup limits all processes together in any case.
+/// Processes of the user of a warm command, at least: more than the default of any API. The start lowers the number to
+/// that of the program, and the cgroup limits all processes together in any case.
 const WARM_PROCESSES: u32 = 128;
 
 /// The paths of the host that every program sees, and whether it may execute files in them: programs and libraries, the
@@ -41,7 +41,8 @@ pub(crate) struct Planner {
 }
 
 impl Planner {
-    /// Creates a planner for programs that see `toolchains` too, and that may use `cpu_millis` thousandths of a core each.
+    /// Creates a planner for programs that see `toolchains` too, and that may use `cpu_millis` thousandths of a core
+    /// each.
     pub(crate) fn new(toolchains: &[PathBuf], cpu_millis: u32) -> Self {
         let common = COMMON_BINDS.iter().map(|&(path, executable)| bind(path, path, executable));
         let own = toolchains.iter().map(|path| bind(path, path, true));
@@ -128,7 +129,7 @@ impl Planner {
         }
     }
 
-    /// Returns how many cores a stage can use at one time, at least one.
+    /// Returns the number of cores that a stage can use, at least one.
     pub(crate) fn cores(&self) -> u32 {
         self.cpu_millis.div_ceil(1000).max(1)
     }

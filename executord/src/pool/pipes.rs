@@ -1,4 +1,4 @@
-//! The daemon's ends of what a sandbox is connected to.
+//! The daemon's ends of the connections of a sandbox.
 
 use std::io;
 

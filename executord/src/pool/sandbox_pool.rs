@@ -261,7 +261,7 @@ impl SandboxPool {
         Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state)
     }
 
-    /// Returns what the policy needs to know.
+    /// Returns the input of the policy.
     pub(super) fn snapshot(&self, activity: Activity) -> Snapshot {
         let contents = self.lock();
         Snapshot {
@@ -319,8 +319,8 @@ impl SandboxPool {
         retired.into_iter().for_each(Slot::retire);
     }
 
-    /// Takes a slot for a sandbox that is to be pre-warmed: a free one, unless executions may need it and another can be
-    /// created instead.
+    /// Takes a slot for a sandbox that is to be pre-warmed: a free one, unless executions may need it and another can
+    /// be created instead.
     pub(super) fn take_slot_to_pre_warm(&self) -> SlotToPreWarm {
         let mut contents = self.lock();
         if contents.free.len() <= self.slots.spare && contents.slots < self.slots.most {

@@ -17,8 +17,8 @@ use crate::pool::reap_job::{LostSlot, ReapJob};
 /// Time for a supervisor to fork an init. It mounts at most one file system before that.
 const LAUNCH_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A slot. Dropping it ends its supervisor, and reports the slot to the reaper as lost: the reaper cleans up after it and
-/// creates another in its place. A user that was not released is quarantined until then.
+/// A slot. Dropping it ends its supervisor, and reports the slot to the reaper as lost: the reaper cleans up after it
+/// and creates another in its place. A user that was not released is quarantined until then.
 #[derive(Debug)]
 pub(crate) struct Slot {
     supervisor: AsyncFd<Supervisor>,
@@ -40,7 +40,8 @@ impl Slot {
         Self { supervisor, cgroup, reaper, remains: Some(remains), is_replaced: false }
     }
 
-    /// Returns whether the supervisor is still there. Without a sandbox it sends nothing, so anything to read is its end.
+    /// Returns whether the supervisor is still there. Without a sandbox it sends nothing, so anything to read is its
+    /// end.
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.supervisor.get_ref().reply(), Ok(None))
     }
@@ -138,7 +139,7 @@ impl Slot {
         }
     }
 
-    /// Returns a mount of what the last compilation wrote, for the sandbox of one run, and its size in bytes.
+    /// Returns a mount of the output of the last compilation, for the sandbox of one run, and its size in bytes.
     pub(crate) async fn share_build(&self) -> Result<(OwnedFd, u64), Failure> {
         self.supervisor.get_ref().share_build().context("request the build directory")?;
         match self.reply().await? {
@@ -147,7 +148,7 @@ impl Slot {
         }
     }
 
-    /// Removes what the last compilation wrote.
+    /// Removes the output of the last compilation.
     pub(crate) fn drop_build(&self) -> Result<(), Failure> {
         self.supervisor.get_ref().drop_build().context("drop the build directory")
     }
@@ -183,8 +184,8 @@ fn unexpected_reply<T>(operation: &'static str) -> Result<T, Failure> {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        // The supervisor dies when its field is dropped, right after this. Cleaning up blocks, so the reaper does it. Once
-        // the reaper has stopped, the daemon is about to end, and removes everything itself.
+        // The supervisor dies when its field is dropped, right after this. Cleaning up blocks, so the reaper does it.
+        // Once the reaper has stopped, the daemon is about to end, and removes everything itself.
         if let Some(mut remains) = self.remains.take() {
             if let Some(identity) = &mut remains.identity {
                 identity.quarantine();

@@ -1,10 +1,11 @@
 //! The queue before the executions: a bounded number runs at one time, a bounded number waits, and clients are served
 //! fairly.
 //!
-//! Each client has a queue of its own, so a client that sends many requests waits behind its own. When the queue is full, a
-//! newcomer takes the last place of a client that has at least two more requests in it. An execution that is idle, because
-//! its program sleeps or waits for input, lets another start; [`policy`] has the bounds. An execution with several runs may
-//! have further permits, for runs at the same time, when no request waits for what they take; see [`another`].
+//! Each client has its own queue, so a client that sends many requests waits behind its own. When the queue is full, a
+//! newcomer takes the last place of a client that has at least two more requests in it. An execution that is idle,
+//! because its program sleeps or waits for input, lets another start; [`policy`] has the bounds. An execution with
+//! several runs may have further permits, for runs at the same time, when no request waits for what they take; see
+//! [`another`].
 
 pub(crate) mod another;
 mod executions;
@@ -31,8 +32,8 @@ pub(crate) use policy::{Bounds, Demand};
 use usage::Activity;
 pub(crate) use usage::{Meter, Usage};
 
-/// Pauses of the sampler: while a program may turn out to be idle and others wait, while others wait, while programs are
-/// busy, and otherwise.
+/// Pauses of the sampler: while a program may turn out to be idle and others wait, while others wait, while programs
+/// are busy, and otherwise.
 const SAMPLE_PAUSES: [Duration; 4] = [
     Duration::from_millis(5),
     Duration::from_millis(10),
@@ -246,8 +247,8 @@ impl Queue {
         }
     }
 
-    /// Takes the next request that may start. Another run of an execution comes after all requests, unless these wait for
-    /// nothing that it would take.
+    /// Takes the next request that may start. Another run of an execution comes after all requests, unless these wait
+    /// for nothing that it would take.
     fn next_to_start(&self, state: &mut State) -> Option<Waiting> {
         let load = state.executions.load(self.bounds.slots);
         let must_leave_room = Cell::new(false);
@@ -273,8 +274,8 @@ impl Queue {
         })
     }
 
-    /// Observes the programs, and lets executions start in addition to those that are idle. Returns the time until the next
-    /// sample, or `None` if no more samples are needed.
+    /// Observes the programs, and lets executions start in addition to those that are idle. Returns the time until the
+    /// next sample, or `None` if no more samples are needed.
     fn sample(self: &Arc<Self>) -> Option<Duration> {
         let mut state = self.lock();
         if !state.executions.needs_samples(&self.bounds) {
@@ -465,7 +466,7 @@ impl Permit {
 }
 
 impl State {
-    /// Moves an execution into a phase in which it does not count for its client any more.
+    /// Moves an execution into a phase in which it no longer counts for its client.
     fn stop(&mut self, number: u64, phase: Phase) {
         if let Some(execution) = self.executions.0.get_mut(&number) {
             if matches!(execution.phase, Phase::Working | Phase::Program { .. }) {

@@ -1,4 +1,4 @@
-//! Host check: whether this host can keep what the documentation promises, found out by running programs.
+//! Host check: runs programs to find out whether this host can keep the guarantees of the documentation.
 
 use std::sync::Arc;
 

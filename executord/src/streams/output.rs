@@ -1,7 +1,7 @@
 //! A program's output, from its pipes or terminal to events: bounded, in order, and with backpressure.
 //!
-//! Nothing is read while an event waits for the client, so a program that writes faster than the client reads blocks on its
-//! full pipe.
+//! Nothing is read while an event waits for the client, so a program that writes faster than the client reads blocks on
+//! its full pipe.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -63,7 +63,7 @@ impl Output {
         self.pipes.close();
     }
 
-    /// Returns what was read of stdout and of stderr, also beyond the limit.
+    /// Returns the bytes read from stdout and from stderr, including those beyond the limit.
     pub(crate) fn read_bytes(&self) -> [ByteCount; 2] {
         [self.limits[0].read(), self.limits[1].read()]
     }
@@ -78,8 +78,8 @@ impl Output {
         self.limits[stream as usize].is_truncated()
     }
 
-    /// Waits for output and reads what is there. Of two streams that hold something, the one that became readable first is
-    /// read first. Cancel safe.
+    /// Waits for output and reads the available bytes. Of two streams that hold something, the one that became readable
+    /// first is read first. Cancel safe.
     pub(crate) async fn read(&mut self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> (StreamName, OutputChunk) {
         let (index, read) = match &self.terminal {
             Some(terminal) => (0, read_terminal(terminal, buffer).await),

@@ -13,7 +13,7 @@ pub(crate) enum OutputChunk {
     /// Not for the client: it was read after the overflow, so that the program does not block while it ends, or it is
     /// the beginning of a character that may exceed the limit.
     Discarded,
-    /// No process has it open for writing any more.
+    /// No process has it open for writing.
     End,
 }
 
@@ -25,7 +25,8 @@ pub(super) struct OutputLimit {
     /// Bytes that were read, also beyond the limit.
     read: u64,
     is_truncated: bool,
-    /// The first bytes of a character that does not fit into the limit. They are sent only if the output ends with them.
+    /// The first bytes of a character that does not fit into the limit. They are sent only if the output ends with
+    /// them.
     incomplete: Vec<u8>,
 }
 
@@ -80,8 +81,8 @@ impl OutputLimit {
     }
 }
 
-/// Returns the number of bytes at the end of `bytes` that begin a UTF-8 character, and the number of bytes that it lacks.
-/// Both are 0 if `bytes` ends with a complete character, or with bytes that are not UTF-8.
+/// Returns the number of bytes at the end of `bytes` that begin a UTF-8 character, and the number of bytes that it
+/// lacks. Both are 0 if `bytes` ends with a complete character, or with bytes that are not UTF-8.
 fn incomplete_character(bytes: &[u8]) -> (usize, usize) {
     for (length, &byte) in (1..=3).zip(bytes.iter().rev()) {
         let whole = match byte {
@@ -100,7 +101,8 @@ fn incomplete_character(bytes: &[u8]) -> (usize, usize) {
 mod tests {
     use super::*;
 
-    /// Returns what the client gets of `text`, written in pieces of `piece` bytes under a limit, and whether it was cut.
+    /// Returns what the client gets of `text`, written in pieces of `piece` bytes under a limit, and whether it was
+    /// cut.
     fn limited(text: &[u8], limit: u64, piece: usize) -> (Vec<u8>, bool) {
         let mut output = OutputLimit::default();
         output.set(ByteCount(limit));

@@ -1,9 +1,10 @@
 //! The order in which a program's stdout and stderr are read: the order in which they became readable.
 //!
-//! Two pipes have no common order of their bytes. But an epoll instance lists its members in the order in which they became
-//! ready: a write to a pipe wakes the instance, which appends the pipe to its ready list unless it is in the list (Linux,
-//! fs/eventpoll.c, `ep_poll_callback`). With EPOLLET a pipe is in the list only because of a write since the list was last
-//! read. So if a program writes to stdout and then to stderr, stdout is first in the list, however late the list is read.
+//! Two pipes have no common order of their bytes. But an epoll instance lists its members in the order in which they
+//! became ready: a write to a pipe wakes the instance, which appends the pipe to its ready list unless it is in the
+//! list (Linux, fs/eventpoll.c, `ep_poll_callback`). With EPOLLET a pipe is in the list only because of a write since
+//! the list was last read. So if a program writes to stdout and then to stderr, stdout is first in the list, however
+//! late the list is read.
 
 use std::collections::VecDeque;
 use std::io;
@@ -35,8 +36,8 @@ pub(super) struct ReadOrder {
 #[derive(Debug)]
 struct UnreadPipe {
     pipe: usize,
-    /// Bytes to read before the next pipe is read. This pipe held them when the next one was found readable, so they may
-    /// have been written before those of the next one.
+    /// Bytes to read before the next pipe is read. This pipe held them when the next one was found readable, so they
+    /// may have been written before those of the next one.
     bytes: u64,
 }
 
@@ -89,7 +90,8 @@ impl ReadOrder {
         self.queue.clear();
     }
 
-    /// Waits for output and reads what is there. Returns the index of the pipe. Waits forever if none is open. Cancel safe.
+    /// Waits for output and reads the available bytes. Returns the index of the pipe. Waits forever if none is open.
+    /// Cancel safe.
     pub(super) async fn read(&mut self, buffer: &mut [u8]) -> (usize, PipeRead) {
         loop {
             self.take_ready_list();

@@ -15,8 +15,8 @@ use tokio::io::unix::AsyncFd;
 use tokio::task::coop::consume_budget;
 use tokio::time::timeout;
 
-/// Time after which a write to a full terminal is tried again. The kernel wakes the writer when the program has read, but not
-/// when it has discarded what is too long for a line.
+/// Time after which a write to a full terminal is tried again. The kernel wakes the writer when the program has read,
+/// but not when it has discarded what is too long for a line.
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The master end of a pseudoterminal; see pty(7). Escape sequences in its output are passed on and not interpreted.
@@ -40,7 +40,7 @@ impl Terminal {
         self.0.readable().await.map(|mut ready| ready.retain_ready())
     }
 
-    /// Reads what is there. Returns 0 at the end: no process has the terminal open any more.
+    /// Reads the available bytes. Returns 0 at the end, when no process has the terminal open.
     pub(crate) fn try_read(&self, buffer: &mut [u8; MAX_OUTPUT_CHUNK]) -> io::Result<usize> {
         match self.0.try_io(Interest::READABLE, |master| Ok(read(master, &mut buffer[..])?)) {
             Err(error) if error.raw_os_error() == Some(Errno::EIO as i32) => Ok(0),
@@ -48,8 +48,8 @@ impl Terminal {
         }
     }
 
-    /// Writes all bytes, as if they were typed. Waits while there is a line that the program has not read; of a line that
-    /// does not end, the terminal keeps 4 KiB.
+    /// Writes all bytes, as if they were typed. Waits while there is a line that the program has not read; of a line
+    /// that does not end, the terminal keeps 4 KiB.
     pub(crate) async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             consume_budget().await;
@@ -72,7 +72,8 @@ impl Terminal {
         Ok(())
     }
 
-    /// Types the VEOF character, which ends the input at the beginning of a line: Ctrl+D, unless the program changed it.
+    /// Types the VEOF character, which ends the input at the beginning of a line: Ctrl+D, unless the program changed
+    /// it.
     pub(crate) async fn end_input(&self) -> io::Result<()> {
         let end = tcgetattr(self.0.get_ref())?.control_chars[SpecialCharacterIndices::VEOF as usize];
         self.write_all(&[end]).await

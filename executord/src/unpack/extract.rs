@@ -19,8 +19,8 @@ const PERMISSIONS: u32 = 0o777;
 const OWNER: u32 = 0o600;
 const DEFAULT_MODE: u32 = 0o644;
 
-/// Writes the files of an archive below `directory`. Files that are there stay as they are. Everything that cannot be written
-/// goes to `report`.
+/// Writes the files of an archive below `directory`. Files that are there stay as they are. Everything that cannot be
+/// written goes to `report`.
 pub(super) fn extract(archive: &[u8], directory: &Path, report: &mut dyn FnMut(String)) {
     let entries = match zip::entries(archive) {
         Ok(entries) => entries,
@@ -78,7 +78,7 @@ mod tests {
     use super::super::zip::tests::{File, archive};
     use super::*;
 
-    /// Extracts files, and returns the directory and what was reported.
+    /// Extracts files, and returns the directory and the reported messages.
     fn extracted(files: &[File<'_>], existing: &[(&str, &str)]) -> (tempfile::TempDir, Vec<String>) {
         let directory = tempfile::tempdir().unwrap();
         for (name, content) in existing {

@@ -14,9 +14,9 @@ pub(crate) type Route = (&'static str, Access, fn() -> MethodRouter<Arc<AppState
 /// Who may use a route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Access {
-    /// Everybody.
+    /// All users.
     Public,
-    /// Whoever has an API key; also others, as long as anonymous requests are allowed.
+    /// Requests with an API key; also others, as long as anonymous requests are allowed.
     Key,
 }
 

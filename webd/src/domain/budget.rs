@@ -105,7 +105,7 @@ impl Reservation {
         Ok(())
     }
 
-    /// Takes over what another reservation of the same budget holds.
+    /// Takes over the bytes of another reservation of the same budget.
     pub(crate) fn absorb(&mut self, mut other: Self) {
         self.reserved += std::mem::take(&mut other.reserved);
     }

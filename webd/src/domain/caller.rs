@@ -30,7 +30,8 @@ pub(crate) enum Credential {
 }
 
 impl Caller {
-    /// Creates a caller with a key, or without one. [`crate::domain::keys::key_store::KeyStore`] does this for requests.
+    /// Creates a caller with a key, or without one. [`crate::domain::keys::key_store::KeyStore`] does this for
+    /// requests.
     pub(crate) fn new(client: ClientIdentity, credential: Credential, key_name: KeyName) -> Self {
         Self { client, credential, key_name, rate: Arc::default() }
     }
@@ -45,7 +46,7 @@ impl Caller {
         self.client
     }
 
-    /// Returns what the request has as a key.
+    /// Returns the key in the request.
     pub(crate) const fn credential(&self) -> &Credential {
         &self.credential
     }
@@ -55,8 +56,8 @@ impl Caller {
         &self.key_name
     }
 
-    /// Returns the name of the caller, `key:NAME` or an address: the daemon schedules fairly between these names, and what
-    /// is stored for a caller is stored under it.
+    /// Returns the name of the caller, `key:NAME` or an address: the daemon schedules fairly between these names, and
+    /// what is stored for a caller is stored under it.
     pub(crate) fn tag(&self) -> String {
         match self.credential {
             Credential::Key(_) | Credential::Name(_) => format!("key:{}", self.key_name),
@@ -78,7 +79,7 @@ impl Caller {
         *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = Some(state);
     }
 
-    /// Returns what was left of the rate limit after the last execution, if there is one.
+    /// Returns the remaining rate after the last execution, if there is a rate limit.
     pub(crate) fn rate(&self) -> Option<RateState> {
         *self.rate.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -58,11 +58,11 @@ pub(crate) enum ExecutionEvent {
     StageStarted(StageName),
     /// A program wrote output.
     Output {
-        /// Its stage. Runs that are active at one time write alternately.
+        /// Its stage. Output of concurrent runs alternates.
         stage: StageName,
         /// The stream it wrote to.
         stream: StreamName,
-        /// What it wrote: not necessarily text, and split at any byte.
+        /// Output: not necessarily text, and split at any byte.
         bytes: Bytes,
     },
     /// A file that the program of a stage left behind. Its content follows.
@@ -213,8 +213,8 @@ impl Execution {
     }
 }
 
-/// Cancels the execution if it has not ended: closing the connection does. If its CPU time must be known, the connection
-/// is kept until the daemon has reported it.
+/// Cancels the execution if it has not ended: closing the connection does. If its CPU time must be known, the
+/// connection is kept until the daemon has reported it.
 impl Drop for Execution {
     fn drop(&mut self) {
         if let (Some(client), Some(meter)) = (self.client.take(), self.meter.take()) {

@@ -103,7 +103,7 @@ impl SplitMeter {
         ExecutionMeter::observe(&mut self.lock().meter, event);
     }
 
-    /// Takes back the events, which nobody reads any more.
+    /// Takes back the events, which nobody reads.
     pub(crate) fn return_events(&self, events: Option<EventStream>) {
         self.lock().events = events;
     }

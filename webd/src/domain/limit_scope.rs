@@ -35,7 +35,7 @@ impl Holder {
         }
     }
 
-    /// Returns what the bounds on this holder are counted for, the narrowest first.
+    /// Returns the scopes whose bounds apply to this holder, the narrowest first.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = LimitScope> + use<> {
         let (first, site) = match self {
             Self::Key(name) => (LimitScope::Key(name.clone()), None),

@@ -10,14 +10,14 @@ use crate::domain::budget::{Budget, BudgetExceeded, Reservation};
 use crate::domain::encoding::Encoding;
 use crate::domain::output_collector::json_length;
 
-/// Maximum number of bytes of files to collect from one execution for an answer in one piece, even if the limits of its up
-/// to 64 runs add up to more. Files beyond it are left out and reported as such.
+/// Maximum number of bytes of files to collect from one execution for an answer in one piece, even if the limits of its
+/// up to 64 runs add up to more. Files beyond it are left out and reported as such.
 pub(crate) const MAX_COLLECTED_FILES: usize = 8 * 1024 * 1024;
-/// Maximum length of a file as a JSON string, in proportion to its length. Control characters take six bytes each; a file
-/// with many of them is not text.
+/// Maximum length of a file as a JSON string, in proportion to its length. Control characters take six bytes each; a
+/// file with many of them is not text.
 const MAX_TEXT_GROWTH: usize = 2;
-/// Number of copies of an encoded file in memory: itself, and in its stage and at the top of an answer; or itself, in an event, and
-/// in the frame that is being written.
+/// Number of copies of an encoded file in memory: itself, and in its stage and at the top of an answer; or itself, in
+/// an event, and in the frame that is being written.
 const COPIES: usize = 3;
 
 /// An output file as clients read it.
@@ -224,7 +224,7 @@ impl LiveFiles {
         Ok(last)
     }
 
-    /// Returns what was left out in a stage that has finished.
+    /// Returns the omitted files of a finished stage.
     pub(crate) fn take_omitted(&mut self, stage: StageName) -> Option<OmittedFilesJson> {
         let index = self.stages.iter().position(|entry| entry.stage == stage)?;
         self.stages.swap_remove(index).omitted

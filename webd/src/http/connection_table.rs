@@ -1,8 +1,8 @@
 //! The open connections: which client each belongs to, and which may be closed to make room for others.
 //!
-//! Clients are identified as in the daemon's queue (`domain::client_identity`). A connection counts for an address until a
-//! request on it has an API key, and then for the key. A connection of a trusted proxy counts for the key or the client of
-//! its current request, and for nobody between two requests.
+//! Clients are identified as in the daemon's queue (`domain::client_identity`). A connection counts for an address
+//! until a request on it has an API key, and then for the key. A connection of a trusted proxy counts for the key or
+//! the client of its current request, and for nobody between two requests.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +14,11 @@ use crate::domain::client_identity::ClientIdentity;
 use crate::domain::limit_scope::{Holder, LimitScope};
 use crate::ops::config::Config;
 
-/// Time without a request or an execution after which a connection may be closed to make room. A connection that was just
-/// opened is about to send its request.
+/// Time without a request or an execution after which a connection may be closed to make room. A connection that was
+/// just opened is about to send its request.
 const MIN_IDLE_TIME: Duration = Duration::from_secs(1);
-/// The same for a client while another one has more connections, and one of those is idle. Without the difference, a client
-/// whose only connection is a moment older than the many of another one would lose it.
+/// The same for a client while another one has more connections, and one of those is idle. Without the difference, a
+/// client whose only connection is a moment older than the many of another one would lose it.
 const MIN_IDLE_TIME_OF_FEW: Duration = Duration::from_secs(3);
 /// Clients of one IPv6 site whose connections and sessions the site may have together. A single computer can use every
 /// address of its site.
@@ -105,8 +105,8 @@ impl ConnectionTable {
         Self { limits, entries: Mutex::default() }
     }
 
-    /// Adds a connection, which is not idle until it is served. `client` is `None` if the other end is a trusted proxy. If
-    /// the client has too many connections, the one that has been idle longest is closed.
+    /// Adds a connection, which is not idle until it is served. `client` is `None` if the other end is a trusted proxy.
+    /// If the client has too many connections, the one that has been idle longest is closed.
     ///
     /// # Errors
     /// [`TooMany`] if none of them is idle.
@@ -187,8 +187,9 @@ impl Entries {
         }
     }
 
-    /// Closes the idle connection among those that `may_close` selects whose client has the most connections: one without
-    /// a session before one with a session, the one that has been idle longest first. Returns whether there was one.
+    /// Closes the idle connection among those that `may_close` selects whose client has the most connections: one
+    /// without a session before one with a session, the one that has been idle longest first. Returns whether there was
+    /// one.
     fn close_idle(&self, may_close: impl Fn(&Connection) -> bool) -> bool {
         let now = Instant::now();
         let idle: Vec<_> = self
@@ -239,8 +240,8 @@ impl Connection {
         self.holder.as_ref().is_some_and(|holder| holder.scopes().any(|other| other == *scope))
     }
 
-    /// Returns whether the connection counts for somebody else while it serves a request of `holder`. One that counts for
-    /// a key goes on to do so, also for the requests of a page that need no key.
+    /// Returns whether the connection counts for somebody else while it serves a request of `holder`. One that counts
+    /// for a key continues to do so, also for the requests of a page that need no key.
     fn changes_to(&self, holder: &Holder) -> bool {
         self.holder.as_ref() != Some(holder) && (self.is_proxied || matches!(holder, Holder::Key(_)))
     }
@@ -262,7 +263,7 @@ impl TableEntry {
         Ok(())
     }
 
-    /// Notes that the response was sent. A session goes on.
+    /// Records that the response was sent. A session continues.
     pub(crate) fn end_request(&self) {
         let mut entries = self.table.lock();
         let Some(connection) = entries.connections.get_mut(&self.number) else { return };

@@ -53,7 +53,7 @@ impl UnprocessedBytes {
 }
 
 impl<S> CountingStream<S> {
-    /// Counts what is read from `stream` in `unprocessed`.
+    /// Counts the bytes read from `stream` in `unprocessed`.
     pub(crate) const fn new(stream: S, unprocessed: UnprocessedBytes) -> Self {
         Self { stream, unprocessed }
     }

@@ -1,8 +1,9 @@
-//! Bodies of type `multipart/form-data` (RFC 7578), read part by part within bounds: only a piece of a body is in memory.
+//! Bodies of type `multipart/form-data` (RFC 7578), read part by part within bounds: only a piece of a body is in
+//! memory.
 //!
-//! The parser ([`multer`]) reads as much as there is before it looks at it, and has no bound of its own for the headers of a
-//! part. So it gets the body in small pieces, one at a time, and no more than [`MAX_PART_HEADERS`] bytes until the headers of
-//! a part are complete.
+//! The parser ([`multer`]) reads as much as there is before it looks at it, and has no bound of its own for the headers
+//! of a part. So it gets the body in small pieces, one at a time, and no more than [`MAX_PART_HEADERS`] bytes until the
+//! headers of a part are complete.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Multipart {
     /// Returns the next part, or `None` after the last. The part before it must be dropped.
     ///
     /// # Errors
-    /// A 400 that says what is wrong with the body.
+    /// A 400 whose message describes the error in the body.
     pub(crate) async fn next_part(&mut self) -> Result<Option<Part>, ApiError> {
         self.allowance.store(MAX_PART_HEADERS, Ordering::Relaxed);
         let field = self.parser.next_field().await.map_err(explained)?;
@@ -119,8 +120,8 @@ fn explained(error: multer::Error) -> ApiError {
 #[error("the headers of a part are too long")]
 struct HeadersTooLong;
 
-/// A body in pieces of at most [`PIECE`] bytes. After each of them the stream is pending once, because the parser reads until
-/// it is.
+/// A body in pieces of at most [`PIECE`] bytes. After each of them the stream is pending once, because the parser reads
+/// until it is.
 struct Pieces {
     body: Body,
     rest: Bytes,

@@ -27,15 +27,15 @@ const KEY_LENGTH: usize = 24;
 const READ_BUFFER: usize = 16 * 1024;
 /// Raw bytes of one message for each byte that it may have: room for the headers of its frames, if they are not tiny.
 const RAW_BYTES_PER_BYTE: usize = 2;
-/// Maximum number of bytes that wait to be written. Events are written one by one, so this holds the largest event, an output file of
-/// 8 MiB that is twice as long as JSON, and some pongs.
+/// Maximum number of bytes that wait to be written. Events are written one by one, so this holds the largest event, an
+/// output file of 8 MiB that is twice as long as JSON, and some pongs.
 const WRITE_BUFFER: usize = 17 * 1024 * 1024;
 
 /// A WebSocket whose unprocessed bytes count as memory.
 pub(crate) type Socket = WebSocketStream<CountingStream<TokioIo<Upgraded>>>;
 
-/// Creates the socket of a connection whose handshake is complete. Messages have at most `max_message` bytes; `reservation`
-/// grows by the bytes that were read, until they are released.
+/// Creates the socket of a connection whose handshake is complete. Messages have at most `max_message` bytes;
+/// `reservation` grows by the bytes that were read, until they are released.
 pub(crate) async fn open_socket(
     upgraded: Upgraded,
     max_message: usize,
@@ -73,7 +73,7 @@ impl Handshake {
         Ok(Self { accept: accept.map_err(|_| invalid_key())?, selects_subprotocol })
     }
 
-    /// Accepts the WebSocket. `serve` runs in a task of its own, which keeps `reservation`.
+    /// Accepts the WebSocket. `serve` runs in a new task, which keeps `reservation`.
     ///
     /// # Errors
     /// 429 if the client has too many sessions.

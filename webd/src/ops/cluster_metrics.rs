@@ -65,7 +65,7 @@ impl ClusterMetrics {
                 ends.get_or_create(&EndLabels { node: node.name.clone(), end }).inc_by(number);
             }
         }
-        registry.register("slots", "Executions of a node that can use the CPU at one time", slots);
+        registry.register("slots", "Executions of a node that can use the CPU concurrently", slots);
         registry.register("idle_slots", "Slots of a node that no execution uses", idle);
         registry.register("running", "Submissions that a node runs", running);
         registry.register("redelivered", "Submissions that a node took after another attempt", redelivered);

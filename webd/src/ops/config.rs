@@ -127,7 +127,7 @@ pub struct Config {
 pub struct SubmissionsConfig {
     /// Whether submissions are accepted, and with them stored.
     pub enabled: bool,
-    /// Submissions that run, or wait in executord, at one time.
+    /// Maximum number of submissions that run or wait in executord.
     pub concurrent: NonZeroUsize,
     /// Time for which a submission waits at most, and for which its result is kept.
     #[serde(deserialize_with = "positive")]
@@ -186,8 +186,8 @@ pub struct Timeouts {
     /// For a client that does not read its response.
     #[serde(deserialize_with = "positive")]
     pub stall: Duration,
-    /// Between SIGTERM and the end of the listener. webd reports that it is not ready, so that a load balancer sends no more
-    /// requests, and serves those that still come.
+    /// Between SIGTERM and the end of the listener. webd reports that it is not ready, so that a load balancer sends no
+    /// more requests, and serves those that still come.
     #[serde(deserialize_with = "duration")]
     pub drain: Duration,
     /// For holding back a response that executord is unavailable. A load balancer that prefers the node with the fewest

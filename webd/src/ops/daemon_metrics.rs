@@ -27,7 +27,7 @@ impl Collector for DaemonMetrics {
         gauge(
             &mut encoder,
             "slots",
-            "Maximum number of executions that use the CPU at one time",
+            "Maximum number of executions that use the CPU concurrently",
             status.slots.into(),
         )?;
         gauge(

@@ -1,6 +1,6 @@
 //! The search for output files.
 //!
-//! The directory belongs to a program: names, types, sizes and depth are whatever the program made them. So every name is
+//! The directory belongs to a program: the program chooses names, types, sizes and depth. So every name is
 //! opened by itself, below the descriptor of its directory and without following links; every list is bounded; and the
 //! search ends after a fixed CPU time.
 
@@ -347,8 +347,8 @@ impl<T> Ord for Named<T> {
     }
 }
 
-/// Checks that [`Search`] can open anything at all in a directory: a system call filter of whoever started the daemon may
-/// forbid openat2(2), as `RestrictSUIDSGID=` of systemd.exec(5) does.
+/// Checks that [`Search`] can open anything at all in a directory: a system call filter of whoever started the daemon
+/// may forbid openat2(2), as `RestrictSUIDSGID=` of systemd.exec(5) does.
 ///
 /// # Errors
 /// `ENOSYS` or `EPERM`, if the filter forbids it.

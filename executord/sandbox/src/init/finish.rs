@@ -1,4 +1,4 @@
-//! The end of the sandbox: killing what the program left behind, and the last report.
+//! The end of the sandbox: killing the remaining processes, and the last report.
 
 use std::fs::File;
 use std::io;
@@ -25,8 +25,8 @@ pub(super) fn kill_all() {
     let _ = kill(Pid::from_raw(-1), Signal::SIGKILL);
 }
 
-/// Kills every other process of the pid namespace, and waits until none is left: an orphan becomes a child of init. Returns
-/// the CPU time that they used.
+/// Kills every other process of the pid namespace, and waits until none is left: an orphan becomes a child of init.
+/// Returns the CPU time that they used.
 pub(super) fn kill_and_reap_all() -> io::Result<CpuTime> {
     kill_all();
     let mut cpu_time = CpuTime::default();

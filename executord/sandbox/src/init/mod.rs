@@ -1,12 +1,14 @@
 //! The sandbox's init: pid 1 of its pid namespace. It is root until the program starts, and never the program's user.
+//! 1. [`build`]: create the mounts of this sandbox, and fork the payload, which gives up every privilege.
+//! 2. [`wait`]: report that the sandbox is prepared, and wait for the start message. A pre-warmed interpreter runs
+//!    already.
+//! 3. [`run`](mod@run): write the source files, drop all privileges but sending signals, let the program run, and watch
+//!    it.
+//! 4. [`finish`](mod@finish): kill every other process of the namespace, whatever its session or process group, and
+//!    report the exit. If init itself is killed, the kernel does that (pid_namespaces(7)).
 //!
-//! 1. [`build`]: mount what belongs to this sandbox, and fork the payload, which gives up every privilege.
-//! 2. [`wait`]: report that the sandbox is prepared, and wait for the start message. A pre-warmed interpreter runs already.
-//! 3. [`run`](mod@run): write the source files, drop all privileges but sending signals, let the program run, and watch it.
-//! 4. [`finish`](mod@finish): kill every other process of the namespace, whatever its session or process group, and report the exit.
-//!    If init itself is killed, the kernel does that (pid_namespaces(7)).
-//!
-//! Nothing of the client is in the sandbox before the start message. From its first byte on, init can only send signals.
+//! Nothing of the client is in the sandbox before the start message. From its first byte on, init can only send
+//! signals.
 
 mod build;
 mod finish;
@@ -52,8 +54,8 @@ fn fork_payload(setup: PayloadSetup) -> Result<PayloadProcess, SetupError> {
     }
 }
 
-/// Runs the sandbox from the fork of the payload to the end of the program. Returns the last report, or `None` if the daemon
-/// closed the control socket.
+/// Runs the sandbox from the fork of the payload to the end of the program. Returns the last report, or `None` if the
+/// daemon closed the control socket.
 pub(crate) fn run_sandbox(
     plan: &Plan,
     sandbox: Sandbox,

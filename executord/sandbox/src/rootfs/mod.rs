@@ -1,8 +1,9 @@
-//! The root file system of a sandbox: what the program can see, and what it can write.
+//! The root file system of a sandbox: the files that the program can see, and those that it can write.
 //!
-//! The part that is the same for many sandboxes is a [`template`], which the supervisor builds once ([`template_cache`]).
-//! The part of one sandbox ([`sandbox_root`]) is mounted by its init, in a copy of a template, before any process of the
-//! program exists. Paths are resolved at that time, but only paths that the supervisor and init created.
+//! The part that is the same for many sandboxes is a [`template`], which the supervisor builds once
+//! ([`template_cache`]). The part of one sandbox ([`sandbox_root`]) is mounted by its init, in a copy of a template,
+//! before any process of the program exists. Paths are resolved at that time, but only paths that the supervisor and
+//! init created.
 
 pub(crate) mod layout;
 mod mounts;

@@ -1,4 +1,4 @@
-//! Creating processes, waiting for them, and what they are allowed to do.
+//! Creating processes, waiting for them, and their attributes.
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -28,8 +28,8 @@ pub(crate) struct ChildProcess {
 pub(crate) enum Parent {
     /// The calling process. Signal handlers are reset in the child.
     Caller,
-    /// The parent of the calling process, so that the child is a sibling of the caller. Signal handlers stay, because the
-    /// child continues to run the caller's code.
+    /// The parent of the calling process, so that the child is a sibling of the caller. Signal handlers stay, because
+    /// the child continues to run the caller's code.
     ParentOfCaller,
 }
 
@@ -76,8 +76,8 @@ pub(crate) fn fork_into(
     }
 }
 
-/// Forks through the C library, which updates its thread bookkeeping in the child. This is needed if the child continues
-/// in code that uses threads. Returns `None` in the child.
+/// Forks through the C library, which updates its thread bookkeeping in the child. This is needed if the child
+/// continues in code that uses threads. Returns `None` in the child.
 ///
 /// The caller must be single-threaded.
 pub(crate) fn fork_with_libc() -> io::Result<Option<libc::pid_t>> {

@@ -13,7 +13,7 @@ pub(in crate::execution) struct Recorder {
 }
 
 impl Recorder {
-    /// Appends what a party wrote. After the first bytes that do not fit nothing is recorded.
+    /// Appends output of one program. Records nothing after the first bytes that do not fit.
     pub(in crate::execution) fn record(&mut self, from: Party, written: &[u8]) {
         if self.truncated {
             return;

@@ -29,12 +29,12 @@ impl JudgeKind {
 pub(in crate::execution) struct JudgeEnd<'a> {
     pub(in crate::execution) kind: JudgeKind,
     pub(in crate::execution) status: &'a Status,
-    /// What it wrote for people.
+    /// Its output for people.
     pub(in crate::execution) message: &'a [u8],
 }
 
-/// Returns the judgement of a run that ended without success, whatever it wrote. Returns `None` if its output decides, or
-/// if it was cancelled.
+/// Returns the judgement of a run that ended without success, whatever it wrote. Returns `None` if its output decides,
+/// or if it was cancelled.
 pub(in crate::execution) fn of_solution(status: &Status, usage: &Usage) -> Option<Judgement> {
     let verdict = match status {
         Status::Exited(0) | Status::Cancelled => return None,
@@ -92,8 +92,9 @@ pub(in crate::execution) fn of_broken_judge(kind: JudgeKind, compiler_output: &[
     }
 }
 
-/// Returns the judgement of a dialogue. The verdict is that of the program that failed first: a solution that crashes makes the interactor read
-/// the end of its input, and an interactor that has seen enough leaves the solution without an answer.
+/// Returns the judgement of a dialogue. The verdict is that of the program that failed first: a solution that crashes
+/// makes the interactor read the end of its input, and an interactor that has seen enough leaves the solution without
+/// an answer.
 pub(in crate::execution) fn of_dialogue(
     solution: (&Status, &Usage),
     interactor: JudgeEnd<'_>,
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn in_a_dialogue_whoever_failed_first_is_to_blame() {
+    fn in_a_dialogue_the_first_failure_decides() {
         let (wall, crash, ended) = (timed_out(Clock::Wall), Status::Signaled(11), Status::Cancelled);
         let code = Status::Exited;
         let check = |solution: &Status, interactor: &Status, interactor_first, expected: Option<Verdict>| {

@@ -13,7 +13,8 @@ use crate::execution::program_permit::ProgramPermit;
 use crate::languages::toolchain::StageKind;
 use crate::plan::planner::Planner;
 
-/// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are discarded.
+/// Sends events to the client. While the buffer is full the program blocks. When the client is gone, events are
+/// discarded.
 pub(crate) type EventSender = mpsc::Sender<Event>;
 
 /// The parts of the execution that all its stages share.
@@ -36,7 +37,7 @@ pub(crate) struct StageInput<'a> {
     pub(crate) sources: &'a [&'a [u8]],
     /// The content of the source file that is an upload.
     pub(crate) uploaded_source: Option<&'a SealedMemoryFile>,
-    /// A mount of what the compilation wrote.
+    /// A mount of the output of the compilation.
     pub(crate) build: Option<&'a OwnedFd>,
     pub(crate) limits: &'a Limits,
     pub(crate) stdin: &'a Stdin,
@@ -46,7 +47,7 @@ pub(crate) struct StageInput<'a> {
     pub(crate) upload: Option<&'a SealedMemoryFile>,
     /// The program's end of a dialogue, which replaces its stdin.
     pub(crate) link: Option<&'a Link>,
-    /// Whether the result has what the program wrote to stdout.
+    /// Whether the result has the stdout of the program.
     pub(crate) keeps_stdout: bool,
     /// When the execution asked for a sandbox.
     pub(crate) requested: Instant,

@@ -1,7 +1,8 @@
-//! One end of a dialogue between two programs: what a program reads comes from the other, and its stdout goes to the other.
+//! One end of a dialogue between two programs: each program's stdin is the stdout of the other.
 //!
-//! The daemon relays instead of giving both sandboxes the ends of one pipe. So sandboxes share nothing, pre-warmed ones can
-//! be used, the output limit counts, and a program that writes to one that has ended is not killed by SIGPIPE for it.
+//! The daemon relays instead of giving both sandboxes the ends of one pipe. So sandboxes share nothing, pre-warmed ones
+//! can be used, the output limit counts, and a program that writes to one that has ended is not killed by SIGPIPE for
+//! it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::execution::judge::Recorder;
 
-/// Chunks of at most [`protocol::bounds::MAX_OUTPUT_CHUNK`] that wait for a program to read them. When there are more, the
-/// program that writes them blocks, as it does on a full pipe.
+/// Chunks of at most [`protocol::bounds::MAX_OUTPUT_CHUNK`] that wait for a program to read them. When there are more,
+/// the program that writes them blocks, as it does on a full pipe.
 const BACKLOG: usize = 4;
 
 /// A transcript that both ends of a dialogue write to.
@@ -23,7 +24,7 @@ pub(crate) type SharedRecorder = Arc<Mutex<Recorder>>;
 /// A program's end of a dialogue.
 #[derive(Debug)]
 pub(crate) struct Link {
-    /// What the other program wrote. Locked while the program runs.
+    /// The output of the other program. Locked while the program runs.
     input: tokio::sync::Mutex<mpsc::Receiver<Bytes>>,
     /// `None` when the other program reads the end of its input.
     output: Mutex<Option<LinkSender>>,
@@ -56,13 +57,14 @@ impl Link {
         self.output.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Lets the other program read the end of its input, after what was sent, once all clones of the sender are dropped.
+    /// Lets the other program read the end of its input, after what was sent, once all clones of the sender are
+    /// dropped.
     pub(super) fn close(&self) {
         *self.output.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Ends the dialogue for a program that is gone: the other one reads the end of its input, and what it still writes is
-    /// discarded.
+    /// Ends the dialogue for a program that is gone: the other one reads the end of its input, and what it still writes
+    /// is discarded.
     pub(crate) fn end(&self) {
         self.close();
         // Nothing else has the lock when the program is gone.
@@ -71,8 +73,8 @@ impl Link {
         }
     }
 
-    /// Writes what the other program sends to the program's stdin, and closes it. When the program has closed its stdin,
-    /// the rest is discarded: the other program must not block.
+    /// Writes the output of the other program to the program's stdin, and closes it. When the program has closed its
+    /// stdin, the rest is discarded: the other program must not block.
     pub(super) async fn write_to(&self, mut stdin: pipe::Sender) {
         let mut input = self.input.lock().await;
         while let Some(bytes) = input.recv().await {

@@ -9,7 +9,7 @@ use crate::execution::verdict::KillReason;
 /// The wall clock of one program.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallClock {
-    /// When the limit is reached, if the program does not wait any more.
+    /// Time at which the limit is reached, if the program does not wait again.
     deadline: Instant,
     /// Time for which it may wait since the client sent input. Zero if the clock is never paused.
     idle_limit: Duration,

@@ -1,7 +1,7 @@
 //! Watches a running program until its last process is gone.
 //!
-//! Whatever happens to a program is one arm of the `select!` in [`Watch::until_gone`]. The first event that ends the program
-//! is its [`KillReason`].
+//! Whatever happens to a program is one arm of the `select!` in [`Watch::until_gone`]. The first event that ends the
+//! program is its [`KillReason`].
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,11 +32,12 @@ const CHECK_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration
 
 /// How far the kernel's accounting of CPU time may be behind: a tick of the timer, at 100 Hz.
 const ACCOUNTING_DELAY: Duration = Duration::from_millis(10);
-/// Maximum CPU time of the set-up of a sandbox. A program gains no more than this if the report of its start arrives late.
+/// Maximum CPU time of the set-up of a sandbox. A program gains no more than this if the report of its start arrives
+/// late.
 const MAX_SETUP_CPU_TIME: Duration = Duration::from_millis(50);
 
-/// How much later than the end of a program's stdout the other program of a dialogue learns of it, unless the program has
-/// exited. So the daemon knows which of them ended first: the second one cannot react before.
+/// How much later than the end of a program's stdout the other program of a dialogue learns of it, unless the program
+/// has exited. So the daemon knows which of them ended first: the second one cannot react before.
 const LINK_CLOSE_DELAY: Duration = Duration::from_millis(50);
 
 /// How far a program is.
@@ -70,7 +71,7 @@ pub(super) struct Watch<'a> {
     pending: Option<Event>,
     /// Where stdout goes in a dialogue, until its end.
     link: Option<LinkSender>,
-    /// What the other program gets next. Meanwhile no more output is read.
+    /// The bytes that the other program gets next. Meanwhile no more output is read.
     pending_for_link: Option<Bytes>,
     record: StageRecord,
 }
@@ -89,7 +90,7 @@ pub(super) struct StageRecord {
     pub(super) kill_reason: Option<KillReason>,
     /// When the daemon began to end it, or else when the end of its main process was reported.
     pub(super) decided: Option<Instant>,
-    /// What it wrote to stdout, if that is kept. The output limit bounds it.
+    /// Its stdout, if that is kept. The output limit bounds it.
     pub(super) stdout: Vec<u8>,
     /// Time for which it waited for live input.
     pub(super) waited: Duration,
@@ -138,8 +139,8 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output was
-    /// sent. An error means that processes may be left.
+    /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output
+    /// was sent. An error means that processes may be left.
     pub(super) async fn until_gone(
         mut self,
         write_stdin: impl Future<Output = ()>,
@@ -250,7 +251,7 @@ impl<'a> Watch<'a> {
         Ok(())
     }
 
-    /// Notes what was seen of the input, and tells the client that the program begins to wait.
+    /// Records the state of the input, and notifies the client when the program begins to wait.
     fn take_input_event(&mut self, event: InputEvent) {
         let now = Instant::now();
         match event {
@@ -370,7 +371,7 @@ impl<'a> Watch<'a> {
         self.pending_for_link = self.link.is_some().then_some(bytes);
     }
 
-    /// Sends what is pending to the other program of a dialogue.
+    /// Sends pending bytes to the other program of a dialogue.
     fn send_to_link(&mut self) {
         if let (Some(link), Some(bytes)) = (&self.link, self.pending_for_link.take()) {
             link.send(bytes);

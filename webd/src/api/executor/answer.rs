@@ -1,4 +1,4 @@
-//! The answer of an execution: what the daemon reported, and the program's output, as JSON.
+//! The answer of an execution as JSON: the reports of the daemon, and the program's output.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::domain::output_collector::{CompactTexts, OutputCollector, StageTexts}
 use crate::domain::output_files::{CollectedFiles, StageFiles};
 use crate::domain::signal_name::signal_name;
 
-/// The whole answer. `S` is the output of a stage, `T` that at the top. The fields at the top are those of the stage that
-/// counts ([`Outcome::deciding_stage`]).
+/// The whole answer. `S` is the output of a stage, `T` that at the top. The fields at the top are those of the stage
+/// that counts ([`Outcome::deciding_stage`]).
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(crate) struct Answer<T, S = T> {
@@ -287,7 +287,8 @@ impl KillReason {
                 Some(Self {
                     limit: LimitName::Output,
                     allowed: Amount::Bytes(limit.bytes()),
-                    // The program was killed at the first byte beyond the limit; how much more it had to write is unknown.
+                    // The program was killed at the first byte beyond the limit; how much more it had to write is
+                    // unknown.
                     used: Amount::Bytes(limit.bytes().saturating_add(1)),
                     unit: Unit::Bytes,
                     message: format!("output limit of {limit} exceeded on {}", stream.as_str()),

@@ -1,4 +1,4 @@
-//! Options of a language, and environment variables, as JSON: what a request sets, and what a language offers.
+//! Options of a language, and environment variables, as JSON: those in a request, and those that a language offers.
 
 use std::fmt;
 
@@ -99,8 +99,8 @@ pub(crate) fn settings(options: OptionsJson) -> Result<Vec<OptionSetting>, ApiEr
     Ok(settings)
 }
 
-/// Returns the environment variables of a run: those of the request, and those of the run, which replace them. `field` is
-/// the name of the field in messages.
+/// Returns the environment variables of a run: those of the request, and those of the run, which replace them. `field`
+/// is the name of the field in messages.
 ///
 /// # Errors
 /// A 400 if they exceed a bound.

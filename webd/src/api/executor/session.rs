@@ -1,8 +1,8 @@
 //! A session: a WebSocket on which executions run one after the other, each of them interactive.
 //!
-//! As in a live answer, the next event is read from the daemon only when the connection has taken the last one. Messages
-//! of the client are forwarded as they arrive. Input that the program does not read is buffered by the daemon up to a
-//! limit; beyond that, webd stops reading from the client. Dropping a session cancels its execution.
+//! As in a live answer, the next event is read from the daemon only when the connection has taken the last one.
+//! Messages of the client are forwarded as they arrive. Input that the program does not read is buffered by the daemon
+//! up to a limit; beyond that, webd stops reading from the client. Dropping a session cancels its execution.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -174,7 +174,8 @@ impl Session {
                 return;
             }
             let _ = timeout(CLOSE_TIMEOUT, reader.drain()).await;
-            // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just sent.
+            // Shutting down reads for a while what still arrives: a reset would destroy the messages that were just
+            // sent.
             if let Ok(mut socket) = writer.socket.reunite(reader.into_socket()) {
                 let _ = socket.get_mut().shutdown().await;
             }
@@ -227,7 +228,7 @@ impl SessionWriter {
         self.send_lines(error_event(error.body).as_bytes()).await
     }
 
-    /// Sends each line in a frame of its own.
+    /// Sends each line in a separate frame.
     async fn send_lines(&mut self, lines: &[u8]) -> Result<(), SessionEnd> {
         for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             let line = String::from_utf8_lossy(line).into_owned();

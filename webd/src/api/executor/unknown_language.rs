@@ -1,11 +1,11 @@
-//! The error about a language that does not exist, with what the client needs to correct its request.
+//! The error for an unknown language, with the names that the client can use instead.
 
 use crate::api::executor::stopping_daemon::unavailable_if_stopping;
 use crate::domain::daemon_info::DaemonInfo;
 use crate::http::error::{ApiError, ErrorCode};
 
-/// Adds the requested name and the available names to an error about an unknown language. If the daemon does not answer,
-/// only the requested name is added. Of other errors, only that of a daemon that stops is replaced; see
+/// Adds the requested name and the available names to an error about an unknown language. If the daemon does not
+/// answer, only the requested name is added. Of other errors, only that of a daemon that stops is replaced; see
 /// [`unavailable_if_stopping`].
 pub(crate) async fn explained(error: ApiError, requested: &str, daemon: &DaemonInfo) -> ApiError {
     if error.body.code != ErrorCode::UnsupportedLanguage {

@@ -92,8 +92,9 @@ impl Parameters {
         Ok(words("runargs", &self.runargs)?.unwrap_or_default())
     }
 
-    /// Returns what the arguments of the compiler select; `files` are the names of the files in `file_list`. What the request gives replaces the defaults, but the compilers of C
-    /// and C++ never optimize by default. An interpreted language has no compiler, and ignores them.
+    /// Returns the options that the arguments of the compiler select; `files` are the names of the files in
+    /// `file_list`. What the request gives replaces the defaults, but the compilers of C and C++ never optimize by
+    /// default. An interpreted language has no compiler, and ignores them.
     ///
     /// # Errors
     /// 400 for arguments that the language does not allow.
@@ -126,7 +127,7 @@ impl Parameters {
         Ok(checked)
     }
 
-    /// Returns the arguments of the interpreter or virtual machine. What the request gives replaces the defaults.
+    /// Returns the arguments of the interpreter or virtual machine. Arguments of the request replace the defaults.
     ///
     /// # Errors
     /// 400 for arguments that the language does not allow.

@@ -88,7 +88,7 @@ impl Parameters {
     /// Returns the parameters of a query and of a multipart body.
     ///
     /// # Errors
-    /// A 400 that says what is wrong with the body.
+    /// A 400 whose message describes the error in the body.
     pub(crate) async fn of_multipart(
         query: Option<&str>,
         boundary: String,

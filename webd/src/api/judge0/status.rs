@@ -49,7 +49,7 @@ pub(crate) struct StatusJson {
 }
 
 impl SubmissionStatus {
-    /// Returns the status of a run, not counting what it wrote.
+    /// Returns the status of a run, regardless of its output.
     pub(crate) const fn of_run(status: &Status) -> Self {
         match status {
             Status::Exited(0) => Self::Accepted,

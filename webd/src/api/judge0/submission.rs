@@ -1,4 +1,4 @@
-//! A submission: what was asked for, and its result.
+//! A submission: the request and its result.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

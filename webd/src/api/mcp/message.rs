@@ -12,8 +12,8 @@ use crate::http::error::{ApiError, ErrorCode};
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 /// Bytes of the id of a session, and of the id of a request as JSON.
 const MAX_ID: usize = 128;
-/// Values in one message: the SDK parses a message into a tree, in which a short value takes much more memory than in the
-/// text.
+/// Values in one message: the SDK parses a message into a tree, in which a short value takes much more memory than in
+/// the text.
 const MAX_VALUES: usize = 32 * 1024;
 /// Memory for one value in such a tree, and in what is parsed from it.
 pub(crate) const MEMORY_PER_VALUE: usize = 400;
@@ -67,7 +67,7 @@ impl<'a> Message<'a> {
         self.method.as_deref() == Some("initialize")
     }
 
-    /// Returns the id, as JSON, of the request that the client does not need any more.
+    /// Returns the id, as JSON, of the request that the client no longer needs.
     pub(crate) fn cancelled_request(&self) -> Option<&'a str> {
         if self.method.as_deref() != Some("notifications/cancelled") {
             return None;

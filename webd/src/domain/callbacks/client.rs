@@ -95,7 +95,7 @@ impl CallbackClient {
     /// Checks a URL that a client named. Nothing is resolved yet.
     ///
     /// # Errors
-    /// What it must be; the caller names the field before it.
+    /// The requirement; the caller names the field before it.
     pub(crate) fn check(&self, url: &str) -> Result<CallbackUrl, String> {
         CallbackUrl::parse(url, &self.hosts)
     }
@@ -132,8 +132,8 @@ impl DeliveryError {
     }
 }
 
-/// Connects to the host. Its addresses are resolved once, and the connection goes to an address that was checked, so that
-/// changing the name's addresses in between has no effect (DNS rebinding).
+/// Connects to the host. Its addresses are resolved once, and the connection goes to an address that was checked, so
+/// that changing the name's addresses in between has no effect (DNS rebinding).
 async fn connect(url: &CallbackUrl) -> Result<TcpStream, DeliveryError> {
     let addresses: Vec<SocketAddr> =
         lookup_host((url.host(), url.port())).await.map_err(DeliveryError::Resolve)?.collect();

@@ -34,7 +34,7 @@ impl CallbackUrl {
     /// Checks a URL that a client named.
     ///
     /// # Errors
-    /// What it must be; the caller names the field before it.
+    /// The requirement; the caller names the field before it.
     pub(crate) fn parse(text: &str, hosts: &[CallbackHost]) -> Result<Self, String> {
         let is_visible = text.bytes().all(|byte| byte.is_ascii_graphic());
         if text.len() > MAX_URL {

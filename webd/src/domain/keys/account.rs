@@ -1,4 +1,4 @@
-//! What a key used: it outlives a change of the key file.
+//! The usage of a key, which outlives a change of the key file.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use crate::domain::keys::refusal::{REASONS, Refusal};
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     today: Mutex<Today>,
-    /// What was used on other servers.
+    /// Usage on other servers.
     elsewhere: Mutex<Today>,
     executions: AtomicU64,
     cpu_us: AtomicU64,
@@ -55,7 +55,7 @@ impl Account {
         self.usage(now).cpu_us.saturating_add(of_others)
     }
 
-    /// Sets what was used on other servers on a day.
+    /// Sets the usage of a day on other servers.
     #[cfg(any(feature = "cluster", test))]
     pub(crate) fn set_elsewhere(&self, day: u64, usage: KeyUsage) {
         *self.elsewhere.lock().unwrap_or_else(PoisonError::into_inner) = Today { day, usage };

@@ -24,9 +24,9 @@ pub(crate) struct KeyRing {
 pub(crate) struct Key {
     /// Its name.
     pub(crate) name: KeyName,
-    /// What the file says.
+    /// The content of the file.
     pub(crate) entry: KeyEntry,
-    /// What it used.
+    /// Its usage.
     pub(crate) account: Arc<Account>,
     allowances: Allowances,
 }
@@ -93,7 +93,7 @@ impl KeyRing {
         Self { keys, hashes, anonymous }
     }
 
-    /// Returns whether the file changes anything: without it, whatever a client sends as a key is ignored, because it is
+    /// Returns whether the file changes anything: without it, keys that clients send are ignored, because it is
     /// for a proxy or for another service.
     pub(crate) fn is_used(&self) -> bool {
         !self.keys.is_empty() || self.anonymous.entry.disabled
@@ -145,7 +145,7 @@ impl KeyRing {
 }
 
 impl Key {
-    /// Returns what a client has left of the limits of this key.
+    /// Returns the remaining limits of a client of this key.
     pub(crate) fn allowance(&self, client: ClientIdentity) -> Arc<Allowance> {
         match &self.allowances {
             Allowances::Shared(allowance) => Arc::clone(allowance),

@@ -88,20 +88,21 @@ impl KeyStore {
     /// Returns the names of the languages that the caller may use; all if there is no list.
     ///
     /// # Errors
-    /// [`Refusal::Key`] if its key is not accepted any more.
+    /// [`Refusal::Key`] if its key is no longer accepted.
     pub(crate) fn languages(&self, caller: &Caller) -> Result<Option<Vec<String>>, Refusal> {
         Ok(find(&self.ring(), caller.credential())?.entry.limits.languages.clone())
     }
 
-    /// Returns the secrets that sign the callbacks of a key, the newest first. Empty if it has none, or is not accepted any
-    /// more.
+    /// Returns the secrets that sign the callbacks of a key, the newest first. Empty if it has none, or is not accepted
+    /// any more.
     pub(crate) fn callback_secrets(&self, name: &KeyName) -> Vec<CallbackSecret> {
         let (ring, now) = (self.ring(), Timestamp::now());
         let key = if name.is_anonymous() { ring.anonymous() } else { ring.with_name(name, now) };
         key.map(|key| key.entry.callback_secrets(now).into_iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// Admits an execution that begins now. The limits are those of this moment, not of the moment when a session began.
+    /// Admits an execution that begins now. The limits are those of this moment, not of the moment when a session
+    /// began.
     ///
     /// # Errors
     /// [`Refusal`]

@@ -13,7 +13,7 @@ pub(crate) struct RateLimiter {
     rate: Rate,
     /// Time in which one execution is allowed.
     interval: Duration,
-    /// Time at which nothing of the rate is used any more. Each execution moves it by one interval.
+    /// Time at which the whole rate is available again. Each execution moves it by one interval.
     restored: Mutex<Instant>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct RateState {
 /// The rate is exceeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateExceeded {
-    /// What is left.
+    /// The remaining amount.
     pub(crate) state: RateState,
     /// Time after which the executions may start; `None` if they are more than the rate ever allows at once.
     pub(crate) retry_after: Option<Duration>,

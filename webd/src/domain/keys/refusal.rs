@@ -11,7 +11,7 @@ pub(crate) enum AuthenticationError {
     /// There is no key, and anonymous requests are not allowed.
     #[error("an API key is required: send it as `Authorization: Bearer KEY`")]
     Missing,
-    /// The key does not exist, or not any more.
+    /// The key does not exist.
     #[error("the API key is not valid")]
     Unknown,
     /// The key has expired.
@@ -28,7 +28,7 @@ pub(crate) enum AuthenticationError {
 /// The key does not allow an execution.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// The key is not accepted any more.
+    /// The key is no longer accepted.
     #[error(transparent)]
     Key(#[from] AuthenticationError),
     /// The key does not allow the language.

@@ -137,7 +137,7 @@ impl SubmissionState {
 }
 
 impl Owner {
-    /// Returns the owner of what a caller submits.
+    /// Returns the owner of the submissions of a caller.
     pub(crate) fn of(caller: &Caller) -> Self {
         Self(caller.key_name().clone())
     }
