@@ -18,7 +18,7 @@ pub(crate) async fn languages(server: &Server, name: Option<&str>, json: bool) -
         (None, true) => format!("{:#}\n", json!(languages.iter().map(as_json).collect::<Vec<_>>())),
         (None, false) => table(&languages, &out),
         (Some(name), _) => {
-            let language = find(&languages, name).ok_or_else(|| {
+            let language = Language::find(&languages, name).ok_or_else(|| {
                 Failure::Usage(format!("no language is called {name:?}; `executor languages` lists them"))
             })?;
             if json { format!("{:#}\n", as_json(language)) } else { describe(language, &out) }
@@ -26,14 +26,6 @@ pub(crate) async fn languages(server: &Server, name: Option<&str>, json: bool) -
     };
     out.write(text.as_bytes()).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Returns the language with this name or alias, in upper or lower case.
-pub(crate) fn find<'a>(languages: &'a [Language], name: &str) -> Option<&'a Language> {
-    languages.iter().find(|language| {
-        let mut names = language.aliases.iter().chain([&language.name]);
-        names.any(|known| known.eq_ignore_ascii_case(name))
-    })
 }
 
 fn table(languages: &[Language], out: &Output) -> String {

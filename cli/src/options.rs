@@ -8,7 +8,6 @@ use protocol::bounds::{
 use protocol::{Language, OptionSetting, OptionValue, Variable};
 
 use crate::failure::Failure;
-use crate::languages;
 use crate::server::Connection;
 
 /// One `--option NAME[=VALUE]`.
@@ -65,7 +64,7 @@ pub(crate) async fn settings(
         return Ok(Vec::new());
     }
     let languages = server.languages().await?;
-    let language = languages::find(&languages, language);
+    let language = Language::find(&languages, language);
     Ok(last_of_each(options).map(|option| setting(option, language)).collect())
 }
 

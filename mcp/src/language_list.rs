@@ -25,7 +25,7 @@ pub(crate) async fn call(
     let languages = available(backend.languages().await?);
     match language {
         None => Ok(list(&languages)),
-        Some(name) => match languages.iter().find(|(language, _)| is_named(language, &name)) {
+        Some(name) => match languages.iter().find(|(language, _)| language.is_called(&name)) {
             Some((language, version)) => Ok(details(language, version)),
             None => Err(Refusal {
                 available: Some(names(&languages)),
@@ -57,10 +57,6 @@ fn available(languages: Vec<Language>) -> Vec<(Language, String)> {
 
 fn names(languages: &[(Language, String)]) -> Vec<String> {
     languages.iter().map(|(language, _)| language.name.clone()).collect()
-}
-
-fn is_named(language: &Language, name: &str) -> bool {
-    language.aliases.iter().chain([&language.name]).any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn list(languages: &[(Language, String)]) -> CallToolResult {

@@ -16,6 +16,7 @@ mod event;
 pub mod install;
 mod judge;
 mod language;
+pub mod language_name;
 mod limits;
 mod options;
 mod outcome;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use protocol::install::Install;
+use protocol::language_name::is_same;
 use serde::Deserialize;
 
 /// What `executor install` reads of a language file. executord checks the rest.
@@ -27,11 +28,10 @@ impl LanguageFile {
         if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
     }
 
-    /// Returns whether a user means this file by a name: its id or an alias, in upper or lower case. The name alone
-    /// means the file without a variant.
+    /// Returns whether a user means this file by a name: its id or an alias. The name alone means the file without a
+    /// variant.
     fn is_called(&self, name: &str) -> bool {
-        self.id().eq_ignore_ascii_case(name)
-            || self.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+        is_same(&self.id(), name) || self.aliases.iter().any(|alias| is_same(alias, name))
     }
 }
 

@@ -144,11 +144,7 @@ async fn resolve_languages(socket: &Path, names: &[String]) -> Result<Vec<String
     };
     let known = server.languages().await?;
     let resolve = |name: &String| {
-        let is_meant = |language: &&protocol::Language| {
-            language.name.eq_ignore_ascii_case(name)
-                || language.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
-        };
-        known.iter().find(is_meant).map(|language| language.name.clone()).ok_or_else(|| {
+        protocol::Language::find(&known, name).map(|language| language.name.clone()).ok_or_else(|| {
             Failure::Usage(format!(
                 "unknown language {name:?}; `executor languages` lists the languages of this host"
             ))

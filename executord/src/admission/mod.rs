@@ -27,8 +27,7 @@ use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 use crate::uploads::Uploads;
 
-/// Returns the language with this name or alias, in upper or lower case: the newest version in a range, or else its default
-/// version.
+/// Returns the language that a name stands for ([`Registry::find`]): the newest version in a range if there is one.
 ///
 /// # Errors
 /// [`Rejection`] if there is no such language or version, or its toolchain cannot be used on this host.
@@ -345,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn languages_are_found_by_name_and_alias_in_upper_or_lower_case() {
+    fn languages_are_found_by_name_and_alias() {
         let languages = shipped();
         for (name, found) in [
             ("python", true),
@@ -356,8 +355,14 @@ mod tests {
             ("Py", true),
             ("pythön", false),
             ("", false),
-            ("python ", false),
+            ("Python 3", true),
+            ("python_3.11 ", true),
+            ("CPython", true),
+            ("Python (CPython)", true),
+            ("py thon", true),
             ("python\0", false),
+            ("-python", false),
+            ("python 2", false),
             ("../python", false),
         ] {
             let answer = find_language(name, None, &languages);

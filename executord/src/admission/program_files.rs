@@ -9,7 +9,7 @@ use protocol::{Limits, Rejection, SourceFile};
 
 use crate::admission::relative_path::RelativePath;
 use crate::admission::source::Source;
-use crate::languages::format::LineEndings;
+use crate::languages::format::{LineEndings, REPLACED_IN_PARTS};
 use crate::languages::toolchain::Toolchain;
 
 /// The byte order mark in UTF-8, with which some editors of Windows begin a file.
@@ -70,10 +70,13 @@ fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePa
     if toolchain.has_misread_extension(&path) {
         path = named(&format!("{path}.{}", toolchain.usual_extension()))?;
     }
-    // Each replacement leaves a dot less.
+    // Each replacement leaves a dot or a backslash less.
     while let Some(part) = toolchain.misread_part(&path) {
         let (directories, name) = path.split_directories();
-        path = named(&format!("{directories}{}", name.replace(part, &part.replacen('.', "_", 1))))?;
+        path = named(&format!(
+            "{directories}{}",
+            name.replace(part, &part.replacen(REPLACED_IN_PARTS, "_", 1))
+        ))?;
     }
     Ok(path)
 }
@@ -165,6 +168,8 @@ mod tests {
             ("typescript", "a.mts", "a.mts"),
             ("typescript", "a.d.ts", "a_d.ts"),
             ("typescript", "a.d", "a_d.ts"),
+            ("typescript", "a\\b", "a_b.ts"),
+            ("typescript", "x/a\\b\\c.ts", "x/a_b_c.ts"),
             ("typescript", "x.d.y/a.d.b.mts", "x.d.y/a_d.b.mts"),
             ("javascript", "inspect", "inspect.js"),
             ("java", "Main.class", "Main.class.java"),

@@ -13,6 +13,9 @@ use crate::languages::option_format::{OptionFormat, SettingFormat};
 pub(super) const RENAMED_KEYS: [(&str, &str); 2] =
     [("compile.warm.main", "compile.warm.main_file"), ("run.warm.main", "run.warm.main_file")];
 
+/// What `_` replaces in [`LanguageFile::misread_parts`].
+pub(crate) const REPLACED_IN_PARTS: [char; 2] = ['.', '\\'];
+
 /// A language file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

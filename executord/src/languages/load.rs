@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use protocol::renamed_keys::ConfigKeys;
-use protocol::{Editor, Limits, OptionSetting};
+use protocol::{Editor, Limits, OptionSetting, language_name};
 use regex::Regex;
 
 use crate::admission::limits::LimitSettings;
 use crate::admission::relative_path::RelativePath;
 use crate::config::Config;
 use crate::languages::arguments::{self, AllowedArguments};
-use crate::languages::format::{CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
+use crate::languages::format::{
+    CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, REPLACED_IN_PARTS, Warm,
+};
 use crate::languages::formatter;
 use crate::languages::host::{resolve_program, why_missing, why_unusable};
 use crate::languages::line_of::line_of;
@@ -162,7 +164,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     })
 }
 
-/// Returns the options that aliases stand for, by alias in lower case.
+/// Returns the options that aliases stand for, by the key of the alias.
 fn alias_options(
     file: BTreeMap<String, BTreeMap<String, SettingFormat>>,
     options: &Options,
@@ -172,7 +174,7 @@ fn alias_options(
         let settings = settings.into_iter().map(|(name, value)| OptionSetting { name, value: value.into() });
         let settings: Vec<_> = settings.collect();
         options.check(&settings).map_err(|message| format!("alias_options.{alias}: {message}"))?;
-        implied.insert(alias.to_ascii_lowercase(), settings);
+        implied.insert(language_name::key(&alias), settings);
     }
     Ok(implied)
 }
@@ -219,8 +221,8 @@ fn check(file: &LanguageFile) -> Result<(), String> {
     if file.extensions.is_empty() {
         return Err("extensions: must name at least one".to_owned());
     }
-    if let Some(part) = file.misread_parts.iter().find(|part| !part.contains('.')) {
-        return Err(format!("misread_parts: {part:?} has no dot"));
+    if let Some(part) = file.misread_parts.iter().find(|part| !part.contains(REPLACED_IN_PARTS)) {
+        return Err(format!("misread_parts: {part:?} has no dot and no backslash"));
     }
     let test_files = file.self_test.files.iter().map(|file| ("self_test.files", &file.name));
     for (key, name) in test_files.chain([("file_name", &file.file_name)]) {
@@ -271,7 +273,10 @@ mod tests {
             (file("t", "").replace("main.t", "../main.t"), "contains . or .."),
             (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
             (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:8: version.command: is empty"),
-            (file("t", "misread_parts = [\"x\"]"), "t.toml:6: misread_parts: \"x\" has no dot"),
+            (
+                file("t", "misread_parts = [\"x\"]"),
+                "t.toml:6: misread_parts: \"x\" has no dot and no backslash",
+            ),
             (file("t", "[install]\napt = [\"--yes\"]"), "is not the name of a package of Debian"),
             (
                 file("t", "[install]\npip = [\"a==1\"]"),
@@ -309,9 +314,24 @@ mod tests {
         for (toolchain, version) in [("t", "2.0"), ("t@1", "1.5.1"), ("t@3", "3.0")] {
             registry.set_version(toolchain, Ok(version.to_owned()));
         }
-        for (name, found) in [("T", "t"), ("u-1", "t@1"), ("u", "t@1"), ("u-3", "t@3")] {
-            assert_eq!(id(registry.find(name)), Some(found.to_owned()), "{name}");
+        for (name, found) in [
+            ("T", Some("t")),
+            ("u-1", Some("t@1")),
+            ("u", Some("t@1")),
+            ("u-3", Some("t@3")),
+            // The aliases `u-1` and `u-3` with other separators.
+            ("U 1", Some("t@1")),
+            ("u3", Some("t@3")),
+            // A version that follows a name.
+            ("t 3", Some("t@3")),
+            ("t1.5", Some("t@1")),
+            ("T (2.0)", Some("t")),
+            ("t 4", None),
+            ("u-1 3", None),
+        ] {
+            assert_eq!(id(registry.find(name)), found.map(str::to_owned), "{name}");
         }
+        assert_eq!(id(registry.find_version("t 3", "<2")), Some("t@1".to_owned()));
         for (name, range, found) in [
             ("t", "*", Some("t@3")),
             ("t", "2", Some("t")),
@@ -323,6 +343,7 @@ mod tests {
             assert_eq!(id(registry.find_version(name, range)), found.map(str::to_owned), "{name} {range}");
         }
         registry.set_version("t", Err("it is gone".to_owned()));
+        assert!(registry.find("t 2").is_none());
         assert_eq!(id(registry.find("t")), Some("t@3".to_owned()));
         let described = registry.describe();
         let versions: Vec<_> =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use protocol::language_name::{is_same, key, split_version};
 use protocol::{Language, ToolchainVersion};
 
 use crate::languages::toolchain::Toolchain;
@@ -13,7 +14,7 @@ use crate::languages::toolchain::Toolchain;
 pub(crate) struct Registry {
     /// By [`Toolchain::id`], so that the versions of a language follow each other.
     toolchains: BTreeMap<String, Arc<Toolchain>>,
-    /// The ids of the toolchains that have a name or an alias. The keys are in lower case.
+    /// The ids of the toolchains that have a name, an alias or a title, by its [`key`].
     names: HashMap<String, Vec<String>>,
 }
 
@@ -34,29 +35,37 @@ impl Registry {
             toolchains.into_iter().map(|toolchain| (toolchain.id(), Arc::new(toolchain))).collect();
         let mut names: HashMap<String, Vec<String>> = HashMap::new();
         for (id, toolchain) in &toolchains {
-            let own = toolchain.aliases.iter().chain([&toolchain.name]).map(|name| name.to_ascii_lowercase());
-            for name in own.collect::<BTreeSet<_>>() {
-                let ids = names.entry(name.clone()).or_default();
+            let own = toolchain.aliases.iter().chain([&toolchain.name]).map(|name| (key(name), name));
+            for (own_key, name) in own.collect::<BTreeMap<_, _>>() {
+                let ids = names.entry(own_key).or_default();
                 let owner = ids.first().and_then(|id| toolchains.get(id));
                 if let Some(owner) = owner.filter(|owner| owner.name != toolchain.name) {
                     let files = [toolchain.file.clone(), owner.file.clone()];
-                    let key = if toolchain.name.eq_ignore_ascii_case(&name) { "name" } else { "aliases" };
-                    return Err(DuplicateName { name, key, files });
+                    let key = if is_same(&toolchain.name, name) { "name" } else { "aliases" };
+                    return Err(DuplicateName { name: name.clone(), key, files });
                 }
                 ids.push(id.clone());
             }
         }
+        for (title, ids) in titles(&toolchains) {
+            names.entry(title).or_insert(ids);
+        }
         Ok(Self { toolchains, names })
     }
 
-    /// Returns the version that a name stands for, in upper or lower case. An alias of a file with a variant stands for this
-    /// variant if it can be used. Every other name stands for the default version: the file without a variant if it can be
-    /// used, or else the newest.
+    /// Returns the version that a name stands for; see [`protocol::language_name`]. An alias of a file with a variant stands
+    /// for this variant if it can be used. A name that a version follows stands for the newest version in that range. Every
+    /// other name stands for the default version: the file without a variant if it can be used, or else the newest.
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Toolchain>> {
+        let Some((name, range)) = self.name_and_range(name) else { return self.find_default(name) };
+        // Without any version that can be used, the answer says why.
+        self.newest(name, range).or_else(|| self.find_default(name).filter(|one| one.version.is_err()))
+    }
+
+    fn find_default(&self, name: &str) -> Option<&Arc<Toolchain>> {
         let usable = |one: &&&Arc<Toolchain>| one.version.is_ok();
         let named = self.named(name);
-        let variants =
-            || named.iter().filter(|one| !one.variant.is_empty() && !one.name.eq_ignore_ascii_case(name));
+        let variants = || named.iter().filter(|one| !one.variant.is_empty() && !is_same(&one.name, name));
         if let Some(variant) = variants().filter(usable).max_by_key(|one| one.version_numbers()) {
             return Some(variant);
         }
@@ -66,8 +75,24 @@ impl Registry {
         main.filter(usable).or_else(newest).or(main).or(candidates.first()).copied()
     }
 
-    /// Returns the newest version in `range` of the language with this name or alias.
+    /// Returns the newest version in `range` of the language with this name or alias. A version that follows the name does
+    /// not count.
     pub(crate) fn find_version(&self, name: &str, range: &str) -> Option<&Arc<Toolchain>> {
+        self.newest(self.without_version(name), range)
+    }
+
+    /// Splits a name that nothing has into one that something has, and the version that follows it.
+    fn name_and_range<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        let is_name = |name: &str| self.names.contains_key(&key(name));
+        split_version(name).filter(|(shorter, _)| !is_name(name) && is_name(shorter))
+    }
+
+    /// Returns a name without the version that follows it, if there is one.
+    pub(crate) fn without_version<'a>(&self, name: &'a str) -> &'a str {
+        self.name_and_range(name).map_or(name, |(name, _)| name)
+    }
+
+    fn newest(&self, name: &str, range: &str) -> Option<&Arc<Toolchain>> {
         let candidates = self.versions(name);
         let fits =
             |one: &&&Arc<Toolchain>| one.version_numbers().is_some_and(|version| version.satisfies(range));
@@ -91,13 +116,14 @@ impl Registry {
 
     /// Returns the toolchains whose files have a name or an alias.
     fn named(&self, name: &str) -> Vec<&Arc<Toolchain>> {
-        let ids = self.names.get(&name.to_ascii_lowercase()).map_or(&[][..], Vec::as_slice);
+        let ids = self.names.get(&key(name)).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.toolchains.get(id)).collect()
     }
 
     /// Returns the versions that can be used of the language with this name or alias.
     pub(crate) fn available_versions(&self, name: &str) -> Vec<String> {
-        self.versions(name).into_iter().filter_map(|one| one.version.clone().ok()).collect()
+        let versions = self.versions(self.without_version(name));
+        versions.into_iter().filter_map(|one| one.version.clone().ok()).collect()
     }
 
     /// Returns the toolchain with an id.
@@ -140,4 +166,15 @@ impl Registry {
         }
         Some(language)
     }
+}
+
+/// Returns the ids of the toolchains that have a title, by its key. A title that several languages have stands for none.
+fn titles(toolchains: &BTreeMap<String, Arc<Toolchain>>) -> HashMap<String, Vec<String>> {
+    let mut titles: HashMap<String, Vec<&Arc<Toolchain>>> = HashMap::new();
+    for toolchain in toolchains.values() {
+        titles.entry(key(&toolchain.title)).or_default().push(toolchain);
+    }
+    titles.retain(|_, toolchains| toolchains.iter().all(|one| one.name == toolchains[0].name));
+    let ids = |toolchains: Vec<&Arc<Toolchain>>| toolchains.into_iter().map(|one| one.id()).collect();
+    titles.into_iter().map(|(title, toolchains)| (title, ids(toolchains))).collect()
 }

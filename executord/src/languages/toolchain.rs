@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use protocol::language_name::{key, split_version};
 use protocol::version_range::LanguageVersion;
 use protocol::{Availability, Editor, Language, Limits, OptionSetting, ToolchainVersion};
 use regex::Regex;
@@ -34,7 +35,7 @@ pub(crate) struct Toolchain {
     pub(super) file: PathBuf,
     pub(crate) title: String,
     pub(super) aliases: Vec<String>,
-    /// Options that an alias stands for, by its name in lower case.
+    /// Options that an alias stands for, by its key.
     pub(super) alias_options: BTreeMap<String, Vec<OptionSetting>>,
     pub(super) extensions: Vec<String>,
     pub(crate) file_name: String,
@@ -135,7 +136,8 @@ impl Toolchain {
 
     /// Returns the options that a name of this language stands for.
     pub(crate) fn implied_options(&self, name: &str) -> &[OptionSetting] {
-        self.alias_options.get(&name.to_ascii_lowercase()).map_or(&[], Vec::as_slice)
+        let of = |name: &str| self.alias_options.get(&key(name));
+        of(name).or_else(|| of(split_version(name)?.0)).map_or(&[], Vec::as_slice)
     }
 
     pub(crate) const fn is_compiled(&self) -> bool {

@@ -62,18 +62,14 @@ impl DaemonInfo {
         Ok(available.map(|language| language.name.clone()).take(MAX_NAMES).collect())
     }
 
-    /// Returns the name of the language with this name or alias, ignoring case; `None` if there was none
+    /// Returns the name of the language that a request means ([`Language::find`]); `None` if there was none
     /// [`LANGUAGES_MAX_AGE`] ago.
     ///
     /// # Errors
     /// If the daemon does not answer in [`QUERY_TIMEOUT`].
     pub(crate) async fn language_name(&self, name_or_alias: &str) -> Result<Option<String>, ClientError> {
         let languages = self.recent_languages().await?;
-        let is_meant = |language: &&Language| {
-            let mut names = language.aliases.iter().chain([&language.name]);
-            names.any(|name| name.eq_ignore_ascii_case(name_or_alias))
-        };
-        Ok(languages.iter().find(is_meant).map(|language| language.name.clone()))
+        Ok(Language::find(&languages, name_or_alias).map(|language| language.name.clone()))
     }
 
     /// Returns the languages as they were at most [`LANGUAGES_MAX_AGE`] ago.
