@@ -8,7 +8,8 @@ pub(crate) fn accepts(request: &HeaderMap, encoding: &str) -> bool {
     listed.flat_map(|list| list.split(',')).any(|one| {
         let mut parts = one.split(';').map(str::trim);
         let named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
-        named && !parts.any(|part| matches!(part, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        let refuses = ["q=0", "q=0.0", "q=0.00", "q=0.000"];
+        named && !parts.any(|part| refuses.iter().any(|weight| part.eq_ignore_ascii_case(weight)))
     })
 }
 
@@ -27,6 +28,7 @@ mod tests {
             ("gzip", false),
             ("br;q=0", false),
             ("br; q=0.000", false),
+            ("br;Q=0", false),
             ("", false),
         ] {
             let mut request = HeaderMap::new();

@@ -316,6 +316,14 @@ impl TableEntry {
             .is_some_and(|connection| connection.idle_since.is_some())
     }
 
+    /// Takes back that the connection is to be closed, because a request has arrived on it.
+    pub(crate) fn keep(&self) {
+        if let Some(connection) = self.table.lock().connections.get_mut(&self.number) {
+            connection.idle_since = connection.idle_since.map(|_| Instant::now());
+            connection.close.send_replace(false);
+        }
+    }
+
     /// Waits until the connection is to be closed to make room for another one.
     pub(crate) async fn closing(&self) {
         // Fails only if the connection is not in the table any more; then nothing asks for its end.
@@ -453,6 +461,19 @@ mod tests {
         }
         assert!(table.make_room());
         assert_eq!(closing(&entries), [true, false, false]);
+    }
+
+    #[test]
+    fn a_connection_that_is_kept_after_all_may_be_closed_later() {
+        let table = table(8, 8);
+        let entry = table.open(Some(client("192.0.2.1"))).unwrap();
+        age(&entry, 5);
+        assert!(table.make_room() && *entry.closing.borrow());
+        entry.keep();
+        assert!(!*entry.closing.borrow() && entry.is_idle());
+        assert!(!table.make_room(), "its request is about to be read");
+        age(&entry, 5);
+        assert!(table.make_room() && *entry.closing.borrow());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod error;
 pub(crate) mod middleware;
 pub(crate) mod multipart;
 pub(crate) mod peer;
+pub(crate) mod quiet_stream;
 pub(crate) mod request_body;
 pub(crate) mod request_id;
 pub(crate) mod server;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -22,6 +23,7 @@ use crate::http::connection_guard::ConnectionGuard;
 use crate::http::connection_refusal::Refusals;
 use crate::http::connection_table::ConnectionTable;
 use crate::http::peer::Peer;
+use crate::http::quiet_stream::{QuietProbe, QuietStream};
 use crate::http::write_timeout::WriteTimeout;
 
 /// Header lines of a request; more get 431.
@@ -74,7 +76,6 @@ pub(crate) async fn serve(
                     () = &mut shutdown => break,
                 };
                 let Some(permit) = permit else { break };
-                entry.set_idle(true);
                 let state = Arc::clone(&state);
                 let router = router.clone();
                 let guard = ConnectionGuard::new(entry, permit, state.metrics.connection(), stopping.clone());
@@ -117,21 +118,32 @@ async fn serve_connection(
     router: Router,
     state: Arc<AppState>,
 ) {
-    let mut connection = pin!(connection(stream, peer, Arc::clone(&guard), router, &state));
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = guard.stopping() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-        () = guard.entry.closing() => {
-            connection.as_mut().graceful_shutdown();
-            match timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
-                Ok(ended) => ended,
-                Err(_) if guard.entry.is_idle() => return,
-                // A request arrived at the last moment.
-                Err(_) => connection.await,
+    let probe = QuietProbe::default();
+    let mut connection = pin!(connection(stream, peer, Arc::clone(&guard), router, &state, probe.clone()));
+    guard.entry.set_idle(true);
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = guard.stopping() => {
+                connection.as_mut().graceful_shutdown();
+                break connection.await;
             }
+            () = guard.entry.closing() => {}
+        }
+        probe.ask();
+        if let Some(ended) = connection.as_mut().now_or_never() {
+            break ended;
+        }
+        if !probe.is_quiet() {
+            guard.entry.keep();
+            continue;
+        }
+        connection.as_mut().graceful_shutdown();
+        match timeout(CLOSE_TIMEOUT, connection.as_mut()).await {
+            Ok(ended) => break ended,
+            Err(_) if guard.entry.is_idle() => return,
+            // A request is in progress.
+            Err(_) => break connection.await,
         }
     };
     if let Err(error) = ended {
@@ -145,8 +157,9 @@ fn connection(
     guard: Arc<ConnectionGuard>,
     router: Router,
     state: &AppState,
+    probe: QuietProbe,
 ) -> http1::UpgradeableConnection<
-    TokioIo<WriteTimeout>,
+    TokioIo<QuietStream<WriteTimeout>>,
     impl hyper::service::Service<
         hyper::Request<Incoming>,
         Response = axum::response::Response,
@@ -163,7 +176,7 @@ fn connection(
         request.extensions_mut().insert(Arc::clone(&guard));
         router.clone().call(request)
     });
-    let stream = WriteTimeout::new(stream, state.config.timeouts.stall);
+    let stream = QuietStream::new(WriteTimeout::new(stream, state.config.timeouts.stall), probe);
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(state.config.timeouts.head)

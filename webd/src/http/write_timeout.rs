@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use crate::http::quiet_stream::Unread;
+
 /// Rate at which reading extends the timeout: a client that reads more slowly is eventually disconnected.
 const MIN_BYTES_PER_SECOND: u64 = 4096;
 /// How long the other end may go on sending after our last byte. Closing the connection earlier would reset it, and
@@ -71,6 +73,12 @@ impl WriteTimeout {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => self.wait(context),
         }
+    }
+}
+
+impl Unread for WriteTimeout {
+    fn has_unread(&self) -> bool {
+        self.stream.has_unread()
     }
 }
 
