@@ -330,23 +330,30 @@ async fn one_key_adds_libraries() {
 
 #[tokio::test]
 async fn global_modules_of_npm_and_configuration_of_debian_are_visible() {
-    let host = "mkdir $DIRECTORY/modules $DIRECTORY/modules/greet $DIRECTORY/fonts $DIRECTORY/upper $DIRECTORY/overlay\n\
+    let host = "mkdir -p $DIRECTORY/modules/greet $DIRECTORY/modules/only $DIRECTORY/fonts $DIRECTORY/upper $DIRECTORY/overlay\n\
                 echo 'exports.greet = () => \"hello\"' >$DIRECTORY/modules/greet/index.js\n\
+                echo 'exports.name = \"only\"' >$DIRECTORY/modules/only/index.js\n\
                 cp -r /usr/lib/node_modules/. $DIRECTORY/modules\n\
-                chmod -R a+rX $DIRECTORY/modules\n\
+                mkdir -p $DIRECTORY/local/node_modules/local $DIRECTORY/local/node_modules/greet\n\
+                echo 'exports.name = \"world\"' >$DIRECTORY/local/node_modules/local/index.js\n\
+                echo 'exports.greet = () => \"hi\"' >$DIRECTORY/local/node_modules/greet/index.js\n\
+                chmod -R a+rX $DIRECTORY/modules $DIRECTORY/local\n\
                 mount --bind $DIRECTORY/modules /usr/lib/node_modules\n\
+                mount --bind $DIRECTORY/local /usr/local/lib\n\
                 mount -t tmpfs tmpfs $DIRECTORY/overlay\n\
                 mkdir $DIRECTORY/overlay/upper $DIRECTORY/overlay/work\n\
                 echo 'backend: Agg' >$DIRECTORY/overlay/upper/matplotlibrc\n\
                 mount -t overlay overlay -o lowerdir=/etc,upperdir=$DIRECTORY/overlay/upper,workdir=$DIRECTORY/overlay/work /etc";
     let daemons = start(&Settings { host: Some(host.to_owned()), ..Settings::default() }).await;
-    prints(&daemons, program("javascript", "console.log(require('greet').greet())"), "hello\n").await;
+    // The modules of both directories; the later one, of the administrator, comes first.
+    let script = "console.log(require('greet').greet(), require('local').name, require('only').name)";
+    prints(&daemons, program("javascript", script), "hi world only\n").await;
     let module = json!({
         "language": "javascript",
         "filename": "main.mjs",
-        "code": "import { greet } from 'greet'; console.log(greet())",
+        "code": "import { greet } from 'greet'; import { name } from 'local'; console.log(greet(), name)",
     });
-    prints(&daemons, module, "hello\n").await;
+    prints(&daemons, module, "hi world\n").await;
     prints(&daemons, program("python", "print(open('/etc/matplotlibrc').read(), end='')"), "backend: Agg\n")
         .await;
 }

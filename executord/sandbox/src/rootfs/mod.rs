@@ -5,6 +5,7 @@
 //! before any process of the program exists. Paths are resolved at that time, but only paths that the supervisor and
 //! init created.
 
+mod host_mounts;
 pub(crate) mod layout;
 mod mounts;
 pub(crate) mod proc;

@@ -4,14 +4,15 @@ use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 
+use super::host_mounts::{self, inside};
 use super::layout::{BUILD, DENIED_FILE, IDENTITY_FILES, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
 use super::mounts::{create_directory_mount_point, create_file_mount_point};
 use crate::error::{At, SetupError, Step};
-use crate::plan::{BindMount, BuildDir, HOME, Plan};
+use crate::plan::{BuildDir, HOME, Plan};
 use crate::sys::mount::{
     attach, attribute, clone_mount, new_file_system, path_string, set_attributes, set_attributes_at,
 };
@@ -49,9 +50,7 @@ const ETC: [(&str, &str); 4] = [
 /// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only.
 pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError> {
     mount_root(root).at(Step::MountRoot)?;
-    for host_path in &plan.binds {
-        bind_read_only(host_path, root).at(Step::BindHost)?;
-    }
+    host_mounts::mount_all(&plan.binds, root).at(Step::BindHost)?;
     bind_devices(root).at(Step::MountDevices)?;
     if plan.terminal.is_some() {
         fs::create_dir(root.join("dev/pts")).at(Step::MountDevices)?;
@@ -82,20 +81,6 @@ fn mount_root(root: &Path) -> io::Result<()> {
         }
     }
     symlink("/tmp", root.join("var/tmp"))
-}
-
-fn bind_read_only(host_path: &BindMount, root: &Path) -> io::Result<()> {
-    let copy = clone_mount(&path_string(&host_path.source)?)?;
-    let target = inside(root, &host_path.target);
-    // The type of the file that was cloned: its path may lead elsewhere by now.
-    if is_directory(copy.as_fd())? {
-        create_directory_mount_point(&target)?;
-    } else {
-        create_file_mount_point(&target)?;
-    }
-    let attributes = if host_path.executable { READ_ONLY } else { READ_ONLY | attribute::NOEXEC };
-    set_attributes(copy.as_fd(), attributes)?;
-    attach(copy.as_fd(), &path_string(&target)?)
 }
 
 fn bind_devices(root: &Path) -> io::Result<()> {
@@ -150,16 +135,6 @@ fn write_etc(root: &Path) -> io::Result<()> {
         create_file_mount_point(&etc.join(name))?;
     }
     symlink("/usr/share/zoneinfo/Etc/UTC", etc.join("localtime"))
-}
-
-/// Returns where an absolute path of the sandbox is while the sandbox's root is at `root`.
-fn inside(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
-}
-
-fn is_directory(file: BorrowedFd) -> io::Result<bool> {
-    let kind = nix::sys::stat::fstat(file)?.st_mode & libc::S_IFMT;
-    Ok(kind == libc::S_IFDIR)
 }
 
 #[cfg(test)]

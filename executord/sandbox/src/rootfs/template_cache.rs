@@ -53,6 +53,8 @@ pub(crate) struct TemplateKey {
 struct FileId {
     device: u64,
     inode: u64,
+    /// The time of the last change, of a directory that is merged with others: what is added to it later may not be seen.
+    changed: Option<(i64, i64)>,
 }
 
 impl TemplateCache {
@@ -112,7 +114,10 @@ fn current_namespace(proc: BorrowedFd) -> io::Result<OwnedFd> {
 
 impl TemplateKey {
     pub(crate) fn of(plan: &Plan) -> io::Result<Self> {
-        let binds = plan.binds.iter().map(|bind| Ok((bind.clone(), FileId::of(&bind.source)?)));
+        let is_merged =
+            |bind: &BindMount| plan.binds.iter().filter(|other| other.target == bind.target).count() > 1;
+        let binds =
+            plan.binds.iter().map(|bind| Ok((bind.clone(), FileId::of(&bind.source, is_merged(bind))?)));
         Ok(Self {
             binds: binds.collect::<io::Result<_>>()?,
             has_build_dir: plan.build_dir != BuildDir::None,
@@ -122,8 +127,9 @@ impl TemplateKey {
 }
 
 impl FileId {
-    fn of(path: &Path) -> io::Result<Self> {
+    fn of(path: &Path, is_merged: bool) -> io::Result<Self> {
         let metadata = fs::metadata(path)?;
-        Ok(Self { device: metadata.dev(), inode: metadata.ino() })
+        let changed = is_merged.then(|| (metadata.ctime(), metadata.ctime_nsec()));
+        Ok(Self { device: metadata.dev(), inode: metadata.ino(), changed })
     }
 }
