@@ -23,8 +23,8 @@ use crate::http::{self, Answer, HttpError};
 /// Time limit of an execution in these tests, including its time in the queue.
 pub const DEADLINE: Duration = Duration::from_secs(120);
 /// Attempts before a wait fails, and the pause between them.
-const ATTEMPTS: u32 = 600;
-const PAUSE: Duration = Duration::from_millis(50);
+const ATTEMPTS: u32 = 3000;
+const PAUSE: Duration = Duration::from_millis(10);
 /// Number of lines of [`Daemons::log_tail`].
 const LAST_LINES: usize = 30;
 /// Unit of webd, whose environment the tests use.
@@ -125,6 +125,8 @@ pub struct Daemons {
     address: SocketAddr,
     host: Option<String>,
     prefix: Vec<String>,
+    /// Whether executord pre-warms sandboxes.
+    pool: bool,
     directory: TempDir,
 }
 
@@ -166,7 +168,8 @@ impl Daemons {
         let address = settings.address.map_or_else(free_address, Ok)?;
         let webd = prefixed(&prefix, webd_command(directory.path(), address));
         let webd = Daemon::start("webd", directory.path(), webd)?;
-        let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, directory };
+        let pool = settings.pool;
+        let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, pool, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;
         Ok(daemons)
@@ -361,7 +364,7 @@ impl Daemons {
 
     async fn wait_for_executord(&mut self) -> io::Result<()> {
         for _ in 0..ATTEMPTS {
-            if ask_status(&self.socket()).await.is_ok() {
+            if self.is_ready().await.is_ok() {
                 return Ok(());
             }
             self.executord.check_running()?;
@@ -370,10 +373,17 @@ impl Daemons {
         Err(io::Error::other(format!("executord does not respond\n{}", self.logs())))
     }
 
+    async fn is_ready(&self) -> Result<(), protocol::ClientError> {
+        let mut client = Client::connect(&self.socket()).await?;
+        // A daemon that pre-warms sandboxes asks all toolchains for their versions, which would take slots from the test.
+        client.send(if self.pool { Request::Languages } else { Request::Status }).await?;
+        client.event().await.map(drop)
+    }
+
     async fn wait_for_webd(&mut self) -> io::Result<()> {
-        let url = self.url("/api/languages");
+        let url = self.url("/readyz");
         for _ in 0..ATTEMPTS {
-            if matches!(http::get(&url, DEADLINE).await, Ok(Answer { status: 200, .. })) {
+            if http::get_text(&url, DEADLINE).await.is_ok_and(|text| text == "ok") {
                 return Ok(());
             }
             self.webd.check_running()?;

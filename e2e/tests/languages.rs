@@ -143,8 +143,12 @@ async fn deep_recursion_has_the_same_result_each_time() {
             if kind == "warm" {
                 pool::ready(&daemons, language, &["run"]).await.expect("a pre-warmed sandbox");
             }
-            for _ in 0..ROUNDS {
-                prints(&daemons, program(language, code), "100000\n").await;
+            // One request of several runs compiles only once.
+            let requests = if language == "javascript" { ROUNDS } else { 1 };
+            let runs = vec![json!({}); ROUNDS / requests];
+            for _ in 0..requests {
+                let request = json!({ "language": language, "code": code, "runs": runs, "parallel": 1 });
+                prints(&daemons, request, &"100000\n".repeat(runs.len())).await;
             }
         }
     }

@@ -37,13 +37,13 @@ pub(crate) fn find_language<'a>(
     languages: &'a Registry,
 ) -> Result<&'a Arc<Toolchain>, Rejection> {
     let mut toolchain = languages.find(name).ok_or(Rejection::UnknownLanguage)?;
-    if let Some(range) = version.filter(|_| toolchain.version.is_ok()) {
+    if let Some(range) = version.filter(|_| toolchain.version().is_ok()) {
         toolchain = languages.find_version(name, range).ok_or_else(|| no_version(name, range, languages))?;
     }
-    if let Err(reason) = &toolchain.version {
+    if let Err(reason) = toolchain.version() {
         return Err(Rejection::LanguageUnavailable {
             language: toolchain.title.clone(),
-            reason: reason.clone(),
+            reason: reason.to_owned(),
         });
     }
     Ok(toolchain)
@@ -209,7 +209,7 @@ fn custom_commands(
     let of_compiler = compiler_args.iter().filter(|argument| !is_source(argument));
     allowed.check(StageKind::Compile, of_compiler).map_err(Rejection::Invalid)?;
     allowed.check(StageKind::Run, interpreter_args.iter()).map_err(Rejection::Invalid)?;
-    let version = toolchain.version.as_deref().unwrap_or_default();
+    let version = toolchain.version().unwrap_or_default();
     let additions = toolchain.options.select(options, implied, version).map_err(Rejection::Invalid)?;
     let additions = additions.with_requested(compiler_args, interpreter_args);
     let compile = toolchain.with_options(StageKind::Compile, &additions);

@@ -2,6 +2,7 @@
 
 mod capacity;
 pub(crate) mod error;
+pub(crate) mod probes;
 pub(crate) mod reload;
 pub(crate) mod run;
 pub(crate) mod state;

@@ -17,7 +17,8 @@ use tracing::{info, warn};
 use crate::cgroup_remover::CgroupRemover;
 use crate::config::{Config, host_memory};
 use crate::daemon::error::{Context, DaemonError};
-use crate::daemon::reload::{load_languages, reload};
+use crate::daemon::probes::probe_after_start;
+use crate::daemon::reload::{read_languages, reload, replace_settings};
 use crate::daemon::state::Daemon;
 use crate::daemon::systemd::{notify, watchdog_period};
 use crate::identity;
@@ -131,7 +132,8 @@ async fn serve_until_signaled(
     for _ in 0..daemon.pool.slot_numbers().spare {
         daemon.pool.add(daemon.slot_factory.create().context("create a slot")?);
     }
-    load_languages(daemon, config).await?;
+    let languages = read_languages(config)?;
+    replace_settings(daemon, config, Arc::clone(&languages));
     let background = [
         AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon)))),
         AbortOnDropHandle::new(tokio::spawn(keep_slots(Arc::clone(daemon)))),
@@ -140,6 +142,9 @@ async fn serve_until_signaled(
     let (mut listener, owner) = listen(config, group)?;
     let mut watch = SocketWatch::new(config);
     let mut connections = JoinSet::new();
+    if config.pool.enabled {
+        connections.spawn(probe_after_start(Arc::clone(daemon), languages));
+    }
     let requests = daemon.queue_capacity as usize + config.most_executions() as usize;
     let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS + requests));
     notify(&[NotifyState::Ready]);

@@ -33,7 +33,7 @@ pub(crate) struct BuildCache {
 pub(crate) struct BuildKey {
     client: ClientKey,
     language: String,
-    version: Result<String, String>,
+    version: String,
     command: Vec<String>,
     /// The arguments that the options and the request add to the command.
     additions: StageAdditions,
@@ -80,7 +80,7 @@ impl BuildCache {
         Some(BuildKey {
             client: job.client.clone()?,
             language: job.toolchain.id(),
-            version: job.toolchain.version.clone(),
+            version: job.toolchain.version().ok()?.to_owned(),
             command: command.command.clone(),
             additions: command.additions.clone(),
             environment: command.environment.iter().map(text).collect(),

@@ -20,8 +20,9 @@ use crate::languages::line_of::line_of;
 use crate::languages::option_check;
 use crate::languages::option_format::SettingFormat;
 use crate::languages::options::Options;
+use crate::languages::probed_version::ProbedVersion;
 use crate::languages::registry::{DuplicateName, Registry};
-use crate::languages::toolchain::{NOT_PROBED, StageCommand, StageKind, Toolchain};
+use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 
 /// A mistake in a language file, worded for its author.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +144,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         misread_extensions: file.misread_extensions,
         misread_parts: file.misread_parts,
         line_endings: file.line_endings,
-        version: Err(missing.unwrap_or_else(|| NOT_PROBED.to_owned())),
+        probed: missing.map_or_else(ProbedVersion::default, |reason| ProbedVersion::known(Err(reason))),
         version_command,
         launcher,
         mounts,
@@ -499,7 +500,7 @@ mod tests {
             let languages = vec![directory.path().to_owned()];
             let registry = registry(&Config { languages, libraries, ..Config::default() }).unwrap();
             let toolchain = registry.find("t").unwrap();
-            (toolchain.mounts.len(), toolchain.version.clone())
+            (toolchain.mounts.len(), toolchain.version().map(str::to_owned).map_err(str::to_owned))
         };
         assert_eq!(with("/usr/bin").0, 0);
         assert_eq!(with("/etc/passwd").0, 1);
@@ -517,7 +518,7 @@ mod tests {
             (file("t", "requires = [\"{launcher}/x\"]"), "x of the language's launcher is not installed"),
         ] {
             let registry = load_files(&[("t.toml", &text)]).unwrap();
-            assert_eq!(registry.find("t").unwrap().version, Err(reason.to_owned()));
+            assert_eq!(registry.find("t").unwrap().version(), Err(reason));
         }
     }
 }

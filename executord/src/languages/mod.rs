@@ -9,6 +9,7 @@ pub(crate) mod load;
 mod option_check;
 mod option_format;
 pub(crate) mod options;
+mod probed_version;
 pub(crate) mod registry;
 #[cfg(test)]
 pub(crate) mod shipped;

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use protocol::language_name::{is_same, key, split_version};
 use protocol::{Language, ToolchainVersion};
 
+#[cfg(test)]
+use crate::languages::probed_version::ProbedVersion;
 use crate::languages::toolchain::Toolchain;
 
 /// The toolchains of this host. Several toolchains with one name are versions of one language.
@@ -59,11 +61,11 @@ impl Registry {
     pub(crate) fn find(&self, name: &str) -> Option<&Arc<Toolchain>> {
         let Some((name, range)) = self.name_and_range(name) else { return self.find_default(name) };
         // Without any version that can be used, the answer says why.
-        self.newest(name, range).or_else(|| self.find_default(name).filter(|one| one.version.is_err()))
+        self.newest(name, range).or_else(|| self.find_default(name).filter(|one| one.version().is_err()))
     }
 
     fn find_default(&self, name: &str) -> Option<&Arc<Toolchain>> {
-        let usable = |one: &&&Arc<Toolchain>| one.version.is_ok();
+        let usable = |one: &&&Arc<Toolchain>| one.version().is_ok();
         let named = self.named(name);
         let variants = || named.iter().filter(|one| !one.variant.is_empty() && !is_same(&one.name, name));
         if let Some(variant) = variants().filter(usable).max_by_key(|one| one.version_numbers()) {
@@ -123,7 +125,7 @@ impl Registry {
     /// Returns the versions that can be used of the language with this name or alias.
     pub(crate) fn available_versions(&self, name: &str) -> Vec<String> {
         let versions = self.versions(self.without_version(name));
-        versions.into_iter().filter_map(|one| one.version.clone().ok()).collect()
+        versions.into_iter().filter_map(|one| one.version().ok().map(str::to_owned)).collect()
     }
 
     /// Returns the toolchain with an id.
@@ -136,11 +138,16 @@ impl Registry {
         self.toolchains.values()
     }
 
-    /// Sets the version that a toolchain printed, or why it cannot be used.
+    /// Returns the toolchains among which a request for the language with this name or alias chooses. Some may be in it twice.
+    pub(crate) fn candidates(&self, name: &str) -> impl Iterator<Item = &Arc<Toolchain>> {
+        self.named(name).into_iter().chain(self.versions(name))
+    }
+
+    /// Sets the version of a toolchain, or why it cannot be used, without asking it.
+    #[cfg(test)]
     pub(crate) fn set_version(&mut self, id: &str, version: Result<String, String>) {
-        if let Some(toolchain) = self.toolchains.get_mut(id) {
-            Arc::make_mut(toolchain).version = version;
-        }
+        let toolchain = self.toolchains.get_mut(id).unwrap();
+        Arc::make_mut(toolchain).probed = ProbedVersion::known(version);
     }
 
     /// Returns what clients may know of each language: of its default version, with the aliases of all versions.
@@ -154,7 +161,7 @@ impl Registry {
         let mut all = self.versions(name);
         all.sort_by_key(|one| std::cmp::Reverse((one.version_numbers(), one.variant.is_empty())));
         let versions = all.iter().filter_map(|one| {
-            let version = one.version.clone().ok()?;
+            let version = one.version().ok()?.to_owned();
             Some(ToolchainVersion { version, title: one.title.clone(), is_default: Arc::ptr_eq(one, main) })
         });
         let mut language = main.describe(versions.collect());

@@ -13,6 +13,7 @@ use crate::languages::arguments::AllowedArguments;
 use crate::languages::format::{LineEndings, MisreadExtensions, MountAt, SelfTest, Warm};
 pub(crate) use crate::languages::host::SEARCH_PATH;
 use crate::languages::options::{Additions, Options, StageAdditions};
+use crate::languages::probed_version::ProbedVersion;
 
 pub(crate) use crate::languages::stage_kind::StageKind;
 
@@ -22,8 +23,6 @@ pub(crate) const LAUNCHER: &str = "/launcher";
 const MAIN: &str = "{main}";
 /// In a command: an argument for each source file.
 pub(crate) const SOURCES: &str = "{sources}";
-/// Reason for which a toolchain cannot be used before it was asked for its version.
-pub(super) const NOT_PROBED: &str = "its version is not known yet";
 
 /// A language as this host compiles and runs it.
 #[derive(Clone, Debug)]
@@ -43,8 +42,8 @@ pub(crate) struct Toolchain {
     pub(super) misread_extensions: MisreadExtensions,
     pub(super) misread_parts: Vec<String>,
     pub(crate) line_endings: LineEndings,
-    /// The version that the toolchain printed, or why it cannot be used.
-    pub(crate) version: Result<String, String>,
+    /// See [`Self::version`].
+    pub(super) probed: ProbedVersion,
     pub(crate) version_command: Vec<String>,
     pub(super) version_pattern: Regex,
     /// Directory of the language's launcher on the host.
@@ -98,11 +97,10 @@ impl Toolchain {
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let stage = |command: &StageCommand| (command.command.clone(), command.environment.clone());
         let all = |toolchain: &Self| {
-            let Self { version, launcher, libraries, compile, run, .. } = toolchain;
-            let (version, launcher, libraries) = (version.clone(), launcher.clone(), libraries.clone());
-            (version, launcher, libraries, compile.as_ref().map(stage), stage(run))
+            let Self { launcher, libraries, compile, run, .. } = toolchain;
+            (launcher.clone(), libraries.clone(), compile.as_ref().map(stage), stage(run))
         };
-        all(self) == all(other)
+        self.version() == other.version() && all(self) == all(other)
     }
 
     /// Returns the name for the pool and the caches, and for the log: no two toolchains have the same.
@@ -110,9 +108,27 @@ impl Toolchain {
         if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
     }
 
+    /// Returns the version that the toolchain printed.
+    ///
+    /// # Errors
+    /// Why the toolchain cannot be used. That includes one which was not asked for its version yet: see [`Self::probe`].
+    pub(crate) fn version(&self) -> Result<&str, &str> {
+        self.probed.get()
+    }
+
+    /// Returns whether the version, or why there is none, is known.
+    pub(crate) fn is_probed(&self) -> bool {
+        self.probed.is_known()
+    }
+
+    /// Asks the toolchain for its version, unless it was asked before. `ask` is called at most once.
+    pub(crate) async fn probe(&self, ask: impl Future<Output = Result<String, String>>) {
+        self.probed.probe(ask).await;
+    }
+
     /// Returns the version by its numbers; `None` if it cannot be used.
     pub(super) fn version_numbers(&self) -> Option<LanguageVersion> {
-        self.version.as_deref().ok().map(LanguageVersion::from_reported)
+        self.version().ok().map(LanguageVersion::from_reported)
     }
 
     /// Returns how a stage is started, or `None` if the language does not have that stage.
@@ -181,11 +197,6 @@ impl Toolchain {
         self.extensions.first().map_or("", String::as_str)
     }
 
-    /// Returns whether everything that the language requires is installed, so that its version can be asked for.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.version.as_ref().map_or_else(|reason| reason == NOT_PROBED, |_| true)
-    }
-
     /// Returns the version in the output of the version command.
     pub(crate) fn version_in(&self, printed: &str) -> Option<String> {
         let captures = self.version_pattern.captures(printed)?;
@@ -200,15 +211,15 @@ impl Toolchain {
             aliases: self.aliases.clone(),
             extensions: self.extensions.clone(),
             file_name: self.file_name.clone(),
-            availability: match self.version.clone() {
-                Ok(version) => Availability::Available { version },
-                Err(reason) => Availability::Unavailable { reason },
+            availability: match self.version() {
+                Ok(version) => Availability::Available { version: version.to_owned() },
+                Err(reason) => Availability::Unavailable { reason: reason.to_owned() },
             },
             limits: self.run.limits.effective(),
             compile_limits: self.compile.as_ref().map(|stage| stage.limits.effective()),
             editor: self.editor.clone(),
             example: self.example.clone(),
-            options: self.options.describe(self.version.as_deref().ok()),
+            options: self.options.describe(self.version().ok()),
             arguments: self.arguments.patterns().clone(),
             formatter: self.formatter.as_ref().map(StageCommand::program_name),
             versions,

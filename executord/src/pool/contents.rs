@@ -49,20 +49,27 @@ impl Contents {
         self.buckets.get_mut(key).filter(|bucket| std::ptr::eq(&*bucket.toolchain, toolchain))
     }
 
-    /// Makes an empty bucket for each stage of the languages. Returns the old buckets.
+    /// Makes an empty bucket for each stage of the languages that can be used. Returns the old buckets.
     pub(super) fn set_languages(&mut self, registry: &Registry) -> BTreeMap<BucketKey, Bucket> {
-        let mut buckets = BTreeMap::new();
-        for toolchain in registry.all().filter(|toolchain| toolchain.version.is_ok()) {
-            for stage in StageKind::PREWARMED.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
-                let key = BucketKey { language: toolchain.id(), stage };
-                let mut bucket = Bucket::new(Arc::clone(toolchain));
-                if let Some(old) = self.buckets.get(&key) {
-                    bucket.continue_counts_of(old);
-                }
-                buckets.insert(key, bucket);
+        let old = std::mem::take(&mut self.buckets);
+        registry.all().for_each(|toolchain| self.add_language(toolchain));
+        for (key, bucket) in &mut self.buckets {
+            if let Some(old) = old.get(key) {
+                bucket.continue_counts_of(old);
             }
         }
-        std::mem::replace(&mut self.buckets, buckets)
+        old
+    }
+
+    /// Makes an empty bucket for each stage of a language, if it can be used.
+    pub(super) fn add_language(&mut self, toolchain: &Arc<Toolchain>) {
+        if toolchain.version().is_err() {
+            return;
+        }
+        for stage in StageKind::PREWARMED.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
+            let key = BucketKey { language: toolchain.id(), stage };
+            self.buckets.entry(key).or_insert_with(|| Bucket::new(Arc::clone(toolchain)));
+        }
     }
 
     /// Puts a pre-warmed sandbox and the bytes that it holds into its bucket, or notes that pre-warming failed. Returns what

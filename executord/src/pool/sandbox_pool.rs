@@ -140,6 +140,12 @@ impl SandboxPool {
         self.changed.notify_one();
     }
 
+    /// Adds a language that can be used since its toolchain was asked for its version.
+    pub(crate) fn add_language(&self, toolchain: &Arc<Toolchain>) {
+        self.lock().add_language(toolchain);
+        self.changed.notify_one();
+    }
+
     /// Ends all pre-warmed sandboxes, and makes no more: no new execution will come.
     pub(crate) fn stop_prewarming(&self) {
         self.set_languages(&Registry::default());

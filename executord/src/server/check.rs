@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::admission::admit;
+use crate::daemon::probes;
 use crate::daemon::state::Daemon;
 use crate::execution::internal_jobs::{self, JobOutput};
 use crate::languages::toolchain::Toolchain;
@@ -82,7 +83,8 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
 
 async fn language_result(daemon: &Arc<Daemon>, toolchain: &Arc<Toolchain>) -> CheckResult {
     let name = format!("language {}", toolchain.title);
-    match &toolchain.version {
+    probes::probe(daemon, [toolchain]).await;
+    match toolchain.version() {
         Ok(version) => {
             let advice =
                 "its toolchain is installed but does not work: reinstall it, or remove the language file";

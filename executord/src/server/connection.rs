@@ -13,6 +13,7 @@ use crate::admission::formatting::admit_formatting;
 use crate::admission::job::Job;
 use crate::admission::judge::{admit_judge, check_uploads};
 use crate::admission::{admit, admit_kept, find_language};
+use crate::daemon::probes;
 use crate::daemon::reload;
 use crate::daemon::state::Daemon;
 use crate::queue::ClientKey;
@@ -77,7 +78,9 @@ impl Connection<'_> {
             match request {
                 Request::Execute(request) => self.execute(*request).await?,
                 Request::Languages => {
-                    self.events.send(Event::Languages(self.daemon.languages().describe())).await?;
+                    let languages = self.daemon.languages();
+                    probes::probe(self.daemon, languages.all()).await;
+                    self.events.send(Event::Languages(languages.describe())).await?;
                 }
                 Request::Status => self.events.send(Event::Status(Box::new(self.daemon.status()))).await?,
                 Request::Check => self.check(check::Items::All).await?,
@@ -123,6 +126,9 @@ impl Connection<'_> {
         let client = self.client(&mut request);
         let daemon = self.daemon;
         let languages = daemon.languages();
+        let judge_language = request.judge.program().map(|program| &program.language);
+        let names = [&request.language].into_iter().chain(judge_language);
+        probes::probe(daemon, names.flat_map(|name| languages.candidates(name))).await;
         let id = ExecutionId(Uuid::new_v4());
         let judge = std::mem::take(&mut request.judge);
         let bounds = daemon.bounds();
