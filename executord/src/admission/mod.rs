@@ -37,16 +37,45 @@ pub(crate) fn find_language<'a>(
     languages: &'a Registry,
 ) -> Result<&'a Arc<Toolchain>, Rejection> {
     let mut toolchain = languages.find(name).ok_or(Rejection::UnknownLanguage)?;
-    if let Some(range) = version.filter(|_| toolchain.version().is_ok()) {
+    if let Some(range) = version.filter(|_| toolchain.is_usable()) {
         toolchain = languages.find_version(name, range).ok_or_else(|| no_version(name, range, languages))?;
     }
-    if let Err(reason) = toolchain.version() {
+    if let Err(reason) = toolchain.version()
+        && toolchain.is_probed()
+    {
         return Err(Rejection::LanguageUnavailable {
             language: toolchain.title.clone(),
             reason: reason.to_owned(),
         });
     }
     Ok(toolchain)
+}
+
+/// Returns the toolchains whose versions are needed before a request can be admitted: the version or an option depends on them, or
+/// a choice among several toolchains. Other requests do not wait for a version.
+pub(crate) fn versions_needed<'a>(
+    request: &ExecuteRequest,
+    languages: &'a Registry,
+) -> Vec<&'a Arc<Toolchain>> {
+    let depends_on_version = request.version.is_some() || !request.options.is_empty();
+    let mut needed = versions_needed_for(&request.language, depends_on_version, languages);
+    if let Some(program) = request.judge.program() {
+        needed.extend(versions_needed_for(&program.language, false, languages));
+    }
+    needed
+}
+
+fn versions_needed_for<'a>(
+    name: &str,
+    depends_on_version: bool,
+    languages: &'a Registry,
+) -> Vec<&'a Arc<Toolchain>> {
+    let usable: Vec<_> = languages.candidates(name).filter(|one| one.is_usable()).collect();
+    let is_needed = depends_on_version
+        || languages.without_version(name) != name
+        || usable.windows(2).any(|pair| !Arc::ptr_eq(pair[0], pair[1]))
+        || usable.iter().any(|one| !one.implied_options(name).is_empty());
+    if is_needed { usable } else { Vec::new() }
 }
 
 /// Returns the rejection of a version that no toolchain has.
@@ -257,6 +286,28 @@ mod tests {
         let id = ExecutionId(uuid::Uuid::nil());
         let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
         admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
+    }
+
+    #[test]
+    fn only_requests_that_depend_on_a_version_wait_for_it() {
+        let languages = shipped();
+        let ids = |language: &str, version: Option<&str>| {
+            let language = language.to_owned();
+            let request = ExecuteRequest { language, version: version.map(str::to_owned), ..request(&[]) };
+            let needed = super::versions_needed(&request, &languages);
+            needed
+                .iter()
+                .map(|one| one.id())
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(ids("bash", None), Vec::<String>::new());
+        assert_eq!(ids("bash", Some("5")), ["bash"]);
+        assert_eq!(ids("Bash 5.2", None), ["bash"]);
+        assert_eq!(ids("lua", None), ["lua", "lua@5.1", "lua@5.3"]);
+        assert!(ids("c++17", None).contains(&"cpp".to_owned()));
+        assert_eq!(ids("nope", Some("1")), Vec::<String>::new());
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl BuildCache {
         Some(BuildKey {
             client: job.client.clone()?,
             language: job.toolchain.id(),
-            version: job.toolchain.version().ok()?.to_owned(),
+            version: job.toolchain.version().unwrap_or_default().to_owned(),
             command: command.command.clone(),
             additions: command.additions.clone(),
             environment: command.environment.iter().map(text).collect(),

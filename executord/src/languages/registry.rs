@@ -65,7 +65,7 @@ impl Registry {
     }
 
     fn find_default(&self, name: &str) -> Option<&Arc<Toolchain>> {
-        let usable = |one: &&&Arc<Toolchain>| one.version().is_ok();
+        let usable = |one: &&&Arc<Toolchain>| one.is_usable();
         let named = self.named(name);
         let variants = || named.iter().filter(|one| !one.variant.is_empty() && !is_same(&one.name, name));
         if let Some(variant) = variants().filter(usable).max_by_key(|one| one.version_numbers()) {
@@ -138,8 +138,9 @@ impl Registry {
         self.toolchains.values()
     }
 
-    /// Returns the toolchains among which a request for the language with this name or alias chooses. Some may be in it twice.
+    /// Returns the toolchains among which a name or an alias chooses. Some may occur twice.
     pub(crate) fn candidates(&self, name: &str) -> impl Iterator<Item = &Arc<Toolchain>> {
+        let name = self.without_version(name);
         self.named(name).into_iter().chain(self.versions(name))
     }
 

@@ -116,6 +116,11 @@ impl Toolchain {
         self.probed.get()
     }
 
+    /// Returns whether everything that the language requires is installed, and it did not fail to tell its version.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.version().is_ok() || !self.is_probed()
+    }
+
     /// Returns whether the version, or why there is none, is known.
     pub(crate) fn is_probed(&self) -> bool {
         self.probed.is_known()
