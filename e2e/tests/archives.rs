@@ -92,7 +92,8 @@ async fn a_program_of_several_files_has_its_own_scripts() {
     let main = "#include <stdio.h>\nint square(int);\nint main(int c, char **v) { int n; scanf(\"%d\", &n); printf(\"%s %d\\n\", v[1], square(n)); return 0; }";
     let square = "int square(int n) { return n * n; }";
     let program = |compile: &str, run: &str| {
-        let script = |name: &str, text: &str| json!([name, 0o100_644, text]);
+        // The mode that Python's zipfile writes.
+        let script = |name: &str, text: &str| json!([name, 0o100_600, text]);
         zip(&json!([
             script("main.c", main),
             script("square.c", square),
@@ -101,7 +102,10 @@ async fn a_program_of_several_files_has_its_own_scripts() {
         ]))
     };
     let body = |files: String| json!({"language_id": 89, "additional_files": files, "stdin": "5", "command_line_arguments": "'a b'"});
-    let built = program("echo building\ngcc -o program main.c square.c", "./program \"$@\"\n");
+    let built = program(
+        "echo building\numask 077\nmkdir .private\ngcc -o .private/program main.c square.c",
+        "./.private/program \"$@\"\n",
+    );
     let result = run(&daemons, body(built)).await;
     check(&result, 3, "a b 25\n");
     assert_eq!((&result["compile_output"], &result["language"]["id"]), (&json!("building\n"), &json!(89)));

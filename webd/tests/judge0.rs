@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use keys::{ApiKey, KeyEntry, KeyFile};
 use protocol::{ByteCount, Event, Outcome, Rejection, StageName, Status, Stdin, StreamName};
 use serde_json::{Value, json};
 use support::{
@@ -324,6 +325,39 @@ async fn tokens_are_checked_if_they_are_configured() {
     assert_eq!(answer.status, 200);
     let answer = server.request("POST", "/judge0/authorize", &["X-Auth-User: "], b"").await;
     assert_eq!((answer.status, answer.body.len()), (403, 0));
+}
+
+#[tokio::test]
+async fn a_result_belongs_to_its_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut file = KeyFile::default();
+    let [alice, bob] = ["alice", "bob"].map(|name| {
+        let key = ApiKey::generate().unwrap();
+        file.keys.insert(name.parse().unwrap(), KeyEntry { hash: Some(key.hash()), ..KeyEntry::default() });
+        format!("X-Auth-Token: {}", key.text())
+    });
+    let path = directory.path().join("keys.toml");
+    std::fs::write(&path, file.text().unwrap()).unwrap();
+    let configure = |config: &mut webd::Config| {
+        config.keys.file = path;
+        config.judge0.admin_token = "admin".to_owned();
+    };
+    let server = server_with(configure, |_| hello()).await;
+    let get = async |headers: &[&str], path: &str| {
+        server.request("GET", &format!("/judge0/submissions{path}"), headers, b"").await
+    };
+    let created =
+        server.request("POST", "/judge0/submissions?wait=true", &[JSON, &alice], HELLO.as_bytes()).await;
+    let token = created.json()["token"].as_str().unwrap().to_owned();
+    let (one, batch) = (format!("/{token}"), format!("/batch?tokens={token}"));
+    assert_eq!(get(&[&alice], &one).await.json()["stdout"], "hi\n");
+    assert_eq!(get(&[&alice], &batch).await.json()["submissions"][0]["stdout"], "hi\n");
+    for headers in [&[&*bob][..], &[]] {
+        // As a token that does not exist.
+        assert_eq!(get(headers, &one).await.status, 404);
+        assert_eq!(get(headers, &batch).await.json(), json!({"submissions": [null]}));
+    }
+    assert_eq!(get(&[&bob, "X-Auth-User: admin"], "").await.json()["submissions"][0]["token"], *token);
 }
 
 #[tokio::test]

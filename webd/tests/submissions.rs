@@ -409,4 +409,13 @@ async fn a_repeated_request_with_an_idempotency_key_runs_once() {
     }
     assert_eq!(runs.load(Ordering::SeqCst), 3);
     assert_eq!(execute(&"k".repeat(256), HELLO).await.code(), "invalid_request");
+    // Anybody can compute the id of an anonymous one, so it is not a token.
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&keys::sha256(b"idempotency key of 127.0.0.1: k1")[..16]);
+    let id = uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string();
+    let answers = [server.fetch(&[], &id, "").await, server.delete(&[], &id).await];
+    assert_eq!(answers.map(|answer| answer.status), [404, 404]);
+    let taken = server.put(&[], &id, HELLO).await;
+    assert_eq!((taken.status, &*taken.code()), (400, "invalid_request"));
+    assert_eq!(execute("k1", HELLO).await.json(), first.json());
 }

@@ -90,7 +90,8 @@ pub(crate) fn router(state: Arc<AppState>) -> Router {
     }
     router = router.fallback(page).layer(from_fn_with_state(Arc::clone(&state), compress));
     if !state.config.allowed_origins.is_empty() {
-        router = router.layer(middleware::cors(&state.config.allowed_origins));
+        let cors = middleware::cors(&state.config.allowed_origins);
+        router = router.layer(cors).layer(from_fn(middleware::preflight_without_content));
     }
     router
         .layer(from_fn_with_state(Arc::clone(&state), middleware::check_head))

@@ -129,6 +129,14 @@ pub(crate) enum ExecutionError {
     Daemon(#[from] ClientError),
 }
 
+impl ExecutionError {
+    /// Returns whether the same request may be executed a moment later: there is no room now, in the daemon or within what the
+    /// caller's key may execute at one time.
+    pub(crate) const fn is_busy(&self) -> bool {
+        matches!(self, Self::Rejected(Rejection::Busy { .. }) | Self::Refused(Refusal::Concurrent(_)))
+    }
+}
+
 /// Events of an execution, in their order.
 pub(crate) trait EventSource {
     /// Returns the next event.

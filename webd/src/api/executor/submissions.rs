@@ -20,6 +20,7 @@ use crate::api::executor::submission_watch::SubmissionWatch;
 use crate::api::executor::unknown_language::explained;
 use crate::app_state::AppState;
 use crate::domain::caller::{Caller, Credential};
+use crate::domain::submissions::derived_id::is_reserved;
 use crate::domain::submissions::store::{Inserted, StoreError, SubmissionStore};
 use crate::domain::submissions::submission::{NewSubmission, Owner, SubmissionState};
 use crate::http::connection_guard::ConnectionGuard;
@@ -71,6 +72,10 @@ pub(crate) async fn put(
     store(&state)?;
     let id = Uuid::try_parse(&token)
         .map_err(|_| ApiError::invalid_request("the last part of the path must be a UUID"))?;
+    if is_reserved(&caller, id) {
+        let message = "the UUID must not have version 8 without an API key: these are for `Idempotency-Key`";
+        return Err(ApiError::invalid_request(message));
+    }
     let body = read(&state, &caller, request).await?;
     let accepted = accept(&state, &caller, vec![(id, body)], parse_submission).await?;
     let is_new = accepted[0].status == SubmissionState::Queued;
@@ -92,7 +97,7 @@ pub(crate) async fn fetch(
 ) -> Result<Response, ApiError> {
     let store = store(&state)?;
     let wait = wait(&uri)?;
-    let id = Uuid::try_parse(&token).map_err(|_| ApiError::not_found())?;
+    let id = own_id(&caller, &token)?;
     let watch = SubmissionWatch::new(store, &state, &caller, id);
     let accepts_events = headers
         .get_all(header::ACCEPT)
@@ -150,10 +155,19 @@ pub(crate) async fn cancel(
     Path(token): Path<String>,
 ) -> Result<Json<AcceptedJson>, ApiError> {
     let store = store(&state)?;
-    let id = Uuid::try_parse(&token).map_err(|_| ApiError::not_found())?;
+    let id = own_id(&caller, &token)?;
     let before = store.cancel(Owner::of(&caller), id).await?.ok_or_else(ApiError::not_found)?;
     let status = if before.is_final() { before } else { SubmissionState::Cancelled };
     Ok(Json(AcceptedJson { token: id, status }))
+}
+
+/// Returns the id of a submission that may be one of the caller's.
+///
+/// # Errors
+/// 404 for everything else.
+fn own_id(caller: &Caller, token: &str) -> Result<Uuid, ApiError> {
+    let id = Uuid::try_parse(token).ok().filter(|id| !is_reserved(caller, *id));
+    id.ok_or_else(ApiError::not_found)
 }
 
 /// Returns the store.

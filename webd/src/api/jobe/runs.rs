@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Extension, Request, State};
 use axum::response::{IntoResponse, Response};
-use protocol::{Availability, ExecuteRequest, Language, Rejection};
+use protocol::{Availability, ExecuteRequest, Language};
 use tokio::time::{Instant, sleep};
 
 use crate::api::jobe::answer::{RunOutcome, RunResult};
@@ -73,12 +73,17 @@ async fn run(
     budget: &Budget,
 ) -> Result<Result<CollectedExecution, RunOutcome>, ApiError> {
     let deadline = Instant::now() + MAX_WAIT;
+    // Its rate counts once, however many attempts it takes.
+    state.dispatcher.accept(caller, std::slice::from_ref(&request)).await?;
     loop {
-        let execution = state.dispatcher.execute(caller, request.clone()).await?;
-        match CollectedExecution::collect_if_started_by(execution, budget, deadline).await {
+        let collected = match state.dispatcher.execute_accepted(caller, request.clone()).await {
+            Ok(execution) => CollectedExecution::collect_if_started_by(execution, budget, deadline).await,
+            Err(error) => Err(error.into()),
+        };
+        match collected {
             Ok(execution) => return Ok(Ok(execution)),
             Err(CollectError::NotStarted) => return Ok(Err(RunOutcome::ServerOverload)),
-            Err(CollectError::Execution(ExecutionError::Rejected(Rejection::Busy { .. }))) => {
+            Err(CollectError::Execution(error)) if error.is_busy() => {
                 if Instant::now() + RETRY_INTERVAL > deadline {
                     return Ok(Err(RunOutcome::ServerOverload));
                 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use protocol::{
-    ByteCount, Clock, ExecuteRequest, Limits, LimitsRequest, Rejection, RunRequest, SourceFile, Status,
-    Stdin, ToolchainRequest,
+    ByteCount, Clock, ExecuteRequest, Limits, LimitsRequest, RunRequest, SourceFile, Status, Stdin,
+    ToolchainRequest,
 };
 use tokio::time::sleep;
 
@@ -47,7 +47,7 @@ async fn result(state: &AppState, caller: &Caller, submission: &Submission) -> S
     let budget = state.budgets.of(caller);
     let give_up_at = Instant::now() + MAX_WAIT;
     loop {
-        let execution = state.dispatcher.execute(caller, request(&submission.settings)).await;
+        let execution = state.dispatcher.execute_accepted(caller, request(&submission.settings)).await;
         let collected = match execution {
             Ok(execution) => {
                 submission.set_status(SubmissionStatus::Processing);
@@ -57,9 +57,7 @@ async fn result(state: &AppState, caller: &Caller, submission: &Submission) -> S
         };
         match collected {
             Ok(execution) => return result_of(&execution, &submission.settings),
-            Err(CollectError::Execution(ExecutionError::Rejected(Rejection::Busy { .. })))
-                if Instant::now() < give_up_at =>
-            {
+            Err(CollectError::Execution(error)) if error.is_busy() && Instant::now() < give_up_at => {
                 submission.set_status(SubmissionStatus::InQueue);
                 sleep(RETRY_INTERVAL).await;
             }

@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use crate::api::judge0::attributes::Settings;
 use crate::api::judge0::status::SubmissionStatus;
+use crate::domain::caller::Caller;
 use crate::domain::result_store::{ResultBounds, ResultStore};
+use crate::domain::submissions::submission::Owner;
 use crate::ops::compat_config::Judge0Config;
 
 /// Submissions that are kept.
@@ -21,6 +23,7 @@ const OVERHEAD: usize = 2048;
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) token: Uuid,
+    owner: Owner,
     pub(crate) settings: Settings,
     pub(crate) created_at: SystemTime,
     result: Mutex<SubmissionResult>,
@@ -75,16 +78,22 @@ impl SubmissionResult {
 }
 
 impl Submission {
-    /// Creates a submission that waits.
-    pub(crate) fn new(settings: Settings) -> Self {
+    /// Creates a submission of a caller, which waits.
+    pub(crate) fn new(caller: &Caller, settings: Settings) -> Self {
         Self {
             token: Uuid::new_v4(),
+            owner: Owner::of(caller),
             settings,
             created_at: SystemTime::now(),
             result: Mutex::new(SubmissionResult::with_status(SubmissionStatus::InQueue)),
             finished: watch::Sender::new(false),
             is_settled: AtomicBool::new(false),
         }
+    }
+
+    /// Returns whether it is one of the caller's: of the same API key, or also without one.
+    pub(crate) fn is_of(&self, caller: &Caller) -> bool {
+        self.owner == Owner::of(caller)
     }
 
     /// Returns what is known now.

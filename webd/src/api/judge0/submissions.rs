@@ -7,11 +7,11 @@ use axum::Json;
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use protocol::Language;
+use protocol::{ExecuteRequest, Language};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::judge0::attributes::Check;
+use crate::api::judge0::attributes::{Check, Settings};
 use crate::api::judge0::authentication::is_authorized;
 use crate::api::judge0::error::{AttributeErrors, not_found, unprocessable, with_message};
 use crate::api::judge0::fields::FieldList;
@@ -36,7 +36,7 @@ const CALLER_SHARE: usize = 2;
 /// Stores a submission and runs it. With `wait=true` the answer is its result.
 ///
 /// # Errors
-/// [`ApiError`] if the body cannot be read, or if the daemon does not answer.
+/// [`ApiError`] if the body cannot be read, if the daemon does not answer, or if the caller's key does not allow it.
 pub(crate) async fn create(
     State(state): State<Arc<AppState>>,
     Extension(caller): Extension<Caller>,
@@ -55,10 +55,12 @@ pub(crate) async fn create(
     };
     let languages = state.daemon.recent_languages().await?;
     let is_base64 = parameters.flag("base64_encoded");
-    let submission = match start(&state, &caller, &parameters.attributes(), is_base64, &languages) {
-        Ok(submission) => submission,
+    let settings = match settings(&state, &parameters.attributes(), is_base64, &languages) {
+        Ok(settings) => settings,
         Err(errors) => return Ok(unprocessable(&errors)),
     };
+    accept(&state, &caller, [&settings].into_iter()).await?;
+    let submission = start(&state, &caller, settings);
     if !parameters.flag("wait") {
         return Ok((StatusCode::CREATED, Json(json!({"token": submission.token}))).into_response());
     }
@@ -90,27 +92,26 @@ pub(crate) async fn create_batch(
     }
     let languages = state.daemon.recent_languages().await?;
     let is_base64 = parameters.flag("base64_encoded");
-    let mut is_any_valid = false;
-    let answers: Vec<Value> = batch
-        .iter()
-        .map(|attributes| match start(&state, &caller, attributes, is_base64, &languages) {
-            Ok(submission) => {
-                is_any_valid = true;
-                json!({"token": submission.token})
-            }
-            Err(errors) => json!(errors),
-        })
-        .collect();
+    let checked: Vec<_> =
+        batch.iter().map(|attributes| settings(&state, attributes, is_base64, &languages)).collect();
+    accept(&state, &caller, checked.iter().flatten()).await?;
+    let is_any_valid = checked.iter().any(Result::is_ok);
+    let answer = |checked| match checked {
+        Ok(settings) => json!({"token": start(&state, &caller, settings).token}),
+        Err(errors) => json!(errors),
+    };
+    let answers: Vec<Value> = checked.into_iter().map(answer).collect();
     let status = if is_any_valid { StatusCode::CREATED } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok((status, Json(answers)).into_response())
 }
 
-/// Returns the selected fields of a submission.
+/// Returns the selected fields of a submission of the caller.
 ///
 /// # Errors
 /// [`ApiError`] if the daemon does not answer.
 pub(crate) async fn submission(
     State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
     Path(token): Path<String>,
     uri: Uri,
     headers: HeaderMap,
@@ -120,17 +121,23 @@ pub(crate) async fn submission(
         Ok(fields) => fields,
         Err(message) => return Ok(with_message(StatusCode::BAD_REQUEST, &message)),
     };
-    let Some(submission) = find(&state, &token) else { return Ok(not_found(&headers)) };
+    let found = find(&state, &token).filter(|found| found.is_of(&caller));
+    let Some(submission) = found else { return Ok(not_found(&headers)) };
     let languages = state.daemon.recent_languages().await?;
     let name = language_name(&submission, &languages);
     Ok(Json(fields.json(&submission, &name, query.flag("base64_encoded"))).into_response())
 }
 
-/// Returns the selected fields of several submissions, in the order of their tokens; null for an unknown token.
+/// Returns the selected fields of several submissions of the caller, in the order of their tokens; null for an unknown
+/// token.
 ///
 /// # Errors
 /// [`ApiError`] if the daemon does not answer.
-pub(crate) async fn batch(State(state): State<Arc<AppState>>, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn batch(
+    State(state): State<Arc<AppState>>,
+    Extension(caller): Extension<Caller>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let query = Parameters::of_query(uri.query());
     let tokens = query.text("tokens").unwrap_or_default();
     let tokens: Vec<_> = tokens.split(',').map(str::trim).filter(|token| !token.is_empty()).collect();
@@ -147,7 +154,7 @@ pub(crate) async fn batch(State(state): State<Arc<AppState>>, uri: Uri) -> Resul
     let languages = state.daemon.recent_languages().await?;
     let is_base64 = query.flag("base64_encoded");
     let json = |token: &str| {
-        let submission = find(&state, token)?;
+        let submission = find(&state, token).filter(|found| found.is_of(&caller))?;
         Some(fields.json(&submission, &language_name(&submission, &languages), is_base64))
     };
     let submissions: Vec<_> = tokens.into_iter().map(json).collect();
@@ -250,21 +257,38 @@ async fn parameters(
     Ok(parameters.map_err(|message| with_message(StatusCode::BAD_REQUEST, &message)))
 }
 
-/// Checks a submission, stores it and begins to run it.
-fn start(
-    state: &Arc<AppState>,
-    caller: &Caller,
+/// Checks a submission.
+fn settings(
+    state: &AppState,
     attributes: &Attributes,
     is_base64: bool,
     languages: &[Language],
-) -> Result<Arc<Submission>, AttributeErrors> {
+) -> Result<Settings, AttributeErrors> {
     let callbacks = state.config.judge0.enable_callbacks.then_some(&state.callbacks);
-    let settings = Check { is_base64, languages, callbacks }.settings(attributes)?;
-    let submission = Arc::new(Submission::new(settings));
+    Check { is_base64, languages, callbacks }.settings(attributes)
+}
+
+/// Counts submissions against the limits of the caller's key: all of them or none.
+async fn accept(
+    state: &AppState,
+    caller: &Caller,
+    submissions: impl Iterator<Item = &Settings>,
+) -> Result<(), ApiError> {
+    let language = |settings: &Settings| ExecuteRequest {
+        language: settings.language.own.clone().into_owned(),
+        ..ExecuteRequest::default()
+    };
+    let requests: Vec<_> = submissions.map(language).collect();
+    Ok(state.dispatcher.accept(caller, &requests).await?)
+}
+
+/// Stores a submission and begins to run it.
+fn start(state: &Arc<AppState>, caller: &Caller, settings: Settings) -> Arc<Submission> {
+    let submission = Arc::new(Submission::new(caller, settings));
     let (token, bytes) = (submission.token, submission.bytes());
     state.judge0.results.insert(token, &caller.tag(), Arc::clone(&submission), bytes, Instant::now());
     tokio::spawn(runner::run(Arc::clone(state), caller.clone(), Arc::clone(&submission)));
-    Ok(submission)
+    submission
 }
 
 /// Returns whether `count` more submissions may wait.

@@ -9,6 +9,7 @@ pub(crate) mod callback_runner;
 pub(crate) mod cluster;
 #[cfg(feature = "cluster")]
 pub(crate) mod cluster_callbacks;
+pub(crate) mod derived_id;
 pub(crate) mod id_locks;
 pub(crate) mod order;
 pub(crate) mod runner;
