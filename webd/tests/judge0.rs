@@ -278,7 +278,7 @@ async fn batches_keep_their_order() {
 #[tokio::test]
 async fn tokens_are_checked_if_they_are_configured() {
     let tokens = |config: &mut webd::Config| {
-        config.judge0.auth_token = "secret".to_owned();
+        config.judge0.auth_token = "former secret".to_owned();
         config.judge0.admin_token = "admin".to_owned();
         config.judge0.enable_delete = true;
     };
@@ -298,6 +298,10 @@ async fn tokens_are_checked_if_they_are_configured() {
     assert_eq!(send("GET", "about?X-Auth-Token=secret", &[], "").await.status, 200);
     assert_eq!(send("POST", "authenticate", &[auth], "").await.status, 200);
     assert_eq!(send("POST", "authorize", &[auth, user], "").await.status, 200);
+    // A client may ask about the token of an administrator first.
+    assert_eq!(send("POST", "authorize?X-Auth-User=admin", &[], "").await.status, 200);
+    assert_eq!(send("POST", "authorize", &["X-Auth-Token: no", user], "").await.status, 401);
+    assert_eq!(send("POST", "authorize", &["X-Auth-User: no"], "").await.status, 401);
     let token = send("POST", "submissions?wait=true", &[auth], HELLO).await.json()["token"]
         .as_str()
         .unwrap()
