@@ -19,6 +19,8 @@ ROOTS = [
     "Event",
     "SessionFrame",
     "Language",
+    "FormatRequest",
+    "Formatted",
     "Token",
     "SubmissionRequest",
     "Submission",

@@ -12,7 +12,17 @@ from . import _calls, _events
 from ._async_session import AsyncSession
 from ._calls import Call, Retries
 from .errors import ConnectionFailed, error_of
-from .types import Accepted, Answer, Event, ExecuteRequest, Language, Submission, SubmissionRequest
+from .types import (
+    Accepted,
+    Answer,
+    Event,
+    ExecuteRequest,
+    Formatted,
+    FormatRequest,
+    Language,
+    Submission,
+    SubmissionRequest,
+)
 
 
 class AsyncExecutor:
@@ -69,6 +79,10 @@ class AsyncExecutor:
         """Opens a session: programs run in it one after another, and get input while they run."""
         return await AsyncSession.open(_calls.session_url(self._url), self._headers)
 
+    async def format(self, **request: Unpack[FormatRequest]) -> Formatted:
+        """Formats source code. An `InvalidRequest` with the code `not_formatted` has the message of the formatter."""
+        return cast(Formatted, await self._json(_calls.format(request)))
+
     async def languages(self) -> list[Language]:
         """Returns the languages of the server, with their options, limits and an example."""
         return cast(list[Language], await self._json(Call("GET", _calls.LANGUAGES)))
@@ -76,7 +90,8 @@ class AsyncExecutor:
     async def is_ready(self) -> bool:
         """Returns whether the server can execute programs at the moment."""
         try:
-            return (await self._http.get(self._url + _calls.READY)).is_success
+            response = await self._http.get(self._url + _calls.READY)
+            return response.is_success
         except httpx.TransportError:
             return False
 
@@ -154,7 +169,8 @@ class AsyncSubmissions:
     async def create_batch(self, requests: Sequence[SubmissionRequest]) -> list[Accepted]:
         """Stores up to 100 programs: all of them or none."""
         call = Call("POST", _calls.SUBMISSIONS, {"submissions": list(requests)}, idempotent=False)
-        return cast(list[Accepted], (await self._executor._json(call))["submissions"])
+        answer = await self._executor._json(call)
+        return cast(list[Accepted], answer["submissions"])
 
     async def get(self, token: str, *, wait: int | None = None) -> Submission:
         """Returns a submission as it is now or, with `wait`, when it has ended, or after `wait` seconds (at most 60)."""

@@ -9,8 +9,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from . import _events, _frames
-from ._frames import Signal, TerminalSize
-from ._session import refused
+from ._frames import Signal, TerminalSize, refused
 from .errors import ConnectionFailed, ExecutorError
 from .types import Event, EventFinished, ExecuteRequest
 

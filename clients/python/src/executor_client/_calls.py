@@ -6,9 +6,10 @@ from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from .errors import ResponseError
-from .types import ExecuteRequest, SubmissionRequest
+from .types import ExecuteRequest, FormatRequest, SubmissionRequest
 
 EXECUTE = "/api/execute"
+FORMAT = "/api/format"
 SESSION = "/api/session"
 LANGUAGES = "/api/languages"
 SUBMISSIONS = "/api/submissions"
@@ -80,6 +81,10 @@ def execute(request: ExecuteRequest, idempotency_key: str | None) -> Call:
 
 def stream(request: ExecuteRequest) -> Call:
     return Call("POST", EXECUTE, request, headers={"accept": "text/event-stream"}, idempotent=False)
+
+
+def format(request: FormatRequest) -> Call:
+    return Call("POST", FORMAT, request)
 
 
 def submit(request: SubmissionRequest, id: str | None) -> Call:

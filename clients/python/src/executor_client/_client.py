@@ -1,4 +1,4 @@
-"""Client that blocks."""
+"""Client without asyncio. Generated from _async_client.py by generate_sync.py; do not edit."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,20 @@ from typing import Any, Self, Unpack, cast
 import httpx
 
 from . import _calls, _events
-from ._calls import Call, Retries
 from ._session import Session
+from ._calls import Call, Retries
 from .errors import ConnectionFailed, error_of
-from .types import Accepted, Answer, Event, ExecuteRequest, Language, Submission, SubmissionRequest
+from .types import (
+    Accepted,
+    Answer,
+    Event,
+    ExecuteRequest,
+    Formatted,
+    FormatRequest,
+    Language,
+    Submission,
+    SubmissionRequest,
+)
 
 
 class Executor:
@@ -67,7 +77,11 @@ class Executor:
 
     def session(self) -> Session:
         """Opens a session: programs run in it one after another, and get input while they run."""
-        return Session(_calls.session_url(self._url), self._headers)
+        return Session.open(_calls.session_url(self._url), self._headers)
+
+    def format(self, **request: Unpack[FormatRequest]) -> Formatted:
+        """Formats source code. An `InvalidRequest` with the code `not_formatted` has the message of the formatter."""
+        return cast(Formatted, self._json(_calls.format(request)))
 
     def languages(self) -> list[Language]:
         """Returns the languages of the server, with their options, limits and an example."""
@@ -76,7 +90,8 @@ class Executor:
     def is_ready(self) -> bool:
         """Returns whether the server can execute programs at the moment."""
         try:
-            return self._http.get(self._url + _calls.READY).is_success
+            response = self._http.get(self._url + _calls.READY)
+            return response.is_success
         except httpx.TransportError:
             return False
 
@@ -154,7 +169,8 @@ class Submissions:
     def create_batch(self, requests: Sequence[SubmissionRequest]) -> list[Accepted]:
         """Stores up to 100 programs: all of them or none."""
         call = Call("POST", _calls.SUBMISSIONS, {"submissions": list(requests)}, idempotent=False)
-        return cast(list[Accepted], self._executor._json(call)["submissions"])
+        answer = self._executor._json(call)
+        return cast(list[Accepted], answer["submissions"])
 
     def get(self, token: str, *, wait: int | None = None) -> Submission:
         """Returns a submission as it is now or, with `wait`, when it has ended, or after `wait` seconds (at most 60)."""
@@ -191,7 +207,8 @@ class Submissions:
 
 def _lines(response: httpx.Response) -> Iterator[str]:
     try:
-        yield from response.iter_lines()
+        for line in response.iter_lines():
+            yield line
     except httpx.TransportError as error:
         raise ConnectionFailed(str(error)) from error
 

@@ -3,6 +3,9 @@
 import json
 from typing import Literal
 
+from websockets.exceptions import InvalidStatus
+
+from .errors import ExecutorError, error_of
 from .types import ExecuteRequest, SessionFrame
 
 # Signals that a program can be sent.
@@ -29,3 +32,12 @@ def stdin(data: str | bytes) -> str | bytes:
 def frame(message: SessionFrame) -> str:
     """Returns a message."""
     return json.dumps(message)
+
+
+def refused(error: InvalidStatus) -> ExecutorError:
+    """Returns the error of a response to the handshake."""
+    try:
+        body: object = json.loads(error.response.body or b"")
+    except ValueError:
+        body = None
+    return error_of(body, error.response.status_code)

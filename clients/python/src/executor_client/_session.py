@@ -1,39 +1,42 @@
-"""Sessions: a WebSocket that carries executions one after another."""
+"""Sessions without asyncio. Generated from _async_session.py by generate_sync.py; do not edit."""
 
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from types import TracebackType
 from typing import Self, Unpack
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.sync.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from . import _events, _frames
-from ._frames import Signal, TerminalSize
-from .errors import ConnectionFailed, ExecutorError, error_of
+from ._frames import Signal, TerminalSize, refused
+from .errors import ConnectionFailed, ExecutorError
 from .types import Event, EventFinished, ExecuteRequest
 
 
 class Session:
     """A WebSocket that carries executions one after another, and their input while they run."""
 
-    def __init__(self, url: str, headers: dict[str, str]) -> None:
-        self._stack = ExitStack()
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._execution: Execution | None = None
+
+    @classmethod
+    def open(cls, url: str, headers: dict[str, str]) -> Self:
+        """Opens a session."""
         try:
-            connection = connect(
+            socket = connect(
                 url,
                 additional_headers=headers,
                 max_size=_frames.MAX_MESSAGE,
                 open_timeout=_frames.OPEN_TIMEOUT_S,
                 user_agent_header=None,
             )
-            self._socket: ClientConnection = self._stack.enter_context(connection)
         except InvalidStatus as error:
             raise refused(error) from error
         except (OSError, WebSocketException) as error:
             raise ConnectionFailed(f"cannot open a session: {error}") from error
-        self._execution: Execution | None = None
+        return cls(socket)
 
     def start(self, *, terminal: TerminalSize | None = None, **request: Unpack[ExecuteRequest]) -> "Execution":
         """Starts a program. Without `stdin` and `runs`, it reads what is sent while it runs.
@@ -48,7 +51,7 @@ class Session:
 
     def close(self) -> None:
         """Closes the session, which cancels a running execution."""
-        self._stack.close()
+        self._socket.close()
 
     def __enter__(self) -> Self:
         return self
@@ -117,12 +120,3 @@ class Execution:
     def cancel(self) -> None:
         """Cancels the execution. Its `finished` event still arrives."""
         self._session._send(_frames.frame({"type": "cancel"}))
-
-
-def refused(error: InvalidStatus) -> ExecutorError:
-    """Returns the error of a response to the handshake."""
-    try:
-        body: object = json.loads(error.response.body or b"")
-    except ValueError:
-        body = None
-    return error_of(body, error.response.status_code)

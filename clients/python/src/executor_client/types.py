@@ -487,6 +487,16 @@ class Language(TypedDict):
     versions: list[LanguageVersion]
 
 
+class FormatRequest(TypedDict):
+    language: str
+    code: str
+    filename: NotRequired[str]
+
+
+class Formatted(TypedDict):
+    code: str
+
+
 class Token(TypedDict):
     token: str
     protocols: list[str]
