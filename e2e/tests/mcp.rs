@@ -107,6 +107,17 @@ async fn over_stdio(daemons: &Daemons) {
     let text = &unknown.content[0].as_text().expect("text").text;
     assert!(unknown.is_error == Some(true) && text.contains("Available languages: "), "{text}");
 
+    let listed = agent.call("list_languages", json!({"language": "python"})).await;
+    let python = &listed.structured_content.expect("content")["languages"][0];
+    let versions: Vec<_> = python["versions"].as_array().expect("versions").iter().collect();
+    assert!(versions.contains(&&python["version"]), "{python}");
+    let exact = json!({"language": "python", "version": python["version"], "code": "print(6 * 7)"});
+    let answer = agent.call("run_code", exact).await.structured_content.expect("content");
+    assert_eq!(answer["stdout"], "42\n");
+    let other = agent.call("run_code", json!({"language": "python", "version": "1.5", "code": ""})).await;
+    let text = &other.content[0].as_text().expect("text").text;
+    assert!(other.is_error == Some(true) && text.contains(python["version"].as_str().expect("text")), "{text}");
+
     let call =
         params("run_code", json!({"language": "python", "code": ENDLESS, "limits": {"wall_ms": 120_000}}));
     let request = ClientRequest::CallToolRequest(Request::new(call));

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OPTION_NAME, MAX_OPTION_VALUES,
-    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_SOURCES,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_SOURCES, MAX_VERSION_RANGE,
 };
 use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue, SourceFile};
 use rmcp::model::JsonObject;
@@ -152,6 +152,14 @@ impl Limits {
             ..LimitsRequest::NONE
         })
     }
+}
+
+/// Checks the length of a range of versions. The daemon checks what it says.
+pub(crate) fn version(range: Option<String>) -> Result<Option<String>, Refusal> {
+    if range.as_ref().is_some_and(|range| range.len() > MAX_VERSION_RANGE) {
+        return Err(Refusal::invalid(format!("`version` must be at most {MAX_VERSION_RANGE} bytes long")));
+    }
+    Ok(range)
 }
 
 /// Returns the options as settings of a request.

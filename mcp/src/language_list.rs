@@ -66,7 +66,9 @@ fn list(languages: &[(Language, String)]) -> CallToolResult {
         } else {
             format!(" (also {})", language.aliases.join(", "))
         };
-        format!("{}: {}, {version}{aliases}\n", language.name, language.title)
+        let others = language.versions.iter().filter(|one| !one.is_default).map(|one| one.version.as_str());
+        let versions = [version.as_str()].into_iter().chain(others).collect::<Vec<_>>().join(" or ");
+        format!("{}: {}, {versions}{aliases}\n", language.name, language.title)
     };
     let text: String = languages.iter().map(line).collect();
     let entries: Vec<_> = languages.iter().map(|(language, version)| entry(language, version)).collect();
@@ -93,6 +95,7 @@ fn entry(language: &Language, version: &str) -> Value {
         "name": language.name,
         "title": language.title,
         "version": version,
+        "versions": language.versions.iter().map(|one| &one.version).collect::<Vec<_>>(),
         "aliases": language.aliases,
         "file_name": language.file_name,
         "compiled": language.compile_limits.is_some(),

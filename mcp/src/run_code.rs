@@ -21,6 +21,7 @@ const ALL_FILES: &str = "**";
 #[serde(deny_unknown_fields)]
 struct Arguments {
     language: String,
+    version: Option<String>,
     code: Option<String>,
     files: Option<Vec<InputFile>>,
     stdin: Option<String>,
@@ -47,7 +48,7 @@ pub(crate) async fn call(
 impl Arguments {
     /// Returns the request, and whether it names the files to return.
     fn into_request(self) -> Result<(ExecuteRequest, bool), Refusal> {
-        let Self { language, code, files, stdin, args, options, limits, outputs } = self;
+        let Self { language, version, code, files, stdin, args, options, limits, outputs } = self;
         let (language, files) = Program { language, code, files }.into_sources()?;
         let run = RunRequest {
             stdin: Stdin::Bytes(stdin.unwrap_or_default().into()),
@@ -57,6 +58,7 @@ impl Arguments {
         let names_outputs = outputs.is_some();
         let request = ExecuteRequest {
             language,
+            version: arguments::version(version)?,
             files,
             runs: vec![run],
             options: arguments::settings(options)?,
@@ -159,7 +161,7 @@ mod tests {
     #[test]
     fn arguments_become_a_request() {
         let (request, names_outputs) = request(json!({
-            "language": "cpp", "code": "int main() {}", "stdin": "in", "args": ["a"], "limits": {"cpu_ms": 5},
+            "language": "cpp", "version": "11.x", "code": "int main() {}", "stdin": "in", "args": ["a"], "limits": {"cpu_ms": 5},
             "files": [{"name": "data.bin", "content": "AP8=\n", "encoding": "base64"}, {"name": "t", "content": "é"}],
             "options": {"std": "c++23", "warnings": true, "sanitize": ["address"]}, "outputs": ["*.png"],
         }))
@@ -187,6 +189,7 @@ mod tests {
         );
         assert_eq!(request.runs[0].stdin, Stdin::Bytes("in".into()));
         assert_eq!(request.runs[0].args, ["a"]);
+        assert_eq!(request.version.as_deref(), Some("11.x"));
         assert_eq!(request.limits.cpu_time, Some(std::time::Duration::from_millis(5)));
         assert_eq!((request.outputs, names_outputs), (vec!["*.png".to_owned()], true));
     }
@@ -229,6 +232,7 @@ mod tests {
         check(json!({"language": "c", "code": "x".repeat(5 << 20)}), "bytes in total");
         check(json!({"language": "c", "code": "", "outputs": vec!["a"; 33]}), "at most 32 patterns");
         check(json!({"language": "c", "code": "", "args": vec!["a"; 257]}), "at most 256 arguments");
+        check(json!({"language": "c", "code": "", "version": "1".repeat(65)}), "`version` must be at most 64");
     }
 
     #[test]

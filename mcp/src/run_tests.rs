@@ -24,6 +24,7 @@ const MAX_NAME: usize = 200;
 #[serde(deny_unknown_fields)]
 struct Arguments {
     language: String,
+    version: Option<String>,
     code: Option<String>,
     files: Option<Vec<InputFile>>,
     options: Option<Options>,
@@ -66,8 +67,18 @@ pub(crate) async fn call(
 impl Arguments {
     /// Returns the request, and the names of the tests.
     fn into_request(self) -> Result<(ExecuteRequest, Vec<Option<String>>), Refusal> {
-        let Self { language, code, files, options, limits, tests, compare, tolerance, stop_on_first_failure } =
-            self;
+        let Self {
+            language,
+            version,
+            code,
+            files,
+            options,
+            limits,
+            tests,
+            compare,
+            tolerance,
+            stop_on_first_failure,
+        } = self;
         if tests.is_empty() || tests.len() > MAX_RUNS {
             return Err(Refusal::invalid(format!("`tests` must contain 1 to {MAX_RUNS} tests")));
         }
@@ -91,6 +102,7 @@ impl Arguments {
         }
         let request = ExecuteRequest {
             language,
+            version: arguments::version(version)?,
             files,
             runs,
             options: arguments::settings(options)?,
@@ -210,7 +222,7 @@ mod tests {
     #[test]
     fn each_test_is_a_run() {
         let request = request(json!({
-            "language": "python", "code": "print(input())", "compare": "tokens", "stop_on_first_failure": true,
+            "language": "python", "version": "3.x", "code": "print(input())", "compare": "tokens", "stop_on_first_failure": true,
             "tests": [{"input": "1", "expected_output": "1"}, {"name": "two", "expected_output": "", "args": ["x"]}],
         }))
         .unwrap();
@@ -218,6 +230,7 @@ mod tests {
         let expected = ExpectedOutput { stdout: "1".into(), compare: Compare::Tokens };
         assert_eq!(request.runs[0].expected, Some(expected));
         assert_eq!(request.runs[1].args, ["x"]);
+        assert_eq!(request.version.as_deref(), Some("3.x"));
         assert!(request.stop_on_first_failure);
     }
 
