@@ -14,6 +14,7 @@
     const values = new URLSearchParams({ code: pre.textContent.replace(/^\n/, "") });
     for (const [name, value] of Object.entries({
       lang: pre.dataset.language,
+      version: pre.dataset.version,
       stdin: pre.dataset.stdin,
       args: pre.dataset.args,
     })) {

@@ -1,14 +1,15 @@
-const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+import { locale, t } from "../i18n/text";
 
 /** Formats a number of bytes: `1536` as `1.5 KiB`. */
 export function formatBytes(count: number): string {
+  const units = t("byteUnits").split(" ");
   let unit = 0;
   let value = count;
-  while (value >= 1024 && unit < UNITS.length - 1) {
+  while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit++;
   }
-  return `${round(value)} ${UNITS[unit] as string}`;
+  return `${round(value)} ${units[unit] as string}`;
 }
 
 /** Formats milliseconds: `1500` as `1.5 s`. */
@@ -18,8 +19,8 @@ export function formatDuration(milliseconds: number): string {
   return `${round(milliseconds / 60_000)} min`;
 }
 
-/** Rounds to three significant digits, or to an integer above 100, without trailing zeros. */
+/** Rounds to three significant digits, or to an integer above 100, without trailing zeros, as the page's language writes it. */
 function round(value: number): string {
   const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return String(Number(value.toFixed(digits)));
+  return value.toLocaleString(locale.value, { maximumFractionDigits: digits, useGrouping: false });
 }

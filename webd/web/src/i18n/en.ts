@@ -5,6 +5,7 @@ export const EN = {
   searchLanguages: "Search languages",
   noLanguageFound: "No language with this name",
   notInstalled: "not installed",
+  version: "Version",
   program: "Program",
   examples: "Examples",
   share: "Share",
@@ -135,6 +136,8 @@ export const EN = {
   serverUnavailable: "The server cannot run programs now",
   serverFailed: "Internal server error",
   requestRejected: "The server rejected the request",
+  // Units of bytes, KiB and so on, separated by blanks.
+  byteUnits: "B KiB MiB GiB TiB",
   wallClock: "Wall clock",
   cpu: "CPU",
   memory: "Memory",
@@ -147,7 +150,7 @@ export const EN = {
   // Tests
   runAllTests: "Run all tests",
   addTest: "Add test",
-  compare: "How outputs are compared",
+  compare: "Comparison of outputs",
   compareLines: "Compare lines",
   compareTokens: "Ignore white space",
   compareNumbers: "Numbers up to 10⁻⁶",
@@ -169,7 +172,7 @@ export const EN = {
   openedFromLink: "This program was opened from a link.",
   restoreMine: "Restore my program",
   keepThis: "Keep this program",
-  invalidLink: "The link is invalid: it does not contain a program.",
+  invalidLink: "The link is invalid: it contains no program.",
 
   // Share
   shareIntro: "The link contains the whole program. Nothing is stored on the server.",
@@ -226,8 +229,8 @@ export const EN = {
   apiKey: "API key",
   keyRequired: "The server requires an API key",
   keyInvalid: "A key has no spaces and no special characters.",
-  keyHint: "The administrator of this server gives out keys. The key is sent to this server only.",
-  keyKeep: "Keep the key in this browser, also when it is closed",
+  keyHint: "The administrator of this server issues keys. The key is sent to this server only.",
+  keyKeep: "Keep the key in this browser after it is closed",
   keyUse: "Use this key",
   keyForget: "Forget the key",
 

@@ -6,6 +6,7 @@ const ES: Messages = {
   searchLanguages: "Buscar lenguajes",
   noLanguageFound: "Ningún lenguaje con este nombre",
   notInstalled: "no instalado",
+  version: "Versión",
   program: "Programa",
   examples: "Ejemplos",
   share: "Compartir",
@@ -133,6 +134,7 @@ const ES: Messages = {
   serverUnavailable: "El servidor no puede ejecutar programas ahora",
   serverFailed: "Error interno del servidor",
   requestRejected: "El servidor rechazó la solicitud",
+  byteUnits: "B KiB MiB GiB TiB",
   wallClock: "Tiempo real",
   cpu: "CPU",
   memory: "Memoria",
@@ -144,7 +146,7 @@ const ES: Messages = {
 
   runAllTests: "Ejecutar todas las pruebas",
   addTest: "Añadir prueba",
-  compare: "Cómo se comparan las salidas",
+  compare: "Comparación de las salidas",
   compareLines: "Comparar líneas",
   compareTokens: "Ignorar espacios",
   compareNumbers: "Números con margen de 10⁻⁶",
@@ -220,7 +222,7 @@ const ES: Messages = {
   keyInvalid: "Una clave no tiene espacios ni caracteres especiales.",
   keyHint:
     "El administrador de este servidor entrega las claves. La clave solo se envía a este servidor.",
-  keyKeep: "Conservar la clave en este navegador, también al cerrarlo",
+  keyKeep: "Conservar la clave en este navegador al cerrarlo",
   keyUse: "Usar esta clave",
   keyForget: "Olvidar la clave",
 

@@ -33,6 +33,7 @@ for (const path of Object.keys(FILES).sort()) {
     description: manifest.description,
     program: {
       language,
+      version: "",
       files: manifest.files.map((name) => ({
         name,
         content: FILES[`${directory}/${name}`] ?? "",

@@ -21,6 +21,7 @@ export function parseProgram(value: unknown): Program | null {
   if (files === null || files.length === 0 || tests === null) return null;
   return {
     language: value["language"],
+    version: text(value["version"]),
     files,
     tests,
     args: text(value["args"]),

@@ -26,6 +26,8 @@ export const MAX_TESTS = 64;
 /** Program with its input and tests: everything that is saved, shared and sent. */
 export interface Program {
   language: string;
+  /** Version of the language; empty for the default of the server. */
+  version: string;
   /** The first file is the main file. */
   files: SourceFile[];
   args: string;
@@ -55,6 +57,7 @@ export interface Example {
 export function newProgram(language: Language, content: string): Program {
   return {
     language: language.name,
+    version: "",
     files: [{ name: language.file_name, content }],
     args: "",
     stdin: "",
@@ -92,9 +95,14 @@ export function testsRequest(program: Program): ExecuteRequest {
   };
 }
 
-function baseRequest({ language, files, options }: Program): ExecuteRequest {
-  const changed = Object.keys(options).length > 0;
-  return { language, files, encoding: "base64", ...(changed && { options }) };
+function baseRequest({ language, version, files, options }: Program): ExecuteRequest {
+  return {
+    language,
+    files,
+    encoding: "base64",
+    ...(version !== "" && { version }),
+    ...(Object.keys(options).length > 0 && { options }),
+  };
 }
 
 /** Returns a name for a new file. */

@@ -38,6 +38,7 @@ function fromParameters(text: string): Program {
   const values = new URLSearchParams(text);
   return {
     language: values.get("lang") ?? "python",
+    version: values.get("version") ?? "",
     files: [{ name: "", content: values.get("code") ?? "" }],
     args: values.get("args") ?? "",
     stdin: values.get("stdin") ?? "",

@@ -5,6 +5,7 @@ import { formatBytes, formatDuration } from "../execution/format";
 import { t, type Key } from "../i18n/text";
 import { language, languages } from "../workbench/state";
 import { Dialog } from "./Dialog";
+import { versionName } from "./VersionPicker";
 
 const shortcuts = (): [string, string][] => [
   ["Ctrl+Enter, ⌘+Enter", t("shortcutRun")],
@@ -31,10 +32,10 @@ export function AboutDialog({ onClose }: { onClose: () => void }) {
       <section>
         <h3>{t("versions")}</h3>
         <dl class="versions">
-          {installed.map(({ name, title, version }) => (
-            <div key={name}>
-              <dt>{title}</dt>
-              <dd>{version}</dd>
+          {installed.map((item) => (
+            <div key={item.name}>
+              <dt>{item.title}</dt>
+              <dd>{item.versions.map((version) => versionName(item, version)).join(", ")}</dd>
             </div>
           ))}
         </dl>

@@ -17,6 +17,7 @@ import { LanguageMenu } from "./LanguageMenu";
 import { Menu } from "./Menu";
 import { SettingsDialog } from "./SettingsDialog";
 import { ShareDialog } from "./ShareDialog";
+import { VersionPicker } from "./VersionPicker";
 
 type DialogName = "share" | "about" | "settings" | "history";
 
@@ -30,6 +31,7 @@ export function Header({ embedded }: { embedded: boolean }) {
         Executor
       </h1>
       <LanguageMenu />
+      <VersionPicker />
       <nav class="tools" aria-label={t("program")}>
         {!embedded && <ExamplesMenu />}
         <button

@@ -8,7 +8,9 @@ import { Menu } from "./Menu";
 /** The language of the program, and a list of all that can be searched. */
 export function LanguageMenu() {
   const current = language.value;
-  const title = current ? `${current.title} ${current.version ?? ""}`.trim() : "";
+  // With several versions, VersionPicker shows the one that is chosen.
+  const version = current?.versions.length === 1 ? current.version : undefined;
+  const title = [current?.title, version].filter(Boolean).join(" ");
   return (
     <Menu label={t("language")} text={title} disabled={busy.value} class="picker">
       {(choose) => <LanguageList choose={choose} />}
@@ -65,8 +67,10 @@ function LanguageList({ choose }: { choose: (action: () => void) => void }) {
 /** Returns the languages whose title, name or alias begins with the query, and then those that contain it. */
 export function search(all: Language[], query: string): Language[] {
   const wanted = query.trim().toLowerCase();
-  const names = ({ title, name, aliases }: Language) =>
-    [title, name, ...aliases].map((text) => text.toLowerCase());
+  const names = ({ title, name, aliases, versions }: Language) =>
+    [title, name, ...aliases, ...versions.map((version) => version.title)].map((text) =>
+      text.toLowerCase(),
+    );
   const begins = all.filter((item) => names(item).some((text) => text.startsWith(wanted)));
   const contains = all.filter((item) => names(item).some((text) => text.includes(wanted)));
   return [...new Set([...begins, ...contains])];

@@ -1,4 +1,4 @@
-import { useEffect, useId, useState } from "preact/hooks";
+import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { formatNumber, t } from "../i18n/text";
 import { toFragment } from "../program/share";
 import { program } from "../workbench/state";
@@ -41,14 +41,27 @@ function Links({ link }: { link: string }) {
 function Copyable({ label, text }: { label: string; text: string }) {
   const [copied, setCopied] = useState(false);
   const id = useId();
+  const field = useRef<HTMLInputElement>(null);
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(
+      () => setCopied(true),
+      // Not allowed, as in some frames: the text is selected for Ctrl+C.
+      () => field.current?.focus(),
+    );
   return (
     <div class="copyable">
       <label for={id}>{label}</label>
-      <input id={id} readOnly value={text} onFocus={(event) => event.currentTarget.select()} />
+      <input
+        id={id}
+        ref={field}
+        readOnly
+        value={text}
+        onFocus={(event) => event.currentTarget.select()}
+      />
       <button
         type="button"
         aria-label={t("copyLabel", { label })}
-        onClick={() => void navigator.clipboard.writeText(text).then(() => setCopied(true))}
+        onClick={() => void copy()}
       >
         {t(copied ? "copied" : "copy")}
       </button>

@@ -100,7 +100,7 @@ test("uploaded files are files of the program", async () => {
     .poll(() => page.locator(".source .tab-name").allInnerTexts())
     .toEqual(["main.py", "numbers.csv", "data.bin"]);
   await page.getByRole("button", { name: "data.bin", exact: true }).click();
-  await page.getByText("data.bin is not text (3 bytes)").waitFor();
+  await page.getByText("data.bin is not text (3 B)").waitFor();
   await page.getByRole("button", { name: "main.py", exact: true }).click();
   await setCode(
     page,

@@ -8,6 +8,7 @@ import {
   readdirSync,
   rmSync,
   symlinkSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -47,8 +48,33 @@ function installLanguages(to: string): void {
   for (const file of readdirSync(from)) {
     if (file.endsWith(".toml")) copyFileSync(join(from, file), join(to, file));
   }
+  for (const version of ["2.1.0", "1.9.3"])
+    writeFileSync(join(to, `speech-${version}.toml`), speech(version));
   for (const language of LAUNCHERS) execFileSync("sh", [join(from, language, "build.sh"), to]);
   symlinkSync(precompiledHeaders(from), join(to, "cpp"));
+}
+
+/** Returns a language file of `speech`, of which each host has two versions. Its programs are for sh(1). */
+function speech(version: string): string {
+  const variant = version === "2.1.0" ? "" : `variant = "${version}"\n`;
+  return `name = "speech"\n${variant}title = "Speech"\naliases = []\nextensions = ["speech"]\nfile_name = "main.speech"
+example = "echo $SPEECH"
+[version]
+command = ["sh", "-c", "echo version ${version}"]
+pattern = 'version ([0-9.]+)'
+[editor]
+mode = "shell"
+line_comment = "#"
+indent = 4
+[run]
+command = ["sh", "{main}"]
+environment = { SPEECH = "${version}" }
+[self_test]
+stdout = "${version}\\n"
+[[self_test.files]]
+name = "main.speech"
+content = "echo $SPEECH"
+`;
 }
 
 /** Returns the launcher of C++ (half a gigabyte). It is cached together with the daemons' tests, and rebuilt if it is stale. */

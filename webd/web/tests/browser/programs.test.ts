@@ -43,6 +43,30 @@ test("arguments and input reach the program", async () => {
   expect(await shownOutput(page)).toBe("['a', 'b c'] 'x\\ny'");
 });
 
+test("the version of a language can be chosen, and is part of the program", async () => {
+  const page = await env.openPage("/?lang=speech");
+  await setCode(page, "echo I am $SPEECH\n");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("I am 2.1.0");
+  const version = page.getByLabel("Version");
+  expect(await version.locator("option").allInnerTexts()).toEqual(["2.1.0", "1.9.3"]);
+  await version.selectOption("1.9.3");
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("I am 1.9.3");
+  await page.reload();
+  await ready(page);
+  expect(await version.inputValue()).toBe("1.9.3");
+  await page.goto(`${env.daemons.origin}/#code=echo+$SPEECH&lang=speech&version=9.x`);
+  await page.reload();
+  await ready(page);
+  expect(await run(page)).toMatch(/The server rejected the request.*2\.1\.0/s);
+  await version.selectOption("2.1.0");
+  expect(await run(page)).toContain("Finished");
+  // With one version, it is next to the name of the language.
+  await selectLanguage(page, "bash");
+  expect(await version.count()).toBe(0);
+});
+
 test("all tests run together, and each has a result", async () => {
   const page = await env.openPage("/?lang=cpp");
   await setCode(
@@ -75,7 +99,7 @@ test("all tests run together, and each has a result", async () => {
     ["exact", 1],
     ["numbers", 2],
   ] as const) {
-    await page.getByLabel("How outputs are compared").selectOption(compare);
+    await page.getByLabel("Comparison of outputs").selectOption(compare);
     await page.getByRole("button", { name: "Run all tests" }).click();
     await page.getByRole("button", { name: `Tests ${passed}/3` }).waitFor();
   }

@@ -78,8 +78,8 @@ test("every result has a title and a reason", () => {
 
 test("quantities are rounded to three digits", () => {
   expect([0, 900, 1024, 1536, 268_435_456, 5e12].map(formatBytes)).toEqual([
-    "0 bytes",
-    "900 bytes",
+    "0 B",
+    "900 B",
     "1 KiB",
     "1.5 KiB",
     "256 MiB",

@@ -1,12 +1,13 @@
 import { expect, test } from "vitest";
 import { splitArguments } from "../../src/program/arguments";
 import { parseProgram } from "../../src/program/parse";
-import { fileNameError, type Program } from "../../src/program/program";
+import { fileNameError, runRequest, testsRequest, type Program } from "../../src/program/program";
 import { fromFragment, isShared, toFragment } from "../../src/program/share";
 import { byteLength, sourceFile, withUploads } from "../../src/program/upload";
 
 const PROGRAM: Program = {
   language: "python",
+  version: "3.11",
   files: [
     { name: "main.py", content: "print('ü 漢 \u202e')\n" },
     { name: "b.py", content: "" },
@@ -27,10 +28,11 @@ test("a link contains the whole program", async () => {
 });
 
 test("a link can be written by hand", async () => {
-  const link = "#code=print(%22a+b%22)%0A&lang=py&stdin=1&args=x";
+  const link = "#code=print(%22a+b%22)%0A&lang=py&version=3.x&stdin=1&args=x";
   expect(isShared(link)).toBe(true);
   expect(await fromFragment(link)).toEqual({
     language: "py",
+    version: "3.x",
     files: [{ name: "", content: 'print("a b")\n' }],
     args: "x",
     stdin: "1",
@@ -39,6 +41,14 @@ test("a link can be written by hand", async () => {
     tests: [],
     compare: "lines",
   });
+});
+
+test("a request has the version and the options that differ from the defaults", () => {
+  expect(runRequest(PROGRAM)).toMatchObject({ version: "3.11", options: PROGRAM.options });
+  expect(testsRequest(PROGRAM)).toMatchObject({ version: "3.11", options: PROGRAM.options });
+  const plain = runRequest({ ...PROGRAM, version: "", options: {} });
+  expect(plain.version).toBeUndefined();
+  expect(plain.options).toBeUndefined();
 });
 
 test("an invalid link opens no program", async () => {
@@ -57,6 +67,7 @@ test("values that are not programs are rejected", () => {
   expect(parseProgram(PROGRAM)).toEqual(PROGRAM);
   expect(parseProgram({ language: "c", files: [{ name: "a.c", content: "x" }] })).toEqual({
     language: "c",
+    version: "",
     files: [{ name: "a.c", content: "x" }],
     args: "",
     stdin: "",

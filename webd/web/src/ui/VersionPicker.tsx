@@ -1,0 +1,40 @@
+import type { Language, LanguageVersion } from "@executor/client";
+import { t } from "../i18n/text";
+import { changeProgram } from "../workbench/editing";
+import { busy, language, program } from "../workbench/state";
+
+/** The version of the language, if the server has several. */
+export function VersionPicker() {
+  const current = language.value;
+  const chosen = program.value?.version ?? "";
+  if (!current || (current.versions.length < 2 && chosen === "")) return null;
+  const isListed = chosen === "" || current.versions.some(({ version }) => version === chosen);
+  const standard = current.versions.find((version) => version.default)?.version ?? "";
+  return (
+    <select
+      class="version-picker"
+      aria-label={t("version")}
+      title={t("version")}
+      disabled={busy.value}
+      value={chosen === "" ? standard : chosen}
+      onChange={({ currentTarget: { value } }) =>
+        changeProgram({ version: value === standard ? "" : value })
+      }
+    >
+      {/* The range of a link, or a version that the server no longer has: its answer says so. */}
+      {!isListed && <option value={chosen}>{chosen}</option>}
+      {current.versions.map((version) => (
+        <option key={version.version} value={version.version}>
+          {versionName(current, version)}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+/** Returns the number of a version, and what its title says in addition: `3.9.16 (PyPy)`. */
+export function versionName(language: Language, { version, title }: LanguageVersion): string {
+  const own = title.startsWith(language.title) ? title.slice(language.title.length) : title;
+  const addition = own.replace(/^\s*\(?|\)?\s*$/g, "");
+  return version.startsWith(addition) ? version : `${version} (${addition})`;
+}
