@@ -3,9 +3,9 @@ import { fetchPrivacy } from "../api/server";
 import type { Limits } from "@executor/client";
 import { formatBytes, formatDuration } from "../execution/format";
 import { t, type Key } from "../i18n/text";
+import { versionName } from "../program/languages";
 import { language, languages } from "../workbench/state";
 import { Dialog } from "./Dialog";
-import { versionName } from "./VersionPicker";
 
 const shortcuts = (): [string, string][] => [
   ["Ctrl+Enter, ⌘+Enter", t("shortcutRun")],

@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Language } from "@executor/client";
 import { t } from "../i18n/text";
+import { search } from "../program/languages";
 import { switchLanguage } from "../workbench/editing";
 import { busy, language, languages } from "../workbench/state";
 import { Menu } from "./Menu";
@@ -62,16 +63,4 @@ function LanguageList({ choose }: { choose: (action: () => void) => void }) {
       </ul>
     </>
   );
-}
-
-/** Returns the languages whose title, name or alias begins with the query, and then those that contain it. */
-export function search(all: Language[], query: string): Language[] {
-  const wanted = query.trim().toLowerCase();
-  const names = ({ title, name, aliases, versions }: Language) =>
-    [title, name, ...aliases, ...versions.map((version) => version.title)].map((text) =>
-      text.toLowerCase(),
-    );
-  const begins = all.filter((item) => names(item).some((text) => text.startsWith(wanted)));
-  const contains = all.filter((item) => names(item).some((text) => text.includes(wanted)));
-  return [...new Set([...begins, ...contains])];
 }

@@ -58,11 +58,7 @@ function Copyable({ label, text }: { label: string; text: string }) {
         value={text}
         onFocus={(event) => event.currentTarget.select()}
       />
-      <button
-        type="button"
-        aria-label={t("copyLabel", { label })}
-        onClick={() => void copy()}
-      >
+      <button type="button" aria-label={t("copyLabel", { label })} onClick={() => void copy()}>
         {t(copied ? "copied" : "copy")}
       </button>
     </div>

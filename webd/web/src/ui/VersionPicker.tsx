@@ -1,5 +1,5 @@
-import type { Language, LanguageVersion } from "@executor/client";
 import { t } from "../i18n/text";
+import { versionName } from "../program/languages";
 import { changeProgram } from "../workbench/editing";
 import { busy, language, program } from "../workbench/state";
 
@@ -30,11 +30,4 @@ export function VersionPicker() {
       ))}
     </select>
   );
-}
-
-/** Returns the number of a version, and what its title says in addition: `3.9.16 (PyPy)`. */
-export function versionName(language: Language, { version, title }: LanguageVersion): string {
-  const own = title.startsWith(language.title) ? title.slice(language.title.length) : title;
-  const addition = own.replace(/^\s*\(?|\)?\s*$/g, "");
-  return version.startsWith(addition) ? version : `${version} (${addition})`;
 }

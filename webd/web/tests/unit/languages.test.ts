@@ -1,7 +1,6 @@
 import type { Language, LanguageVersion } from "@executor/client";
 import { expect, test } from "vitest";
-import { search } from "../../src/ui/LanguageMenu";
-import { versionName } from "../../src/ui/VersionPicker";
+import { search, versionName } from "../../src/program/languages";
 
 function language(name: string, title: string, aliases: string[], titles = [title]): Language {
   const versions = titles.map((title) => ({ version: "1", title, default: true }));
