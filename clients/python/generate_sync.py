@@ -19,6 +19,7 @@ REPLACEMENTS = [
     (r"\basyncio\.sleep\b", "time.sleep"),
     (r"\bwebsockets\.asyncio\b", "websockets.sync"),
     (r"\bOne task\b", "One thread"),
+    (r"\benter_async_context\b", "enter_context"),
     # AsyncExecutor, AsyncIterator, httpx.AsyncClient; asynccontextmanager; _async_session.
     (r"\bAsync([A-Z])", r"\1"),
     (r"\basynccontextmanager\b", "contextmanager"),

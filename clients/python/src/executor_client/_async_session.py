@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self, Unpack
 
@@ -17,26 +18,29 @@ from .types import Event, EventFinished, ExecuteRequest
 class AsyncSession:
     """A WebSocket that carries executions one after another, and their input while they run."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: ClientConnection, stack: AsyncExitStack) -> None:
         self._socket = socket
+        self._stack = stack
         self._execution: AsyncExecution | None = None
 
     @classmethod
     async def open(cls, url: str, headers: dict[str, str]) -> Self:
         """Opens a session."""
+        stack = AsyncExitStack()
         try:
-            socket = await connect(
+            connection = connect(
                 url,
                 additional_headers=headers,
                 max_size=_frames.MAX_MESSAGE,
                 open_timeout=_frames.OPEN_TIMEOUT_S,
                 user_agent_header=None,
             )
+            socket = await stack.enter_async_context(connection)
         except InvalidStatus as error:
             raise refused(error) from error
         except (OSError, WebSocketException) as error:
             raise ConnectionFailed(f"cannot open a session: {error}") from error
-        return cls(socket)
+        return cls(socket, stack)
 
     async def start(self, *, terminal: TerminalSize | None = None, **request: Unpack[ExecuteRequest]) -> "AsyncExecution":
         """Starts a program. Without `stdin` and `runs`, it reads what is sent while it runs.
@@ -51,7 +55,7 @@ class AsyncSession:
 
     async def close(self) -> None:
         """Closes the session, which cancels a running execution."""
-        await self._socket.close()
+        await self._stack.aclose()
 
     async def __aenter__(self) -> Self:
         return self
