@@ -55,7 +55,7 @@ const DE: Messages = {
   options: "Optionen",
   optionDefault: "Standard",
   inputLine: "Eingabezeile",
-  typeInput: "Eingabe schreiben und Eingabetaste drücken",
+  typeInput: "Eingabe eintippen",
   programWaits: "Das Programm wartet auf Ihre Eingabe",
   send: "Senden",
   endOfInput: "Eingabe beenden",

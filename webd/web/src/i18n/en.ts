@@ -56,7 +56,7 @@ export const EN = {
   options: "Options",
   optionDefault: "default",
   inputLine: "Input line",
-  typeInput: "Type input and press Enter",
+  typeInput: "Type your input",
   programWaits: "The program is waiting for your input",
   send: "Send",
   endOfInput: "End of input",

@@ -56,7 +56,7 @@ const ES: Messages = {
   options: "Opciones",
   optionDefault: "predeterminado",
   inputLine: "Línea de entrada",
-  typeInput: "Escriba la entrada y pulse Intro",
+  typeInput: "Escriba la entrada",
   programWaits: "El programa espera su entrada",
   send: "Enviar",
   endOfInput: "Fin de la entrada",

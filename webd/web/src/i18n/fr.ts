@@ -55,7 +55,7 @@ const FR: Messages = {
   options: "Options",
   optionDefault: "par défaut",
   inputLine: "Ligne d’entrée",
-  typeInput: "Tapez l’entrée et appuyez sur Entrée",
+  typeInput: "Tapez votre saisie",
   programWaits: "Le programme attend votre saisie",
   send: "Envoyer",
   endOfInput: "Fin de l’entrée",

@@ -55,7 +55,7 @@ const HI: Messages = {
   options: "विकल्प",
   optionDefault: "डिफ़ॉल्ट",
   inputLine: "इनपुट की पंक्ति",
-  typeInput: "इनपुट लिखें और Enter दबाएँ",
+  typeInput: "इनपुट लिखें",
   programWaits: "प्रोग्राम आपके इनपुट की प्रतीक्षा कर रहा है",
   send: "भेजें",
   endOfInput: "इनपुट समाप्त",

@@ -55,7 +55,7 @@ const ZH: Messages = {
   options: "选项",
   optionDefault: "默认",
   inputLine: "输入行",
-  typeInput: "输入内容并按 Enter",
+  typeInput: "在此输入",
   programWaits: "程序正在等待您的输入",
   send: "发送",
   endOfInput: "结束输入",

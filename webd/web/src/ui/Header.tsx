@@ -17,7 +17,7 @@ import { LanguageMenu } from "./LanguageMenu";
 import { Menu } from "./Menu";
 import { SettingsDialog } from "./SettingsDialog";
 import { ShareDialog } from "./ShareDialog";
-import { VersionPicker } from "./VersionPicker";
+import { VersionPicker, versionsOffered } from "./VersionPicker";
 
 type DialogName = "share" | "about" | "settings" | "history";
 
@@ -25,7 +25,7 @@ export function Header({ embedded }: { embedded: boolean }) {
   const [dialog, setDialog] = useState<DialogName | null>(null);
   const closeDialog = () => setDialog(null);
   return (
-    <header class="bar">
+    <header class={versionsOffered.value ? "bar with-version" : "bar"}>
       <h1 class="brand">
         <span class="brand-mark" aria-hidden="true" />
         Executor

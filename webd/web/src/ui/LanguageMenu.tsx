@@ -5,12 +5,13 @@ import { search } from "../program/languages";
 import { switchLanguage } from "../workbench/editing";
 import { busy, language, languages } from "../workbench/state";
 import { Menu } from "./Menu";
+import { versionsOffered } from "./VersionPicker";
 
 /** The language of the program, and a list of all that can be searched. */
 export function LanguageMenu() {
   const current = language.value;
   // With several versions, VersionPicker shows the one that is chosen.
-  const version = current?.versions.length === 1 ? current.version : undefined;
+  const version = versionsOffered.value ? undefined : current?.version;
   const title = [current?.title, version].filter(Boolean).join(" ");
   return (
     <Menu label={t("language")} text={title} disabled={busy.value} class="picker">

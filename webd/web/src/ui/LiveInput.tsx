@@ -53,7 +53,7 @@ export function LiveInput() {
       <input
         ref={field}
         aria-label={t("inputLine")}
-        placeholder={t(waiting ? "programWaits" : "typeInput")}
+        placeholder={t("typeInput")}
         spellcheck={false}
         autocomplete="off"
         autocapitalize="off"

@@ -54,7 +54,9 @@ export function TestsPane() {
             <tbody>
               {tests.map((test, index) => (
                 <tr key={index}>
-                  <th scope="row">{index + 1}</th>
+                  <th scope="row" data-label={t("test")}>
+                    {index + 1}
+                  </th>
                   <td data-label={t("input")}>
                     <TestText
                       label={t("inputOfTest", { number: index + 1 })}

@@ -1,13 +1,19 @@
+import { computed } from "@preact/signals";
 import { t } from "../i18n/text";
 import { versionName } from "../program/languages";
 import { changeProgram } from "../workbench/editing";
 import { busy, language, program } from "../workbench/state";
 
+/** Whether there is a choice of versions. */
+export const versionsOffered = computed(
+  () => (language.value?.versions.length ?? 0) > 1 || (program.value?.version ?? "") !== "",
+);
+
 /** The version of the language, if the server has several. */
 export function VersionPicker() {
   const current = language.value;
   const chosen = program.value?.version ?? "";
-  if (!current || (current.versions.length < 2 && chosen === "")) return null;
+  if (!current || !versionsOffered.value) return null;
   const isListed = chosen === "" || current.versions.some(({ version }) => version === chosen);
   const standard = current.versions.find((version) => version.default)?.version ?? "";
   return (
