@@ -116,7 +116,10 @@ async fn over_stdio(daemons: &Daemons) {
     assert_eq!(answer["stdout"], "42\n");
     let other = agent.call("run_code", json!({"language": "python", "version": "1.5", "code": ""})).await;
     let text = &other.content[0].as_text().expect("text").text;
-    assert!(other.is_error == Some(true) && text.contains(python["version"].as_str().expect("text")), "{text}");
+    assert!(
+        other.is_error == Some(true) && text.contains(python["version"].as_str().expect("text")),
+        "{text}"
+    );
 
     let call =
         params("run_code", json!({"language": "python", "code": ENDLESS, "limits": {"wall_ms": 120_000}}));

@@ -232,7 +232,10 @@ mod tests {
         check(json!({"language": "c", "code": "x".repeat(5 << 20)}), "bytes in total");
         check(json!({"language": "c", "code": "", "outputs": vec!["a"; 33]}), "at most 32 patterns");
         check(json!({"language": "c", "code": "", "args": vec!["a"; 257]}), "at most 256 arguments");
-        check(json!({"language": "c", "code": "", "version": "1".repeat(65)}), "`version` must be at most 64");
+        check(
+            json!({"language": "c", "code": "", "version": "1".repeat(65)}),
+            "`version` must be at most 64",
+        );
     }
 
     #[test]
