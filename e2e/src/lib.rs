@@ -17,6 +17,7 @@ pub mod inventory;
 pub mod judged;
 pub mod key_server;
 pub mod leaks;
+pub mod metrics;
 #[cfg(feature = "daemons")]
 pub mod nats_servers;
 pub mod network;

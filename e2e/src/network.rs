@@ -21,7 +21,7 @@ pub struct NodeNetwork {
     number: u8,
 }
 
-/// A way in which a node loses its connection to NATS.
+/// A way in which a node loses a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The link is down.
@@ -30,6 +30,8 @@ pub enum Cut {
     ToNats,
     /// What NATS sends does not arrive.
     FromNats,
+    /// What the node sends to its clients does not arrive, as from a host without power.
+    ToClients,
 }
 
 /// Moves this thread, and those that it starts from now on, into a new network namespace with loopback only.
@@ -39,6 +41,15 @@ pub enum Cut {
 pub fn enter_new_namespace() -> io::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET)?;
     run(Command::new("ip").args(["link", "set", "lo", "up"]))
+}
+
+/// Moves this thread, and those that it starts from now on, into a new mount namespace.
+///
+/// # Errors
+/// If this process may not.
+pub fn enter_new_mount_namespace() -> io::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    run(Command::new("mount").args(["--make-rprivate", "/"]))
 }
 
 impl NodeNetwork {
@@ -77,7 +88,7 @@ impl NodeNetwork {
         Ipv4Addr::new(10, 71, self.number, 1)
     }
 
-    /// Cuts the node off from NATS.
+    /// Cuts the node off.
     ///
     /// # Errors
     /// If `ip` fails.
@@ -93,6 +104,21 @@ impl NodeNetwork {
         self.change(cut, "up", "del")
     }
 
+    /// Limits the rate of the link to NATS, such as `16mbit`, in both directions.
+    ///
+    /// # Errors
+    /// If `tc` fails.
+    pub fn slow_down(&self, rate: &str) -> io::Result<()> {
+        let limit = |mut command: Command, device: &str| {
+            let bucket = ["tbf", "rate", rate, "burst", "64kb", "latency", "400ms"];
+            run(command.args(["qdisc", "add", "dev", device, "root"]).args(bucket))
+        };
+        limit(Command::new("tc"), &self.name("nats"))?;
+        let mut inside = self.inside();
+        inside.arg("tc");
+        limit(inside, "nats")
+    }
+
     fn change(&self, cut: Cut, link: &str, route: &str) -> io::Result<()> {
         // A route for one address precedes that of the link.
         let blackhole =
@@ -101,10 +127,13 @@ impl NodeNetwork {
             Cut::Link => run(Command::new("ip").args(["link", "set", &self.name("nats"), link])),
             Cut::ToNats => run(self.inside().args(blackhole(self.nats_address()))),
             Cut::FromNats => run(Command::new("env").args(blackhole(self.cluster_address()))),
+            Cut::ToClients => run(self.inside().args(blackhole(self.client_address()))),
         }
     }
 
-    fn client_address(&self) -> Ipv4Addr {
+    /// Returns the address of clients.
+    #[must_use]
+    pub fn client_address(&self) -> Ipv4Addr {
         Ipv4Addr::new(10, 70, self.number, 1)
     }
 

@@ -3,8 +3,13 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "balancer/agents.rs"]
+mod agents;
+#[path = "balancer/long.rs"]
+mod long;
+
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,10 +18,13 @@ use std::time::{Duration, Instant};
 use e2e::balancer::{Balancer, Kind, Node};
 use e2e::daemons::{DEADLINE, Daemons, Settings, eventually};
 use e2e::http::{self, Answer, HttpError};
+use e2e::network::{self, Cut, NodeNetwork};
 use e2e::session::{Session, SessionError};
 use hyper::Uri;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
+use tidy::monitoring;
+use tidy::repository::Repository;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -29,11 +37,19 @@ const BOB: Ipv4Addr = Ipv4Addr::new(127, 0, 2, 1);
 
 /// Starts a node. `more` is added to its `webd.toml`.
 async fn start_node(name: &str, slots: u32, more: &str) -> Daemons {
+    start_node_at(name, slots, more, None).await
+}
+
+/// Starts a node, in a network of its own if there is one.
+async fn start_node_at(name: &str, slots: u32, more: &str, network: Option<&NodeNetwork>) -> Daemons {
+    let proxy = network.map_or(Ipv4Addr::LOCALHOST, NodeNetwork::client_address);
     let webd = format!(
-        "trusted_proxies = ['127.0.0.1']\nnode = '{name}'\n{more}\n[timeouts]\ndrain = '3s'\nunavailable = '3s'\nstop = '30s'\n"
+        "trusted_proxies = ['{proxy}']\nnode = '{name}'\n{more}\n[timeouts]\ndrain = '3s'\nunavailable = '3s'\nstop = '30s'\n"
     );
     let more = "drain = '30s'".to_owned();
-    let settings = Settings { slots, webd, more, ..Settings::default() };
+    let prefix = network.map_or(Vec::new(), NodeNetwork::prefix);
+    let address = network.map(|network| SocketAddr::from((network.node_address(), 3000)));
+    let settings = Settings { slots, webd, more, prefix, address, ..Settings::default() };
     Daemons::start(&settings).await.expect("both daemons start")
 }
 
@@ -53,7 +69,8 @@ async fn start(kind: Kind) -> ([Daemons; 2], Balancer) {
 
 /// A program that takes `seconds` without using the CPU, and writes `text`.
 fn program(seconds: f64, text: &str) -> Value {
-    json!({"language": "python", "code": format!("import time; time.sleep({seconds}); print({text:?})")})
+    let code = format!("import time; time.sleep({seconds}); print({text:?})");
+    json!({"language": "python", "code": code, "limits": {"wall_ms": 120_000}})
 }
 
 /// What a client got, in a word: the node that answered, or the error.
@@ -166,11 +183,12 @@ async fn requests_use_all_nodes_evenly_and_wait_in_the_balancer(nodes: &[Daemons
     }
     assert_eq!(queued, 0, "requests waited in executord");
     let metrics = http::get_text(&balancer.metrics_url(), DEADLINE).await.expect("metrics of HAProxy");
-    for name in ["current_queue", "active_servers", "http_responses_total", "redispatch_warnings_total"] {
-        let line = format!("haproxy_backend_{name}{{proxy=\"executor_programs\"");
+    let used = Repository::own().and_then(|own| monitoring::metrics(&own)).expect("the files exist");
+    let of_haproxy = used.iter().filter(|name| name.starts_with("haproxy_"));
+    for name in of_haproxy.map(String::as_str).chain(["haproxy_server_status"]) {
+        let line = format!("{name}{{proxy=\"executor_programs\"");
         assert!(metrics.contains(&line), "no {line}");
     }
-    assert!(metrics.contains("haproxy_server_status{proxy=\"executor_programs\",server=\"node-1\""));
 }
 
 /// Returns how many programs have ended.
@@ -182,15 +200,21 @@ async fn requests_done(nodes: &[Daemons; 2]) -> usize {
     usize::try_from(done).expect("few")
 }
 
-#[tokio::test]
-async fn of_a_killed_node_only_started_requests_fail() {
-    let (mut nodes, balancer) = start(Kind::HaProxy).await;
-    let url = balancer.url("/api/execute");
-    let requests = burst(&url, 12, 1.0).await;
+/// Kills a node while 12 requests run and wait. Returns what they got.
+async fn kill_a_node(kind: Kind) -> ([Daemons; 2], Balancer, BTreeMap<String, usize>) {
+    let (mut nodes, balancer) = start(kind).await;
+    let requests = burst(&balancer.url("/api/execute"), 12, 1.0).await;
     wait_until_running(&nodes[0], SLOTS).await;
     nodes[0].kill_webd().expect("webd is killed");
     nodes[0].kill_executord().expect("executord is killed");
     let counts = counted(requests.join_all().await);
+    (nodes, balancer, counts)
+}
+
+#[tokio::test]
+async fn of_a_killed_node_only_started_requests_fail() {
+    let (mut nodes, balancer, counts) = kill_a_node(Kind::HaProxy).await;
+    let url = balancer.url("/api/execute");
     // The two that ran, and those that were sent while the kernel closed the sockets of webd.
     let failed = counts.get("502 failed").copied().unwrap_or_default();
     assert!((2..=4).contains(&failed), "{counts:?}");
@@ -313,6 +337,8 @@ async fn live_answers_and_sessions_pass(kind: Kind) {
     let end = session.end().await.expect("the end");
     assert_eq!(end["status"], "ok", "{end}");
 
+    agents::calls_of_a_session_reach_one_node(&nodes, &balancer).await;
+
     let mut tls = balancer.connect(ALICE).expect("openssl is installed");
     let request = "GET /metrics/ HTTP/1.1\r\nHost: code.example.org\r\nConnection: close\r\n\r\n";
     tls.stream.write_all(request.as_bytes()).await.expect("sent");
@@ -334,121 +360,5 @@ async fn a_kept_program_is_found_at_its_node(balancer: &Balancer) {
     for _ in 0..4 {
         let again = http::post_to_node(&node, &url, &body, DEADLINE).await;
         assert_eq!(got(&again, "kept"), node, "{again:?}");
-    }
-}
-
-/// Tests of `make balancer`, which are too long for `make test`.
-mod long {
-    use super::*;
-
-    /// Changes the state of the first node, as an administrator does without access to it.
-    async fn set_state(balancer: &Balancer, state: &str) {
-        let command = format!("set server executor_programs/node-1 state {state}");
-        assert_eq!(balancer.command(&command).await.expect("an answer").trim(), "");
-    }
-
-    #[tokio::test]
-    async fn an_executord_that_fails_or_restarts_costs_no_request() {
-        let (mut nodes, balancer) = start(Kind::HaProxy).await;
-        let url = balancer.url("/api/execute");
-        let load = Load::start(&url, 6);
-        wait_until_running(&nodes[0], SLOTS).await;
-        nodes[0].kill_executord().expect("executord is killed");
-        sleep(Duration::from_secs(4)).await;
-        nodes[0].restart_executord().await.expect("executord starts again");
-        wait_until_used(&url, NAMES[0]).await;
-        nodes[0].signal_executord(Signal::SIGTERM);
-        assert!(nodes[0].wait_for_end().await.expect("executord ends").success());
-        nodes[0].restart_executord().await.expect("executord starts again");
-        wait_until_used(&url, NAMES[0]).await;
-        let counts = load.stop().await;
-        assert!(counts.keys().eq(NAMES), "{counts:?}");
-    }
-
-    #[tokio::test]
-    async fn stopping_a_node_behind_nginx_loses_no_request() {
-        stopping_a_node_loses_no_request(Kind::Nginx).await;
-    }
-
-    /// Nodes are added with a new configuration file, and taken out with it or with its runtime API.
-    #[tokio::test]
-    async fn adding_and_removing_nodes_loses_no_request() {
-        let mut nodes = start_nodes("").await;
-        let [first, second] = members(&nodes);
-        let balancer =
-            Balancer::start(Kind::HaProxy, std::slice::from_ref(&first)).expect("the balancer starts");
-        let url = balancer.url("/api/execute");
-        let load = Load::start(&url, 6);
-        wait_until_used(&url, NAMES[0]).await;
-        balancer.reload(&[first, second.clone()]).expect("reloaded");
-        wait_until_used(&url, NAMES[1]).await;
-        set_state(&balancer, "drain").await;
-        wait_until_running(&nodes[0], 0).await;
-        set_state(&balancer, "ready").await;
-        wait_until_used(&url, NAMES[0]).await;
-        balancer.reload(&[second]).expect("reloaded");
-        // Longer than a request takes: processes with the previous configuration have ended.
-        sleep(Duration::from_secs(2)).await;
-        wait_until_running(&nodes[0], 0).await;
-        nodes[0].kill_webd().expect("webd is killed");
-        sleep(Duration::from_secs(1)).await;
-        let counts = load.stop().await;
-        assert!(counts.keys().eq(NAMES), "{counts:?}");
-    }
-
-    #[tokio::test]
-    async fn a_balancer_that_is_killed_leaves_no_program_running() {
-        let (nodes, balancer) = start(Kind::HaProxy).await;
-        let requests = burst(&balancer.url("/api/execute"), 4, 60.0).await;
-        wait_until_running(&nodes[0], SLOTS).await;
-        balancer.kill().expect("the balancer is killed");
-        let killed = Instant::now();
-        for node in &nodes {
-            wait_until_running(node, 0).await;
-        }
-        assert!(killed.elapsed() < Duration::from_secs(5), "the programs ended by their limits");
-        drop(requests);
-        let direct = nodes[0].execute(&program(0.0, "direct")).await;
-        assert_eq!(direct["output"], "direct\n");
-    }
-
-    #[tokio::test]
-    async fn nginx_passes_live_answers_and_sessions() {
-        live_answers_and_sessions_pass(Kind::Nginx).await;
-    }
-
-    #[tokio::test]
-    async fn a_session_with_a_running_program_outlives_the_stop_of_its_node() {
-        let mut nodes = start_nodes("").await;
-        let [first, _] = members(&nodes);
-        let balancer = Balancer::start(Kind::HaProxy, &[first]).expect("the balancer starts");
-        let mut idle = open(&balancer, BOB).await.expect("the session opens");
-        let mut session = open(&balancer, ALICE).await.expect("the session opens");
-        let code = "import time; print('begin', flush=True); time.sleep(5); print('done')";
-        session.send(&json!({"type": "start", "language": "python", "code": code})).await.expect("sent");
-        session.until_written("begin").await.expect("the program runs");
-        nodes[0].stop_webd();
-        // The listener closes after 3 s.
-        let closed = idle.event().await.expect_err("an idle session ends");
-        assert!(closed.to_string().contains("the server is stopping"), "{closed}");
-        session.until_written("done").await.expect("the program ends by itself");
-        assert_eq!(session.end().await.expect("the end")["status"], "ok");
-        assert!(nodes[0].wait_for_end_of_webd().await.expect("webd ends").success());
-        // No node is left: the error is JSON as well.
-        let answer = http::post(&balancer.url("/api/execute"), &program(0.0, ""), DEADLINE).await;
-        assert_eq!(got(&answer, ""), "503 unavailable");
-        assert_eq!(answer.expect("JSON").retry_after, Some(Duration::from_secs(1)));
-    }
-
-    #[tokio::test]
-    async fn nginx_repeats_the_requests_of_a_killed_node() {
-        let (mut nodes, balancer) = start(Kind::Nginx).await;
-        let url = balancer.url("/api/execute");
-        let requests = burst(&url, 12, 1.0).await;
-        wait_until_running(&nodes[0], SLOTS).await;
-        nodes[0].kill_webd().expect("webd is killed");
-        nodes[0].kill_executord().expect("executord is killed");
-        let counts = counted(requests.join_all().await);
-        assert_eq!(counts, BTreeMap::from([(NAMES[1].to_owned(), 12)]));
     }
 }

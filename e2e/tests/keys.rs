@@ -8,9 +8,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use e2e::daemons::eventually;
+use e2e::daemons::{DEADLINE, eventually};
+use e2e::http;
 use e2e::key_server::KeyServer;
+use e2e::metrics::missing;
 use serde_json::{Value, json};
+use tidy::monitoring;
+use tidy::repository::Repository;
 
 /// Returns the CPU seconds of a key today.
 fn cpu(server: &KeyServer, name: &str) -> f64 {
@@ -54,6 +58,16 @@ async fn a_key_is_limited_by_what_its_programs_really_use() {
     let new = server.key(&["rotate", "alice"]);
     server.until_status(&key, 401).await;
     assert_eq!(server.execute(&new, "python", "").await.0, 429, "the same key has the same usage");
+    monitored_metrics_exist(&server).await;
+}
+
+/// Dashboards and alert rules use metrics that webd and executord have. Those of a cluster and of HAProxy are tested with them.
+async fn monitored_metrics_exist(server: &KeyServer) {
+    let mut used = Repository::own().and_then(|own| monitoring::metrics(&own)).expect("the files exist");
+    used.retain(|name| !name.starts_with("haproxy_") && !name.starts_with("executor_cluster_"));
+    let live = http::get_text(&server.daemons.url("/metrics"), DEADLINE).await.expect("the metrics");
+    assert!(used.len() > 10 && live.contains("webd_key_executions_total{key=\"alice\"}"), "{live}");
+    assert_eq!(missing(&used, &live), Vec::<&str>::new());
 }
 
 async fn submission(server: &KeyServer, key: &str, path: &str) -> Value {

@@ -32,17 +32,39 @@ pub fn check(repository: &Repository) -> io::Result<Vec<Finding>> {
             documented.insert(name.split('{').next().unwrap_or(name).to_owned());
         }
     }
-    let mut findings = Vec::new();
-    for (line, text) in repository.read(ALERTS)?.lines().enumerate() {
+    let used = uses(repository)?.into_iter();
+    let undocumented = used.filter(|used| !documented.contains(family(&used.name, &documented)));
+    Ok(undocumented.map(|used| finding(used.file, used.line, &used.name)).collect())
+}
+
+/// Returns the names of all metrics that dashboards and alert rules use.
+///
+/// # Errors
+/// If a file cannot be read or parsed.
+pub fn metrics(repository: &Repository) -> io::Result<BTreeSet<String>> {
+    Ok(uses(repository)?.into_iter().map(|used| used.name).collect())
+}
+
+/// A metric in a query.
+struct Use {
+    file: &'static str,
+    /// 0 if unknown.
+    line: usize,
+    name: String,
+}
+
+fn uses(repository: &Repository) -> io::Result<Vec<Use>> {
+    let mut uses = Vec::new();
+    for (number, text) in repository.read(ALERTS)?.lines().enumerate() {
         if let Some((_, query)) = text.split_once("expr:") {
-            findings.extend(undocumented(query, &documented).map(|name| finding(ALERTS, line + 1, &name)));
+            uses.extend(names(query).into_iter().map(|name| Use { file: ALERTS, line: number + 1, name }));
         }
     }
     let dashboard: Value = serde_json::from_str(&repository.read(DASHBOARD)?).map_err(io::Error::other)?;
     for query in queries(&dashboard) {
-        findings.extend(undocumented(query, &documented).map(|name| finding(DASHBOARD, 0, &name)));
+        uses.extend(names(query).into_iter().map(|name| Use { file: DASHBOARD, line: 0, name }));
     }
-    Ok(findings)
+    Ok(uses)
 }
 
 fn finding(file: &str, line: usize, name: &str) -> Finding {
@@ -64,21 +86,18 @@ fn queries(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Returns the names of metrics in a query that are not documented.
-fn undocumented(query: &str, documented: &BTreeSet<String>) -> impl Iterator<Item = String> {
+/// Returns the names of the metrics in a query.
+fn names(query: &str) -> BTreeSet<String> {
     let labels = Regex::new(r"\{[^}]*\}").expect("a valid expression");
     let metric = Regex::new(r"\b(webd|executor|haproxy)_[a-z0-9_]+").expect("a valid expression");
     let query = labels.replace_all(query, "");
-    let names: BTreeSet<String> = metric
-        .find_iter(&query)
-        .map(|name| name.as_str())
-        .filter(|name| {
-            let plain = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
-            !documented.contains(*name) && !plain.is_some_and(|plain| documented.contains(plain))
-        })
-        .map(str::to_owned)
-        .collect();
-    names.into_iter()
+    metric.find_iter(&query).map(|name| name.as_str().to_owned()).collect()
+}
+
+/// Returns the documented name of a metric, which may be a series of a histogram.
+fn family<'a>(name: &'a str, documented: &BTreeSet<String>) -> &'a str {
+    let plain = ENDINGS.iter().find_map(|ending| name.strip_suffix(ending));
+    plain.filter(|plain| !documented.contains(name) && documented.contains(*plain)).unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -87,9 +106,12 @@ mod tests {
 
     #[test]
     fn a_metric_that_is_not_documented_is_found() {
-        let documented = ["webd_sessions", "executor_step_duration_seconds"].map(str::to_owned).into();
+        let documented: BTreeSet<_> =
+            ["webd_sessions", "executor_step_duration_seconds"].map(str::to_owned).into();
         let check = |query: &str, expected: &[&str]| {
-            assert_eq!(undocumented(query, &documented).collect::<Vec<_>>(), expected, "{query}");
+            let names = names(query);
+            let undocumented = names.iter().filter(|name| !documented.contains(family(name, &documented)));
+            assert_eq!(undocumented.collect::<Vec<_>>(), expected, "{query}");
         };
         check("sum(webd_sessions{proxy=\"executor_programs\"}) > 1", &[]);
         check("rate(executor_step_duration_seconds_bucket{step=\"run\"}[5m])", &[]);
