@@ -9,6 +9,9 @@ use crate::nodes::NodeStatus;
 use crate::subjects::Name;
 use crate::submitter::{Submitter, Waiting};
 
+/// Error code of a server whose `max_file_store` is less than what all streams may have.
+const STORAGE_EXCEEDED: u32 = 10047;
+
 /// A new nkey.
 #[derive(Debug)]
 pub struct NewKey {
@@ -52,7 +55,13 @@ pub fn public_key(seed: &str) -> Result<String, String> {
 /// What failed.
 pub async fn create(settings: &Settings, pool: &Name, replicas: u8) -> Result<(), String> {
     let connection = Connection::open(settings).await?;
-    layout::create(&connection.0, pool, replicas).await.map_err(|error| error.to_string())
+    layout::create(&connection.0, pool, replicas).await.map_err(|error| match error {
+        ClusterError::Refused { code: STORAGE_EXCEEDED, description } => {
+            let gibibytes = layout::storage().div_ceil(1 << 30);
+            format!("NATS refused the streams: {description}; set max_file_store to {gibibytes}GB or more in its section jetstream")
+        }
+        error => error.to_string(),
+    })
 }
 
 /// Connects, and returns the state of a pool.

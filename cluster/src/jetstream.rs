@@ -17,6 +17,8 @@ use tokio::time::timeout;
 
 /// Time for one request.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
+/// Time to read a message that can have some megabytes.
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Header with a unique id of a message, by which the server recognises it for the time of the duplicate window.
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Header with the sequence number of the last message of the subject; 0 for none. Another one is refused.
@@ -139,8 +141,18 @@ impl JetStream {
 
     /// Stores a message and returns its sequence number.
     pub(crate) async fn publish(&self, subject: String, message: NewMessage) -> Result<u64, PublishError> {
+        self.publish_within(TIMEOUT, subject, message).await
+    }
+
+    /// Stores a message within `limit`, and returns its sequence number.
+    pub(crate) async fn publish_within(
+        &self,
+        limit: Duration,
+        subject: String,
+        message: NewMessage,
+    ) -> Result<u64, PublishError> {
         let request = Request::new().headers(message.headers).payload(message.payload);
-        let answer = self.send(subject, request, TIMEOUT).await.map_err(PublishError::Other)?;
+        let answer = self.send(subject, request, limit).await.map_err(PublishError::Other)?;
         match parse::<PublishAnswer>(&answer.payload) {
             Ok(answer) => Ok(answer.seq),
             Err(error) => Err(publish_error(error)),
@@ -164,7 +176,7 @@ impl JetStream {
         stream: &str,
         subject: &str,
     ) -> Result<Option<StoredMessage>, ClusterError> {
-        self.find(stream, json!({"last_by_subj": subject})).await
+        self.get(stream, &json!({"last_by_subj": subject}), READ_TIMEOUT).await
     }
 
     /// Returns the message with a sequence number.
@@ -182,7 +194,16 @@ impl JetStream {
         stream: &str,
         query: Value,
     ) -> Result<Option<StoredMessage>, ClusterError> {
-        match self.api::<GetAnswer>(&format!("STREAM.MSG.GET.{stream}"), &query).await {
+        self.get(stream, &query, TIMEOUT).await
+    }
+
+    async fn get(
+        &self,
+        stream: &str,
+        query: &Value,
+        limit: Duration,
+    ) -> Result<Option<StoredMessage>, ClusterError> {
+        match self.api_within::<GetAnswer>(limit, &format!("STREAM.MSG.GET.{stream}"), query).await {
             Ok(answer) => answer.message.decode().map(Some),
             Err(ClusterError::Refused { code: code::MESSAGE_NOT_FOUND, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -310,8 +331,17 @@ impl JetStream {
         operation: &str,
         query: &Value,
     ) -> Result<T, ClusterError> {
+        self.api_within(TIMEOUT, operation, query).await
+    }
+
+    async fn api_within<T: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        operation: &str,
+        query: &Value,
+    ) -> Result<T, ClusterError> {
         let request = Request::new().payload(query.to_string().into());
-        let answer = self.send(format!("$JS.API.{operation}"), request, TIMEOUT).await?;
+        let answer = self.send(format!("$JS.API.{operation}"), request, limit).await?;
         parse(&answer.payload)
     }
 

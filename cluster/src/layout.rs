@@ -25,6 +25,9 @@ pub const MAX_RESULT: usize = 7 * 1024 * 1024;
 const KEEP: u64 = 48 * HOUR;
 /// Bytes of all callbacks that are due: about half a million.
 const MAX_CALLBACKS: u64 = GIB / 4;
+/// Bytes of the status of all nodes, and of what keys use.
+const MAX_NODES: u64 = GIB / 16;
+const MAX_USAGE: u64 = GIB / 4;
 /// Time for which a callback is tried at most.
 const CALLBACK_AGE: u64 = 2 * HOUR;
 /// Time after which a callback whose front is gone is delivered by another one. An attempt takes 15 s at most.
@@ -76,9 +79,14 @@ pub fn streams(pool: &Name, replicas: u8) -> Vec<Value> {
                    "max_msgs_per_subject": 1, "max_bytes": MAX_CALLBACKS, "max_age": CALLBACK_AGE,
                    "max_msg_size": HEADERS, "duplicate_window": 120 * SECOND}),
         ),
-        bucket(NODES, NODE_AGE, GIB / 16),
-        bucket(USAGE, KEEP, GIB / 4),
+        bucket(NODES, NODE_AGE, MAX_NODES),
+        bucket(USAGE, KEEP, MAX_USAGE),
     ]
+}
+
+/// Returns the bytes that all streams of a pool have at most.
+pub(crate) fn storage() -> u64 {
+    MAX_WORK + MAX_SUBMISSIONS + MAX_CALLBACKS + MAX_NODES + MAX_USAGE
 }
 
 /// The consumer of a bucket, as `CONSUMER.DURABLE.CREATE` takes it.
@@ -186,6 +194,8 @@ mod tests {
         let streams = streams(&pool, 3);
         let names: Vec<_> = streams.iter().map(|stream| stream["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["WORK_main", "SUBS", "CALL", "KV_executor_nodes", "KV_executor_usage"]);
+        let bytes = streams.iter().map(|stream| stream["max_bytes"].as_u64().unwrap());
+        assert_eq!(bytes.sum::<u64>(), storage());
         for stream in &streams {
             assert!(stream["max_msg_size"].as_u64().unwrap() < MAX_PAYLOAD);
             assert_eq!(stream["num_replicas"], 3);

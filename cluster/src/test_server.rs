@@ -16,6 +16,9 @@ use crate::subjects::Name;
 const ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Gigabytes that the streams may have.
+const STORAGE: u32 = 64;
+
 /// What a test changes in the configuration of the server.
 #[derive(Clone, Debug, Default)]
 pub struct ServerOptions {
@@ -25,6 +28,8 @@ pub struct ServerOptions {
     pub tls: bool,
     /// Whether the server listens on all addresses of its network namespace, instead of loopback.
     pub everywhere: bool,
+    /// Gigabytes of `max_file_store`, if not [`STORAGE`].
+    pub storage: Option<u32>,
 }
 
 /// A server with its own directory.
@@ -46,8 +51,9 @@ impl NatsServer {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let path = directory.path();
         let address = if options.everywhere { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        let storage = options.storage.unwrap_or(STORAGE);
         let mut text = format!(
-            "listen: \"{address}:{port}\"\njetstream {{ store_dir: {path:?}, max_file_store: 64GB }}\n"
+            "listen: \"{address}:{port}\"\njetstream {{ store_dir: {path:?}, max_file_store: {storage}GB }}\n"
         );
         if !options.more.contains("max_payload") {
             text.push_str("max_payload: 8MB\n");
@@ -111,6 +117,12 @@ impl NatsServer {
     pub fn restart(&mut self) -> io::Result<()> {
         self.child = spawn(self.directory.path())?;
         self.wait()
+    }
+
+    /// Returns the directory of the streams.
+    #[must_use]
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("jetstream")
     }
 
     /// Returns the output of the server.

@@ -230,12 +230,12 @@ impl WorkItem {
         Ok(())
     }
 
-    /// Stores the result, and then adds its callback if it has one. Returns whether the result is the first one:
-    /// another one stands.
+    /// Stores the result, for at most `limit`, and then adds its callback if it has one. Returns whether the result is the
+    /// first one: another one stands.
     ///
     /// # Errors
     /// [`ClusterError`]: store it again.
-    pub async fn finish(&self, result: &WorkResult) -> Result<bool, ClusterError> {
+    pub async fn finish(&self, result: &WorkResult, limit: Duration) -> Result<bool, ClusterError> {
         let (state, failure, events) = match result {
             WorkResult::Finished(events) => (State::Finished, None, Some(events)),
             WorkResult::Failed(events) => (State::Failed, None, Some(events)),
@@ -244,7 +244,7 @@ impl WorkItem {
         let record = Record { failure, ..self.record.with_state(state, now()) };
         let mut message = state_message(&record).header(VERSION_HEADER, VERSION.to_string()).expect_last(0);
         message.payload = events.cloned().unwrap_or_default();
-        let is_first = match self.jetstream.publish(self.key.result(), message).await {
+        let is_first = match self.jetstream.publish_within(limit, self.key.result(), message).await {
             Ok(_) => true,
             Err(PublishError::WrongSequence) => false,
             Err(error) => return Err(error.into()),

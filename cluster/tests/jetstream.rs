@@ -139,8 +139,8 @@ async fn a_submission_is_stored_taken_and_finished_once() {
     let running = front.get(submission.key).await.unwrap().unwrap();
     assert_eq!((running.record.state, running.record.node.as_deref()), (State::Running, Some("node-1")));
     assert!(running.record.work.is_some() && running.events.is_none());
-    assert!(work.finish(&finished("first")).await.unwrap());
-    assert!(!work.finish(&finished("second")).await.unwrap(), "the first result stands");
+    assert!(work.finish(&finished("first"), TIMEOUT).await.unwrap());
+    assert!(!work.finish(&finished("second"), TIMEOUT).await.unwrap(), "the first result stands");
     work.done(&work.acknowledgement()).await.unwrap();
     let found = front.get(submission.key).await.unwrap().unwrap();
     assert_eq!(found.record.state, State::Finished);
@@ -168,7 +168,7 @@ async fn storing_again_has_no_effect_and_mends_what_a_crash_left() {
     assert_eq!(store(&other).await, Ok(Stored::Conflict));
     assert_eq!(front.waiting().await.unwrap().submissions, 1);
     let work = take(&mut worker).await;
-    assert!(work.finish(&finished("x")).await.unwrap());
+    assert!(work.finish(&finished("x"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     assert_eq!(store(&submission).await, Ok(Stored::Existing(State::Finished)));
     // One that was forgotten can be stored again at once.
@@ -192,7 +192,7 @@ async fn what_a_node_does_not_finish_is_delivered_again_and_given_up_at_last() {
     }
     let work = take(&mut worker).await;
     assert_eq!(work.request().err(), Some(Failure::GivenUp));
-    assert!(work.finish(&WorkResult::NotRun(Failure::GivenUp)).await.unwrap());
+    assert!(work.finish(&WorkResult::NotRun(Failure::GivenUp), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     let found = front.get(submission.key).await.unwrap().unwrap();
     assert_eq!((found.record.state, found.record.failure), (State::Failed, Some(Failure::GivenUp)));
@@ -212,7 +212,7 @@ async fn a_cancelled_submission_is_not_taken_and_its_nodes_hear_of_it() {
     assert_eq!(front.cancel(running.key).await, Ok(Some(State::Queued)));
     assert_eq!(timeout(TIMEOUT, cancellations.next()).await.unwrap(), Some(waiting.key));
     assert_eq!(timeout(TIMEOUT, cancellations.next()).await.unwrap(), Some(running.key));
-    assert!(!work.finish(&finished("late")).await.unwrap());
+    assert!(!work.finish(&finished("late"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     assert!(worker.take().await.unwrap().is_none());
     assert_eq!(state(&front, waiting.key).await, Some(State::Cancelled));
@@ -266,7 +266,7 @@ async fn the_largest_request_and_the_largest_result_are_stored() {
     assert_eq!(front.store(std::slice::from_ref(&submission)).await, Ok(Stored::New));
     let work = take(&mut worker).await;
     let events = Bytes::from(vec![7; cluster::layout::MAX_RESULT]);
-    assert!(work.finish(&WorkResult::Finished(events.clone())).await.unwrap());
+    assert!(work.finish(&WorkResult::Finished(events.clone()), TIMEOUT).await.unwrap());
     assert_eq!(front.get(submission.key).await.unwrap().unwrap().events, Some(events));
 }
 
@@ -278,7 +278,7 @@ async fn a_list_has_the_newest_first() {
         front.store(&[new(id, "a")]).await.unwrap();
     }
     let work = take(&mut worker).await;
-    work.finish(&finished("x")).await.unwrap();
+    work.finish(&finished("x"), TIMEOUT).await.unwrap();
     let list = async |before: Option<u128>, limit| {
         let listed = front.list(Digest::of("alice"), before.map(Uuid::from_u128), limit).await.unwrap();
         listed.into_iter().map(|(id, record)| (id.as_u128(), record.state)).collect::<Vec<_>>()
@@ -298,9 +298,9 @@ async fn a_callback_is_due_when_its_submission_has_ended_and_until_it_is_deliver
     front.store(&[finishing.clone(), cancelled.clone(), new(3, "a")]).await.unwrap();
     assert!(due.take(|_| false).await.unwrap().is_none(), "nothing has ended");
     let work = take(&mut worker).await;
-    assert!(work.finish(&finished("first")).await.unwrap());
+    assert!(work.finish(&finished("first"), TIMEOUT).await.unwrap());
     // The node was cut off, and stores the result again: its callback is due once.
-    assert!(!work.finish(&finished("second")).await.unwrap());
+    assert!(!work.finish(&finished("second"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     let first = take_due(&mut due).await;
     assert_eq!(
@@ -385,6 +385,13 @@ async fn usage_and_status_reach_the_other_processes() {
 }
 
 #[tokio::test]
+async fn a_server_with_too_little_storage_is_told_how_much_it_takes() {
+    let server = NatsServer::start(&ServerOptions { storage: Some(1), ..ServerOptions::default() }).unwrap();
+    let error = administration::create(&server.settings("admin", None), &pool(), 1).await.unwrap_err();
+    assert!(error.contains("set max_file_store to 21GB or more"), "{error}");
+}
+
+#[tokio::test]
 async fn each_process_may_do_its_work_and_nothing_else() {
     let directory = tempfile::tempdir().unwrap();
     let name = |text: &str| text.parse::<Name>().unwrap();
@@ -419,7 +426,7 @@ async fn each_process_may_do_its_work_and_nothing_else() {
     work.start().await.unwrap();
     work.progress(&work.acknowledgement()).await.unwrap();
     assert!(timeout(TIMEOUT, changes.next()).await.unwrap().is_some());
-    assert!(work.finish(&finished("x")).await.unwrap());
+    assert!(work.finish(&finished("x"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     worker.report(&NodeStatus::default()).await.unwrap();
     let mut usage = UsageWriter::new(&connection, name("node-1"), 1);
@@ -436,7 +443,7 @@ async fn each_process_may_do_its_work_and_nothing_else() {
     let called = with_callback(7);
     front.store(std::slice::from_ref(&called)).await.unwrap();
     let work = take(&mut worker).await;
-    assert!(work.finish(&finished("x")).await.unwrap());
+    assert!(work.finish(&finished("x"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
     assert_eq!(timeout(TIMEOUT, announced.next()).await.unwrap(), Some(()));
     let callback = due.take(|_| false).await.unwrap().unwrap();

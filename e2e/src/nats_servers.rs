@@ -46,7 +46,12 @@ impl NatsServers {
         for number in 0..servers {
             let more = new.configuration(number, &routes);
             let everywhere = !addresses.is_empty();
-            new.servers.push(NatsServer::start(&ServerOptions { more, tls: true, everywhere })?);
+            new.servers.push(NatsServer::start(&ServerOptions {
+                more,
+                tls: true,
+                everywhere,
+                ..ServerOptions::default()
+            })?);
         }
         new.initialize()?;
         Ok(new)

@@ -7,7 +7,7 @@ use cluster::ClusterError;
 use cluster::record::{Failure, MAX_DELIVERIES};
 use cluster::worker::{PROGRESS_INTERVAL, WorkItem, WorkResult, encode_events};
 use protocol::{Client, Event, ExecuteRequest, ExecutionId, Rejection};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::event_log::EventLog;
 use crate::shared::{Interruption, Registration, Running, Shared, Starting};
@@ -16,8 +16,13 @@ use crate::shared::{Interruption, Registration, Running, Shared, Starting};
 const BUSY_DELAY: Duration = Duration::from_secs(1);
 /// Time until work is delivered again that this node could not run.
 const RETURN_DELAY: Duration = Duration::from_secs(1);
+/// Time until work is delivered again that another version stored: a node of that version may have a free slot by then.
+const OTHER_VERSION_DELAY: Duration = Duration::from_secs(15);
 /// Longest time between two attempts to store a result.
 const MAX_STORE_DELAY: Duration = Duration::from_secs(2);
+/// Time for the first attempt to store a result, and the longest for an attempt.
+const STORE_TIME: Duration = Duration::from_secs(2);
+const MAX_STORE_TIME: Duration = Duration::from_secs(60);
 /// Attempts to acknowledge work whose result is stored. WorkItem that is not acknowledged runs again.
 const ACK_ATTEMPTS: u32 = 3;
 
@@ -68,6 +73,10 @@ pub(crate) async fn run(
 async fn attempt(shared: &Shared, work: &mut WorkItem, starting: Starting, running: &Running) -> End {
     let request = match work.request() {
         Ok(request) => request,
+        Err(Failure::Unreadable) if work.delivered < MAX_DELIVERIES => {
+            tracing::info!(submission = %work.key, "another version stored this submission, returned it for other nodes");
+            return End::Return(OTHER_VERSION_DELAY);
+        }
         Err(failure) => {
             tracing::warn!(?failure, delivered = work.delivered, submission = %work.key, "cannot run a submission");
             return End::Result(WorkResult::NotRun(failure));
@@ -188,15 +197,20 @@ async fn stopping(running: &Running) -> Interruption {
 }
 
 async fn store_until_confirmed(work: &WorkItem, result: &WorkResult) -> bool {
-    let mut delay = Duration::from_millis(100);
+    let (mut delay, mut limit) = (Duration::from_millis(100), STORE_TIME);
     loop {
-        match work.finish(result).await {
+        let sent = Instant::now();
+        match work.finish(result, limit).await {
             Ok(is_first) => return is_first,
             Err(ClusterError::TooLarge) => {
                 tracing::error!(submission = %work.key, "the servers do not accept a result of this size");
                 return false;
             }
             Err(error) => tracing::warn!(%error, submission = %work.key, "cannot store a result, will retry"),
+        }
+        // A slow network has not transferred the result yet. Sent again and again in the same time, it never would.
+        if sent.elapsed() >= limit {
+            limit = (limit * 2).min(MAX_STORE_TIME);
         }
         sleep(delay).await;
         delay = (delay * 2).min(MAX_STORE_DELAY);

@@ -26,8 +26,15 @@ fn text(overview: &Overview) -> String {
         // Writing into a string cannot fail.
         let _ = writeln!(
             text,
-            "  {:<16} pool {}, {} of {} slots idle, {} of {} submissions, languages {}{state}",
-            node.name, node.pool, node.idle_slots, node.slots, node.running, node.async_slots, node.languages
+            "  {:<16} pool {}, {} of {} slots idle, {} of {} submissions run, version {}, languages {}{state}",
+            node.name,
+            node.pool,
+            node.idle_slots,
+            node.slots,
+            node.running,
+            node.async_slots,
+            node.version,
+            node.languages
         );
     }
     let mut languages: Vec<_> = overview.nodes.iter().map(|node| (&node.pool, &node.languages)).collect();
@@ -35,6 +42,9 @@ fn text(overview: &Overview) -> String {
     languages.dedup();
     if languages.windows(2).any(|pair| pair[0].0 == pair[1].0) {
         text.push_str("warning    nodes of one pool have different languages\n");
+    }
+    if overview.nodes.windows(2).any(|pair| pair[0].version != pair[1].version) {
+        text.push_str("warning    nodes have different versions\n");
     }
     text
 }
@@ -73,7 +83,13 @@ mod tests {
         let same = overview(vec![node("a", "main", "x"), node("b", "main", "x"), node("c", "gpu", "y")]);
         assert!(text(&same).starts_with("waiting    3 (oldest 1.5 s)\nnodes      3\n"), "{}", text(&same));
         assert!(!text(&same).contains("warning"));
-        assert!(text(&overview(vec![node("a", "main", "x"), node("b", "main", "y")])).contains("warning"));
+        let warns = |nodes, warning: &str| text(&overview(nodes)).contains(warning);
+        assert!(warns(
+            vec![node("a", "main", "x"), node("b", "main", "y")],
+            "nodes of one pool have different languages"
+        ));
+        let old = NodeStatus { version: "0.1.0".to_owned(), ..node("a", "main", "x") };
+        assert!(warns(vec![old, node("b", "main", "x")], "nodes have different versions"));
         let value: serde_json::Value = serde_json::from_str(&json_text(&same)).unwrap();
         assert_eq!(
             (&value["waiting"]["submissions"], &value["nodes"][2]["pool"]),
