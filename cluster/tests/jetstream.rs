@@ -384,6 +384,24 @@ async fn usage_and_status_reach_the_other_processes() {
     assert_eq!(front.nodes().await.unwrap(), [status]);
 }
 
+/// The clock of the front that stores a submission is an hour slow, or fast, for the front that reads it.
+#[tokio::test]
+async fn a_wrong_clock_loses_no_submission() {
+    const HOUR: u64 = 3_600_000_000;
+    let server = cluster().await;
+    let (front, mut worker) = (front(&server).await, worker(&server, "node-1").await);
+    for (id, created) in [(1, now() - HOUR), (2, now() + HOUR)] {
+        let submission = NewSubmission { record: Record { created, ..record("d") }, ..new(id, "a") };
+        assert_eq!(front.store(std::slice::from_ref(&submission)).await, Ok(Stored::New));
+        assert_eq!(state(&front, submission.key).await, Some(State::Queued));
+        let work = take(&mut worker).await;
+        assert_eq!(state(&front, submission.key).await, Some(State::Queued), "its work exists");
+        assert!(work.finish(&finished("x"), TIMEOUT).await.unwrap());
+        work.done(&work.acknowledgement()).await.unwrap();
+        assert_eq!(state(&front, submission.key).await, Some(State::Finished));
+    }
+}
+
 #[tokio::test]
 async fn a_server_with_too_little_storage_is_told_how_much_it_takes() {
     let server = NatsServer::start(&ServerOptions { storage: Some(1), ..ServerOptions::default() }).unwrap();

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 
 use cluster::subjects::Digest;
 use e2e::cluster_nodes::{Cluster, Process};
+use e2e::metrics::missing;
 use e2e::{http, network};
 use serde_json::{Value, json};
+use tidy::monitoring;
+use tidy::repository::Repository;
 use tokio::time::sleep;
 
 /// Time in which a submission must have a result, faults included.
@@ -131,6 +134,10 @@ async fn submissions_run_on_all_servers_and_each_webd_answers() {
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
     }
+    let mut used = Repository::own().and_then(|own| monitoring::metrics(&own)).unwrap();
+    used.retain(|name| name.starts_with("executor_cluster_"));
+    assert!(used.len() > 5);
+    assert_eq!(missing(&used, &metrics), Vec::<&str>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -767,7 +767,7 @@ def nats_starts(directory):
     """Starts nats-server with keys, and creates the streams."""
     run("executor", "cluster", "keys", "--out", str(directory), "--front", "web", "--node", "node")
     (directory / "nats.conf").write_text(
-        f"listen: 127.0.0.1:4222\njetstream {{ store_dir: {directory}/store }}\ninclude executor-users.conf\n")
+        f"listen: 127.0.0.1:4222\njetstream {{ store_dir: {directory}/store, max_file_store: 64GB }}\ninclude executor-users.conf\n")
     run("systemd-run", "--quiet", "--collect", "--unit=check-nats", "nats-server", "-c", str(directory / "nats.conf"))
     init = ("executor", "cluster", "init", "--server", NATS, "--key-file", str(directory / "admin.nk"))
     until(60, "nats-server answers", lambda: run(*init))
@@ -785,7 +785,7 @@ def submit(code):
 
 
 def a_cluster_runs_submissions():
-    """The package executor-node runs submissions over NATS JetStream, also after kill -9, and can be purged"""
+    """The package executor-node runs submissions over NATS JetStream, after kill -9 and changes of the clock too, and can be purged"""
     directory = pathlib.Path("/var/lib/check-cluster")
     nats_starts(directory)
     install_key(directory / "web.nk", "/etc/executor/front.nk", "executor-webd")
@@ -808,6 +808,12 @@ def a_cluster_runs_submissions():
         os.kill(before, signal.SIGKILL)
         until(60, "another noded", lambda: main_pid("executor-node.service") not in (0, before))
         until(120, slow, lambda: slow()["status"] == "finished" and slow()["result"]["output"] == "once\n")
+        # The clock jumps by an hour while a submission runs, and back.
+        for jump in (3600, -3600):
+            timed = submit("import time; time.sleep(5); print('in time')")
+            until(60, timed, lambda: timed()["status"] == "running")
+            run("date", "--set", f"@{int(time.time()) + jump}")
+            until(120, timed, lambda: timed()["status"] == "finished" and timed()["result"]["output"] == "in time\n")
         run("dpkg", "--purge", "executor-node")
     run("systemctl", "stop", "check-nats.service")
     for path in ("/etc/executor/front.nk", "/etc/executor/node.nk"):

@@ -22,6 +22,8 @@ const SEED_VARIABLE: &str = "EXECUTOR_CLUSTER_SEED";
 const PER_ROUND: u32 = 3;
 /// Rounds after which all submissions of a round must have a result: no other fault may hit them five times.
 const PATIENCE: u32 = 2;
+/// Time in which a phase is observed. Messages are not observed while the observer connects again, which a busy host delays.
+const OBSERVED_WITHIN: Duration = Duration::from_secs(30);
 /// Longest time for which a process is away.
 const AWAY: Duration = Duration::from_millis(400);
 
@@ -61,16 +63,22 @@ async fn kill_in_phases(rounds: u32, seed: Option<u64>) {
     observer.keep_all_messages().await.unwrap();
     let mut random = SeededRandom::new(seed.unwrap_or_default());
     let mut seen: BTreeMap<u32, Value> = BTreeMap::new();
+    let mut missed = 0;
     for (round, (victim, phase)) in (0..rounds).zip(faults(seed).into_iter().cycle()) {
         observer.begin().await;
         let (front, first) = (random.below(2), round * PER_ROUND);
         let submitting = tokio::spawn(accept(cluster.url(front, &id(first)), numbered(first)));
-        let deadline = tokio::time::Instant::now() + DEADLINE;
+        let deadline = tokio::time::Instant::now() + OBSERVED_WITHIN;
         let observed = observer.until(key(first), phase, deadline).await;
-        let Some(observed) = observed else {
-            panic!("round {round}: {first} is never {phase:?}\n{}", cluster.logs())
-        };
-        fault(&mut cluster, victim, front, &observed, random.time(AWAY)).await;
+        if observed.is_none() {
+            missed += 1;
+            eprintln!(
+                "round {round}: {phase:?} of {first} was not observed\n{}",
+                state(&cluster, first).await
+            );
+            assert!(missed <= rounds / 20, "too many faults are in no certain phase");
+        }
+        fault(&mut cluster, victim, front, observed.as_ref(), random.time(AWAY)).await;
         submitting.await.unwrap();
         for number in first + 1..first + PER_ROUND {
             accept(cluster.url(1 - front, &id(number)), numbered(number)).await;
@@ -95,6 +103,12 @@ async fn kill_in_phases(rounds: u32, seed: Option<u64>) {
     nothing_runs(&cluster).await;
 }
 
+/// Returns where a submission is, and what waits.
+async fn state(cluster: &Cluster, number: u32) -> String {
+    let submission = cluster.fetch(0, &id(number), "").await.map(|answer| answer.json);
+    format!("{submission:?}\n{:?}\n{}", cluster.nats.command(&["status", "--json"]), cluster.logs())
+}
+
 fn numbered(number: u32) -> Value {
     program(&format!("import time\ntime.sleep(0.3)\nprint({number})"))
 }
@@ -107,13 +121,19 @@ async fn finished(cluster: &Cluster, number: u32) -> Value {
 }
 
 /// Kills a process that has to do with the observed submission, and starts it again after a time.
-async fn fault(cluster: &mut Cluster, victim: Victim, front: usize, observed: &Observation, away: Duration) {
+async fn fault(
+    cluster: &mut Cluster,
+    victim: Victim,
+    front: usize,
+    observed: Option<&Observation>,
+    away: Duration,
+) {
     let Some(process) = victim else {
         cluster.nats.servers[0].kill().unwrap();
         sleep(away).await;
         return cluster.nats.servers[0].restart().unwrap();
     };
-    let of_node = observed.node.as_ref().and_then(|name| name.rsplit('-').next()?.parse().ok());
+    let of_node = observed.and_then(|observed| observed.node.as_ref()?.rsplit('-').next()?.parse().ok());
     let number = if process == Process::Webd { front } else { of_node.unwrap_or(front) };
     cluster.nodes[number].kill(process).unwrap();
     sleep(away).await;

@@ -1,5 +1,8 @@
 //! Tests of `make cluster`, which are too long for `make test`.
 
+#[path = "outages.rs"]
+mod outages;
+
 use std::time::{Duration, Instant};
 
 use cluster::record::MAX_DELIVERIES;
