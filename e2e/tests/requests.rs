@@ -61,10 +61,11 @@ async fn a_language_has_its_names_and_no_others() {
     let settings =
         Settings { languages: vec![("klingon", NOT_THERE.to_owned())], ..Settings::from_environment() };
     let daemons = Daemons::start(&settings).await.expect("both daemons start");
-    for name in ["cobol", "", " ", "python ", "pyth\u{f6}n", "py\u{0}", "../python", "python.toml"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["x".repeat(64), "x".repeat(65), "x".repeat(100_000)])
+    for name in
+        ["cobol", "", " ", "-python", "python 2", "pyth\u{f6}n", "py\u{0}", "../python", "python.toml"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(["x".repeat(64), "x".repeat(65), "x".repeat(100_000)])
     {
         let answer =
             daemons.post(&json!({ "code": "print(1)", "language": name })).await.expect("a response");
@@ -84,7 +85,7 @@ async fn a_language_has_its_names_and_no_others() {
         }
     }
 
-    for name in ["Python", "PYTHON", "Py"] {
+    for name in ["Python", "PYTHON", "Py", "python ", "python-3", "CPython 3", "Python (3)"] {
         let answer = daemons.execute(&json!({ "language": name, "code": "print(6 * 7)" })).await;
         assert_eq!(answer["stdout"], "42\n", "{name}: {answer}");
     }
