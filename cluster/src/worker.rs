@@ -23,7 +23,7 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(3);
 /// Time for which work that was announced is waited for: a fetch that does not wait can miss a message that was stored
 /// a moment ago.
 const ANNOUNCED_WAIT: Duration = Duration::from_millis(50);
-/// Announcements that a node passes on to others at one time.
+/// Announcements that a node forwards to others concurrently.
 const MAX_PASSED_ON: usize = 64;
 
 /// A node of a pool.

@@ -1,4 +1,4 @@
-//! Scheduling: which executions run at one time, and in which order clients are served.
+//! Scheduling: which executions run concurrently, and in which order clients are served.
 
 #![forbid(unsafe_code)]
 

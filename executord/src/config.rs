@@ -21,7 +21,7 @@ const RENAMED_KEYS: [(&str, &str); 1] = [("cache", "build_cache")];
 /// Maximum number of pre-warmed sandboxes, and of cached builds. A process of root holds each of them.
 const MAX_HELD: u32 = 256;
 
-/// Default number of executions at one time for each slot.
+/// Default number of concurrent executions for each slot.
 const EXECUTIONS_PER_SLOT: u32 = 16;
 
 /// The whole configuration.

@@ -17,7 +17,7 @@ pub const MAX_PROGRESS_MESSAGE: usize = 4 * 1024;
 pub const MAX_PROGRESS_TOTAL: usize = 256 * 1024;
 /// Time between two progress notifications. Output that arrives meanwhile is sent with the next one.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
-/// Calls of one client on a pair of streams that are carried out at one time. Further calls wait.
+/// Calls of one client on a pair of streams that are executed concurrently. Further calls wait.
 pub const MAX_CALLS: usize = 16;
 /// Bytes of the arguments that an error message quotes.
 pub const MAX_QUOTED: usize = 500;

@@ -32,6 +32,7 @@ pub use domain::callbacks::url::CallbackHost;
 pub use domain::client_identity::Network;
 pub use http::error::ErrorCode;
 pub use ops::cluster_config::ClusterConfig;
-pub use ops::config::{Config, KeysConfig, LogFormat, Origin, SubmissionsConfig};
+pub use ops::config::{Config, KeysConfig, LogFormat, SubmissionsConfig};
 pub use ops::node_name::NodeName;
+pub use ops::origin::Origin;
 pub use service::{main, serve};

@@ -7,7 +7,7 @@ use crate::pool::SlotNumbers;
 use crate::queue::Bounds;
 use crate::uploads::UploadBudget;
 
-/// Returns the bounds of the executions that run at one time. `memory` is that of everything in sandboxes, in bytes: an
+/// Returns the bounds of concurrent executions. `memory` is that of everything in sandboxes, in bytes: an
 /// eighth of it is for the time until programs that use more are ended.
 pub(super) fn execution_bounds(config: &Config, memory: u64) -> Bounds {
     let or = |configured: u32, default: u32| if configured == 0 { default } else { configured } as usize;

@@ -31,7 +31,7 @@ use crate::server::listener::{SocketOwner, SocketWatch, accept, listen, remove_s
 use crate::server::runtime_dir::{self, lock, socket_group};
 use crate::{janitor, privileges};
 
-/// Connections at one time, in addition to one for each execution that may run or wait in the queue. A connection that is not
+/// Concurrent connections, in addition to one for each execution that may run or wait in the queue. A connection that is not
 /// accepted yet cannot be attributed to a client, so the bound has to leave room for all requests that webd forwards:
 /// it opens one connection for each.
 const MAX_CONNECTIONS: usize = 256;

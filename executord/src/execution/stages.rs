@@ -26,7 +26,7 @@ use crate::plan::stage_spec::{SandboxSource, StageSpec};
 use crate::pool::sandbox::Sandbox;
 use crate::uploads::Upload;
 
-/// What the stages of an execution share. Several of them may be active at one time.
+/// The common state of the stages of an execution, of which several may be active concurrently.
 pub(super) struct Stages<'a> {
     pub(super) executor: &'a Executor,
     pub(super) job: &'a Job,

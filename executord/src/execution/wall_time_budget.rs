@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::Limits;
 
 /// The wall-clock time that is left for the stages of a request. A stage reserves its limit before it begins, so that
-/// stages that run at one time stay within the budget too.
+/// concurrent stages stay within the budget too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallTimeBudget {
     /// The amount that is neither used nor reserved.

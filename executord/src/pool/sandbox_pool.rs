@@ -27,7 +27,7 @@ use crate::pool::sandbox::{Sandbox, SandboxState};
 use crate::pool::slot::Slot;
 use crate::pool::slot_numbers::SlotNumbers;
 
-/// Time that an execution waits for a free slot. It waits only if many start at one time, or if slots were lost.
+/// Time that an execution waits for a free slot. It waits only if many start concurrently, or if slots were lost.
 const SLOT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A slot for a sandbox that is to be pre-warmed.

@@ -1,4 +1,4 @@
-//! The queue before the executions: a bounded number runs at one time, a bounded number waits, and clients are served
+//! The queue before the executions: a bounded number runs concurrently, a bounded number waits, and clients are served
 //! fairly.
 //!
 //! Each client has its own queue, so a client that sends many requests waits behind its own. When the queue is full, a

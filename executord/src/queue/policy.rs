@@ -8,7 +8,7 @@ use super::fair_queue::ClientLoad;
 /// Memory that a new execution is assumed to need, in bytes, until it was measured. Its limit, if that is less.
 const MEMORY_RESERVE: u64 = 64 << 20;
 
-/// Bounds of the executions that run at one time.
+/// Bounds of concurrent executions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Executions that use the CPU.

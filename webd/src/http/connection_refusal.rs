@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::http::connection_table::TooMany;
 use crate::http::error::{ApiError, ErrorCode};
 
-/// Refused connections that are answered at one time. More are closed without an answer.
+/// Refused connections that get a response concurrently. More are closed without an answer.
 const MAX_REFUSALS: usize = 32;
 /// Time for an answer to be read. Closing the connection while the client still sends would destroy the answer.
 const LINGER: Duration = Duration::from_millis(500);

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app_state::AppState;
 use crate::http::websocket::check_origin;
-use crate::ops::config::Origin;
+use crate::ops::origin::Origin;
 
 /// Refuses a request with a body that a browser sends for a page of an origin that is not allowed.
 pub(crate) async fn refuse_cross_site(

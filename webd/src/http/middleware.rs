@@ -17,8 +17,8 @@ use crate::http::connection_guard::ConnectionGuard;
 use crate::http::error::{ApiError, ErrorBody, ErrorCode};
 use crate::http::peer::Peer;
 use crate::http::request_id::{X_REQUEST_ID, request_id};
-use crate::ops::config::Origin;
 use crate::ops::metrics::RequestLabels;
+use crate::ops::origin::Origin;
 
 /// Headers of every response that does not set them itself.
 const SECURITY_HEADERS: [(HeaderName, &str); 7] = [

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use crate::http::accept_encoding::accepts;
 use crate::http::error::ApiError;
-use crate::ops::config::Origin;
+use crate::ops::origin::Origin;
 
 /// Content security policy of the page, one directive per line. The build embeds the same policy in the page.
 const PAGE_POLICY: &str = include_str!("../../web/policy.txt");

@@ -18,7 +18,7 @@ use crate::http::connection_guard::ConnectionGuard;
 use crate::http::counting_stream::{CountingStream, UnprocessedBytes};
 use crate::http::error::{ApiError, ErrorCode, WEBSOCKET_VERSION};
 use crate::http::peer::Peer;
-use crate::ops::config::Origin;
+use crate::ops::origin::Origin;
 
 /// Characters of a client's key: 16 bytes in base64.
 const KEY_LENGTH: usize = 24;

@@ -6,7 +6,6 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hyper::http::{HeaderValue, Uri};
 use protocol::ByteCount;
 use protocol::renamed_keys::ConfigKeys;
 use serde::de::Error;
@@ -17,7 +16,9 @@ use crate::domain::client_identity::Network;
 use crate::ops::cluster_config::ClusterConfig;
 use crate::ops::compat_config::{JobeConfig, Judge0Config, PistonConfig};
 use crate::ops::node_name::{NodeName, optional_name};
-use crate::ops::positive::{duration, positive};
+use crate::ops::origin::Origin;
+use crate::ops::positive::positive;
+use crate::ops::timeouts::Timeouts;
 
 /// Configuration file that is read if the command line names no other.
 pub(crate) const DEFAULT_CONFIG: &str = "/etc/executor/webd.toml";
@@ -101,7 +102,7 @@ pub struct Config {
     pub max_memory: ByteCount,
     /// Format of the log.
     pub log_format: LogFormat,
-    /// Directory for what must survive a restart.
+    /// Directory for data that must survive a restart.
     pub state: PathBuf,
     /// API keys.
     pub keys: KeysConfig,
@@ -119,93 +120,6 @@ pub struct Config {
     pub jobe: JobeConfig,
     /// The API that is compatible with Judge0.
     pub judge0: Judge0Config,
-}
-
-/// Submissions.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct SubmissionsConfig {
-    /// Whether submissions are accepted, and with them stored.
-    pub enabled: bool,
-    /// Maximum number of submissions that run or wait in executord.
-    pub concurrent: NonZeroUsize,
-    /// Time for which a submission waits at most, and for which its result is kept.
-    #[serde(deserialize_with = "positive")]
-    pub keep: Duration,
-    /// Maximum number of stored submissions.
-    pub max_count: NonZeroU64,
-    /// Maximum length of all stored requests and results.
-    #[serde(deserialize_with = "positive")]
-    pub max_bytes: ByteCount,
-    /// Hosts whose callbacks may be plain HTTP, and whose addresses may be private.
-    pub callback_hosts: Vec<CallbackHost>,
-    /// Certificate authorities of callbacks, in PEM.
-    pub callback_ca: PathBuf,
-}
-
-/// Format of the log.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// A line for people.
-    #[default]
-    Text,
-    /// An object of JSON on each line.
-    Json,
-}
-
-/// The Model Context Protocol.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct McpConfig {
-    /// Whether `/mcp` is served.
-    pub enabled: bool,
-}
-
-/// API keys.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct KeysConfig {
-    /// File with the hashes and limits of all keys, which `executor key` writes.
-    pub file: PathBuf,
-}
-
-/// Timeouts.
-#[derive(Clone, Copy, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Timeouts {
-    /// For a request head, and for the next request on an idle connection.
-    #[serde(deserialize_with = "positive")]
-    pub head: Duration,
-    /// For a request body.
-    #[serde(deserialize_with = "positive")]
-    pub body: Duration,
-    /// For a whole multipart body, with uploaded stdin.
-    #[serde(deserialize_with = "positive")]
-    pub upload: Duration,
-    /// For a client that does not read its response.
-    #[serde(deserialize_with = "positive")]
-    pub stall: Duration,
-    /// Between SIGTERM and the end of the listener. webd reports that it is not ready, so that a load balancer sends no
-    /// more requests, and serves those that still come.
-    #[serde(deserialize_with = "duration")]
-    pub drain: Duration,
-    /// For holding back a response that executord is unavailable. A load balancer that prefers the node with the fewest
-    /// requests would send all requests to a node that refuses them at once.
-    #[serde(deserialize_with = "duration")]
-    pub unavailable: Duration,
-    /// For running requests when webd is stopped, after the drain time.
-    #[serde(deserialize_with = "positive")]
-    pub stop: Duration,
-    /// Interval between pings of a session. A client that gives no sign of life for three of them is disconnected.
-    #[serde(deserialize_with = "positive")]
-    pub ping: Duration,
-    /// For a session without an execution.
-    #[serde(deserialize_with = "positive")]
-    pub session_idle: Duration,
-    /// For a whole session.
-    #[serde(deserialize_with = "positive")]
-    pub session: Duration,
 }
 
 impl Default for Config {
@@ -241,6 +155,28 @@ impl Default for Config {
     }
 }
 
+/// Submissions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SubmissionsConfig {
+    /// Whether submissions are accepted, and with them stored.
+    pub enabled: bool,
+    /// Maximum number of submissions that run or wait in executord.
+    pub concurrent: NonZeroUsize,
+    /// Maximum time in the queue, and time for which results are kept.
+    #[serde(deserialize_with = "positive")]
+    pub keep: Duration,
+    /// Maximum number of stored submissions.
+    pub max_count: NonZeroU64,
+    /// Maximum length of all stored requests and results.
+    #[serde(deserialize_with = "positive")]
+    pub max_bytes: ByteCount,
+    /// Hosts whose callbacks may be plain HTTP, and whose addresses may be private.
+    pub callback_hosts: Vec<CallbackHost>,
+    /// Certificate authorities of callbacks, in PEM.
+    pub callback_ca: PathBuf,
+}
+
 impl Default for SubmissionsConfig {
     fn default() -> Self {
         Self {
@@ -255,32 +191,42 @@ impl Default for SubmissionsConfig {
     }
 }
 
+/// Format of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// An object of JSON on each line.
+    Json,
+}
+
+/// The Model Context Protocol.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct McpConfig {
+    /// Whether `/mcp` is served.
+    pub enabled: bool,
+}
+
 impl Default for McpConfig {
     fn default() -> Self {
         Self { enabled: true }
     }
 }
 
+/// API keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct KeysConfig {
+    /// File with the hashes and limits of all keys, which `executor key` writes.
+    pub file: PathBuf,
+}
+
 impl Default for KeysConfig {
     fn default() -> Self {
         Self { file: keys::DEFAULT_KEY_FILE.into() }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            head: Duration::from_secs(10),
-            body: Duration::from_secs(30),
-            upload: Duration::from_secs(300),
-            stall: Duration::from_secs(20),
-            drain: Duration::ZERO,
-            unavailable: Duration::ZERO,
-            stop: Duration::from_secs(25),
-            ping: Duration::from_secs(15),
-            session_idle: Duration::from_secs(10 * 60),
-            session: Duration::from_secs(4 * 60 * 60),
-        }
     }
 }
 
@@ -294,34 +240,6 @@ fn optional_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
     address
         .map(Some)
         .map_err(|_| D::Error::custom(format!("{text:?} is not an address such as 127.0.0.1:9464")))
-}
-
-/// A web origin: `https://example.org`, with the port unless it is the default of the scheme (RFC 6454).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Origin(pub HeaderValue);
-
-impl Origin {
-    /// Returns whether this is the wildcard `*`.
-    #[must_use]
-    pub fn is_any(&self) -> bool {
-        self.0 == "*"
-    }
-}
-
-impl TryFrom<String> for Origin {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let is_origin = |uri: &Uri| {
-            let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
-            text == format!("{scheme}://{authority}") && !authority.as_str().contains('@')
-        };
-        match (text.parse::<Uri>(), HeaderValue::from_str(&text)) {
-            (Ok(uri), Ok(value)) if text == "*" || is_origin(&uri) => Ok(Self(value)),
-            _ => Err(format!("{text:?} is not an origin such as https://example.org")),
-        }
-    }
 }
 
 /// Why the configuration cannot be used.

@@ -14,6 +14,8 @@ pub(crate) mod key_files;
 pub(crate) mod key_metrics;
 pub(crate) mod metrics;
 pub(crate) mod node_name;
+pub(crate) mod origin;
 pub(crate) mod positive;
 pub(crate) mod privilege;
 pub(crate) mod submission_metrics;
+pub(crate) mod timeouts;

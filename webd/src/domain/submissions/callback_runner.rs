@@ -14,7 +14,7 @@ use crate::domain::submissions::callback_queue::{CallbackQueue, ClaimedCallback,
 use crate::domain::submissions::store::StoreError;
 use crate::domain::submissions::submission::Owner;
 
-/// Callbacks that are delivered at one time.
+/// Callbacks that are delivered concurrently.
 const MAX_DELIVERIES: usize = 16;
 /// Those of one owner: a receiver that does not answer delays no callbacks of others.
 const MAX_DELIVERIES_PER_OWNER: usize = 4;

@@ -56,7 +56,7 @@ type Running = (i64, AbortHandle);
 
 /// Takes submissions from the store and runs them, until `stop` is ready; those that are running then are queued again.
 ///
-/// `concurrent` is the number of submissions at one time; what is older than `keep` expires.
+/// `concurrent` is the number of concurrent submissions; those older than `keep` expire.
 pub(crate) async fn run(
     store: Arc<dyn SubmissionQueue>,
     concurrent: usize,

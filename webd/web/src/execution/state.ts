@@ -80,7 +80,7 @@ function end(state: ExecutionState, ending: Ending): ExecutionState {
   return { ...state, waiting: false, ending };
 }
 
-/** Sets the result of a stage. Several runs may be active at one time. */
+/** Sets the result of a stage. Several runs may be active concurrently. */
 function finish(stages: Stage[], event: StageFinishedEvent): Stage[] {
   const isMeant = (stage: Stage) => stage.kind === event.stage && stage.run === (event.run ?? 0);
   return stages.map((stage) => (isMeant(stage) ? { ...stage, result: event } : stage));

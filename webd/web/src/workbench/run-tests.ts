@@ -18,7 +18,7 @@ export async function runTests(): Promise<void> {
   compilerOutput.value = "";
   const abort = startExecution({ kind: "tests", console: "pipes", inputOpen: false });
 
-  // Several tests may run at one time.
+  // Several tests may run concurrently.
   const outputs = new Map<string, OutputBuffer>();
   const key = (event: { stage: string; run?: number }) => `${event.stage} ${event.run ?? 0}`;
   const onEvent = (event: ExecutionEvent) => {
