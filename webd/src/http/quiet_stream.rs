@@ -27,7 +27,7 @@ pub(crate) struct QuietStream<S> {
 pub(crate) struct QuietProbe(Arc<AtomicU8>);
 
 const UNKNOWN: u8 = 0;
-const ASKED: u8 = 1;
+const PENDING: u8 = 1;
 const QUIET: u8 = 2;
 
 /// A stream that knows what its other end has sent.
@@ -47,7 +47,7 @@ impl Unread for TcpStream {
 impl QuietProbe {
     /// Asks. The connection must be polled before [`Self::is_quiet`].
     pub(crate) fn ask(&self) {
-        self.0.store(ASKED, Ordering::Relaxed);
+        self.0.store(PENDING, Ordering::Relaxed);
     }
 
     /// Returns whether a read since [`Self::ask`] found nothing. A connection that does not read is not quiet: it has a
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(ask(&mut stream).await, (false, false));
         stream.stream.readable().await.unwrap();
         assert_eq!(ask(&mut stream).await, (true, false));
-        // What was read is not unread any more, and the next question has its own answer.
+        // Bytes that were read no longer count, and each question has its own answer.
         assert_eq!(ask(&mut stream).await, (false, true));
         client.write_all(b" /").await.unwrap();
         stream.read_exact(&mut [0; 2]).await.unwrap();
