@@ -15,8 +15,9 @@ use super::fixtures::Fixtures;
 use super::target::Target;
 use crate::inventory;
 
-/// Time for the host to return to its state: memory and cgroups are released with a delay.
-const SETTLED_WITHIN: Duration = Duration::from_secs(12);
+/// Time for the host to return to its state: memory and cgroups are released with a delay, and a busy host takes this long to
+/// pre-warm the sandboxes of all languages, whose processes cannot be distinguished from others before they are ready.
+const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 /// The answer to a check that is unknown, which does not become known by waiting.
 const UNKNOWN_CHECK: &str = "unknown check";
 const PAUSE: Duration = Duration::from_millis(20);
