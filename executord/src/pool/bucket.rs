@@ -8,7 +8,7 @@ use protocol::WarmCount;
 use crate::languages::toolchain::Toolchain;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
-use crate::pool::policy::{BucketSnapshot, IdleSandbox};
+use crate::pool::policy::{BucketSnapshot, IdleSandbox, rests_from};
 use crate::pool::sandbox::Sandbox;
 
 /// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured.
@@ -94,7 +94,7 @@ impl Bucket {
             key: key.clone(),
             has_warm_command: self.toolchain.stage(key.stage).is_some_and(|stage| stage.warm.is_some()),
             demand: self.demand,
-            unrequested_since: self.demand.last_request().unwrap_or(self.created),
+            rests_from: rests_from(self.demand.last_request(), self.created),
             idle: idle.collect(),
             memory: self.memory,
             retry_at: self.retry_at,

@@ -13,6 +13,8 @@ const MAX_AGE: Duration = Duration::from_secs(600);
 const REPLACEMENT_TIME: Duration = Duration::from_secs(60);
 /// Time without a request after which the sandboxes of a bucket are at rest.
 const REST_AFTER: Duration = Duration::from_secs(600);
+/// Time after which they are at rest if there was no request since the start: nobody may ever use the language.
+const REST_IF_NEVER_REQUESTED_AFTER: Duration = Duration::from_secs(60);
 /// Misses in a row after which pre-warming of a bucket pauses: programs come before their sandbox is warm, and what
 /// pre-warms it takes caches and memory bandwidth from them.
 const MISSES_BEFORE_PAUSE: u32 = 2;
@@ -57,8 +59,8 @@ pub(crate) struct BucketSnapshot {
     /// Whether its sandboxes wait with an interpreter that is started already.
     pub(crate) has_warm_command: bool,
     pub(crate) demand: Demand,
-    /// Time of the last request, or the start if there was none.
-    pub(crate) unrequested_since: Instant,
+    /// From when on its sandboxes are at rest.
+    pub(crate) rests_from: Instant,
     /// The youngest first.
     pub(crate) idle: Vec<IdleSandbox>,
     /// Memory of each of its sandboxes, in bytes.
@@ -99,6 +101,11 @@ pub(crate) fn next(snapshot: &Snapshot) -> Action {
         Some(key) => Action::PreWarm(key.clone()),
         None => Action::Pause(time_until_quiet(snapshot).unwrap_or(MAX_PAUSE)),
     }
+}
+
+/// Returns from when on the sandboxes of a bucket are at rest, which was created at `created`.
+pub(crate) fn rests_from(last_request: Option<Instant>, created: Instant) -> Instant {
+    last_request.map_or(created + REST_IF_NEVER_REQUESTED_AFTER, |at| at + REST_AFTER)
 }
 
 /// Returns the users of sandboxes that exceed their bucket's target or are too old. A sandbox that is only too old stays until
@@ -188,7 +195,7 @@ impl BucketSnapshot {
             count: by_demand.max(min),
             saves_little: !self.has_warm_command,
             is_unrequested: self.demand.target(snapshot.now, 1) == 0,
-            is_at_rest: snapshot.now.saturating_duration_since(self.unrequested_since) >= REST_AFTER,
+            is_at_rest: snapshot.now >= self.rests_from,
             memory: self.memory,
         }
     }
@@ -218,7 +225,7 @@ mod tests {
             key: key(language),
             has_warm_command: true,
             demand,
-            unrequested_since: now,
+            rests_from: now + REST_AFTER,
             idle,
             memory: 50 * MIB,
             retry_at: None,
@@ -239,6 +246,14 @@ mod tests {
             max_memory: 300 * MIB,
             buckets: vec![bucket("python", 1, 100, &[1], now), bucket("lua", 0, 200, &[], now)],
         }
+    }
+
+    #[test]
+    fn a_language_that_nobody_ever_requested_is_at_rest_soon() {
+        let created = Instant::now();
+        assert_eq!(rests_from(None, created), created + Duration::from_secs(60));
+        let requested = created + Duration::from_secs(30);
+        assert_eq!(rests_from(Some(requested), created), requested + Duration::from_secs(600));
     }
 
     #[test]
@@ -280,7 +295,7 @@ mod tests {
                 &|s| {
                     ages(&[1])(s);
                     s.buckets[1].memory = 60 * MIB;
-                    s.buckets.iter_mut().for_each(|bucket| bucket.unrequested_since = s.now - REST_AFTER);
+                    s.buckets.iter_mut().for_each(|bucket| bucket.rests_from = s.now);
                 },
                 evict(&[200]),
             ),
@@ -288,7 +303,7 @@ mod tests {
                 "one at rest, and one that is not",
                 &|s| {
                     ages(&[1])(s);
-                    s.buckets[1].unrequested_since = s.now - REST_AFTER;
+                    s.buckets[1].rests_from = s.now;
                 },
                 pause.clone(),
             ),
@@ -296,7 +311,7 @@ mod tests {
                 "nothing is pre-warmed that is too large for rest",
                 &|s| {
                     s.buckets[1].memory = 65 * MIB;
-                    s.buckets[1].unrequested_since = s.now - REST_AFTER;
+                    s.buckets[1].rests_from = s.now;
                 },
                 pause.clone(),
             ),
