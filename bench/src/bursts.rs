@@ -16,8 +16,14 @@ const BURST: u8 = 64;
 const SLEEPERS: u8 = 16;
 const SLEEP: Duration = Duration::from_secs(1);
 
-const VARIANTS: [Variant; 6] =
-    [Variant::Bare, Variant::Warm, Variant::Cold, Variant::Zygote, Variant::Bubblewrap, Variant::Naive];
+const VARIANTS: [Variant; 6] = [
+    Variant::Bare,
+    Variant::Warm,
+    Variant::Cold,
+    Variant::WithoutZygote,
+    Variant::Bubblewrap,
+    Variant::Naive,
+];
 
 /// Measures a burst of hello worlds in Python: the median and the last answer.
 ///

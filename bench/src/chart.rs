@@ -16,7 +16,7 @@ const COLOURS: [(&str, &str); 8] = [
     ("bare", "#8a8f98"),
     ("warm", "#1a7f5a"),
     ("cold", "#6fb598"),
-    ("zygote", "#8fae3a"),
+    ("no zygote", "#8fae3a"),
     ("cache hit", "#b5d6c8"),
     ("CLI", "#2f6fb0"),
     ("bubblewrap", "#c58b2a"),

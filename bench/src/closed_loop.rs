@@ -8,7 +8,7 @@ use crate::programs::Language;
 use crate::testbed::Testbed;
 use crate::variant::Variant;
 
-const VARIANTS: [Variant; 4] = [Variant::Bare, Variant::Warm, Variant::Cold, Variant::Zygote];
+const VARIANTS: [Variant; 4] = [Variant::Bare, Variant::Warm, Variant::Cold, Variant::WithoutZygote];
 
 /// Measures hello world of a language, each variant for `duration`.
 ///

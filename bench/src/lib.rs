@@ -20,6 +20,7 @@ pub mod keys;
 pub mod load;
 pub mod naive;
 pub mod programs;
+pub mod readme;
 pub mod report;
 pub mod rounds;
 pub mod runner;

@@ -16,7 +16,7 @@ pub const VARIANTS: [Variant; 7] = [
     Variant::Bare,
     Variant::Warm,
     Variant::Cold,
-    Variant::Zygote,
+    Variant::WithoutZygote,
     Variant::Hit,
     Variant::Bubblewrap,
     Variant::Naive,

@@ -18,7 +18,9 @@ use bench::rounds::{self, RoundLimits, Row};
 use bench::sustained::{self, Sustained};
 use bench::testbed::Testbed;
 use bench::variant::Variant;
-use bench::{bursts, chart, closed_loop, inputs, keys, naive, report, runner, runs, statistics, summary};
+use bench::{
+    bursts, chart, closed_loop, inputs, keys, naive, readme, report, runner, runs, statistics, summary,
+};
 use clap::{Parser, ValueEnum};
 use serde_json::{Value, json};
 
@@ -42,6 +44,9 @@ struct Arguments {
     /// Measure only programs of this name
     #[arg(long)]
     program: Option<String>,
+    /// Replace the table of results in this file, which is README.md
+    #[arg(long, value_name = "FILE")]
+    readme: Option<PathBuf>,
     /// Directory for bench.json, bench.md and bench.svg
     #[arg(long, default_value = "target/bench")]
     out: PathBuf,
@@ -113,7 +118,10 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
         print_line(&format!("not measured: {}: {message}", variant.name()));
     }
     let run = Run { id: run, host, load_before, busy, arguments };
-    run.measure(&runtime, &mut testbed)?;
+    let measured = run.measure(&runtime, &mut testbed)?;
+    if let Some(path) = &arguments.readme {
+        run.write_readme(path, &testbed, &measured)?;
+    }
     print_line(&format!("load {}; other processes used {:.2} cores", host::load(), run.others(&testbed)));
     for memory in run.idle_memory(&testbed) {
         print_line(&format!("at rest: {memory}"));
@@ -137,7 +145,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// Measures the parts, and writes the results after each of them.
-    fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, testbed: &mut Testbed) -> io::Result<()> {
+    fn measure(&self, runtime: &Rc<tokio::runtime::Runtime>, testbed: &mut Testbed) -> io::Result<Measured> {
         let mut measured = Measured::default();
         for part in Part::value_variants() {
             if self.arguments.only.is_empty() || self.arguments.only.contains(part) {
@@ -145,7 +153,19 @@ impl Run<'_> {
                 self.write(testbed, &measured)?;
             }
         }
-        Ok(())
+        Ok(measured)
+    }
+
+    fn write_readme(&self, path: &Path, testbed: &Testbed, measured: &Measured) -> io::Result<()> {
+        let at_rest = testbed.idle_memory().into_iter().find(|(variant, _)| *variant == Variant::Warm);
+        let figures = readme::Figures {
+            latency: &measured.latency,
+            throughput: &measured.throughput,
+            cases: &measured.cases,
+            at_rest: at_rest.and_then(|(_, bytes)| bytes).map(statistics::mib),
+        };
+        let text = readme::insert(&fs::read_to_string(path)?, &figures.table());
+        fs::write(path, text.ok_or_else(|| io::Error::other("the file has no place for the table"))?)
     }
 
     fn others(&self, testbed: &Testbed) -> f64 {

@@ -30,7 +30,7 @@ pub struct Testbed {
     cli: (Runner, Group),
     warm: DaemonPair,
     cold: DaemonPair,
-    zygote: DaemonPair,
+    without_zygote: DaemonPair,
     hit: Option<DaemonPair>,
     naive: Option<(Naive, Client, Group)>,
     /// Variants that are not measured, with reasons.
@@ -85,15 +85,19 @@ impl Testbed {
         let knows_cache = is_known(&cache(true))?;
         // Cached builds would falsify the results of all other variants.
         let no_cache = if knows_cache { cache(false) } else { String::new() };
-        let settings =
-            |pool: bool, more: &str| Settings { pool, more: more.to_owned(), ..Settings::default() };
+        let settings = |pool: bool, more: &str| Settings {
+            pool,
+            zygotes: pool,
+            more: more.to_owned(),
+            ..Settings::default()
+        };
         let pair = |name: &str, settings: Settings| -> io::Result<DaemonPair> {
             let pair = DaemonPair::start(runtime, groups.group(name)?, &nothing, settings);
             at(&format!("start daemons for {name}"), pair)
         };
         let warm = pair("warm", settings(true, &no_cache))?;
         let cold = pair("cold", settings(false, &no_cache))?;
-        let zygote = pair("zygote", Settings { zygotes: true, ..settings(true, &no_cache) })?;
+        let without_zygote = pair("no-zygote", Settings { zygotes: false, ..settings(true, &no_cache) })?;
         let hit = if knows_cache {
             Some(pair("hit", settings(true, &cache(true)))?)
         } else {
@@ -124,7 +128,7 @@ impl Testbed {
             cli: runner("cli")?,
             warm,
             cold,
-            zygote,
+            without_zygote,
             hit,
             naive,
             missing,
@@ -177,7 +181,7 @@ impl Testbed {
         let is_missing = |variant: Variant| self.missing.iter().any(|(missing, _)| *missing == variant);
         let knows = |variant: Variant| match variant {
             Variant::Naive => language != NOTHING,
-            Variant::Zygote => can_be_copied(language),
+            Variant::WithoutZygote => can_be_copied(language),
             _ => true,
         };
         variants.iter().copied().filter(|&variant| !is_missing(variant) && knows(variant)).collect()
@@ -304,7 +308,7 @@ impl Testbed {
         let pairs = [
             (Variant::Warm, Some(&self.warm)),
             (Variant::Cold, Some(&self.cold)),
-            (Variant::Zygote, Some(&self.zygote)),
+            (Variant::WithoutZygote, Some(&self.without_zygote)),
             (Variant::Hit, self.hit.as_ref()),
         ];
         let memory = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, pair?.group.memory())));
@@ -351,7 +355,7 @@ impl Testbed {
     pub fn wait_until_idle(&self, variant: Variant, language: &str) {
         match variant {
             Variant::Warm | Variant::Cli => self.warm.wait_until_ready(language),
-            Variant::Zygote => self.zygote.wait_until_ready(language),
+            Variant::WithoutZygote => self.without_zygote.wait_until_ready(language),
             Variant::Hit => self.hit.iter().for_each(|pair| pair.wait_until_ready(language)),
             _ => self.groups_of(variant).into_iter().for_each(wait_until_idle),
         }
@@ -364,7 +368,7 @@ impl Testbed {
             Variant::Cli => vec![&self.cli.1, &self.warm.group],
             Variant::Warm => vec![&self.warm.group],
             Variant::Cold => vec![&self.cold.group],
-            Variant::Zygote => vec![&self.zygote.group],
+            Variant::WithoutZygote => vec![&self.without_zygote.group],
             Variant::Hit => self.hit.iter().map(|pair| &pair.group).collect(),
             Variant::Naive => self.naive.iter().map(|(_, _, group)| group).collect(),
         }
@@ -377,7 +381,7 @@ impl Testbed {
             Variant::Cli => Some(Target::Runner(&mut self.cli.0)),
             Variant::Warm => Some(Target::Server(&mut self.warm.client)),
             Variant::Cold => Some(Target::Server(&mut self.cold.client)),
-            Variant::Zygote => Some(Target::Server(&mut self.zygote.client)),
+            Variant::WithoutZygote => Some(Target::Server(&mut self.without_zygote.client)),
             Variant::Hit => self.hit.as_mut().map(|pair| Target::Server(&mut pair.client)),
             Variant::Naive => self.naive.as_mut().map(|(_, client, _)| Target::Server(client)),
         };
@@ -390,7 +394,7 @@ impl Testbed {
         match variant {
             Variant::Warm => Some(self.warm.address()),
             Variant::Cold => Some(self.cold.address()),
-            Variant::Zygote => Some(self.zygote.address()),
+            Variant::WithoutZygote => Some(self.without_zygote.address()),
             Variant::Hit => self.hit.as_ref().map(DaemonPair::address),
             Variant::Naive => self.naive.as_ref().map(|(naive, _, _)| naive.address),
             Variant::Bare | Variant::Cli | Variant::Bubblewrap => None,

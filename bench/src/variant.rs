@@ -5,12 +5,12 @@
 pub enum Variant {
     /// The bare command.
     Bare,
-    /// `POST /api/execute` with a pre-warmed sandbox.
+    /// `POST /api/execute` with default settings: with a pre-warmed sandbox, which in Python is forked from a zygote.
     Warm,
     /// The same with a cold sandbox.
     Cold,
-    /// As `Warm`, with sandboxes forked from a zygote.
-    Zygote,
+    /// As `Warm`, without zygotes.
+    WithoutZygote,
     /// As `Warm`, with a hit in the build cache.
     Hit,
     /// `executor run` over the socket, with a pre-warmed sandbox.
@@ -27,7 +27,7 @@ impl Variant {
         Self::Bare,
         Self::Warm,
         Self::Cold,
-        Self::Zygote,
+        Self::WithoutZygote,
         Self::Hit,
         Self::Cli,
         Self::Bubblewrap,
@@ -41,7 +41,7 @@ impl Variant {
             Self::Bare => "bare",
             Self::Warm => "warm",
             Self::Cold => "cold",
-            Self::Zygote => "zygote",
+            Self::WithoutZygote => "no zygote",
             Self::Hit => "cache hit",
             Self::Cli => "CLI",
             Self::Bubblewrap => "bubblewrap",
