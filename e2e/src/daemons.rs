@@ -168,6 +168,9 @@ impl Daemons {
         let address = settings.address.map_or_else(free_address, Ok)?;
         let webd = prefixed(&prefix, webd_command(directory.path(), address));
         let webd = Daemon::start("webd", directory.path(), webd)?;
+        // The last quarter is for zygotes, and not for programs.
+        let zygotes = if settings.zygotes { (uids.end() - uids.start()) / 4 + 1 } else { 0 };
+        let uids = *uids.start()..=*uids.end() - zygotes;
         let pool = settings.pool;
         let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, pool, directory };
         daemons.wait_for_executord().await?;

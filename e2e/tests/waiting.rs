@@ -10,8 +10,10 @@ use e2e::session::Session;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+/// Starts daemons. Python programs are in a user namespace, the others are not: executord looks at both.
 async fn start() -> Daemons {
-    Daemons::start(&Settings { slots: 2, ..Settings::default() }).await.expect("both daemons start")
+    let settings = Settings { slots: 2, zygotes: true, ..Settings::default() };
+    Daemons::start(&settings).await.expect("both daemons start")
 }
 
 async fn open(daemons: &Daemons) -> Session {

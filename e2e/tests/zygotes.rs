@@ -1,5 +1,5 @@
-//! Sandboxes forked from an interpreter that root started: a program has no privilege of root and no data of an earlier
-//! program, and a failing zygote costs no execution.
+//! Sandboxes forked from a running interpreter, which has no privilege outside its user namespace: a program has no privilege at
+//! all and no data of an earlier program, and a failing zygote costs no execution.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,7 @@ async fn python(daemons: &Daemons, code: &str) -> String {
     answer["stdout"].as_str().expect("text").to_owned()
 }
 
-/// Returns the Python processes of root below the supervisors.
+/// Returns the Python processes below the supervisors that are in no sandbox.
 fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
     let below = inventory::descendants(daemons.executord_pid()).expect("/proc is readable");
     let is_python = |pid: &u32| {
@@ -50,8 +50,15 @@ for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]:
 assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2", status
 assert len(set(status["Uid"].split())) == len(set(status["Gid"].split())) == 1 and not status["Groups"].strip(), status
 assert (os.getpid(), os.getppid(), os.getsid(0)) == (2, 1, 2)
+assert sorted(name for name in os.listdir("/proc") if name.isdigit()) == ["2"], os.listdir("/proc")
+assert not os.access("/proc/self/projid_map", os.W_OK) or not open("/proc/self/projid_map").read() == ""
 assert set(os.listdir("/proc/self/fd")) <= {"0", "1", "2", "3"}, os.listdir("/proc/self/fd")
 assert os.listdir() == ["main.py"] and not os.listdir("/tmp")
+own = os.getuid()
+for path in ["/", "/usr", "/usr/bin/env", "/etc/passwd", "/etc/hosts", "/etc/ssl/certs", "/tmp"]:
+    assert (os.stat(path).st_uid, os.stat(path).st_gid) == (0, 0), (path, os.stat(path))
+for path in ["/box", "/box/main.py", "/proc/self"]:
+    assert (os.stat(path).st_uid, os.stat(path).st_gid) == (own, own), (path, os.stat(path))
 print(os.getuid(), hash("a"), id(object))
 open("/tmp/left", "x")
 "#;
@@ -67,9 +74,75 @@ async fn a_fork_has_its_own_user_no_privilege_and_no_data_of_the_last_program() 
         assert!(users.insert(user.to_owned()), "user {user} had two programs");
         chosen_at_random.insert(rest.to_owned());
     }
-    // As documented in docs/decisions/0010-zygotes.md, forks share a hash seed and addresses.
+    // As documented in docs/decisions/0034-zygotes-in-a-user-namespace.md, forks share a hash seed and addresses.
     assert!(chosen_at_random.len() < 5, "{chosen_at_random:?}");
     assert!(!zygotes(&daemons).is_empty());
+}
+
+/// The host's user of zygotes, and their capabilities in their own user namespace: those of `CAPABILITIES` in
+/// `executord/sandbox/src/zygote/parent.rs`.
+#[tokio::test]
+async fn a_zygote_is_not_root_and_its_namespace_maps_the_uids_of_executord_only() {
+    let daemons = start().await;
+    python(&daemons, "print(1)").await;
+    let (first, last) = (*daemons.uids.start(), *daemons.uids.end());
+    let group = first + (last - first).div_ceil(3) * 4 - 1;
+    let zygotes = zygotes(&daemons);
+    assert!(!zygotes.is_empty());
+    for pid in zygotes {
+        let read = |name: &str| fs::read_to_string(format!("/proc/{pid}/{name}")).expect("it is readable");
+        let status = read("status");
+        let field = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(&format!("{name}:\t"))).expect("a field");
+            line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let root: u32 = field("Uid")[0].parse().expect("a number");
+        assert!((last + 1..group).contains(&root), "{root}");
+        let ids = |id: u32| vec![id.to_string(); 4];
+        assert_eq!((field("Uid"), field("Gid"), field("Groups")), (ids(root), ids(group), vec![]));
+        for (map, root) in [("uid_map", root), ("gid_map", group)] {
+            let lines: Vec<Vec<u32>> = read(map)
+                .lines()
+                .map(|line| line.split_whitespace().map(|number| number.parse().expect("a number")).collect())
+                .collect();
+            assert_eq!(lines, [vec![0, root, 1], vec![first, first, last - first + 1]], "{map}");
+        }
+        let own =
+            |namespace: &str| fs::read_link(format!("/proc/self/ns/{namespace}")).expect("it is readable");
+        let of_zygote =
+            |namespace: &str| fs::read_link(format!("/proc/{pid}/ns/{namespace}")).expect("root may look");
+        for namespace in ["user", "mnt", "net"] {
+            assert_ne!(of_zygote(namespace), own(namespace), "{namespace}");
+        }
+        // CHOWN, KILL, SETGID, SETUID, SETPCAP and SYS_ADMIN.
+        assert_eq!(
+            u64::from_str_radix(&field("CapPrm")[0], 16),
+            Ok(1 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 21)
+        );
+        assert_eq!((&*field("CapBnd")[0], &*field("NoNewPrivs")[0]), ("0000000000000000", "1"));
+    }
+}
+
+/// Sockets, and what the kernel counts for them, stay in the network namespace of one program.
+#[tokio::test]
+async fn programs_of_one_zygote_share_no_network() {
+    let daemons = start().await;
+    // A datagram is one packet; TCP acknowledges with more or fewer.
+    let code = "import socket\n\
+                server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+                server.bind(('127.0.0.1', 4000))\n\
+                client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+                client.sendto(b'x', ('127.0.0.1', 4000)), server.recv(1)\n\
+                print(open('/proc/net/dev').read().split('lo:')[1].split()[:2])";
+    let first = python(&daemons, code).await;
+    for _ in 0..3 {
+        assert_eq!(python(&daemons, code).await, first);
+    }
+    let idle = "print(open('/proc/net/dev').read().split('lo:')[1].split()[:2])";
+    for _ in 0..2 {
+        assert_eq!(python(&daemons, idle).await, "['0', '0']\n");
+    }
+    assert!(!daemons.logs().contains("cannot launch sandbox from zygote"), "{}", daemons.logs());
 }
 
 #[tokio::test]

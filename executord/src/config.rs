@@ -94,8 +94,9 @@ pub(crate) struct PoolSettings {
     pub(crate) max: u32,
     /// Measured memory of all sandboxes together. The default is [`DEFAULT_POOL_MEMORY`].
     pub(crate) memory: Option<Quantity<ByteCount>>,
-    /// Whether sandboxes of languages that support it begin as forks of an interpreter that root started.
-    pub(crate) zygotes: bool,
+    /// Whether sandboxes of languages that support it are forked from an interpreter that runs already. The default is
+    /// `enabled`, if there are enough user ids; see [`Config::has_zygotes`].
+    pub(crate) zygotes: Option<bool>,
 }
 
 /// Default memory of the pool: this number of bytes, but at most this fraction (1/n) of the host's memory.
@@ -103,7 +104,7 @@ const DEFAULT_POOL_MEMORY: (u64, u64) = (300 << 20, 8);
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: false }
+        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: None }
     }
 }
 
@@ -284,6 +285,21 @@ impl Default for Config {
     }
 }
 
+impl UidRange {
+    /// Returns the number of ids.
+    fn count(self) -> u64 {
+        (u64::from(self.last) + 1).saturating_sub(self.first.into())
+    }
+
+    /// Returns the ids of programs and, at the end of the range, a quarter of all ids for zygotes. At least two are for zygotes:
+    /// a user and a group.
+    fn split(self) -> (Self, Self) {
+        let Self { first, last } = self;
+        let first_of_zygotes = last - (last.saturating_sub(first) / 4).max(1);
+        (Self { first, last: first_of_zygotes - 1 }, Self { first: first_of_zygotes, last })
+    }
+}
+
 impl Default for UidRange {
     /// Below the range of systemd-nspawn (from 524288), above `DynamicUser=` (up to 65519) and the subordinate ids of
     /// the first users.
@@ -331,7 +347,7 @@ impl Config {
         if [self.pool.max, self.build_cache.max, self.kept_builds.max].iter().any(|&max| max > MAX_HELD) {
             return Err(format!("pool, build_cache, kept_builds: max must be at most {MAX_HELD}"));
         }
-        if u64::from(last - first) + 1 < self.max_uids_in_use() {
+        if self.program_uids().count() < self.max_uids_in_use() {
             return Err(format!("uids: {first} to {last} are fewer than can be in use concurrently"));
         }
         if self.max_executions() < self.slots() {
@@ -376,8 +392,8 @@ impl Config {
         match self.max_executions {
             0 => {
                 // A range of few user ids was enough for the slots before, so it still is.
-                let uids = u64::from(self.uids.last.saturating_sub(self.uids.first)) + 1;
-                let pairs = uids.saturating_sub(self.pool.capacity().into()) / 2;
+                let uids = if self.pool.zygotes == Some(true) { self.uids.split().0 } else { self.uids };
+                let pairs = uids.count().saturating_sub(self.pool.capacity().into()) / 2;
                 let by_uids = u32::try_from(pairs * 4 / 5).unwrap_or(u32::MAX);
                 self.slots().saturating_mul(EXECUTIONS_PER_SLOT).min(by_uids).max(self.slots())
             }
@@ -406,6 +422,23 @@ impl Config {
     /// being cleaned up when the next begins, and one for each pre-warmed sandbox.
     fn max_uids_in_use(&self) -> u64 {
         2 * u64::from(self.most_executions()) + u64::from(self.pool.capacity())
+    }
+
+    /// Returns whether sandboxes are forked from zygotes, where the host and the language allow it.
+    pub(crate) fn has_zygotes(&self) -> bool {
+        // A range of few user ids was enough without zygotes, so it still is.
+        let has_enough_uids = || self.uids.split().0.count() >= self.max_uids_in_use();
+        self.pool.zygotes.unwrap_or_else(|| self.pool.enabled && has_enough_uids())
+    }
+
+    /// Returns the user ids of programs.
+    pub(crate) fn program_uids(&self) -> UidRange {
+        if self.has_zygotes() { self.uids.split().0 } else { self.uids }
+    }
+
+    /// Returns the user ids of zygotes, if there are zygotes.
+    pub(crate) fn zygote_uids(&self) -> Option<UidRange> {
+        self.has_zygotes().then(|| self.uids.split().1)
     }
 
     /// Returns the CPU that one execution may use, in thousandths of a core.
@@ -459,7 +492,9 @@ fn cores() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Config, ConfigError, LimitSections, LimitSettings, PoolSettings, Socket, UploadSettings};
+    use super::{
+        Config, ConfigError, LimitSections, LimitSettings, PoolSettings, Socket, UidRange, UploadSettings,
+    };
 
     fn load(text: &str) -> Result<Config, ConfigError> {
         let directory = tempfile::tempdir().unwrap();
@@ -496,10 +531,33 @@ mod tests {
         assert_eq!(shipped.socket_path(), default.socket_path());
         assert_eq!(shipped.socket_group(), default.socket_group());
         assert_eq!(shipped.request_bounds().wall_time, default.request_bounds().wall_time);
-        let (pool, memory) = (PoolSettings { memory: None, ..shipped.pool }, None);
+        assert_eq!(shipped.has_zygotes(), default.has_zygotes());
+        let (pool, memory) = (PoolSettings { memory: None, zygotes: None, ..shipped.pool }, None);
         let (socket, limits) = (Socket::default(), LimitSections::default());
         let uploads = UploadSettings::default();
         assert_eq!(Config { pool, memory, socket, limits, uploads, ..shipped }, default);
+    }
+
+    #[test]
+    fn a_quarter_of_the_user_ids_is_for_zygotes_if_the_others_are_enough() {
+        let default = Config::default();
+        assert_eq!(default.program_uids(), UidRange { first: 458_752, last: 507_903 });
+        assert_eq!(default.zygote_uids(), Some(UidRange { first: 507_904, last: 524_287 }));
+        // 2 × (4 + 1) for executions, and 8 for pre-warmed sandboxes.
+        for (last, more, zygotes) in [
+            (70_023, "", Some(70_018)),
+            (70_022, "", None),
+            (70_017, "", None),
+            (70_017, "pool = { enabled = false }", None),
+            (70_023, "pool = { zygotes = false }", None),
+        ] {
+            let text =
+                format!("slots = 2\nmax_executions = 4\nuids = {{ first = 70000, last = {last} }}\n{more}");
+            let config = load(&text).unwrap();
+            assert_eq!(config.zygote_uids().map(|uids| uids.first), zygotes, "{text}");
+            let last_of_programs = zygotes.map_or(last, |first| first - 1);
+            assert_eq!(config.program_uids(), UidRange { first: 70_000, last: last_of_programs });
+        }
     }
 
     #[test]
@@ -511,6 +569,10 @@ mod tests {
             ("[limits.run]\nmem = \"5MiB\"", &["unknown field `mem`", "`open_files`"]),
             ("uids = { first = 5, last = 9 }", &["uids: must be a range of ids above 1000"]),
             ("uids = { first = 70000, last = 70000 }\nslots = 2", &["fewer than can be in use"]),
+            (
+                "uids = { first = 70000, last = 70022 }\nslots = 2\nmax_executions = 4\npool = { zygotes = true }",
+                &["fewer than can be in use"],
+            ),
             ("slots = 2\nmax_executions = 1", &["max_executions: must be at least the number of slots"]),
             ("[limits]\nrequest_wall_time = \"1s\"", &["request_wall_time: must be at least"]),
             ("pool = { max = 1000 }", &["max must be at most 256"]),

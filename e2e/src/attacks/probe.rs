@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -349,12 +350,23 @@ fn repeated_check(asked: &str) -> Option<RepeatedCheck> {
             TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then(|| format!("port {port} is open"))
         }));
     }
+    if asked == "host can watch files" {
+        return Some(Box::new(why_root_cannot_watch_files));
+    }
     let mib = asked.strip_prefix("kernel memory grows by less than ")?.strip_suffix(" MiB")?;
     let (most, before): (u64, u64) = (mib.parse::<u64>().ok()? << 20, kernel_memory());
     Some(Box::new(move || {
         let grown = kernel_memory().saturating_sub(before);
         (grown > most).then(|| format!("unaccounted kernel memory grew by {grown} bytes"))
     }))
+}
+
+/// Creates an inotify instance as root of the host, and returns an error message if there are too many.
+fn why_root_cannot_watch_files() -> Option<String> {
+    let script = "import ctypes; raise SystemExit(ctypes.CDLL(None).inotify_init() < 0)";
+    let status = Command::new("python3").args(["-I", "-c", script]).status();
+    let is_created = status.as_ref().is_ok_and(ExitStatus::success);
+    (!is_created).then(|| format!("root cannot create an inotify instance: {status:?}"))
 }
 
 /// Returns unreclaimable slabs and the TCP queues, in bytes.

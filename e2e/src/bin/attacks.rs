@@ -33,8 +33,8 @@ struct Arguments {
     /// Socket of the executord behind it
     #[arg(long, requires = "url")]
     socket: Option<PathBuf>,
-    /// Its uid range, FIRST-LAST
-    #[arg(long, default_value = "458752-524287", value_parser = uid_range)]
+    /// The uids of its programs, FIRST-LAST: its range without the last quarter, which is for zygotes
+    #[arg(long, default_value = "458752-507903", value_parser = uid_range)]
     uids: RangeInclusive<u32>,
     /// Name of its cgroups
     #[arg(long, default_value = "executor")]

@@ -3,7 +3,7 @@
 //! The kernel does not tell the writer of a pipe, or of a terminal, that a reader waits. It tells which system call a thread
 //! is blocked in: /proc/PID/task/TID/syscall in proc(5). A process may read that of another one of the same user, as it may
 //! trace it (`PTRACE_MODE_ATTACH_FSCREDS` in ptrace(2)), so the daemon borrows the ids of the program's user and needs no
-//! capability. Where the host forbids that (Yama's `ptrace_scope` above 1), no program is seen to wait.
+//! capability. If the program is in a user namespace, the daemon also becomes the owner of that. Where the host forbids that (Yama's `ptrace_scope` above 1), no program is seen to wait.
 
 use std::fs;
 use std::io;
@@ -63,13 +63,19 @@ impl InputFile {
 }
 
 /// Returns whether the program in a cgroup waits for input: a thread of it is blocked in reading `input`, or its main thread
-/// waits for events without a timeout while `input` is its stdin, and no thread of it runs.
+/// waits for events without a timeout while `input` is its stdin, and no thread of it runs. `owner` is the owner of the user
+/// namespace that the program is in, if that is not the daemon's.
 ///
 /// # Errors
 /// The errors of the cgroup file system, for example if the cgroup is gone.
-pub fn waits_for_input(meter: &UsageMeter, user: &User, input: InputFile) -> io::Result<bool> {
+pub fn waits_for_input(
+    meter: &UsageMeter,
+    user: &User,
+    owner: Option<u32>,
+    input: InputFile,
+) -> io::Result<bool> {
     let processes = meter.processes()?;
-    with_access_of(user, || {
+    with_access_of(user, owner, || {
         let mut waits = false;
         let threads =
             processes.iter().flat_map(|&process| threads(process).map(move |thread| (process, thread)));

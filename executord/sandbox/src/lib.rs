@@ -40,6 +40,7 @@ pub mod seccomp;
 mod supervisor;
 mod sys;
 mod terminal;
+mod user_namespace;
 mod zygote;
 
 pub use cgroup::{Emptied, NamespaceGone};
@@ -57,4 +58,5 @@ pub use report::{ExitReport, Report, read_report};
 pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor, supervise};
 pub use sys::descriptor::unread_bytes;
 pub use terminal::resize_terminal;
+pub use user_namespace::ZygoteUsers;
 pub use zygote::serve_zygote;

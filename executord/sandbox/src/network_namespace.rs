@@ -5,13 +5,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::FileExt;
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 
+use crate::privileges::with_effective_user;
 use crate::sys::network;
 
 /// Counters of a network namespace in `/proc/thread-self/net`; see proc_pid_net(5): packets, failed attempts, sockets, and
@@ -38,6 +39,23 @@ impl NetworkNamespace {
     /// Creates a network namespace with its loopback interface up, and moves this process into it.
     pub(crate) fn create() -> io::Result<Self> {
         unshare(CloneFlags::CLONE_NEWNET)?;
+        Self::bring_up()
+    }
+
+    /// Returns the network namespace of the process `pidfd`, which has not used it, with its loopback interface up. `owner` owns
+    /// the user namespace of the process. This process is in the namespace `own` before and after. The error of the outer kind
+    /// means that it could not return.
+    pub(crate) fn of_process(pidfd: BorrowedFd, owner: u32, own: &Self) -> io::Result<io::Result<Self>> {
+        if let Err(error) = with_effective_user(owner, || setns(pidfd, CloneFlags::CLONE_NEWNET))? {
+            return Ok(Err(error.into()));
+        }
+        let network = Self::bring_up();
+        setns(&own.namespace, CloneFlags::CLONE_NEWNET)?;
+        Ok(network)
+    }
+
+    /// Brings up the loopback interface of the network namespace of this process, and returns the namespace.
+    fn bring_up() -> io::Result<Self> {
         let any = socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
         network::bring_loopback_up(any.as_fd())?;
         drop(any);
@@ -51,15 +69,15 @@ impl NetworkNamespace {
 
     /// Replaces the namespace if the sandbox used it. The processes of the sandbox must be gone.
     pub(crate) fn renew(&mut self) -> io::Result<()> {
-        if self.read_counters()? != self.initial {
+        if self.is_used()? {
             *self = Self::create()?;
         }
         Ok(())
     }
 
-    /// Returns the namespace, for setns(2).
-    pub(crate) const fn namespace(&self) -> &File {
-        &self.namespace
+    /// Returns whether a sandbox used the namespace. The processes of the sandbox must be gone.
+    pub(crate) fn is_used(&self) -> io::Result<bool> {
+        Ok(self.read_counters()? != self.initial)
     }
 
     fn read_counters(&self) -> io::Result<Vec<u8>> {

@@ -9,7 +9,7 @@ use nix::sys::socket::{ControlMessage, MsgFlags, recvmsg, sendmsg};
 use crate::error::{SetupError, Step};
 use crate::sys::descriptor;
 
-/// Maximum number of descriptors in a packet: network namespace, plan, three streams, report pipe, control socket, cgroup.
+/// Maximum number of descriptors in a packet: socket for /proc, plan, three streams, report pipe, control socket, cgroup.
 const MAX_DESCRIPTORS: usize = 8;
 
 /// Size of a packet in bytes: the tag, padding, and two numbers.
@@ -23,8 +23,8 @@ pub(crate) struct Packet {
     pub(crate) descriptors: Vec<OwnedFd>,
 }
 
-/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor. Supervisor to zygote: the same, with a
-/// network namespace as an additional first descriptor.
+/// Daemon to supervisor: prepare a sandbox by the plan in the first descriptor. Supervisor to zygote: the same, with an
+/// additional first descriptor, the socket on which init receives [`PROC`].
 pub(crate) const PREPARE: u8 = 1;
 /// Daemon to supervisor: drop the build directory.
 pub(crate) const DROP_BUILD: u8 = 2;
@@ -35,7 +35,8 @@ pub(crate) const NOT_LAUNCHED: u8 = 4;
 /// Supervisor to daemon: init is gone, and with it every process of the sandbox. Carries init's wait status, and the pid of
 /// the slot's zygote or 0.
 pub(crate) const GONE: u8 = 5;
-/// Supervisor to daemon, and zygote to supervisor: ready for requests.
+/// Supervisor to daemon, and zygote to supervisor: ready for requests. From a supervisor, the first number is the errno of
+/// creating a user namespace for zygotes, or 0.
 pub(crate) const READY: u8 = 6;
 /// Daemon to supervisor: share the build directory.
 pub(crate) const SHARE_BUILD: u8 = 7;
@@ -68,6 +69,11 @@ pub(crate) const COLLECTED: u8 = 19;
 
 /// Daemon to init, and the reply: the mount namespace of the sandbox. Init reports `Ready` again after the reply.
 pub(crate) const NAMESPACE: u8 = 20;
+
+/// Supervisor to an init that was forked from a zygote: the mount of its /proc.
+pub(crate) const PROC: u8 = 21;
+/// Supervisor to zygote: create another network namespace. The reply is [`READY`].
+pub(crate) const RENEW_NETWORK: u8 = 22;
 
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {

@@ -25,11 +25,10 @@ pub(crate) fn drop_capabilities(kept: &[Capability]) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes all permitted capabilities inheritable, so that programs which root executes from now on have them in spite of
-/// an empty bounding set. Must precede [`drop_bounding_set`].
-pub(crate) fn make_capabilities_inheritable() -> io::Result<()> {
-    let permitted = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
-    caps::set(None, CapSet::Inheritable, &permitted).map_err(io::Error::other)
+/// Makes capabilities inheritable, so that a program which root of this user namespace executes has them in spite of an empty
+/// bounding set, and no others. Must precede [`drop_bounding_set`].
+pub(crate) fn make_inheritable(capabilities: &[Capability]) -> io::Result<()> {
+    caps::set(None, CapSet::Inheritable, &capabilities.iter().copied().collect()).map_err(io::Error::other)
 }
 
 /// Empties the bounding set: no program executed from now on can gain a capability that it does not inherit.
@@ -42,6 +41,37 @@ pub(crate) fn drop_bounding_set() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Makes a user the effective user of the calling thread, which remains root otherwise and keeps its effective capabilities.
+///
+/// A user namespace belongs to the effective user of its creator, and that user of the parent namespace has all capabilities in
+/// it, such as CAP_SYS_PTRACE, which root of executord does not have.
+pub(crate) fn become_effective_user(uid: u32) -> io::Result<()> {
+    process::set_effective_user_of_thread(uid)?;
+    let permitted = caps::read(None, CapSet::Permitted).map_err(io::Error::other)?;
+    caps::set(None, CapSet::Effective, &permitted).map_err(io::Error::other)
+}
+
+/// Calls `operation` with another effective user of the calling thread; see [`become_effective_user`]. The process is undumpable
+/// afterwards.
+pub(crate) fn with_effective_user<T>(uid: u32, operation: impl FnOnce() -> T) -> io::Result<T> {
+    let guard = RootUser;
+    become_effective_user(uid)?;
+    let result = operation();
+    drop(guard);
+    process::forbid_inspection()?;
+    Ok(result)
+}
+
+/// Makes root the effective user of the calling thread when it is dropped, also after a panic.
+struct RootUser;
+
+impl Drop for RootUser {
+    fn drop(&mut self) {
+        // Always allowed: root is the real user.
+        let _ = process::set_effective_user_of_thread(0);
+    }
 }
 
 /// Calls `operation` with the real ids of a user, as prlimit(2) requires of a caller without CAP_SYS_RESOURCE. The
@@ -57,9 +87,15 @@ pub(crate) fn with_real_ids_of<T>(user: &User, operation: impl FnOnce() -> io::R
 }
 
 /// Calls `operation` with the ids of a user as the file system ids of the calling thread, which ptrace(2) checks too: it may
-/// access files, and look at processes, as the user may. All other ids remain root's.
-pub(crate) fn with_access_of<T>(user: &User, operation: impl FnOnce() -> T) -> io::Result<T> {
+/// access files, and look at processes, as the user may. All other ids remain root's, except for the effective uid if the
+/// processes are in a user namespace, which belongs to `owner`.
+pub(crate) fn with_access_of<T>(
+    user: &User,
+    owner: Option<u32>,
+    operation: impl FnOnce() -> T,
+) -> io::Result<T> {
     let guard = RootAccess;
+    owner.map_or(Ok(()), become_effective_user)?;
     // The group first: afterwards the thread lacks capabilities for files only, but so it is in the order of other switches.
     setfsgid(Gid::from_raw(user.gid));
     setfsuid(Uid::from_raw(user.uid));
@@ -72,11 +108,13 @@ pub(crate) fn with_access_of<T>(user: &User, operation: impl FnOnce() -> T) -> i
     Ok(result)
 }
 
-/// Gives the calling thread back root's file system ids when it is dropped, also after a panic.
+/// Gives the calling thread back root's effective uid and file system ids when it is dropped, also after a panic.
 struct RootAccess;
 
 impl Drop for RootAccess {
     fn drop(&mut self) {
+        // Always allowed: root is the real user.
+        let _ = process::set_effective_user_of_thread(0);
         setfsuid(Uid::from_raw(0));
         setfsgid(Gid::from_raw(0));
     }

@@ -261,7 +261,7 @@ fn a_sandbox_dies_with_its_supervisor() {
     reader.read_exact(&mut up).unwrap();
     let replacement = tempfile::tempdir().unwrap();
     slot.supervisor =
-        Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), replacement.path(), false)
+        Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), replacement.path(), None)
             .unwrap();
     // The end of the output: no process has the pipe open.
     let mut rest = Vec::new();

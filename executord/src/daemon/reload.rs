@@ -20,7 +20,7 @@ pub(crate) async fn reload(daemon: &Arc<Daemon>) -> Result<(), String> {
     let outcome = match Config::load(path.as_deref()) {
         Ok(mut config) => {
             // Zygotes need supervisors that were started for them, so a reload cannot switch them on or off.
-            config.pool.zygotes = daemon.slot_factory.has_zygotes();
+            config.pool.zygotes = Some(daemon.slot_factory.has_zygotes());
             match read_languages(&config) {
                 Ok(languages) => {
                     probe(daemon, languages.all()).await;

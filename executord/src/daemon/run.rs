@@ -21,7 +21,7 @@ use crate::daemon::probes::probe_after_start;
 use crate::daemon::reload::{read_languages, reload, replace_settings};
 use crate::daemon::state::Daemon;
 use crate::daemon::systemd::{notify, watchdog_period};
-use crate::identity;
+use crate::identity::{self, ZygoteUserPool};
 use crate::metrics::TimedStep;
 use crate::pool::slot::Slot;
 use crate::pool::{self, Activity, Reaper, SlotFactory};
@@ -54,7 +54,13 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
     runtime_dir::prepare(&config, group)?;
     let _lock = lock(&config)?;
     janitor::clean(&config).context("clean up after the previous daemon")?;
-    let (controllers, mut degraded) = Controllers::detect(&config.cgroup);
+    let (mut controllers, mut degraded) = Controllers::detect(&config.cgroup);
+    let zygote_users = ZygoteUserPool::new(&config);
+    if let Some(users) = &zygote_users
+        && let Err(error) = controllers.let_group_fork(users.group())
+    {
+        degraded.push(format!("zygotes cannot start processes in the cgroups of runs: {error}"));
+    }
     let available = controllers.available_memory().unwrap_or(u64::MAX).min(host_memory());
     let memory = config.memory(available);
     if let Err(error) = controllers.limit_memory(memory) {
@@ -74,7 +80,8 @@ pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), Da
         .enable_all()
         .build()
         .context("start the async runtime")?;
-    let result = runtime.block_on(serve(config_path, &config, controllers, degraded, memory, group));
+    let result =
+        runtime.block_on(serve(config_path, &config, controllers, zygote_users, degraded, memory, group));
     // Ends the remaining tasks. Slots end their supervisors when they are dropped.
     drop(runtime);
     for root in cgroups.roots() {
@@ -94,19 +101,15 @@ async fn serve(
     config_path: Option<PathBuf>,
     config: &Config,
     controllers: Controllers,
+    zygote_users: Option<Arc<ZygoteUserPool>>,
     degraded: Vec<String>,
     memory: u64,
     group: Option<u32>,
 ) -> Result<(), DaemonError> {
     let (reap_jobs, reap_queue) = mpsc::channel();
     let directory = runtime_dir::slots_directory(config);
-    let slot_factory = SlotFactory::new(
-        config.helper.clone(),
-        directory,
-        controllers,
-        config.pool.zygotes,
-        reap_jobs.clone(),
-    );
+    let slot_factory =
+        SlotFactory::new(config.helper.clone(), directory, controllers, zygote_users, reap_jobs.clone());
     let daemon = Arc::new(Daemon::new(config_path, config, slot_factory, degraded, memory)?);
     let reaper =
         Reaper::start(reap_jobs, reap_queue, Arc::clone(&daemon.slot_factory), Arc::clone(&daemon.pool))
@@ -132,6 +135,12 @@ async fn serve_until_signaled(
     for _ in 0..daemon.pool.slot_numbers().spare {
         daemon.pool.add(daemon.slot_factory.create().context("create a slot")?);
     }
+    let mut config = config.clone();
+    if let Some(error) = daemon.slot_factory.zygote_error() {
+        warn!(%error, "cannot create a user namespace, zygotes are off");
+        config.pool.zygotes = Some(false);
+    }
+    let config = &config;
     let languages = read_languages(config)?;
     replace_settings(daemon, config, Arc::clone(&languages));
     let background = [

@@ -39,7 +39,7 @@ pub(crate) struct Daemon {
     /// Cancelled when running executions must end.
     pub(crate) stop: CancellationToken,
     pub(super) pool: Arc<SandboxPool>,
-    pub(super) slot_factory: Arc<SlotFactory>,
+    pub(crate) slot_factory: Arc<SlotFactory>,
     pub(super) slots: u32,
     pub(super) max_executions: u32,
     pub(super) queue_capacity: u32,

@@ -46,7 +46,7 @@ enum State {
 
 impl IdentityPool {
     pub(crate) fn new(config: &Config) -> Self {
-        let UidRange { first, last } = config.uids;
+        let UidRange { first, last } = config.program_uids();
         let records = match config.userdb {
             Userdb::On => true,
             Userdb::Off => false,
@@ -139,7 +139,7 @@ mod tests {
     use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
     fn pool() -> IdentityPool {
-        let uids = UidRange { first: 5000, last: 5001 };
+        let uids = UidRange { first: 5000, last: 5002 };
         IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 

@@ -6,7 +6,9 @@
 mod identity_pool;
 mod uid_check;
 mod user_records;
+mod zygote_users;
 
 pub(crate) use identity_pool::{Identity, IdentityPool};
 pub(crate) use uid_check::check_range;
 pub(crate) use user_records::remove_stale_records;
+pub(crate) use zygote_users::{ZygoteUser, ZygoteUserPool};

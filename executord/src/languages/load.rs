@@ -86,7 +86,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let launcher = launcher_directory(path, &file.name, config);
     let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
     let has_zygote =
-        config.pool.zygotes && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
+        config.has_zygotes() && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
     let options = Options::new(file.options, launcher.as_deref()).map_err(|message| error(&message))?;
     let arguments = AllowedArguments::new(file.arguments).map_err(|message| error(&message))?;
     let alias_options = alias_options(file.alias_options, &options).map_err(|message| error(&message))?;

@@ -84,13 +84,15 @@ impl Meter for CgroupMeter {
 pub(crate) struct InputProbe {
     meter: UsageMeter,
     user: User,
+    /// The owner of the user namespace of a copy of a zygote.
+    owner: Option<u32>,
     input: InputFile,
 }
 
 impl InputProbe {
     /// Returns whether it waits, as far as the host tells. Blocks for some microseconds for each thread of the program.
     pub(crate) fn look(&self) -> bool {
-        waits_for_input(&self.meter, &self.user, self.input).unwrap_or(false)
+        waits_for_input(&self.meter, &self.user, self.owner, self.input).unwrap_or(false)
     }
 }
 
@@ -268,7 +270,8 @@ impl Sandbox {
 
     /// Returns what looks whether the program waits for `input`.
     pub(crate) fn input_probe(&self, input: InputFile) -> InputProbe {
-        InputProbe { meter: self.cgroup.meter(), user: self.plan.user.clone(), input }
+        let owner = self.slot.zygote_uid().filter(|_| self.plan.zygote);
+        InputProbe { meter: self.cgroup.meter(), user: self.plan.user.clone(), owner, input }
     }
 
     /// Reads the cgroup's counters, if there is a cgroup.

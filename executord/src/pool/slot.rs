@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
 use crate::failure::{Context, Failure};
-use crate::identity::Identity;
+use crate::identity::{Identity, ZygoteUser};
 use crate::pool::reap_job::{LostSlot, ReapJob};
 
 /// Time for a supervisor to fork an init. It mounts at most one file system before that.
@@ -28,22 +28,31 @@ pub(crate) struct Slot {
     remains: Option<LostSlot>,
     /// Whether another slot was created in its place already.
     is_replaced: bool,
+    /// Returned when the supervisor was killed, and with it its zygote: fields are dropped in this order.
+    zygote_user: Option<ZygoteUser>,
 }
 
 impl Slot {
     pub(crate) const fn new(
         supervisor: AsyncFd<Supervisor>,
         cgroup: SlotCgroup,
+        zygote_user: Option<ZygoteUser>,
         reaper: Sender<ReapJob>,
         remains: LostSlot,
     ) -> Self {
-        Self { supervisor, cgroup, reaper, remains: Some(remains), is_replaced: false }
+        let remains = Some(remains);
+        Self { supervisor, cgroup, reaper, remains, is_replaced: false, zygote_user }
     }
 
     /// Returns whether the supervisor is still there. Without a sandbox it sends nothing, so anything to read is its
     /// end.
     pub(crate) fn is_alive(&self) -> bool {
         matches!(self.supervisor.get_ref().reply(), Ok(None))
+    }
+
+    /// Returns the uid of its zygotes, which owns their user namespace.
+    pub(crate) fn zygote_uid(&self) -> Option<u32> {
+        self.zygote_user.as_ref().map(|user| user.users().root)
     }
 
     /// Makes `identity` the user of the next run, until [`Slot::release_identity`].

@@ -76,6 +76,14 @@ fn host_results(daemon: &Daemon) -> Vec<CheckResult> {
             "restart executord: a user id is quarantined when its processes could not be confirmed gone",
         ),
     ];
+    if let Some(error) = daemon.slot_factory.zygote_error() {
+        let detail = format!("cannot create a user namespace: {error}");
+        let advice =
+            "Python starts more slowly without it; raise user.max_user_namespaces, or set `zygotes = false`";
+        results.push(optional(result("zygotes", false, &detail, advice)));
+    } else if daemon.slot_factory.has_zygotes() {
+        results.push(optional(result("zygotes", true, "Python is forked from a running interpreter", "")));
+    }
     let advice = "programs run without it; docs/api.md says how each limit is enforced";
     results.extend(status.degraded.iter().map(|message| optional(result("host", false, message, advice))));
     results

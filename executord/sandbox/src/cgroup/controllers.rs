@@ -180,6 +180,18 @@ impl Controllers {
         }
     }
 
+    /// Lets processes of a group in the daemon's cgroup start processes in the cgroups of runs (version 2 only; on version 1 they
+    /// are born in the cgroup of their parent). For slots that are created afterwards.
+    ///
+    /// # Errors
+    /// The errors of chown(2) in the cgroup file system.
+    pub fn let_group_fork(&mut self, gid: u32) -> io::Result<()> {
+        match self {
+            Self::V2(tree) => tree.let_group_fork(gid),
+            Self::V1(_) | Self::None => Ok(()),
+        }
+    }
+
     /// Limits the memory of all slots together, so that programs cannot bring in the out-of-memory killer of the host.
     /// Does nothing on a host without cgroups.
     ///

@@ -1,9 +1,9 @@
 //! Cgroup version 2: a cgroup for each run, in which the kernel starts the run's first process (CLONE_INTO_CGROUP).
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Tree {
     runs: PathBuf,
     /// Whether its parent is not delegated to the daemon, but was created by a daemon that was started by hand.
     is_own: bool,
+    /// The group that, like root, may start processes in the cgroups of runs.
+    forking_group: Option<u32>,
 }
 
 impl Tree {
@@ -71,7 +73,7 @@ impl Tree {
             .map_err(|error| top.and_then(Result::err).unwrap_or(error))?;
         create(&runs)?;
         write(&runs, "cgroup.subtree_control", CONTROLLERS)?;
-        Ok(Self { runs, is_own })
+        Ok(Self { runs, is_own, forking_group: None })
     }
 
     pub(super) fn roots(&self) -> Vec<PathBuf> {
@@ -105,8 +107,18 @@ impl Tree {
         Ok(())
     }
 
+    /// See cgroups(7): CLONE_INTO_CGROUP needs write access to `cgroup.procs` of the target, and of the closest common ancestor
+    /// of both cgroups. No process of this group sees a cgroup file system.
+    pub(super) fn let_group_fork(&mut self, gid: u32) -> io::Result<()> {
+        let base = self.runs.parent().unwrap_or(&self.runs);
+        share_processes_file(base, gid)?;
+        self.forking_group = Some(gid);
+        Ok(())
+    }
+
     pub(super) fn slot(&self, label: &str) -> Slot {
-        Slot { runs: self.runs.clone(), label: label.to_owned(), count: 0 }
+        let (runs, forking_group) = (self.runs.clone(), self.forking_group);
+        Slot { runs, label: label.to_owned(), count: 0, forking_group }
     }
 }
 
@@ -116,6 +128,7 @@ pub(super) struct Slot {
     runs: PathBuf,
     label: String,
     count: u64,
+    forking_group: Option<u32>,
 }
 
 impl Slot {
@@ -131,11 +144,22 @@ impl Slot {
             startup: CpuTimes::default(),
             sampled_processes: SampledPeak::default(),
         };
-        run.write_limits(limits).and_then(|()| run.set_weight(weight)).inspect_err(|_| {
-            let _ = fs::remove_dir(&run.directory);
-        })?;
+        let share = || self.forking_group.map_or(Ok(()), |gid| share_processes_file(&run.directory, gid));
+        run.write_limits(limits).and_then(|()| run.set_weight(weight)).and_then(|()| share()).inspect_err(
+            |_| {
+                let _ = fs::remove_dir(&run.directory);
+            },
+        )?;
         Ok(run)
     }
+}
+
+/// Lets a group write the file `cgroup.procs` of a cgroup. It remains root's, because the daemon has no
+/// CAP_DAC_OVERRIDE and must be able to write it too.
+fn share_processes_file(directory: &Path, gid: u32) -> io::Result<()> {
+    let path = directory.join("cgroup.procs");
+    chown(&path, None, Some(gid))?;
+    fs::set_permissions(&path, Permissions::from_mode(0o664))
 }
 
 /// Reads the usage of a run. It opens the files each time, because most runs are too short to be observed.

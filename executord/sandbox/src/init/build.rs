@@ -12,10 +12,10 @@ use nix::unistd::{sethostname, setsid};
 
 use crate::error::{At, SetupError, Step};
 use crate::kernel_memory::KernelMemoryWatch;
-use crate::packet::{TERMINAL, send_packet};
+use crate::packet::{PROC, Packet, TERMINAL, send_packet};
 use crate::payload::PayloadSetup;
 use crate::plan::Plan;
-use crate::rootfs::proc::mask_locks;
+use crate::rootfs::proc::{mask_locks, new_proc};
 use crate::rootfs::sandbox_root::mount_sandbox;
 use crate::seccomp::Filters;
 use crate::sys::{descriptor, process};
@@ -46,6 +46,8 @@ pub(crate) struct InitDescriptors {
     pub(crate) control: OwnedFd,
     /// The detached mount that a compiler writes to.
     pub(crate) build: Option<OwnedFd>,
+    /// The socket on which the supervisor sends the mount of `/proc`, if init may not create it itself.
+    pub(crate) proc_socket: Option<OwnedFd>,
 }
 
 impl InitDescriptors {
@@ -57,13 +59,14 @@ impl InitDescriptors {
         let mut next = || descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan);
         let streams = [next()?, next()?, next()?];
         let (report, control) = (next()?, next()?);
-        Ok((Self { streams, control, build: None }, report))
+        Ok((Self { streams, control, build: None, proc_socket: None }, report))
     }
 
     /// Closes all other descriptors of this process, except those in `kept`. It was just forked, and must not reach the host
     /// through a descriptor of the supervisor.
     pub(crate) fn close_others(&self, kept: &[RawFd]) -> io::Result<()> {
-        let own = self.streams.iter().chain([&self.control]).chain(&self.build).map(AsRawFd::as_raw_fd);
+        let own = self.streams.iter().chain([&self.control]).chain(&self.build).chain(&self.proc_socket);
+        let own = own.map(AsRawFd::as_raw_fd);
         descriptor::close_all_except(&own.chain(kept.iter().copied()).collect::<Vec<_>>())
     }
 }
@@ -85,9 +88,11 @@ pub(crate) fn build_sandbox<'a>(
     descriptors: InitDescriptors,
     filters: &'a Filters,
 ) -> Result<(Sandbox, PayloadSetup<'a>), SetupError> {
-    let InitDescriptors { streams, control, build } = descriptors;
+    let InitDescriptors { streams, control, build, proc_socket } = descriptors;
     detach().at(Step::Detach)?;
-    mount_sandbox(plan, build.as_ref())?;
+    mount_sandbox(plan, build.as_ref(), || {
+        proc_socket.map_or_else(new_proc, |socket| receive_proc(&socket))
+    })?;
     drop(build);
     fs::write("/proc/self/oom_score_adj", INIT_OOM_SCORE).at(Step::Detach)?;
     sethostname(HOST_NAME).at(Step::SetHostName)?;
@@ -106,6 +111,13 @@ pub(crate) fn build_sandbox<'a>(
     SigSet::from(Signal::SIGCHLD).thread_block().at(Step::ForkPayload)?;
     let setup = PayloadSetup::new(plan, filters, streams, program_end.map(OwnedFd::from));
     Ok((Sandbox { control, kernel_memory, launcher, terminal, unused_streams }, setup))
+}
+
+/// Receives the mount of `/proc`. The kernel lets only a process that can see all of a `/proc` already create one in a mount
+/// namespace that belongs to another user namespace than the first.
+fn receive_proc(socket: &OwnedFd) -> io::Result<OwnedFd> {
+    let packet = Packet::receive(socket)?.filter(|packet| packet.tag == PROC);
+    Ok(packet.and_then(|packet| packet.descriptors.into_iter().next()).ok_or(Errno::EPIPE)?)
 }
 
 /// Detaches this process from the supervisor, which it must not outlive.

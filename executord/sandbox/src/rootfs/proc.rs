@@ -1,7 +1,7 @@
 //! The sandbox's `/proc`: its own processes, and about the machine only what interpreters need.
 
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use super::layout::{DENIED_FILE, MASK_DIR, MASK_FILE, NOSUID_NODEV, READ_ONLY};
@@ -40,12 +40,15 @@ const MASKED_DIRECTORIES: [&str; 8] = [
     "pressure", "scsi", "tty",
 ];
 
-/// Mounts `/proc` with hidepid, masks files and directories in it, and makes `/proc/sys` read-only. The option
-/// `subset=pid` is not used, because it would hide /proc/cpuinfo and /proc/meminfo.
-pub(super) fn mount_proc() -> io::Result<()> {
-    let options = [(c"hidepid", c"invisible")];
-    let file_system = new_file_system(c"proc", &options, NOSUID_NODEV | attribute::NOEXEC)?;
-    attach(file_system.as_fd(), c"proc")?;
+/// Creates the `/proc` of the pid namespace that children of this process are in, with hidepid, as a detached mount. The
+/// option `subset=pid` is not used, because it would hide /proc/cpuinfo and /proc/meminfo.
+pub(crate) fn new_proc() -> io::Result<OwnedFd> {
+    new_file_system(c"proc", &[(c"hidepid", c"invisible")], NOSUID_NODEV | attribute::NOEXEC)
+}
+
+/// Attaches `/proc`, masks files and directories in it, and makes `/proc/sys` read-only.
+pub(super) fn attach_proc(proc: BorrowedFd) -> io::Result<()> {
+    attach(proc, c"proc")?;
     for name in MASKED_FILES {
         mask(&Path::new("proc").join(name), Path::new(MASK_FILE))?;
     }

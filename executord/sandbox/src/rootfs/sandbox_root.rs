@@ -8,7 +8,7 @@ use std::path::Path;
 use nix::unistd::chdir;
 
 use super::layout::BUILD;
-use super::proc::mount_proc;
+use super::proc::attach_proc;
 use super::scratch::{mount_scratch, resize_scratch};
 use super::sources::{SourceContents, write_sources};
 use crate::error::{At, SetupError, Step};
@@ -16,12 +16,16 @@ use crate::plan::{DiskLimits, Plan, SourceEntry, User};
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
 
 /// Mounts what belongs to this sandbox alone. The current root is a copy of a template. `build` is the mount that a
-/// compiler writes to.
-pub(crate) fn mount_sandbox(plan: &Plan, build: Option<&OwnedFd>) -> Result<(), SetupError> {
+/// compiler writes to. `proc` returns that of `/proc`.
+pub(crate) fn mount_sandbox(
+    plan: &Plan,
+    build: Option<&OwnedFd>,
+    proc: impl FnOnce() -> io::Result<OwnedFd>,
+) -> Result<(), SetupError> {
     chdir("/").at(Step::MountRoot)?;
     mount_scratch(plan.disk, &plan.user).at(Step::MountScratch)?;
     attach_build(build).at(Step::MountBuild)?;
-    mount_proc().at(Step::MountProc)?;
+    proc().and_then(|proc| attach_proc(proc.as_fd())).at(Step::MountProc)?;
     if plan.terminal.is_some() {
         mount_devpts(&plan.user).at(Step::MountDevices)?;
     }

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
 use std::path::Path;
 
 use nix::errno::Errno;
@@ -16,6 +16,7 @@ use crate::plan::{BuildDir, HOME, Plan};
 use crate::sys::mount::{
     attach, attribute, clone_mount, new_file_system, path_string, set_attributes, set_attributes_at,
 };
+use crate::user_namespace::{UserNamespace, ZygoteUsers};
 
 /// Directories of every root, in addition to the mount points of the plan.
 const DIRECTORIES: [&str; 11] =
@@ -47,10 +48,15 @@ const ETC: [(&str, &str); 4] = [
     ("resolv.conf", ""),
 ];
 
-/// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only.
-pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError> {
+/// Builds the template for a plan at `root`: mounts a tmpfs there, fills it, and makes it read-only. In the template of a
+/// zygote, files of root belong to root of the zygote's user namespace, `users`.
+pub(super) fn build_template(
+    plan: &Plan,
+    root: &Path,
+    users: Option<&UserNamespace>,
+) -> Result<(), SetupError> {
     mount_root(root).at(Step::MountRoot)?;
-    host_mounts::mount_all(&plan.binds, root).at(Step::BindHost)?;
+    host_mounts::mount_all(&plan.binds, root, users).at(Step::BindHost)?;
     bind_devices(root).at(Step::MountDevices)?;
     if plan.terminal.is_some() {
         fs::create_dir(root.join("dev/pts")).at(Step::MountDevices)?;
@@ -63,6 +69,9 @@ pub(super) fn build_template(plan: &Plan, root: &Path) -> Result<(), SetupError>
     write_etc(root).at(Step::WriteEtc)?;
     // The home directory is the work directory. Its path is the same in every run, because programs may print it.
     symlink("/box", inside(root, Path::new(HOME))).at(Step::MountRoot)?;
+    if let Some(users) = users {
+        give_away(root, users.users()).at(Step::MountRoot)?;
+    }
     let root = path_string(root).at(Step::MountRoot)?;
     set_attributes_at(&root, READ_ONLY | attribute::NOEXEC).at(Step::MountRoot)
 }
@@ -81,6 +90,26 @@ fn mount_root(root: &Path) -> io::Result<()> {
         }
     }
     symlink("/tmp", root.join("var/tmp"))
+}
+
+/// Gives the files of the file system at `path` to root of the user namespace of zygotes, but none of a
+/// file system that is mounted in it.
+fn give_away(path: &Path, users: ZygoteUsers) -> io::Result<()> {
+    let give = |path: &Path| lchown(path, Some(users.root), Some(users.group));
+    let device = path.symlink_metadata()?.dev();
+    for entry in fs::read_dir(path)? {
+        let path = entry?.path();
+        let metadata = path.symlink_metadata()?;
+        if metadata.dev() != device {
+            continue;
+        }
+        if metadata.is_dir() {
+            give_away(&path, users)?;
+        } else {
+            give(&path)?;
+        }
+    }
+    give(path)
 }
 
 fn bind_devices(root: &Path) -> io::Result<()> {

@@ -20,6 +20,7 @@ use nix::unistd::{chdir, pivot_root};
 use super::template::build_template;
 use crate::error::{At, SetupError, Step};
 use crate::plan::{BindMount, BuildDir, Plan};
+use crate::user_namespace::UserNamespace;
 
 /// Number of templates that a supervisor keeps. Each takes some tens of kilobytes of kernel memory.
 const CAPACITY: usize = 8;
@@ -46,6 +47,8 @@ pub(crate) struct TemplateKey {
     binds: Vec<(BindMount, FileId)>,
     has_build_dir: bool,
     has_terminal: bool,
+    /// Whether files of root belong to root of the user namespace of zygotes.
+    is_for_zygote: bool,
 }
 
 /// The identity of a file: a bind mount keeps the file that it was created from, even if its path leads to another later.
@@ -65,12 +68,13 @@ impl TemplateCache {
         Ok(Self { staging_dir, host, proc, templates: Vec::new() })
     }
 
-    /// Enters the template of a plan, which is built if it is not in the cache. [`TemplateCache::leave`] leaves it.
-    pub(crate) fn enter(&mut self, plan: &Plan) -> Result<(), SetupError> {
+    /// Enters the template of a plan, which is built if it is not in the cache. `users` is the user namespace of a plan with a
+    /// zygote. [`TemplateCache::leave`] leaves the template.
+    pub(crate) fn enter(&mut self, plan: &Plan, users: Option<&UserNamespace>) -> Result<(), SetupError> {
         let key = TemplateKey::of(plan).at(Step::BindHost)?;
         let template = match self.templates.iter().position(|template| template.key == key) {
             Some(index) => self.templates.remove(index),
-            None => Template { namespace: self.create(plan)?, key },
+            None => Template { namespace: self.create(plan, users)?, key },
         };
         let entered = setns(&template.namespace, CloneFlags::CLONE_NEWNS).at(Step::PivotRoot);
         self.templates.insert(0, template);
@@ -84,9 +88,9 @@ impl TemplateCache {
     }
 
     /// Builds a template, and returns a mount namespace that contains nothing else.
-    fn create(&self, plan: &Plan) -> Result<OwnedFd, SetupError> {
+    fn create(&self, plan: &Plan, users: Option<&UserNamespace>) -> Result<OwnedFd, SetupError> {
         let created =
-            build_template(plan, &self.staging_dir).and_then(|()| self.isolate().at(Step::PivotRoot));
+            build_template(plan, &self.staging_dir, users).and_then(|()| self.isolate().at(Step::PivotRoot));
         self.leave().at(Step::PivotRoot)?;
         match umount2(&self.staging_dir, MntFlags::MNT_DETACH) {
             // EINVAL: building failed before the template's root was mounted.
@@ -122,6 +126,7 @@ impl TemplateKey {
             binds: binds.collect::<io::Result<_>>()?,
             has_build_dir: plan.build_dir != BuildDir::None,
             has_terminal: plan.terminal.is_some(),
+            is_for_zygote: plan.zygote,
         })
     }
 }

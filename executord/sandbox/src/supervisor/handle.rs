@@ -8,7 +8,6 @@ use std::process::{Child, Command, Stdio};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
-use super::process::ZYGOTES_ARGUMENT;
 use crate::cgroup::{NamespaceGone, RunCgroup};
 use crate::collector::collection::Collection;
 use crate::error::SetupError;
@@ -19,12 +18,15 @@ use crate::packet::{
 use crate::plan::Plan;
 use crate::sealed_file::{seal_collection, seal_plan};
 use crate::sys::process;
+use crate::user_namespace::ZygoteUsers;
 
 /// A running supervisor process. Dropping it kills the process and its sandbox.
 #[derive(Debug)]
 pub struct Supervisor {
     process: Child,
     socket: OwnedFd,
+    /// Why it can have no zygote.
+    zygote_error: Option<io::Error>,
 }
 
 /// The descriptors that the daemon passes to a sandbox.
@@ -82,25 +84,37 @@ impl Init {
 
 impl Supervisor {
     /// Starts `executable` with an empty environment. The supervisor mounts a private file system at `directory`, which must
-    /// be an empty directory that only root can enter. Plans with a zygote need `has_zygotes`.
+    /// be an empty directory that only root can enter. Plans with a zygote need `zygote_users`.
     ///
     /// # Errors
     /// If the process cannot be started, or exits before it is ready.
-    pub fn start(executable: &Path, directory: &Path, has_zygotes: bool) -> io::Result<Self> {
+    pub fn start(executable: &Path, directory: &Path, zygote_users: Option<ZygoteUsers>) -> io::Result<Self> {
         let (daemon_end, supervisor_end) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
         let mut command = Command::new(executable);
-        command.arg(directory).args(has_zygotes.then_some(ZYGOTES_ARGUMENT)).env_clear().current_dir("/");
+        let ids = zygote_users
+            .into_iter()
+            .flat_map(|ZygoteUsers { first, last, root, group }| [first, last, root, group]);
+        command.arg(directory).args(ids.map(|id| id.to_string())).env_clear().current_dir("/");
         let process = command.stdin(supervisor_end).stdout(Stdio::null()).spawn()?;
         // The command owns the other end. Only after it is dropped does the exit of the child close the connection.
         drop(command);
-        let supervisor = Self { process, socket: daemon_end };
+        let mut supervisor = Self { process, socket: daemon_end, zygote_error: None };
         match Packet::receive(&supervisor.socket)? {
-            Some(Packet { tag: READY, .. }) => {}
+            Some(Packet { tag: READY, numbers: [errno, _], .. }) => {
+                supervisor.zygote_error = (errno != 0).then(|| io::Error::from_raw_os_error(errno));
+            }
             _ => return Err(io::Error::other("executor-sandbox exited before it was ready")),
         }
         fcntl(&supervisor.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(supervisor)
+    }
+
+    /// Returns why this supervisor can have no zygote although it was started with users for them: the host lets it
+    /// create no user namespace.
+    #[must_use]
+    pub const fn zygote_error(&self) -> Option<&io::Error> {
+        self.zygote_error.as_ref()
     }
 
     /// Returns the pid of the supervisor process.

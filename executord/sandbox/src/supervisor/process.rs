@@ -26,27 +26,30 @@ use crate::packet::{
     Packet, READY, SHARE_BUILD, STOP_COLLECTOR,
 };
 use crate::plan::{BuildDir, Plan};
-use crate::privileges::{drop_bounding_set, make_capabilities_inheritable};
+use crate::privileges::drop_bounding_set;
 use crate::rootfs::template_cache::TemplateCache;
 use crate::sealed_file::{read_collection, read_plan};
 use crate::seccomp::Filters;
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
-use crate::zygote::Zygote;
+use crate::user_namespace::ZygoteUsers;
+use crate::zygote::{MAX_IDLE, Zygote, ZygoteHost};
 
-/// The argument of a supervisor that may have a zygote.
-pub(super) const ZYGOTES_ARGUMENT: &str = "zygotes";
-
-/// The main function of `executor-sandbox DIRECTORY [zygotes]`, with the daemon's socket as stdin. The process exits when the
-/// daemon closes the socket, after killing its sandbox.
+/// The main function of `executor-sandbox DIRECTORY [FIRST LAST ROOT GROUP]`, with the daemon's socket as stdin. The numbers are
+/// the [`ZygoteUsers`] of a supervisor that may have a zygote. The process exits when the daemon closes the socket, after killing
+/// its sandbox.
 #[must_use]
 pub fn supervise() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     let Some(directory) = arguments.next().map(PathBuf::from) else {
         return fail("executor-sandbox is an internal program; executord starts it");
     };
-    let has_zygotes = arguments.next().is_some_and(|argument| argument == ZYGOTES_ARGUMENT);
-    let mut process = match SupervisorProcess::start(&directory, has_zygotes) {
+    let mut number = || arguments.next().and_then(|argument| argument.to_str()?.parse().ok());
+    let users = match [number(), number(), number(), number()] {
+        [Some(first), Some(last), Some(root), Some(group)] => Some(ZygoteUsers { first, last, root, group }),
+        _ => None,
+    };
+    let mut process = match SupervisorProcess::start(&directory, users) {
         Ok(process) => process,
         Err(error) => return fail(&format!("executor-sandbox: {error}")),
     };
@@ -75,17 +78,16 @@ struct SupervisorProcess {
     build_dir: BuildDirMount,
     /// The network namespace of this process, for the next sandbox.
     network: NetworkNamespace,
+    /// `None` if there are no zygotes, by configuration or because the host allows no user namespace.
+    zygote_host: Option<ZygoteHost>,
     zygote: Option<Zygote>,
     /// Requests that arrived during a sandbox and are for the time after it.
     deferred: VecDeque<Packet>,
 }
 
 impl SupervisorProcess {
-    fn start(directory: &Path, has_zygotes: bool) -> io::Result<Self> {
+    fn start(directory: &Path, users: Option<ZygoteUsers>) -> io::Result<Self> {
         process::forbid_inspection()?;
-        if has_zygotes {
-            make_capabilities_inheritable()?;
-        }
         // For this process and all of its descendants.
         drop_bounding_set()?;
         // The daemon's umask denies others any access, but the program must be able to read what is created here.
@@ -100,8 +102,13 @@ impl SupervisorProcess {
         let templates = TemplateCache::new(staging_dir)?;
         let network = NetworkNamespace::create().map_err(context("create a network namespace"))?;
         let filters = Filters::compile();
-        Packet::new(READY, [0, 0]).send(&daemon)?;
-        Ok(Self { daemon, filters, templates, build_dir, network, zygote: None, deferred: VecDeque::new() })
+        let (zygote_host, errno) = match users.map(ZygoteHost::create).transpose() {
+            Ok(host) => (host, 0),
+            Err(error) => (None, error.raw_os_error().unwrap_or(libc::EIO)),
+        };
+        Packet::new(READY, [errno, 0]).send(&daemon)?;
+        let deferred = VecDeque::new();
+        Ok(Self { daemon, filters, templates, build_dir, network, zygote_host, zygote: None, deferred })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -122,7 +129,13 @@ impl SupervisorProcess {
     fn next_request(&mut self) -> io::Result<Option<Packet>> {
         match self.deferred.pop_front() {
             Some(packet) => Ok(Some(packet)),
-            None => Packet::receive(&self.daemon),
+            None => {
+                if self.zygote.is_some() && !wait_until_readable(self.daemon.as_fd(), MAX_IDLE.into())? {
+                    // It would hold memory for nothing.
+                    self.zygote = None;
+                }
+                Packet::receive(&self.daemon)
+            }
         }
     }
 
@@ -146,7 +159,17 @@ impl SupervisorProcess {
             Packet::new(COLLECTED, [0, 0]).send(&self.daemon)?;
         }
         // After the reply, so that the daemon does not wait for it.
-        self.network.renew().map_err(context("create a network namespace"))
+        self.renew_network().map_err(context("create a network namespace"))
+    }
+
+    /// Prepares the network namespace of the next sandbox, if the last one may have used it.
+    fn renew_network(&mut self) -> io::Result<()> {
+        let Some(mut zygote) = self.zygote.take_if(|zygote| zygote.has_assigned_network()) else {
+            return self.network.renew();
+        };
+        // A zygote that fails is not used again.
+        self.zygote = zygote.prepare_network(&self.network)?.is_ok().then_some(zygote);
+        Ok(())
     }
 
     /// Launches an init. After an error of the outer kind this process cannot continue.
@@ -156,11 +179,7 @@ impl SupervisorProcess {
             Ok(plan) => plan,
             Err(error) => return Ok(Err(error)),
         };
-        if plan.zygote {
-            Ok(self.fork_from_zygote(&plan, &descriptors))
-        } else {
-            self.fork(&plan, descriptors)
-        }
+        if plan.zygote { self.fork_from_zygote(&plan, &descriptors) } else { self.fork(&plan, descriptors) }
     }
 
     /// Forks an init in the plan's template.
@@ -175,7 +194,7 @@ impl SupervisorProcess {
             Err(error) => return Ok(Err(error)),
         };
         let cgroup = descriptors.next();
-        if let Err(error) = self.templates.enter(plan) {
+        if let Err(error) = self.templates.enter(plan, None) {
             return Ok(Err(error));
         }
         let cgroup = cgroup.as_ref().map(AsFd::as_fd);
@@ -204,13 +223,38 @@ impl SupervisorProcess {
     }
 
     /// Has the slot's zygote fork an init. A zygote that returned an error is not used again.
-    fn fork_from_zygote(&mut self, plan: &Plan, descriptors: &[OwnedFd]) -> Result<ChildProcess, SetupError> {
+    fn fork_from_zygote(
+        &mut self,
+        plan: &Plan,
+        descriptors: &[OwnedFd],
+    ) -> io::Result<Result<ChildProcess, SetupError>> {
+        let mut zygote = match self.zygote_for(plan) {
+            Ok(zygote) => zygote,
+            Err(error) => return Ok(Err(error)),
+        };
+        let Some(host) = &self.zygote_host else { return Ok(Err(Errno::ENOSYS).at(Step::Clone)) };
+        if !zygote.has_network()
+            && let Err(error) = zygote.prepare_network(&self.network)?
+        {
+            return Ok(Err(error));
+        }
+        let init = zygote.fork_init(host, descriptors)?;
+        self.zygote = init.is_ok().then_some(zygote);
+        Ok(init)
+    }
+
+    /// Returns a zygote for a plan: the present one if it fits, otherwise a new one.
+    fn zygote_for(&mut self, plan: &Plan) -> Result<Zygote, SetupError> {
         let program = plan.warm_command.as_ref().filter(|_| plan.build_dir == BuildDir::None);
         let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
-        let zygote = Zygote::for_plan(self.zygote.take(), plan, program, &mut self.templates)?;
-        let init = zygote.fork_init(descriptors, self.network.namespace().as_fd())?;
-        self.zygote = Some(zygote);
-        Ok(init)
+        let host = self.zygote_host.as_ref().ok_or(Errno::ENOSYS).at(Step::Clone)?;
+        match self.zygote.take() {
+            Some(zygote) if zygote.fits(plan, program)? => Ok(zygote),
+            other => {
+                drop(other);
+                Zygote::start(host, plan, program, &mut self.templates)
+            }
+        }
     }
 
     /// Waits until init exits, and starts a collector if the daemon asks for one. If the daemon closes its socket before,
@@ -231,7 +275,7 @@ impl SupervisorProcess {
                 Some(packet) => self.deferred.push_back(packet),
                 None => {
                     process::kill_pidfd(init.as_fd())?;
-                    wait_until_readable(init.as_fd())?;
+                    wait_until_readable(init.as_fd(), PollTimeout::NONE)?;
                     break;
                 }
             }
@@ -257,7 +301,7 @@ impl SupervisorProcess {
                 Some(packet) => self.deferred.push_back(packet),
                 None => {
                     collector.kill();
-                    return wait_until_readable(collector.pidfd());
+                    return wait_until_readable(collector.pidfd(), PollTimeout::NONE).map(drop);
                 }
             }
         }
@@ -290,12 +334,13 @@ impl SupervisorProcess {
     }
 }
 
-fn wait_until_readable(descriptor: BorrowedFd) -> io::Result<()> {
+/// Returns false if the descriptor is not readable within `timeout`.
+fn wait_until_readable(descriptor: BorrowedFd, timeout: PollTimeout) -> io::Result<bool> {
     let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
     loop {
-        match poll(&mut watched, PollTimeout::NONE) {
+        match poll(&mut watched, timeout) {
             Err(Errno::EINTR) => {}
-            answer => return Ok(answer.map(drop)?),
+            answer => return Ok(answer? > 0),
         }
     }
 }

@@ -79,7 +79,29 @@ fn add_attributes(
     flags: libc::c_int,
     attributes: u64,
 ) -> io::Result<()> {
-    let wanted = libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 };
+    change_attributes(
+        directory,
+        path,
+        flags,
+        &libc::mount_attr { attr_set: attributes, attr_clr: 0, propagation: 0, userns_fd: 0 },
+    )
+}
+
+/// Maps the owners of files in a detached mount: an id of the file system appears as the id that `user_namespace` maps it to,
+/// and as an unknown one if it has none. Some file systems do not support this (EINVAL).
+pub(crate) fn map_owners(mount: BorrowedFd, user_namespace: BorrowedFd) -> io::Result<()> {
+    let userns_fd = u64::try_from(user_namespace.as_raw_fd()).map_err(io::Error::other)?;
+    let wanted =
+        libc::mount_attr { attr_set: libc::MOUNT_ATTR_IDMAP, attr_clr: 0, propagation: 0, userns_fd };
+    change_attributes(mount.as_raw_fd(), c"", libc::AT_EMPTY_PATH, &wanted)
+}
+
+fn change_attributes(
+    directory: libc::c_int,
+    path: &CStr,
+    flags: libc::c_int,
+    wanted: &libc::mount_attr,
+) -> io::Result<()> {
     // SAFETY: `path` and `wanted` outlive the call, and the size given is that of `wanted`.
     let answer = unsafe {
         libc::syscall(
@@ -87,7 +109,7 @@ fn add_attributes(
             directory,
             path.as_ptr(),
             flags,
-            &raw const wanted,
+            std::ptr::from_ref(wanted),
             size_of::<libc::mount_attr>(),
         )
     };

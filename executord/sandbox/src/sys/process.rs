@@ -42,6 +42,21 @@ pub(crate) fn fork_into(
     cgroup: Option<BorrowedFd>,
     parent: Parent,
 ) -> io::Result<ForkResult> {
+    clone3(namespaces, cgroup, parent, None)
+}
+
+/// Forks a child of this process that has the pid `pid` in the pid namespace that children are in. The next process that is
+/// created there without a requested pid gets the one that it would have got without this child.
+pub(crate) fn fork_with_pid(pid: libc::pid_t) -> io::Result<ForkResult> {
+    clone3(0, None, Parent::Caller, Some(pid))
+}
+
+fn clone3(
+    namespaces: libc::c_int,
+    cgroup: Option<BorrowedFd>,
+    parent: Parent,
+    requested_pid: Option<libc::pid_t>,
+) -> io::Result<ForkResult> {
     // From linux/sched.h: they need more than 32 bits, and the libc crate declares them as c_int.
     const CLONE_CLEAR_SIGHAND: u64 = 1 << 32;
     const CLONE_INTO_CGROUP: u64 = 1 << 33;
@@ -62,8 +77,12 @@ pub(crate) fn fork_into(
     arguments.pidfd = (&raw mut pidfd) as u64;
     arguments.exit_signal = exit_signal;
     arguments.cgroup = cgroup.map_or(0, |group| u64::from(group.as_raw_fd().cast_unsigned()));
+    if let Some(pid) = &requested_pid {
+        arguments.set_tid = std::ptr::from_ref(pid) as u64;
+        arguments.set_tid_size = 1;
+    }
     // SAFETY: without CLONE_VM this is a fork: the child has its own copy of all memory, on its own stack, and the
-    // process is single-threaded. `arguments` and `pidfd` outlive the call.
+    // process is single-threaded. `arguments`, `pidfd` and `requested_pid` outlive the call.
     let pid =
         checked(unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of_val(&arguments)) })?;
     match i32::try_from(pid).map_err(io::Error::other)? {
@@ -180,6 +199,13 @@ fn prctl(option: libc::c_int, value: libc::c_ulong) -> io::Result<libc::c_int> {
     // SAFETY: the options used in this module take integers only and write no memory.
     let answer = checked(unsafe { libc::prctl(option, value, 0, 0, 0) }.into())?;
     i32::try_from(answer).map_err(io::Error::other)
+}
+
+/// Changes the effective uid of the calling thread, and of no other, unlike setresuid(2) of the C library.
+pub(crate) fn set_effective_user_of_thread(uid: libc::uid_t) -> io::Result<()> {
+    const UNCHANGED: libc::uid_t = libc::uid_t::MAX;
+    // SAFETY: takes integers only.
+    checked(unsafe { libc::syscall(libc::SYS_setresuid, UNCHANGED, uid, UNCHANGED) }).map(drop)
 }
 
 /// Requests SIGKILL for this process when its parent dies. A change of user clears the request.

@@ -2,16 +2,16 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, setns};
+use nix::sched::{CloneFlags, unshare};
 
 use crate::error::{At, SetupError, Step};
 use crate::init::{
     InitDescriptors, NAMESPACES, PayloadProcess, build_sandbox, finish, payload_pipes, run_sandbox,
 };
-use crate::packet::{LAUNCHED, PREPARE, Packet, READY};
+use crate::packet::{LAUNCHED, PREPARE, Packet, READY, RENEW_NETWORK};
 use crate::payload::{PayloadPipes, PayloadSetup, await_program, confine};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan};
 use crate::report::Report;
@@ -33,6 +33,11 @@ pub fn serve_zygote() -> io::Result<String> {
     let filters = Filters::compile();
     Packet::new(READY, [0, 0]).send(supervisor)?;
     while let Some(packet) = Packet::receive(supervisor)? {
+        if packet.tag == RENEW_NETWORK {
+            unshare(CloneFlags::CLONE_NEWNET)?;
+            Packet::new(READY, [0, 0]).send(supervisor)?;
+            continue;
+        }
         let forked = match packet.tag {
             PREPARE => fork_init(packet.descriptors, &filters),
             _ => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
@@ -59,53 +64,70 @@ enum Forked {
 
 fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, SetupError> {
     let mut descriptors = descriptors.into_iter();
-    let network = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
+    let proc_socket = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
     let plan_file = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
-    let plan = read_plan(&plan_file).at(Step::ReadPlan)?;
-    // Before the fork: init closes all descriptors that are not its own by number, and no owner may close them again.
-    drop(plan_file);
-    let (init_descriptors, report) = InitDescriptors::take(&mut descriptors)?;
+    let (mut init_descriptors, report) = InitDescriptors::take(&mut descriptors)?;
+    init_descriptors.proc_socket = Some(proc_socket);
     let cgroup = descriptors.next();
     let cgroup_fd = cgroup.as_ref().map(AsFd::as_fd);
     match process::fork_into(NAMESPACES.bits(), cgroup_fd, Parent::ParentOfCaller).at(Step::Clone)? {
         ForkResult::Parent(child) => Ok(Forked::Init(child)),
         ForkResult::Child => {
-            // For the same reason.
+            // Init closes all descriptors that are not its own by number, and no owner may close them again.
             std::mem::forget(cgroup);
-            run_init(&plan, init_descriptors, report, network, filters);
+            let user_name = run_init(plan_file, init_descriptors, report, filters);
             // All of init's owned descriptors have been dropped; the rest have no owner.
             descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::ConnectStreams)?;
-            Ok(Forked::Payload { user_name: plan.user.name })
+            Ok(Forked::Payload { user_name })
         }
     }
 }
 
 /// Runs init, as [`crate::init::run_init`] does for a payload that executes its program. Returns only in the payload, which has
-/// given up every privilege.
-fn run_init(plan: &Plan, descriptors: InitDescriptors, report: OwnedFd, network: OwnedFd, filters: &Filters) {
-    let kept = [report.as_raw_fd(), network.as_raw_fd()];
+/// given up every privilege, with the name of its user.
+fn run_init(plan_file: OwnedFd, descriptors: InitDescriptors, report: OwnedFd, filters: &Filters) -> String {
+    let kept = [report.as_raw_fd()];
     let report = File::from(report);
-    let built = descriptors
-        .close_others(&kept)
-        .and_then(|()| join_network(network))
-        .at(Step::Detach)
-        .and_then(|()| build_sandbox(plan, descriptors, filters));
-    let last_report = built.and_then(|(sandbox, setup)| match fork_payload(setup)? {
-        Some(payload) => run_sandbox(plan, sandbox, payload, &report, filters).map(Some),
-        None => Ok(None),
-    });
-    if let Some(last_report) = last_report.transpose() {
-        finish(last_report, &report)
+    // Not in the zygote: the next programs would find the plan in their memory.
+    let plan = read_plan(&plan_file).at(Step::ReadPlan);
+    // Before it is closed by number.
+    drop(plan_file);
+    match plan {
+        Ok(plan) => {
+            run_sandbox_of(&plan, descriptors, &kept, &report, filters);
+            plan.user.name
+        }
+        Err(error) => finish(Err(error), &report),
     }
 }
 
-/// Moves this process into the network namespace of its sandbox.
-///
+/// Builds the sandbox around this process and runs it, or returns in the payload.
+fn run_sandbox_of(
+    plan: &Plan,
+    descriptors: InitDescriptors,
+    kept: &[RawFd],
+    report: &File,
+    filters: &Filters,
+) {
+    let built = descriptors
+        .close_others(kept)
+        .and_then(|()| occupy_launcher_descriptor(&descriptors))
+        .at(Step::Detach)
+        .and_then(|()| build_sandbox(plan, descriptors, filters));
+    let last_report = built.and_then(|(sandbox, setup)| match fork_payload(setup)? {
+        Some(payload) => run_sandbox(plan, sandbox, payload, report, filters).map(Some),
+        None => Ok(None),
+    });
+    if let Some(last_report) = last_report.transpose() {
+        finish(last_report, report)
+    }
+}
+
 /// Keeps [`LAUNCHER_DESCRIPTOR`] occupied, which the supervisor's socket had: otherwise a descriptor of init could get this
 /// number, and the payload would replace it with its launcher.
-fn join_network(network: OwnedFd) -> io::Result<()> {
-    setns(&network, CloneFlags::CLONE_NEWNET)?;
-    descriptor::duplicate_onto(&network, LAUNCHER_DESCRIPTOR)
+fn occupy_launcher_descriptor(descriptors: &InitDescriptors) -> io::Result<()> {
+    let unimportant = descriptors.proc_socket.as_ref().ok_or(Errno::EBADF)?;
+    descriptor::duplicate_onto(unimportant, LAUNCHER_DESCRIPTOR)
 }
 
 /// Forks the payload. Returns `None` in the payload, when it is confined and has received the interpreter's limits.

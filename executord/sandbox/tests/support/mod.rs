@@ -63,7 +63,7 @@ impl Slot {
         let directory = tempfile::tempdir().unwrap();
         let group = controllers.slot("slot-0").unwrap();
         let supervisor =
-            Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), directory.path(), false)
+            Supervisor::start(Path::new(env!("CARGO_BIN_EXE_executor-sandbox")), directory.path(), None)
                 .unwrap();
         group.adopt(supervisor.pid()).unwrap();
         Self { supervisor, group, roots: controllers.roots(), _directory: directory }
