@@ -63,6 +63,7 @@ pub async fn run(count: usize, random: &mut SeededRandom) -> io::Result<Leaks> {
     let settings = Settings {
         slots: SLOTS,
         pool: true,
+        zygotes: true,
         more: format!("{LIMITS}\n{KEPT_BUILDS}"),
         ..Settings::default()
     };

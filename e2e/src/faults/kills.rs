@@ -99,6 +99,7 @@ pub async fn run(
     let mut daemons = Daemons::start(&Settings {
         slots: SLOTS,
         pool: true,
+        zygotes: true,
         more: LIMITS.to_owned(),
         ..Settings::default()
     })
