@@ -235,7 +235,7 @@ fn main() {
     }
     println!("with one tenant that always has {FLOOD} waiting:");
     println!("load  others: median      p99   in its bucket: median      p99   its share of all starts");
-    for load in [0.5, 0.6, 0.7, 0.8, 0.9] {
+    for load in [0.5, 0.6, 0.7, 0.8, 0.9, 0.95] {
         let waits = Simulation::new(nodes, load, true).run();
         let bucket = waits.iter().find(|(tenant, ..)| *tenant == FLOOD_TENANT).map(|(.., bucket)| *bucket);
         let of = |shares: bool| {
