@@ -36,6 +36,7 @@ async fn a_key_is_limited_by_what_its_programs_really_use() {
     assert_eq!((status, &answer["output"]), (200, &json!("done\n")), "{answer}");
     let (status, refused) = server.execute(&key, "cpp", "int main() {}").await;
     assert_eq!((status, &refused["available"]), (403, &json!(["python"])));
+    monitored_metrics_exist(&server).await;
     assert!(eventually(async || cpu(&server, "alice") >= 0.5).await, "{}", cpu(&server, "alice"));
 
     // A client that disconnects does not get its CPU time for nothing.
@@ -58,13 +59,15 @@ async fn a_key_is_limited_by_what_its_programs_really_use() {
     let new = server.key(&["rotate", "alice"]);
     server.until_status(&key, 401).await;
     assert_eq!(server.execute(&new, "python", "").await.0, 429, "the same key has the same usage");
-    monitored_metrics_exist(&server).await;
 }
 
-/// Dashboards and alert rules use metrics that webd and executord have. Those of a cluster and of HAProxy are tested with them.
+/// Dashboards and alert rules use metrics that webd and executord have. Those of a
+/// cluster and of HAProxy are tested with them.
 async fn monitored_metrics_exist(server: &KeyServer) {
     let mut used = Repository::own().and_then(|own| monitoring::metrics(&own)).expect("the files exist");
-    used.retain(|name| !name.starts_with("haproxy_") && !name.starts_with("executor_cluster_"));
+    // This server has no pool.
+    let others = ["haproxy_", "executor_cluster_", "executor_prepared_"];
+    used.retain(|name| !others.iter().any(|prefix| name.starts_with(prefix)));
     let live = http::get_text(&server.daemons.url("/metrics"), DEADLINE).await.expect("the metrics");
     assert!(used.len() > 10 && live.contains("webd_key_executions_total{key=\"alice\"}"), "{live}");
     assert_eq!(missing(&used, &live), Vec::<&str>::new());
