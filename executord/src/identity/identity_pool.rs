@@ -139,7 +139,7 @@ mod tests {
     use sandbox::cgroup::{CgroupLimits, Controllers, CpuWeight};
 
     fn pool() -> IdentityPool {
-        let uids = UidRange { first: 5000, last: 5002 };
+        let uids = UidRange { first: 5000, last: 5001 };
         IdentityPool::new(&Config { uids, userdb: Userdb::Off, ..Config::default() })
     }
 
