@@ -18,7 +18,7 @@ use tokio::time::timeout;
 /// Time for one request.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// Time to read a message that can have some megabytes.
-pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Header with a unique id of a message, by which the server recognises it for the time of the duplicate window.
 const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Header with the sequence number of the last message of the subject; 0 for none. Another one is refused.
