@@ -1,6 +1,7 @@
 //! Languages. Each is a data file; see docs/languages.md for its format.
 
 pub(crate) mod arguments;
+mod file_check;
 pub(crate) mod format;
 mod formatter;
 mod host;
