@@ -31,6 +31,7 @@ RUN apt-get update \
     && groupadd --system executor \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-webd \
     && useradd --system --user-group --groups executor --no-create-home --home-dir / --shell /usr/sbin/nologin executor-node \
+    && useradd --system --user-group --no-create-home --home-dir / --shell /usr/sbin/nologin executor-packages \
     && install -d -m 750 -g executor /run/executor \
     && install -d -m 700 -o executor-webd -g executor-webd /var/lib/executor-webd
 COPY --from=build /image/ /

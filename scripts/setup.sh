@@ -58,3 +58,7 @@ if ! getent passwd executor-webd >/dev/null; then
     echo "creating the user executor-webd, which webd runs as"
     useradd --system --no-create-home --shell /usr/sbin/nologin --gid executor executor-webd
 fi
+if ! getent passwd executor-packages >/dev/null; then
+    echo "creating the user executor-packages, which installs package sets"
+    useradd --system --user-group --no-create-home --shell /usr/sbin/nologin executor-packages
+fi

@@ -13,6 +13,7 @@ use crate::judge::JudgeArguments;
 use crate::key::KeyArguments;
 use crate::limits::{self, Limit};
 use crate::options::{OptionArgument, VariableArgument};
+use crate::packages::PackagesArguments;
 use crate::server_arguments::ServerArguments;
 
 /// Command line of `executor`.
@@ -60,6 +61,8 @@ pub(crate) enum Command {
     },
     /// Install what languages need, with the package manager of this host, and test them; requires root
     Install(InstallArguments),
+    /// Install, list and remove package sets: packages that programs of a language can use
+    Packages(PackagesArguments),
     /// Create, list, rotate and revoke API keys of webd
     Key(KeyArguments),
     /// Serve tools for AI agents on stdin and stdout (Model Context Protocol)
@@ -79,7 +82,8 @@ impl Command {
     pub(crate) const fn is_local(&self) -> bool {
         match self {
             Self::Run(_) | Self::Languages { .. } | Self::Mcp | Self::Completions { .. } => false,
-            Self::Status { .. } | Self::Check { .. } | Self::Install(_) | Self::Key(_) => true,
+            Self::Status { .. } | Self::Check { .. } | Self::Install(_) => true,
+            Self::Packages(_) | Self::Key(_) => true,
             #[cfg(feature = "cluster")]
             Self::Cluster(_) => true,
         }
@@ -94,6 +98,9 @@ pub(crate) struct RunArguments {
     /// Version of the language, or a range such as 3.x: the newest version in it that the host has
     #[arg(long, value_name = "RANGE", conflicts_with = "build")]
     pub(crate) language_version: Option<String>,
+    /// Package set of the language, `none` for no packages [default: the default set of the language]
+    #[arg(long, value_name = "SET", conflicts_with = "build")]
+    pub(crate) packages: Option<String>,
     /// File to use as stdin of the program, `-` for stdin of this command [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) stdin: Option<PathBuf>,

@@ -3,6 +3,7 @@
 use protocol::{Availability, Language, LanguageOption, OptionValue};
 
 use crate::output::Output;
+use crate::packages::summary;
 
 /// Columns of the table of options.
 const COLUMNS: usize = 3;
@@ -23,6 +24,9 @@ pub(crate) fn describe(language: &Language, out: &Output) -> String {
         ("extensions", list(&extensions)),
     ] {
         text += &format!("{label:12}{value}\n");
+    }
+    for set in &language.packages {
+        text += &format!("{:12}{}\n", "packages", summary(set));
     }
     if language.options.is_empty() {
         return text + "options     -\n";

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::failure::Failure;
 use crate::language_details::describe;
 use crate::output::Output;
+use crate::packages::set_as_json;
 use crate::server::Server;
 
 /// Prints all languages, or the one with this name or alias.
@@ -74,6 +75,7 @@ fn as_json(language: &Language) -> serde_json::Value {
         "version": version,
         "reason": reason,
         "options": language.options.iter().map(option_as_json).collect::<Vec<_>>(),
+        "packages": language.packages.iter().map(set_as_json).collect::<Vec<_>>(),
     })
 }
 

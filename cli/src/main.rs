@@ -22,6 +22,7 @@ mod messages;
 mod options;
 mod output;
 mod output_files;
+mod packages;
 mod program;
 mod raw_mode;
 mod remote;
@@ -77,6 +78,7 @@ async fn execute(arguments: Arguments, matches: &ArgMatches) -> Result<ExitCode,
             Ok(result)
         }
         Command::Install(arguments) => install::install(&socket, arguments).await,
+        Command::Packages(arguments) => packages::packages(&socket, arguments).await,
         Command::Key(arguments) => key::key(&socket, arguments).await,
         Command::Mcp => agents::mcp(server.server(matches)?).await,
         #[cfg(feature = "cluster")]

@@ -141,6 +141,7 @@ mod tests {
             arguments: ArgumentPatterns::default(),
             formatter: None,
             judge0_ids: Vec::new(),
+            packages: Vec::new(),
             versions: Vec::new(),
         }
     }

@@ -142,6 +142,9 @@ fn stage(report: &StageReport, collected: &CollectedOutput) -> Value {
         "start": report.start.map(StartKind::as_str),
         "start_ms": milliseconds(report.start_time),
     });
+    if let Some(hint) = &report.hint {
+        object["hint"] = hint.as_str().into();
+    }
     if let Some(judgement) = &report.judgement {
         judgement::add_to(&mut object, judgement);
     }

@@ -78,6 +78,7 @@ async fn execute(server: &Server, arguments: RunArguments) -> Result<ExitCode, F
     let request = ExecuteRequest {
         language,
         version: arguments.language_version,
+        packages: arguments.packages,
         files,
         runs: vec![RunRequest {
             stdin: arguments.judge.stdin(&mut input).await?,
@@ -193,7 +194,9 @@ async fn print_messages(
     stderr: &mut Output,
 ) -> Result<(), Failure> {
     let verdict = outcome.runs.iter().filter_map(|run| run.judgement.as_deref()).flat_map(judgement::lines);
-    let message = messages::of_outcome(outcome).into_iter().chain(verdict);
+    let stages = outcome.compile.iter().chain(&outcome.runs);
+    let hints = stages.filter_map(|report| report.hint.as_ref()).map(|hint| format!("hint: {hint}"));
+    let message = messages::of_outcome(outcome).into_iter().chain(hints).chain(verdict);
     for message in message.chain(about_files.iter().cloned()) {
         let line = format!("{} {message}", stderr.red("executor:"));
         stderr.line(&line).await?;

@@ -25,6 +25,7 @@ fn language(name: &str, extension: &str) -> Language {
     Language {
         versions: Vec::new(),
         judge0_ids: Vec::new(),
+        packages: Vec::new(),
         name: name.into(),
         title: name.into(),
         aliases: Vec::new(),

@@ -229,6 +229,7 @@ fn language(name: &str, aliases: &[&str], available: bool) -> Language {
         arguments: ArgumentPatterns::default(),
         formatter: None,
         judge0_ids: Vec::new(),
+        packages: Vec::new(),
         versions: Vec::new(),
     }
 }

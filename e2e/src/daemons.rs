@@ -552,9 +552,11 @@ fn configuration(
     let Settings { slots, max_executions, queue, userdb, pool, zygotes, pool_max, more, .. } = settings;
     let max_executions = max_executions.unwrap_or(*slots);
     let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
+    let packages = directory.join("packages");
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
          languages = [{languages:?}]\n\
+         packages = {packages:?}\n\
          helper = {helper:?}\n\
          webd_user = {WEBD_USER:?}\n\
          cgroup = {cgroup:?}\n\

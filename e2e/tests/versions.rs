@@ -82,9 +82,9 @@ async fn a_range_selects_the_newest_version_in_it() {
     assert_eq!(
         language["versions"],
         json!([
-            { "version": "3.0.7", "title": "Speech 3.0.7", "default": false },
-            { "version": "2.1.0", "title": "Speech 2.1.0", "default": true },
-            { "version": "1.9.3", "title": "Speech 1.9.3", "default": false },
+            { "version": "3.0.7", "title": "Speech 3.0.7", "default": false, "packages": [] },
+            { "version": "2.1.0", "title": "Speech 2.1.0", "default": true, "packages": [] },
+            { "version": "1.9.3", "title": "Speech 1.9.3", "default": false, "packages": [] },
         ])
     );
     assert_eq!(language["aliases"], json!(["talk", "talk-3", "talk-1"]));

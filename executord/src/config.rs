@@ -38,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) toolchains: Vec<PathBuf>,
     /// Libraries of each language, by its name: JAR files, or directories of headers.
     pub(crate) libraries: BTreeMap<String, Vec<PathBuf>>,
+    /// Directory of the package sets.
+    pub(crate) packages: PathBuf,
     /// User that webd runs as. It may connect.
     pub(crate) webd_user: String,
     /// User that noded runs as, on a server of a cluster. It may name clients, as webd's may, if it may connect.
@@ -260,6 +262,7 @@ impl Default for Config {
             helper: "/usr/lib/executor/executor-sandbox".into(),
             toolchains: Vec::new(),
             libraries: BTreeMap::new(),
+            packages: protocol::packages::PACKAGES.into(),
             webd_user: "executor-webd".to_owned(),
             noded_user: "executor-node".to_owned(),
             slots: 0,
@@ -367,8 +370,9 @@ impl Config {
         if self.runtime_directory.parent().is_none() || is_relative(&self.runtime_directory) {
             return Err("runtime_directory: must be an absolute path other than /".to_owned());
         }
-        if self.languages.iter().chain(&self.toolchains).chain([&self.helper]).any(is_relative) {
-            return Err("languages, toolchains, helper: must be absolute paths".to_owned());
+        let directories = self.languages.iter().chain(&self.toolchains);
+        if directories.chain([&self.packages, &self.helper]).any(is_relative) {
+            return Err("languages, toolchains, packages, helper: must be absolute paths".to_owned());
         }
         // They become arguments and parts of search paths.
         let is_invalid =

@@ -62,6 +62,14 @@ pub const MAX_VARIABLES_TOTAL: usize = 64 * 1024;
 pub const MAX_LANGUAGE_NAME: usize = 64;
 /// Bytes of the range of versions in a request.
 pub const MAX_VERSION_RANGE: usize = 64;
+/// Bytes of the name of a package set.
+pub const MAX_PACKAGE_SET_NAME: usize = 64;
+/// Package sets of a language.
+pub const MAX_PACKAGE_SETS: usize = 32;
+/// Packages of a set.
+pub const MAX_PACKAGES: usize = 1024;
+/// Bytes of [`crate::StageReport::hint`].
+pub const MAX_HINT: usize = 1024;
 /// Bytes of [`crate::ExecuteRequest::client`].
 pub const MAX_CLIENT_TAG: usize = 64;
 /// Items of [`crate::ExecuteRequest::client_networks`], each of [`MAX_CLIENT_TAG`].

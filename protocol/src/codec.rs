@@ -15,7 +15,7 @@ use tokio_util::codec::{Decoder, Encoder, LengthDelimitedCodec};
 use crate::bounds::{MAX_FRAME, MAX_HELLO_FRAME};
 
 /// Version of all messages after the hello.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 /// First bytes of a hello.
 pub const MAGIC: [u8; 8] = *b"executor";
 

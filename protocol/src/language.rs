@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
-use crate::bounds::{MAX_ITEMS, MAX_OPTIONS, MAX_TEXT};
+use crate::bounds::{MAX_ITEMS, MAX_OPTIONS, MAX_PACKAGE_SETS, MAX_TEXT};
 use crate::limits::Limits;
 use crate::options::LanguageOption;
+use crate::packages::PackageSet;
 use crate::toolchain::ArgumentPatterns;
 
 /// Language of this host.
@@ -51,6 +52,9 @@ pub struct Language {
     /// Ids that the API of Judge0 has for it, besides those that webd knows.
     #[serde(deserialize_with = "bounded::list::<_, _, MAX_ITEMS>")]
     pub judge0_ids: Vec<u32>,
+    /// Package sets of the default version, the default set first.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_PACKAGE_SETS>")]
+    pub packages: Vec<PackageSet>,
 }
 
 /// Version of a language on this host.
@@ -64,6 +68,9 @@ pub struct ToolchainVersion {
     pub title: String,
     /// Whether requests without a version use it.
     pub is_default: bool,
+    /// Its package sets, the default set first.
+    #[serde(deserialize_with = "bounded::list::<_, _, MAX_PACKAGE_SETS>")]
+    pub packages: Vec<PackageSet>,
 }
 
 /// Whether the toolchain of a language is installed.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::bounded;
 use crate::bounds::{
     MAX_CLIENT_NETWORKS, MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME,
-    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_SOURCES, MAX_VARIABLE,
-    MAX_VARIABLE_NAME, MAX_VERSION_RANGE,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PACKAGE_SET_NAME, MAX_RUNS, MAX_SOURCES,
+    MAX_VARIABLE, MAX_VARIABLE_NAME, MAX_VERSION_RANGE,
 };
 use crate::build_id::BuildId;
 use crate::judge::{ExpectedOutput, Judge};
@@ -120,6 +120,9 @@ pub struct ExecuteRequest {
     /// Range of versions of the language, as npm writes them, such as `3.x`; `None` for the default version.
     #[serde(deserialize_with = "bounded::optional_string::<_, MAX_VERSION_RANGE>")]
     pub version: Option<String>,
+    /// Package set of the language; `None` for the default set, if there is one, and [`crate::packages::NO_SET`] for none.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_PACKAGE_SET_NAME>")]
+    pub packages: Option<String>,
 }
 
 /// Run of the program.

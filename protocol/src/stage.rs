@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
+use crate::bounds::MAX_HINT;
 use crate::judge::Judgement;
 use crate::quantity::ByteCount;
 
@@ -259,6 +261,10 @@ pub struct StageReport {
     pub start_time: Duration,
     /// Judgement of a run or of a compilation that failed, if the client asked for judgements.
     pub judgement: Option<Box<Judgement>>,
+    /// What may help with the error of a program that failed, on one line: the package sets of the language after an import that
+    /// failed.
+    #[serde(deserialize_with = "bounded::optional_string::<_, MAX_HINT>")]
+    pub hint: Option<String>,
 }
 
 impl StageReport {

@@ -9,8 +9,8 @@ use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_ARGUMENT_PATTERN, MAX_ARGUMENT_PATTERNS, MAX_CLIENT_NETWORKS,
     MAX_CLIENT_TAG, MAX_FILES, MAX_FRAME, MAX_HELLO_FRAME, MAX_INPUT_CHUNK, MAX_ITEMS, MAX_LANGUAGE_NAME,
     MAX_OPTION_NAME, MAX_OPTION_VALUES, MAX_OPTIONS, MAX_OUTPUT_CHUNK, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS,
-    MAX_PATH, MAX_RUNS, MAX_SOURCES, MAX_TEXT, MAX_TOOLCHAIN_ARG, MAX_TOOLCHAIN_ARGS, MAX_VARIABLE,
-    MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL, MAX_VERSION_RANGE,
+    MAX_PACKAGE_SET_NAME, MAX_PATH, MAX_RUNS, MAX_SOURCES, MAX_TEXT, MAX_TOOLCHAIN_ARG, MAX_TOOLCHAIN_ARGS,
+    MAX_VARIABLE, MAX_VARIABLE_NAME, MAX_VARIABLES, MAX_VARIABLES_TOTAL, MAX_VERSION_RANGE,
 };
 use protocol::codec::{CodecError, Frames, decode, encode};
 use protocol::{
@@ -43,6 +43,7 @@ fn a_request_stays_within_its_bounds() {
     check("a path", MAX_PATH, |n| execute(|request| request.files = vec![file(Some(text(n)), 1)]));
     check("a language's name", MAX_LANGUAGE_NAME, |n| execute(|request| request.language = text(n)));
     check("a range of versions", MAX_VERSION_RANGE, |n| execute(|request| request.version = Some(text(n))));
+    check("a package set", MAX_PACKAGE_SET_NAME, |n| execute(|request| request.packages = Some(text(n))));
     check("a client's tag", MAX_CLIENT_TAG, |n| execute(|request| request.client = Some(text(n))));
     check("a client's networks", MAX_CLIENT_NETWORKS, |n| {
         execute(|request| request.client_networks = vec![String::new(); n])

@@ -332,6 +332,7 @@ fn stage_report() -> impl Strategy<Value = StageReport> {
     let start = prop_oneof![Just(StartKind::Warm), Just(StartKind::Cold), Just(StartKind::Cached)];
     (stage_name(), status(), usage(), any::<(bool, bool)>(), option::of(start), duration()).prop_map(
         |(stage, status, usage, (stdout_truncated, stderr_truncated), start, start_time)| StageReport {
+            hint: stdout_truncated.then(|| "a hint".to_owned()),
             stage,
             status,
             usage,
@@ -408,6 +409,7 @@ fn language() -> impl Strategy<Value = Language> {
                 arguments: ArgumentPatterns { compile, run },
                 formatter,
                 judge0_ids: Vec::new(),
+                packages: Vec::new(),
                 versions: vec![ToolchainVersion { version: "1".to_owned(), ..ToolchainVersion::default() }],
             },
         )

@@ -4,27 +4,30 @@ use std::path::{Path, PathBuf};
 
 use protocol::install::Install;
 use protocol::language_name::is_same;
+use protocol::packages::PackageSupport;
 use serde::Deserialize;
 
 /// What `executor install` reads of a language file. executord checks the rest.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct LanguageFile {
-    pub(super) name: String,
+pub(crate) struct LanguageFile {
+    pub(crate) name: String,
     #[serde(default)]
     variant: String,
-    pub(super) title: String,
+    pub(crate) title: String,
     #[serde(default)]
     aliases: Vec<String>,
     #[serde(default)]
-    pub(super) install: Install,
+    pub(crate) install: Install,
+    /// How the language uses package sets, if it does.
+    pub(crate) packages: Option<PackageSupport>,
     /// Directory of the language's launcher, if it has one.
     #[serde(skip)]
-    pub(super) launcher: Option<PathBuf>,
+    pub(crate) launcher: Option<PathBuf>,
 }
 
 impl LanguageFile {
     /// Returns the name, with the variant after `@` if there is one.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
     }
 
@@ -39,7 +42,7 @@ impl LanguageFile {
 ///
 /// # Errors
 /// A message with the path and, where known, the line.
-pub(super) fn read(directories: &[PathBuf]) -> Result<Vec<LanguageFile>, String> {
+pub(crate) fn read(directories: &[PathBuf]) -> Result<Vec<LanguageFile>, String> {
     let mut files: Vec<LanguageFile> = Vec::new();
     for directory in directories {
         let Ok(entries) = std::fs::read_dir(directory) else { continue };
@@ -74,7 +77,7 @@ fn read_file(path: &Path, directories: &[PathBuf]) -> Result<LanguageFile, Strin
 ///
 /// # Errors
 /// The first name that stands for none.
-pub(super) fn find<'a>(files: &'a [LanguageFile], names: &[String]) -> Result<Vec<&'a LanguageFile>, String> {
+pub(crate) fn find<'a>(files: &'a [LanguageFile], names: &[String]) -> Result<Vec<&'a LanguageFile>, String> {
     let mut found: Vec<&LanguageFile> = Vec::new();
     for name in names {
         let file = files.iter().find(|file| file.is_called(name)).ok_or_else(|| name.clone())?;

@@ -1,7 +1,7 @@
 //! `executor install`: installs what languages need, as their files say, and tests them.
 
 mod host;
-mod language_files;
+pub(crate) mod language_files;
 mod steps;
 
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub(crate) async fn install(socket: &Path, arguments: InstallArguments) -> Resul
 }
 
 /// Lets executord read the language files again.
-async fn reload(client: &mut Client) -> Result<(), Failure> {
+pub(crate) async fn reload(client: &mut Client) -> Result<(), Failure> {
     client.send(Request::Reload).await?;
     match client.event().await? {
         Event::Reloaded { problem: None } => Ok(()),

@@ -23,6 +23,7 @@ pub(crate) struct StageJson {
     usage: UsageJson,
     start: Option<String>,
     start_ms: f64,
+    hint: Option<String>,
     verdict: Option<String>,
     verdict_message: Option<String>,
     difference: Option<DifferenceJson>,
@@ -112,6 +113,7 @@ impl StageJson {
             stderr_truncated: false,
             start,
             start_time: duration(self.start_ms),
+            hint: self.hint.clone(),
             judgement: self.into_judgement()?.map(Box::new),
         })
     }

@@ -2,6 +2,7 @@
 
 use protocol::{
     ArgumentPatterns, Availability, Editor, Language, LanguageOption, Limits, OptionChoice, OptionValue,
+    Package, PackageSet,
 };
 use serde::Deserialize;
 
@@ -19,6 +20,22 @@ pub(crate) struct LanguageJson {
     example: String,
     #[serde(default)]
     options: Vec<OptionJson>,
+    #[serde(default)]
+    packages: Vec<PackageSetJson>,
+}
+
+/// A package set.
+#[derive(Debug, Deserialize)]
+struct PackageSetJson {
+    name: String,
+    default: bool,
+    packages: Vec<PackageJson>,
+}
+
+#[derive(Debug, Deserialize)]
+struct PackageJson {
+    name: String,
+    version: Option<String>,
 }
 
 /// An option of a language.
@@ -48,6 +65,14 @@ struct ChoiceJson {
     reason: Option<String>,
 }
 
+impl From<PackageSetJson> for PackageSet {
+    fn from(set: PackageSetJson) -> Self {
+        let package = |package: PackageJson| Package { name: package.name, version: package.version };
+        let packages = set.packages.into_iter().map(package).collect();
+        Self { name: set.name, is_default: set.default, packages }
+    }
+}
+
 impl From<LanguageJson> for Language {
     fn from(language: LanguageJson) -> Self {
         let reason = language.reason.unwrap_or_default();
@@ -72,6 +97,7 @@ impl From<LanguageJson> for Language {
             formatter: None,
             versions: Vec::new(),
             judge0_ids: Vec::new(),
+            packages: language.packages.into_iter().map(PackageSet::from).collect(),
         }
     }
 }

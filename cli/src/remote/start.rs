@@ -22,6 +22,9 @@ pub(crate) fn start_message(request: &ExecuteRequest) -> Value {
     if let Some(version) = &request.version {
         message["version"] = version.as_str().into();
     }
+    if let Some(packages) = &request.packages {
+        message["packages"] = packages.as_str().into();
+    }
     for (key, limits) in [("limits", &request.limits), ("compile_limits", &request.compile_limits)] {
         if *limits != LimitsRequest::default() {
             message[key] = limits_as_json(limits);
@@ -176,6 +179,7 @@ mod tests {
         let request = ExecuteRequest {
             language: "c".to_owned(),
             version: Some("11.x".to_owned()),
+            packages: Some("math".to_owned()),
             files: vec![source(None, b"int main;"), source(Some("data"), b"\xff")],
             runs: vec![RunRequest {
                 stdin: Stdin::Live,
@@ -198,7 +202,7 @@ mod tests {
             ..ExecuteRequest::default()
         };
         let expected = json!({
-            "type": "start", "encoding": "base64", "language": "c", "version": "11.x",
+            "type": "start", "encoding": "base64", "language": "c", "version": "11.x", "packages": "math",
             "files": [{"content": "int main;"}, {"name": "data", "content": "/w==", "encoding": "base64"}],
             "limits": {"cpu_ms": 1500, "memory_bytes": 67_108_864},
             "options": {"std": "c17", "wall": true}, "keep": "60s",

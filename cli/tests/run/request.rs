@@ -128,6 +128,7 @@ fn language(name: &str, extensions: &[&str]) -> Language {
     Language {
         versions: Vec::new(),
         judge0_ids: Vec::new(),
+        packages: Vec::new(),
         name: name.into(),
         title: name.into(),
         aliases: Vec::new(),

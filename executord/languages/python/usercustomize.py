@@ -67,6 +67,16 @@ if is_first:
     except OSError:
         pass
 
+# The modules that the administrator wants to be imported before a program comes. One that cannot be imported is left to it.
+if is_warm and "PYTHONUSERBASE" in os.environ:
+    try:
+        with open("/packages/preload") as file:
+            for module in file.read().split():
+                __import__(module)
+            del module
+    except Exception:
+        pass
+
 if is_warm:
     os.write(3, b"R")
     command_line = b""

@@ -91,6 +91,7 @@ fn admit_program(
     bounds: &RequestBounds,
 ) -> Result<job::JudgeProgram, Rejection> {
     let toolchain = find_language(&program.language, None, languages)?;
+    let toolchain = languages.with_packages(toolchain, None).map_err(Rejection::Invalid)?;
     let limits = limits::resolve("limits", &program.limits, &toolchain.run.limits, &bounds.maxima)?;
     let custom = custom_commands(&program.language, &[], &ToolchainRequest::default(), &[], toolchain)?;
     let sources = admit_sources(program.files, toolchain)?;

@@ -78,6 +78,21 @@ fn versions_needed_for<'a>(
     if is_needed { usable } else { Vec::new() }
 }
 
+/// Returns the language of a request, with the package set that it gets. A formatter runs without packages.
+///
+/// # Errors
+/// As [`find_language`], and if there is no such package set.
+pub(crate) fn find_toolchain<'a>(
+    request: &ExecuteRequest,
+    languages: &'a Registry,
+) -> Result<&'a Arc<Toolchain>, Rejection> {
+    let toolchain = find_language(&request.language, request.version.as_deref(), languages)?;
+    if request.toolchain.format {
+        return Ok(toolchain);
+    }
+    languages.with_packages(toolchain, request.packages.as_deref()).map_err(Rejection::Invalid)
+}
+
 /// Returns the rejection of a version that no toolchain has.
 fn no_version(name: &str, range: &str, languages: &Registry) -> Rejection {
     if !LanguageVersion::is_range(range) {
@@ -133,9 +148,12 @@ pub(crate) fn admit_kept(
     let has_program =
         !request.language.is_empty() || !request.files.is_empty() || !request.options.is_empty();
     let has_program = has_program || request.archive.is_some() || request.version.is_some();
+    let has_program = has_program || request.packages.is_some();
     let has_program = has_program || request.toolchain != ToolchainRequest::default();
     if has_program || request.keep.is_some() {
-        return Err(invalid("`build` must not be used together with a language, files, options or keep"));
+        return Err(invalid(
+            "`build` must not be used together with a language, packages, files, options or keep",
+        ));
     }
     let job = admit_runs(id, request, &program.toolchain, program.sources.clone(), bounds)?;
     let custom = CustomCommands { compile: None, run: program.run.clone() };

@@ -31,6 +31,7 @@ pub(super) async fn probe_after_start(daemon: Arc<Daemon>, started_with: Arc<Reg
         }
         log_availability(toolchain);
         daemon.pool.add_language(toolchain);
+        started_with.sets_of(toolchain).for_each(|with_set| daemon.pool.add_language(with_set));
     }
 }
 

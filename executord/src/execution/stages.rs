@@ -287,6 +287,9 @@ impl<'a> Stages<'a> {
         metrics.time(TimedStep::of(stage.spec.kind), result.report.usage.wall_time);
         // The program has ended, and its sandbox is not cleaned up: what needs both, or changes the report, comes here.
         self.judge_compilation(&mut result.report);
+        if !result.errors.is_empty() && !result.report.status.is_success() {
+            result.report.hint = stage.spec.toolchain.hint(&result.errors);
+        }
         self.send(Event::StageFinished(result.report.clone())).await;
         Ok(result)
     }
@@ -327,6 +330,7 @@ impl<'a> Stages<'a> {
                 collection: collection.as_ref(),
                 upload: self.upload(stage.name).map(|upload| &upload.file),
                 link: stage.link,
+                keeps_errors: stage.spec.toolchain.has_hints(),
                 keeps_stdout: stage.judge.is_some_and(JudgedRun::reads_output),
                 requested,
             };

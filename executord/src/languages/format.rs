@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use protocol::install::Install;
+use protocol::packages::PackageSupport;
 use serde::Deserialize;
 
 use crate::admission::limits::LimitSettings;
@@ -49,6 +50,8 @@ pub(super) struct LanguageFile {
     /// What `executor install` installs. executord only checks it.
     #[serde(default)]
     pub(super) install: Install,
+    /// How the language uses package sets, if it does.
+    pub(super) packages: Option<PackageSupport>,
     pub(super) example: String,
     pub(super) version: Version,
     pub(super) editor: EditorHints,

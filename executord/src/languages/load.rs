@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use protocol::renamed_keys::ConfigKeys;
 use protocol::{Editor, Limits, OptionSetting, language_name};
@@ -18,9 +19,10 @@ use crate::languages::line_of::line_of;
 use crate::languages::option_check;
 use crate::languages::option_format::SettingFormat;
 use crate::languages::options::Options;
+use crate::languages::packages::Packages;
 use crate::languages::probed_version::ProbedVersion;
 use crate::languages::registry::{DuplicateName, Registry};
-use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
+use crate::languages::toolchain::{StageCommand, StageKind, Toolchain, toolchain_id};
 
 /// A mistake in a language file, worded for its author.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +88,9 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let libraries = config.libraries.get(&file.name).cloned().unwrap_or_default();
     let has_zygote =
         config.has_zygotes() && launcher.as_ref().is_some_and(|path| path.join("zygote").is_dir());
+    let id = toolchain_id(&file.name, &file.variant);
+    let packages = file.packages.map(|support| Packages::find(support, &config.packages, &id)).transpose();
+    let packages = packages.map_err(|message| error(&message))?;
     let options = Options::new(file.options, launcher.as_deref()).map_err(|message| error(&message))?;
     let arguments = AllowedArguments::new(file.arguments).map_err(|message| error(&message))?;
     let alias_options = alias_options(file.alias_options, &options).map_err(|message| error(&message))?;
@@ -148,6 +153,8 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         launcher,
         mounts,
         libraries,
+        packages: packages.map(Arc::new),
+        package_set: None,
         options,
         arguments,
         compile,
@@ -206,5 +213,7 @@ fn mounts(mounts: Vec<Mount>, libraries: &[PathBuf], toolchains: &[PathBuf]) -> 
     mounts.into_iter().chain(libraries).map(MountAt::from).collect()
 }
 
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod tests;

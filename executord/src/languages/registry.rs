@@ -16,6 +16,8 @@ use crate::languages::toolchain::Toolchain;
 pub(crate) struct Registry {
     /// By [`Toolchain::id`], so that the versions of a language follow each other.
     toolchains: BTreeMap<String, Arc<Toolchain>>,
+    /// The toolchains with each of their package sets, by [`Toolchain::id`].
+    with_packages: BTreeMap<String, Arc<Toolchain>>,
     /// The ids of the toolchains that have a name, an alias or a title, by its [`key`].
     names: HashMap<String, Vec<String>>,
 }
@@ -52,7 +54,36 @@ impl Registry {
         for (title, ids) in titles(&toolchains) {
             names.entry(title).or_insert(ids);
         }
-        Ok(Self { toolchains, names })
+        let with_packages = toolchains.values().flat_map(|toolchain| toolchain.with_each_set());
+        let with_packages = with_packages.map(|toolchain| (toolchain.id(), Arc::new(toolchain))).collect();
+        Ok(Self { toolchains, with_packages, names })
+    }
+
+    /// Returns a toolchain of this registry with the package set that a request gets.
+    ///
+    /// # Errors
+    /// A message for the client, if there is no such set.
+    pub(crate) fn with_packages<'a>(
+        &'a self,
+        toolchain: &'a Arc<Toolchain>,
+        requested: Option<&str>,
+    ) -> Result<&'a Arc<Toolchain>, String> {
+        let Some(set) = toolchain.choose_set(requested)? else { return Ok(toolchain) };
+        let id = format!("{}:{}", toolchain.id(), set.name);
+        Ok(self.with_packages.get(&id).unwrap_or(toolchain))
+    }
+
+    /// Returns a toolchain of this registry with each of its package sets.
+    pub(crate) fn sets_of<'a>(
+        &'a self,
+        toolchain: &'a Toolchain,
+    ) -> impl Iterator<Item = &'a Arc<Toolchain>> {
+        self.with_packages.values().filter(|one| one.is_version_of(toolchain))
+    }
+
+    /// Returns all toolchains, with and without package sets.
+    pub(crate) fn all_with_packages(&self) -> impl Iterator<Item = &Arc<Toolchain>> {
+        self.toolchains.values().chain(self.with_packages.values())
     }
 
     /// Returns the version that a name stands for; see [`protocol::language_name`]. An alias of a file with a variant stands
@@ -128,9 +159,9 @@ impl Registry {
         versions.into_iter().filter_map(|one| one.version().ok().map(str::to_owned)).collect()
     }
 
-    /// Returns the toolchain with an id.
+    /// Returns the toolchain with an id, with or without a package set.
     pub(crate) fn by_id(&self, id: &str) -> Option<&Arc<Toolchain>> {
-        self.toolchains.get(id)
+        self.toolchains.get(id).or_else(|| self.with_packages.get(id))
     }
 
     /// Returns all toolchains, ordered by id.
@@ -148,7 +179,10 @@ impl Registry {
     #[cfg(test)]
     pub(crate) fn set_version(&mut self, id: &str, version: Result<String, String>) {
         let toolchain = self.toolchains.get_mut(id).unwrap();
-        Arc::make_mut(toolchain).probed = ProbedVersion::known(version);
+        let changed = Arc::make_mut(toolchain);
+        changed.probed = ProbedVersion::known(version);
+        let with_sets = changed.with_each_set().map(|toolchain| (toolchain.id(), Arc::new(toolchain)));
+        self.with_packages.extend(with_sets);
     }
 
     /// Returns what clients may know of each language: of its default version, with the aliases of all versions.
@@ -163,7 +197,12 @@ impl Registry {
         all.sort_by_key(|one| std::cmp::Reverse((one.version_numbers(), one.variant.is_empty())));
         let versions = all.iter().filter_map(|one| {
             let version = one.version().ok()?.to_owned();
-            Some(ToolchainVersion { version, title: one.title.clone(), is_default: Arc::ptr_eq(one, main) })
+            Some(ToolchainVersion {
+                version,
+                title: one.title.clone(),
+                is_default: Arc::ptr_eq(one, main),
+                packages: one.describe_packages(),
+            })
         });
         let mut language = main.describe(versions.collect());
         let others = all.iter().filter(|one| !Arc::ptr_eq(one, main)).flat_map(|one| &one.aliases);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use protocol::language_name::{key, split_version};
 use protocol::version_range::LanguageVersion;
-use protocol::{Availability, Editor, Language, Limits, OptionSetting, ToolchainVersion};
+use protocol::{Availability, Editor, Language, Limits, OptionSetting, PackageSet, ToolchainVersion};
 use regex::Regex;
 
 use crate::admission::relative_path::RelativePath;
@@ -13,6 +14,7 @@ use crate::languages::arguments::AllowedArguments;
 use crate::languages::format::{LineEndings, MisreadExtensions, MountAt, SelfTest, Warm};
 pub(crate) use crate::languages::host::SEARCH_PATH;
 use crate::languages::options::{Additions, Options, StageAdditions};
+use crate::languages::packages::{self, InstalledSet, Packages};
 use crate::languages::probed_version::ProbedVersion;
 
 pub(crate) use crate::languages::stage_kind::StageKind;
@@ -23,6 +25,11 @@ pub(crate) const LAUNCHER: &str = "/launcher";
 const MAIN: &str = "{main}";
 /// In a command: an argument for each source file.
 pub(crate) const SOURCES: &str = "{sources}";
+
+/// Returns the id of a language file: the name, with the variant after `@` if there is one.
+pub(super) fn toolchain_id(name: &str, variant: &str) -> String {
+    if variant.is_empty() { name.to_owned() } else { format!("{name}@{variant}") }
+}
 
 /// A language as this host compiles and runs it.
 #[derive(Clone, Debug)]
@@ -52,6 +59,10 @@ pub(crate) struct Toolchain {
     pub(crate) mounts: Vec<MountAt>,
     /// Libraries that the administrator added: JAR files, or directories of headers.
     pub(crate) libraries: Vec<PathBuf>,
+    /// The package sets that requests can choose, if the language uses package sets.
+    pub(super) packages: Option<Arc<Packages>>,
+    /// The package set that programs of this toolchain see.
+    pub(super) package_set: Option<InstalledSet>,
     pub(crate) options: Options,
     /// Arguments that requests may add to the commands.
     pub(crate) arguments: AllowedArguments,
@@ -97,15 +108,82 @@ impl Toolchain {
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let stage = |command: &StageCommand| (command.command.clone(), command.environment.clone());
         let all = |toolchain: &Self| {
-            let Self { launcher, libraries, compile, run, .. } = toolchain;
-            (launcher.clone(), libraries.clone(), compile.as_ref().map(stage), stage(run))
+            let Self { launcher, libraries, package_set, compile, run, .. } = toolchain;
+            let stages = (compile.as_ref().map(stage), stage(run));
+            (launcher.clone(), libraries.clone(), package_set.clone(), stages)
         };
         self.version() == other.version() && all(self) == all(other)
     }
 
     /// Returns the name for the pool and the caches, and for the log: no two toolchains have the same.
     pub(crate) fn id(&self) -> String {
-        if self.variant.is_empty() { self.name.clone() } else { format!("{}@{}", self.name, self.variant) }
+        let id = toolchain_id(&self.name, &self.variant);
+        match &self.package_set {
+            None => id,
+            Some(set) => format!("{id}:{}", set.name),
+        }
+    }
+
+    /// Returns this toolchain with each of its package sets.
+    pub(super) fn with_each_set(&self) -> impl Iterator<Item = Self> {
+        let packages = self.packages.iter();
+        packages.flat_map(|packages| packages.sets().iter().map(|set| self.with_set(packages, set)))
+    }
+
+    /// Returns this toolchain for programs that see a package set. Its interpreters are not started as zygotes: those belong to
+    /// root, and an interpreter may execute code of packages when it starts.
+    fn with_set(&self, packages: &Packages, set: &InstalledSet) -> Self {
+        let mut changed = self.clone();
+        let mount = packages.mount(set);
+        changed.mounts.retain(|other| other.target != mount.target);
+        changed.mounts.push(mount);
+        changed.libraries.extend(packages.libraries(set));
+        let stages = [changed.compile.as_mut(), Some(&mut changed.run), changed.check.as_mut()];
+        for stage in stages.into_iter().flatten() {
+            stage.environment.extend(packages.support.environment.clone());
+            if let Some(warm) = &mut stage.warm {
+                warm.zygote = None;
+            }
+        }
+        changed.package_set = Some(set.clone());
+        changed
+    }
+
+    /// Returns the package set that a request gets.
+    ///
+    /// # Errors
+    /// A message for the client, if there is no such set.
+    pub(super) fn choose_set(&self, requested: Option<&str>) -> Result<Option<&InstalledSet>, String> {
+        packages::choose(self.packages.as_deref(), &self.title, requested)
+    }
+
+    /// Returns whether both have the same language file.
+    pub(super) fn is_version_of(&self, other: &Self) -> bool {
+        (&self.name, &self.variant) == (&other.name, &other.variant)
+    }
+
+    /// Returns whether requests that do not choose a package set use this toolchain.
+    pub(crate) fn is_usual(&self) -> bool {
+        match &self.package_set {
+            Some(set) => set.is_default,
+            None => !self.packages.as_ref().is_some_and(|packages| packages.has_default()),
+        }
+    }
+
+    /// Returns whether [`Toolchain::hint`] may return something.
+    pub(crate) fn has_hints(&self) -> bool {
+        self.packages.as_ref().is_some_and(|packages| !packages.sets().is_empty())
+    }
+
+    /// Returns what may help with the error of a program, by what it wrote to stderr.
+    pub(crate) fn hint(&self, text: &str) -> Option<String> {
+        let chosen = self.package_set.as_ref().map(|set| set.name.as_str());
+        self.packages.as_ref()?.hint(&self.title, chosen, text)
+    }
+
+    /// Returns what clients may know of the package sets.
+    pub(super) fn describe_packages(&self) -> Vec<PackageSet> {
+        self.packages.as_ref().map_or_else(Vec::new, |packages| packages.describe())
     }
 
     /// Returns the version that the toolchain printed.
@@ -229,6 +307,7 @@ impl Toolchain {
             formatter: self.formatter.as_ref().map(StageCommand::program_name),
             versions,
             judge0_ids: self.judge0_ids.clone(),
+            packages: self.describe_packages(),
         }
     }
 }

@@ -80,9 +80,10 @@ fn path_list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| format!(":{}", path.display())).collect()
 }
 
-/// Returns the value of a variable of a language file.
-pub(super) fn in_sandbox(value: &str) -> String {
-    value.replace("{launcher}", LAUNCHER)
+/// Returns the value of a variable of a language file. `threads` is the number of threads that a program should have for
+/// computations.
+pub(super) fn in_sandbox(value: &str, threads: u32) -> String {
+    value.replace("{launcher}", LAUNCHER).replace("{threads}", &threads.to_string())
 }
 
 /// Returns the environment of a program: the fixed variables, the type of its terminal, the variables of the language file
@@ -91,6 +92,7 @@ pub(super) fn environment<'a>(
     command: &'a StageCommand,
     user: &'a User,
     terminal_type: Option<&'a str>,
+    threads: u32,
     more: impl Iterator<Item = (&'a str, String)>,
 ) -> Vec<(String, String)> {
     let path = SEARCH_PATH.join(":");
@@ -106,7 +108,7 @@ pub(super) fn environment<'a>(
     ];
     let fixed = fixed.into_iter().chain(terminal_type.map(|value| ("TERM", value)));
     let of_language = command.environment.iter().chain(&command.additions.environment);
-    let of_language = of_language.map(|(name, value)| (&**name, in_sandbox(value)));
+    let of_language = of_language.map(|(name, value)| (&**name, in_sandbox(value, threads)));
     let own = |(name, value): (&'a str, &str)| (name, value.to_owned());
     let all: Vec<_> = fixed.map(own).chain(of_language).chain(more).collect();
     let is_last = |index: usize, name: &str| all[index + 1..].iter().all(|(other, _)| *other != name);

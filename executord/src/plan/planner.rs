@@ -22,6 +22,10 @@ const WARM_UP_CPU_TIME: Duration = Duration::from_secs(5);
 /// that of the program, and the cgroup limits all processes together in any case.
 const WARM_PROCESSES: u32 = 128;
 
+/// Threads for computations of a program on a host with many cores. Libraries would start one for each core, and exceed the
+/// number of processes or the memory that a program may have.
+const MAX_THREADS: u32 = 4;
+
 /// The paths of the host that every program sees, and whether it may execute files in them: programs and libraries, the
 /// linker's cache, the choices of update-alternatives(1), and the certificates that TLS trusts.
 const COMMON_BINDS: [(&str, bool); 4] =
@@ -79,7 +83,7 @@ impl Planner {
                 StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
                 StageKind::Run | StageKind::Check | StageKind::Format => BuildDir::None,
             },
-            warm_command: warm.map(|warm| warm_command(warm, stage, user)),
+            warm_command: warm.map(|warm| warm_command(warm, stage, user, self.threads())),
             zygote: warm.is_some_and(|warm| warm.zygote.is_some()),
             user: user.clone(),
             terminal: stage
@@ -96,7 +100,8 @@ impl Planner {
         // A variable of the request may change how an interpreter reads those of the launcher.
         let cold = command.warm.as_ref().filter(|_| stage.environment.is_empty());
         let cold = cold.into_iter().flat_map(|warm| &warm.cold_environment);
-        let added = requested.chain(cold.map(|(name, value)| (&**name, in_sandbox(value))));
+        let threads = self.threads();
+        let added = requested.chain(cold.map(|(name, value)| (&**name, in_sandbox(value, threads))));
         let entries = sources.iter().map(|source| SourceEntry {
             path: source.path.as_str().into(),
             length: source.content.len(),
@@ -113,7 +118,7 @@ impl Planner {
                     .chain(expand(&command.command, &command.additions, toolchain, limits, sources))
                     .chain(arguments.iter().cloned())
                     .collect(),
-                environment: environment(command, user, terminal_type, added),
+                environment: environment(command, user, terminal_type, threads, added),
                 resources: resources(limits),
                 merge_output: stage.merge_output,
             },
@@ -127,6 +132,11 @@ impl Planner {
             processes: limits.processes,
             cpu_millis: self.cpu_millis,
         }
+    }
+
+    /// Returns `{threads}`: the number of threads for computations.
+    fn threads(&self) -> u32 {
+        self.cores().min(MAX_THREADS)
     }
 
     /// Returns the number of cores that a stage can use, at least one.
@@ -148,7 +158,7 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
 }
 
 /// Returns the warm command of a stage, as it is executed, or as it is forked from a zygote.
-fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
+fn warm_command(warm: &Warm, stage: &StageSpec, user: &User, threads: u32) -> Program {
     let StageSpec { toolchain, command, limits, .. } = *stage;
     let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
     let mut resources = resources(limits);
@@ -160,7 +170,8 @@ fn warm_command(warm: &Warm, stage: &StageSpec, user: &User) -> Program {
             command,
             user,
             None,
-            own.iter().map(|(name, value)| (&**name, in_sandbox(value))),
+            threads,
+            own.iter().map(|(name, value)| (&**name, in_sandbox(value, threads))),
         ),
         resources,
         merge_output: false,

@@ -93,6 +93,7 @@ impl Bucket {
         BucketSnapshot {
             key: key.clone(),
             has_warm_command: self.toolchain.stage(key.stage).is_some_and(|stage| stage.warm.is_some()),
+            is_usual: self.toolchain.is_usual(),
             demand: self.demand,
             rests_from: rests_from(self.demand.last_request(), self.created),
             idle: idle.collect(),

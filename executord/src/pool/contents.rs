@@ -52,7 +52,7 @@ impl Contents {
     /// Makes an empty bucket for each stage of the languages that can be used. Returns the old buckets.
     pub(super) fn set_languages(&mut self, registry: &Registry) -> BTreeMap<BucketKey, Bucket> {
         let old = std::mem::take(&mut self.buckets);
-        registry.all().for_each(|toolchain| self.add_language(toolchain));
+        registry.all_with_packages().for_each(|toolchain| self.add_language(toolchain));
         for (key, bucket) in &mut self.buckets {
             if let Some(old) = old.get(key) {
                 bucket.continue_counts_of(old);

@@ -34,7 +34,7 @@ pub(crate) struct Snapshot {
     pub(crate) has_slot: bool,
     /// The most pre-warmed sandboxes of all buckets together.
     pub(crate) max_sandboxes: usize,
-    /// Pre-warmed sandboxes of each bucket that has a warm command, even without demand.
+    /// Pre-warmed sandboxes of each usual bucket that has a warm command, even without demand.
     pub(crate) min_per_bucket: usize,
     /// The most memory of all pre-warmed sandboxes together, in bytes.
     pub(crate) max_memory: u64,
@@ -58,6 +58,8 @@ pub(crate) struct BucketSnapshot {
     pub(crate) key: BucketKey,
     /// Whether its sandboxes wait with an interpreter that is started already.
     pub(crate) has_warm_command: bool,
+    /// Whether it serves requests that do not choose a package set.
+    pub(crate) is_usual: bool,
     pub(crate) demand: Demand,
     /// From when on its sandboxes are at rest.
     pub(crate) rests_from: Instant,
@@ -190,7 +192,11 @@ impl BucketSnapshot {
     /// A bucket gets at most half of the room by its demand. Without demand only a warm command is worth it.
     fn wish(&self, snapshot: &Snapshot) -> Wish {
         let by_demand = self.demand.target(snapshot.now, snapshot.max_sandboxes.div_ceil(2));
-        let min = if self.has_warm_command { snapshot.min_per_bucket.min(snapshot.max_sandboxes) } else { 0 };
+        let min = if self.has_warm_command && self.is_usual {
+            snapshot.min_per_bucket.min(snapshot.max_sandboxes)
+        } else {
+            0
+        };
         Wish {
             count: by_demand.max(min),
             saves_little: !self.has_warm_command,
@@ -224,6 +230,7 @@ mod tests {
         BucketSnapshot {
             key: key(language),
             has_warm_command: true,
+            is_usual: true,
             demand,
             rests_from: now + REST_AFTER,
             idle,

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::admission::formatting::admit_formatting;
 use crate::admission::job::Job;
 use crate::admission::judge::{admit_judge, check_uploads};
-use crate::admission::{admit, admit_kept, find_language, versions_needed};
+use crate::admission::{admit, admit_kept, find_toolchain, versions_needed};
 use crate::daemon::probes;
 use crate::daemon::reload;
 use crate::daemon::state::Daemon;
@@ -137,12 +137,10 @@ impl Connection<'_> {
                     .ok_or(Rejection::BuildNotFound)
                     .and_then(|program| admit_kept(id, request, &program, &bounds))
             }
-            None => find_language(&request.language, request.version.as_deref(), &languages).and_then(
-                |toolchain| {
-                    let admit = if request.toolchain.format { admit_formatting } else { admit };
-                    admit(id, request, toolchain, &bounds)
-                },
-            ),
+            None => find_toolchain(&request, &languages).and_then(|toolchain| {
+                let admit = if request.toolchain.format { admit_formatting } else { admit };
+                admit(id, request, toolchain, &bounds)
+            }),
         };
         let admitted = admitted.and_then(|job| admit_judge(job, judge, &languages, &bounds));
         let job = match admitted {

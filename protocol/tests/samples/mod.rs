@@ -10,9 +10,10 @@ use protocol::{
     ArgumentPatterns, Availability, BuildId, ByteCount, CheckResult, Clock, Compare, Difference, Editor,
     Event, ExecuteRequest, ExecutionCount, ExecutionId, ExpectedOutput, Judge, JudgeProgram, Judgement,
     Language, LanguageOption, Limits, LimitsRequest, OmittedFiles, OptionChoice, OptionSetting, OptionValue,
-    Outcome, Party, ProgramSignal, Rejection, Request, RunRequest, ServerStatus, SourceFile, StageName,
-    StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize, Tolerance, ToolchainRequest,
-    ToolchainVersion, Transcript, TranscriptEntry, Usage, Variable, Verdict, WarmCount,
+    Outcome, Package, PackageSet, Party, ProgramSignal, Rejection, Request, RunRequest, ServerStatus,
+    SourceFile, StageName, StageReport, StartKind, Status, Stdin, StepTimes, StreamName, TerminalSize,
+    Tolerance, ToolchainRequest, ToolchainVersion, Transcript, TranscriptEntry, Usage, Variable, Verdict,
+    WarmCount,
 };
 use uuid::Uuid;
 
@@ -118,6 +119,8 @@ pub fn events() -> Vec<(&'static str, Event)> {
     events.extend(rejections().into_iter().map(|(name, rejection)| (name, Event::Rejected(rejection))));
     let judged =
         |judgement| StageReport { judgement: Some(Box::new(judgement)), ..report(Status::Exited(0)) };
+    let hint = Some("numpy is in the package set data-science".into());
+    events.push(("event.hint", Event::StageFinished(StageReport { hint, ..report(Status::Exited(1)) })));
     events.extend(judgements().into_iter().map(|(name, one)| (name, Event::StageFinished(judged(one)))));
     events.extend(statuses().into_iter().map(|(name, status)| (name, Event::StageFinished(report(status)))));
     events
@@ -231,6 +234,7 @@ pub fn fullest_request() -> ExecuteRequest {
         },
         archive: Some(Bytes::from_static(b"PK\x05\x06")),
         version: Some("3.x".into()),
+        packages: Some("data-science".into()),
     }
 }
 
@@ -368,8 +372,21 @@ fn language() -> Language {
             version: "3.11.2".into(),
             title: "Python".into(),
             is_default: true,
+            packages: package_sets(),
         }],
+        packages: package_sets(),
     }
+}
+
+fn package_sets() -> Vec<PackageSet> {
+    vec![PackageSet {
+        name: "data-science".into(),
+        is_default: true,
+        packages: vec![
+            Package { name: "numpy".into(), version: Some("1.24.2".into()) },
+            Package { name: "nlohmann".into(), version: None },
+        ],
+    }]
 }
 
 fn missing_language() -> Language {

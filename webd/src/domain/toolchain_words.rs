@@ -227,6 +227,7 @@ pub(crate) mod tests {
             arguments: ArgumentPatterns { compile: patterns(compile), run: patterns(run) },
             formatter: None,
             judge0_ids: Vec::new(),
+            packages: Vec::new(),
             versions: Vec::new(),
         }
     }

@@ -296,6 +296,7 @@ pub(crate) fn languages() -> Vec<Language> {
         arguments: ArgumentPatterns { compile: Vec::new(), run: vec!["-[BE]{1,2}".to_owned()] },
         formatter: Some("black".to_owned()),
         judge0_ids: Vec::new(),
+        packages: Vec::new(),
         versions: Vec::new(),
     };
     let go = Language {

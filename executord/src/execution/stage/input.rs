@@ -49,6 +49,8 @@ pub(crate) struct StageInput<'a> {
     pub(crate) link: Option<&'a Link>,
     /// Whether the result has the stdout of the program.
     pub(crate) keeps_stdout: bool,
+    /// Whether the result has what the program wrote about its errors.
+    pub(crate) keeps_errors: bool,
     /// When the execution asked for a sandbox.
     pub(crate) requested: Instant,
 }

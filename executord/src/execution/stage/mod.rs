@@ -2,6 +2,7 @@
 
 mod collect;
 mod deadlines;
+mod error_text;
 mod input;
 mod input_watch;
 mod link;

@@ -41,6 +41,8 @@ pub(crate) struct StageResult {
     pub(crate) launch_time: Duration,
     /// The program's stdout; empty unless it is kept.
     pub(crate) stdout: Vec<u8>,
+    /// The beginning and the end of what it wrote to stderr; empty unless it is kept.
+    pub(crate) errors: String,
     /// When its end was certain: it exited, or a limit was exceeded.
     pub(crate) decided: Instant,
     /// Wall-clock time of the checker that judged it.
@@ -161,6 +163,7 @@ async fn finish(
         was_silent: written == [ByteCount(0); 2],
         decided: record.decided.unwrap_or(ended),
         stdout: record.stdout,
+        errors: record.errors.into_text(),
         judge_time: Duration::ZERO,
         launch_time,
         cleanup: PendingCleanup {

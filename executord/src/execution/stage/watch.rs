@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc};
 use tracing::debug;
 
 use super::deadlines::{Deadlines, passed};
+use super::error_text::ErrorText;
 use super::input::{StageContext, StageInput};
 use super::input_watch::{InputEvent, InputWatch};
 use super::link::{Link, LinkSender};
@@ -92,6 +93,8 @@ pub(super) struct StageRecord {
     pub(super) decided: Option<Instant>,
     /// Its stdout, if that is kept. The output limit bounds it.
     pub(super) stdout: Vec<u8>,
+    /// What it wrote to stderr, if that is kept.
+    pub(super) errors: ErrorText,
     /// Time for which it waited for live input.
     pub(super) waited: Duration,
     /// Init is gone, and with it every process of the sandbox.
@@ -343,6 +346,7 @@ impl<'a> Watch<'a> {
         match chunk {
             OutputChunk::Data(bytes) => {
                 self.pending = Some(output(bytes.clone()));
+                self.take_errors(stream, &bytes);
                 if stream == StreamName::Stdout {
                     self.take_stdout(bytes);
                 }
@@ -360,6 +364,14 @@ impl<'a> Watch<'a> {
                 self.deadlines.close_link = Some(Instant::now() + LINK_CLOSE_DELAY);
             }
             OutputChunk::Discarded | OutputChunk::End => {}
+        }
+    }
+
+    /// Keeps what a program may have written about its errors, for the hint.
+    fn take_errors(&mut self, stream: StreamName, bytes: &[u8]) {
+        let is_merged = self.terminal.is_some() || self.stage.start.program.merge_output;
+        if self.stage.keeps_errors && (stream == StreamName::Stderr || is_merged) {
+            self.record.errors.push(bytes);
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Verdict {
     usage: UsageJson,
     start: Option<StartJson>,
     start_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
     #[serde(flatten)]
     judgement: JudgementJson,
 }
@@ -250,6 +252,7 @@ impl Verdict {
             usage: UsageJson::new(&report.usage),
             start: report.start.map(StartJson::from),
             start_ms: milliseconds(report.start_time),
+            hint: report.hint.clone(),
             judgement: JudgementJson::new(report.judgement.as_deref()),
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use protocol::{Availability, Language, ToolchainVersion};
+use protocol::{Availability, Language, PackageSet, ToolchainVersion};
 use serde::Serialize;
 
 use crate::api::executor::limits::LimitsJson;
@@ -34,6 +34,7 @@ pub(crate) struct LanguageJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     formatter: Option<String>,
     versions: Vec<VersionJson>,
+    packages: Vec<PackageSetJson>,
 }
 
 /// A version of a language.
@@ -43,6 +44,24 @@ pub(crate) struct VersionJson {
     version: String,
     title: String,
     default: bool,
+    packages: Vec<PackageSetJson>,
+}
+
+/// A package set.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PackageSetJson {
+    name: String,
+    default: bool,
+    packages: Vec<PackageJson>,
+}
+
+/// A package of a set.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(crate) struct PackageJson {
+    name: String,
+    version: Option<String>,
 }
 
 /// Hints for an editor.
@@ -91,12 +110,30 @@ impl From<Language> for LanguageJson {
             options: language.options.into_iter().map(LanguageOptionJson::from).collect(),
             formatter: language.formatter,
             versions: language.versions.into_iter().map(VersionJson::from).collect(),
+            packages: language.packages.into_iter().map(PackageSetJson::from).collect(),
         }
     }
 }
 
 impl From<ToolchainVersion> for VersionJson {
     fn from(version: ToolchainVersion) -> Self {
-        Self { version: version.version, title: version.title, default: version.is_default }
+        Self {
+            version: version.version,
+            title: version.title,
+            default: version.is_default,
+            packages: version.packages.into_iter().map(PackageSetJson::from).collect(),
+        }
+    }
+}
+
+impl From<PackageSet> for PackageSetJson {
+    fn from(set: PackageSet) -> Self {
+        let package =
+            |package: protocol::Package| PackageJson { name: package.name, version: package.version };
+        Self {
+            name: set.name,
+            default: set.is_default,
+            packages: set.packages.into_iter().map(package).collect(),
+        }
     }
 }

@@ -4,7 +4,8 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use protocol::bounds::{
-    MAX_ARGS, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_RUNS, MAX_VERSION_RANGE,
+    MAX_ARGS, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PACKAGE_SET_NAME,
+    MAX_RUNS, MAX_VERSION_RANGE,
 };
 use protocol::quantity::Quantity;
 use protocol::{BuildId, ExecuteRequest, RunRequest, Stdin, TerminalSize};
@@ -75,6 +76,7 @@ macro_rules! request_fields {
 request_fields! {
     language: String,
     version: String,
+    packages: String,
     code: String,
     filename: String,
     files: AtMost<Object<File>, MAX_FILES>,
@@ -228,6 +230,7 @@ impl Execute {
         Ok(ExecuteRequest {
             language: self.language.unwrap_or_default(),
             version: self.version,
+            packages: self.packages,
             files,
             runs,
             parallel: self.parallel.map(at_least_one).transpose()?,
@@ -246,14 +249,18 @@ impl Execute {
 
     /// Checks that the request has either a kept program or a language, and no name that is too long.
     fn check_program(&self) -> Result<(), ApiError> {
-        let program = [&self.language, &self.version, &self.code, &self.filename, &self.keep];
+        let program = [&self.language, &self.version, &self.packages, &self.code, &self.filename, &self.keep];
         if self.build.is_some() && (self.files.is_some() || program.into_iter().any(Option::is_some)) {
             return Err(ApiError::invalid_request(
-                "`build` must not be used together with `language`, `version`, `code`, `filename`, `files` or `keep`",
+                "`build` must not be used together with `language`, `version`, `packages`, `code`, `filename`, `files` or `keep`",
             ));
         }
         if self.build.is_none() && self.language.is_none() {
             return Err(ApiError::invalid_request("`language` is required"));
+        }
+        if self.packages.as_ref().is_some_and(|set| set.len() > MAX_PACKAGE_SET_NAME) {
+            let message = format!("`packages` must be at most {MAX_PACKAGE_SET_NAME} bytes long");
+            return Err(ApiError::invalid_request(message));
         }
         match (&self.language, &self.version) {
             (Some(language), _) if language.len() > MAX_LANGUAGE_NAME => {

@@ -278,6 +278,7 @@ mod tests {
         let language = |name: &str, ids: &[u32]| Language {
             title: name.to_uppercase(),
             judge0_ids: ids.to_vec(),
+            packages: Vec::new(),
             ..crate::domain::toolchain_words::tests::language(name)
         };
         let languages = [language("python", &[71]), language("cobol", &[77]), language("bash", &[])];

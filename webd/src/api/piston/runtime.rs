@@ -136,6 +136,7 @@ mod tests {
             arguments: ArgumentPatterns::default(),
             formatter: None,
             judge0_ids: Vec::new(),
+            packages: Vec::new(),
             versions: Vec::new(),
         };
         Runtime::of(&language).unwrap()

@@ -32,6 +32,9 @@ fn a_request_is_valid_or_refused_with_a_reason() {
     let long = "1".repeat(MAX_VERSION_RANGE + 1);
     let body = format!(r#"{{"code":"1","language":"python","version":"{long}"}}"#);
     check(&body, "`version` must be at most 64 bytes long");
+    check(r#"{"code":"1","language":"python","packages":"data-science"}"#, "valid");
+    let body = format!(r#"{{"code":"1","language":"python","packages":"{long}"}}"#);
+    check(&body, "`packages` must be at most 64 bytes long");
     check(r#"{"code":"1"}"#, "`language` is required");
     check(r#"{"language":"c"}"#, "`code` or `files` is required");
     check(r#"{"code":null,"language":"c"}"#, "`code` or `files` is required");
@@ -91,7 +94,7 @@ fn a_request_is_valid_or_refused_with_a_reason() {
     check(r#"{"code":"","language":"c","encoding":"latin1"}"#, "expected `utf8` or `base64`");
     check(
         r#"{"code":"","language":"c","timeout":1}"#,
-        "unknown field `timeout`, expected one of `language`, `version`, `code`",
+        "unknown field `timeout`, expected one of `language`, `version`, `packages`",
     );
     check(r#"{"code":"","language":"c","code":"x"}"#, "duplicate field `code`");
     check(r#"{"code":"","language":"c","outputs":["a.png","**/*.csv"],"artifacts":true}"#, "valid");
