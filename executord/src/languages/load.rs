@@ -77,7 +77,8 @@ pub(crate) fn sandbox_probe(config: &Config) -> Result<Toolchain, LanguageError>
 fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, LanguageError> {
     let error = |message: &dyn ToString| LanguageError::in_text(path, text, message.to_string());
     let keys: ConfigKeys = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
-    keys.reject_renamed(&RENAMED_KEYS).map_err(|key| error(&key))?;
+    keys.reject_renamed(&RENAMED_KEYS)
+        .map_err(|renamed| error(&format!("{}: was renamed to `{}`", renamed.old, renamed.new)))?;
     let file: LanguageFile = toml::from_str(text).map_err(|parse_error| error(&parse_error))?;
     let checked = file_check::check(&file)
         .and_then(|()| option_check::check(&file))

@@ -36,7 +36,7 @@ fn errors_name_the_file_and_the_mistake() {
         ),
         (
             format!("{}[run.warm]\ncommand = [\"sh\"]\nmain = \"main.t\"\n", file("t", "")),
-            "`run.warm.main` was renamed to `run.warm.main_file`",
+            "run.warm.main: was renamed to `run.warm.main_file`",
         ),
     ] {
         let error = load_files(&[("t.toml", &text)]).unwrap_err();
