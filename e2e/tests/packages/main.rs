@@ -80,7 +80,9 @@ async fn package_sets_of_python_are_installed_chosen_and_removed() {
     let daemons = start().await;
     let fixtures = Fixtures::new(daemons.directory());
     let pip = fixtures.pip();
-    let add = |args: &[&str]| [&["add", "--user", "nobody", "--set", "web", "python"], args].concat();
+    let add = |args: &[&'static str]| -> Vec<&'static str> {
+        [&["add", "--user", "nobody", "--set", "web", "python"], args].concat()
+    };
     assert_eq!(packages_of(&daemons, "python").await, json!([]));
     let answer = run(&daemons, "python", None, "import tiny").await;
     assert_eq!((&answer["status"], &answer["hint"]), (&json!("nonzero"), &Value::Null), "no set has it");
