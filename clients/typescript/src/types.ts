@@ -28,6 +28,7 @@ export type components = {
       artifacts?: boolean;
       compact?: boolean;
       version?: string;
+      packages?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];
@@ -121,6 +122,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       limits: components["schemas"]["Limits"] | null;
       compile_limits: components["schemas"]["Limits"] | null;
@@ -174,6 +176,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       /** @enum {string} */
       verdict?:
@@ -215,6 +218,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       limits: components["schemas"]["Limits"] | null;
       compile_limits: components["schemas"]["Limits"] | null;
@@ -266,6 +270,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       /** @enum {string} */
       verdict?:
@@ -319,6 +324,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       /** @enum {string} */
       verdict?:
@@ -503,6 +509,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       /** @enum {string} */
       verdict?:
@@ -549,6 +556,7 @@ export type components = {
       usage: components["schemas"]["Usage"];
       /** @enum {string|null} */
       start: "warm" | "cold" | "cached" | null;
+      hint?: string;
       start_ms: number;
       limits: components["schemas"]["Limits"] | null;
       compile_limits: components["schemas"]["Limits"] | null;
@@ -626,6 +634,7 @@ export type components = {
       columns?: number;
       rows?: number;
       version?: string;
+      packages?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];
@@ -706,11 +715,22 @@ export type components = {
       options: components["schemas"]["LanguageOption"][];
       formatter?: string;
       versions: components["schemas"]["LanguageVersion"][];
+      packages: components["schemas"]["PackageSet"][];
     };
     LanguageVersion: {
+      packages: components["schemas"]["PackageSet"][];
       version: string;
       title: string;
       default: boolean;
+    };
+    PackageSet: {
+      name: string;
+      default: boolean;
+      packages: components["schemas"]["Package"][];
+    };
+    Package: {
+      name: string;
+      version: string | null;
     };
     LanguageOption: {
       name: string;
@@ -847,6 +867,7 @@ export type components = {
       artifacts?: boolean;
       compact?: boolean;
       version?: string;
+      packages?: string;
       /** @default {} */
       options?: {
         [key: string]: boolean | string | string[];

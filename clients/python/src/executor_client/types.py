@@ -68,6 +68,7 @@ class ExecuteRequest(TypedDict):
     artifacts: NotRequired[bool]
     compact: NotRequired[bool]
     version: NotRequired[str]
+    packages: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
@@ -160,6 +161,7 @@ class Stage(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     verdict: NotRequired[Literal["accepted", "wrong_answer", "presentation_error", "partially_correct", "time_limit_exceeded", "memory_limit_exceeded", "output_limit_exceeded", "runtime_error", "compile_error", "judge_error", "skipped"]]
     verdict_message: NotRequired[str]
@@ -191,6 +193,7 @@ class Answer(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     limits: Limits | None
     compile_limits: Limits | None
@@ -221,6 +224,7 @@ class CompactStage(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     verdict: NotRequired[Literal["accepted", "wrong_answer", "presentation_error", "partially_correct", "time_limit_exceeded", "memory_limit_exceeded", "output_limit_exceeded", "runtime_error", "compile_error", "judge_error", "skipped"]]
     verdict_message: NotRequired[str]
@@ -239,6 +243,7 @@ class CompactAnswer(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     limits: Limits | None
     compile_limits: Limits | None
@@ -310,6 +315,7 @@ class EventStageFinished(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     verdict: NotRequired[Literal["accepted", "wrong_answer", "presentation_error", "partially_correct", "time_limit_exceeded", "memory_limit_exceeded", "output_limit_exceeded", "runtime_error", "compile_error", "judge_error", "skipped"]]
     verdict_message: NotRequired[str]
@@ -327,6 +333,7 @@ class Verdict(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     verdict: NotRequired[Literal["accepted", "wrong_answer", "presentation_error", "partially_correct", "time_limit_exceeded", "memory_limit_exceeded", "output_limit_exceeded", "runtime_error", "compile_error", "judge_error", "skipped"]]
     verdict_message: NotRequired[str]
@@ -346,6 +353,7 @@ class EventFinished(TypedDict):
     cause: Cause | None
     usage: Usage
     start: Literal["warm", "cold", "cached", None]
+    hint: NotRequired[str]
     start_ms: float
     limits: Limits | None
     compile_limits: Limits | None
@@ -401,6 +409,7 @@ class SessionStart(TypedDict):
     columns: NotRequired[int]
     rows: NotRequired[int]
     version: NotRequired[str]
+    packages: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
@@ -463,7 +472,19 @@ class LanguageOption(TypedDict):
     reason: NotRequired[str]
 
 
+class Package(TypedDict):
+    name: str
+    version: str | None
+
+
+class PackageSet(TypedDict):
+    name: str
+    default: bool
+    packages: list[Package]
+
+
 class LanguageVersion(TypedDict):
+    packages: list[PackageSet]
     version: str
     title: str
     default: bool
@@ -485,6 +506,7 @@ class Language(TypedDict):
     options: list[LanguageOption]
     formatter: NotRequired[str]
     versions: list[LanguageVersion]
+    packages: list[PackageSet]
 
 
 class FormatRequest(TypedDict):
@@ -523,6 +545,7 @@ class SubmissionRequest(TypedDict):
     artifacts: NotRequired[bool]
     compact: NotRequired[bool]
     version: NotRequired[str]
+    packages: NotRequired[str]
     options: NotRequired[dict[str, bool | str | list[str]]]
     environment: NotRequired[dict[str, str]]
     expected_stdout: NotRequired[str]
