@@ -132,7 +132,9 @@ impl InstalledSet {
 /// Returns a hint that fits into its bound.
 fn shortened(mut hint: String) -> String {
     if hint.len() > MAX_HINT {
-        hint.truncate(hint.floor_char_boundary(MAX_HINT - '…'.len_utf8()));
+        let longest = MAX_HINT - '…'.len_utf8();
+        let end = (0..=longest).rev().find(|&index| hint.is_char_boundary(index)).unwrap_or(0);
+        hint.truncate(end);
         hint.push('…');
     }
     hint.replace('\n', " ")
