@@ -63,7 +63,8 @@ fn table<'a>(page: &str, text: &'a str, title: &str) -> io::Result<Vec<Row<'a>>>
 
 /// The keys of a language file: the table of docs/languages.md and the fields of `LanguageFile`.
 fn language_keys(repository: &Repository) -> io::Result<Vec<Finding>> {
-    let structs = Structs::below(repository, "executord/src")?;
+    let structs =
+        Structs::below(repository, "executord/src")?.with_file(repository, "protocol/src/packages.rs")?;
     let keys = structs.keys("LanguageFile")?;
     let text = repository.read(LANGUAGES)?;
     let rows = table(LANGUAGES, &text, "Keys of a language file")?;

@@ -169,18 +169,32 @@ impl Structs {
     pub fn below(repository: &Repository, folder: &str) -> io::Result<Self> {
         let mut found = Self { folder: folder.to_owned(), by_name: BTreeMap::new() };
         for path in repository.below(folder).filter(|path| path.extension().is_some_and(|end| end == "rs")) {
-            for item in &parse(repository, path)?.items {
-                let Item::Struct(item) = item else { continue };
-                let syn::Fields::Named(fields) = &item.fields else { continue };
-                if !is_deserialized(&item.attrs) {
-                    continue;
-                }
-                let fields = fields.named.iter().filter_map(field).collect();
-                let known = Struct { file: path.to_owned(), fields };
-                found.by_name.entry(item.ident.to_string()).or_default().push(known);
-            }
+            found.add_file(repository, path)?;
         }
         Ok(found)
+    }
+
+    /// Adds the structs of another file.
+    ///
+    /// # Errors
+    /// If the file does not parse.
+    pub fn with_file(mut self, repository: &Repository, path: &str) -> io::Result<Self> {
+        self.add_file(repository, Path::new(path))?;
+        Ok(self)
+    }
+
+    fn add_file(&mut self, repository: &Repository, path: &Path) -> io::Result<()> {
+        for item in &parse(repository, path)?.items {
+            let Item::Struct(item) = item else { continue };
+            let syn::Fields::Named(fields) = &item.fields else { continue };
+            if !is_deserialized(&item.attrs) {
+                continue;
+            }
+            let fields = fields.named.iter().filter_map(field).collect();
+            let known = Struct { file: path.to_owned(), fields };
+            self.by_name.entry(item.ident.to_string()).or_default().push(known);
+        }
+        Ok(())
     }
 
     /// Returns the keys that a struct is read from, dotted, with the file that defines each.

@@ -65,7 +65,7 @@ pub(super) fn add(
     Ok(format!("{} has the package set {}", file.title, summary(&set)))
 }
 
-/// Installs a set beside the one that it replaces.
+/// Installs a set next to the one that it replaces.
 fn install(
     language: &LockedLanguage,
     name: &str,

@@ -132,7 +132,7 @@ impl Installer {
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Result<(), String> {
-        // What it prints is progress, and stdout has the result of this command.
+        // It prints progress, and the stdout of this command has the result.
         succeed(self.command(program, args).stdout(std::io::stderr()))
     }
 

@@ -199,7 +199,7 @@ fn read_set(directory: &Path) -> Result<(PathBuf, SetFile), String> {
     Ok((packages, file))
 }
 
-/// Checks that nobody else can write to a directory of packages: what is in it may be changed by root only.
+/// Checks that only root can write to a directory of packages.
 fn check_owner(directory: &Path) -> Result<(), String> {
     let metadata =
         directory.symlink_metadata().map_err(|error| format!("{}: {error}", directory.display()))?;

@@ -130,8 +130,8 @@ impl Toolchain {
         packages.flat_map(|packages| packages.sets().iter().map(|set| self.with_set(packages, set)))
     }
 
-    /// Returns this toolchain for programs that see a package set. Its interpreters are not started as zygotes: those belong to
-    /// root, and an interpreter may execute code of packages when it starts.
+    /// Returns this toolchain for programs that see a package set. Its interpreters are not started as zygotes: an
+    /// interpreter may execute code of packages when it starts, and a zygote serves many programs.
     fn with_set(&self, packages: &Packages, set: &InstalledSet) -> Self {
         let mut changed = self.clone();
         let mount = packages.mount(set);

@@ -1,7 +1,7 @@
-//! What a program wrote about its errors: the beginning and the end of it.
+//! The beginning and the end of the text that a program writes to stderr.
 
-/// Bytes that are kept of the beginning, and of the end.
-const KEPT: usize = 4096;
+/// Maximum number of bytes of the beginning, and of the end.
+const MAX_PART: usize = 4096;
 
 /// The beginning and the end of a text. The first error of a compiler is the one that counts, and the last line of a traceback.
 #[derive(Debug, Default)]
@@ -12,10 +12,10 @@ pub(super) struct ErrorText {
 
 impl ErrorText {
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        let (beginning, rest) = bytes.split_at(bytes.len().min(KEPT - self.beginning.len()));
+        let (beginning, rest) = bytes.split_at(bytes.len().min(MAX_PART - self.beginning.len()));
         self.beginning.extend_from_slice(beginning);
-        let last = &rest[rest.len().saturating_sub(KEPT)..];
-        self.end.drain(..(self.end.len() + last.len()).saturating_sub(KEPT));
+        let last = &rest[rest.len().saturating_sub(MAX_PART)..];
+        self.end.drain(..(self.end.len() + last.len()).saturating_sub(MAX_PART));
         self.end.extend_from_slice(last);
     }
 
@@ -28,20 +28,20 @@ impl ErrorText {
 
 #[cfg(test)]
 mod tests {
-    use super::{ErrorText, KEPT};
+    use super::{ErrorText, MAX_PART};
 
     #[test]
-    fn the_beginning_and_the_end_are_kept() {
-        let kept = |chunks: &[&[u8]]| {
+    fn the_beginning_and_the_end_remain() {
+        let shortened = |chunks: &[&[u8]]| {
             let mut text = ErrorText::default();
             chunks.iter().for_each(|chunk| text.push(chunk));
             text.into_text()
         };
-        assert_eq!(kept(&[b"one ", b"two"]), "one two");
-        let long = vec![b'.'; 10 * KEPT];
-        let text = kept(&[b"first", &long, b"la", b"st"]);
-        assert!(text.starts_with("first...") && text.ends_with("...last") && text.len() == 2 * KEPT);
-        let text = kept(&[&long, &long[..KEPT - 1], b"\xff"]);
+        assert_eq!(shortened(&[b"one ", b"two"]), "one two");
+        let long = vec![b'.'; 10 * MAX_PART];
+        let text = shortened(&[b"first", &long, b"la", b"st"]);
+        assert!(text.starts_with("first...") && text.ends_with("...last") && text.len() == 2 * MAX_PART);
+        let text = shortened(&[&long, &long[..MAX_PART - 1], b"\xff"]);
         assert!(text.ends_with('\u{fffd}'));
     }
 }

@@ -93,7 +93,7 @@ pub(super) struct StageRecord {
     pub(super) decided: Option<Instant>,
     /// Its stdout, if that is kept. The output limit bounds it.
     pub(super) stdout: Vec<u8>,
-    /// What it wrote to stderr, if that is kept.
+    /// Text on stderr, if the stage needs it.
     pub(super) errors: ErrorText,
     /// Time for which it waited for live input.
     pub(super) waited: Duration,
