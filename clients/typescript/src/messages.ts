@@ -8,6 +8,7 @@ export type Answer = Schemas["Answer"];
 export type Language = Schemas["Language"];
 export type LanguageOption = Schemas["LanguageOption"];
 export type LanguageVersion = Schemas["LanguageVersion"];
+export type PackageSet = Schemas["PackageSet"];
 export type Limits = Schemas["Limits"];
 export type Usage = Schemas["Usage"];
 /** Result of one stage, without its output. */

@@ -15,6 +15,7 @@
     for (const [name, value] of Object.entries({
       lang: pre.dataset.language,
       version: pre.dataset.version,
+      packages: pre.dataset.packages,
       stdin: pre.dataset.stdin,
       args: pre.dataset.args,
     })) {

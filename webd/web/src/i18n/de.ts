@@ -54,6 +54,8 @@ const DE: Messages = {
   runInTerminal: "In einem Terminal ausführen",
   options: "Optionen",
   optionDefault: "Standard",
+  packages: "Pakete",
+  noPackages: "keine Pakete",
   inputLine: "Eingabezeile",
   typeInput: "Eingabe eintippen",
   programWaits: "Das Programm wartet auf Ihre Eingabe",

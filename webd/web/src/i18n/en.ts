@@ -55,6 +55,8 @@ export const EN = {
   runInTerminal: "Run in a terminal",
   options: "Options",
   optionDefault: "default",
+  packages: "Packages",
+  noPackages: "no packages",
   inputLine: "Input line",
   typeInput: "Type your input",
   programWaits: "The program is waiting for your input",

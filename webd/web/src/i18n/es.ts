@@ -55,6 +55,8 @@ const ES: Messages = {
   runInTerminal: "Ejecutar en una terminal",
   options: "Opciones",
   optionDefault: "predeterminado",
+  packages: "Paquetes",
+  noPackages: "sin paquetes",
   inputLine: "Línea de entrada",
   typeInput: "Escriba la entrada",
   programWaits: "El programa espera su entrada",

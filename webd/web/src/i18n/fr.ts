@@ -54,6 +54,8 @@ const FR: Messages = {
   runInTerminal: "Exécuter dans un terminal",
   options: "Options",
   optionDefault: "par défaut",
+  packages: "Paquets",
+  noPackages: "aucun paquet",
   inputLine: "Ligne d’entrée",
   typeInput: "Tapez votre saisie",
   programWaits: "Le programme attend votre saisie",

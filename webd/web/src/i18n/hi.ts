@@ -54,6 +54,8 @@ const HI: Messages = {
   runInTerminal: "टर्मिनल में चलाएँ",
   options: "विकल्प",
   optionDefault: "डिफ़ॉल्ट",
+  packages: "पैकेज",
+  noPackages: "कोई पैकेज नहीं",
   inputLine: "इनपुट की पंक्ति",
   typeInput: "इनपुट लिखें",
   programWaits: "प्रोग्राम आपके इनपुट की प्रतीक्षा कर रहा है",

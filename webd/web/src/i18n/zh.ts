@@ -54,6 +54,8 @@ const ZH: Messages = {
   runInTerminal: "在终端中运行",
   options: "选项",
   optionDefault: "默认",
+  packages: "软件包",
+  noPackages: "不使用软件包",
   inputLine: "输入行",
   typeInput: "在此输入",
   programWaits: "程序正在等待您的输入",

@@ -34,6 +34,7 @@ for (const path of Object.keys(FILES).sort()) {
     program: {
       language,
       version: "",
+      packages: "",
       files: manifest.files.map((name) => ({
         name,
         content: FILES[`${directory}/${name}`] ?? "",

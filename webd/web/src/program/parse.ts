@@ -22,6 +22,7 @@ export function parseProgram(value: unknown): Program | null {
   return {
     language: value["language"],
     version: text(value["version"]),
+    packages: text(value["packages"]),
     files,
     tests,
     args: text(value["args"]),

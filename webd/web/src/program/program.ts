@@ -28,6 +28,8 @@ export interface Program {
   language: string;
   /** Version of the language; empty for the default of the server. */
   version: string;
+  /** Package set; empty for the default of the server. */
+  packages: string;
   /** The first file is the main file. */
   files: SourceFile[];
   args: string;
@@ -58,6 +60,7 @@ export function newProgram(language: Language, content: string): Program {
   return {
     language: language.name,
     version: "",
+    packages: "",
     files: [{ name: language.file_name, content }],
     args: "",
     stdin: "",
@@ -95,12 +98,13 @@ export function testsRequest(program: Program): ExecuteRequest {
   };
 }
 
-function baseRequest({ language, version, files, options }: Program): ExecuteRequest {
+function baseRequest({ language, version, packages, files, options }: Program): ExecuteRequest {
   return {
     language,
     files,
     encoding: "base64",
     ...(version !== "" && { version }),
+    ...(packages !== "" && { packages }),
     ...(Object.keys(options).length > 0 && { options }),
   };
 }

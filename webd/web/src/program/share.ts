@@ -39,6 +39,7 @@ function fromParameters(text: string): Program {
   return {
     language: values.get("lang") ?? "python",
     version: values.get("version") ?? "",
+    packages: values.get("packages") ?? "",
     files: [{ name: "", content: values.get("code") ?? "" }],
     args: values.get("args") ?? "",
     stdin: values.get("stdin") ?? "",

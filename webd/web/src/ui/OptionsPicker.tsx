@@ -3,13 +3,16 @@ import { t } from "../i18n/text";
 import type { OptionValue } from "../program/program";
 import { changeProgram } from "../workbench/editing";
 import { language, program } from "../workbench/state";
+import { PackagesPicker, packageSets } from "./PackagesPicker";
 
-/** The options that the language declares, such as the standard of C++. */
+/** The options that the language declares, such as the standard of C++, and the package sets that the server has for it. */
 export function OptionsPicker() {
   const options = language.value?.options.filter(({ available }) => available) ?? [];
   const current = program.value;
-  if (options.length === 0 || !current) return null;
-  const chosen = Object.keys(current.options).length;
+  if (!current) return null;
+  const hasPackages = packageSets().length > 0 || current.packages !== "";
+  if (options.length === 0 && !hasPackages) return null;
+  const chosen = Object.keys(current.options).length + (current.packages === "" ? 0 : 1);
   const change = (name: string, value: OptionValue | undefined) => {
     const others = Object.entries(current.options).filter(([other]) => other !== name);
     const next = value === undefined ? others : [...others, [name, value] as const];
@@ -18,10 +21,11 @@ export function OptionsPicker() {
   return (
     <details class="options">
       <summary>
-        {t("options")}
+        {t(options.length === 0 ? "packages" : "options")}
         {chosen > 0 && <small>{chosen}</small>}
       </summary>
       <div class="option-list">
+        {hasPackages && <PackagesPicker alone={options.length === 0} />}
         {options.map((option) => (
           <Option
             key={option.name}

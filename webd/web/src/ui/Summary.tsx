@@ -28,6 +28,7 @@ export function Summary() {
       {last?.result && !tested && (
         <Figures usage={last.result.usage} truncated={last.result.truncated} />
       )}
+      {last?.result?.hint !== undefined && <p class="result-hint">{last.result.hint}</p>}
       {retryCountdown.value !== null ? (
         <p class="again">
           {t("retryingIn", { seconds: retryCountdown.value })}{" "}

@@ -8,6 +8,7 @@ import { byteLength, sourceFile, withUploads } from "../../src/program/upload";
 const PROGRAM: Program = {
   language: "python",
   version: "3.11",
+  packages: "data-science",
   files: [
     { name: "main.py", content: "print('ü 漢 \u202e')\n" },
     { name: "b.py", content: "" },
@@ -28,11 +29,12 @@ test("a link contains the whole program", async () => {
 });
 
 test("a link can be written by hand", async () => {
-  const link = "#code=print(%22a+b%22)%0A&lang=py&version=3.x&stdin=1&args=x";
+  const link = "#code=print(%22a+b%22)%0A&lang=py&version=3.x&packages=none&stdin=1&args=x";
   expect(isShared(link)).toBe(true);
   expect(await fromFragment(link)).toEqual({
     language: "py",
     version: "3.x",
+    packages: "none",
     files: [{ name: "", content: 'print("a b")\n' }],
     args: "x",
     stdin: "1",
@@ -44,9 +46,14 @@ test("a link can be written by hand", async () => {
 });
 
 test("a request has the version and the options that differ from the defaults", () => {
-  expect(runRequest(PROGRAM)).toMatchObject({ version: "3.11", options: PROGRAM.options });
+  expect(runRequest(PROGRAM)).toMatchObject({
+    packages: "data-science",
+    version: "3.11",
+    options: PROGRAM.options,
+  });
   expect(testsRequest(PROGRAM)).toMatchObject({ version: "3.11", options: PROGRAM.options });
-  const plain = runRequest({ ...PROGRAM, version: "", options: {} });
+  const plain = runRequest({ ...PROGRAM, version: "", packages: "", options: {} });
+  expect(plain.packages).toBeUndefined();
   expect(plain.version).toBeUndefined();
   expect(plain.options).toBeUndefined();
 });
@@ -68,6 +75,7 @@ test("values that are not programs are rejected", () => {
   expect(parseProgram({ language: "c", files: [{ name: "a.c", content: "x" }] })).toEqual({
     language: "c",
     version: "",
+    packages: "",
     files: [{ name: "a.c", content: "x" }],
     args: "",
     stdin: "",
