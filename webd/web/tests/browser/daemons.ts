@@ -72,8 +72,14 @@ export class Daemons {
     writeFileSync(join(directory, "executord.toml"), configuration.join("\n"));
     writeFileSync(join(directory, "webd.toml"), webd);
     const daemons = new Daemons(directory, await freePort(), cgroup);
-    await daemons.startExecutord();
-    await daemons.startWebd();
+    try {
+      await daemons.startExecutord();
+      await daemons.startWebd();
+    } catch (error) {
+      // Nobody else can stop what did start.
+      await daemons.stop();
+      throw error;
+    }
     return daemons;
   }
 
