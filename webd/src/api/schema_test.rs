@@ -15,7 +15,9 @@ use crate::api::executor::format::{Format, FormattedJson};
 use crate::api::executor::frames::{Resize, Signal, Stdin, TypeOnly};
 use crate::api::executor::judge::JudgeProgramJson;
 use crate::api::executor::judgement::{DifferenceJson, Summary, TranscriptEntryJson};
-use crate::api::executor::languages::{EditorJson, LanguageJson, VersionJson};
+use crate::api::executor::languages::{
+    EditorJson, LanguageJson, PackageJson as PackageOfSetJson, PackageSetJson, VersionJson,
+};
 use crate::api::executor::limits::{LimitsJson, LimitsRequestJson};
 use crate::api::executor::options::{LanguageOptionJson, OptionChoiceJson};
 use crate::api::executor::request::{Execute, Start, Submit};
@@ -215,6 +217,8 @@ fn the_description_matches_the_rust_types() {
         ("LanguageVersion", sent::<VersionJson>()),
         ("OptionChoice", sent::<OptionChoiceJson>()),
         ("Editor", sent::<EditorJson>()),
+        ("PackageSet", sent::<PackageSetJson>()),
+        ("Package", sent::<PackageOfSetJson>()),
         ("FormatRequest", received::<Format>()),
         ("Formatted", sent::<FormattedJson>()),
         ("Token", sent::<TokenJson>()),

@@ -76,7 +76,7 @@ export class Daemons {
       await daemons.startExecutord();
       await daemons.startWebd();
     } catch (error) {
-      // Nobody else can stop what did start.
+      // The caller has nothing to stop.
       await daemons.stop();
       throw error;
     }
