@@ -79,7 +79,15 @@ pub(super) fn run_with(program: &Program, variables: &[String]) -> io::Result<Pr
         }
     }
     run.extend(program.args().iter().cloned());
-    let ran = execute(&run, directory, program.stdin(), variables)?;
+    let mut variables = variables.to_vec();
+    if program.language == "python" {
+        // Those of python.toml.
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
+        variables.extend(
+            ["OPENBLAS", "OMP", "MKL", "NUMEXPR"].map(|name| format!("{name}_NUM_THREADS={threads}")),
+        );
+    }
+    let ran = execute(&run, directory, program.stdin(), &variables)?;
     let end = match (ran.status.code(), ran.status.signal()) {
         (Some(code), _) => format!("exit {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
