@@ -63,7 +63,6 @@ pub async fn run(count: usize, random: &mut SeededRandom) -> io::Result<Leaks> {
     let settings = Settings {
         slots: SLOTS,
         pool: true,
-        zygotes: true,
         more: format!("{LIMITS}\n{KEPT_BUILDS}"),
         ..Settings::default()
     };

@@ -54,7 +54,6 @@ pub async fn start() -> io::Result<(Daemons, Before)> {
         slots,
         queue: QUEUE,
         pool: true,
-        zygotes: true,
         more: LIMITS.to_owned(),
         ..Settings::default()
     })

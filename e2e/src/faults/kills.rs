@@ -99,7 +99,6 @@ pub async fn run(
     let mut daemons = Daemons::start(&Settings {
         slots: SLOTS,
         pool: true,
-        zygotes: true,
         more: LIMITS.to_owned(),
         ..Settings::default()
     })
