@@ -150,7 +150,7 @@ impl Installer {
         if status.success() { Ok(printed) } else { Err(format!("{program} ended with {status}")) }
     }
 
-    /// Returns a command of the user, who has no privileges and cannot gain any.
+    /// Returns a command that runs as the user, without privileges and without a way to gain them.
     fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new("setpriv");
         command.args([format!("--reuid={}", self.uid), format!("--regid={}", self.gid)]);

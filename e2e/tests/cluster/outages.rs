@@ -85,7 +85,7 @@ fn a_full_disk_of_nats_loses_nothing() {
     });
 }
 
-/// The data of NATS cannot be restored: what it held is lost, and no daemon has to be started again.
+/// The data of NATS cannot be restored: its contents are lost, and no daemon has to be restarted.
 #[tokio::test(flavor = "multi_thread")]
 async fn nats_without_its_data_works_after_init() {
     let mut cluster = Cluster::start(2, 1).await.unwrap();
