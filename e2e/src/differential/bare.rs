@@ -79,20 +79,23 @@ pub(super) fn run_with(program: &Program, variables: &[String]) -> io::Result<Pr
         }
     }
     run.extend(program.args().iter().cloned());
-    let mut variables = variables.to_vec();
-    if program.language == "python" {
-        // Those of python.toml.
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
-        variables.extend(
-            ["OPENBLAS", "OMP", "MKL", "NUMEXPR"].map(|name| format!("{name}_NUM_THREADS={threads}")),
-        );
-    }
+    // As in a sandbox, the launcher's variable comes after those of the language.
+    let variables = [language_variables(&program.language), variables.to_vec()].concat();
     let ran = execute(&run, directory, program.stdin(), &variables)?;
     let end = match (ran.status.code(), ran.status.signal()) {
         (Some(code), _) => format!("exit {code}"),
         (None, signal) => format!("signal {}", signal.unwrap_or_default()),
     };
     Ok(result(&ran, end, directory))
+}
+
+/// Returns the variables that the language file sets and on which the result of a program can depend.
+fn language_variables(language: &str) -> Vec<String> {
+    if language != "python" {
+        return Vec::new();
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from).min(4);
+    ["OPENBLAS", "OMP", "MKL", "NUMEXPR"].map(|name| format!("{name}_NUM_THREADS={threads}")).into()
 }
 
 fn result(output: &Output, end: String, directory: &Path) -> ProgramResult {
