@@ -28,7 +28,8 @@ use crate::http::write_timeout::WriteTimeout;
 
 /// Header lines of a request; more get 431.
 const MAX_HEADERS: usize = 64;
-/// Bytes of a request head and of the read buffer; a longer head gets 431.
+/// Bytes of an incomplete request head from which it gets 431. One more read may complete it, so a head is less than twice
+/// as long.
 const MAX_HEAD: usize = 64 * 1024;
 /// Bytes of a response that the kernel buffers for a client. The default grows to megabytes, and a client that reads
 /// nothing would go unnoticed.
