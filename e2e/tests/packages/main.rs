@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use e2e::daemons::{Daemons, Settings, binary, eventually};
+use e2e::daemons::{Daemons, Settings, binary};
+use e2e::differential::pool;
 use e2e::http;
 use serde_json::{Value, json};
 
@@ -110,11 +111,9 @@ async fn package_sets_of_python_are_installed_chosen_and_removed() {
     assert_eq!((refused.status, &refused.json["error"]), (400, &json!(message)), "{}", refused.json);
 
     // The set of pre-warmed interpreters is that of the request, with what is imported before.
-    let is_preloaded = || async {
-        let answer = run(&daemons, "python", Some("web"), "import sys; print('tiny' in sys.modules)").await;
-        answer["start"] == "warm" && answer["output"] == "True\n"
-    };
-    assert!(eventually(is_preloaded).await, "no interpreter was pre-warmed with the set");
+    pool::ready(&daemons, "python:web", &["run"]).await.expect("an interpreter is pre-warmed with the set");
+    let answer = run(&daemons, "python", Some("web"), "import sys; print('tiny' in sys.modules)").await;
+    assert_eq!((&answer["start"], &answer["output"]), (&json!("warm"), &json!("True\n")), "{answer}");
     let answer = run(&daemons, "python", Some("none"), "import sys; print('tiny' in sys.modules)").await;
     assert_eq!(answer["output"], "False\n");
 
