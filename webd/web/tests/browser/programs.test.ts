@@ -357,5 +357,6 @@ test("Persian, Hindi and emoji are shown as they are", async () => {
   // Elsewhere joiners only hide something.
   await setCode(page, 'print("ad\\u200dmin\\u200c")\n');
   await run(page);
+  await shownOutput(page);
   expect(await page.locator(".log .mark").count()).toBe(2);
 });

@@ -3,7 +3,14 @@ import type { BrowserContextOptions, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { accessibilityViolations } from "./accessibility";
 import { screenshot } from "./browser";
-import { run, selectLanguage, setCode, testEnvironment, verdictText } from "./environment";
+import {
+  run,
+  selectLanguage,
+  setCode,
+  shownOutput,
+  testEnvironment,
+  verdictText,
+} from "./environment";
 
 const env = testEnvironment({ slots: 4, queue: 8 });
 
@@ -72,7 +79,7 @@ test.each(SCREENS)("everything fits into %i px", async (width, options) => {
   await page.keyboard.type("Ada");
   await page.keyboard.press("Enter");
   expect(await verdictText(page)).toContain("Finished");
-  expect(await page.locator(".log").innerText()).toContain("Hello Ada");
+  expect(await shownOutput(page)).toContain("Hello Ada");
 
   await setCode(page, "print('x' * 500)\nprint('word ' * 300)\nraise ValueError('y' * 300)\n");
   expect(await run(page)).toContain("Exited with code 1");
