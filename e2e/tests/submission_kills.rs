@@ -66,7 +66,9 @@ fn note(record: &Mutex<Record>, id: Uuid, answer: &Answer) -> bool {
 }
 
 async fn fetch_until_killed(submissions: String, record: Arc<Mutex<Record>>) {
-    loop {
+    let list: Uri = submissions.parse().expect("a URL");
+    // The list tells that webd was killed, also while no submission is known.
+    while http::get(&list, TIMEOUT).await.is_ok() {
         let known = record.lock().unwrap().accepted.clone();
         // The latest ones, which are running, and some of the others.
         for id in known.iter().rev().take(PER_ROUND).chain(known.iter().step_by(7)) {
