@@ -14,8 +14,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::domain::submissions::store::{Change, SubmissionQueue};
 use crate::domain::submissions::submission::{ClaimedSubmission, SubmissionState};
 
-/// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up. The number
-/// leaves room for a webd that is killed again and again for another reason, before it has had time for a run.
+/// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up, after
+/// four minutes at the soonest: the store delays attempts after the third. Until then, webd may be killed again and again
+/// for another reason.
 const MAX_ATTEMPTS: u32 = 20;
 /// Interval at which the store is asked for work even if nothing was announced, and at which old submissions expire.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);

@@ -57,7 +57,9 @@ CREATE TABLE IF NOT EXISTS submissions (
     size INTEGER NOT NULL,
     UNIQUE (owner, id)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS by_state ON submissions (state, owner, number);
+DROP INDEX IF EXISTS by_state;
+-- With all columns that a claim reads, which passes over all queued submissions.
+CREATE INDEX IF NOT EXISTS by_turn ON submissions (state, owner, number, attempts, started);
 CREATE INDEX IF NOT EXISTS by_owner ON submissions (owner, size);
 -- Submissions that were running when the last webd ended have no result, and run again.
 UPDATE submissions SET state = 0 WHERE state = 1;

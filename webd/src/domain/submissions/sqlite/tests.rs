@@ -73,6 +73,38 @@ async fn what_ran_during_a_crash_runs_again_and_what_has_a_result_does_not() {
 }
 
 #[tokio::test]
+async fn after_three_attempts_a_submission_waits_and_others_do_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
+    store.insert(vec![new("a", 1, "1")]).await.unwrap();
+    let attempt = async || {
+        let claimed = store.claim().await.unwrap();
+        let Some(claimed) = claimed else { return None };
+        store.requeue(claimed.number, true).await.unwrap();
+        Some(claimed.attempts)
+    };
+    // Instead of waiting.
+    let begin_earlier = |ms: i64| {
+        let update = "UPDATE submissions SET started = started - ?1";
+        store.thread.run(move |connection| connection.execute(update, [ms]))
+    };
+    for number in 1..=3 {
+        assert_eq!(attempt().await, Some(number));
+    }
+    for (number, seconds) in [(4, 1), (5, 2), (6, 4), (7, 8), (8, 16), (9, 16), (10, 16)] {
+        begin_earlier(seconds * 1000 - 500).await.unwrap();
+        assert_eq!(attempt().await, None, "attempt {number}");
+        begin_earlier(500).await.unwrap();
+        assert_eq!(attempt().await, Some(number));
+    }
+    store.insert(vec![new("a", 2, "2")]).await.unwrap();
+    assert_eq!(attempt().await, Some(1), "the other one");
+    // The clock is set back.
+    begin_earlier(-3_600_000).await.unwrap();
+    assert_eq!(attempt().await, Some(11));
+}
+
+#[tokio::test]
 async fn a_callback_is_due_when_its_submission_has_ended_until_it_is_delivered() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();

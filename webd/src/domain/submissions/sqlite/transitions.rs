@@ -10,13 +10,22 @@ use crate::domain::submissions::order::Turns;
 use crate::domain::submissions::sqlite::rows::{now, state, uuid};
 use crate::domain::submissions::submission::{ClaimedSubmission, Owner, SubmissionState};
 
+/// Which submissions may be claimed. After three attempts without a result, a submission waits before each further one: 1 s,
+/// 2 s, and so on up to 16 s, from the beginning of the last one. Otherwise a webd that is killed several times in a second
+/// would use up its attempts ([`MAX_ATTEMPTS`](crate::domain::submissions::runner)) before it has had time for a run. A
+/// beginning in the future was written before the clock was set back.
+const MAY_BE_CLAIMED: &str = "state = 0 AND (attempts < 3 OR started > ?1 \
+                              OR started + (1000 << min(attempts - 3, 4)) <= ?1)";
+
 /// Claims the oldest queued submission of the owner whose turn it is.
 pub(super) fn claim(
     connection: &Connection,
     turns: &Mutex<Turns>,
 ) -> rusqlite::Result<Option<ClaimedSubmission>> {
-    let query = "SELECT owner, min(number) FROM submissions WHERE state = 0 GROUP BY owner ORDER BY 2";
-    let mut statement = connection.prepare_cached(query)?;
+    let query = format!(
+        "SELECT owner, min(number) FROM submissions WHERE {MAY_BE_CLAIMED} GROUP BY owner ORDER BY 2"
+    );
+    let mut statement = connection.prepare_cached(&query)?;
     let read = |row: &Row| {
         let owner: String = row.get(0)?;
         // Only valid names are ever stored.
@@ -24,7 +33,7 @@ pub(super) fn claim(
         Ok((Owner(owner), row.get::<_, i64>(1)?))
     };
     let (owners, numbers): (Vec<Owner>, Vec<i64>) =
-        statement.query_map([], read)?.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();
+        statement.query_map([now()], read)?.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().unzip();
     let chosen = turns.lock().unwrap_or_else(PoisonError::into_inner).choose(&owners);
     let Some((owner, number)) = chosen.and_then(|index| Some((owners.get(index)?, *numbers.get(index)?)))
     else {
