@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
-	attacks packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
+	attacks attacks-languages attacks-languages-short packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -133,6 +133,13 @@ attacks: debug ## Attack the product with e2e/attacks, and with the collection i
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
+
+COUNT ?= 5
+attacks-languages: debug ## Run attacks from programs in COUNT installed languages, chosen at random
+	$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --languages $(COUNT)
+
+attacks-languages-short: ## Run `make attacks-languages` with two languages
+	$(MAKE) attacks-languages COUNT=2
 
 packages-tests: debug ## Install packages of PyPI and npm into package sets, and use them; needs root, PyPI and npm
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test packages -- --test-threads 1

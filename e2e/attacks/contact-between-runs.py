@@ -1,6 +1,7 @@
 # tries: to meet a concurrent run over the network, socket names, shared memory or its user
 # threat: d/neighbours
 # stopped-by: separate namespaces, a separate user
+# any-language: true
 # parallel: 3
 # stdout-has: BLOCKED
 # distinct-across-parallel-runs: UID=(\d+)

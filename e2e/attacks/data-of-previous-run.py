@@ -1,6 +1,7 @@
 # tries: to find what the previous run left, in every place where something can be left
 # threat: a/left-overs
 # stopped-by: everything writable is in the run's own namespaces and file systems
+# any-language: true
 # runs: 2
 # stdout-has: BLOCKED
 # after: no key left

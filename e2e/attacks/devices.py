@@ -1,6 +1,7 @@
 # tries: to use every device and every ioctl that affects more than itself
 # threat: a/kernel-surface
 # stopped-by: five harmless devices, no capabilities, seccomp
+# any-language: true
 # stdout-has: BLOCKED
 import errno
 import fcntl

@@ -1,6 +1,7 @@
 # tries: to write more than its limit, using three directories, holes and unnamed files
 # threat: a/disk
 # stopped-by: one tmpfs of limited size for everything writable
+# any-language: true
 # stdout-has: BLOCKED
 # after: host disk free stable
 # after: host inode count stable

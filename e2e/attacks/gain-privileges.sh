@@ -1,6 +1,7 @@
 # tries: to become another user by every program that could allow it
 # threat: a/privilege
 # stopped-by: no new privileges, nosuid, no capabilities
+# any-language: true
 # stdout-has: BLOCKED
 find / -xdev -perm /6000 -type f 2>/dev/null | head -20 | while read -r program; do
     out=$(echo | timeout 2 "$program" --version 2>&1)

@@ -1,6 +1,7 @@
 # tries: to stop file locks of the whole host by reading /proc/locks, and to set pressure triggers for the whole host
 # threat: a/host-writes
 # stopped-by: both are masked; init opens /proc/locks before
+# any-language: true
 # stdout-has: BLOCKED
 
 import os

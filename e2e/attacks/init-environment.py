@@ -1,6 +1,7 @@
 # tries: to read the memory and environment of init, and open its descriptors
 # threat: a/host-files
 # stopped-by: hidepid, init has another uid and is not dumpable
+# any-language: true
 # stdout-has: BLOCKED
 import os
 

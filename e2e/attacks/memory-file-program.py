@@ -1,6 +1,7 @@
 # tries: to run programs from places without execute permission, and scripts whose interpreters need more
 # threat: a/privilege
 # stopped-by: a program from memory has no more rights than one from a file
+# any-language: true
 # stdout-has: BLOCKED
 import ctypes
 import os

@@ -1,6 +1,7 @@
 # tries: to reach anything but itself over the network
 # threat: a/network
 # stopped-by: a network namespace with only its own loopback interface
+# any-language: true
 # stdout-has: BLOCKED
 # after: canary listener saw no packet and no connection
 import errno

@@ -1,6 +1,7 @@
 # tries: to reach the host's files through the magic links of /proc
 # threat: a/host-files
 # stopped-by: its own root file system and pid namespace
+# any-language: true
 # stdout-has: BLOCKED
 import os
 

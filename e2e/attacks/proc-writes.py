@@ -1,6 +1,7 @@
 # tries: to change what /proc allows to change: kernel settings, its own rights, the order of OOM kills
 # threat: a/host-writes
 # stopped-by: read-only /proc/sys, masked files, no capabilities
+# any-language: true
 # stdout-has: BLOCKED
 import glob
 import os

@@ -1,6 +1,7 @@
 # tries: to create files that cannot be deleted, walked or named
 # threat: a/cleaning-up
 # stopped-by: no process deletes them: the file system ends with its namespace
+# any-language: true
 # stdout-has: BLOCKED
 # within-ms: 8000
 import fcntl

@@ -1,6 +1,7 @@
 # tries: to find a place outside its own directories where it may write, and modify its own mounts
 # threat: a/host-writes
 # stopped-by: read-only mounts
+# any-language: true
 # stdout-has: BLOCKED
 find / -xdev \( -path /box -o -path /tmp -o -path /proc \) -prune -o -writable ! -type l -print 2>/dev/null |
     grep -vxE '/dev/(null|zero|full|random|urandom|stdin|stdout|stderr)' | sed 's/^/ESCAPED: writable /'

@@ -61,7 +61,7 @@ pub struct Settings {
     /// Additional languages: name and text of each language file.
     pub languages: Vec<(&'static str, String)>,
     /// Shipped language files that the daemon has besides [`BASE_LANGUAGES`].
-    pub more_languages: &'static [&'static str],
+    pub more_languages: Vec<String>,
     /// Launcher directories of some of them.
     pub launchers: Vec<(&'static str, PathBuf)>,
     /// Content of `webd.toml`.
@@ -91,7 +91,7 @@ impl Default for Settings {
             pool_max: None,
             more: String::new(),
             languages: Vec::new(),
-            more_languages: &[],
+            more_languages: Vec::new(),
             launchers: Vec::new(),
             webd: String::new(),
             files: Vec::new(),
@@ -147,7 +147,7 @@ impl Daemons {
         let uids = test_uids(settings.uids);
         let cgroup = format!("executor-e2e-{}", uids.start());
         let languages = directory.path().join("languages");
-        install_languages(&languages, settings.more_languages)?;
+        install_languages(&languages, &settings.more_languages)?;
         for (name, text) in &settings.languages {
             fs::write(languages.join(name).with_extension("toml"), text)?;
         }
@@ -602,11 +602,11 @@ pub const BASE_LANGUAGES: [&str; 16] = [
 ];
 
 /// Installs the language files and launchers as the package does.
-fn install_languages(to: &Path, more: &[&str]) -> io::Result<()> {
+fn install_languages(to: &Path, more: &[String]) -> io::Result<()> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../executord/languages");
     fs::create_dir(to)?;
-    for name in BASE_LANGUAGES.iter().chain(more) {
-        let file = Path::new(name).with_extension("toml");
+    for name in BASE_LANGUAGES.into_iter().chain(more.iter().map(String::as_str)) {
+        let file = format!("{name}.toml");
         fs::copy(from.join(&file), to.join(&file))?;
     }
     fs::create_dir(to.join("go"))?;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::statvfs::statvfs;
+use serde_json::Value;
 
 use super::fixtures::Fixtures;
 use super::target::Target;
@@ -91,11 +92,11 @@ impl Host {
         })
     }
 
-    /// Returns the violations of the requested checks.
+    /// Returns the violations of the requested checks. `greeting` is the request of the next run.
     pub async fn check(
         &mut self,
         asked: &[String],
-        language: &str,
+        greeting: &Value,
         target: &Target,
         fixtures: &Fixtures,
     ) -> Vec<String> {
@@ -103,7 +104,7 @@ impl Host {
         for phrase in asked {
             let answer = match &**phrase {
                 "daemon alive" => target.is_alive(),
-                "next run ok" => target.greet(language).await,
+                "next run ok" => target.greet_by(greeting).await,
                 "no OOM kill outside the run" => self.no_kill_outside(target),
                 "core_pattern pipe handler not started" => self.handler_not_started(),
                 _ => self.check_until_settled(phrase, target, fixtures).await,

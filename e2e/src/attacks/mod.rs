@@ -16,5 +16,6 @@ pub mod own_wire;
 pub mod probe;
 pub mod raw_http;
 pub mod socket_attacks;
+pub mod starters;
 pub mod target;
 pub mod verdict;

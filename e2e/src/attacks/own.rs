@@ -98,6 +98,13 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
         settings: Map::new(),
         judging: Judging::default(),
         upload: None,
+        any_language: false,
+        interpreter: match language {
+            "python" => Some("python3"),
+            "bash" => Some("bash"),
+            _ => None,
+        },
+        greeting: None,
     };
     let mut said = Vec::new();
     for line in text.lines().map_while(|line| line.strip_prefix(comment)) {
@@ -109,6 +116,12 @@ fn parse(path: &Path, text: &str) -> Result<Probe, String> {
         ["tries", "threat", "stopped-by"].iter().find(|key| !said.iter().any(|said| said == *key))
     {
         return Err(format!("its header lacks {missing}"));
+    }
+    let other_fields = ["args", "exit", "filename", "role", "signal", "stdin", "tty", "upload"];
+    if probe.any_language
+        && (probe.interpreter.is_none() || said.iter().any(|said| other_fields.contains(&&**said)))
+    {
+        return Err(format!("any-language: true requires Python or Bash, and none of {other_fields:?}"));
     }
     // The whole file is the program, including the header, up to its first additional file.
     let separator = format!("{comment}=== ");
@@ -142,9 +155,15 @@ fn additional_file(title: &str, content: &str) -> Map<String, Value> {
         let content: String = content.split_whitespace().collect();
         vec![("name", name.to_owned()), ("content", content), ("encoding", "base64".to_owned())]
     });
-    let plain = || vec![("name", title.to_owned()), ("content", content.to_owned())];
-    encoded
-        .unwrap_or_else(plain)
+    let to_json = |fields: Vec<(&str, String)>| {
+        fields.into_iter().map(|(key, value)| (key.to_owned(), Value::from(value))).collect()
+    };
+    encoded.map_or_else(|| plain_file(title, content), to_json)
+}
+
+/// Returns a text file as a request has it.
+pub(super) fn plain_file(name: &str, content: &str) -> Map<String, Value> {
+    [("name", name), ("content", content)]
         .into_iter()
         .map(|(key, value)| (key.to_owned(), Value::from(value)))
         .collect()
@@ -195,6 +214,7 @@ fn apply(probe: &mut Probe, key: &str, value: &str) -> Result<(), String> {
         "verdict" => expect.verdict_in = Some(message()),
         "message-has" => expect.message_contains.push(value.to_owned()),
         "response-at-most" => expect.max_body_bytes = Some(value.parse().map_err(|error| wrong(&error))?),
+        "any-language" => probe.any_language = value.parse().map_err(|error| wrong(&error))?,
         "upload" => probe.upload = Some(value.parse().map_err(|error| wrong(&error))?),
         "limits" => {
             for word in value.split_whitespace() {
@@ -241,7 +261,11 @@ mod tests {
         assert_eq!(probe.judging.role, Role::Checker);
         assert_eq!(probe.judging.other.unwrap().language, "bash");
         assert_eq!(probe.settings["options"]["unbuffered"], true);
-        for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n"] {
+        let complete = "# tries: x\n# threat: y\n# stopped-by: z\n# any-language: true\n";
+        assert!(parse(Path::new("x.py"), complete).unwrap().any_language);
+        assert!(parse(Path::new("x.c"), &complete.replace('#', "//")).is_err());
+        let with_stdin = format!("{complete}# stdin: x\n");
+        for text in ["print(1)", "# tries: x\n# threat: y\n", "# what: x\n", "# tries\n", &with_stdin] {
             assert!(parse(Path::new("x.py"), text).is_err(), "{text}");
         }
     }

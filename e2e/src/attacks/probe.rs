@@ -17,7 +17,7 @@ use super::fixtures::Fixtures;
 use super::host::Host;
 use super::judging::Judging;
 use super::raw_http;
-use super::target::{Target, status_of};
+use super::target::{Target, greeting, status_of};
 use super::verdict::{Level, Verdict};
 use crate::daemons::DEADLINE;
 use crate::http;
@@ -76,6 +76,15 @@ pub struct Probe {
     /// Length of its stdin, if it is uploaded.
     #[serde(skip)]
     pub upload: Option<usize>,
+    /// Whether a program in any language may start it.
+    #[serde(skip)]
+    pub any_language: bool,
+    /// Command that executes its file.
+    #[serde(skip)]
+    pub interpreter: Option<&'static str>,
+    /// Request that must print `hello` afterwards; `None` for a small program in the same language.
+    #[serde(skip)]
+    pub greeting: Option<Value>,
 }
 
 /// A text, repeated.
@@ -173,7 +182,8 @@ async fn attack(
     }
     failures.extend(probe.expect.check_together(&all, probe.parallel.is_some()));
     failures.extend(watchers.into_iter().filter_map(|watcher| watcher.finish().err()));
-    failures.extend(host.check(&probe.expect.after, &probe.language, target, fixtures).await);
+    let greeting = probe.greeting.clone().unwrap_or_else(|| greeting(&probe.language));
+    failures.extend(host.check(&probe.expect.after, &greeting, target, fixtures).await);
     Ok(failures)
 }
 

@@ -39,7 +39,15 @@ impl Target {
     /// # Errors
     /// As [`Daemons::start`].
     pub async fn start() -> io::Result<Self> {
-        let daemons = Daemons::start(&Settings::from_environment()).await?;
+        Self::start_with(&Settings::from_environment()).await
+    }
+
+    /// Starts daemons.
+    ///
+    /// # Errors
+    /// As [`Daemons::start`].
+    pub async fn start_with(settings: &Settings) -> io::Result<Self> {
+        let daemons = Daemons::start(settings).await?;
         let authority = daemons.url("/").authority().map(ToString::to_string).unwrap_or_default();
         Ok(Self {
             address: authority.parse().map_err(io::Error::other)?,
@@ -106,9 +114,16 @@ impl Target {
     /// # Errors
     /// A message with the response.
     pub async fn greet(&self, language: &str) -> Result<(), String> {
+        self.greet_by(&greeting(language)).await
+    }
+
+    /// Verifies that a request prints `hello`, and in time.
+    ///
+    /// # Errors
+    /// A message with the response.
+    pub async fn greet_by(&self, greeting: &Value) -> Result<(), String> {
         const WITHIN: Duration = Duration::from_secs(10);
-        let body = json!({"language": language, "code": greeting(language)});
-        let answer = tokio::time::timeout(WITHIN, raw_http::execute(self.address, &body)).await;
+        let answer = tokio::time::timeout(WITHIN, raw_http::execute(self.address, greeting)).await;
         let answer = answer.map_err(|_| "the next run: no answer in 10 s")?;
         let answer = answer.map_err(|error| format!("the next run: {error}"))?;
         let output = answer.json().and_then(|json| Some(json.get("output")?.as_str()?.to_owned()));
@@ -136,8 +151,10 @@ fn process_called(name: &str) -> io::Result<u32> {
     Err(io::Error::other(format!("no process has the name {name}")))
 }
 
-fn greeting(language: &str) -> &'static str {
-    match language {
+/// Returns a request that prints `hello`.
+#[must_use]
+pub fn greeting(language: &str) -> Value {
+    let code = match language {
         "javascript" | "typescript" => "console.log('hello')",
         "java" => "class Main { public static void main(String[] a) { System.out.println(\"hello\"); } }",
         "c" | "cpp" => "#include <stdio.h>\nint main(void) { puts(\"hello\"); }",
@@ -147,7 +164,8 @@ fn greeting(language: &str) -> &'static str {
         "perl" => "print 'hello'",
         "php" => "<?php print('hello');",
         _ => "print('hello')",
-    }
+    };
+    json!({"language": language, "code": code})
 }
 
 /// Returns a program's status in the terms of the probes.

@@ -8,15 +8,17 @@ use std::ops::RangeInclusive;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use e2e::attacks::collection::InvalidCase;
 use e2e::attacks::fixtures::Fixtures;
 use e2e::attacks::probe::{self, Probe};
+use e2e::attacks::starters::{self, Starters};
 use e2e::attacks::target::{SECRET, Target};
 use e2e::attacks::verdict::{Verdict, table};
 use e2e::attacks::{http_attacks, own, own_keys, own_wire, socket_attacks};
+use e2e::daemons::{BASE_LANGUAGES, Settings};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Cases that take longer than ten seconds or need thousands of connections.
@@ -51,7 +53,13 @@ struct Arguments {
     /// Skip slow cases and list them
     #[arg(long)]
     skip_slow: bool,
-    /// Seed of generated attacks; 0 for the seed of each case
+    /// Run the attacks that do not depend on a language, each from programs in this many languages, chosen at random by --seed
+    #[arg(long, value_name = "COUNT", conflicts_with = "own")]
+    languages: Option<usize>,
+    /// Run the attacks that do not depend on a language from programs in this language. May be repeated
+    #[arg(long, conflicts_with = "own")]
+    from: Vec<String>,
+    /// Seed of generated attacks and of --languages; 0 for the seed of each case, and for other languages each time
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The host is used by nothing else: its core dump handler may be replaced for a moment
@@ -109,6 +117,9 @@ impl Arguments {
 }
 
 async fn attack(arguments: &Arguments) -> io::Result<bool> {
+    if arguments.languages.is_some() || !arguments.from.is_empty() {
+        return attack_from_languages(arguments).await;
+    }
     let probes = chosen(arguments)?;
     let mut target = match (&arguments.url, &arguments.socket) {
         (Some(url), Some(socket)) => Target::running(url, socket, arguments.uids.clone(), &arguments.cgroup)?,
@@ -165,6 +176,43 @@ async fn attack(arguments: &Arguments) -> io::Result<bool> {
     print_line(&table(&verdicts));
     print_line(&format!("in {} s", began.elapsed().as_secs()));
     Ok(!verdicts.iter().any(Verdict::is_failed))
+}
+
+/// Runs the attacks that do not depend on a language, started by programs in other languages.
+async fn attack_from_languages(arguments: &Arguments) -> io::Result<bool> {
+    let target = match (&arguments.url, &arguments.socket) {
+        (Some(url), Some(socket)) => Target::running(url, socket, arguments.uids.clone(), &arguments.cgroup)?,
+        _ => {
+            let more_languages = starters::shipped_language_files()?
+                .into_iter()
+                .filter(|name| !BASE_LANGUAGES.contains(&&**name))
+                .collect();
+            Target::start_with(&Settings { more_languages, ..Settings::from_environment() }).await?
+        }
+    };
+    let seed = match arguments.seed {
+        0 => SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |time| time.as_secs()),
+        seed => seed,
+    };
+    let count = arguments.languages.unwrap_or_default();
+    let starters = Starters::load()?.choose(&target, &arguments.from, count, seed).await?;
+    let names: Vec<_> = starters.iter().map(|starter| &*starter.language).collect();
+    print_line(&format!("seed {seed}: attacks from {}", names.join(", ")));
+    let attacks = own::load(&own::directory())?;
+    let (fixtures, reasons, began) = (Fixtures::new()?, reasons(), Instant::now());
+    let mut verdicts = Vec::new();
+    for starter in &starters {
+        for attack in attacks.iter().flatten().filter(|attack| arguments.wants(&attack.id, &attack.class)) {
+            let Some(started) = starter.start(attack) else { continue };
+            let mut verdict = probe::run(&started, &target, &fixtures, arguments.disposable_host).await;
+            verdict.reason = reasons.get(&attack.id).cloned();
+            print_line(&verdict.line());
+            verdicts.push(verdict);
+        }
+    }
+    print_line(&table(&verdicts));
+    print_line(&format!("in {} s", began.elapsed().as_secs()));
+    Ok(!verdicts.is_empty() && !verdicts.iter().any(Verdict::is_failed))
 }
 
 fn chosen(arguments: &Arguments) -> io::Result<Vec<Result<Probe, InvalidCase>>> {
