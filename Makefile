@@ -144,8 +144,9 @@ attacks-languages-short: ## Run `make attacks-languages` with two languages
 packages-tests: debug ## Install packages of PyPI and npm into package sets, and use them; needs root, PyPI and npm
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test packages -- --test-threads 1
 
-languages-all: build ## Install every shipped language and run all self-tests and examples; 4 GB, a quarter of an hour; needs root
+languages-all: build debug ## Install every shipped language, run all self-tests and examples, and test versions and file names; 4 GB, a quarter of an hour; needs root
 	$(AS_ROOT) scripts/languages-all.sh
+	$(AS_ROOT) cargo test --locked -p e2e --features e2e/toolchains --test toolchains -- --test-threads 1
 
 CLUSTER_ROUNDS ?= 200
 cluster: debug ## Kill every process of two servers and their nats-server, CLUSTER_ROUNDS times; half an hour

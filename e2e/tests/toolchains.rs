@@ -1,0 +1,87 @@
+//! Every toolchain that `executor install --all` installs: `make languages-all`.
+
+#![forbid(unsafe_code)]
+
+use e2e::attacks::starters::shipped_language_files;
+use e2e::daemons::{BASE_LANGUAGES, Daemons, Settings};
+use e2e::http;
+use serde_json::{Value, json};
+
+async fn start() -> Daemons {
+    let files = shipped_language_files().expect("the language files");
+    let more_languages = files.into_iter().filter(|name| !BASE_LANGUAGES.contains(&&**name)).collect();
+    let settings = Settings { more_languages, ..Settings::from_environment() };
+    Daemons::start(&settings).await.expect("both daemons start")
+}
+
+async fn languages(daemons: &Daemons) -> Vec<Value> {
+    let answer = http::get(&daemons.url("/api/languages"), e2e::daemons::DEADLINE).await.expect("a response");
+    answer.json.as_array().expect("a list").clone()
+}
+
+const CLANG: &str = "#include <stdio.h>\nint main(void) { printf(\"%d\", __clang_major__); }";
+const GNU: &str = "#include <stdio.h>\nint main(void) { printf(\"%d\", __GNUC__); }";
+const LUA: &str = "io.write(_VERSION)";
+const PYTHON: &str = "import platform; print(platform.python_implementation(), end='')";
+
+/// A version of a language, as a range or by an alias, and what a program says about its toolchain.
+const VERSIONS: [(&str, &str, &str, &str); 20] = [
+    ("c", "11.x", GNU, "11"),
+    ("c", "12.x", GNU, "12"),
+    ("c", "", GNU, "12"),
+    ("gcc-11", "", GNU, "11"),
+    ("cpp", "11.x", GNU, "11"),
+    ("cpp", "12.x", GNU, "12"),
+    ("g++-11", "", GNU, "11"),
+    ("c-clang", "14.x", CLANG, "14"),
+    ("c-clang", "16.x", CLANG, "16"),
+    ("clang-16", "", CLANG, "16"),
+    ("cpp-clang", "14.x", CLANG, "14"),
+    ("cpp-clang", "16.x", CLANG, "16"),
+    ("clang++-16", "", CLANG, "16"),
+    ("lua", "5.1.x", LUA, "Lua 5.1"),
+    ("lua", "5.3.x", LUA, "Lua 5.3"),
+    ("lua", "5.4.x", LUA, "Lua 5.4"),
+    ("lua", "<5.4", LUA, "Lua 5.3"),
+    ("python", "3.11.x", PYTHON, "CPython"),
+    ("python", "3.9.x", PYTHON, "PyPy"),
+    ("pypy3", "", PYTHON, "PyPy"),
+];
+
+#[tokio::test]
+async fn each_version_runs_the_toolchain_of_its_range() {
+    let daemons = start().await;
+    for (language, version, code, output) in VERSIONS {
+        let mut body = json!({ "language": language, "code": code });
+        if !version.is_empty() {
+            body["version"] = version.into();
+        }
+        let answer = daemons.execute(&body).await;
+        assert_eq!((&answer["status"], &answer["output"]), (&json!("ok"), &json!(output)), "{language} {version}");
+    }
+}
+
+#[tokio::test]
+async fn examples_run_from_main_files_of_other_names() {
+    let daemons = start().await;
+    let mut failures = Vec::new();
+    for language in languages(&daemons).await {
+        let name = language["name"].as_str().expect("a name");
+        let extension = language["extensions"][0].as_str().expect("an extension");
+        let body = json!({ "language": name, "code": language["example"] });
+        let expected = daemons.execute(&body).await;
+        // The file names of these are part of the language.
+        if name == "multi_file" {
+            continue;
+        }
+        for file in [format!("prog.{extension}"), format!("my-program_2.{extension}"), "solution".to_owned()] {
+            let mut body = body.clone();
+            body["filename"] = file.clone().into();
+            let answer = daemons.execute(&body).await;
+            if (&answer["status"], &answer["output"]) != (&json!("ok"), &expected["output"]) {
+                failures.push(format!("{name} as {file}: {} {}", answer["status"], answer["output"]));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
