@@ -57,7 +57,11 @@ async fn each_version_runs_the_toolchain_of_its_range() {
             body["version"] = version.into();
         }
         let answer = daemons.execute(&body).await;
-        assert_eq!((&answer["status"], &answer["output"]), (&json!("ok"), &json!(output)), "{language} {version}");
+        assert_eq!(
+            (&answer["status"], &answer["output"]),
+            (&json!("ok"), &json!(output)),
+            "{language} {version}"
+        );
     }
 }
 
@@ -74,7 +78,8 @@ async fn examples_run_from_main_files_of_other_names() {
         if name == "multi_file" {
             continue;
         }
-        for file in [format!("prog.{extension}"), format!("my-program_2.{extension}"), "solution".to_owned()] {
+        for file in [format!("prog.{extension}"), format!("my-program_2.{extension}"), "solution".to_owned()]
+        {
             let mut body = body.clone();
             body["filename"] = file.clone().into();
             let answer = daemons.execute(&body).await;
