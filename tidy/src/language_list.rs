@@ -93,7 +93,7 @@ impl LanguageFile {
         let commands = [self.compile.as_ref(), Some(&self.run), Some(&self.version)];
         let mut programs = commands.into_iter().flatten().filter_map(|command| command.command.first());
         let is_toolchain =
-            |program: &&String| !["sh", "cat"].contains(&program.as_str()) && !program.contains('{');
+            |program: &&String| !["sh", "cat"].contains(&program.as_str()) && !program.contains(['{', '/']);
         programs.find(is_toolchain).map_or("sh", String::as_str)
     }
 }
