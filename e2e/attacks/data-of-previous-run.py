@@ -14,7 +14,8 @@ import socket
 libc = ctypes.CDLL(None, use_errno=True)
 for directory in ("/box", "/tmp", "/dev/shm", "/build"):
     for name in (os.listdir(directory) if os.path.isdir(directory) else []):
-        if name not in ("main.py", "__pycache__"):
+        # Started from another language, it has files of that language.
+        if name == "left" or name not in ("main.py", "__pycache__") and not os.path.exists("/box/attack"):
             print("ESCAPED: found", directory, name)
     try:
         open(os.path.join(directory, "left"), "w").write("x")

@@ -4,7 +4,7 @@
 # any-language: true
 # stdout-has: BLOCKED
 # status: output_limit
-# response-at-most: 4000000
+# response-at-most: 16000000
 echo "BLOCKED: started"
 for number in 1 2 3; do
     yes &

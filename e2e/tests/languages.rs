@@ -131,6 +131,18 @@ async fn programs_for_online_judges_recognize_one() {
     }
 }
 
+/// splice(2) is refused in a way for which programs read and write instead.
+#[tokio::test]
+async fn a_pipe_into_a_program_without_output_works() {
+    let daemons = start(&Settings::default()).await;
+    let code = "echo hello | grep hello >/dev/null && echo found";
+    prints(&daemons, program("bash", code), "found\n").await;
+    let code = "package main\nimport (\"io\"; \"os\")\nfunc main() { io.Copy(os.Stdout, os.Stdin) }";
+    let mut copy = program("go", code);
+    copy["stdin"] = "copied\n".into();
+    prints(&daemons, copy, "copied\n").await;
+}
+
 #[tokio::test]
 async fn deep_recursion_has_the_same_result_each_time() {
     let java = "public class M { static int d(int n) { return n == 0 ? 0 : 1 + d(n - 1); }\n\

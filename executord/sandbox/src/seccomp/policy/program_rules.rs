@@ -494,7 +494,8 @@ pub const PROGRAM_RULES: &[Rule] = &[
         reason: "NUMA placement: a file can hold a policy for each of its pages, which no cgroup accounts for",
     },
     Rule {
-        action: Action::Errno(EPERM),
+        // As for a file that has no splice: grep, whose output is /dev/null, and Go then copy with read and write.
+        action: Action::Errno(EINVAL),
         syscalls: &[SYS_splice, SYS_vmsplice, SYS_tee],
         reason: "the primitive of Dirty Pipe (CVE-2022-0847) and Copy Fail; sendfile and copy_file_range are allowed",
     },
