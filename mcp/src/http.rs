@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::Full;
 use http_body_util::combinators::BoxBody;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Request, Response};
 use rmcp::transport::streamable_http_server::session::never::NeverSessionManager;
 use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
@@ -32,5 +33,11 @@ pub async fn answer<B: Backend>(backend: B, request: Request<Bytes>) -> Response
         Arc::new(NeverSessionManager::default()),
         config,
     );
-    service.handle(request.map(Full::new)).await
+    let mut response = service.handle(request.map(Full::new)).await;
+    if !response.status().is_success() {
+        // The SDK does not say that its errors are text.
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().entry(CONTENT_TYPE).or_insert(text);
+    }
+    response
 }

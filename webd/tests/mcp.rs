@@ -149,7 +149,8 @@ async fn what_is_no_message_is_refused() {
     assert_eq!(code(&many).await, (413, "too_large".to_owned()));
     let plain = server.request("POST", "/mcp", &["Content-Type: text/plain", ACCEPT], RUN.as_bytes()).await;
     assert_eq!(plain.status, 415);
-    assert_eq!(server.request("POST", "/mcp", &[JSON], RUN.as_bytes()).await.status, 406);
+    let answer = server.request("POST", "/mcp", &[JSON], RUN.as_bytes()).await;
+    assert_eq!((answer.status, answer.header("content-type")), (406, Some("text/plain; charset=utf-8")));
     let get = server.request("GET", "/mcp", &["Accept: text/event-stream"], b"").await;
     assert_eq!((get.status, get.code().as_str()), (405, "method_not_allowed"));
     let long = format!("Mcp-Session-Id: {}", "x".repeat(200));
