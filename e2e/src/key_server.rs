@@ -92,10 +92,37 @@ impl KeyServer {
     /// # Panics
     /// If webd does not read it.
     pub async fn send(&self, method: &str, path: &str, key: &str, body: &Value) -> TcpStream {
+        self.send_accepting("application/json", method, path, key, body).await
+    }
+
+    /// Executes a program with a key, and returns the connection after its output has this text.
+    ///
+    /// # Panics
+    /// If the response ends before.
+    pub async fn stream_until(&self, key: &str, language: &str, code: &str, text: &str) -> TcpStream {
+        let body = json!({ "language": language, "code": code });
+        let mut stream =
+            self.send_accepting("application/x-ndjson", "POST", "/api/execute", key, &body).await;
+        let mut received = Vec::new();
+        while !String::from_utf8_lossy(&received).contains(text) {
+            let count = stream.read_buf(&mut received).await.expect("an answer");
+            assert_ne!(count, 0, "{}", String::from_utf8_lossy(&received));
+        }
+        stream
+    }
+
+    async fn send_accepting(
+        &self,
+        accepted: &str,
+        method: &str,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> TcpStream {
         let body = body.to_string();
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Authorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n{body}",
+             Accept: {accepted}\r\nAuthorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut stream = TcpStream::connect(self.daemons.address()).await.expect("webd listens");

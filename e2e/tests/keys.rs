@@ -6,7 +6,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::time::Duration;
 
 use e2e::daemons::{DEADLINE, eventually};
 use e2e::http;
@@ -23,6 +22,9 @@ fn cpu(server: &KeyServer, name: &str) -> f64 {
     usage[0]["cpu_s"].as_f64().expect("a number")
 }
 
+/// Uses CPU time until it is stopped. It writes a line after 0.6 s.
+const ENDLESS: &str =
+    "import time\nwhile time.process_time() < 0.6: pass\nprint('spent', flush=True)\nwhile True: pass";
 /// Uses half a second of CPU time.
 const BUSY: &str = "import time\nwhile time.process_time() < 0.5: pass\nprint('done')";
 
@@ -41,10 +43,7 @@ async fn a_key_is_limited_by_what_its_programs_really_use() {
 
     // A client that disconnects does not get its CPU time for nothing.
     let before = cpu(&server, "alice");
-    let body = json!({ "language": "python", "code": "while True: pass" });
-    let stream = server.send("POST", "/api/execute", &key, &body).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    drop(stream);
+    drop(server.stream_until(&key, "python", ENDLESS, "spent").await);
     assert!(eventually(async || cpu(&server, "alice") > before + 0.5).await, "{}", cpu(&server, "alice"));
 
     // Until the quota is used up.
