@@ -50,19 +50,22 @@ const check = async (client, call) => {
   const tests = [{ input: "1", expected_output: "1" }, { input: "2", expected_output: "1" }];
   const judged = await call("run_tests", { language: "python", code: "print(input())", tests });
   equal("verdicts", judged.structuredContent.tests.map(({ verdict }) => verdict), ["accepted", "wrong_answer"]);
+  const code = "#include <answer/answer.h>\nint main(void) { return ANSWER; }";
+  const chosen = await call("run_code", { language: "c", code, packages: "numbers" });
+  equal("packages", chosen.structuredContent.exit_code, 42);
   const wrong = await call("run_code", { language: "python" });
   equal("wrong arguments", [wrong.isError, /`code` or `files` is required/.test(wrong.content[0].text)], [true, true]);
 
   // A call that is aborted makes room for the next one.
   const abort = new AbortController();
-  const code = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.1)";
+  const endless = "import time\nprint('ready', flush=True)\nwhile True: time.sleep(0.1)";
   let output = "";
   const onprogress = ({ message }) => {
     output += message;
     if (output.includes("ready")) abort.abort();
   };
   const options = { signal: abort.signal, onprogress, timeout: 100_000 };
-  const aborted = await call("run_code", { language: "python", code, limits: LIMITS }, options).then(
+  const aborted = await call("run_code", { language: "python", code: endless, limits: LIMITS }, options).then(
     () => "finished",
     () => "aborted",
   );

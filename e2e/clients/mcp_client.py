@@ -59,6 +59,18 @@ async def runs(client: Client, checks: Checks) -> None:
     checks.equal("messages", "undeclared" in wrong.structured_content["compile_output"], True)
 
 
+async def packages(client: Client, checks: Checks) -> None:
+    """The set `numbers` of C has the header of the program."""
+    listed = await client.call_tool("list_languages", {"language": "c"})
+    sets = [one["name"] for one in listed.structured_content["languages"][0]["packages"]]
+    checks.equal("package sets", sets, ["numbers"])
+    program = {"language": "c", "code": "#include <answer/answer.h>\nint main(void) { return ANSWER; }"}
+    failed = await client.call_tool("run_code", program)
+    checks.equal("hint", "package set numbers" in failed.structured_content["hint"], True)
+    chosen = await client.call_tool("run_code", {**program, "packages": "numbers"})
+    checks.equal("packages", chosen.structured_content["exit_code"], 42)
+
+
 async def files(client: Client, checks: Checks) -> None:
     """A figure is an image, and files go from one call to the next."""
     plot = await client.call_tool("run_code", {"language": "python", "code": SINE, "limits": LIMITS})
@@ -100,6 +112,7 @@ async def errors(client: Client, checks: Checks) -> None:
         ("unknown argument", {"language": "c", "code": "", "timeout": 1}, "unknown field `timeout`"),
         ("type", {"language": "c", "code": 1}, "invalid argument `code`"),
         ("path", {"language": "c", "code": "", "files": [{"name": "../x", "content": ""}]}, "invalid_request"),
+        ("package set", {"language": "c", "code": "", "packages": "x"}, "available: numbers, none"),
         ("option", {"language": "c", "code": "", "options": {"std": "c1"}}, "invalid_request"),
     ]:
         result = await client.call_tool("run_code", arguments)
@@ -141,7 +154,7 @@ async def main() -> None:
             executor, socket = rest
             server = StdioServerParameters(command=executor, args=["--socket", socket, "mcp"])
         async with Client(server, mode=mode) as client:
-            for check in (lists, runs, files, tests, errors, live):
+            for check in (lists, runs, packages, files, tests, errors, live):
                 await check(client, checks)
     if kind == "http":
         await wrong_key(rest[0], checks)

@@ -21,6 +21,7 @@ pub mod metrics;
 #[cfg(feature = "daemons")]
 pub mod nats_servers;
 pub mod network;
+pub mod package_sets;
 pub mod proxy;
 pub mod session;
 pub mod soak;

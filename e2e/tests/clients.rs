@@ -7,6 +7,7 @@ use std::process::{Command, Output};
 
 use e2e::daemons::{Daemons, Settings, binary};
 use e2e::key_server::KeyServer;
+use e2e::package_sets;
 
 const TOKEN: &str = "clients-token";
 const USER: &str = "clients-user";
@@ -72,6 +73,7 @@ async fn clients_of_judge0() {
 
 /// Runs both reference clients with these arguments.
 async fn run_reference_clients(daemons: &Daemons, arguments: &[&str]) {
+    package_sets::install_header(daemons);
     run(daemons, python("mcp", "mcp_client.py", arguments)).await;
     let mut node = Command::new("node");
     node.arg(installed().join("node/mcp.mjs")).args(arguments);

@@ -10,6 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use e2e::daemons::{Daemons, binary, eventually};
 use e2e::key_server::KeyServer;
+use e2e::package_sets;
 use rmcp::model::{CallToolRequestParams, CallToolResult, ClientRequest, Request};
 use rmcp::service::{PeerRequestOptions, RunningService};
 use rmcp::{RoleClient, ServiceExt};
@@ -121,6 +122,8 @@ async fn over_stdio(daemons: &Daemons) {
         "{text}"
     );
 
+    packages(&agent, daemons).await;
+
     let call =
         params("run_code", json!({"language": "python", "code": ENDLESS, "limits": {"wall_ms": 120_000}}));
     let request = ClientRequest::CallToolRequest(Request::new(call));
@@ -130,6 +133,29 @@ async fn over_stdio(daemons: &Daemons) {
     handle.cancel(None).await.expect("sent");
     assert!(is_idle(daemons).await, "the program was stopped");
     agent.end().await;
+}
+
+/// An agent finds a package set by the hint or in the list, and uses it.
+async fn packages(agent: &Agent, daemons: &Daemons) {
+    package_sets::install_header(daemons);
+    let code = "#include <answer/answer.h>\n#include <stdio.h>\nint main(void) { printf(\"%d\", ANSWER); }";
+    let failed = agent.call("run_code", json!({"language": "c", "code": code})).await;
+    let text = &failed.content[0].as_text().expect("text").text;
+    assert!(text.contains("(Hint: answer/answer.h is in the package set numbers of C)"), "{text}");
+    let listed = agent.call("list_languages", json!({"language": "c"})).await;
+    let set = &listed.structured_content.expect("content")["languages"][0]["packages"][0];
+    assert_eq!((&set["name"], &set["default"]), (&json!("numbers"), &json!(false)), "{set}");
+    let answer = package_sets::ANSWER.to_string();
+    let chosen = json!({"language": "c", "packages": "numbers", "code": code});
+    let ran = agent.call("run_code", chosen).await.structured_content.expect("content");
+    assert_eq!(ran["stdout"], answer, "{ran}");
+    let tests = json!([{"expected_output": answer}]);
+    let tests = json!({"language": "c", "packages": "numbers", "code": code, "tests": tests});
+    let ran = agent.call("run_tests", tests).await.structured_content.expect("content");
+    assert_eq!(ran["passed"], 1, "{ran}");
+    let other = agent.call("run_code", json!({"language": "c", "packages": "x", "code": ""})).await;
+    let text = &other.content[0].as_text().expect("text").text;
+    assert!(other.is_error == Some(true) && text.contains("available: numbers, none"), "{text}");
 }
 
 /// Sends a message, and returns the connection.

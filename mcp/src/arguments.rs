@@ -9,7 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use protocol::bounds::{
     MAX_ARG, MAX_ARGS, MAX_ARGS_TOTAL, MAX_FILES, MAX_LANGUAGE_NAME, MAX_OPTION_NAME, MAX_OPTION_VALUES,
-    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PATH, MAX_SOURCES, MAX_VERSION_RANGE,
+    MAX_OPTIONS, MAX_OUTPUT_NAME, MAX_OUTPUT_PATTERNS, MAX_PACKAGE_SET_NAME, MAX_PATH, MAX_SOURCES,
+    MAX_VERSION_RANGE,
 };
 use protocol::{ByteCount, LimitsRequest, OptionSetting, OptionValue, SourceFile};
 use rmcp::model::JsonObject;
@@ -160,6 +161,15 @@ pub(crate) fn version(range: Option<String>) -> Result<Option<String>, Refusal> 
         return Err(Refusal::invalid(format!("`version` must be at most {MAX_VERSION_RANGE} bytes long")));
     }
     Ok(range)
+}
+
+/// Checks the length of the name of a package set. The daemon checks whether the language has it.
+pub(crate) fn package_set(name: Option<String>) -> Result<Option<String>, Refusal> {
+    if name.as_ref().is_some_and(|name| name.len() > MAX_PACKAGE_SET_NAME) {
+        let message = format!("`packages` must be at most {MAX_PACKAGE_SET_NAME} bytes long");
+        return Err(Refusal::invalid(message));
+    }
+    Ok(name)
 }
 
 /// Returns the options as settings of a request.

@@ -19,6 +19,8 @@ pub const MAX_PROGRESS_TOTAL: usize = 256 * 1024;
 pub const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 /// Calls of one client on a pair of streams that are executed concurrently. Further calls wait.
 pub const MAX_CALLS: usize = 16;
+/// Packages of a set in the list of all languages. The description of one language has all of them.
+pub const MAX_LISTED_PACKAGES: usize = 30;
 /// Bytes of the arguments that an error message quotes.
 pub const MAX_QUOTED: usize = 500;
 

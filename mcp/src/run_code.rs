@@ -22,6 +22,7 @@ const ALL_FILES: &str = "**";
 struct Arguments {
     language: String,
     version: Option<String>,
+    packages: Option<String>,
     code: Option<String>,
     files: Option<Vec<InputFile>>,
     stdin: Option<String>,
@@ -48,7 +49,7 @@ pub(crate) async fn call(
 impl Arguments {
     /// Returns the request, and whether it names the files to return.
     fn into_request(self) -> Result<(ExecuteRequest, bool), Refusal> {
-        let Self { language, version, code, files, stdin, args, options, limits, outputs } = self;
+        let Self { language, version, packages, code, files, stdin, args, options, limits, outputs } = self;
         let (language, files) = Program { language, code, files }.into_sources()?;
         let run = RunRequest {
             stdin: Stdin::Bytes(stdin.unwrap_or_default().into()),
@@ -59,6 +60,7 @@ impl Arguments {
         let request = ExecuteRequest {
             language,
             version: arguments::version(version)?,
+            packages: arguments::package_set(packages)?,
             files,
             runs: vec![run],
             options: arguments::settings(options)?,
@@ -89,6 +91,7 @@ fn result(collected: &Collected, names_outputs: bool) -> CallToolResult {
         push_compiler_output(&mut text, output);
     }
     stage_result::push_output(&mut text, run);
+    stage_result::push_hint(&mut text, report);
     if stage_result::is_truncated(report, run) {
         text.push_str(
             "(The program wrote more than is returned. Write to a file and name it in `outputs`.)\n",
@@ -161,7 +164,7 @@ mod tests {
     #[test]
     fn arguments_become_a_request() {
         let (request, names_outputs) = request(json!({
-            "language": "cpp", "version": "11.x", "code": "int main() {}", "stdin": "in", "args": ["a"], "limits": {"cpu_ms": 5},
+            "language": "cpp", "version": "11.x", "packages": "math", "code": "int main() {}", "stdin": "in", "args": ["a"], "limits": {"cpu_ms": 5},
             "files": [{"name": "data.bin", "content": "AP8=\n", "encoding": "base64"}, {"name": "t", "content": "é"}],
             "options": {"std": "c++23", "warnings": true, "sanitize": ["address"]}, "outputs": ["*.png"],
         }))
@@ -190,6 +193,7 @@ mod tests {
         assert_eq!(request.runs[0].stdin, Stdin::Bytes("in".into()));
         assert_eq!(request.runs[0].args, ["a"]);
         assert_eq!(request.version.as_deref(), Some("11.x"));
+        assert_eq!(request.packages.as_deref(), Some("math"));
         assert_eq!(request.limits.cpu_time, Some(std::time::Duration::from_millis(5)));
         assert_eq!((request.outputs, names_outputs), (vec!["*.png".to_owned()], true));
     }
@@ -236,6 +240,10 @@ mod tests {
             json!({"language": "c", "code": "", "version": "1".repeat(65)}),
             "`version` must be at most 64",
         );
+        check(
+            json!({"language": "c", "code": "", "packages": "a".repeat(65)}),
+            "`packages` must be at most 64",
+        );
     }
 
     #[test]
@@ -268,6 +276,20 @@ mod tests {
         assert_eq!(structured["id"], ExecutionId::default().to_string());
         assert_eq!((&structured["status"], &structured["exit_code"]), (&json!("nonzero"), &json!(1)));
         assert_eq!((&structured["stdout"], &structured["stderr"]), (&json!("out\n"), &json!("err")));
+    }
+
+    #[test]
+    fn a_failed_import_has_a_hint() {
+        let failed = StageReport {
+            hint: Some("numpy is in the package set data of Python".to_owned()),
+            ..StageReport::new(StageName::Run(0), Status::Exited(1))
+        };
+        let outcome = Outcome { runs: vec![failed], ..Outcome::default() };
+        let result = result(&Collected { outcome, ..Collected::default() }, false);
+        let text = &result.content[0].as_text().unwrap().text;
+        assert_eq!(text, "exit code 1\n(Hint: numpy is in the package set data of Python)\n");
+        let structured = result.structured_content.unwrap();
+        assert_eq!(structured["hint"], "numpy is in the package set data of Python");
     }
 
     #[test]

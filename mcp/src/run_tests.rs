@@ -25,6 +25,7 @@ const MAX_NAME: usize = 200;
 struct Arguments {
     language: String,
     version: Option<String>,
+    packages: Option<String>,
     code: Option<String>,
     files: Option<Vec<InputFile>>,
     options: Option<Options>,
@@ -70,6 +71,7 @@ impl Arguments {
         let Self {
             language,
             version,
+            packages,
             code,
             files,
             options,
@@ -103,6 +105,7 @@ impl Arguments {
         let request = ExecuteRequest {
             language,
             version: arguments::version(version)?,
+            packages: arguments::package_set(packages)?,
             files,
             runs,
             options: arguments::settings(options)?,
@@ -163,6 +166,10 @@ fn result(collected: &Collected, names: &[Option<String>]) -> CallToolResult {
         push_test(&mut text, number + 1, name.as_deref(), run, output);
     }
     structured["tests"] = tests.into();
+    // The same import fails in each test.
+    if let Some(report) = outcome.compile.iter().chain(&outcome.runs).find(|report| report.hint.is_some()) {
+        stage_result::push_hint(&mut text, report);
+    }
     with_structured(vec![ContentBlock::text(text)], structured)
 }
 
@@ -222,7 +229,8 @@ mod tests {
     #[test]
     fn each_test_is_a_run() {
         let request = request(json!({
-            "language": "python", "version": "3.x", "code": "print(input())", "compare": "tokens", "stop_on_first_failure": true,
+            "language": "python", "version": "3.x", "packages": "web", "code": "print(input())", "compare": "tokens",
+            "stop_on_first_failure": true,
             "tests": [{"input": "1", "expected_output": "1"}, {"name": "two", "expected_output": "", "args": ["x"]}],
         }))
         .unwrap();
@@ -231,6 +239,7 @@ mod tests {
         assert_eq!(request.runs[0].expected, Some(expected));
         assert_eq!(request.runs[1].args, ["x"]);
         assert_eq!(request.version.as_deref(), Some("3.x"));
+        assert_eq!(request.packages.as_deref(), Some("web"));
         assert!(request.stop_on_first_failure);
     }
 

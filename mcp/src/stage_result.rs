@@ -34,7 +34,7 @@ pub(crate) fn to_json(report: &StageReport, output: &StageOutput) -> Value {
         Status::Signaled(signal) => (None, Some(signal)),
         _ => (None, None),
     };
-    json!({
+    let mut json = json!({
         "status": report.status.name().as_str(),
         "exit_code": exit_code,
         "signal": signal.map(signal_name),
@@ -47,7 +47,11 @@ pub(crate) fn to_json(report: &StageReport, output: &StageOutput) -> Value {
             "cpu_ms": milliseconds(report.usage.cpu_time),
             "memory_bytes": report.usage.peak_memory.bytes(),
         },
-    })
+    });
+    if let Some(hint) = &report.hint {
+        json["hint"] = hint.as_str().into();
+    }
+    json
 }
 
 /// Returns whether the program wrote more than the result has.
@@ -65,6 +69,13 @@ pub(crate) fn push_output(text: &mut String, output: &StageOutput) {
         if !content.is_empty() {
             text.push_str(&format!("--- {name} ---\n{}\n", content.trim_end_matches('\n')));
         }
+    }
+}
+
+/// Appends the hint of a stage that failed. A program could have written the same words, so they are not part of its output.
+pub(crate) fn push_hint(text: &mut String, report: &StageReport) {
+    if let Some(hint) = &report.hint {
+        text.push_str(&format!("(Hint: {hint})\n"));
     }
 }
 

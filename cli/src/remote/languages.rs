@@ -1,8 +1,12 @@
 //! `GET /api/languages`, from JSON to the type of the daemon.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use protocol::quantity::Value;
 use protocol::{
-    ArgumentPatterns, Availability, Editor, Language, LanguageOption, Limits, OptionChoice, OptionValue,
-    Package, PackageSet,
+    ArgumentPatterns, Availability, ByteCount, Editor, Language, LanguageOption, Limits, OptionChoice,
+    OptionValue, Package, PackageSet, ToolchainVersion, each_limit,
 };
 use serde::Deserialize;
 
@@ -17,9 +21,27 @@ pub(crate) struct LanguageJson {
     version: Option<String>,
     reason: Option<String>,
     #[serde(default)]
+    limits: LimitsJson,
+    compile_limits: Option<LimitsJson>,
+    #[serde(default)]
     example: String,
     #[serde(default)]
     options: Vec<OptionJson>,
+    #[serde(default)]
+    versions: Vec<VersionJson>,
+    #[serde(default)]
+    packages: Vec<PackageSetJson>,
+}
+
+/// Limits by their names in the API.
+type LimitsJson = BTreeMap<String, u64>;
+
+/// A version of a language.
+#[derive(Debug, Deserialize)]
+struct VersionJson {
+    version: String,
+    title: String,
+    default: bool,
     #[serde(default)]
     packages: Vec<PackageSetJson>,
 }
@@ -65,6 +87,29 @@ struct ChoiceJson {
     reason: Option<String>,
 }
 
+macro_rules! from_json {
+    ($($name:ident: $type:ident { json: $json:ident, $($values:tt)* })*) => {
+        /// Returns limits; those that an older server does not name are as in `defaults`.
+        fn limits(json: &LimitsJson, defaults: Limits) -> Limits {
+            let number = |name: &str| json.get(name).copied();
+            Limits { $($name: number(stringify!($json)).map_or(defaults.$name, <$type>::from_number),)* }
+        }
+    };
+}
+
+each_limit!(from_json);
+
+impl From<VersionJson> for ToolchainVersion {
+    fn from(version: VersionJson) -> Self {
+        Self {
+            version: version.version,
+            title: version.title,
+            is_default: version.default,
+            packages: version.packages.into_iter().map(PackageSet::from).collect(),
+        }
+    }
+}
+
 impl From<PackageSetJson> for PackageSet {
     fn from(set: PackageSetJson) -> Self {
         let package = |package: PackageJson| Package { name: package.name, version: package.version };
@@ -87,15 +132,14 @@ impl From<LanguageJson> for Language {
             extensions: language.extensions,
             file_name: language.file_name,
             availability,
-            // No command needs the defaults of a remote language; the server applies them.
-            limits: Limits::RUN,
-            compile_limits: None,
+            limits: limits(&language.limits, Limits::RUN),
+            compile_limits: language.compile_limits.map(|json| limits(&json, Limits::COMPILE)),
             editor: Editor::default(),
             example: language.example,
             options: language.options.into_iter().map(LanguageOption::from).collect(),
             arguments: ArgumentPatterns::default(),
             formatter: None,
-            versions: Vec::new(),
+            versions: language.versions.into_iter().map(ToolchainVersion::from).collect(),
             judge0_ids: Vec::new(),
             packages: language.packages.into_iter().map(PackageSet::from).collect(),
         }
@@ -128,9 +172,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_language_has_its_options() {
+    fn a_language_has_its_limits_options_and_versions() {
         let json = r#"[{"name":"c","title":"C","aliases":["c17"],"extensions":["c"],"file_name":"main.c","available":true,
-            "version":"gcc 12","limits":{"cpu_ms":1},"compile_limits":null,"editor":{"mode":"c","line_comment":"//","indent":4},
+            "version":"gcc 12","limits":{"cpu_ms":1},"compile_limits":{"memory_bytes":2},"editor":{"mode":"c","line_comment":"//","indent":4},
+            "versions":[{"version":"gcc 12","title":"C","default":true,"packages":[{"name":"m","default":true,"packages":[]}]}],
             "example":"int main;","options":[
               {"name":"wall","title":"W","help":"H","type":"flag","default":false,"values":[],"available":true},
               {"name":"sanitize","title":"S","help":"H","type":"set","default":["address"],"available":false,"reason":"no library",
@@ -139,6 +184,12 @@ mod tests {
         let languages: Vec<LanguageJson> = serde_json::from_str(json).unwrap();
         let languages: Vec<Language> = languages.into_iter().map(Language::from).collect();
         assert_eq!(languages[0].availability, Availability::Available { version: "gcc 12".to_owned() });
+        let limits = Limits { cpu_time: Duration::from_millis(1), ..Limits::RUN };
+        assert_eq!(languages[0].limits, limits);
+        let limits = Limits { memory: ByteCount(2), ..Limits::COMPILE };
+        assert_eq!(languages[0].compile_limits.as_ref(), Some(&limits));
+        assert_eq!(languages[0].versions[0].packages[0].name, "m");
+        assert_eq!((&languages[1].limits, &languages[1].compile_limits), (&Limits::RUN, &None));
         let [wall, sanitize] = languages[0].options.as_slice() else { unreachable!("{languages:?}") };
         assert_eq!(wall.default, OptionValue::Flag(false));
         assert_eq!(sanitize.default, OptionValue::Set(vec!["address".to_owned()]));

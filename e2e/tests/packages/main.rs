@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use e2e::daemons::{Daemons, Settings, binary};
 use e2e::differential::pool;
-use e2e::http;
+use e2e::{http, package_sets};
 use serde_json::{Value, json};
 
 use crate::fixtures::{Fixtures, registry};
@@ -25,9 +25,7 @@ async fn start() -> Daemons {
 
 /// Runs `executor packages` with the language files and the package sets of the daemons.
 fn packages(daemons: &Daemons, variables: &[(&str, String)], args: &[&str]) -> Output {
-    let mut command = Command::new(binary("executor").expect("it is built"));
-    command.arg("--socket").arg(daemons.socket()).arg("packages").args(args);
-    command.arg("--languages").arg(daemons.languages()).arg("--directory").arg(sets(daemons));
+    let mut command = package_sets::command(daemons, args);
     command.envs(variables.iter().map(|(name, value)| (name, value))).output().expect("it starts")
 }
 
