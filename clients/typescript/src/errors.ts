@@ -33,13 +33,24 @@ export class ResponseError extends ExecutorError {
   }
 }
 
-/** The connection ended before the execution did. The server has cancelled the execution. */
+/** The server cannot be reached, or the connection ended before the execution did, which is cancelled then. */
 export class DisconnectedError extends ExecutorError {
   override readonly name = "DisconnectedError";
 
-  constructor(message = "the connection ended before the execution", options?: ErrorOptions) {
+  constructor(message = "the connection ended before the execution did", options?: ErrorOptions) {
     super(message, options);
   }
+}
+
+/**
+ * Returns the error of a request that got no response, or not all of it. For that, `fetch` throws a `TypeError` that says little,
+ * and Node.js has the reason in its `cause`.
+ */
+export function connectionError(error: unknown, what: string): Error {
+  if (!(error instanceof TypeError))
+    return error instanceof Error ? error : new ExecutorError(String(error));
+  const { message = "", code = "" } = (error.cause ?? {}) as { message?: string; code?: string };
+  return new DisconnectedError(`${what}: ${message || code || error.message}`, { cause: error });
 }
 
 /** Reads the error of a response. Errors of the server are JSON; those of a proxy may be anything. */

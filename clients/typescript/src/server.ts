@@ -1,4 +1,4 @@
-import { ExecutorError, ResponseError, readError } from "./errors.js";
+import { ExecutorError, ResponseError, connectionError, readError } from "./errors.js";
 import type { Token } from "./messages.js";
 
 /** Default of `retries`. */
@@ -110,7 +110,7 @@ export class Server {
       if (response.ok) return response;
       return new ResponseError(await readError(response), response.status);
     } catch (error) {
-      return error instanceof Error ? error : new ExecutorError(String(error));
+      return connectionError(error, `${init.method ?? "GET"} ${url}`);
     }
   }
 
@@ -127,7 +127,12 @@ export class Server {
 
   /** Sends a request and parses the JSON of the response. */
   async json<T>(path: string, request: ApiRequest = {}): Promise<T> {
-    return (await (await this.request(path, request)).json()) as T;
+    const response = await this.request(path, request);
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      throw connectionError(error, `${request.method ?? "GET"} ${this.url(path)}`);
+    }
   }
 
   /**

@@ -72,7 +72,7 @@ export class Submissions {
       yield submission;
       if (FINAL.includes(submission.status)) return;
     }
-    throw new DisconnectedError("the connection ended before the submission");
+    throw new DisconnectedError("the connection ended before the submission did");
   }
 
   /** Returns the submissions of the API key without their results, the newest first. */

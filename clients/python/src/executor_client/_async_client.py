@@ -73,7 +73,7 @@ class AsyncExecutor:
                 yield event
                 if _events.is_last(event):
                     return
-        raise ConnectionFailed("the connection ended before the execution")
+        raise ConnectionFailed("the connection ended before the execution did")
 
     async def session(self) -> AsyncSession:
         """Opens a session: programs run in it one after another, and get input while they run."""
@@ -116,7 +116,7 @@ class AsyncExecutor:
             try:
                 await response.aread()
             except httpx.TransportError as error:
-                raise ConnectionFailed(str(error)) from error
+                raise ConnectionFailed(f"the connection was lost: {error}") from error
             return response.json()
 
     @asynccontextmanager
@@ -193,7 +193,7 @@ class AsyncSubmissions:
                 yield cast(Submission, data)
                 if data["status"] in _calls.FINAL:
                     return
-        raise ConnectionFailed("the connection ended before the submission")
+        raise ConnectionFailed("the connection ended before the submission did")
 
     async def list(self, *, limit: int | None = None, before: str | None = None) -> "list[Submission]":
         """Returns the submissions of the API key without their results, the newest first."""
@@ -210,7 +210,7 @@ async def _lines(response: httpx.Response) -> AsyncIterator[str]:
         async for line in response.aiter_lines():
             yield line
     except httpx.TransportError as error:
-        raise ConnectionFailed(str(error)) from error
+        raise ConnectionFailed(f"the connection was lost: {error}") from error
 
 
 async def _failure(response: httpx.Response) -> Exception:

@@ -75,7 +75,7 @@ class AsyncSession:
         try:
             return _events.checked(json.loads(await self._socket.recv()))
         except ConnectionClosed as error:
-            raise ConnectionFailed("the connection ended before the execution") from error
+            raise ConnectionFailed("the connection ended before the execution did") from error
 
 
 class AsyncExecution:

@@ -73,7 +73,7 @@ class Executor:
                 yield event
                 if _events.is_last(event):
                     return
-        raise ConnectionFailed("the connection ended before the execution")
+        raise ConnectionFailed("the connection ended before the execution did")
 
     def session(self) -> Session:
         """Opens a session: programs run in it one after another, and get input while they run."""
@@ -116,7 +116,7 @@ class Executor:
             try:
                 response.read()
             except httpx.TransportError as error:
-                raise ConnectionFailed(str(error)) from error
+                raise ConnectionFailed(f"the connection was lost: {error}") from error
             return response.json()
 
     @contextmanager
@@ -193,7 +193,7 @@ class Submissions:
                 yield cast(Submission, data)
                 if data["status"] in _calls.FINAL:
                     return
-        raise ConnectionFailed("the connection ended before the submission")
+        raise ConnectionFailed("the connection ended before the submission did")
 
     def list(self, *, limit: int | None = None, before: str | None = None) -> "list[Submission]":
         """Returns the submissions of the API key without their results, the newest first."""
@@ -210,7 +210,7 @@ def _lines(response: httpx.Response) -> Iterator[str]:
         for line in response.iter_lines():
             yield line
     except httpx.TransportError as error:
-        raise ConnectionFailed(str(error)) from error
+        raise ConnectionFailed(f"the connection was lost: {error}") from error
 
 
 def _failure(response: httpx.Response) -> Exception:

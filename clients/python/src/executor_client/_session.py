@@ -75,7 +75,7 @@ class Session:
         try:
             return _events.checked(json.loads(self._socket.recv()))
         except ConnectionClosed as error:
-            raise ConnectionFailed("the connection ended before the execution") from error
+            raise ConnectionFailed("the connection ended before the execution did") from error
 
 
 class Execution:

@@ -8,7 +8,7 @@ class ExecutorError(Exception):
 
 
 class ConnectionFailed(ExecutorError):
-    """The server cannot be reached, or the connection ended before the execution, which is cancelled then."""
+    """The server cannot be reached, or the connection ended before the execution did, which is cancelled then."""
 
 
 class ResponseError(ExecutorError):

@@ -105,10 +105,12 @@ test("a busy server is asked again after the time that it names, and not forever
 
 test("after a broken connection, only what has no second effect is repeated", async () => {
   vi.useFakeTimers();
-  const broken = () => new TypeError("fetch failed");
+  const broken = () => new TypeError("fetch failed", { cause: new Error("refused") });
   const program = { language: "c", code: "" };
   const once = answers(broken(), json(200, {}));
-  await expect(executor(once.fetch).execute(program)).rejects.toThrow("fetch failed");
+  const failed = executor(once.fetch).execute(program);
+  await expect(failed).rejects.toThrow(DisconnectedError);
+  await expect(failed).rejects.toThrow("POST http://executor.example/api/execute: refused");
   expect(once.requests.length).toBe(1);
 
   const twice = answers(broken(), json(200, {}));
@@ -131,6 +133,17 @@ test("a stream yields events, and throws if it ends too early", async () => {
   const stage = { type: "stage", stage: "run", run: 0 };
   expect(await collect(lines(stage, { type: "finished" }))).toEqual(["stage", "finished"]);
   await expect(collect(lines(stage))).rejects.toThrow(DisconnectedError);
+  const cut = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(new TextEncoder().encode(`${JSON.stringify(stage)}\n`));
+    },
+    pull: (controller) => {
+      controller.error(new TypeError("terminated"));
+    },
+  });
+  const lost = collect(new Response(cut));
+  await expect(lost).rejects.toThrow(DisconnectedError);
+  await expect(lost).rejects.toThrow("the connection was lost: terminated");
   const error = { type: "error", error: "internal failure", code: "failed", id: "7" };
   await expect(collect(lines(stage, error))).rejects.toMatchObject({ code: "failed", id: "7" });
 });
