@@ -8,6 +8,8 @@ export const EN = {
   version: "Version",
   program: "Program",
   examples: "Examples",
+  firstSteps: "First steps",
+  smallProgram: "A small {language} program",
   share: "Share",
   more: "More",
   downloadProgram: "Download program",
@@ -117,7 +119,7 @@ export const EN = {
   sigabrt: "aborted: a failed assertion or an uncaught exception",
   sigfpe: "arithmetic error, such as division by zero",
   sigill: "illegal instruction",
-  sigbus: "bus error: memory that does not exist",
+  sigbus: "bus error: access to memory that does not exist",
   sigsys: "system call that the sandbox does not allow",
   sigpipe: "write to a pipe that is closed at the other end",
   sigxfsz: "file size limit exceeded",
@@ -154,8 +156,8 @@ export const EN = {
   addTest: "Add test",
   compare: "Comparison of outputs",
   compareLines: "Compare lines",
-  compareTokens: "Ignore white space",
-  compareNumbers: "Numbers up to 10⁻⁶",
+  compareTokens: "Ignore whitespace",
+  compareNumbers: "Numbers within 10⁻⁶",
   compareExact: "Compare exactly",
   noTests:
     "A test is an input with its expected output. All tests run after one compilation, each in its own sandbox.",
@@ -227,7 +229,7 @@ export const EN = {
   appearance: "Appearance",
   editor: "Editor",
 
-  // History
+  // API key
   apiKey: "API key",
   keyRequired: "The server requires an API key",
   keyInvalid: "A key has no spaces and no special characters.",
@@ -236,6 +238,7 @@ export const EN = {
   keyUse: "Use this key",
   keyForget: "Forget the key",
 
+  // History
   historyEmpty:
     "The last 20 programs that you run appear here. They are stored in this browser only.",
   historyOpen: "Open",

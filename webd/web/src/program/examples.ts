@@ -1,4 +1,5 @@
 import type { Language } from "@executor/client";
+import { t } from "../i18n/text";
 import { newProgram, type Example, type Program } from "./program";
 
 /** Returns the examples of a language: those of the page, or else the one of the server. */
@@ -7,7 +8,8 @@ export async function examplesOf(language: Language): Promise<Example[]> {
   const examples = EXAMPLES[language.name] ?? [];
   if (examples.length > 0) return examples;
   const program = newProgram(language, language.example);
-  return [{ title: "First steps", description: `A small ${language.title} program`, program }];
+  const description = t("smallProgram", { language: language.title });
+  return [{ title: t("firstSteps"), description, program }];
 }
 
 export async function firstProgram(language: Language): Promise<Program> {

@@ -8,8 +8,8 @@ import { language, languages } from "../workbench/state";
 import { Dialog } from "./Dialog";
 
 const shortcuts = (): [string, string][] => [
-  ["Ctrl+Enter, ⌘+Enter", t("shortcutRun")],
-  ["Shift+Escape", t("shortcutStop")],
+  [t("runHint"), t("shortcutRun")],
+  [t("stopHint"), t("shortcutStop")],
   [t("keysFormat"), t("shortcutFormat")],
   [t("keysInterrupt"), t("shortcutInterrupt")],
   [t("keysLeave"), t("shortcutLeave")],

@@ -10,8 +10,10 @@ import {
   t,
   type Key,
 } from "../../src/i18n/text";
+import { EXAMPLE_LOADERS } from "../../src/i18n/example-texts";
 import { EN } from "../../src/i18n/en";
 
+const EXAMPLES = resolve(import.meta.dirname, "../../examples");
 const SOURCES = resolve(import.meta.dirname, "../../src");
 const placeholders = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
 
@@ -26,6 +28,16 @@ test.each(Object.entries(LOADERS))("no text is missing in %s", async (name, load
   // Most texts are really translated.
   const same = Object.entries(EN).filter(([key, text]) => messages[key as Key] === text);
   expect(same.length, same.map(([key]) => key).join(" ")).toBeLessThan(20);
+});
+
+test.each(Object.entries(EXAMPLE_LOADERS))("the examples are described in %s", async (_, load) => {
+  const manifests = readdirSync(EXAMPLES, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith("example.json"))
+    .map(
+      (file) => JSON.parse(readFileSync(join(EXAMPLES, file), "utf8")) as Record<string, string>,
+    );
+  const texts = manifests.flatMap(({ title, description }) => [title, description]);
+  expect(Object.keys((await load()).default).sort()).toEqual([...new Set(texts)].sort());
 });
 
 test("each text is used, and the page shows no others", () => {

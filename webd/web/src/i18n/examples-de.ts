@@ -1,0 +1,78 @@
+/** Titles and descriptions of the examples in German, by their English text in `examples`. */
+const TEXTS: Record<string, string> = {
+  "A compiler error": "Ein Compilerfehler",
+  "A conversation": "Ein Gespräch",
+  "A countdown": "Ein Countdown",
+  "A crash": "Ein Absturz",
+  "A glider over several generations": "Ein Gleiter über mehrere Generationen",
+  "A guessing game": "Ein Ratespiel",
+  "A header file": "Eine Header-Datei",
+  "A plot with matplotlib": "Ein Diagramm mit matplotlib",
+  "A prompt": "Eine Eingabeaufforderung",
+  "A record and an interface, each in its own file":
+    "Ein Record und ein Interface, jedes in seiner eigenen Datei",
+  "A sieve, and the time it takes": "Ein Sieb und die Zeit, die es braucht",
+  "A table and a chart": "Eine Tabelle und ein Diagramm",
+  "A table of squares": "Eine Tabelle von Quadratzahlen",
+  "A type error": "Ein Typfehler",
+  "A typed queue": "Eine typisierte Warteschlange",
+  "A union of shapes": "Eine Union von Formen",
+  "Adding numbers": "Zahlen addieren",
+  "An animated wave": "Eine animierte Welle",
+  "An endless loop": "Eine Endlosschleife",
+  "An exception": "Eine Ausnahme",
+  "An uncaught exception": "Eine nicht abgefangene Ausnahme",
+  "Arguments and input": "Argumente und Eingabe",
+  Colors: "Farben",
+  "Counting words": "Wörter zählen",
+  "Dereferences an invalid pointer": "Dereferenziert einen ungültigen Zeiger",
+  "Drawn as text by optimized code": "Als Text gezeichnet, mit optimiertem Code",
+  "Draws curves and saves them as a picture": "Zeichnet Kurven und speichert sie als Bild",
+  "Formats columns with printf": "Formatiert Spalten mit printf",
+  "Found before the program runs": "Wird vor der Ausführung gefunden",
+  "Game of Life": "Spiel des Lebens",
+  "Generics and asynchronous code": "Generics und asynchroner Code",
+  "Greatest common divisors of four inputs": "Größte gemeinsame Teiler von vier Eingaben",
+  "In a terminal, prompts appear without fflush":
+    "In einem Terminal erscheinen Eingabeaufforderungen ohne fflush",
+  "Inside the sandbox": "In der Sandbox",
+  "Lines appear as they are printed": "Zeilen erscheinen, sobald sie ausgegeben werden",
+  Modules: "Module",
+  "One file imports another": "Eine Datei importiert eine andere",
+  "One program with several inputs": "Ein Programm mit mehreren Eingaben",
+  "Overwrites its line, like a progress bar": "Überschreibt seine Zeile wie ein Fortschrittsbalken",
+  Primes: "Primzahlen",
+  "Prints a histogram as text": "Gibt ein Histogramm als Text aus",
+  "Prints each line of the input with every argument":
+    "Gibt jede Eingabezeile mit jedem Argument aus",
+  "Reads a CSV file, writes another one, and draws a chart as SVG":
+    "Liest eine CSV-Datei, schreibt eine andere und zeichnet ein Diagramm als SVG",
+  "Reads lines while it runs": "Liest Zeilen, während es läuft",
+  "Reads prepared input and prints a bar chart":
+    "Liest vorbereitete Eingabe und gibt ein Balkendiagramm aus",
+  "Reads the input box": "Liest das Eingabefeld",
+  "Reads what you type while it runs": "Liest, was Sie während der Ausführung eingeben",
+  "Reversing words": "Wörter umdrehen",
+  "Rolling dice": "Würfeln",
+  "Several classes": "Mehrere Klassen",
+  "Several files": "Mehrere Dateien",
+  "Sorting numbers": "Zahlen sortieren",
+  "Stack frames in the output link to their lines":
+    "Stackframes in der Ausgabe verweisen auf ihre Zeilen",
+  "Stopped by the CPU time limit": "Vom CPU-Zeitlimit gestoppt",
+  Tests: "Tests",
+  "The Mandelbrot set": "Die Mandelbrot-Menge",
+  "The compiler checks that every shape is handled":
+    "Der Compiler prüft, dass jede Form behandelt wird",
+  "The line is marked in the editor and linked in the output":
+    "Die Zeile ist im Editor markiert und in der Ausgabe verlinkt",
+  "The main file imports a module": "Die Hauptdatei importiert ein Modul",
+  "The user, home directory and limits of a program":
+    "Benutzer, Home-Verzeichnis und Limits eines Programms",
+  "Two source files and a header": "Zwei Quelldateien und ein Header",
+  "Two types that do not match": "Zwei Typen, die nicht zusammenpassen",
+  "Uses regular expressions": "Verwendet reguläre Ausdrücke",
+  "Uses terminal escape sequences": "Verwendet Escape-Sequenzen des Terminals",
+};
+
+export default TEXTS;

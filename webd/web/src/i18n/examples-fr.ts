@@ -1,0 +1,78 @@
+/** Titles and descriptions of the examples in French, by their English text in `examples`. */
+const TEXTS: Record<string, string> = {
+  "A compiler error": "Une erreur de compilation",
+  "A conversation": "Une conversation",
+  "A countdown": "Un compte à rebours",
+  "A crash": "Un plantage",
+  "A glider over several generations": "Un planeur sur plusieurs générations",
+  "A guessing game": "Un jeu de devinettes",
+  "A header file": "Un fichier d’en-tête",
+  "A plot with matplotlib": "Un graphique avec matplotlib",
+  "A prompt": "Une question à l’utilisateur",
+  "A record and an interface, each in its own file":
+    "Un record et une interface, chacun dans son fichier",
+  "A sieve, and the time it takes": "Un crible et le temps qu’il prend",
+  "A table and a chart": "Un tableau et un graphique",
+  "A table of squares": "Un tableau de carrés",
+  "A type error": "Une erreur de type",
+  "A typed queue": "Une file typée",
+  "A union of shapes": "Une union de formes",
+  "Adding numbers": "Additionner des nombres",
+  "An animated wave": "Une vague animée",
+  "An endless loop": "Une boucle infinie",
+  "An exception": "Une exception",
+  "An uncaught exception": "Une exception non interceptée",
+  "Arguments and input": "Arguments et entrée",
+  Colors: "Couleurs",
+  "Counting words": "Compter les mots",
+  "Dereferences an invalid pointer": "Déréférence un pointeur non valide",
+  "Drawn as text by optimized code": "Dessiné en texte par du code optimisé",
+  "Draws curves and saves them as a picture": "Trace des courbes et les enregistre comme image",
+  "Formats columns with printf": "Met en forme des colonnes avec printf",
+  "Found before the program runs": "Détectée avant l’exécution du programme",
+  "Game of Life": "Jeu de la vie",
+  "Generics and asynchronous code": "Génériques et code asynchrone",
+  "Greatest common divisors of four inputs": "Plus grands communs diviseurs de quatre entrées",
+  "In a terminal, prompts appear without fflush":
+    "Dans un terminal, les invites s’affichent sans fflush",
+  "Inside the sandbox": "Dans le bac à sable",
+  "Lines appear as they are printed": "Les lignes s’affichent au fur et à mesure",
+  Modules: "Modules",
+  "One file imports another": "Un fichier en importe un autre",
+  "One program with several inputs": "Un programme avec plusieurs entrées",
+  "Overwrites its line, like a progress bar": "Réécrit sa ligne, comme une barre de progression",
+  Primes: "Nombres premiers",
+  "Prints a histogram as text": "Affiche un histogramme en texte",
+  "Prints each line of the input with every argument":
+    "Affiche chaque ligne de l’entrée avec chaque argument",
+  "Reads a CSV file, writes another one, and draws a chart as SVG":
+    "Lit un fichier CSV, en écrit un autre et trace un graphique en SVG",
+  "Reads lines while it runs": "Lit des lignes pendant l’exécution",
+  "Reads prepared input and prints a bar chart":
+    "Lit une entrée préparée et affiche un diagramme en barres",
+  "Reads the input box": "Lit la zone d’entrée",
+  "Reads what you type while it runs": "Lit ce que vous tapez pendant l’exécution",
+  "Reversing words": "Inverser des mots",
+  "Rolling dice": "Lancer des dés",
+  "Several classes": "Plusieurs classes",
+  "Several files": "Plusieurs fichiers",
+  "Sorting numbers": "Trier des nombres",
+  "Stack frames in the output link to their lines":
+    "La pile d’appels dans la sortie renvoie aux lignes",
+  "Stopped by the CPU time limit": "Arrêtée par la limite de temps CPU",
+  Tests: "Tests",
+  "The Mandelbrot set": "L’ensemble de Mandelbrot",
+  "The compiler checks that every shape is handled":
+    "Le compilateur vérifie que chaque forme est traitée",
+  "The line is marked in the editor and linked in the output":
+    "La ligne est signalée dans l’éditeur et liée dans la sortie",
+  "The main file imports a module": "Le fichier principal importe un module",
+  "The user, home directory and limits of a program":
+    "Utilisateur, répertoire personnel et limites d’un programme",
+  "Two source files and a header": "Deux fichiers source et un en-tête",
+  "Two types that do not match": "Deux types qui ne correspondent pas",
+  "Uses regular expressions": "Utilise des expressions régulières",
+  "Uses terminal escape sequences": "Utilise des séquences d’échappement du terminal",
+};
+
+export default TEXTS;
