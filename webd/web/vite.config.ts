@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { compressed } from "./build/compressed.ts";
 import { contentPolicy } from "./build/content-policy.ts";
-import { withoutDiffEditors } from "./build/without-diff.ts";
+import { withoutUnused } from "./build/without-unused.ts";
 
 // Origin of the API if it is not the page's own origin: https://executor.example.org
 const api = process.env["EXECUTOR_API"] ?? "";
@@ -12,6 +12,12 @@ const api = process.env["EXECUTOR_API"] ?? "";
 const client = fileURLToPath(new URL("../../clients/typescript/src", import.meta.url));
 
 const modules = fileURLToPath(new URL("node_modules", import.meta.url));
+
+// Files that are only served by a test need not be compressed, which takes longer than the rest of the build.
+const isCompressed = process.env["EXECUTOR_COMPRESSED"] !== "no";
+
+// Tests need no time themselves, but they share the machine with builds.
+const UNIT_TIMEOUT = 60_000;
 
 const BROWSER = {
   globalSetup: "tests/browser/installation.ts",
@@ -34,9 +40,9 @@ export default defineConfig({
   },
   define: { __EXECUTOR_API__: JSON.stringify(api) },
   plugins: [
-    withoutDiffEditors(),
+    withoutUnused(),
     contentPolicy(readFileSync("policy.txt", "utf8"), api),
-    compressed(),
+    isCompressed && compressed(),
   ],
   build: {
     outDir: "../../target/web",
@@ -57,7 +63,15 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts"] } },
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["tests/unit/**/*.test.ts"],
+          testTimeout: UNIT_TIMEOUT,
+          hookTimeout: UNIT_TIMEOUT,
+        },
+      },
       {
         extends: true,
         test: { name: "browser", include: ["tests/browser/**/*.test.ts"], ...BROWSER },
@@ -65,6 +79,10 @@ export default defineConfig({
       {
         extends: true,
         test: { name: "screenshots", include: ["tests/screenshots/**/*.test.ts"], ...BROWSER },
+      },
+      {
+        extends: true,
+        test: { name: "review", include: ["tests/review/**/*.test.ts"], ...BROWSER },
       },
     ],
   },

@@ -47,6 +47,8 @@ export function monacoEditor(parent: HTMLElement, events: EditorEvents): Editor 
     folding: false,
     // Makes bidirectional overrides and hidden characters visible.
     renderControlCharacters: true,
+    // Its widget offers other ways to paste, of which there are none for text.
+    pasteAs: { enabled: false },
     // Each of these would start the worker for all programs.
     links: false,
     colorDecorators: false,
