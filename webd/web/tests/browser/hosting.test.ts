@@ -31,6 +31,24 @@ const host = createServer((request, response) => {
       </script>`);
     return;
   }
+  if (path === "/article") {
+    response.setHeader("content-type", "text/html");
+    const snippet = (attributes: string, code: string) =>
+      `<pre class="executor" ${attributes}>${code}</pre>`;
+    response.end(`<!doctype html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1">
+      <body style="max-width: 42rem; margin: 2rem auto; padding: 0 1rem; font: 17px/1.6 Georgia, serif">
+      <h1>Loops</h1><p>A loop in Python:</p>
+      ${snippet('data-language="python"', "for number in range(3):\n    print(number)")}
+      <p>And in C++:</p>
+      ${snippet(
+        'data-language="cpp"',
+        '#include &lt;iostream&gt;\n\nint main() {\n    for (int number = 0; number &lt; 3; number++)\n        std::cout &lt;&lt; number &lt;&lt; "\\n";\n}',
+      )}
+      <p>A program that asks:</p>
+      ${snippet('data-language="bash"', 'read -p "How many? " count\nfor number in $(seq "$count"); do echo "$number"; done')}
+      <p>The end.</p><script src="${env.daemons.origin}/embed.js"></script>`);
+    return;
+  }
   if (path === "/blog") {
     response.setHeader("content-type", "text/html");
     response.end(`<iframe src="${env.daemons.origin}/?embed=1" width="900" height="600"></iframe>`);
@@ -61,7 +79,12 @@ beforeAll(() => {
   files = mkdtempSync(join(tmpdir(), "executor-static-"));
   execFileSync("npx", ["vite", "build", "--outDir", files, "--logLevel", "error"], {
     cwd: resolve(import.meta.dirname, "../.."),
-    env: { ...process.env, EXECUTOR_API: env.daemons.origin, NODE_ENV: "production" },
+    env: {
+      ...process.env,
+      EXECUTOR_API: env.daemons.origin,
+      EXECUTOR_COMPRESSED: "no",
+      NODE_ENV: "production",
+    },
   });
 });
 afterAll(() => {
@@ -129,6 +152,25 @@ test("embed.js makes a snippet of code that can be run within 480 by 320 pixels"
   await frame.getByLabel("Input line").press("Enter");
   await frame.locator(".summary", { hasText: "Finished" }).waitFor();
 });
+
+test.each([390, 1400])(
+  "an article of another site has several snippets, at %i px",
+  async (width) => {
+    const page = await env.openBlankPage({ viewport: { width, height: 1700 } });
+    await page.goto(`${origin}/article`);
+    expect(await page.locator("iframe").count()).toBe(3);
+    const frames = [0, 1, 2].map((number) => page.locator("iframe").nth(number).contentFrame());
+    for (const frame of frames) await frame.locator(".run:not([disabled])").click();
+    for (const frame of frames.slice(0, 2)) {
+      await frame.locator(".summary", { hasText: "Finished" }).waitFor();
+      expect(await frame.locator(".log").innerText()).toContain("0\n1\n2");
+    }
+    await frames[2]?.locator(".live-input.waiting").waitFor();
+    await page.evaluate(() => scrollTo(0, 0));
+    await screenshot(page, `embedded-article-${width}`);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+  },
+);
 
 test("the page that embeds a program controls it by messages", async () => {
   const page = await env.openBlankPage();
