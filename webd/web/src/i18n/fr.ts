@@ -128,7 +128,7 @@ const FR: Messages = {
   outputDiffers: "Ligne {line}, colonne {column} : attendu « {expected} », obtenu « {actual} »",
   outputEnds: "Ligne {line}, colonne {column} : la sortie s’arrête, il manque « {expected} »",
   outputContinues: "Ligne {line}, colonne {column} : « {actual} » est en trop",
-  testsPassed: "{passed} tests réussis sur {count}",
+  testsPassed: "Tests réussis : {passed} sur {count}",
   connectionLost: "Connexion au serveur perdue",
   connectionLostDetail: "le serveur arrête un programme quand son client se déconnecte",
   serverSilent: "Le serveur ne répond pas",
