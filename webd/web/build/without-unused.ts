@@ -30,7 +30,7 @@ export function withoutUnused(): Plugin {
     enforce: "pre",
     resolveId(name) {
       const index = UNUSED.findIndex(([module]) => module.test(name));
-      return index === -1 ? null : PREFIX + index;
+      return index === -1 ? null : `${PREFIX}${index}`;
     },
     load(id) {
       return id.startsWith(PREFIX) ? UNUSED[Number(id.slice(PREFIX.length))]?.[1] : null;

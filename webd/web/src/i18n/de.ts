@@ -177,7 +177,7 @@ const DE: Messages = {
   link: "Link",
   longLink: "Der Link hat {count} Zeichen. Manche Anwendungen kürzen lange Links.",
   embedHtml: "HTML zum Einbetten des Programms",
-  openAlone: "Auf eigener Seite öffnen",
+  openAlone: "Als Seite öffnen",
   embedHint: "Der Server muss die einbettende Website erlauben.",
   copy: "Kopieren",
   copyLabel: "Kopieren: {label}",

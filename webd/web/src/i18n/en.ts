@@ -183,7 +183,7 @@ export const EN = {
   link: "Link",
   longLink: "The link has {count} characters. Some applications truncate long links.",
   embedHtml: "HTML to embed the program",
-  openAlone: "Open in a page of its own",
+  openAlone: "Open full page",
   embedHint: "The server must be configured to allow the site that embeds it.",
   copy: "Copy",
   copyLabel: "Copy: {label}",

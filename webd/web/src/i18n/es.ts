@@ -177,7 +177,7 @@ const ES: Messages = {
   link: "Enlace",
   longLink: "El enlace tiene {count} caracteres. Algunas aplicaciones cortan los enlaces largos.",
   embedHtml: "HTML para insertar el programa",
-  openAlone: "Abrir en su propia página",
+  openAlone: "Abrir página",
   embedHint: "El servidor debe permitir el sitio que lo inserta.",
   copy: "Copiar",
   copyLabel: "Copiar: {label}",

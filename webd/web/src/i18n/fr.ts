@@ -177,7 +177,7 @@ const FR: Messages = {
   link: "Lien",
   longLink: "Le lien compte {count} caractères. Certaines applications coupent les liens longs.",
   embedHtml: "HTML pour intégrer le programme",
-  openAlone: "Ouvrir dans sa propre page",
+  openAlone: "Pleine page",
   embedHint: "Le serveur doit autoriser le site qui l’intègre.",
   copy: "Copier",
   copyLabel: "Copier : {label}",

@@ -174,7 +174,7 @@ const ZH: Messages = {
   link: "链接",
   longLink: "链接有 {count} 个字符。某些应用会截断过长的链接。",
   embedHtml: "用于嵌入程序的 HTML",
-  openAlone: "在单独的页面中打开",
+  openAlone: "在新页面打开",
   embedHint: "服务器必须允许嵌入它的网站。",
   copy: "复制",
   copyLabel: "复制：{label}",

@@ -49,7 +49,11 @@ export function Header({ embedded }: { embedded: boolean }) {
             href={location.pathname}
             target="_blank"
             rel="noopener"
-            onClick={openAlone}
+            onClick={(event) => {
+              if (!program.value) return;
+              event.preventDefault();
+              openAlone();
+            }}
           >
             {t("openAlone")}
           </a>
@@ -57,6 +61,11 @@ export function Header({ embedded }: { embedded: boolean }) {
         <Menu label={t("more")} icon="more">
           {(choose) => (
             <>
+              {embedded && (
+                <button type="button" onClick={() => choose(openAlone)}>
+                  {t("openAlone")}
+                </button>
+              )}
               <button type="button" onClick={() => choose(() => void downloadProgram())}>
                 {t("downloadProgram")}
               </button>
@@ -90,9 +99,8 @@ export function Header({ embedded }: { embedded: boolean }) {
 }
 
 /** Opens the program in a page of its own. */
-function openAlone(event: MouseEvent) {
+function openAlone() {
   if (!program.value) return;
-  event.preventDefault();
   void toFragment(program.value).then((fragment) =>
     window.open(location.pathname + fragment, "_blank", "noopener"),
   );

@@ -1,11 +1,11 @@
 /** Finds what does not fit on the screen. */
-import type { Page } from "playwright-core";
+import type { Frame, Page } from "playwright-core";
 
 /**
  * Returns the visible elements that are wider than the screen, unless a box that scrolls has them, and those whose text is cut
  * off.
  */
-export function misfits(page: Page): Promise<string[]> {
+export function misfits(page: Page | Frame): Promise<string[]> {
   return page.evaluate(() => {
     const width = document.documentElement.clientWidth;
     const describe = (element: Element, problem: string) => {

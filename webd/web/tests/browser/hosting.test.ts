@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { extname, join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { screenshot } from "./browser";
+import { misfits } from "./fit";
 import { shownOutput, ready, run, testEnvironment, setCode } from "./environment";
 
 const TYPES: Record<string, string> = {
@@ -166,6 +167,7 @@ test.each([390, 1400])(
       await expect.poll(() => frame.locator(".log").innerText()).toContain("0\n1\n2");
     }
     await frames[2]?.locator(".live-input.waiting").waitFor();
+    for (const frame of page.frames().slice(1)) expect(await misfits(frame)).toEqual([]);
     await page.evaluate(() => scrollTo(0, 0));
     await screenshot(page, `embedded-article-${width}`);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);

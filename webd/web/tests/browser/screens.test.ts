@@ -32,6 +32,11 @@ test.each(OTHERS)("everything fits into 320 px in %s", async (locale) => {
   await walk(page, await messagesOf(locale), async (state) => {
     expect(await misfits(page), state).toEqual([]);
   });
+  const embedded = await env.openBlankPage({ viewport: { width: 480, height: 320 }, locale });
+  await embedded.goto(`${env.daemons.origin}/?lang=python&embed=1`);
+  await embedded.locator(".monaco-editor .view-line").first().waitFor();
+  await screenshot(embedded, `embedded-${locale}`);
+  expect(await misfits(embedded), "embedded").toEqual([]);
 });
 
 test("the keyboard of a phone does not cover the input", async () => {
