@@ -78,8 +78,7 @@ async fn after_three_attempts_a_submission_waits_and_others_do_not() {
     let store = SqliteStore::open(directory.path(), BOUNDS).unwrap();
     store.insert(vec![new("a", 1, "1")]).await.unwrap();
     let attempt = async || {
-        let claimed = store.claim().await.unwrap();
-        let Some(claimed) = claimed else { return None };
+        let claimed = store.claim().await.unwrap()?;
         store.requeue(claimed.number, true).await.unwrap();
         Some(claimed.attempts)
     };
