@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-use e2e::attacks::starters::shipped_language_files;
-use e2e::daemons::{BASE_LANGUAGES, Daemons, Settings};
+use e2e::attacks::starters::{Starters, shipped_language_files};
+use e2e::daemons::{BASE_LANGUAGES, DEADLINE, Daemons, Settings};
 use e2e::http;
 use serde_json::{Value, json};
 
@@ -14,9 +14,8 @@ async fn start() -> Daemons {
     Daemons::start(&settings).await.expect("both daemons start")
 }
 
-async fn languages(daemons: &Daemons) -> Vec<Value> {
-    let answer = http::get(&daemons.url("/api/languages"), e2e::daemons::DEADLINE).await.expect("a response");
-    answer.json.as_array().expect("a list").clone()
+async fn languages(daemons: &Daemons) -> Value {
+    http::get(&daemons.url("/api/languages"), DEADLINE).await.expect("a response").json
 }
 
 const CLANG: &str = "#include <stdio.h>\nint main(void) { printf(\"%d\", __clang_major__); }";
@@ -69,7 +68,7 @@ async fn each_version_runs_the_toolchain_of_its_range() {
 async fn examples_run_from_main_files_of_other_names() {
     let daemons = start().await;
     let mut failures = Vec::new();
-    for language in languages(&daemons).await {
+    for language in languages(&daemons).await.as_array().expect("a list") {
         let name = language["name"].as_str().expect("a name");
         let extension = language["extensions"][0].as_str().expect("an extension");
         let body = json!({ "language": name, "code": language["example"] });
@@ -86,6 +85,21 @@ async fn examples_run_from_main_files_of_other_names() {
             if (&answer["status"], &answer["output"]) != (&json!("ok"), &expected["output"]) {
                 failures.push(format!("{name} as {file}: {} {}", answer["status"], answer["output"]));
             }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test]
+async fn each_starter_of_attacks_executes_a_command() {
+    let daemons = start().await;
+    let starters = Starters::load().expect("the starters").installed(&languages(&daemons).await);
+    let mut failures = Vec::new();
+    for starter in starters {
+        let answer = daemons.execute(&starter.greeting()).await;
+        let output = answer["output"].as_str().unwrap_or_default();
+        if (&answer["status"], output.trim()) != (&json!("ok"), "hello") {
+            failures.push(format!("{}: {} {output}", starter.language, answer["status"]));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

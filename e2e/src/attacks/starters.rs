@@ -82,7 +82,9 @@ impl Starters {
         Ok(starters)
     }
 
-    fn installed(&self, languages: &Value) -> Vec<Starter> {
+    /// Returns the starters of the languages that are available, of the response to `GET /api/languages`.
+    #[must_use]
+    pub fn installed(&self, languages: &Value) -> Vec<Starter> {
         let languages = languages.as_array().map(Vec::as_slice).unwrap_or_default();
         languages
             .iter()
@@ -107,7 +109,7 @@ impl Starter {
         started.language.clone_from(&self.language);
         started.code = Some(self.program.clone());
         started.filename = Some(self.file_name.clone());
-        started.greeting = Some(self.request("echo hello"));
+        started.greeting = Some(self.greeting());
         let script = format!("exec {interpreter} {ATTACK}");
         for (name, content) in [(SCRIPT, script), (ATTACK, attack.code.clone()?)] {
             started.files.push(own::plain_file(name, &content));
@@ -115,11 +117,12 @@ impl Starter {
         Some(started)
     }
 
-    /// Returns a request for this program with a script.
-    fn request(&self, script: &str) -> Value {
+    /// Returns a request that prints `hello`.
+    #[must_use]
+    pub fn greeting(&self) -> Value {
         json!({"language": self.language, "files": [
             {"name": self.file_name, "content": self.program},
-            {"name": SCRIPT, "content": script},
+            {"name": SCRIPT, "content": "echo hello"},
         ]})
     }
 }
