@@ -100,8 +100,7 @@ pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, round_limits: RoundLimits
     let body = python("pool", "print(\"hello world\")\n".to_owned())?.body().to_string();
     for max in POOLS {
         let group = testbed.group(&format!("pool-{max}"))?;
-        let settings =
-            Settings { pool: max > 0, zygotes: max > 0, pool_max: Some(max), ..Settings::default() };
+        let settings = Settings { pool: max > 0, pool_max: Some(max), ..Settings::default() };
         let mut pair = DaemonPair::start(runtime, group, &testbed.nothing(), settings)?;
         let begun = Instant::now();
         let mut times = Vec::new();
@@ -133,7 +132,6 @@ pub fn queues(runtime: &Rc<Runtime>, testbed: &Testbed, newcomers: u32) -> io::R
             &testbed.nothing(),
             Settings {
                 pool: true,
-                zygotes: true,
                 // The crowd is one client with a connection for each request.
                 webd: format!("max_connections_per_client = {}\n", queued.max(1)),
                 ..Settings::default()

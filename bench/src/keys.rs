@@ -32,8 +32,7 @@ pub fn measure(
     // webd can write no usage there, which it reports in its log.
     let state = directory.path().join("state");
     let webd = format!("state = {state:?}\n[keys]\nfile = \"keys.toml\"\n");
-    let settings =
-        Settings { pool: true, zygotes: true, webd, files: vec![("keys.toml", file)], ..Settings::default() };
+    let settings = Settings { pool: true, webd, files: vec![("keys.toml", file)], ..Settings::default() };
     let pair = DaemonPair::start(runtime, testbed.group("keys")?, &testbed.nothing(), settings)?;
     let program = testbed.nothing_program();
     let body = program.body().to_string();

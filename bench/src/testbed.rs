@@ -85,19 +85,16 @@ impl Testbed {
         let knows_cache = is_known(&cache(true))?;
         // Cached builds would falsify the results of all other variants.
         let no_cache = if knows_cache { cache(false) } else { String::new() };
-        let settings = |pool: bool, more: &str| Settings {
-            pool,
-            zygotes: pool,
-            more: more.to_owned(),
-            ..Settings::default()
-        };
+        let settings =
+            |pool: bool, more: &str| Settings { pool, more: more.to_owned(), ..Settings::default() };
         let pair = |name: &str, settings: Settings| -> io::Result<DaemonPair> {
             let pair = DaemonPair::start(runtime, groups.group(name)?, &nothing, settings);
             at(&format!("start daemons for {name}"), pair)
         };
         let warm = pair("warm", settings(true, &no_cache))?;
         let cold = pair("cold", settings(false, &no_cache))?;
-        let without_zygote = pair("no-zygote", Settings { zygotes: false, ..settings(true, &no_cache) })?;
+        let without_zygote =
+            pair("no-zygote", Settings { zygotes: Some(false), ..settings(true, &no_cache) })?;
         let hit = if knows_cache {
             Some(pair("hit", settings(true, &cache(true)))?)
         } else {

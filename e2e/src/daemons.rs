@@ -52,8 +52,8 @@ pub struct Settings {
     pub userdb: &'static str,
     /// Whether there are pre-warmed sandboxes.
     pub pool: bool,
-    /// Whether zygotes are used.
-    pub zygotes: bool,
+    /// Whether zygotes are used; `None` for executord's default, which is wherever there are pre-warmed sandboxes.
+    pub zygotes: Option<bool>,
     /// Maximum number of pre-warmed sandboxes; `None` for the default.
     pub pool_max: Option<u32>,
     /// Additional lines of executord's configuration.
@@ -87,7 +87,7 @@ impl Default for Settings {
             uids: UIDS_PER_TEST,
             userdb: "off",
             pool: false,
-            zygotes: false,
+            zygotes: None,
             pool_max: None,
             more: String::new(),
             languages: Vec::new(),
@@ -104,12 +104,20 @@ impl Default for Settings {
 
 impl Settings {
     /// Settings for tests that must pass with every kind of sandbox: the environment variable `EXECUTOR_POOL` is `on`
-    /// for pre-warmed sandboxes, `zygotes` for forked ones, or anything else for cold ones.
+    /// for pre-warmed sandboxes none of which is forked, `zygotes` for executord's defaults, or anything else for cold
+    /// ones.
     #[must_use]
     pub fn from_environment() -> Self {
-        let pool = std::env::var("EXECUTOR_POOL").unwrap_or_default();
-        let zygotes = pool == "zygotes";
-        Self { pool: zygotes || pool == "on", zygotes, ..Self::default() }
+        match std::env::var("EXECUTOR_POOL").as_deref() {
+            Ok("on") => Self { pool: true, zygotes: Some(false), ..Self::default() },
+            Ok("zygotes") => Self { pool: true, ..Self::default() },
+            _ => Self::default(),
+        }
+    }
+
+    /// Returns whether there are zygotes.
+    fn has_zygotes(&self) -> bool {
+        self.zygotes.unwrap_or(self.pool)
     }
 }
 
@@ -120,6 +128,8 @@ pub struct Daemons {
     executord: Daemon,
     /// Uid range of executions.
     pub uids: RangeInclusive<u32>,
+    /// Ids of zygotes; empty if there are none.
+    pub zygote_ids: RangeInclusive<u32>,
     /// Name of executord's cgroups.
     pub cgroup: String,
     address: SocketAddr,
@@ -168,11 +178,10 @@ impl Daemons {
         let address = settings.address.map_or_else(free_address, Ok)?;
         let webd = prefixed(&prefix, webd_command(directory.path(), address));
         let webd = Daemon::start("webd", directory.path(), webd)?;
-        // The last quarter is for zygotes, and not for programs.
-        let zygotes = if settings.zygotes { (uids.end() - uids.start()) / 4 + 1 } else { 0 };
-        let uids = *uids.start()..=*uids.end() - zygotes;
+        let (uids, zygote_ids) = split(&uids, settings.has_zygotes());
         let pool = settings.pool;
-        let mut daemons = Self { webd, executord, uids, cgroup, address, host, prefix, pool, directory };
+        let mut daemons =
+            Self { webd, executord, uids, zygote_ids, cgroup, address, host, prefix, pool, directory };
         daemons.wait_for_executord().await?;
         daemons.wait_for_webd().await?;
         Ok(daemons)
@@ -191,6 +200,12 @@ impl Daemons {
     #[must_use]
     pub fn url(&self, path: &str) -> Uri {
         format!("http://{}{path}", self.address).parse().expect("a path")
+    }
+
+    /// Returns the ids of executions and of zygotes.
+    #[must_use]
+    pub fn ids(&self) -> RangeInclusive<u32> {
+        *self.uids.start()..=*self.zygote_ids.end()
     }
 
     /// Returns the socket of executord.
@@ -542,6 +557,13 @@ async fn wait_for_end(daemon: &mut Daemon) -> io::Result<ExitStatus> {
     Err(io::Error::other(format!("{} does not end\n{}", daemon.name, daemon.log())))
 }
 
+/// Returns the ids of programs, and those of zygotes: the last quarter.
+fn split(uids: &RangeInclusive<u32>, has_zygotes: bool) -> (RangeInclusive<u32>, RangeInclusive<u32>) {
+    let (&first, &last) = (uids.start(), uids.end());
+    let zygotes = if has_zygotes { ((last - first) / 4).max(1) + 1 } else { 0 };
+    (first..=last - zygotes, last + 1 - zygotes..=last)
+}
+
 fn configuration(
     directory: &Path,
     settings: &Settings,
@@ -549,7 +571,8 @@ fn configuration(
     cgroup: &str,
 ) -> io::Result<String> {
     let languages = directory.join("languages");
-    let Settings { slots, max_executions, queue, userdb, pool, zygotes, pool_max, more, .. } = settings;
+    let Settings { slots, max_executions, queue, userdb, pool, pool_max, more, .. } = settings;
+    let zygotes = settings.has_zygotes();
     let max_executions = max_executions.unwrap_or(*slots);
     let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
     let packages = directory.join("packages");

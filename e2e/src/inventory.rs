@@ -51,6 +51,14 @@ pub fn children(pid: u32) -> io::Result<Vec<u32>> {
     Ok(all.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
 }
 
+/// Returns whether a process is the first of a nested pid namespace: the init of a sandbox.
+#[must_use]
+pub fn is_init_of_a_namespace(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let numbers = field(&status, "NSpid:").unwrap_or_default().split_whitespace();
+    numbers.skip(1).last() == Some("1")
+}
+
 /// Returns whether a process is in a nested pid namespace.
 #[must_use]
 pub fn is_in_a_namespace(pid: u32) -> bool {

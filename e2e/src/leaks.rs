@@ -89,11 +89,17 @@ pub async fn run(count: usize, random: &mut SeededRandom) -> io::Result<Leaks> {
     if !leaks.wrong.is_empty() {
         leaks.wrong.push(daemons.log_tail());
     }
-    let (uids, cgroup) = (daemons.uids.clone(), daemons.cgroup.clone());
+    let (uids, zygotes) = (daemons.uids.clone(), daemons.zygote_ids.clone());
+    let cgroup = daemons.cgroup.clone();
     drop(daemons);
     let processes = inventory::processes(&uids)?;
     if !processes.is_empty() {
         leaks.wrong.push(format!("after the end of executord: {processes:?}"));
+    }
+    // They end with their supervisors, and are reaped by another process.
+    let are_gone = || async { inventory::processes(&zygotes).is_ok_and(|left| left.is_empty()) };
+    if !eventually(are_gone).await {
+        leaks.wrong.push(format!("after the end of executord: {:?}", inventory::processes(&zygotes)?));
     }
     let groups = inventory::cgroups(&cgroup);
     if !groups.is_empty() {

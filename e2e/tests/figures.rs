@@ -61,8 +61,8 @@ async fn a_figure_and_a_report_come_back_byte_for_byte() {
     let mut figures = Vec::new();
     for settings in [
         Settings::default(),
-        Settings { pool: true, ..Settings::default() },
-        Settings { zygotes: true, ..Settings::default() },
+        Settings { pool: true, zygotes: Some(false), ..Settings::default() },
+        Settings { zygotes: Some(true), ..Settings::default() },
     ] {
         let daemons = Daemons::start(&settings).await.expect("both daemons start");
         let answer = daemons.execute(&request).await;

@@ -39,8 +39,8 @@ async fn take(daemons: &Daemons) -> Inventory {
     Inventory {
         marked_processes,
         mounts_here: inventory::mounts(std::process::id()).expect("/proc is readable"),
-        files: inventory::files(&daemons.uids),
-        ipc: inventory::sysv_ipc(&daemons.uids).expect("/proc is readable"),
+        files: inventory::files(&daemons.ids()),
+        ipc: inventory::sysv_ipc(&daemons.ids()).expect("/proc is readable"),
         running: status.running,
         quarantined: status.quarantined_uids,
     }

@@ -30,7 +30,7 @@ struct Kind {
 fn kinds() -> [Kind; 3] {
     let kind = |name, pool, zygotes, start| Kind {
         name,
-        settings: Settings { pool, zygotes, ..Settings::default() },
+        settings: Settings { pool, zygotes: Some(zygotes), ..Settings::default() },
         start,
     };
     [

@@ -148,7 +148,7 @@ async fn merged_output_is_in_the_exact_order_of_every_language() {
         ),
     ];
     for (pool, zygotes) in [(false, false), (true, false), (true, true)] {
-        let settings = Settings { slots: 2, pool, zygotes, ..Settings::default() };
+        let settings = Settings { slots: 2, pool, zygotes: Some(zygotes), ..Settings::default() };
         let daemons = Daemons::start(&settings).await.expect("both daemons start");
         for (language, code) in programs {
             let body = json!({ "language": language, "code": code, "merge_output": true });

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 /// Starts daemons. Python programs are in a user namespace, the others are not: executord looks at both.
 async fn start() -> Daemons {
-    let settings = Settings { slots: 2, zygotes: true, ..Settings::default() };
+    let settings = Settings { slots: 2, zygotes: Some(true), ..Settings::default() };
     Daemons::start(&settings).await.expect("both daemons start")
 }
 

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// One slot, so that all executions share it.
 fn settings() -> Settings {
-    Settings { slots: 1, zygotes: true, ..Settings::default() }
+    Settings { slots: 1, zygotes: Some(true), ..Settings::default() }
 }
 
 async fn start() -> Daemons {

@@ -107,7 +107,9 @@ async fn compare_all(arguments: &Arguments) -> io::Result<bool> {
         first.push(if program.has_bare() { Some(bare::run(program)?) } else { None });
     }
     for (kind, prepared, zygotes) in KINDS {
-        let daemons = Daemons::start(&Settings { pool: prepared, zygotes, ..Settings::default() }).await?;
+        let daemons =
+            Daemons::start(&Settings { pool: prepared, zygotes: Some(zygotes), ..Settings::default() })
+                .await?;
         let all = programs.iter().zip(&mut first);
         for (program, first) in all.filter(|(program, _)| !zygotes || COPIED.contains(&&*program.language)) {
             let result = execute(&daemons, program, prepared).await?;

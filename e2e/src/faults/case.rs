@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use super::kills::{LIMITS, SLOTS};
 use super::programs::{Allowed, Got, Program};
 use super::random::SeededRandom;
-use super::remaining::{self, Before};
+use super::remaining::{self, Before, ChildKind};
 use crate::daemons::{DEADLINE, Daemons, Settings};
 use crate::http::{self, Answer, HttpError};
 
@@ -127,8 +127,8 @@ impl Host {
 
     /// Returns the supervisors that have a sandbox.
     pub(super) fn busy(&self) -> Result<Vec<u32>, String> {
-        let all = remaining::supervisors(&self.daemons).map_err(message)?;
-        Ok(all.into_iter().map(|one| one.pid).filter(|pid| !remaining::children(*pid).is_empty()).collect())
+        let inits = remaining::children_of_kind(&self.daemons, ChildKind::Init).map_err(message)?;
+        Ok(inits.into_iter().map(|init| init.supervisor).collect())
     }
 }
 

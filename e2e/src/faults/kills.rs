@@ -1,4 +1,4 @@
-//! `kill -9` at random moments under load: of each daemon, of a sandbox's init, of a slot's supervisor.
+//! `kill -9` at random moments under load: of each daemon, of a sandbox's init, of a slot's supervisor, of its zygote.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 pub use super::programs::Got;
 use super::programs::{Allowed, Program};
 use super::random::SeededRandom;
-use super::remaining::{self, Before};
+use super::remaining::{self, Before, ChildKind};
 use crate::daemons::{DEADLINE, Daemons, Settings};
 use crate::http;
 
@@ -47,10 +47,18 @@ pub enum Victim {
     Init,
     /// The supervisor, which creates a slot's sandboxes.
     Supervisor,
+    /// The interpreter that a slot's sandboxes are forked from.
+    Zygote,
 }
 
-const VICTIMS: [Victim; 5] =
-    [Victim::Executord, Victim::Webd, Victim::Init, Victim::Supervisor, Victim::ExecutordTwice];
+const VICTIMS: [Victim; 6] = [
+    Victim::Executord,
+    Victim::Webd,
+    Victim::Init,
+    Victim::Supervisor,
+    Victim::Zygote,
+    Victim::ExecutordTwice,
+];
 
 impl fmt::Display for Victim {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -60,6 +68,7 @@ impl fmt::Display for Victim {
             Self::Webd => "webd",
             Self::Init => "a sandbox's init",
             Self::Supervisor => "a slot's supervisor",
+            Self::Zygote => "a slot's zygote",
         })
     }
 }
@@ -72,6 +81,8 @@ impl Victim {
             Self::Webd => Allowed { errors: false, killed: false, cut: true },
             Self::Init => Allowed { errors: true, killed: true, cut: false },
             Self::Supervisor => Allowed { errors: true, killed: true, cut: false },
+            // A program that it forked already goes on, and another one is started without it.
+            Self::Zygote => Allowed { errors: false, killed: false, cut: false },
         }
     }
 }
@@ -153,8 +164,9 @@ async fn one_round(
             daemons.kill_executord().map(|_| true)?
         }
         Victim::Webd => daemons.kill_webd().map(|_| true)?,
-        Victim::Init => kill_when_found(daemons, random, true).await?,
-        Victim::Supervisor => kill_when_found(daemons, random, false).await?,
+        Victim::Init | Victim::Supervisor | Victim::Zygote => {
+            kill_when_found(daemons, random, victim).await?
+        }
     };
     if !killed {
         tally.wrong.push("there was no process to kill".to_owned());
@@ -163,7 +175,7 @@ async fn one_round(
     match victim {
         Victim::Executord | Victim::ExecutordTwice => daemons.restart_executord().await?,
         Victim::Webd => daemons.restart_webd().await?,
-        Victim::Init | Victim::Supervisor => {}
+        Victim::Init | Victim::Supervisor | Victim::Zygote => {}
     }
     // The next executions must work at once, while earlier ones still run.
     for language in ["python", "cpp"] {
@@ -184,13 +196,16 @@ async fn one_round(
     Ok(())
 }
 
-/// Kills a supervisor, or the init of its sandbox.
-async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, init: bool) -> io::Result<bool> {
+/// Kills a supervisor, or a child of one.
+async fn kill_when_found(daemons: &Daemons, random: &mut SeededRandom, victim: Victim) -> io::Result<bool> {
+    let children = |kind| -> io::Result<Vec<u32>> {
+        Ok(remaining::children_of_kind(daemons, kind)?.into_iter().map(|child| child.pid).collect())
+    };
     for _ in 0..MAX_POLLS {
-        let supervisors: Vec<_> = remaining::supervisors(daemons)?.into_iter().map(|one| one.pid).collect();
-        let found = match init {
-            true => supervisors.into_iter().flat_map(remaining::children).collect(),
-            false => supervisors,
+        let found = match victim {
+            Victim::Init => children(ChildKind::Init)?,
+            Victim::Zygote => children(ChildKind::Zygote)?,
+            _ => remaining::supervisors(daemons)?.into_iter().map(|one| one.pid).collect(),
         };
         if !found.is_empty() && remaining::kill_process(*random.choose(&found)) {
             return Ok(true);

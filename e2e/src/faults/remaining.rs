@@ -53,7 +53,7 @@ impl Before {
     }
 
     /// Returns the violations while nothing runs, as messages. A pre-warmed sandbox has a user, a supervisor, an init and
-    /// its processes.
+    /// its processes. A supervisor may have a zygote, with or without a sandbox.
     ///
     /// # Errors
     /// If something cannot be read; it may be ending at this moment.
@@ -79,9 +79,25 @@ impl Before {
         let strays: Vec<_> = supervisors.iter().filter(|one| one.parent != daemons.executord_pid()).collect();
         expect("supervisors without a slot", strays.is_empty(), &strays);
         expect("supervisors", self.supervisors.contains(&supervisors.len()), &supervisors);
-        let inits: Vec<_> =
-            supervisors.iter().flat_map(|one| children(one.pid).into_iter().map(|_| &one.label)).collect();
+        let children = children_of(&supervisors, &daemons.zygote_ids)?;
+        let labels = |kind| children.iter().filter(move |child| child.kind == kind).map(|child| &child.label);
+        let inits: Vec<_> = labels(ChildKind::Init).collect();
         expect("inits", inits.len() == waiting as usize, &inits);
+        let zygotes: Vec<_> = labels(ChildKind::Zygote).collect();
+        let slots_of_zygotes: BTreeSet<_> = zygotes.iter().collect();
+        expect("slots with several zygotes", slots_of_zygotes.len() == zygotes.len(), &zygotes);
+        let others: Vec<_> = labels(ChildKind::Other).collect();
+        expect("other children of supervisors", others.is_empty(), &others);
+        // Inits that are forked from a zygote have its user. One that was killed is reaped before its supervisor needs
+        // another.
+        let known: BTreeSet<_> = children.iter().map(|child| child.pid).collect();
+        let of_zygotes = inventory::processes(&daemons.zygote_ids)?;
+        let strays: Vec<_> = of_zygotes
+            .iter()
+            .filter(|process| !known.contains(&process.pid))
+            .filter(|process| inventory::state(process.pid).is_some_and(|state| state != 'Z'))
+            .collect();
+        expect("processes of zygotes", strays.is_empty(), &strays);
 
         let slots: BTreeSet<_> = supervisors.iter().map(|one| one.label.clone()).collect();
         let in_directory = entries(&daemons.runtime_directory())?;
@@ -110,11 +126,12 @@ impl Before {
             }
         }
         expect("mounts", more.is_empty(), &more);
-        let ipc = inventory::sysv_ipc(&daemons.uids)?;
+        let ids = daemons.ids();
+        let ipc = inventory::sysv_ipc(&ids)?;
         expect("System V IPC of runs", ipc.is_empty(), &ipc);
         if wrong.is_empty() {
             // Last, because it takes long on a host with many files.
-            let files = inventory::files(&daemons.uids);
+            let files = inventory::files(&ids);
             wrong.extend((!files.is_empty()).then(|| format!("files of runs: {files:?}")));
         }
         Ok(wrong)
@@ -170,11 +187,63 @@ pub fn supervisors(daemons: &Daemons) -> io::Result<Vec<SupervisorProcess>> {
     Ok(found)
 }
 
-/// Returns the running children of `pid`.
-#[must_use]
-pub fn children(pid: u32) -> Vec<u32> {
-    let all = processes().unwrap_or_default();
-    all.into_iter().filter(|(_, parent)| *parent == pid).map(|(pid, _)| pid).collect()
+/// A running child of a supervisor.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Process id.
+    pub pid: u32,
+    /// What it is.
+    pub kind: ChildKind,
+    /// Process id of the supervisor.
+    pub supervisor: u32,
+    /// Name of the slot.
+    pub label: String,
+}
+
+/// What a child of a supervisor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChildKind {
+    /// The init of a sandbox.
+    Init,
+    /// The zygote of the slot.
+    Zygote,
+    /// A collector, or a process that prepares something.
+    Other,
+}
+
+/// Returns the running children of supervisors. `zygotes` are the ids of zygotes.
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub fn children_of(
+    supervisors: &[SupervisorProcess],
+    zygotes: &RangeInclusive<u32>,
+) -> io::Result<Vec<Child>> {
+    let of_zygotes: BTreeSet<_> =
+        inventory::processes(zygotes)?.into_iter().map(|process| process.pid).collect();
+    let mut children = Vec::new();
+    for (pid, parent) in processes()? {
+        let Some(supervisor) = supervisors.iter().find(|one| one.pid == parent) else { continue };
+        let kind = if inventory::is_init_of_a_namespace(pid) {
+            ChildKind::Init
+        } else if of_zygotes.contains(&pid) {
+            ChildKind::Zygote
+        } else {
+            ChildKind::Other
+        };
+        children.push(Child { pid, kind, supervisor: parent, label: supervisor.label.clone() });
+    }
+    Ok(children)
+}
+
+/// Returns the running children of one kind of all supervisors.
+///
+/// # Errors
+/// If `/proc` cannot be read.
+pub fn children_of_kind(daemons: &Daemons, kind: ChildKind) -> io::Result<Vec<Child>> {
+    let mut children = children_of(&supervisors(daemons)?, &daemons.zygote_ids)?;
+    children.retain(|child| child.kind == kind);
+    Ok(children)
 }
 
 /// Sends SIGKILL. Returns false if the process had ended.

@@ -19,7 +19,7 @@ use crate::fixtures::{Fixtures, registry};
 const DEADLINE: Duration = Duration::from_secs(20);
 
 async fn start() -> Daemons {
-    let settings = Settings { pool: true, zygotes: true, ..Settings::default() };
+    let settings = Settings { pool: true, ..Settings::default() };
     Daemons::start(&settings).await.expect("both daemons start")
 }
 
