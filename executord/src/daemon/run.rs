@@ -39,8 +39,6 @@ const MAX_CONNECTIONS: usize = 256;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Interval between checks that our socket is still at the path where clients look for it.
 const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// Interval between checks for kept programs that expired.
-const EXPIRY_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// Time that cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Threads that serve connections. The other cores are left to the programs.
@@ -221,10 +219,7 @@ async fn keep_slots(daemon: Arc<Daemon>) {
 
 /// Drops kept programs when they expire.
 async fn drop_expired_programs(daemon: Arc<Daemon>) {
-    loop {
-        tokio::time::sleep(EXPIRY_CHECK_INTERVAL).await;
-        daemon.executor.kept_programs.remove_expired();
-    }
+    daemon.executor.kept_programs.keep_dropping_expired().await;
 }
 
 async fn create_slot(slot_factory: Arc<SlotFactory>) -> io::Result<Slot> {

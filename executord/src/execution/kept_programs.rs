@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocol::BuildId;
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
 use uuid::Uuid;
 
 use crate::admission::source::Source;
@@ -36,6 +38,8 @@ pub(crate) struct KeptProgram {
 pub(crate) struct KeptPrograms {
     settings: KeepSettings,
     entries: Mutex<Entries>,
+    /// Notified when a program is added.
+    added: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +57,7 @@ struct Entry {
 
 impl KeptPrograms {
     pub(crate) fn new(settings: KeepSettings) -> Self {
-        Self { settings, entries: Mutex::default() }
+        Self { settings, entries: Mutex::default(), added: Notify::new() }
     }
 
     /// Returns how long a program may be kept that a client asked to keep for `requested`.
@@ -80,6 +84,7 @@ impl KeptPrograms {
         entries.next_number += 1;
         entries.programs.insert((id, client.clone()), Entry { number, program: Arc::new(program) });
         drop(entries);
+        self.added.notify_one();
         // Ending their slots takes a while, so it is done without the lock.
         drop(dropped);
         id
@@ -92,8 +97,20 @@ impl KeptPrograms {
         (program.expires > Instant::now()).then(|| Arc::clone(program))
     }
 
+    /// Drops programs when they expire, without end. While there are none, nothing wakes up for it.
+    pub(crate) async fn keep_dropping_expired(&self) {
+        loop {
+            let next = self.lock().next_expiry();
+            match next {
+                Some(next) => drop(timeout_at(next.into(), self.added.notified()).await),
+                None => self.added.notified().await,
+            }
+            self.remove_expired();
+        }
+    }
+
     /// Drops the programs that expired.
-    pub(crate) fn remove_expired(&self) {
+    fn remove_expired(&self) {
         let dropped = self.lock().remove_expired(Instant::now());
         drop(dropped);
     }
@@ -126,6 +143,10 @@ impl KeptPrograms {
 }
 
 impl Entries {
+    fn next_expiry(&self) -> Option<Instant> {
+        self.programs.values().map(|entry| entry.program.expires).min()
+    }
+
     fn remove_expired(&mut self, now: Instant) -> Vec<Entry> {
         self.remove(|program| program.expires <= now)
     }
@@ -174,6 +195,7 @@ fn random_id() -> BuildId {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use protocol::ByteCount;
     use protocol::quantity::Quantity;
 
@@ -221,6 +243,17 @@ mod tests {
         programs.clear();
         assert!(programs.find(id, &client("a")).is_none());
         assert_eq!(programs.age(Duration::from_secs(90)), LONG);
+    }
+
+    #[tokio::test]
+    async fn programs_are_dropped_when_they_expire() {
+        let programs = programs();
+        let mut dropping = Box::pin(programs.keep_dropping_expired());
+        assert_eq!((&mut dropping).now_or_never(), None, "there is none to wait for");
+        let kept = programs.put(&client("a"), program(1, LONG));
+        programs.put(&client("a"), program(1, Duration::ZERO));
+        assert_eq!((&mut dropping).now_or_never(), None, "one is left to wait for");
+        assert_eq!(programs.lock().programs.keys().map(|(id, _)| *id).collect::<Vec<_>>(), [kept]);
     }
 
     #[test]

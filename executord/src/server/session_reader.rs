@@ -55,6 +55,10 @@ impl SessionReader {
     async fn recv(&mut self) -> Result<Request, ConnectionEnd> {
         let mut checks_within_frame = 0;
         loop {
+            if self.0.read_buffer().is_empty() && !self.0.decoder().is_within_frame() {
+                // No check wakes up for an idle connection. The next read returns an error again.
+                drop(self.0.get_ref().readable().await);
+            }
             match timeout(FRAME_CHECK_INTERVAL, self.0.next()).await {
                 Ok(request) => return Ok(request.ok_or(ConnectionEnd::Disconnected)??),
                 Err(_) if !self.0.decoder().is_within_frame() => checks_within_frame = 0,

@@ -73,6 +73,10 @@ impl KeyFiles {
             };
             checks = checks.wrapping_add(1);
             let writes = is_stopping || checks.is_multiple_of(CHECKS_PER_WRITE);
+            // To look here takes less than to wake another thread each second.
+            if !is_stopping && self.current_version() == self.version && !(writes && self.has_new_usage()) {
+                continue;
+            }
             // Reading and writing may block. This task panics only if the blocking one does.
             let step = tokio::task::spawn_blocking(move || {
                 self.reload_if_changed();
@@ -88,8 +92,12 @@ impl KeyFiles {
         }
     }
 
+    fn current_version(&self) -> Option<FileVersion> {
+        std::fs::metadata(&self.key_file).ok().map(|metadata| FileVersion::of(&metadata))
+    }
+
     fn reload_if_changed(&mut self) {
-        let current = std::fs::metadata(&self.key_file).ok().map(|metadata| FileVersion::of(&metadata));
+        let current = self.current_version();
         if current == self.version {
             return;
         }
@@ -111,13 +119,20 @@ impl KeyFiles {
         }
     }
 
+    fn has_new_usage(&self) -> bool {
+        self.is_new(&self.store.usage(Timestamp::now()))
+    }
+
+    fn is_new(&self, usage: &UsageFile) -> bool {
+        match &self.written {
+            Some(written) => written != usage,
+            None => !usage.keys.is_empty(),
+        }
+    }
+
     fn write_usage(&mut self) {
         let usage = self.store.usage(Timestamp::now());
-        let is_new = match &self.written {
-            Some(written) => *written != usage,
-            None => !usage.keys.is_empty(),
-        };
-        if !is_new {
+        if !self.is_new(&usage) {
             return;
         }
         match write_atomically(&self.usage_file, usage.text().as_bytes()) {
