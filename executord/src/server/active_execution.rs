@@ -142,10 +142,17 @@ impl ActiveExecution<'_> {
 
     /// Sends events to the client, up to the last one. Later messages of the client are its next request.
     async fn forward_events(&mut self, events: &mut mpsc::Receiver<Event>) -> Result<(), ConnectionEnd> {
+        let is_last = |event: &Event| matches!(event, Event::Finished(_) | Event::Failed { .. });
         while let Some(event) = events.recv().await {
-            let is_last = matches!(event, Event::Finished(_) | Event::Failed { .. });
-            self.events.send(event).await?;
-            if is_last {
+            let mut is_over = is_last(&event);
+            // The report of the last stage and the outcome come at the same time, and one write wakes the client once.
+            let next = || {
+                let following = if is_over { None } else { events.try_recv().ok() };
+                is_over |= following.as_ref().is_some_and(is_last);
+                following
+            };
+            self.events.send_all(event, next).await?;
+            if is_over {
                 break;
             }
         }

@@ -23,6 +23,21 @@ impl EventEncoder {
         Self(FramedWrite::new(socket, frames))
     }
 
+    /// Sends `first`, and what `next` returns until it has no more, with as few writes as possible.
+    pub(super) async fn send_all(
+        &mut self,
+        first: Event,
+        mut next: impl FnMut() -> Option<Event>,
+    ) -> Result<(), ConnectionEnd> {
+        let mut event = first;
+        while let Some(following) = next() {
+            let fed = timeout(WRITE_TIMEOUT, self.0.feed(event)).await;
+            fed.map_err(|_| ConnectionEnd::TimedOut)??;
+            event = following;
+        }
+        self.send(event).await
+    }
+
     /// Sends an event. Waits for a slow client, but not longer than [`WRITE_TIMEOUT`].
     pub(super) async fn send(&mut self, event: Event) -> Result<(), ConnectionEnd> {
         Ok(timeout(WRITE_TIMEOUT, self.0.send(event)).await.map_err(|_| ConnectionEnd::TimedOut)??)

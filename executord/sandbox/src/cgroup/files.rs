@@ -44,7 +44,8 @@ pub(super) fn v1_mount(controller: &str) -> io::Result<PathBuf> {
 
 /// A file of numbers that is read often and therefore stays open.
 ///
-/// The kernel generates the content again for each read at offset 0. This is not true of `cgroup.procs` on version 1.
+/// The kernel generates the content again for each read at offset 0, and returns as much of it as there is room for, so that
+/// only a read that fills its room is followed by another one. This is not true of `cgroup.procs` on version 1.
 #[derive(Debug)]
 pub(super) struct CachedFile {
     path: PathBuf,
@@ -71,6 +72,12 @@ impl CachedFile {
         Ok(parse_keyed(&self.text()?, key))
     }
 
+    /// Reads several values of a file of `key value` lines at once; 0 for each key that is missing.
+    pub(super) fn all_keyed<const N: usize>(&self, keys: [&str; N]) -> io::Result<[u64; N]> {
+        let text = self.text()?;
+        Ok(keys.map(|key| parse_keyed(&text, key)))
+    }
+
     fn text(&self) -> io::Result<String> {
         let mut text = vec![0; READ_BYTES];
         let mut length = 0;
@@ -79,10 +86,10 @@ impl CachedFile {
                 .file
                 .read_at(&mut text[length..], length as u64)
                 .map_err(|error| with_path(&self.path, &error))?;
-            if count == 0 {
+            length += count;
+            if length < text.len() {
                 break;
             }
-            length += count;
             text.resize(length + READ_BYTES, 0);
         }
         text.truncate(length);

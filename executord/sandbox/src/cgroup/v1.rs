@@ -183,8 +183,8 @@ impl Slot {
     pub(super) fn begin(&mut self, limits: &CgroupLimits, weight: CpuWeight) -> io::Result<Run> {
         // Memory that is already charged here does not belong to this run: the output of a compiler, and the memory of the
         // sandbox's own processes.
-        let stat = &self.counters.memory_stat;
-        let carried = stat.keyed("shmem")?.saturating_add(stat.keyed("rss")?);
+        let [shmem, rss] = self.counters.memory_stat.all_keyed(["shmem", "rss"])?;
+        let carried = shmem.saturating_add(rss);
         self.apply(limits, carried)?;
         self.set_weight(weight)?;
         self.counters.peak.write(0)?;
@@ -337,9 +337,8 @@ impl Run {
 
     /// See memory.stat in the kernel's Documentation/admin-guide/cgroup-v1/memory.rst: `cache` contains `shmem`.
     pub(super) fn unreclaimable_memory(&self) -> io::Result<u64> {
-        let stat = &self.counters.memory_stat;
-        let files = stat.keyed("cache")?.saturating_sub(stat.keyed("shmem")?);
-        Ok(self.memory()?.saturating_sub(files))
+        let [cache, shmem] = self.counters.memory_stat.all_keyed(["cache", "shmem"])?;
+        Ok(self.memory()?.saturating_sub(cache.saturating_sub(shmem)))
     }
 
     pub(super) fn readings(&self) -> io::Result<Readings> {
