@@ -62,10 +62,29 @@ struct FileId {
 
 impl TemplateCache {
     /// Creates an empty cache.
+    ///
+    /// # Errors
+    /// If the root directory of this process is not that of its mount namespace, among others.
     pub(crate) fn new(staging_dir: PathBuf) -> io::Result<Self> {
         let proc = open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty())?;
         let host = current_namespace(proc.as_fd())?;
-        Ok(Self { staging_dir, host, proc, templates: Vec::new() })
+        let cache = Self { staging_dir, host, proc, templates: Vec::new() };
+        cache.check_root()?;
+        Ok(cache)
+    }
+
+    /// Checks that the root directory of this process is that of its mount namespace. After chroot(2) it is not: a template would
+    /// contain the mounts above it, and [`TemplateCache::leave`] would lead to another directory.
+    fn check_root(&self) -> io::Result<()> {
+        // In a file system that no other mount shows.
+        let before = FileId::of(&self.staging_dir, false)?;
+        self.leave()?;
+        if FileId::of(&self.staging_dir, false).is_ok_and(|after| after == before) {
+            return Ok(());
+        }
+        Err(io::Error::other(
+            "sandboxes cannot be created after chroot(2): use pivot_root(2), as container runtimes do by default",
+        ))
     }
 
     /// Enters the template of a plan, which is built if it is not in the cache. `users` is the user namespace of a plan with a
