@@ -10,8 +10,13 @@ pub const RECORD_HEADER: &str = "Executor-Record";
 pub(crate) const KEY_HEADER: &str = "Executor-Submission";
 /// Header with the version of the protocol in which the body is encoded.
 pub const VERSION_HEADER: &str = "Executor-Version";
-/// Deliveries of work after which it is given up: it may be what ended the nodes that took it.
-pub const MAX_DELIVERIES: u64 = 5;
+/// Deliveries of work after which it is given up: it may be what ended the nodes that took it. The number leaves room for
+/// deliveries that end for another reason: nodes that are killed or stopped again and again, and deliveries that a slow
+/// network loses on their way.
+pub const MAX_DELIVERIES: u64 = 20;
+/// Deliveries after which a node no longer returns work that it cannot run, because another version stored it, or because it
+/// does not have its language.
+pub const MAX_RETURNS: u64 = 5;
 /// Time after its last change after which the work of a submission without a result is looked for.
 pub const LOST_AFTER: Duration = Duration::from_secs(60);
 /// Time for which work waits at most.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::ClusterError;
-use cluster::record::{Failure, MAX_DELIVERIES};
-use cluster::worker::{PROGRESS_INTERVAL, WorkItem, WorkResult, encode_events};
+use cluster::record::{Failure, MAX_RETURNS};
+use cluster::worker::{Acknowledgement, PROGRESS_INTERVAL, WorkItem, WorkResult, encode_events};
 use protocol::{Client, Event, ExecuteRequest, ExecutionId, Rejection};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
@@ -23,8 +23,6 @@ const MAX_STORE_DELAY: Duration = Duration::from_secs(2);
 /// Time for the first attempt to store a result, and the longest for an attempt.
 const STORE_TIME: Duration = Duration::from_secs(2);
 const MAX_STORE_TIME: Duration = Duration::from_secs(60);
-/// Attempts to acknowledge work whose result is stored. WorkItem that is not acknowledged runs again.
-const ACK_ATTEMPTS: u32 = 3;
 
 /// How an attempt on this node ended.
 #[derive(Debug)]
@@ -63,7 +61,7 @@ pub(crate) async fn run(
         }
         End::Cancelled => {
             shared.count(|ends| &mut ends.cancelled);
-            acknowledge(&work, &running).await;
+            acknowledge(&shared, &work, &running.acknowledgement()).await;
         }
     }
     drop(registration);
@@ -73,7 +71,7 @@ pub(crate) async fn run(
 async fn attempt(shared: &Shared, work: &mut WorkItem, starting: Starting, running: &Running) -> End {
     let request = match work.request() {
         Ok(request) => request,
-        Err(Failure::Unreadable) if work.delivered < MAX_DELIVERIES => {
+        Err(Failure::Unreadable) if work.delivered < MAX_RETURNS => {
             tracing::info!(submission = %work.key, "another version stored this submission, returned it for other nodes");
             return End::Return(OTHER_VERSION_DELAY);
         }
@@ -141,7 +139,7 @@ async fn execute_once(
             Event::StageFinished(report) => shared.charge(&work.record.key, 0, report.usage.cpu_time),
             Event::Rejected(Rejection::Busy { .. }) => return Ok(None),
             Event::Rejected(Rejection::UnknownLanguage | Rejection::LanguageUnavailable { .. })
-                if work.delivered < MAX_DELIVERIES =>
+                if work.delivered < MAX_RETURNS =>
             {
                 // Another node may have the language.
                 return Ok(Some(End::Return(RETURN_DELAY)));
@@ -185,7 +183,7 @@ async fn store(shared: &Shared, work: &WorkItem, running: &Running, result: &Wor
         (true, WorkResult::Finished(_)) => shared.count(|ends| &mut ends.finished),
         (true, _) => shared.count(|ends| &mut ends.failed),
     }
-    acknowledge(work, running).await;
+    acknowledge(shared, work, &running.acknowledgement()).await;
 }
 
 /// Waits until this node stops. One that is cancelled has a result: storing another one is refused.
@@ -217,15 +215,22 @@ async fn store_until_confirmed(work: &WorkItem, result: &WorkResult) -> bool {
     }
 }
 
-async fn acknowledge(work: &WorkItem, running: &Running) {
-    for _ in 0..ACK_ATTEMPTS {
-        match work.done(&running.acknowledgement()).await {
-            Ok(()) => return,
-            Err(error) => {
-                tracing::debug!(%error, submission = %work.key, "cannot acknowledge a submission");
-                sleep(BUSY_DELAY).await;
-            }
+/// Acknowledges work that was delivered again, and whose result this node has stored.
+pub(crate) async fn acknowledge_again(shared: Arc<Shared>, work: WorkItem) {
+    shared.count_delivery(work.delivered);
+    acknowledge(&shared, &work, &work.acknowledgement()).await;
+}
+
+/// Acknowledges work whose result is stored.
+///
+/// Never twice with the same delivery: the first one may have arrived without an answer, because the server was killed. After
+/// that, other work may have its sequence number (see `cluster::repair`), and would be removed.
+async fn acknowledge(shared: &Shared, work: &WorkItem, delivery: &Acknowledgement) {
+    match work.done(delivery).await {
+        Ok(()) => shared.unacknowledged.remove(work.key),
+        Err(error) => {
+            tracing::warn!(%error, submission = %work.key, "submission with a result was not acknowledged, it may be delivered again");
+            shared.unacknowledged.insert(work.key, work.record.created);
         }
     }
-    tracing::warn!(submission = %work.key, "submission with a result was not acknowledged, it runs again");
 }

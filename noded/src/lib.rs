@@ -9,7 +9,7 @@
 //! | `capacity`, `event_log` | pure: whether to take more work, and what of an execution is stored |
 //! | `node` | takes work while there is capacity |
 //! | `job` | runs one submission, from its work to its result |
-//! | `shared`, `executord` | what jobs share; queries to executord |
+//! | `shared`, `unacknowledged`, `executord` | what jobs share; submissions with a result that may be delivered again; queries to executord |
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod job;
 mod node;
 mod service;
 mod shared;
+mod unacknowledged;
 
 pub use config::{ClusterConfig, Config, LogFormat};
 pub use node::run;

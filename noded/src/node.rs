@@ -166,6 +166,10 @@ impl Node {
     }
 
     fn spawn(&mut self, work: WorkItem) {
+        if self.shared.unacknowledged.contains(work.key, work.record.created) {
+            self.jobs.spawn(job::acknowledge_again(Arc::clone(&self.shared), work));
+            return;
+        }
         let Some(registration) = self.shared.register(work.key, work.acknowledgement()) else {
             tracing::info!(submission = %work.key, "submission was delivered again while it runs here");
             return;

@@ -12,6 +12,8 @@ use cluster::worker::Acknowledgement;
 use keys::{KeyName, KeyUsage, Timestamp};
 use tokio::sync::watch;
 
+use crate::unacknowledged::Unacknowledged;
+
 /// The state that all jobs share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -21,6 +23,8 @@ pub(crate) struct Shared {
     /// Submissions that were taken and that executord does not count yet.
     starting: AtomicU32,
     counters: Mutex<Counters>,
+    /// Submissions whose results are stored, and whose work may be delivered again.
+    pub(crate) unacknowledged: Unacknowledged,
 }
 
 /// A submission that runs on this node.
@@ -67,6 +71,7 @@ impl Shared {
             running: Mutex::default(),
             starting: AtomicU32::new(0),
             counters: Mutex::default(),
+            unacknowledged: Unacknowledged::default(),
         })
     }
 
