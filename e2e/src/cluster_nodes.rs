@@ -7,14 +7,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use cluster::connection::Connection;
-use cluster::subjects::Name;
+use cluster::subjects::{Name, SubmissionKey};
 use cluster::submitter::Submitter;
 use cluster::test_observer::Observer;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use crate::daemons::{Daemon, Daemons, Settings, binary, prefixed, unprivileged};
+use crate::daemons::{Daemon, Daemons, Settings, binary, last_lines, prefixed, unprivileged};
 use crate::http::{self, Answer, HttpError};
 use crate::nats_servers::{NatsServers, front_name, node_name};
 use crate::network::NodeNetwork;
@@ -224,11 +224,23 @@ impl Cluster {
     /// Returns the ends of all logs.
     #[must_use]
     pub fn logs(&self) -> String {
-        let logs = self
-            .nodes
-            .iter()
-            .map(|node| format!("{}\n--- noded:\n{}", node.daemons.log_tail(), node.noded.log()));
-        logs.collect::<Vec<_>>().join("\n")
+        let nodes = self.nodes.iter().map(|node| {
+            format!("{}\n--- noded:\n{}", node.daemons.log_tail(), last_lines(&node.noded.log()))
+        });
+        let servers =
+            self.nats.servers.iter().map(|server| format!("--- nats-server:\n{}", last_lines(&server.log())));
+        nodes.chain(servers).collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns what NATS has of an anonymous submission, the state of its streams and consumers, and the ends of all logs.
+    pub async fn diagnosis(&self, id: &str) -> String {
+        let stored = match (self.observer().await, id.parse()) {
+            (Ok(observer), Ok(id)) => {
+                observer.describe(&Name::of_host(POOL), SubmissionKey::new("anonymous", id)).await
+            }
+            (observer, id) => format!("{:?}\n{:?}", observer.err(), id.err()),
+        };
+        format!("{stored}{}", self.logs())
     }
 }
 

@@ -25,8 +25,8 @@ pub const DEADLINE: Duration = Duration::from_secs(120);
 /// Attempts before a wait fails, and the pause between them.
 const ATTEMPTS: u32 = 3000;
 const PAUSE: Duration = Duration::from_millis(10);
-/// Number of lines of [`Daemons::log_tail`].
-const LAST_LINES: usize = 30;
+/// Number of lines of the end of a log.
+const LAST_LINES: usize = 60;
 /// Unit of webd, whose environment the tests use.
 const WEBD_UNIT: &str = include_str!("../../systemd/webd.service");
 /// User and group of webd.
@@ -373,11 +373,8 @@ impl Daemons {
     /// Returns the last lines that both have written to stderr.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let end = |log: String| {
-            let lines: Vec<_> = log.lines().collect();
-            lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
-        };
-        format!("--- executord:\n{}\n--- webd:\n{}", end(self.executord.log()), end(self.webd.log()))
+        let (executord, webd) = (self.executord.log(), self.webd.log());
+        format!("--- executord:\n{}\n--- webd:\n{}", last_lines(&executord), last_lines(&webd))
     }
 
     async fn wait_for_executord(&mut self) -> io::Result<()> {
@@ -457,6 +454,12 @@ pub fn binary(name: &str) -> io::Result<PathBuf> {
     let path = directory.join(name);
     path.metadata().map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     Ok(path)
+}
+
+/// Returns the end of a log.
+pub(crate) fn last_lines(log: &str) -> String {
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
 }
 
 /// A daemon process, ended when dropped.

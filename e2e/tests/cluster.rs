@@ -8,17 +8,21 @@ mod faults;
 #[path = "cluster/long.rs"]
 mod long;
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use cluster::subjects::Digest;
-use e2e::cluster_nodes::{Cluster, Process};
+use cluster::test_observer::Observer;
+use e2e::cluster_nodes::{Cluster, ClusterSettings, Process};
 use e2e::metrics::missing;
 use e2e::{http, network};
 use serde_json::{Value, json};
 use tidy::monitoring;
 use tidy::repository::Repository;
 use tokio::time::sleep;
+
+use faults::{key, nothing_runs};
 
 /// Time in which a submission must have a result, faults included.
 const DEADLINE: Duration = Duration::from_secs(90);
@@ -36,6 +40,26 @@ fn in_new_network(test: impl Future<Output = ()>) {
     network::enter_new_namespace().unwrap();
     // The threads of the runtime are in the namespace of the thread that starts them.
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test);
+}
+
+/// Starts two nodes, each with a network of its own, and observes them. All results of a submission are kept, so that one that
+/// is stored twice is found.
+async fn two_nodes_with_networks() -> (Cluster, Observer) {
+    let settings = ClusterSettings { nodes: 2, slots: 2, has_networks: true, ..ClusterSettings::default() };
+    let cluster = Cluster::with(settings).await.unwrap();
+    let observer = cluster.observer().await.unwrap();
+    observer.keep_all_messages().await.unwrap();
+    (cluster, observer)
+}
+
+/// Expects one result of each submission with these numbers, and that nothing runs any more.
+async fn each_has_one_result(cluster: &Cluster, observer: &mut Observer, numbers: impl Iterator<Item = u32>) {
+    observer.begin(None).await;
+    let results = observer.results().await.unwrap();
+    let expected: BTreeSet<_> = numbers.map(|number| key(number).to_string()).collect();
+    assert_eq!(results.keys().cloned().collect::<BTreeSet<_>>(), expected);
+    assert!(results.values().all(|count| *count == 1), "results that are stored twice: {results:?}");
+    nothing_runs(cluster).await;
 }
 
 /// Submits until the submission is accepted: a webd that was just started, or has no connection yet, refuses it.
@@ -59,11 +83,21 @@ async fn result(cluster: &Cluster, node: usize, id: &str) -> Value {
             if answer.status == 200 && !["queued", "running"].contains(&status) {
                 return answer.json;
             }
-            assert_ne!(answer.status, 404, "an accepted submission is lost: {id}\n{}", cluster.logs());
+            let found = answer.status != 404;
+            assert!(found, "an accepted submission is lost: {id}\n{}", cluster.diagnosis(id).await);
         }
-        assert!(started.elapsed() < DEADLINE, "no result of {id}\n{}", cluster.logs());
+        let in_time = started.elapsed() < DEADLINE;
+        assert!(in_time, "no result of {id}\n{}", cluster.diagnosis(id).await);
         sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// Formatting is a synchronous request: each node serves it without NATS.
+async fn formats(cluster: &Cluster, node: usize) {
+    let url = cluster.nodes[node].daemons.url("/api/format");
+    let answer =
+        http::post(&url, &json!({"language": "python", "code": "print( 6*7 )"}), DEADLINE).await.unwrap();
+    assert_eq!((answer.status, &answer.json["code"]), (200, &json!("print(6 * 7)\n")), "{}", answer.json);
 }
 
 async fn wait_for(cluster: &Cluster, id: &str, status: &str) {
@@ -102,6 +136,8 @@ async fn submissions_run_on_all_servers_and_each_webd_answers() {
     let stored = result(&cluster, 0, &id(0)).await["result"].take();
     let fields = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(fields(&stored), fields(&direct));
+    formats(&cluster, 0).await;
+    formats(&cluster, 1).await;
     // Both nodes ran two: each has two slots, and all four began before one could end.
     let nodes = cluster.front().await.unwrap();
     let started = Instant::now();
@@ -205,6 +241,7 @@ async fn a_newcomer_does_not_wait_for_a_flood_and_nats_may_be_away() {
     cluster.nats.servers[0].kill().unwrap();
     let direct = cluster.nodes[0].daemons.execute(&program("print('direct')")).await;
     assert_eq!(direct["output"], "direct\n");
+    formats(&cluster, 0).await;
     let started = Instant::now();
     assert_eq!(cluster.submit(0, &id(7), &slow).await.unwrap(), 503);
     assert!(started.elapsed() < Duration::from_secs(10));

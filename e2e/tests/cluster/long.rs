@@ -16,7 +16,9 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::faults::{key, nothing_runs};
-use super::{DEADLINE, accept, id, in_new_network, program, result};
+use super::{
+    DEADLINE, accept, each_has_one_result, id, in_new_network, program, result, two_nodes_with_networks,
+};
 
 /// Time for which a node is cut off: its work is delivered again after 10 s, and runs for [`PROGRAM`].
 const SPLIT: Duration = Duration::from_secs(16);
@@ -38,11 +40,7 @@ async fn until(cluster: &Cluster, observer: &mut Observer, number: u32, phase: P
 #[test]
 fn a_node_that_is_cut_off_changes_no_result() {
     in_new_network(async {
-        let settings =
-            ClusterSettings { nodes: 2, slots: 2, has_networks: true, ..ClusterSettings::default() };
-        let cluster = Cluster::with(settings).await.unwrap();
-        let mut observer = cluster.observer().await.unwrap();
-        observer.keep_all_messages().await.unwrap();
+        let (cluster, mut observer) = two_nodes_with_networks().await;
         let mut results = Vec::new();
         for (round, cut) in (0..).zip([Cut::Link, Cut::ToNats, Cut::FromNats]) {
             results.extend(split(&cluster, &mut observer, cut, round * 10).await);
@@ -50,16 +48,13 @@ fn a_node_that_is_cut_off_changes_no_result() {
         for (number, before) in &results {
             assert_eq!(&result(&cluster, 0, &id(*number)).await, before, "a result changed");
         }
-        let stored = observer.results().await.unwrap();
-        assert_eq!(stored.len(), results.len());
-        assert!(stored.values().all(|count| *count == 1), "{stored:?}");
-        nothing_runs(&cluster).await;
+        each_has_one_result(&cluster, &mut observer, results.iter().map(|(number, _)| *number)).await;
     });
 }
 
 /// Cuts a node off while it runs a submission. Returns the submissions of this round with their results.
 async fn split(cluster: &Cluster, observer: &mut Observer, cut: Cut, first: u32) -> Vec<(u32, Value)> {
-    observer.begin().await;
+    observer.begin(None).await;
     let body = |number: u32| program(&format!("import time\ntime.sleep({PROGRAM})\nprint({number})"));
     accept(cluster.url(0, &id(first)), body(first)).await;
     let lost = until(cluster, observer, first, Phase::Running).await;
@@ -95,14 +90,11 @@ async fn split(cluster: &Cluster, observer: &mut Observer, cut: Cut, first: u32)
 #[test]
 fn a_submission_that_ends_its_node_each_time_fails_and_the_others_go_on() {
     in_new_network(async {
-        let settings =
-            ClusterSettings { nodes: 2, slots: 2, has_networks: true, ..ClusterSettings::default() };
-        let mut cluster = Cluster::with(settings).await.unwrap();
-        let mut observer = cluster.observer().await.unwrap();
-        observer.begin().await;
+        let (mut cluster, mut observer) = two_nodes_with_networks().await;
+        observer.begin(None).await;
         accept(cluster.url(0, &id(0)), program("import time\ntime.sleep(30)")).await;
         for delivery in 1..=u32::try_from(MAX_DELIVERIES).unwrap() {
-            let node = until(&cluster, &mut observer, 0, Phase::Claimed).await;
+            let node = until(&cluster, &mut observer, 0, Phase::Running).await;
             cluster.nodes[node].kill(Process::Noded).unwrap();
             cluster.nodes[node].restart(Process::Noded).await.unwrap();
             accept(cluster.url(0, &id(delivery)), program(&format!("print({delivery})"))).await;

@@ -10,13 +10,15 @@ use cluster::administration::new_key;
 use cluster::record::{Record, State};
 use cluster::subjects::Digest;
 use cluster::submitter::{NewSubmission, Stored};
-use e2e::cluster_nodes::{Cluster, ClusterSettings, Process};
+use e2e::cluster_nodes::{Cluster, Process};
 use e2e::{http, network};
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::super::faults::{key, nothing_runs};
-use super::super::{DEADLINE, accept, id, in_new_network, program, result};
+use super::super::{
+    DEADLINE, accept, each_has_one_result, id, in_new_network, program, result, two_nodes_with_networks,
+};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
@@ -174,11 +176,7 @@ async fn a_submission_of_another_version_waits_for_a_node_of_that_version() {
 #[test]
 fn a_slow_network_delays_large_results() {
     in_new_network(async {
-        let settings =
-            ClusterSettings { nodes: 2, slots: 2, has_networks: true, ..ClusterSettings::default() };
-        let cluster = Cluster::with(settings).await.unwrap();
-        let mut observer = cluster.observer().await.unwrap();
-        observer.keep_all_messages().await.unwrap();
+        let (cluster, mut observer) = two_nodes_with_networks().await;
         for node in &cluster.nodes {
             node.network.as_ref().unwrap().slow_down("16mbit").unwrap();
         }
@@ -197,11 +195,7 @@ fn a_slow_network_delays_large_results() {
                 output.len()
             );
         }
-        observer.begin().await;
-        let results = observer.results().await.unwrap();
-        assert_eq!(results.len(), 6);
-        assert!(results.values().all(|count| *count == 1), "results that are stored twice: {results:?}");
-        nothing_runs(&cluster).await;
+        each_has_one_result(&cluster, &mut observer, 0..6).await;
     });
 }
 
@@ -209,7 +203,7 @@ fn a_slow_network_delays_large_results() {
 async fn wait_for_all(cluster: &Cluster, count: usize) {
     let started = Instant::now();
     let mut observer = cluster.observer().await.unwrap();
-    observer.begin().await;
+    observer.begin(None).await;
     while observer.results().await.unwrap().len() < count {
         assert!(started.elapsed() < DEADLINE, "{}", cluster.logs());
         sleep(Duration::from_millis(500)).await;
