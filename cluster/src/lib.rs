@@ -8,6 +8,7 @@
 //! | `connection` | the connection to the servers, and its settings |
 //! | `submitter`, `worker` | what webd and noded do |
 //! | `callbacks` | the callbacks that are due, which webd delivers |
+//! | `repair` | consumers that do not deliver what their stream has |
 //! | `nodes`, `usage` | the state of nodes, and what keys used, in key-value buckets |
 //! | `administration` | `executor cluster` |
 //!
@@ -24,6 +25,7 @@ pub mod layout;
 pub mod nodes;
 pub mod permissions;
 pub mod record;
+pub mod repair;
 pub mod subjects;
 pub mod submitter;
 #[cfg(feature = "test-server")]

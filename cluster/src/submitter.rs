@@ -13,9 +13,10 @@ use uuid::Uuid;
 use crate::callbacks;
 use crate::connection::Connection;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError, StoredMessage};
-use crate::layout::{self, MAX_REQUEST};
+use crate::layout::{self, MAX_REQUEST, Queue};
 use crate::nodes::NodeStatus;
 use crate::record::{Check, KEY_HEADER, RECORD_HEADER, Record, State, VERSION_HEADER, now};
+use crate::repair::ConsumerRepair;
 use crate::subjects::{self, BUCKETS, CALLBACKS, Digest, Name, SUBMISSIONS, SubmissionKey};
 
 /// Attempts to cancel a submission that changes at the same time.
@@ -100,6 +101,12 @@ impl Submitter {
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Returns the checks of the consumers of the pool.
+    #[must_use]
+    pub fn repair(&self) -> ConsumerRepair {
+        ConsumerRepair::new(&self.connection, self.pool.clone())
     }
 
     /// Stores submissions: all of them or none. If one of several cannot be stored, those before it are cancelled.
@@ -215,8 +222,7 @@ impl Submitter {
             Check::Current => return Ok(Some(found)),
             Check::Expired => found.record.after_loss(now),
             Check::WorkMessage(sequence) => {
-                let stream = subjects::work_stream(&self.pool);
-                if self.jetstream.with_sequence(&stream, sequence).await?.is_some() {
+                if self.has_work(key, sequence).await? {
                     return Ok(Some(found));
                 }
                 found.record.after_loss(now)
@@ -249,21 +255,37 @@ impl Submitter {
     pub async fn cancel(&self, key: SubmissionKey) -> Result<Option<State>, ClusterError> {
         for _ in 0..CANCEL_ATTEMPTS {
             let Some(found) = self.get(key).await? else { return Ok(None) };
-            if found.record.state.is_final() {
-                self.jetstream.purge(SUBMISSIONS, &key.all()).await?;
-                return Ok(Some(found.record.state));
-            }
+            let is_final = found.record.state.is_final();
             let end = found.record.with_state(State::Cancelled, now());
-            if !self.finish(key, &end).await? {
+            if !is_final && !self.finish(key, &end).await? {
                 continue;
             }
-            if let Some(sequence) = found.record.work {
-                self.jetstream.delete(&subjects::work_stream(&self.pool), sequence).await?;
+            // Also of one that has a result: its node may have ended before it acknowledged the work, which then would run again.
+            self.remove_work(key, &found.record).await?;
+            if is_final {
+                self.jetstream.purge(SUBMISSIONS, &key.all()).await?;
             }
-            self.jetstream.publish_core(subjects::cancel(&self.pool), key.to_string()).await?;
             return Ok(Some(found.record.state));
         }
         Err(ClusterError::Unavailable("the submission changed at the same time".to_owned()))
+    }
+
+    /// Removes the work of a submission, and ends the attempt of the node that has it.
+    async fn remove_work(&self, key: SubmissionKey, record: &Record) -> Result<(), ClusterError> {
+        if let Some(sequence) = record.work
+            && self.has_work(key, sequence).await?
+        {
+            self.jetstream.delete(&subjects::work_stream(&self.pool), sequence).await?;
+        }
+        self.jetstream.publish_core(subjects::cancel(&self.pool), key.to_string()).await
+    }
+
+    /// Returns whether the work of a submission is stored under a sequence number. After a failure of the server, that of
+    /// another one may be: see [`crate::repair`].
+    async fn has_work(&self, key: SubmissionKey, sequence: u64) -> Result<bool, ClusterError> {
+        let stream = subjects::work_stream(&self.pool);
+        let message = self.jetstream.with_sequence(&stream, sequence).await?;
+        Ok(message.is_some_and(|message| message.header(KEY_HEADER) == Some(&key.to_string())))
     }
 
     /// Stores a final state without events. Returns whether it is the first one.
@@ -327,7 +349,7 @@ impl Submitter {
         Ok(Holdings { work: work.messages, bytes: work.bytes + submissions.bytes, callbacks })
     }
 
-    /// Returns the sandboxes in the pool.
+    /// Returns the work of the pool that waits.
     ///
     /// # Errors
     /// [`ClusterError`]
@@ -335,14 +357,15 @@ impl Submitter {
         let stream = subjects::work_stream(&self.pool);
         let mut waiting = Waiting::default();
         let now = now();
+        let queue = Queue::Work(self.pool.clone());
         for bucket in 0..BUCKETS {
-            let (pending, last) = layout::pending(&self.jetstream, &stream, bucket).await?;
-            waiting.submissions += pending;
-            if pending == 0 {
+            let consumer = layout::consumer_state(&self.jetstream, &queue, bucket).await?.unwrap_or_default();
+            waiting.submissions += consumer.waiting;
+            if consumer.waiting == 0 {
                 continue;
             }
-            let query =
-                json!({"seq": last + 1, "next_by_subj": subjects::work_of_bucket(&self.pool, bucket)});
+            let next = consumer.last_delivered + 1;
+            let query = json!({"seq": next, "next_by_subj": subjects::work_of_bucket(&self.pool, bucket)});
             if let Some(next) = self.jetstream.find(&stream, query).await?
                 && let Some(record) = record(&next)
             {

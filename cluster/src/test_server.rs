@@ -110,6 +110,15 @@ impl NatsServer {
         self.child.wait().map(|_| ())
     }
 
+    /// Stops the server, which first stores all its state.
+    ///
+    /// # Errors
+    /// If it cannot be stopped.
+    pub fn stop(&mut self) -> io::Result<()> {
+        Command::new("kill").arg(self.child.id().to_string()).status()?;
+        self.child.wait().map(|_| ())
+    }
+
     /// Starts the server again, with its stored data.
     ///
     /// # Errors

@@ -3,6 +3,9 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a failed test panics")]
 
+#[path = "jetstream/repair.rs"]
+mod repair;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use cluster::permissions::{Role, server_configuration};
 use cluster::record::{Failure, MAX_DELIVERIES, Record, State, now};
 use cluster::subjects::{Digest, Name, SubmissionKey};
 use cluster::submitter::{NewSubmission, Stored, Submitter};
+use cluster::test_observer::Observer;
 use cluster::test_server::{NatsServer, ServerOptions};
 use cluster::usage::{Counters, UsageReader, UsageWriter};
 use cluster::worker::{WorkItem, WorkResult, Worker, decode_events, encode_events};
@@ -468,8 +472,13 @@ async fn each_process_may_do_its_work_and_nothing_else() {
     assert_eq!(callback.url().await.unwrap().as_deref(), Some(URL));
     callback.done().await.unwrap();
     assert_eq!(front.holdings().await.unwrap().callbacks, 0);
+    // A consumer that is gone is created again with the permissions of a front.
     let other = new(2, "b");
     front.store(std::slice::from_ref(&other)).await.unwrap();
+    let administrator = Observer::start(&settings("admin"), &[]).await.unwrap();
+    let consumer = format!("CONSUMER.DELETE.WORK_main.b{}", other.tenant.bucket());
+    administrator.request(&consumer, &serde_json::json!({})).await.unwrap();
+    assert_eq!(front.repair().check().await, Ok(1));
     assert_eq!(front.cancel(other.key).await, Ok(Some(State::Queued)));
     assert_eq!(timeout(TIMEOUT, cancellations.next()).await.unwrap(), Some(other.key));
 

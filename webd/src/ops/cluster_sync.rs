@@ -1,4 +1,5 @@
-//! What this webd exchanges with the rest of the cluster every few seconds: what keys use, and the status of nodes.
+//! What this webd exchanges with the rest of the cluster every few seconds: what keys use, and the status of nodes. It also checks
+//! at that time that all stored submissions are delivered.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::ops::cluster_metrics::ClusterMetrics;
 
 /// Time without an exchange after which what runs on other servers does not count any more.
 const FORGET_AFTER: Duration = Duration::from_secs(15);
-/// Time for one exchange.
+/// Time for one exchange, and for the checks.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// A webd remembers what keys used today, so its counters go on after a restart.
 const SESSION: u64 = 0;
@@ -45,6 +46,7 @@ impl ClusterSync {
     pub(crate) async fn run(self: Arc<Self>, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let (mut writer, mut reader) = self.counters();
+        let mut repair = self.front.repair();
         let mut last = Instant::now();
         let mut ticks = interval(SYNC_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,10 +55,12 @@ impl ClusterSync {
                 () = &mut stop => return,
                 _ = ticks.tick() => {}
             }
-            let exchanged = timeout(TIMEOUT, self.exchange(&mut writer, &mut reader)).await;
-            match exchanged.map_err(|_| ClusterError::Unavailable("no answer in time".to_owned())) {
-                Ok(Ok(())) => last = Instant::now(),
-                Ok(Err(error)) | Err(error) => tracing::debug!(%error, "cannot exchange with the cluster"),
+            match in_time(self.exchange(&mut writer, &mut reader)).await {
+                Ok(()) => last = Instant::now(),
+                Err(error) => tracing::debug!(%error, "cannot exchange with the cluster"),
+            }
+            if let Err(error) = in_time(repair.check()).await {
+                tracing::debug!(%error, "cannot check whether all submissions are delivered");
             }
             if last.elapsed() >= FORGET_AFTER {
                 self.keys.forget_running_elsewhere();
@@ -79,6 +83,11 @@ impl ClusterSync {
         *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = metrics;
         Ok(())
     }
+}
+
+async fn in_time<T>(exchange: impl Future<Output = Result<T, ClusterError>>) -> Result<T, ClusterError> {
+    let late = |_| ClusterError::Unavailable("no answer in time".to_owned());
+    timeout(TIMEOUT, exchange).await.map_err(late)?
 }
 
 #[cfg(test)]
