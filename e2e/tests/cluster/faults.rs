@@ -69,7 +69,6 @@ async fn kill_in_phases(rounds: u32, seed: Option<u64>) {
     let (mut cluster, mut observer) = two_nodes_with_networks().await;
     let mut random = SeededRandom::new(seed.unwrap_or_default());
     let mut seen: BTreeMap<u32, Value> = BTreeMap::new();
-    let mut missed = 0;
     for (round, (victim, phase)) in (0..rounds).zip(faults(seed).into_iter().cycle()) {
         observer.begin(Some(phase)).await;
         let (front, first) = (random.below(2), round * PER_ROUND);
@@ -81,12 +80,11 @@ async fn kill_in_phases(rounds: u32, seed: Option<u64>) {
             "round {round}: {victim:?} (None is NATS) ends when {first}, submitted to {front}, is {phase:?}; {observed:?} after {:?}",
             began.elapsed()
         );
-        if observed.is_none() {
-            missed += 1;
-            println!("not observed:\n{}", cluster.diagnosis(&id(first)).await);
-            assert!(missed <= rounds / 20, "too many faults are in no certain phase");
-        }
-        fault(&mut cluster, victim, front, observed.as_ref(), random.time(AWAY)).await;
+        // Whatever was killed before, this is far more time than it takes.
+        let Some(observed) = observed else {
+            panic!("{phase:?} of {first} was not observed\n{}", cluster.diagnosis(&id(first)).await)
+        };
+        fault(&mut cluster, victim, front, &observed, random.time(AWAY)).await;
         submitting.await.unwrap();
         for number in first + 1..first + PER_ROUND {
             accept(cluster.url(1 - front, &id(number)), numbered(number)).await;
@@ -106,9 +104,7 @@ async fn kill_in_phases(rounds: u32, seed: Option<u64>) {
     each_has_one_result(&cluster, &mut observer, 0..rounds * PER_ROUND).await;
     let logs: String = cluster.nodes.iter().map(|node| node.daemons.logs()).collect();
     let repaired: Vec<_> = logs.lines().filter(|line| line.contains("cluster::repair")).collect();
-    println!(
-        "{rounds} rounds with seed {seed:?}: {missed} phases were not observed; repaired: {repaired:#?}"
-    );
+    println!("{rounds} rounds with seed {seed:?}; repaired: {repaired:#?}");
 }
 
 fn numbered(number: u32) -> Value {
@@ -124,19 +120,13 @@ async fn finished(cluster: &Cluster, number: u32) -> Value {
 }
 
 /// Kills a process that has to do with the observed submission, and starts it again after a time.
-async fn fault(
-    cluster: &mut Cluster,
-    victim: Victim,
-    front: usize,
-    observed: Option<&Observation>,
-    away: Duration,
-) {
+async fn fault(cluster: &mut Cluster, victim: Victim, front: usize, observed: &Observation, away: Duration) {
     let Some(process) = victim else {
         cluster.nats.servers[0].kill().unwrap();
         sleep(away).await;
         return cluster.nats.servers[0].restart().unwrap();
     };
-    let of_node = observed.and_then(|observed| observed.node.as_ref()?.rsplit('-').next()?.parse().ok());
+    let of_node = observed.node.as_ref().and_then(|node| node.rsplit('-').next()?.parse().ok());
     let number = if process == Process::Webd { front } else { of_node.unwrap_or(front) };
     cluster.nodes[number].kill(process).unwrap();
     sleep(away).await;
