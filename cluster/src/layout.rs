@@ -47,7 +47,7 @@ const CONSUMER_NOT_FOUND: u32 = 10014;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Queue {
     /// The work of a pool.
-    Work(Name),
+    Submissions(Name),
     /// The callbacks of all pools.
     Callbacks,
 }
@@ -106,7 +106,7 @@ impl Queue {
     /// Returns the name of the stream.
     pub(crate) fn stream(&self) -> String {
         match self {
-            Self::Work(pool) => subjects::work_stream(pool),
+            Self::Submissions(pool) => subjects::work_stream(pool),
             Self::Callbacks => CALLBACKS.to_owned(),
         }
     }
@@ -114,7 +114,7 @@ impl Queue {
     /// Returns the filter for the messages of a bucket.
     fn filter(&self, bucket: u8) -> String {
         match self {
-            Self::Work(pool) => subjects::work_of_bucket(pool, bucket),
+            Self::Submissions(pool) => subjects::work_of_bucket(pool, bucket),
             Self::Callbacks => subjects::callbacks_of_bucket(bucket),
         }
     }
@@ -122,7 +122,7 @@ impl Queue {
     /// Returns the consumer of a bucket, as `CONSUMER.DURABLE.CREATE` takes it.
     fn consumer(&self, bucket: u8) -> Value {
         let ack_wait = match self {
-            Self::Work(_) => ACK_WAIT,
+            Self::Submissions(_) => ACK_WAIT,
             Self::Callbacks => CALLBACK_WAIT,
         };
         json!({"stream_name": self.stream(), "config": {
@@ -154,7 +154,7 @@ pub(crate) async fn create(jetstream: &JetStream, pool: &Name, replicas: u8) -> 
             Err(error) => return Err(error),
         }
     }
-    for queue in [Queue::Work(pool.clone()), Queue::Callbacks] {
+    for queue in [Queue::Submissions(pool.clone()), Queue::Callbacks] {
         for bucket in 0..BUCKETS {
             create_consumer(jetstream, &queue, bucket).await?;
         }

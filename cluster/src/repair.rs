@@ -31,7 +31,7 @@ impl ConsumerRepair {
     /// Creates the checks.
     #[must_use]
     pub fn new(connection: &Connection, pool: Name) -> Self {
-        let queues = [Queue::Work(pool.clone()), Queue::Callbacks];
+        let queues = [Queue::Submissions(pool.clone()), Queue::Callbacks];
         Self { jetstream: connection.0.clone(), pool, queues, suspects: HashMap::new() }
     }
 
@@ -106,7 +106,7 @@ impl ConsumerRepair {
             "created a consumer again, which delivers all stored messages"
         );
         let woken = match queue {
-            Queue::Work(_) => {
+            Queue::Submissions(_) => {
                 self.jetstream.publish_core(subjects::wake(&self.pool), bucket.to_string()).await
             }
             Queue::Callbacks => self.jetstream.publish_core(subjects::callback_due(), "").await,

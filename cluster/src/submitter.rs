@@ -357,7 +357,7 @@ impl Submitter {
         let stream = subjects::work_stream(&self.pool);
         let mut waiting = Waiting::default();
         let now = now();
-        let queue = Queue::Work(self.pool.clone());
+        let queue = Queue::Submissions(self.pool.clone());
         for bucket in 0..BUCKETS {
             let consumer = layout::consumer_state(&self.jetstream, &queue, bucket).await?.unwrap_or_default();
             waiting.submissions += consumer.waiting;

@@ -54,7 +54,7 @@ pub struct Observation {
 pub struct Observer {
     connection: Connection,
     messages: Messages,
-    /// What the nodes receive, while that is observed.
+    /// Messages to the inboxes of the nodes, while those are observed.
     deliveries: Messages,
     nodes: Vec<Name>,
     /// Submissions by the sequence number of their work, with the node that has it.
