@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use e2e::daemons::{Daemons, Settings};
 use serde_json::json;
 
-use crate::{change, packages_of, run, sets, start};
+use crate::{change, packages_of, run, sets, settings, start};
 
 /// What a C library says on a host with 64 cores, to libraries that start a thread for each.
 const CORES: &str = r#"
@@ -46,9 +47,17 @@ product = numpy.random.rand(300, 300) @ numpy.random.rand(300, 300)
 print(len(os.listdir("/proc/self/task")), int(frame["a"].sum()), os.path.getsize("plot.png") > 1000)
 "#;
 
+/// Removes the modules of Debian's `python3-matplotlib`. With them, matplotlib of a set warns that there are two.
+const NO_MATPLOTLIB: &str = "mkdir $DIRECTORY/overlay\n\
+    mount -t tmpfs -o mode=755 tmpfs $DIRECTORY/overlay\n\
+    mkdir $DIRECTORY/overlay/upper $DIRECTORY/overlay/work\n\
+    mount -t overlay overlay -o lowerdir=/usr,upperdir=$DIRECTORY/overlay/upper,workdir=$DIRECTORY/overlay/work /usr\n\
+    rm -rf /usr/lib/python3/dist-packages/mpl_toolkits /usr/lib/python3/dist-packages/matplotlib*";
+
 #[tokio::test]
 async fn data_science_runs_within_the_default_limits_on_a_host_with_64_cores() {
-    let daemons = start().await;
+    let settings = Settings { host: Some(NO_MATPLOTLIB.to_owned()), ..settings() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let add = [
         "add",
         "--user",

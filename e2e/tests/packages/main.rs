@@ -18,9 +18,12 @@ use crate::fixtures::{Fixtures, registry};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
+fn settings() -> Settings {
+    Settings { pool: true, ..Settings::default() }
+}
+
 async fn start() -> Daemons {
-    let settings = Settings { pool: true, ..Settings::default() };
-    Daemons::start(&settings).await.expect("both daemons start")
+    Daemons::start(&settings()).await.expect("both daemons start")
 }
 
 /// Runs `executor packages` with the language files and the package sets of the daemons.
