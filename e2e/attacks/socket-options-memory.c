@@ -19,7 +19,7 @@ static void result(const char *what, long done) {
 }
 
 int main(void) {
-    long keys = 0, groups = 0, groups6 = 0, labels = 0, stamps = 0;
+    long keys = 0, groups = 0, groups6 = 0, labels = 0, stamps = 0, messages = 0;
     for (int i = 0; i < 200; i++) {
         int tcp = socket(AF_INET, SOCK_STREAM, 0), udp6 = socket(AF_INET6, SOCK_DGRAM, 0);
         for (int j = 0; j < 1000; j++) {
@@ -45,6 +45,10 @@ int main(void) {
         struct { struct in6_addr to; unsigned label; unsigned char action, share; unsigned short flags, expires, linger; unsigned pad; }
             label = {.to = in6addr_loopback, .action = 0, .share = 255, .flags = 3, .linger = 60};
         labels += !setsockopt(udp6, IPPROTO_IPV6, 32, &label, sizeof label);
+        // A control message of another level, which is kept without being read.
+        static struct { struct cmsghdr head; char rest[60000]; } options;
+        options.head = (struct cmsghdr){.cmsg_len = sizeof options, .cmsg_level = IPPROTO_TCP};
+        messages += !setsockopt(udp6, IPPROTO_IPV6, 6, &options, sizeof options); // IPV6_2292PKTOPTIONS
         int all = 1 << 9 | 1 << 8 | 1 << 1 | 1 << 4;
         stamps += !setsockopt(tcp, SOL_SOCKET, SO_TIMESTAMPING, &all, sizeof all);
     }
@@ -52,6 +56,7 @@ int main(void) {
     result("multicast groups", groups);
     result("multicast groups of IPv6", groups6);
     result("flow labels", labels);
+    result("control messages of IPv6", messages);
     result("time stamps with data", stamps);
     fflush(stdout);
     usleep(300000);

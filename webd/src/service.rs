@@ -116,26 +116,23 @@ async fn run_until_signal(config: Config) -> Result<(), String> {
     tracing::info!(%address, socket = ?config.socket, "listening");
     notify_systemd(&[NotifyState::Ready]);
     tokio::spawn(watchdog());
-    serve(listener, metrics, config, shutdown).await;
-    Ok(())
+    serve(listener, metrics, config, shutdown).await
 }
 
 /// Serves the API and the page on `listener`, and metrics on `metrics` if they have an address of their own, until
 /// `shutdown` is ready.
+///
+/// # Errors
+/// If the key file or the store of submissions cannot be used.
 pub async fn serve(
     listener: TcpListener,
     metrics: Option<TcpListener>,
     config: Config,
     shutdown: impl Future<Output = ()>,
-) {
+) -> Result<(), String> {
     let max_connections = config.max_connections.get();
-    let key_files = match KeyFiles::load(&config) {
-        Ok(files) => files,
-        Err(message) => {
-            tracing::error!(%message, "cannot use the key file");
-            return;
-        }
-    };
+    let key_files =
+        KeyFiles::load(&config).map_err(|message| format!("cannot use the key file: {message}"))?;
     let opened = open_submissions(&config).await;
     let Submissions {
         store,
@@ -143,13 +140,7 @@ pub async fn serve(
         callbacks,
         #[cfg(feature = "cluster")]
         cluster,
-    } = match opened {
-        Ok(submissions) => submissions,
-        Err(message) => {
-            tracing::error!(%message, "cannot use the store of submissions");
-            return;
-        }
-    };
+    } = opened.map_err(|message| format!("cannot use the store of submissions: {message}"))?;
     let (concurrent, keep) = (config.submissions.concurrent.get(), config.submissions.keep);
     let drain_time = config.timeouts.drain;
     #[cfg(feature = "cluster")]
@@ -209,6 +200,7 @@ pub async fn serve(
     }
     drop(stop);
     let _ = key_files.await;
+    Ok(())
 }
 
 /// The store of submissions, if they are enabled.

@@ -69,6 +69,17 @@ fn check_config_only_checks_the_configuration() {
     assert!(log(&output).contains("read /nonexistent"));
 }
 
+#[test]
+fn a_store_that_cannot_be_opened_ends_webd_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("webd.toml");
+    std::fs::write(&path, "state = '/nonexistent'\n[submissions]\nenabled = true\n").unwrap();
+    let output = unprivileged(&[]).arg("--config").arg(path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+    assert!(log(&output).contains("cannot use the store of submissions: "), "{}", log(&output));
+}
+
 /// A running webd and its log.
 struct Running {
     child: Child,

@@ -98,12 +98,17 @@ pub(crate) async fn server_with(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = tokio::spawn(webd::serve(listener, metrics, config, async move {
+    let shutdown = async move {
         // Dropping `TestServer` does not stop webd; the runtime does when the test ends.
         if stopped.await.is_err() {
             std::future::pending::<()>().await;
         }
-    }));
+    };
+    let server = tokio::spawn(async {
+        webd::serve(listener, metrics, config, shutdown)
+            .await
+            .expect("the key file and the store can be used");
+    });
     TestServer { address, metrics_address, observations, directory, stop, server, daemon_connections }
 }
 

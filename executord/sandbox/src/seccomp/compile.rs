@@ -60,8 +60,8 @@ const IOCTL_RANGE: u32 = 0xffff_ff00;
 /// The ranges of requests to sockets and network interfaces, and of requests to wireless interfaces, which are refused.
 const NETWORK_RANGE: u32 = 0x8900;
 const WIRELESS_RANGE: u32 = 0x8b00;
-/// Refused commands of fcntl(2): F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW.
-const OFD_LOCKS: [u32; 3] = [36, 37, 38];
+/// Refused commands of fcntl(2): F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETLEASE.
+const UNOWNED_LOCKS: [u32; 4] = [36, 37, 38, 1024];
 /// Levels of setsockopt(2), and the refused options of each.
 const REFUSED_SOCKET_OPTIONS: [(u32, &[u32]); 5] = [
     // SOL_IP: IP_ADD_MEMBERSHIP, IP_BLOCK_SOURCE, IP_ADD_SOURCE_MEMBERSHIP, IP_MSFILTER, MCAST_JOIN_GROUP,
@@ -72,8 +72,8 @@ const REFUSED_SOCKET_OPTIONS: [(u32, &[u32]); 5] = [
     // SOL_TCP: TCP_MD5SIG, TCP_ULP, TCP_MD5SIG_EXT, TCP_AO_ADD_KEY
     (6, &[14, 31, 32, 38]),
     (17, &[100]), // SOL_UDP: UDP_ENCAP
-    // SOL_IPV6: IPV6_JOIN_GROUP, IPV6_JOIN_ANYCAST, IPV6_FLOWLABEL_MGR, and as above
-    (41, &[20, 27, 32, 42, 43, 46, 48]),
+    // SOL_IPV6: IPV6_2292PKTOPTIONS, IPV6_JOIN_GROUP, IPV6_JOIN_ANYCAST, IPV6_FLOWLABEL_MGR, IPV6_RTHDR, and as above
+    (41, &[6, 20, 27, 32, 42, 43, 46, 48, 57]),
 ];
 
 /// Compiles a table. System calls without a rule return ENOSYS, as do those of the x32 interface, whose numbers are above
@@ -172,7 +172,7 @@ fn check(argument: ArgumentCheck, code: &mut Vec<sock_filter>) {
             code.extend([load(low), jump(BPF_JEQ, 0, 1, 0), refused]);
             code.extend([load(high), jump(BPF_JEQ, 0, 1, 0), refused, allowed]);
         }
-        ArgumentCheck::NoOfdLocks => one_of(&OFD_LOCKS, 1, refused, allowed, code),
+        ArgumentCheck::NoUnownedLocks => one_of(&UNOWNED_LOCKS, 1, refused, allowed, code),
         ArgumentCheck::AllowedSocketOption => check_socket_option(allowed, refused, code),
         ArgumentCheck::AllowedSocket => check_socket(allowed, refused, code),
         ArgumentCheck::NoOutOfBandData(flags) => code.extend([

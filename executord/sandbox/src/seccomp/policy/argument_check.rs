@@ -23,10 +23,11 @@ pub enum ArgumentCheck {
     KeepCoreLimit,
     /// prlimit(2): queries, and every resource except RLIMIT_CORE; otherwise EPERM.
     KeepCoreLimitPrlimit,
-    /// fcntl(2): no open file description locks; otherwise EINVAL, as before Linux 3.15.
-    NoOfdLocks,
-    /// setsockopt(2): no socket filter, no upper layer protocol, no multicast group, no key and no flow label;
-    /// otherwise ENOPROTOOPT. SO_RCVBUF reports success without an effect.
+    /// fcntl(2): no open file description locks, and no leases; otherwise EINVAL, as before Linux 3.15 and on file systems
+    /// without leases.
+    NoUnownedLocks,
+    /// setsockopt(2): no socket filter, no upper layer protocol, no multicast group, no key, no flow label and no IPv6
+    /// extension header; otherwise ENOPROTOOPT. SO_RCVBUF reports success without an effect.
     AllowedSocketOption,
     /// send(2) and recv(2) with the flags in this argument: no MSG_OOB; otherwise EOPNOTSUPP.
     NoOutOfBandData(u32),
@@ -100,7 +101,7 @@ impl ArgumentCheck {
             | Self::KeepCoreLimit
             | Self::KeepCoreLimitPrlimit => EPERM,
             Self::AllowedSocket | Self::UnixSocketPair => EAFNOSUPPORT,
-            Self::AllowedPrctl | Self::NoOfdLocks => EINVAL,
+            Self::AllowedPrctl | Self::NoUnownedLocks => EINVAL,
             Self::AllowedSocketOption => ENOPROTOOPT,
             Self::NoOutOfBandData(_) => EOPNOTSUPP,
             Self::KeepPageCache => 0,

@@ -414,10 +414,11 @@ pub const PROGRAM_RULES: &[Rule] = &[
         reason: "the newer interface for the same limits; reading the core limit is allowed",
     },
     Rule {
-        action: Action::Check(ArgumentCheck::NoOfdLocks),
+        action: Action::Check(ArgumentCheck::NoUnownedLocks),
         syscalls: &[SYS_fcntl],
-        reason: "open file description locks: no cgroup accounts for them, every process of the host sees them, and they \
-                 cannot be attributed to a sandbox. Init counts the locks that processes own",
+        reason: "open file description locks and leases: no cgroup accounts for them, reading /proc/locks takes longer for \
+                 every process of the host, and they cannot be attributed to a sandbox, leases as soon as the process that \
+                 took them has ended. Init counts the locks that processes own",
     },
     Rule {
         action: Action::Check(ArgumentCheck::AllowedSocketOption),
