@@ -31,7 +31,8 @@ const KEPT_BUILDS: &str = "[kept_builds]\nage = \"2s\"\nmax_per_client = 3";
 /// Allowed growth of each daemon, because an allocator keeps some memory. A leak of one output or of one descriptor per
 /// execution would exceed it.
 const MEMORY_MAY_GROW: u64 = 32 << 20;
-const FILES_MAY_GROW: usize = 16;
+/// Two more sandboxes may be ready than before, with 16 to 20 files each.
+const FILES_MAY_GROW: usize = 48;
 /// Inputs of a kept program.
 const INPUTS: [&str; 2] = ["second", "third"];
 
