@@ -55,12 +55,14 @@ async fn the_cpu_time_has_a_part_of_the_program_and_a_part_of_the_kernel() {
 fn concurrent(kind: &str, count: u32) -> String {
     match kind {
         "processes" => format!(
-            "import os, time\nfor _ in range({count}):\n    if os.fork() == 0:\n        time.sleep(0.5)\n        os._exit(0)\n\
+            "import os, time\nend, release = os.pipe()\nfor _ in range({count}):\n    if os.fork() == 0:\n        \
+             os.close(release)\n        os.read(end, 1)\n        os._exit(0)\ntime.sleep(0.5)\nos.close(release)\n\
              for _ in range({count}): os.wait()"
         ),
         _ => format!(
-            "import threading, time\nthreads = [threading.Thread(target=time.sleep, args=(0.5,)) for _ in range({count})]\n\
-             for thread in threads: thread.start()\nfor thread in threads: thread.join()"
+            "import threading, time\nrelease = threading.Event()\n\
+             threads = [threading.Thread(target=release.wait) for _ in range({count})]\n\
+             for thread in threads: thread.start()\ntime.sleep(0.5)\nrelease.set()\nfor thread in threads: thread.join()"
         ),
     }
 }
