@@ -3,8 +3,20 @@
 //! Clients form a tree: users of this host, the networks of their clients, and the clients. At each level the branch with
 //! the fewest running executions is served next, and of several such branches the one that was served the longest ago. So
 //! a client with many addresses in one network gets no more than another with one address.
+//!
+//! A branch that did not wait is served after one other branch at most, however many wait, as the new flows of FQ-CoDel
+//! (RFC 8290, section 4.2) are. New branches take turns with the others, because a flood may come from ever new addresses, and
+//! of several new branches one with the fewest requests is the first. A branch that was just served is not new if its next
+//! request comes before the others had their turns.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
+
+/// Maximum number of branches at one level that are remembered as served although they have neither requests nor running
+/// executions.
+const MAX_REMEMBERED: usize = 256;
 
 /// The client that a request counts for, and the groups that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -19,7 +31,8 @@ pub(super) struct FairQueue<T> {
     root: Branch<T>,
 }
 
-/// A client, or a group of clients. None is kept that has neither requests nor running executions.
+/// A client, or a group of clients. One that has neither requests nor running executions is kept until all that were before
+/// it were served.
 #[derive(Debug)]
 struct Branch<T> {
     name: String,
@@ -29,6 +42,10 @@ struct Branch<T> {
     requests: VecDeque<Entry<T>>,
     /// Its branches, if it is a group. The one that was served the longest ago is the first.
     branches: VecDeque<Self>,
+    /// Whether it was not served since it began to wait, and did not wait shortly before.
+    is_new: bool,
+    /// Whether a new branch is the next one served, even if others are before it.
+    is_turn_of_new: bool,
 }
 
 /// The running executions around a waiting request.
@@ -158,7 +175,14 @@ impl<T> FairQueue<T> {
 
 impl<T> Branch<T> {
     const fn new(name: String) -> Self {
-        Self { name, running: 0, requests: VecDeque::new(), branches: VecDeque::new() }
+        Self {
+            name,
+            running: 0,
+            requests: VecDeque::new(),
+            branches: VecDeque::new(),
+            is_new: false,
+            is_turn_of_new: true,
+        }
     }
 
     fn find(&self, name: &str) -> Option<&Self> {
@@ -175,18 +199,42 @@ impl<T> Branch<T> {
         self.branches[index].descend(below)
     }
 
-    /// Adds a request. A branch in which none waited is served after the others.
+    /// Adds a request. A branch that is neither waiting, running nor remembered is new.
     fn push(&mut self, levels: &[String], entry: Entry<T>) {
         let Some((name, below)) = levels.split_first() else { return self.requests.push_back(entry) };
-        let index = self.branches.iter().position(|branch| branch.name == *name);
-        let found = index.and_then(|index| self.branches.remove(index));
-        let mut branch = found.unwrap_or_else(|| Self::new(name.clone()));
-        let had_requests = branch.count(&|_| true) > 0;
-        branch.push(below, entry);
-        match index.filter(|_| had_requests) {
-            Some(index) => self.branches.insert(index, branch),
-            None => self.branches.push_back(branch),
+        if self.find(name).is_none() {
+            self.branches.push_back(Self { is_new: true, ..Self::new(name.clone()) });
         }
+        self.descend(std::slice::from_ref(name)).push(below, entry);
+    }
+
+    /// Returns the branches with requests in the order of their next turns, by their indices.
+    fn turns(&self) -> Vec<usize> {
+        let mut waiting: Vec<_> =
+            (0..self.branches.len()).filter(|&index| self.branches[index].has_requests()).collect();
+        waiting.sort_by_key(|&index| self.branches[index].running);
+        let mut order = Vec::with_capacity(waiting.len());
+        let mut is_turn_of_new = self.is_turn_of_new;
+        let mut is_listed = vec![false; self.branches.len()];
+        for equal in
+            waiting.chunk_by(|&one, &other| self.branches[one].running == self.branches[other].running)
+        {
+            let mut new: Vec<_> =
+                equal.iter().copied().filter(|&index| self.branches[index].is_new).collect();
+            // A flood that has just begun is new as well, but it has more requests than a newcomer.
+            new.sort_by_key(|&index| self.branches[index].count(&|_| true));
+            let (mut all, mut new) = (equal.iter().copied().peekable(), new.into_iter().peekable());
+            loop {
+                while all.next_if(|&index| is_listed[index]).is_some() {}
+                while new.next_if(|&index| is_listed[index]).is_some() {}
+                let Some(&first) = all.peek() else { break };
+                let next = new.peek().copied().filter(|_| is_turn_of_new).unwrap_or(first);
+                is_turn_of_new = next == first;
+                is_listed[next] = true;
+                order.push(next);
+            }
+        }
+        order
     }
 
     fn change_running(&mut self, levels: &[String], change: isize) {
@@ -206,12 +254,30 @@ impl<T> Branch<T> {
         }
     }
 
-    /// Removes branches without requests and running executions.
+    /// Removes branches without requests and running executions, except those that were served after one that waits.
     fn prune(&mut self) {
-        self.branches.retain_mut(|branch| {
-            branch.prune();
-            branch.running > 0 || !branch.requests.is_empty() || !branch.branches.is_empty()
+        let mut others_wait = false;
+        self.branches.iter_mut().for_each(Self::prune);
+        // The oldest are forgotten first.
+        let mut forgotten =
+            self.branches.iter().filter(|branch| branch.is_unused()).count().saturating_sub(MAX_REMEMBERED);
+        self.branches.retain(|branch| {
+            others_wait |= branch.has_requests();
+            if !branch.is_unused() {
+                return true;
+            }
+            let is_too_old = forgotten > 0;
+            forgotten = forgotten.saturating_sub(1);
+            others_wait && !branch.is_new && !is_too_old
         });
+    }
+
+    fn has_requests(&self) -> bool {
+        !self.requests.is_empty() || self.branches.iter().any(Self::has_requests)
+    }
+
+    fn is_unused(&self) -> bool {
+        self.running == 0 && !self.has_requests()
     }
 
     fn count(&self, counts: &impl Fn(&Entry<T>) -> bool) -> usize {
@@ -228,9 +294,8 @@ impl<T> Branch<T> {
         if let Some(index) = self.requests.iter().position(|entry| may_start(&entry.request, client_load)) {
             return self.requests.remove(index).map(|entry| entry.request);
         }
-        let mut indices: Vec<_> = (0..self.branches.len()).collect();
-        indices.sort_by_key(|&index| self.branches[index].running);
-        for index in indices {
+        let turns = self.turns();
+        for &index in &turns {
             let branch = &mut self.branches[index];
             let below = ClientLoad {
                 running: branch.running,
@@ -238,12 +303,19 @@ impl<T> Branch<T> {
                 levels: client_load.levels + 1,
             };
             if let Some(request) = branch.pop(below, may_start) {
+                self.is_turn_of_new = !self.is_privileged(index, &turns);
                 let served = self.branches.remove(index);
-                self.branches.extend(served);
+                self.branches.extend(served.map(|branch| Self { is_new: false, ..branch }));
                 return Some(request);
             }
         }
         None
+    }
+
+    /// Returns whether a branch is served before one of `turns` that waits longer and has no more running executions.
+    fn is_privileged(&self, index: usize, turns: &[usize]) -> bool {
+        let Self { is_new, running, .. } = self.branches[index];
+        is_new && turns.iter().any(|&other| other < index && self.branches[other].running == running)
     }
 
     fn retain(&mut self, keep: &impl Fn(&T) -> bool) {
@@ -259,7 +331,11 @@ impl<T> Branch<T> {
         let largest = self.branches.iter_mut().max_by_key(|branch| branch.evictable_len());
         match largest {
             Some(largest) if largest.evictable_len() > own + 1 => largest.evict_last(),
-            _ => self.descend(std::slice::from_ref(name)).make_room_for(below),
+            _ => self
+                .branches
+                .iter_mut()
+                .find(|branch| branch.name == *name)
+                .is_some_and(|own| own.make_room_for(below)),
         }
     }
 
@@ -276,105 +352,12 @@ impl<T> Branch<T> {
     /// fewer is served first, and of several such branches one that was not served before.
     fn in_order(&self) -> Vec<&T> {
         let mut order = Vec::new();
-        for branch in &self.branches {
+        for branch in self.turns().into_iter().map(|index| &self.branches[index]) {
             let requests = branch.in_order().into_iter().enumerate();
             order.extend(requests.map(|(k, request)| ((branch.running + k, k), request)));
         }
         order.sort_by_key(|&(key, _)| key);
         let own = self.requests.iter().map(|entry| &entry.request);
         own.chain(order.into_iter().map(|(_, request)| request)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ClientKey, ClientLoad, FairQueue};
-
-    fn key(levels: &str) -> ClientKey {
-        let mut levels: Vec<_> = levels.split('/').map(ToOwned::to_owned).collect();
-        let name = levels.pop();
-        ClientKey::new(1, levels, name)
-    }
-
-    fn queue(requests: &[&'static str]) -> FairQueue<&'static str> {
-        let mut queue = FairQueue::new();
-        for &request in requests {
-            queue.push(&key(request), request, true);
-        }
-        queue
-    }
-
-    fn served(queue: &mut FairQueue<&'static str>) -> Vec<&'static str> {
-        std::iter::from_fn(|| {
-            let request = queue.pop(&|_, _| true)?;
-            queue.started(&key(request));
-            Some(request)
-        })
-        .collect()
-    }
-
-    #[test]
-    fn networks_take_turns_before_their_clients_do() {
-        let mut queue = queue(&["n/a", "n/b", "n/c", "n/c", "m/d", "e"]);
-        let expected = ["n/a", "m/d", "e", "n/b", "n/c", "n/c"];
-        assert_eq!(queue.in_order().into_iter().copied().collect::<Vec<_>>(), expected);
-        assert_eq!(served(&mut queue), expected);
-    }
-
-    #[test]
-    fn a_client_that_runs_is_served_after_those_that_do_not() {
-        let mut queue = queue(&["n/a", "n/b", "c"]);
-        queue.started(&key("n/a"));
-        queue.started(&key("n/a"));
-        queue.started(&key("n/b"));
-        let expected = ["c", "n/b", "n/a"];
-        assert_eq!(queue.in_order().into_iter().copied().collect::<Vec<_>>(), expected);
-        let client_load = |running, unused_levels, levels| ClientLoad { running, unused_levels, levels };
-        for (client, expected) in
-            [("c", client_load(0, 1, 2)), ("n/b", client_load(1, 0, 3)), ("n/a", client_load(2, 0, 3))]
-        {
-            assert_eq!(
-                queue.pop(&|&request, found| request == client && found != expected),
-                None,
-                "{client}"
-            );
-        }
-        assert_eq!(served(&mut queue), expected);
-        for request in ["n/a", "n/a", "n/a", "n/b", "n/b", "c"] {
-            queue.stopped(&key(request));
-        }
-        assert_eq!((queue.len(), queue.root.branches.len()), (0, 0));
-    }
-
-    #[test]
-    fn a_client_that_ran_is_served_after_one_that_waited_meanwhile() {
-        let mut queue = queue(&["n/a", "m/b"]);
-        queue.started(&key("n/a"));
-        queue.stopped(&key("n/a"));
-        assert_eq!(served(&mut queue), ["m/b", "n/a"]);
-    }
-
-    #[test]
-    fn a_request_that_may_not_start_is_passed_by_others() {
-        let mut queue = queue(&["a", "b"]);
-        assert_eq!(queue.pop(&|&request, _| request != "a"), Some("b"));
-        assert_eq!(queue.pop(&|_, _| false), None);
-        assert_eq!(queue.in_order(), [&"a"]);
-    }
-
-    #[test]
-    fn the_largest_branch_of_the_outermost_level_makes_room() {
-        for (requests, newcomer, expected) in [
-            (vec!["n/a", "n/b", "n/c"], "m/d", Some(vec!["n/a", "n/b"])),
-            (vec!["n/a", "n/b", "n/c"], "n/d", None),
-            (vec!["n/a", "n/b", "n/b"], "n/d", Some(vec!["n/a", "n/b"])),
-            (vec!["n/a", "m/b"], "k/c", None),
-            (vec!["a", "a"], "a", None),
-        ] {
-            let mut queue = queue(&requests);
-            assert_eq!(queue.make_room_for(&key(newcomer)), expected.is_some(), "{requests:?} {newcomer}");
-            let left: Vec<_> = queue.in_order().into_iter().copied().collect();
-            assert_eq!(left, expected.unwrap_or(requests));
-        }
     }
 }
