@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::fs;
+use std::path::PathBuf;
+
 use e2e::answer::contradictions;
-use e2e::daemons::{Daemons, Settings};
+use e2e::daemons::{Daemons, Settings, eventually};
+use e2e::{http, inventory};
+use nix::mount::{MsFlags, mount};
 use protocol::{Client, Event, ExecuteRequest, Outcome, Request, RunRequest, SourceFile, StageName, Status};
 use serde_json::{Value, json};
 
@@ -167,6 +172,82 @@ async fn java_reaches_every_status() {
         compile_error("class Main { int nothing = something; }"),
     ];
     check("java", &cases, waiting).await;
+}
+
+/// Processes that do not end although they are killed, which the freezer of cgroup v1 delays until they are thawed.
+struct Freezer {
+    cgroup: PathBuf,
+    _hierarchy: tempfile::TempDir,
+}
+
+impl Freezer {
+    fn new() -> Self {
+        let hierarchy = tempfile::tempdir().expect("a directory");
+        mount(Some("freezer"), hierarchy.path(), Some("cgroup"), MsFlags::empty(), Some("freezer"))
+            .expect("the kernel has the freezer of cgroup v1");
+        let cgroup = hierarchy.path().join(format!("executor-e2e-{}", std::process::id()));
+        fs::create_dir(&cgroup).expect("a cgroup");
+        Self { cgroup, _hierarchy: hierarchy }
+    }
+
+    fn freeze(&self, pids: impl Iterator<Item = u32>) {
+        for pid in pids {
+            fs::write(self.cgroup.join("cgroup.procs"), pid.to_string()).expect("the process runs");
+        }
+        self.set("FROZEN");
+    }
+
+    fn set(&self, state: &str) {
+        fs::write(self.cgroup.join("freezer.state"), state).expect("the cgroup exists");
+    }
+}
+
+impl Drop for Freezer {
+    fn drop(&mut self) {
+        self.set("THAWED");
+        // Processes that were killed may need a moment to leave it.
+        while fs::remove_dir(&self.cgroup).is_err_and(|error| error.raw_os_error() == Some(nix::libc::EBUSY))
+        {
+            std::thread::yield_now();
+        }
+        if let Some(hierarchy) = self.cgroup.parent() {
+            let _ = nix::mount::umount(hierarchy);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_program_that_is_still_ending_long_after_its_limit_has_the_status_of_the_limit() {
+    let daemons = Daemons::start(&Settings::default()).await.expect("both daemons start");
+    let freezer = Freezer::new();
+    let url = daemons.url("/api/execute");
+    let body = json!({
+        "language": "bash", "code": "echo running; sleep 600", "limits": { "wall_ms": 5000 }, "outputs": ["*.txt"],
+    });
+    let posted =
+        tokio::spawn(async move { http::post(&url, &body, std::time::Duration::from_secs(60)).await });
+    let ids = daemons.ids();
+    let program = || inventory::processes(&ids).expect("/proc can be read");
+    assert!(eventually(|| async { program().iter().any(|process| process.name == "sleep") }).await);
+    freezer.freeze(program().iter().map(|process| process.pid));
+    let answer = posted.await.expect("the task does not panic").expect("a response");
+    assert_eq!(answer.status, 200, "{}\n{}", answer.json, daemons.logs());
+    let expected = json!({
+        "status": "timeout", "stdout": "running\n", "cause": { "limit": "wall_time" }, "output_files": [],
+        "output_files_omitted": { "incomplete": true },
+    });
+    assert_eq!(contradictions(&expected, &answer.json), Vec::<String>::new());
+    // Its user is not reused before its end.
+    assert!(
+        eventually(|| async { daemons.status().await.quarantined_uids == 1 }).await,
+        "{}",
+        daemons.logs()
+    );
+    let answer = daemons.execute(&json!({ "language": "bash", "code": "echo next" })).await;
+    assert_eq!(answer["stdout"], "next\n");
+    drop(freezer);
+    let is_clean = || async { daemons.status().await.quarantined_uids == 0 && program().is_empty() };
+    assert!(eventually(is_clean).await, "{}", daemons.logs());
 }
 
 fn compile_error(code: &'static str) -> Case {

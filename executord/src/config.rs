@@ -10,7 +10,7 @@ use protocol::renamed_keys::{ConfigKeys, RenamedKey};
 use protocol::{ByteCount, Limits};
 use serde::Deserialize;
 
-use crate::admission::limits::{LimitSettings, RequestBounds};
+use crate::admission::limits::{LimitSettings, RequestBounds, TOTAL_OPEN_FILES};
 
 /// Path of the configuration file if `--config` does not name another.
 const DEFAULT_PATH: &str = "/etc/executor/executord.toml";
@@ -246,6 +246,9 @@ pub(crate) struct UidRange {
 pub(crate) struct LimitSections {
     /// Wall-clock time of all stages of one request together. The default is twice the maximum of one stage.
     pub(crate) request_wall_time: Option<Quantity<Duration>>,
+    /// Open files of all processes of a stage together: the limits of processes and of open files, multiplied. The default
+    /// is [`TOTAL_OPEN_FILES`], or more if the maximum of processes is so large that each could not have the minimum.
+    pub(crate) total_open_files: Option<u32>,
     /// Defaults for a run. The language and the request may differ.
     pub(crate) run: LimitSettings,
     /// Defaults for a compilation. The language may differ.
@@ -360,6 +363,12 @@ impl Config {
         if request < maximum {
             return Err("limits.request_wall_time: must be at least limits.maximum.wall_time".to_owned());
         }
+        let (bounds, least) = (self.request_bounds(), Limits::MINIMA.open_files);
+        if bounds.total_open_files < bounds.maxima.processes.saturating_mul(least) {
+            return Err(format!(
+                "limits.total_open_files: must be at least {least} for each of limits.maximum.processes"
+            ));
+        }
         let cgroup_is_a_name = !self.cgroup.is_empty()
             && self.cgroup.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
             && !self.cgroup.starts_with('.');
@@ -468,17 +477,19 @@ impl Config {
     pub(crate) fn request_bounds(&self) -> RequestBounds {
         let maxima = self.maxima();
         let wall_time = self.limits.request_wall_time.map_or(2 * maxima.wall_time, |time| time.0);
-        RequestBounds { maxima, wall_time }
+        let least = maxima.processes.saturating_mul(Limits::MINIMA.open_files);
+        let total_open_files = self.limits.total_open_files.unwrap_or(TOTAL_OPEN_FILES.max(least));
+        RequestBounds { maxima, wall_time, total_open_files }
     }
 
     /// Returns the default limits for a run of a language with these settings.
     pub(crate) fn run_limits(&self, language: &LimitSettings) -> Limits {
-        language.over(&self.limits.run.over(&Limits::RUN)).at_most(&self.maxima())
+        self.request_bounds().lower(&language.over(&self.limits.run.over(&Limits::RUN)))
     }
 
     /// Returns the limits for a compilation of a language with these settings.
     pub(crate) fn compile_limits(&self, language: &LimitSettings) -> Limits {
-        language.over(&self.limits.compile.over(&Limits::COMPILE)).at_most(&self.maxima())
+        self.request_bounds().lower(&language.over(&self.limits.compile.over(&Limits::COMPILE)))
     }
 }
 
@@ -490,7 +501,8 @@ pub(crate) fn host_memory() -> u64 {
     total.map_or(u64::MAX, |kib: u64| kib.saturating_mul(1024))
 }
 
-fn cores() -> u32 {
+/// Returns the number of cores that this process can use.
+pub(crate) fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1))
 }
 
@@ -534,7 +546,11 @@ mod tests {
         assert_eq!(uploads(&shipped), uploads(&default));
         assert_eq!(shipped.socket_path(), default.socket_path());
         assert_eq!(shipped.socket_group(), default.socket_group());
-        assert_eq!(shipped.request_bounds().wall_time, default.request_bounds().wall_time);
+        let bounds = |config: &Config| {
+            let bounds = config.request_bounds();
+            (bounds.wall_time, bounds.total_open_files)
+        };
+        assert_eq!(bounds(&shipped), bounds(&default));
         assert_eq!(shipped.has_zygotes(), default.has_zygotes());
         let (pool, memory) = (PoolSettings { memory: None, zygotes: None, ..shipped.pool }, None);
         let (socket, limits) = (Socket::default(), LimitSections::default());
@@ -579,6 +595,7 @@ mod tests {
             ),
             ("slots = 2\nmax_executions = 1", &["max_executions: must be at least the number of slots"]),
             ("[limits]\nrequest_wall_time = \"1s\"", &["request_wall_time: must be at least"]),
+            ("[limits]\ntotal_open_files = 4095", &["total_open_files: must be at least 8 for each of"]),
             ("pool = { max = 1000 }", &["max must be at most 256"]),
             ("cgroup = \"a/b\"", &["cgroup:"]),
             ("helper = \"x\"", &["absolute"]),

@@ -30,7 +30,7 @@ pub(crate) fn admit_formatting(
         return Err(invalid("a request to format must have a language and files only"));
     }
     let sources = admit_sources(files, toolchain)?;
-    let limits = limits::resolve("limits", &LimitsRequest::default(), &formatter.limits, &bounds.maxima)?;
+    let limits = limits::resolve("limits", &LimitsRequest::default(), &formatter.limits, bounds)?;
     check_room(&sources, &limits)?;
     let code = sources.first().and_then(|source| source.content.bytes()).cloned().unwrap_or_default();
     let request = ExecuteRequest {
@@ -60,10 +60,11 @@ fn nothing_else(request: &ExecuteRequest) -> ExecuteRequest {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use protocol::{Limits, OptionSetting, OptionValue, SourceFile};
+    use protocol::{OptionSetting, OptionValue, SourceFile};
 
     use super::*;
     use crate::admission::find_language;
+    use crate::config::Config;
     use crate::languages::shipped::shipped;
     use crate::languages::toolchain::StageCommand;
 
@@ -83,7 +84,7 @@ mod tests {
         };
         change(&mut request);
         let id = ExecutionId(uuid::Uuid::nil());
-        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: Limits::MAXIMA.wall_time };
+        let bounds = Config::default().request_bounds();
         admit_formatting(id, request, &Arc::new(toolchain), &bounds)
             .map_err(|rejection| rejection.to_string())
     }

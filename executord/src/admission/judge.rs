@@ -92,7 +92,7 @@ fn admit_program(
 ) -> Result<job::JudgeProgram, Rejection> {
     let toolchain = find_language(&program.language, None, languages)?;
     let toolchain = languages.with_packages(toolchain, None).map_err(Rejection::Invalid)?;
-    let limits = limits::resolve("limits", &program.limits, &toolchain.run.limits, &bounds.maxima)?;
+    let limits = limits::resolve("limits", &program.limits, &toolchain.run.limits, bounds)?;
     let custom = custom_commands(&program.language, &[], &ToolchainRequest::default(), &[], toolchain)?;
     let sources = admit_sources(program.files, toolchain)?;
     if let Some(compile) = &toolchain.compile {
@@ -116,10 +116,11 @@ fn admit_program(
 
 #[cfg(test)]
 mod tests {
-    use protocol::{ByteCount, ExecuteRequest, ExecutionId, Limits, LimitsRequest, SourceFile, TerminalSize};
+    use protocol::{ByteCount, ExecuteRequest, ExecutionId, LimitsRequest, SourceFile, TerminalSize};
 
     use super::*;
     use crate::admission::admit;
+    use crate::config::Config;
     use crate::languages::shipped::shipped;
     use crate::queue::ClientKey;
     use crate::uploads::{UploadBudget, UploadWriter};
@@ -134,7 +135,7 @@ mod tests {
 
     fn try_admit(judge: Judge, runs: Vec<RunRequest>) -> Result<Job, String> {
         let languages = shipped();
-        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
+        let bounds = Config::default().request_bounds();
         let request = ExecuteRequest { files: vec![file(None)], runs, ..ExecuteRequest::default() };
         let toolchain = languages.find("python").unwrap();
         admit(ExecutionId(uuid::Uuid::nil()), request, toolchain, &bounds)

@@ -34,40 +34,110 @@ pub(crate) struct RequestBounds {
     pub(crate) maxima: Limits,
     /// Wall-clock time of all stages of a request together.
     pub(crate) wall_time: Duration,
+    /// Maximum number of open files of all processes of a stage together.
+    pub(crate) total_open_files: u32,
+}
+
+/// Default of [`RequestBounds::total_open_files`]: what 256 processes with the default of 256 open files have.
+///
+/// An open file can hold a lock that is accounted to no cgroup, and all locks of the host make reading /proc/locks slower,
+/// which the init of each sandbox does.
+pub(crate) const TOTAL_OPEN_FILES: u32 = 65_536;
+
+impl RequestBounds {
+    /// Returns the maximum of open files of one process among `processes`.
+    pub(crate) fn open_files_with(&self, processes: u32) -> u32 {
+        (self.total_open_files / processes.max(1)).max(Limits::MINIMA.open_files).min(self.maxima.open_files)
+    }
+
+    /// Returns `limits`, none of which exceeds its maximum.
+    pub(crate) fn lower(&self, limits: &Limits) -> Limits {
+        let limits = limits.at_most(&self.maxima);
+        Limits { open_files: limits.open_files.min(self.open_files_with(limits.processes)), ..limits }
+    }
 }
 
 /// Returns the limits of a stage: the requested ones, else the defaults, and never more than the maxima. `field` is the name
 /// of the request's field, for messages.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] for less than a program needs to start.
+/// [`Rejection::Invalid`] for less than a program needs to start, and for numbers of processes and of open files that are
+/// too large together.
 pub(crate) fn resolve(
     field: &str,
     request: &LimitsRequest,
     defaults: &Limits,
-    maxima: &Limits,
+    bounds: &RequestBounds,
 ) -> Result<Limits, Rejection> {
     let limits = request.or(defaults);
-    match limits.below_minimum() {
-        None => Ok(limits.at_most(maxima).effective()),
-        Some(limit) => Err(Rejection::Invalid(format!(
+    if let Some(limit) = limits.below_minimum() {
+        return Err(Rejection::Invalid(format!(
             "{field}.{}: {} must be at least {}",
             limit.json_key,
             limit.name,
             limit.described(&Limits::MINIMA)
-        ))),
+        )));
     }
+    let Limits { processes, open_files, .. } = limits.at_most(&bounds.maxima);
+    let lowered = bounds.lower(&limits);
+    if lowered.open_files < open_files && request.processes.is_some() && request.open_files.is_some() {
+        return Err(Rejection::Invalid(format!(
+            "{field}.processes, {field}.open_files: {processes} processes with {open_files} open files each exceed {} open \
+             files in all; with {processes} processes, at most {} are possible",
+            bounds.total_open_files, lowered.open_files
+        )));
+    }
+    Ok(lowered.effective())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ByteCount, Duration, Limits, LimitsRequest, resolve};
+    use super::{ByteCount, Duration, Limits, LimitsRequest, RequestBounds, TOTAL_OPEN_FILES, resolve};
     use proptest::prelude::{any, proptest};
+
+    const BOUNDS: RequestBounds = RequestBounds {
+        maxima: Limits::MAXIMA,
+        wall_time: Duration::from_secs(240),
+        total_open_files: TOTAL_OPEN_FILES,
+    };
+
+    #[test]
+    fn all_processes_together_have_a_maximum_of_open_files() {
+        let resolved = |processes, open_files, defaults: &Limits| {
+            let request = LimitsRequest { processes, open_files, ..LimitsRequest::NONE };
+            let limits = resolve("limits", &request, defaults, &BOUNDS);
+            limits.map(|limits| (limits.processes, limits.open_files)).map_err(|error| error.to_string())
+        };
+        let many = Limits { processes: 256, ..Limits::RUN };
+        for (processes, open_files, defaults, expected) in [
+            (None, None, &many, (256, 256)),
+            (Some(512), None, &Limits::RUN, (512, 128)),
+            (None, Some(1024), &Limits::RUN, (40, 1024)),
+            (None, Some(1024), &many, (256, 256)),
+            (Some(64), Some(1024), &Limits::RUN, (64, 1024)),
+            (Some(512), Some(128), &Limits::RUN, (512, 128)),
+            (Some(u32::MAX), Some(128), &Limits::RUN, (512, 128)),
+        ] {
+            assert_eq!(
+                resolved(processes, open_files, defaults),
+                Ok(expected),
+                "{processes:?} {open_files:?}"
+            );
+        }
+        assert_eq!(
+            resolved(Some(u32::MAX), Some(1024), &Limits::RUN),
+            Err("limits.processes, limits.open_files: 512 processes with 1024 open files each exceed 65536 open files in \
+                 all; with 512 processes, at most 128 are possible"
+                .to_owned())
+        );
+        let few = RequestBounds { total_open_files: 1, ..BOUNDS };
+        assert_eq!(few.lower(&Limits::RUN).open_files, Limits::MINIMA.open_files);
+    }
 
     #[test]
     fn limits_that_are_not_requested_have_their_defaults() {
         assert_eq!(
-            resolve("limits", &LimitsRequest::default(), &Limits::RUN, &Limits::MAXIMA),
+            resolve("limits", &LimitsRequest::default(), &Limits::RUN, &BOUNDS),
             Ok(Limits::RUN.effective())
         );
     }
@@ -77,7 +147,7 @@ mod tests {
         let stack = |memory, stack| {
             let request =
                 LimitsRequest { memory: Some(ByteCount::mib(memory)), stack, ..LimitsRequest::default() };
-            resolve("limits", &request, &Limits::RUN, &Limits::MAXIMA).map(|limits| limits.stack)
+            resolve("limits", &request, &Limits::RUN, &BOUNDS).map(|limits| limits.stack)
         };
         assert_eq!(stack(64, None), Ok(ByteCount::mib(64)));
         assert_eq!(stack(512, None), Ok(ByteCount::mib(512)));
@@ -90,11 +160,11 @@ mod tests {
         let (run, maxima) = (&Limits::RUN, &Limits::MAXIMA);
         let huge = LimitsRequest { wall_time: Some(Duration::MAX), ..Default::default() };
         assert_eq!(
-            resolve("limits", &huge, run, maxima).map(|limits| limits.wall_time),
+            resolve("limits", &huge, run, &BOUNDS).map(|limits| limits.wall_time),
             Ok(maxima.wall_time)
         );
         let none = LimitsRequest { memory: Some(ByteCount(0)), ..Default::default() };
-        let error = resolve("compile_limits", &none, run, maxima).map_err(|rejection| rejection.to_string());
+        let error = resolve("compile_limits", &none, run, &BOUNDS).map_err(|rejection| rejection.to_string());
         assert_eq!(error, Err("compile_limits.memory_bytes: memory must be at least 4 MiB".to_owned()));
     }
 
@@ -108,7 +178,7 @@ mod tests {
                 cpu_time: Some(cpu),
                 ..Default::default()
             };
-            if let Ok(limits) = resolve("limits", &request, &Limits::RUN, maxima) {
+            if let Ok(limits) = resolve("limits", &request, &Limits::RUN, &BOUNDS) {
                 assert!(limits.memory.bytes() <= memory.min(maxima.memory.bytes()));
                 assert!(limits.processes <= processes.min(maxima.processes));
                 assert!(limits.cpu_time <= cpu.min(maxima.cpu_time));

@@ -168,7 +168,7 @@ fn admit_runs(
     sources: Vec<Source>,
     bounds: &RequestBounds,
 ) -> Result<Job, Rejection> {
-    let limits = limits::resolve("limits", &request.limits, &toolchain.run.limits, &bounds.maxima)?;
+    let limits = limits::resolve("limits", &request.limits, &toolchain.run.limits, bounds)?;
     check_room(&sources, &limits)?;
     if request.runs.is_empty() {
         return Err(invalid("at least one run is required"));
@@ -221,7 +221,7 @@ fn resolve_compile_limits(
     bounds: &RequestBounds,
 ) -> Result<Option<Limits>, Rejection> {
     let defaults = before_runs.map_or(&Limits::COMPILE, |stage| &stage.limits);
-    let limits = limits::resolve("compile_limits", request, defaults, &bounds.maxima)?;
+    let limits = limits::resolve("compile_limits", request, defaults, bounds)?;
     Ok(before_runs.is_some().then_some(limits))
 }
 
@@ -274,11 +274,10 @@ fn invalid(message: &str) -> Rejection {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use protocol::{
-        ExecuteRequest, ExecutionId, Limits, Rejection, RunRequest, SourceFile, Stdin, ToolchainRequest,
-    };
+    use protocol::{ExecuteRequest, ExecutionId, Rejection, RunRequest, SourceFile, Stdin, ToolchainRequest};
 
-    use super::{Job, RequestBounds, admit, find_language};
+    use super::{Job, admit, find_language};
+    use crate::config::Config;
     use crate::languages::shipped::shipped;
 
     /// Name, if there is one, and content of a file.
@@ -302,7 +301,7 @@ mod tests {
         let toolchain = find_language(&request.language, request.version.as_deref(), &languages)
             .map_err(|rejection| rejection.to_string())?;
         let id = ExecutionId(uuid::Uuid::nil());
-        let bounds = RequestBounds { maxima: Limits::MAXIMA, wall_time: 2 * Limits::MAXIMA.wall_time };
+        let bounds = Config::default().request_bounds();
         admit(id, request, toolchain, &bounds).map_err(|rejection| rejection.to_string())
     }
 

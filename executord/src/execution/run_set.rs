@@ -14,6 +14,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use protocol::{Limits, StageName, StageReport, Status, Verdict};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::execution::build_source::BuildSource;
 use crate::execution::cleanups::Cleanups;
@@ -56,7 +57,7 @@ pub(super) async fn run_all(
         tokio::select! {
             biased;
             Some(ended) = runs.active.next() => runs.ended(ended, cleanups),
-            Some(cleaned) = cleanups.next() => runs.note(cleaned),
+            Some(cleaned) = cleanups.next() => runs.note_cleanup(cleaned),
             permit = granted => runs.granted(permit),
             () = runs.next_sandbox.requested() => {}
         }
@@ -290,6 +291,14 @@ impl<'a> RunSet<'a> {
                 self.stages.report_skipped(number, judgement()).await
             };
             self.reports.insert(number, skipped);
+        }
+    }
+
+    /// Notes the result of a cleanup. Killed processes that take long to end cost their slot, not the result of their run.
+    fn note_cleanup(&mut self, result: Result<(), Failure>) {
+        match result {
+            Err(Failure::NotEmptied) => warn!("cleanup of a run could not be confirmed"),
+            result => self.note(result),
         }
     }
 

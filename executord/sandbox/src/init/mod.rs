@@ -64,10 +64,15 @@ pub(crate) fn run_sandbox(
     filters: &Filters,
 ) -> Result<Option<Report>, SetupError> {
     // Kept until the end: a program that closes its terminal may open it again.
-    let Sandbox { control, kernel_memory, launcher, terminal: _terminal, unused_streams: _unused_streams } =
-        sandbox;
+    let Sandbox {
+        control,
+        mut kernel_memory,
+        launcher,
+        terminal: _terminal,
+        unused_streams: _unused_streams,
+    } = sandbox;
     let mut waiting = wait::pre_warm(plan, payload, launcher)?;
     let Some(start) = wait::await_start(&mut waiting, report, &control)? else { return Ok(None) };
     let program = run::start(plan, waiting, start, report, filters)?;
-    run::watch(&program, &kernel_memory, &control)
+    run::watch(&program, &mut kernel_memory, &control)
 }

@@ -28,8 +28,9 @@ use crate::seccomp::Filters;
 use crate::sys::process::{self, CpuTime, ExitInfo};
 
 /// Interval of the checks of kernel memory, in milliseconds. Between two checks a program can create some thousands of
-/// sockets and some hundred thousand locks. The interval never grows: a program would sleep until it is long, and then
-/// create as much more before the next check.
+/// sockets and some hundred thousand locks. The interval does not grow while a program does nothing: it would sleep until
+/// the interval is long, and then create as much more before the next check. Locks are counted less often only if that
+/// takes long.
 const KERNEL_MEMORY_INTERVAL: u16 = 100;
 /// Number of children that init reaps before it handles other events: a program can create orphans without end.
 const MAX_REAPED_AT_ONCE: u32 = 64;
@@ -123,7 +124,7 @@ fn drop_privileges(filters: &Filters) -> io::Result<()> {
 /// the daemon closed the control socket.
 pub(super) fn watch(
     program: &RunningProgram,
-    kernel_memory: &KernelMemoryWatch,
+    kernel_memory: &mut KernelMemoryWatch,
     control: &OwnedFd,
 ) -> Result<Option<Report>, SetupError> {
     let children =

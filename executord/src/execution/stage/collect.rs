@@ -71,6 +71,13 @@ pub(super) async fn send_output_files(
     sandbox.end_collector().await
 }
 
+/// Tells the client that files may be missing, because processes that could change them are left.
+pub(super) async fn send_no_output_files(stage: StageName, context: &StageContext<'_>) {
+    let omitted = OmittedFiles { is_incomplete: true, ..OmittedFiles::default() };
+    // A client that is gone cancels the execution in another way.
+    let _ = context.events.send(Event::OutputFilesEnd { stage, omitted }).await;
+}
+
 /// Sends the records of an archive as they arrive. The collector waits while the client does not read.
 async fn forward(mut archive: Archive, stage: StageName, context: &StageContext<'_>) -> End {
     let mut buffer = vec![0; READ_BYTES];

@@ -11,7 +11,7 @@ use sandbox::{InputFile, SetupError, Start, Step};
 use tokio::net::unix::pipe;
 use tracing::warn;
 
-use super::collect::{Archive, send_output_files};
+use super::collect::{Archive, send_no_output_files, send_output_files};
 use super::input::{StageContext, StageInput};
 use super::input_watch::InputWatch;
 use super::stdin::write_stdin;
@@ -24,7 +24,7 @@ use crate::streams::input::InputReceiver;
 
 /// The outcome of a stage.
 pub(crate) enum StageOutcome {
-    /// The program ran, and none of its processes is left.
+    /// The program ran and ended, or was killed.
     Finished(Box<StageResult>),
     /// The sandbox could not be set up. Its slot is lost: what failed once is not trusted with another program.
     SetupFailed(SetupError),
@@ -32,7 +32,7 @@ pub(crate) enum StageOutcome {
     NeverStarted,
 }
 
-/// A stage whose program ran.
+/// A stage whose program ran. Processes that were killed may be left.
 pub(crate) struct StageResult {
     pub(crate) report: StageReport,
     /// Whether the program wrote nothing.
@@ -140,7 +140,9 @@ async fn finish(
         // The exit statuses of a shell: found but not executable, or not found.
         status = Status::Exited(if error.errno == Errno::ENOENT { 127 } else { 126 });
     }
-    if let Some(archive) = archive {
+    if archive.is_some() && record.outlives_kill {
+        send_no_output_files(stage.name, context).await;
+    } else if let Some(archive) = archive {
         let gone = match record.gone.take() {
             Some(gone) => gone,
             None => sandbox.wait_until_gone(context.grace).await?,

@@ -13,7 +13,7 @@ use protocol::{Event, ProgramSignal, StreamName};
 use sandbox::cgroup::Readings;
 use sandbox::{ExitReport, InputFile, NamespaceGone, Report, SetupError};
 use tokio::sync::{Notify, mpsc};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::deadlines::{Deadlines, passed};
 use super::error_text::ErrorText;
@@ -99,6 +99,8 @@ pub(super) struct StageRecord {
     pub(super) waited: Duration,
     /// Init is gone, and with it every process of the sandbox.
     pub(super) gone: Option<NamespaceGone>,
+    /// Processes were left when those killed should have been gone.
+    pub(super) outlives_kill: bool,
 }
 
 impl StageRecord {
@@ -143,7 +145,7 @@ impl<'a> Watch<'a> {
     }
 
     /// Watches until the program's last process is gone, as init reports or shows by its own end, and until all output
-    /// was sent. An error means that processes may be left.
+    /// was sent; or until killed processes take too long to end. An error means that processes may be left.
     pub(super) async fn until_gone(
         mut self,
         write_stdin: impl Future<Output = ()>,
@@ -166,7 +168,10 @@ impl<'a> Watch<'a> {
                 () = pipes.reports.read(), if reports_open => self.take_reports()?,
                 gone = slot.wait_until_gone(), if self.record.gone.is_none() => self.init_is_gone(gone?),
                 () = passed(deadlines.kill) => self.kill()?,
-                () = passed(deadlines.give_up) => return Err(Failure::NotEmptied),
+                () = passed(deadlines.give_up) => {
+                    self.give_up().await?;
+                    break;
+                }
                 () = cancel.cancelled(), if is_alive => self.terminate(KillReason::Cancelled),
                 () = reclaim.notified(), if is_alive => self.terminate(KillReason::Memory),
                 () = passed(wall_time), if is_alive => self.terminate(self.wall_clock.reason(Instant::now())),
@@ -299,6 +304,21 @@ impl<'a> Watch<'a> {
     fn kill(&mut self) -> Result<(), Failure> {
         self.sandbox.kill()?;
         (self.deadlines.kill, self.deadlines.give_up) = (None, Some(Instant::now() + KILL_TIMEOUT));
+        Ok(())
+    }
+
+    /// Stops waiting for killed processes. The kernel may take minutes to end one, for example to remove its locks if a
+    /// hundred thousand of them are on one file. If the result does not depend on their end, the client gets it.
+    async fn give_up(&mut self) -> Result<(), Failure> {
+        let Some(reason) = self.record.kill_reason else { return Err(Failure::NotEmptied) };
+        warn!(?reason, "processes of a run are still there after they were killed");
+        self.context.permit.program_ended();
+        self.record.ended.get_or_insert_with(Instant::now);
+        self.record.outlives_kill = true;
+        if let Some(event) = self.pending.take() {
+            // A client that is gone cancels the execution in another way.
+            let _ = self.context.events.send(event).await;
+        }
         Ok(())
     }
 

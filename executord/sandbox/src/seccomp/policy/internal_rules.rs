@@ -38,7 +38,7 @@ pub const INIT_RULES: &[Rule] = &[Rule {
         SYS_madvise,
         SYS_futex,
         SYS_getrandom,
-        // On machines where the vDSO cannot read the clock.
+        // The CPU time of counting locks; and the time, on machines where the vDSO cannot read the clock.
         SYS_clock_gettime,
         SYS_exit,
         SYS_exit_group,
