@@ -8,7 +8,7 @@ PORT ?= 3000
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
 .PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
-	attacks attacks-languages attacks-languages-short packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
+	attacks attacks-short attacks-languages attacks-languages-short packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -19,7 +19,7 @@ run: setup build web ## Build, start both daemons, run a program in each availab
 stop: ## Stop the daemons that `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root browser corpus-sample differential attacks faults-short soak-short ## Run all tests that work on one machine without systemd
+test: setup setup-test lint deny unit root browser corpus-sample differential attacks-short faults-short soak-short ## Run all tests that work on one machine without systemd
 
 setup: ## Install missing compilers, interpreters and system users
 	$(SUDO) scripts/setup.sh
@@ -128,11 +128,15 @@ corpus: debug ## Run all programs of CORPUS
 PROBES ?= $(or $(EXECUTOR_PROBES),../shared/probes)
 # An installed Executor uses pre-warmed sandboxes; `make attacks POOL=off` attacks cold ones.
 POOL ?= on
+ATTACKS ?=
 attacks: debug ## Attack the product with e2e/attacks, and with the collection in PROBES if it exists
 	@if [ -d "$(PROBES)" ]; then \
-		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks; \
+		$(AS_ROOT) EXECUTOR_POOL=$(POOL) EXECUTOR_PROBES="$(PROBES)" target/debug/attacks $(ATTACKS); \
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
-		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own; fi
+		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own $(ATTACKS); fi
+
+attacks-short: ## Run `make attacks` without the attacks that take longest
+	$(MAKE) attacks ATTACKS=--skip-slow
 
 COUNT ?= 5
 attacks-languages: debug ## Run attacks from programs in COUNT installed languages, chosen at random
