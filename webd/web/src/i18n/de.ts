@@ -237,3 +237,4 @@ const DE: Messages = {
 };
 
 export default DE;
+export { default as options } from "./options-de";

@@ -237,3 +237,4 @@ const ES: Messages = {
 };
 
 export default ES;
+export { default as options } from "./options-es";

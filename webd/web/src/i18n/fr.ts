@@ -236,3 +236,4 @@ const FR: Messages = {
 };
 
 export default FR;
+export { default as options } from "./options-fr";

@@ -233,3 +233,4 @@ const HI: Messages = {
 };
 
 export default HI;
+export { default as options } from "./options-hi";

@@ -15,8 +15,14 @@ export const LOCALES = {
 export type Locale = keyof typeof LOCALES;
 export type Key = keyof Messages;
 
+interface Texts {
+  default: Messages;
+  /** Titles and descriptions of the options of shipped languages, by their English text. */
+  options: Record<string, string>;
+}
+
 /** English is part of the page; another language is loaded when it is chosen. */
-export const LOADERS: Record<Exclude<Locale, "en">, () => Promise<{ default: Messages }>> = {
+export const LOADERS: Record<Exclude<Locale, "en">, () => Promise<Texts>> = {
   de: () => import("./de"),
   es: () => import("./es"),
   fr: () => import("./fr"),
@@ -26,12 +32,18 @@ export const LOADERS: Record<Exclude<Locale, "en">, () => Promise<{ default: Mes
 
 export const locale = signal<Locale>("en");
 const messages = signal<Messages>(EN);
+const options = signal<Texts["options"]>({});
 
 /** Returns a text with values in it. A component that calls this is rendered again when the language changes. */
 export function t(key: Key, values: Record<string, string | number> = {}): string {
   return messages.value[key].replace(/\{(\w+)\}/g, (placeholder, name: string) =>
     String(values[name] ?? placeholder),
   );
+}
+
+/** Returns the translation of an option's title or description; what an administrator wrote has none. */
+export function optionText(english: string): string {
+  return options.value[english] ?? english;
 }
 
 /** Formats a whole number as the language does: 12,345 or 12 345. */
@@ -42,8 +54,9 @@ export function formatNumber(value: number): string {
 /** Shows the page in a language. If its texts cannot be loaded, the language stays as it is. */
 export async function loadLocale(next: Locale): Promise<void> {
   try {
-    const loaded = next === "en" ? EN : (await LOADERS[next]()).default;
-    messages.value = loaded;
+    const loaded = next === "en" ? { default: EN, options: {} } : await LOADERS[next]();
+    messages.value = loaded.default;
+    options.value = loaded.options;
     locale.value = next;
   } catch {
     // Offline, or a new version of the page is on the server.

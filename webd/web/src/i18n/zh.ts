@@ -232,3 +232,4 @@ const ZH: Messages = {
 };
 
 export default ZH;
+export { default as options } from "./options-zh";

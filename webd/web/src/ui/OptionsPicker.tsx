@@ -1,5 +1,5 @@
 import type { LanguageOption } from "@executor/client";
-import { t } from "../i18n/text";
+import { optionText, t } from "../i18n/text";
 import type { OptionValue } from "../program/program";
 import { changeProgram } from "../workbench/editing";
 import { language, program } from "../workbench/state";
@@ -47,7 +47,9 @@ interface OptionProps {
 }
 
 function Option({ option, value, onChange }: OptionProps) {
-  const { type, title, help } = option;
+  const { type } = option;
+  const title = optionText(option.title);
+  const help = optionText(option.help);
   const values = option.values.filter(({ available }) => available);
   if (type === "flag") {
     const standard = option.default === true;

@@ -6,6 +6,7 @@ import {
   LOCALES,
   loadLocale,
   locale,
+  optionText,
   preferredLocale,
   t,
   type Key,
@@ -14,6 +15,7 @@ import { EXAMPLE_LOADERS } from "../../src/i18n/example-texts";
 import { EN } from "../../src/i18n/en";
 
 const EXAMPLES = resolve(import.meta.dirname, "../../examples");
+const LANGUAGES = resolve(import.meta.dirname, "../../../../executord/languages");
 const SOURCES = resolve(import.meta.dirname, "../../src");
 const placeholders = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
 
@@ -38,6 +40,17 @@ test.each(Object.entries(EXAMPLE_LOADERS))("the examples are described in %s", a
     );
   const texts = manifests.flatMap(({ title, description }) => [title, description]);
   expect(Object.keys((await load()).default).sort()).toEqual([...new Set(texts)].sort());
+});
+
+test.each(Object.entries(LOADERS))("the options of languages are in %s", async (_, load) => {
+  const files = readdirSync(LANGUAGES).filter((file) => file.endsWith(".toml"));
+  const options = files.flatMap((file) =>
+    readFileSync(join(LANGUAGES, file), "utf8").split("[[options]]\n").slice(1),
+  );
+  const texts = options.flatMap((option) =>
+    ["title", "help"].map((key) => new RegExp(`^${key} = "(.*)"$`, "m").exec(option)?.[1]),
+  );
+  expect(Object.keys((await load()).options).sort()).toEqual([...new Set(texts)].sort());
 });
 
 test("each text is used, and the page shows no others", () => {
@@ -69,5 +82,8 @@ test("texts have values, and change with the language", async () => {
     "1 von 2 Tests bestanden",
     "de",
   ]);
+  expect(optionText("Warnings")).toBe("Warnungen");
+  expect(optionText("An option of the administrator")).toBe("An option of the administrator");
   await loadLocale("en");
+  expect(optionText("Warnings")).toBe("Warnings");
 });
