@@ -1,5 +1,5 @@
 /** Suggestions while the user types: words of the open files, and keywords and standard names of the language. */
-import { languages, type IRange, type editor } from "monaco-editor/editor";
+import { languages, type IRange } from "monaco-editor/editor";
 
 /** Longer texts are not searched for words on each key. */
 const MAX_TEXT = 200_000;
@@ -16,21 +16,22 @@ export function provideCompletions(): void {
         startColumn: word.startColumn,
         endColumn: word.endColumn,
       };
+      // Of the same time as the word, which grows while a file is loaded.
+      const text = model.getValueLength() > MAX_TEXT ? "" : model.getValue();
       // Loaded when the user types, and not before the first program runs.
       const { SUGGESTED_WORDS } = await import("./words");
       const known = SUGGESTED_WORDS[model.getLanguageId()] ?? [];
-      return { suggestions: suggestions(model, known, word.word, range) };
+      return { suggestions: suggestions(text, known, word.word, range) };
     },
   });
 }
 
 function suggestions(
-  model: editor.ITextModel,
+  text: string,
   known: readonly string[],
   typed: string,
   range: IRange,
 ): languages.CompletionItem[] {
-  const text = model.getValueLength() > MAX_TEXT ? "" : model.getValue();
   const item = (label: string, kind: languages.CompletionItemKind) => ({
     label,
     kind,

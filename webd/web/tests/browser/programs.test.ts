@@ -305,8 +305,16 @@ test("every example ends as it should", async () => {
 
 test("words are suggested while the user types", async () => {
   const page = await env.openPage("/?lang=python");
+  // The words of the language arrive only after the user has typed more.
+  let release = () => {};
+  const typed = new Promise<void>((resolve) => (release = resolve));
+  await page.route(/\/words-[^/]*\.js$/, async (route) => {
+    await typed;
+    await route.continue();
+  });
   await setCode(page, "remarkable_value = 1\n");
   await page.keyboard.type("remark");
+  release();
   const list = page.locator(".suggest-widget.visible .monaco-list-row.focused");
   await list.filter({ hasText: "remarkable_value" }).waitFor();
   await page.keyboard.press("Tab");
