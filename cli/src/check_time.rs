@@ -1,5 +1,6 @@
 //! `executor check --time`: what the example program of each language uses.
 
+use std::iter;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -25,8 +26,16 @@ struct Cost {
     memory: u64,
 }
 
-/// Prints a table of what the example programs of all languages use: with sandboxes that are made for them, and with those that
-/// are ready.
+/// The example program of one version of a language.
+struct Example<'a> {
+    title: &'a str,
+    language: &'a Language,
+    /// `None` for the default version.
+    version: Option<&'a str>,
+}
+
+/// Prints a table of what the example programs of all languages and their versions use: with sandboxes that are made for
+/// them, and with those that are ready.
 pub(crate) async fn check_time(client: &mut Client) -> Result<(), Failure> {
     let mut out = Output::stdout();
     client.send(Request::Languages).await?;
@@ -34,31 +43,46 @@ pub(crate) async fn check_time(client: &mut Client) -> Result<(), Failure> {
         Event::Languages(languages) => languages,
         other => return Err(Failure::from_unexpected(other)),
     };
-    let is_available = |language: &&Language| matches!(language.availability, Availability::Available { .. });
-    let titles = all.iter().map(|language| language.title.chars().count()).max().unwrap_or(0);
+    let examples: Vec<_> = all.iter().filter(is_available).flat_map(examples_of).collect();
+    let titles = examples.iter().map(|example| example.title.chars().count()).max().unwrap_or(0);
     out.line(&format!(
         "{:titles$}  {:>9}  {:>9}  {:>9}  {:>9}",
         "EXAMPLE OF", "COLD", "WARM", "CPU", "MEMORY"
     ))
     .await?;
-    for language in all.iter().filter(is_available) {
-        let row = match measure(client, language).await? {
+    for example in examples {
+        let row = match measure(client, &example).await? {
             Some((cold, warm)) => row(cold, warm),
             None => out.red("its example program failed"),
         };
-        out.line(&format!("{:titles$}  {row}", language.title)).await?;
+        out.line(&format!("{:titles$}  {row}", example.title)).await?;
     }
     Ok(())
 }
 
+fn is_available(language: &&Language) -> bool {
+    matches!(language.availability, Availability::Available { .. })
+}
+
+/// Returns the default version of a language, and then its others.
+fn examples_of(language: &Language) -> impl Iterator<Item = Example<'_>> {
+    let others = language.versions.iter().filter(|version| !version.is_default);
+    let default = Example { title: &language.title, language, version: None };
+    iter::once(default).chain(others.map(move |version| Example {
+        title: &version.title,
+        language,
+        version: Some(&version.version),
+    }))
+}
+
 /// Returns the costs of a cold and of a warm execution; `None` if the program failed.
-async fn measure(client: &mut Client, language: &Language) -> Result<Option<(Cost, Cost)>, Failure> {
+async fn measure(client: &mut Client, example: &Example<'_>) -> Result<Option<(Cost, Cost)>, Failure> {
     // A pre-warmed interpreter has its environment already, so it cannot run a program with a variable.
     let variable = Variable { name: "CHECK_TIME".to_owned(), value: "1".to_owned() };
-    let Some(cold) = execute(client, language, vec![variable]).await? else { return Ok(None) };
+    let Some(cold) = execute(client, example, vec![variable]).await? else { return Ok(None) };
     let mut warm: Option<Cost> = None;
     for _ in 0..WARM_RUNS {
-        let Some(cost) = execute(client, language, Vec::new()).await? else { return Ok(None) };
+        let Some(cost) = execute(client, example, Vec::new()).await? else { return Ok(None) };
         warm = Some(warm.filter(|other| other.wall_time <= cost.wall_time).unwrap_or(cost));
     }
     Ok(warm.map(|warm| (cold, warm)))
@@ -66,13 +90,14 @@ async fn measure(client: &mut Client, language: &Language) -> Result<Option<(Cos
 
 async fn execute(
     client: &mut Client,
-    language: &Language,
+    example: &Example<'_>,
     environment: Vec<Variable>,
 ) -> Result<Option<Cost>, Failure> {
     let started = Instant::now();
     let request = ExecuteRequest {
-        language: language.name.clone(),
-        files: vec![SourceFile { path: None, content: Bytes::from(language.example.clone()) }],
+        language: example.language.name.clone(),
+        version: example.version.map(str::to_owned),
+        files: vec![SourceFile { path: None, content: Bytes::from(example.language.example.clone()) }],
         runs: vec![RunRequest { stdin: Stdin::default(), environment, ..RunRequest::default() }],
         ..ExecuteRequest::default()
     };
