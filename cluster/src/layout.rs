@@ -1,11 +1,10 @@
 //! The streams and consumers of a cluster, and their creation.
 
-use std::collections::HashMap;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::jetstream::{ClusterError, JetStream};
+use crate::queue::Queue;
 use crate::subjects::{self, BUCKETS, CALLBACKS, NODES, Name, SUBMISSIONS, USAGE};
 
 const SECOND: u64 = 1_000_000_000;
@@ -32,25 +31,10 @@ const MAX_NODES: u64 = GIB / 16;
 const MAX_USAGE: u64 = GIB / 4;
 /// Time for which a callback is tried at most.
 const CALLBACK_AGE: u64 = 2 * HOUR;
-/// Time after which a callback whose front is gone is delivered by another one. An attempt takes 15 s at most.
-const CALLBACK_WAIT: u64 = 60 * SECOND;
 /// Time after which the status of a node that does not renew it is gone.
 const NODE_AGE: u64 = 15 * SECOND;
-/// Time after which work without a sign of life is delivered again.
-const ACK_WAIT: u64 = 10 * SECOND;
 /// Error code of a stream that exists with another configuration.
 const STREAM_EXISTS: u32 = 10058;
-/// Error code of a consumer that does not exist.
-const CONSUMER_NOT_FOUND: u32 = 10014;
-
-/// A stream whose messages are delivered by the consumers of [`BUCKETS`] buckets, and removed when they are acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Queue {
-    /// The work of a pool.
-    Submissions(Name),
-    /// The callbacks of all pools.
-    Callbacks,
-}
 
 /// A stream, as `STREAM.CREATE` takes it.
 #[must_use]
@@ -102,43 +86,6 @@ pub(crate) fn storage() -> u64 {
     MAX_WORK + MAX_SUBMISSIONS + MAX_CALLBACKS + MAX_NODES + MAX_USAGE
 }
 
-impl Queue {
-    /// Returns the name of the stream.
-    pub(crate) fn stream(&self) -> String {
-        match self {
-            Self::Submissions(pool) => subjects::work_stream(pool),
-            Self::Callbacks => CALLBACKS.to_owned(),
-        }
-    }
-
-    /// Returns the filter for the messages of a bucket.
-    fn filter(&self, bucket: u8) -> String {
-        match self {
-            Self::Submissions(pool) => subjects::work_of_bucket(pool, bucket),
-            Self::Callbacks => subjects::callbacks_of_bucket(bucket),
-        }
-    }
-
-    /// Returns the consumer of a bucket, as `CONSUMER.DURABLE.CREATE` takes it.
-    fn consumer(&self, bucket: u8) -> Value {
-        let ack_wait = match self {
-            Self::Submissions(_) => ACK_WAIT,
-            Self::Callbacks => CALLBACK_WAIT,
-        };
-        json!({"stream_name": self.stream(), "config": {
-            "durable_name": subjects::consumer(bucket),
-            "filter_subject": self.filter(bucket),
-            "deliver_policy": "all",
-            "ack_policy": "explicit",
-            "replay_policy": "instant",
-            "ack_wait": ack_wait,
-            "max_deliver": -1,
-            "max_ack_pending": 4096,
-            "max_waiting": 4096,
-        }})
-    }
-}
-
 /// Creates all streams and consumers, and changes those that exist.
 ///
 /// # Errors
@@ -156,39 +103,10 @@ pub(crate) async fn create(jetstream: &JetStream, pool: &Name, replicas: u8) -> 
     }
     for queue in [Queue::Submissions(pool.clone()), Queue::Callbacks] {
         for bucket in 0..BUCKETS {
-            create_consumer(jetstream, &queue, bucket).await?;
+            queue.create_consumer(jetstream, bucket).await?;
         }
     }
     Ok(())
-}
-
-/// Creates the consumer of a bucket.
-///
-/// # Errors
-/// [`ClusterError`]
-pub(crate) async fn create_consumer(
-    jetstream: &JetStream,
-    queue: &Queue,
-    bucket: u8,
-) -> Result<(), ClusterError> {
-    let operation = format!("CONSUMER.DURABLE.CREATE.{}.{}", queue.stream(), subjects::consumer(bucket));
-    jetstream.api::<Value>(&operation, &queue.consumer(bucket)).await.map(|_| ())
-}
-
-/// Deletes the consumer of a bucket, if there is one. Its messages stay in the stream.
-///
-/// # Errors
-/// [`ClusterError`]
-pub(crate) async fn delete_consumer(
-    jetstream: &JetStream,
-    queue: &Queue,
-    bucket: u8,
-) -> Result<(), ClusterError> {
-    let operation = format!("CONSUMER.DELETE.{}.{}", queue.stream(), subjects::consumer(bucket));
-    match jetstream.api::<Value>(&operation, &json!({})).await {
-        Ok(_) | Err(ClusterError::Refused { code: CONSUMER_NOT_FOUND, .. }) => Ok(()),
-        Err(error) => Err(error),
-    }
 }
 
 /// What a stream holds.
@@ -202,17 +120,6 @@ pub(crate) struct StreamState {
     pub(crate) last_seq: u64,
 }
 
-/// What a consumer has delivered, and what it has not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ConsumerState {
-    /// Messages that were never delivered.
-    pub(crate) waiting: u64,
-    /// Messages that were delivered, and that are not acknowledged.
-    pub(crate) unacknowledged: u64,
-    /// Sequence number in the stream of the last message that was delivered for the first time.
-    pub(crate) last_delivered: u64,
-}
-
 /// Returns what a stream holds.
 ///
 /// # Errors
@@ -224,56 +131,6 @@ pub(crate) async fn state(jetstream: &JetStream, stream: &str) -> Result<StreamS
     }
     let info: Info = jetstream.api(&format!("STREAM.INFO.{stream}"), &json!({})).await?;
     Ok(info.state)
-}
-
-/// Returns the number of messages of a bucket that a stream holds.
-///
-/// # Errors
-/// [`ClusterError`]
-pub(crate) async fn stored(jetstream: &JetStream, queue: &Queue, bucket: u8) -> Result<u64, ClusterError> {
-    #[derive(Deserialize)]
-    struct Info {
-        state: Subjects,
-    }
-    #[derive(Deserialize)]
-    struct Subjects {
-        #[serde(default)]
-        subjects: HashMap<String, u64>,
-    }
-    let query = json!({"subjects_filter": queue.filter(bucket)});
-    let info: Info = jetstream.api(&format!("STREAM.INFO.{}", queue.stream()), &query).await?;
-    Ok(info.state.subjects.values().sum())
-}
-
-/// Returns the state of the consumer of a bucket; `None` if it does not exist.
-///
-/// # Errors
-/// [`ClusterError`]
-pub(crate) async fn consumer_state(
-    jetstream: &JetStream,
-    queue: &Queue,
-    bucket: u8,
-) -> Result<Option<ConsumerState>, ClusterError> {
-    #[derive(Deserialize)]
-    struct Info {
-        num_pending: u64,
-        num_ack_pending: u64,
-        delivered: Delivered,
-    }
-    #[derive(Deserialize)]
-    struct Delivered {
-        stream_seq: u64,
-    }
-    let operation = format!("CONSUMER.INFO.{}.{}", queue.stream(), subjects::consumer(bucket));
-    match jetstream.api::<Info>(&operation, &json!({})).await {
-        Ok(info) => Ok(Some(ConsumerState {
-            waiting: info.num_pending,
-            unacknowledged: info.num_ack_pending,
-            last_delivered: info.delivered.stream_seq,
-        })),
-        Err(ClusterError::Refused { code: CONSUMER_NOT_FOUND, .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

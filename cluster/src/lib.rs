@@ -5,10 +5,12 @@
 //! |---|---|
 //! | `subjects`, `buckets`, `record`, `layout`, `permissions` | pure: names, the order in which work is taken, messages, permissions |
 //! | `jetstream` | the requests to JetStream that this crate needs |
+//! | `queue` | the consumers of submissions and of callbacks |
 //! | `connection` | the connection to the servers, and its settings |
+//! | `states` | records as messages |
 //! | `submitter`, `worker` | what webd and noded do |
 //! | `callbacks` | the callbacks that are due, which webd delivers |
-//! | `repair` | consumers that do not deliver what their stream has |
+//! | `repair`, `undelivered` | consumers that do not deliver what their stream has, and messages that no consumer delivers |
 //! | `nodes`, `usage` | the state of nodes, and what keys used, in key-value buckets |
 //! | `administration` | `executor cluster` |
 //!
@@ -24,14 +26,17 @@ mod jetstream;
 pub mod layout;
 pub mod nodes;
 pub mod permissions;
+mod queue;
 pub mod record;
 pub mod repair;
+mod states;
 pub mod subjects;
 pub mod submitter;
 #[cfg(feature = "test-server")]
 pub mod test_observer;
 #[cfg(feature = "test-server")]
 pub mod test_server;
+mod undelivered;
 pub mod usage;
 pub mod worker;
 

@@ -223,6 +223,12 @@ pub fn work(pool: &Name, tenant: Digest) -> String {
     format!("x.work.{pool}.{}.{tenant}", tenant.bucket())
 }
 
+/// Returns the bucket of a subject of [`work`] of a pool.
+#[must_use]
+pub fn bucket_of_work(pool: &Name, subject: &str) -> Option<u8> {
+    subject.strip_prefix(&format!("x.work.{pool}."))?.split('.').next()?.parse().ok()
+}
+
 /// Returns the filter for the work of one bucket.
 #[must_use]
 pub fn work_of_bucket(pool: &Name, bucket: u8) -> String {
@@ -290,6 +296,8 @@ mod tests {
         assert_eq!(tenant.to_string().len(), 16);
         assert_eq!(tenant.bucket(), u8::from_str_radix(&tenant.to_string()[..1], 16).unwrap());
         assert_eq!(work(&pool, tenant), format!("x.work.main.{}.{tenant}", tenant.bucket()));
+        assert_eq!(bucket_of_work(&pool, &work(&pool, tenant)), Some(tenant.bucket()));
+        assert_eq!(bucket_of_work(&"other".parse().unwrap(), &work(&pool, tenant)), None);
         assert!(tenant.bucket() < BUCKETS);
         let id = Uuid::from_u128(7);
         let key = SubmissionKey::new("alice", id);

@@ -13,10 +13,12 @@ use uuid::Uuid;
 use crate::callbacks;
 use crate::connection::Connection;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError, StoredMessage};
-use crate::layout::{self, MAX_REQUEST, Queue};
+use crate::layout::{self, MAX_REQUEST};
 use crate::nodes::NodeStatus;
+use crate::queue::Queue;
 use crate::record::{Check, KEY_HEADER, RECORD_HEADER, Record, State, VERSION_HEADER, now};
 use crate::repair::ConsumerRepair;
+use crate::states::{announce_change, record, state_message};
 use crate::subjects::{self, BUCKETS, CALLBACKS, Digest, Name, SUBMISSIONS, SubmissionKey};
 
 /// Attempts to cancel a submission that changes at the same time.
@@ -272,7 +274,9 @@ impl Submitter {
 
     /// Removes the work of a submission, and ends the attempt of the node that has it.
     async fn remove_work(&self, key: SubmissionKey, record: &Record) -> Result<(), ClusterError> {
-        if let Some(sequence) = record.work
+        // Read after the end was stored: its work may have been stored again, see [`crate::undelivered`].
+        let state = self.read(&key.state()).await?;
+        if let Some(sequence) = state.map_or(record.work, |state| state.record.work)
             && self.has_work(key, sequence).await?
         {
             self.jetstream.delete(&subjects::work_stream(&self.pool), sequence).await?;
@@ -359,7 +363,7 @@ impl Submitter {
         let now = now();
         let queue = Queue::Submissions(self.pool.clone());
         for bucket in 0..BUCKETS {
-            let consumer = layout::consumer_state(&self.jetstream, &queue, bucket).await?.unwrap_or_default();
+            let consumer = queue.consumer_state(&self.jetstream, bucket).await?.unwrap_or_default();
             waiting.submissions += consumer.waiting;
             if consumer.waiting == 0 {
                 continue;
@@ -375,23 +379,6 @@ impl Submitter {
         }
         Ok(waiting)
     }
-}
-
-/// Announces a change. Whoever misses it reads the stream a few seconds later.
-pub(crate) async fn announce_change(jetstream: &JetStream, key: SubmissionKey, state: State) {
-    let payload = serde_json::to_vec(&state).unwrap_or_default();
-    if let Err(error) = jetstream.publish_core(key.hint(), payload).await {
-        tracing::debug!(%error, submission = %key, "cannot announce a change");
-    }
-}
-
-/// Returns a message with a record and no body.
-pub(crate) fn state_message(record: &Record) -> NewMessage {
-    NewMessage::default().header(RECORD_HEADER, record.header())
-}
-
-fn record(message: &StoredMessage) -> Option<Record> {
-    Record::parse(message.header(RECORD_HEADER)?)
 }
 
 fn listed(message: &StoredMessage) -> Option<(Uuid, Record)> {

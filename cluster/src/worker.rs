@@ -14,8 +14,8 @@ use crate::connection::Connection;
 use crate::jetstream::{ClusterError, Delivery, JetStream, PublishError};
 use crate::nodes::NodeStatus;
 use crate::record::{Failure, KEY_HEADER, MAX_DELIVERIES, RECORD_HEADER, Record, State, VERSION_HEADER, now};
+use crate::states::{announce_change, state_message};
 use crate::subjects::{self, BUCKETS, Name, SubmissionKey, WAKE_GROUP};
-use crate::submitter::{announce_change, state_message};
 
 /// Interval at which a node tells the server that it still works on a submission. Three fit into the time after which
 /// the server delivers it again.

@@ -5,6 +5,8 @@
 
 #[path = "jetstream/repair.rs"]
 mod repair;
+#[path = "jetstream/undelivered.rs"]
+mod undelivered;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

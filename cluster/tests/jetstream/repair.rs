@@ -8,7 +8,7 @@ use cluster::record::{Failure, LOST_AFTER, Record, State, now};
 use cluster::submitter::{NewSubmission, Stored, Submitter};
 use cluster::test_observer::Observer;
 use cluster::test_server::NatsServer;
-use cluster::worker::Worker;
+use cluster::worker::{WorkItem, Worker};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
@@ -16,8 +16,20 @@ use super::{TIMEOUT, cluster, finished, front, new, record, state, take, take_du
 
 /// Checks after which a stuck consumer must have been created again.
 const CHECKS: u32 = 5;
+/// The server for which [`cluster::repair`] was written. Newer ones repair some of its faults themselves.
+const FAULTY: &str = "2.9.10";
 
-async fn observer(server: &NatsServer) -> Observer {
+/// Returns the version of a server.
+pub(super) fn version(server: &NatsServer) -> String {
+    server.log().lines().find_map(|line| line.split_once("Version:")).unwrap().1.trim().to_owned()
+}
+
+/// Returns whether a server has the faults that are repaired.
+pub(super) fn is_faulty(server: &NatsServer) -> bool {
+    version(server) == FAULTY
+}
+
+pub(super) async fn observer(server: &NatsServer) -> Observer {
     Observer::start(&server.settings("admin", None), &[]).await.unwrap()
 }
 
@@ -67,6 +79,22 @@ async fn repair(front: &Submitter) -> u32 {
     0
 }
 
+/// Checks, and takes work, until there is some.
+async fn take_repaired(front: &Submitter, worker: &mut Worker) -> WorkItem {
+    let mut repair = front.repair();
+    timeout(TIMEOUT, async {
+        loop {
+            // A consumer that does not deliver what it counts as waiting does not answer.
+            if let Ok(Some(work)) = worker.take().await {
+                return work;
+            }
+            repair.check().await.unwrap();
+        }
+    })
+    .await
+    .unwrap()
+}
+
 async fn last_sequence(observer: &Observer, stream: &str) -> Value {
     observer.request(&format!("STREAM.INFO.{stream}"), &json!({})).await.unwrap()["state"]["last_seq"].clone()
 }
@@ -91,12 +119,14 @@ async fn a_stream_that_forgot_its_sequence_numbers_delivers_new_submissions() {
     assert_eq!(repair(&front).await, 0, "nothing is stored");
     let submission = with_callback(100);
     assert_eq!(front.store(std::slice::from_ref(&submission)).await, Ok(Stored::New));
-    assert_eq!(repair(&front).await, 1);
-    let work = take(&mut worker).await;
+    let is_faulty = is_faulty(&server);
+    assert!(!is_faulty || repair(&front).await == 1);
+    let work = take_repaired(&front, &mut worker).await;
     assert_eq!((work.key, work.delivered), (submission.key, 1));
     assert!(work.finish(&finished("x"), TIMEOUT).await.unwrap());
     work.done(&work.acknowledgement()).await.unwrap();
-    assert_eq!(repair(&front).await, 1, "callbacks");
+    let repaired = repair(&front).await;
+    assert!(!is_faulty || repaired == 1, "callbacks");
     assert_eq!(take_due(&mut due).await.key, submission.key);
     assert_eq!(repair(&front).await, 0);
 }
@@ -112,11 +142,11 @@ async fn submissions_that_a_consumer_skipped_are_delivered() {
     for id in 10..15 {
         assert_eq!(front.store(&[new(id, "a")]).await, Ok(Stored::New));
     }
-    let running = take(&mut worker).await;
+    let running = take_repaired(&front, &mut worker).await;
     let mut keys = vec![running.key];
     repair(&front).await;
     while keys.len() < 5 {
-        let work = take(&mut worker).await;
+        let work = take_repaired(&front, &mut worker).await;
         // Some are delivered again.
         if !keys.contains(&work.key) {
             keys.push(work.key);
@@ -125,7 +155,8 @@ async fn submissions_that_a_consumer_skipped_are_delivered() {
         work.done(&work.acknowledgement()).await.unwrap();
     }
     running.finish(&finished("x"), TIMEOUT).await.unwrap();
-    running.done(&running.acknowledgement()).await.unwrap();
+    // Newer servers do not answer if the message is no longer there.
+    let _ = running.done(&running.acknowledgement()).await;
     for id in 10..15 {
         assert_eq!(state(&front, new(id, "a").key).await, Some(State::Finished));
     }
