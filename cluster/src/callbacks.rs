@@ -7,6 +7,7 @@ use futures_util::{Stream, StreamExt};
 
 use crate::buckets::BucketOrder;
 use crate::connection::Connection;
+use crate::delivery::Reply;
 use crate::jetstream::{ClusterError, JetStream, NewMessage, PublishError};
 use crate::record::KEY_HEADER;
 use crate::subjects::{self, CALLBACK_GROUP, CALLBACKS, SUBMISSIONS, SubmissionKey};
@@ -28,7 +29,7 @@ pub struct DueCallback {
     /// How often it was taken, this time included.
     pub taken: u64,
     jetstream: JetStream,
-    reply: String,
+    reply: Reply,
 }
 
 /// Adds the callback of a submission, unless it was added before.

@@ -15,6 +15,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::delivery::{Delivery, Reply, delivery_info};
+
 /// Time for one request.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(2);
 /// Time to read a message that can have some megabytes.
@@ -82,24 +84,6 @@ pub(crate) struct StoredMessage {
     pub(crate) headers: HeaderMap,
     pub(crate) subject: String,
     pub(crate) payload: Bytes,
-}
-
-/// A message of a consumer, until it is acknowledged.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) message: Message,
-    /// The subject on which it is acknowledged.
-    pub(crate) reply: String,
-    pub(crate) info: DeliveryInfo,
-}
-
-/// What the server says about a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct DeliveryInfo {
-    /// How often the message was delivered, this time included.
-    pub(crate) delivered: u64,
-    /// Sequence number of the message in its stream.
-    pub(crate) sequence: u64,
 }
 
 /// JetStream over one connection.
@@ -244,6 +228,7 @@ impl JetStream {
             json!({"batch": 1, "expires": u64::try_from(wait.as_nanos()).unwrap_or(u64::MAX)})
         };
         let subject = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}");
+        let server = self.server();
         // An inbox of its own: a delivered message has the subject under which it was stored, so that the common inbox of
         // async-nats cannot tell which request it answers.
         let request = Request::new().payload(query.to_string().into()).inbox(self.0.new_inbox());
@@ -253,31 +238,41 @@ impl JetStream {
             Err(ClusterError::Unavailable(_)) if !wait.is_zero() && self.is_connected() => return Ok(None),
             Err(error) => return Err(error),
         };
-        let Some(reply) = message.reply.as_ref().map(ToString::to_string) else {
+        let Some(subject) = message.reply.as_ref().map(ToString::to_string) else {
             return match message.status.map(|status| status.as_u16()) {
                 Some(404 | 408 | 409) => Ok(None),
                 status => Err(ClusterError::Unexpected(format!("status {status:?} of a consumer"))),
             };
         };
-        let info = delivery_info(&reply)
-            .ok_or_else(|| ClusterError::Unexpected(format!("reply subject {reply}")))?;
-        Ok(Some(Delivery { message, reply, info }))
+        let info = delivery_info(&subject)
+            .ok_or_else(|| ClusterError::Unexpected(format!("reply subject {subject}")))?;
+        Ok(Some(Delivery { message, reply: Reply { subject, server }, info }))
     }
 
-    /// Acknowledges a delivery, and returns when the server has confirmed it.
-    pub(crate) async fn ack(&self, reply: &str) -> Result<(), ClusterError> {
+    /// Acknowledges a delivery, and returns when the server has confirmed it. If the connection leads to another server since, or to
+    /// one that was started again, the message is not acknowledged, but delivered again: an acknowledgement names it by its sequence
+    /// number, which another message may have (see [`crate::repair`]).
+    pub(crate) async fn ack(&self, reply: &Reply) -> Result<(), ClusterError> {
+        if self.server() != reply.server {
+            return Err(ClusterError::Unavailable("the delivery is from another server".to_owned()));
+        }
         let request = Request::new().payload(Bytes::from_static(b"+ACK"));
-        self.send(reply.to_owned(), request, TIMEOUT).await.map(|_| ())
+        self.send(reply.subject.clone(), request, TIMEOUT).await.map(|_| ())
+    }
+
+    /// Returns the id of the connected server, which is another one after each start.
+    fn server(&self) -> String {
+        self.0.server_info().server_id
     }
 
     /// Tells the server that a delivery is still worked on.
-    pub(crate) async fn progress(&self, reply: &str) -> Result<(), ClusterError> {
-        self.publish_core(reply.to_owned(), Bytes::from_static(b"+WPI")).await
+    pub(crate) async fn progress(&self, reply: &Reply) -> Result<(), ClusterError> {
+        self.publish_core(reply.subject.clone(), Bytes::from_static(b"+WPI")).await
     }
 
     /// Returns a delivery, which is delivered again after `delay`. It counts as delivered.
-    pub(crate) async fn nak(&self, reply: &str, delay: Duration) -> Result<(), ClusterError> {
-        self.publish_core(reply.to_owned(), format!("-NAK {{\"delay\":{}}}", delay.as_nanos())).await
+    pub(crate) async fn nak(&self, reply: &Reply, delay: Duration) -> Result<(), ClusterError> {
+        self.publish_core(reply.subject.clone(), format!("-NAK {{\"delay\":{}}}", delay.as_nanos())).await
     }
 
     /// Returns the last message of each subject that matches a filter, ordered by sequence number.
@@ -486,20 +481,6 @@ fn publish_error(error: ClusterError) -> PublishError {
     }
 }
 
-/// Reads the subject of an acknowledgement:
-/// `$JS.ACK.<stream>.<consumer>.<deliveries>.<sequence>.<consumer sequence>.<time>.<pending>`, which newer servers
-/// write with the domain and the account after `ACK`, and with a token at the end.
-pub(crate) fn delivery_info(reply: &str) -> Option<DeliveryInfo> {
-    let tokens: Vec<_> = reply.strip_prefix("$JS.ACK.")?.split('.').collect();
-    let first = match tokens.len() {
-        7 => 2,
-        9.. => 4,
-        _ => return None,
-    };
-    let number = |index: usize| tokens.get(index)?.parse().ok();
-    Some(DeliveryInfo { delivered: number(first)?, sequence: number(first + 1)? })
-}
-
 fn timed_out() -> ClusterError {
     ClusterError::Unavailable("no answer in time".to_owned())
 }
@@ -507,17 +488,6 @@ fn timed_out() -> ClusterError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_subject_of_an_acknowledgement_has_the_deliveries_and_the_sequence_number() {
-        let expected = Some(DeliveryInfo { delivered: 2, sequence: 17 });
-        assert_eq!(delivery_info("$JS.ACK.WORK_main.b3.2.17.5.1669000000000000000.0"), expected);
-        assert_eq!(delivery_info("$JS.ACK._.AABBCC.WORK_main.b3.2.17.5.1669000000000000000.0"), expected);
-        assert_eq!(delivery_info("$JS.ACK._.AABBCC.WORK_main.b3.2.17.5.1669000000000000000.0.tok"), expected);
-        for wrong in ["", "$JS.ACK.a.b", "$JS.ACK.a.b.c.d.e.f.g", "_INBOX.1.2.3.4.5.6.7"] {
-            assert_eq!(delivery_info(wrong), None, "{wrong}");
-        }
-    }
 
     #[test]
     fn an_answer_is_an_error_if_it_has_one() {

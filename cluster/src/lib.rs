@@ -4,7 +4,7 @@
 //! | module | content |
 //! |---|---|
 //! | `subjects`, `buckets`, `record`, `layout`, `permissions` | pure: names, the order in which work is taken, messages, permissions |
-//! | `jetstream` | the requests to JetStream that this crate needs |
+//! | `jetstream`, `delivery` | the requests to JetStream that this crate needs, and its messages |
 //! | `queue` | the consumers of submissions and of callbacks |
 //! | `connection` | the connection to the servers, and its settings |
 //! | `states` | records as messages |
@@ -22,6 +22,7 @@ pub mod administration;
 pub mod buckets;
 pub mod callbacks;
 pub mod connection;
+mod delivery;
 mod jetstream;
 pub mod layout;
 pub mod nodes;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::connection::{Connection, Settings};
-use crate::jetstream::{ClusterError, delivery_info};
+use crate::delivery::delivery_info;
+use crate::jetstream::ClusterError;
 use crate::record::{KEY_HEADER, RECORD_HEADER, Record, State};
 use crate::subjects::{BUCKETS, CALLBACKS, Name, SUBMISSIONS, SubmissionKey, consumer, work_stream};
 

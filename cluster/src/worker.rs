@@ -11,7 +11,8 @@ use protocol::{Event, ExecuteRequest};
 use crate::buckets::BucketOrder;
 use crate::callbacks;
 use crate::connection::Connection;
-use crate::jetstream::{ClusterError, Delivery, JetStream, PublishError};
+use crate::delivery::{Delivery, Reply};
+use crate::jetstream::{ClusterError, JetStream, PublishError};
 use crate::nodes::NodeStatus;
 use crate::record::{Failure, KEY_HEADER, MAX_DELIVERIES, RECORD_HEADER, Record, State, VERSION_HEADER, now};
 use crate::states::{announce_change, state_message};
@@ -53,7 +54,7 @@ pub struct WorkItem {
 
 /// The way to acknowledge a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acknowledgement(String);
+pub struct Acknowledgement(Reply);
 
 /// Announcements of new work and of cancelled submissions.
 #[derive(Debug)]
@@ -270,7 +271,7 @@ impl WorkItem {
     /// Removes the work: its result is stored.
     ///
     /// # Errors
-    /// [`ClusterError`]
+    /// [`ClusterError`], for example if NATS was started again since the delivery: the work is delivered again, if it is still there.
     pub async fn done(&self, reply: &Acknowledgement) -> Result<(), ClusterError> {
         self.jetstream.ack(&reply.0).await
     }

@@ -163,6 +163,24 @@ async fn submissions_that_a_consumer_skipped_are_delivered() {
     assert_eq!(front.holdings().await.unwrap().work, 0);
 }
 
+/// A submission runs while the server is killed, and another one gets its sequence number.
+#[tokio::test]
+async fn an_acknowledgement_does_not_remove_work_that_was_stored_later() {
+    let mut server = cluster().await;
+    let (front, mut worker) = (front(&server).await, worker(&server, "node-1").await);
+    finish(&front, &mut worker, 0..3).await;
+    front.store(&[new(3, "a")]).await.unwrap();
+    let running = take(&mut worker).await;
+    forget_sequence_numbers(&mut server, &["WORK_main"]);
+    wait_until_connected(&front, &worker).await;
+    let others: Vec<_> = (10..14).map(|id| new(id, "a")).collect();
+    front.store(&others).await.unwrap();
+    assert!(running.finish(&finished("x"), TIMEOUT).await.unwrap());
+    let acknowledged = running.done(&running.acknowledgement()).await;
+    assert_eq!(front.holdings().await.unwrap().work, 4, "{acknowledged:?}");
+    acknowledged.unwrap_err();
+}
+
 #[tokio::test]
 async fn a_consumer_that_was_deleted_is_created_again() {
     let server = cluster().await;
