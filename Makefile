@@ -153,8 +153,9 @@ languages-all: build debug ## Install every shipped language, run all self-tests
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/toolchains --test toolchains -- --test-threads 1
 
 CLUSTER_ROUNDS ?= 200
-cluster: debug ## Kill every process of two servers and their nats-server, CLUSTER_ROUNDS times; half an hour
-	$(AS_ROOT) EXECUTOR_CLUSTER_ROUNDS=$(CLUSTER_ROUNDS) cargo test --locked -p e2e --features e2e/daemons --test cluster -- --test-threads 1
+NATS_SERVER ?= nats-server
+cluster: debug ## Kill every process of two servers and their nats-server (NATS_SERVER: its path), CLUSTER_ROUNDS times; half an hour
+	$(AS_ROOT) EXECUTOR_CLUSTER_ROUNDS=$(CLUSTER_ROUNDS) EXECUTOR_NATS_SERVER=$(NATS_SERVER) cargo test --locked -p e2e --features e2e/daemons --test cluster -- --test-threads 1
 	cargo run --release --locked -p cluster --example simulate
 
 KILL_ROUNDS ?= 200

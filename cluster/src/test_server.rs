@@ -1,4 +1,5 @@
-//! A nats-server for tests. It is killed when the thread that started it ends, however that happens.
+//! A nats-server for tests. It is killed when the thread that started it ends, and its directory is removed when the process ends,
+//! however that happens.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
 use crate::connection::Settings;
 use crate::subjects::Name;
 
+/// Environment variable with the path of another server than that in `PATH`.
+const PROGRAM_VARIABLE: &str = "EXECUTOR_NATS_SERVER";
 /// Attempts before a start fails, and the pause between them.
 const ATTEMPTS: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(50);
@@ -38,7 +39,9 @@ pub struct NatsServer {
     child: Child,
     port: u16,
     scheme: &'static str,
-    directory: TempDir,
+    directory: PathBuf,
+    /// Process that removes the directory.
+    remover: Child,
 }
 
 impl NatsServer {
@@ -47,9 +50,10 @@ impl NatsServer {
     /// # Errors
     /// If nats-server is not installed or does not start.
     pub fn start(options: &ServerOptions) -> io::Result<Self> {
-        let directory = tempfile::Builder::new().prefix("executor-nats-").tempdir()?;
+        let directory = tempfile::Builder::new().prefix("executor-nats-").tempdir()?.keep();
+        let remover = remove_at_end(&directory)?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let path = directory.path();
+        let path = directory.as_path();
         let address = if options.everywhere { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
         let storage = options.storage.unwrap_or(STORAGE);
         let mut text = format!(
@@ -62,7 +66,7 @@ impl NatsServer {
         fs::write(path.join("nats.conf"), text)?;
         let child = spawn(path)?;
         let scheme = if options.tls { "tls" } else { "nats" };
-        let mut server = Self { child, port, scheme, directory };
+        let mut server = Self { child, port, scheme, directory, remover };
         server.wait()?;
         Ok(server)
     }
@@ -88,7 +92,7 @@ impl NatsServer {
     /// Returns the directory of the server.
     #[must_use]
     pub fn directory(&self) -> &Path {
-        self.directory.path()
+        &self.directory
     }
 
     /// Returns settings for a process that connects with a key, or without one.
@@ -124,20 +128,20 @@ impl NatsServer {
     /// # Errors
     /// As [`NatsServer::start`].
     pub fn restart(&mut self) -> io::Result<()> {
-        self.child = spawn(self.directory.path())?;
+        self.child = spawn(&self.directory)?;
         self.wait()
     }
 
     /// Returns the directory of the streams.
     #[must_use]
     pub fn store(&self) -> PathBuf {
-        self.directory.path().join("jetstream")
+        self.directory.join("jetstream")
     }
 
     /// Returns the output of the server.
     #[must_use]
     pub fn log(&self) -> String {
-        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+        fs::read_to_string(self.directory.join("log")).unwrap_or_default()
     }
 
     fn wait(&mut self) -> io::Result<()> {
@@ -157,14 +161,33 @@ impl NatsServer {
 impl Drop for NatsServer {
     fn drop(&mut self) {
         let _ = self.kill();
+        // Closes its standard input first.
+        let _ = self.remover.wait();
     }
+}
+
+/// Starts a process that removes a directory when its standard input is closed. This happens even if this process is killed, or
+/// never drops the server because it is in a static.
+fn remove_at_end(directory: &Path) -> io::Result<Child> {
+    // The server, which may be killed at the same time, can still create a file.
+    let script = "trap '' INT TERM; cat; rm -rf \"$0\" || { sleep 1; rm -rf \"$0\"; }";
+    Command::new("sh")
+        .args(["-c", script])
+        .arg(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 fn spawn(directory: &Path) -> io::Result<Child> {
     let log = File::options().create(true).append(true).open(directory.join("log"))?;
+    let program = std::env::var_os(PROGRAM_VARIABLE).unwrap_or_else(|| "nats-server".into());
     // setpriv(1) asks the kernel to kill the server with this thread.
     Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "nats-server", "-c"])
+        .args(["--pdeathsig", "KILL"])
+        .arg(program)
+        .arg("-c")
         .arg(directory.join("nats.conf"))
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
