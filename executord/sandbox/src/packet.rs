@@ -75,6 +75,9 @@ pub(crate) const PROC: u8 = 21;
 /// Supervisor to zygote: create another network namespace. The reply is [`READY`].
 pub(crate) const RENEW_NETWORK: u8 = 22;
 
+/// Supervisor to daemon, instead of [`READY`]: it cannot create sandboxes, and ends. The descriptor has the message.
+pub(crate) const FAILED: u8 = 23;
+
 impl Packet {
     pub(crate) const fn new(tag: u8, numbers: [i32; 2]) -> Self {
         Self { tag, numbers, descriptors: Vec::new() }

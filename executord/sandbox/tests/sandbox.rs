@@ -4,9 +4,10 @@
 
 mod support;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -267,4 +268,21 @@ fn a_sandbox_dies_with_its_supervisor() {
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).unwrap();
     assert!(rest.is_empty());
+}
+
+#[test]
+fn a_supervisor_that_cannot_create_sandboxes_says_why() {
+    let (directory, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let executable = directory.path().join("executor-sandbox");
+    let script = format!(
+        "#!/bin/sh\nexec unshare --mount sh -c 'mount --rbind / \"$0\" && exec chroot \"$0\" \"$@\"' {:?} {:?} \"$@\"\n",
+        root.path(),
+        env!("CARGO_BIN_EXE_executor-sandbox"),
+    );
+    fs::write(&executable, script).unwrap();
+    fs::set_permissions(&executable, fs::Permissions::from_mode(0o755)).unwrap();
+    let error = Supervisor::start(&executable, directory.path(), None).unwrap_err().to_string();
+    assert!(error.starts_with("sandboxes cannot be created after chroot(2): "), "{error}");
+    let error = Supervisor::start(Path::new("/bin/true"), directory.path(), None).unwrap_err();
+    assert_eq!(error.to_string(), "the process ended before it was ready");
 }

@@ -12,11 +12,11 @@ use crate::cgroup::{NamespaceGone, RunCgroup};
 use crate::collector::collection::Collection;
 use crate::error::SetupError;
 use crate::packet::{
-    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, GONE, LAUNCHED, NO_COLLECTOR,
-    NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, STOP_COLLECTOR, send_packet,
+    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, FAILED, GONE, LAUNCHED,
+    NO_COLLECTOR, NOT_LAUNCHED, PREPARE, Packet, READY, SHARE_BUILD, STOP_COLLECTOR, send_packet,
 };
 use crate::plan::Plan;
-use crate::sealed_file::{seal_collection, seal_plan};
+use crate::sealed_file::{read_message, seal_collection, seal_plan};
 use crate::sys::process;
 use crate::user_namespace::ZygoteUsers;
 
@@ -87,7 +87,7 @@ impl Supervisor {
     /// be an empty directory that only root can enter. Plans with a zygote need `zygote_users`.
     ///
     /// # Errors
-    /// If the process cannot be started, or exits before it is ready.
+    /// If the process cannot be started, or ends before it is ready. It sends the reason.
     pub fn start(executable: &Path, directory: &Path, zygote_users: Option<ZygoteUsers>) -> io::Result<Self> {
         let (daemon_end, supervisor_end) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
@@ -104,7 +104,10 @@ impl Supervisor {
             Some(Packet { tag: READY, numbers: [errno, _], .. }) => {
                 supervisor.zygote_error = (errno != 0).then(|| io::Error::from_raw_os_error(errno));
             }
-            _ => return Err(io::Error::other("executor-sandbox exited before it was ready")),
+            Some(Packet { tag: FAILED, descriptors, .. }) if !descriptors.is_empty() => {
+                return Err(io::Error::other(read_message(&descriptors[0])?));
+            }
+            _ => return Err(io::Error::other("the process ended before it was ready")),
         }
         fcntl(&supervisor.socket, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         Ok(supervisor)

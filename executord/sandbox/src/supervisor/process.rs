@@ -22,13 +22,13 @@ use crate::error::{At, SetupError, Step};
 use crate::init::{InitDescriptors, NAMESPACES, run_init};
 use crate::network_namespace::NetworkNamespace;
 use crate::packet::{
-    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, GONE, LAUNCHED, PREPARE,
-    Packet, READY, SHARE_BUILD, STOP_COLLECTOR,
+    ATTACH_COLLECTOR, BUILD, COLLECT, COLLECTED, COLLECTOR_READY, DROP_BUILD, FAILED, GONE, LAUNCHED,
+    PREPARE, Packet, READY, SHARE_BUILD, STOP_COLLECTOR,
 };
 use crate::plan::{BuildDir, Plan};
 use crate::privileges::drop_bounding_set;
 use crate::rootfs::template_cache::TemplateCache;
-use crate::sealed_file::{read_collection, read_plan};
+use crate::sealed_file::{read_collection, read_plan, seal_message};
 use crate::seccomp::Filters;
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
@@ -49,14 +49,32 @@ pub fn supervise() -> ExitCode {
         [Some(first), Some(last), Some(root), Some(group)] => Some(ZygoteUsers { first, last, root, group }),
         _ => None,
     };
-    let mut process = match SupervisorProcess::start(&directory, users) {
-        Ok(process) => process,
-        Err(error) => return fail(&format!("executor-sandbox: {error}")),
-    };
-    match process.serve() {
+    let ended = take_daemon_socket().and_then(|daemon| {
+        let mut process = match SupervisorProcess::start(daemon.try_clone()?, &directory, users) {
+            Ok(process) => process,
+            Err(error) => return send_failure(&daemon, &error),
+        };
+        process.serve()
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("executor-sandbox: {error}")),
     }
+}
+
+/// Returns the socket of the daemon, which is stdin.
+fn take_daemon_socket() -> io::Result<OwnedFd> {
+    // Processes that are forked here must not find it as their stdin.
+    let daemon = io::stdin().as_fd().try_clone_to_owned()?;
+    nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
+    Ok(daemon)
+}
+
+/// Sends the daemon the reason why this process cannot create sandboxes. The daemon logs it.
+fn send_failure(daemon: &OwnedFd, error: &io::Error) -> io::Result<()> {
+    let mut packet = Packet::new(FAILED, [0, 0]);
+    packet.descriptors.push(seal_message(&error.to_string())?);
+    packet.send(daemon)
 }
 
 #[expect(clippy::print_stderr, reason = "stderr is the daemon's log")]
@@ -86,15 +104,12 @@ struct SupervisorProcess {
 }
 
 impl SupervisorProcess {
-    fn start(directory: &Path, users: Option<ZygoteUsers>) -> io::Result<Self> {
+    fn start(daemon: OwnedFd, directory: &Path, users: Option<ZygoteUsers>) -> io::Result<Self> {
         process::forbid_inspection()?;
         // For this process and all of its descendants.
         drop_bounding_set()?;
         // The daemon's umask denies others any access, but the program must be able to read what is created here.
         umask(Mode::S_IWGRP | Mode::S_IWOTH);
-        // Processes that are forked here must not find the daemon's socket as their stdin.
-        let daemon = io::stdin().as_fd().try_clone_to_owned()?;
-        nix::unistd::dup2_stdin(fs::File::open("/dev/null")?)?;
         mount_private(directory).map_err(context("mount the private file system"))?;
         let staging_dir = directory.join("template");
         fs::create_dir(&staging_dir)?;
