@@ -3,6 +3,7 @@
 //! [`store::SubmissionStore`] keeps them; [`sqlite`] is the store of a single server. [`runner`] takes stored submissions
 //! and runs them; [`callback_runner`] delivers their callbacks.
 
+mod attempts;
 pub(crate) mod callback_queue;
 pub(crate) mod callback_runner;
 #[cfg(feature = "cluster")]

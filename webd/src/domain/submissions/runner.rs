@@ -11,13 +11,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::task::{self, AbortHandle, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
+use crate::domain::submissions::attempts::MAX_ATTEMPTS;
 use crate::domain::submissions::store::{Change, SubmissionQueue};
 use crate::domain::submissions::submission::{ClaimedSubmission, SubmissionState};
 
-/// How often a submission is run if webd ends before its result is stored. One that ends webd each time is given up, after
-/// four minutes at the soonest: the store delays attempts after the third. Until then, webd may be killed again and again
-/// for another reason.
-const MAX_ATTEMPTS: u32 = 20;
 /// Interval at which the store is asked for work even if nothing was announced, and at which old submissions expire.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Time between two attempts to store a result that the store did not take.

@@ -6,16 +6,10 @@ use std::time::Duration;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
+use crate::domain::submissions::attempts::MAY_BE_CLAIMED;
 use crate::domain::submissions::order::Turns;
 use crate::domain::submissions::sqlite::rows::{now, state, uuid};
 use crate::domain::submissions::submission::{ClaimedSubmission, Owner, SubmissionState};
-
-/// Which submissions may be claimed. After three attempts without a result, a submission waits before each further one: 1 s,
-/// 2 s, and so on up to 16 s, from the beginning of the last one. Otherwise a webd that is killed several times in a second
-/// would use up its attempts ([`MAX_ATTEMPTS`](crate::domain::submissions::runner)) before it has had time for a run. A
-/// beginning in the future was written before the clock was set back.
-const MAY_BE_CLAIMED: &str = "state = 0 AND (attempts < 3 OR started > ?1 \
-                              OR started + (1000 << min(attempts - 3, 4)) <= ?1)";
 
 /// Claims the oldest queued submission of the owner whose turn it is.
 pub(super) fn claim(
