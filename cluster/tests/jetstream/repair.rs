@@ -160,7 +160,11 @@ async fn submissions_that_a_consumer_skipped_are_delivered() {
     for id in 10..15 {
         assert_eq!(state(&front, new(id, "a").key).await, Some(State::Finished));
     }
-    assert_eq!(front.holdings().await.unwrap().work, 0);
+    // One that was not acknowledged is delivered again.
+    while front.holdings().await.unwrap().work > 0 {
+        let work = take_repaired(&front, &mut worker).await;
+        work.done(&work.acknowledgement()).await.unwrap();
+    }
 }
 
 /// A submission runs while the server is killed, and another one gets its sequence number.
