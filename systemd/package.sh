@@ -57,8 +57,9 @@ helper=$(readlink -f "$built/executor-sandbox")
 for daemon in executord webd; do
     sed 's/^#\([[a-z]\)/\1/' "systemd/etc/$daemon.toml" >"$stage/$daemon.toml"
     for file in "systemd/etc/$daemon.toml" "$stage/$daemon.toml"; do
-        # Nothing is installed on the machine that builds the package.
-        sed "s|^#*helper = .*|helper = \"$helper\"|; s|^#*languages = .*|languages = [\"$PWD/executord/languages\"]|" "$file" \
+        # Nothing is installed on the machine that builds the package, and it has no users for the daemons.
+        sed "s|^#*helper = .*|helper = \"$helper\"|; s|^#*languages = .*|languages = [\"$PWD/executord/languages\"]|; \
+            s|^#*webd_user = .*|webd_user = \"root\"|; s|^#*\[socket\]|[socket]|; s|^#*group = .*|group = \"root\"|" "$file" \
             >"$stage/checked.toml"
         "$built/$daemon" --check-config --config "$stage/checked.toml"
     done

@@ -128,12 +128,39 @@ async fn check_config_starts_nothing() {
         ("toolchains = [\"/home\"]", "ProtectHome="),
         ("libraries = { java = [\"/nonexistent.jar\"] }", "libraries.java: /nonexistent.jar does not exist"),
         ("[limits.run]\nmemory = \"4GiB\"", "limits.run.memory: 4GiB is above the maximum of 2GiB"),
+        ("webd_user = \"nobody-has-it\"", "webd_user: there is no user nobody-has-it"),
+        ("[socket]\npath = \"/nonexistent/x\"", "socket.path: /nonexistent is not a directory"),
+        (
+            "packages = \"/etc/passwd\"",
+            "packages: /etc/passwd must be a directory that only root can write to",
+        ),
+        ("memory = \"1MiB\"", "memory: 1MiB for all programs together is less than"),
     ] {
         fs::write(&path, format!("{here}{bad}")).expect("a writable file");
         let output = check().await;
         assert_eq!(output.status.code(), Some(1), "{bad:?}");
         assert!(message(&output).contains(said), "{bad:?}: {said:?} is not in {}", message(&output));
     }
+    // A warning is no failure.
+    fs::write(&path, format!("{here}cpus = 10000")).expect("a writable file");
+    let output = check().await;
+    assert_eq!(output.status.code(), Some(0));
+    let said = message(&output);
+    assert!(said.starts_with("ok\n") && said.contains("warning: cpus: 10000 is more than the"), "{said}");
+    // The daemon logs the same, before it fails.
+    let cgroup = format!("cgroup = \"executor-e2e-check-{}\"\n", std::process::id());
+    let bad = "pool = { enabled = false }\ncpus = 10000\n[socket]\npath = \"/nonexistent/x\"";
+    fs::write(&path, format!("{here}{cgroup}{bad}")).expect("a writable file");
+    let output = executord(&[Path::new("--config"), &path]).await;
+    assert_eq!(output.status.code(), Some(1));
+    for part in [
+        "socket.path: /nonexistent is not a directory",
+        "cpus: 10000 is more than the",
+        "listen on /nonexistent/x",
+    ] {
+        assert!(message(&output).contains(part), "{part:?} is not in {}", message(&output));
+    }
+    fs::remove_dir_all(directory.path().join("run")).expect("the daemon has created it");
     fs::write(&path, here.replace("helper = \"", "helper = \"/nonexistent")).expect("a writable file");
     assert!(message(&check().await).contains("executor-sandbox is not an executable file"));
     // Language files are part of the configuration.

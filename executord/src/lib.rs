@@ -34,6 +34,7 @@ use clap::Parser;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
+use crate::config_check::Findings;
 
 /// Runs untrusted programs, each in a sandbox and as a user of its own.
 #[derive(Debug, Parser)]
@@ -72,7 +73,7 @@ fn run(Arguments { config: path, check_config, remove_cgroups }: Arguments) -> R
     start_log(config.log_format);
     if check_config {
         let languages = languages::load::registry(&config).map_err(|error| error.to_string())?;
-        return report(&config_check::problems(&config, &languages));
+        return report(&[config_check::check(&config), config_check::check_languages(&config, &languages)]);
     }
     daemon::run::run(path, config).map_err(|error| error.to_string())
 }
@@ -86,9 +87,13 @@ fn start_log(format: LogFormat) {
     }
 }
 
-/// Reports the problems that were found in the configuration, or that there are none.
-#[expect(clippy::print_stdout, reason = "the result of --check-config")]
-fn report(problems: &[String]) -> Result<(), String> {
+/// Reports what was found in the configuration, or that there is nothing.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result of --check-config")]
+fn report(findings: &[Findings]) -> Result<(), String> {
+    for warning in findings.iter().flat_map(|findings| &findings.warnings) {
+        eprintln!("executord: warning: {warning}");
+    }
+    let problems: Vec<_> = findings.iter().flat_map(|findings| findings.problems.clone()).collect();
     if problems.is_empty() {
         println!("ok");
         return Ok(());

@@ -32,6 +32,7 @@ use crate::http::server;
 #[cfg(feature = "cluster")]
 use crate::ops::cluster_sync::ClusterSync;
 use crate::ops::config::{Config, LogFormat, Options};
+use crate::ops::config_check;
 use crate::ops::drain::stop_time_usec;
 use crate::ops::key_files::{self, KeyFiles};
 use crate::ops::privilege::Privileges;
@@ -76,16 +77,31 @@ fn start_log(format: LogFormat) {
 }
 
 fn run(config: Config, only_check: bool) -> Result<(), String> {
-    key_files::check(&config.keys.file)?;
+    let findings = config_check::check(&config);
+    findings.log();
     if only_check {
-        return Ok(());
+        return report(findings.problems.len());
     }
+    key_files::check(&config.keys.file)?;
     require_no_privileges()?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?
         .block_on(run_until_signal(fit_descriptor_limit(config)))
+}
+
+/// Prints that the configuration has no problems, or returns how many it has.
+#[expect(clippy::print_stdout, reason = "the result of --check-config")]
+fn report(problems: usize) -> Result<(), String> {
+    match problems {
+        0 => {
+            println!("ok");
+            Ok(())
+        }
+        1 => Err("the configuration has a problem".to_owned()),
+        many => Err(format!("the configuration has {many} problems")),
+    }
 }
 
 fn require_no_privileges() -> Result<(), String> {

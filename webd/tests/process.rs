@@ -53,20 +53,36 @@ fn check_config_only_checks_the_configuration() {
     std::fs::write(&keys, "[keys.alice]\n").unwrap();
     for (text, code, expected) in [
         ("listen = '127.0.0.1:1'\n", 0, ""),
+        ("web = '/nonexistent'\n", 1, "web: /nonexistent/index.html is not a file"),
+        ("allowed_hosts = ['https://a.example']\n", 1, "must be a host without a scheme"),
         ("\nlisten_on = 1\n", 1, "line 2"),
         ("max_connections = 0", 1, "line 1"),
         ("[keys]\nfile = 'KEYS'", 1, "keys.toml: key `alice`: `hash` is required"),
-        ("[keys]\nfile = '/nonexistent'", 0, ""),
+        ("[keys]\nfile = '/nonexistent'", 1, "keys.file: /nonexistent does not exist"),
         ("log_format = 'xml'", 1, "line 1"),
     ] {
         std::fs::write(path, text.replace("KEYS", keys.to_str().unwrap())).unwrap();
         let output = command(&[WEBD, "--check-config", "--config", path]).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{}", log(&output));
+        assert_eq!(output.stdout == b"ok\n", code == 0);
         assert!(log(&output).contains(expected), "{}", log(&output));
     }
     let output = command(&[WEBD, "--check-config", "--config", "/nonexistent"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(log(&output).contains("read /nonexistent"));
+}
+
+#[test]
+fn a_key_file_that_does_not_exist_ends_webd_with_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("webd.toml");
+    std::fs::write(&path, "web = '/nonexistent'\n[keys]\nfile = '/nonexistent'\n").unwrap();
+    let output = unprivileged(&[]).arg("--config").arg(path).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", log(&output));
+    for expected in ["keys.file: /nonexistent does not exist", "web: /nonexistent/index.html is not a file"] {
+        assert!(log(&output).contains(expected), "{}", log(&output));
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tracing::{error, info};
 
 use crate::config::Config;
+use crate::config_check;
 use crate::daemon::error::DaemonError;
 use crate::daemon::probes::{log_availability, probe};
 use crate::daemon::state::{Daemon, Settings};
@@ -23,6 +24,8 @@ pub(crate) async fn reload(daemon: &Arc<Daemon>) -> Result<(), String> {
             config.pool.zygotes = Some(daemon.slot_factory.has_zygotes());
             match read_languages(&config) {
                 Ok(languages) => {
+                    config_check::check(&config).log();
+                    config_check::check_languages(&config, &languages).log();
                     probe(daemon, languages.all()).await;
                     languages.all().for_each(|toolchain| log_availability(toolchain));
                     replace_settings(daemon, &config, languages);

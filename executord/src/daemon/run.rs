@@ -29,7 +29,7 @@ use crate::queue::Counts;
 use crate::server::connection;
 use crate::server::listener::{SocketOwner, SocketWatch, accept, listen, remove_socket};
 use crate::server::runtime_dir::{self, lock, socket_group};
-use crate::{janitor, privileges};
+use crate::{config_check, janitor, privileges};
 
 /// Concurrent connections, in addition to one for each execution that may run or wait in the queue. A connection that is not
 /// accepted yet cannot be attributed to a client, so the bound has to leave room for all requests that webd forwards:
@@ -47,6 +47,8 @@ const WORKERS: usize = 2;
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(crate) fn run(config_path: Option<PathBuf>, config: Config) -> Result<(), DaemonError> {
     umask(Mode::from_bits_truncate(0o077));
+    // First, because what it finds may be the cause of an error below.
+    config_check::check(&config).log();
     identity::check_range(config.uids).map_err(DaemonError::Refused)?;
     let group = socket_group(&config);
     runtime_dir::prepare(&config, group)?;
@@ -140,6 +142,7 @@ async fn serve_until_signaled(
     }
     let config = &config;
     let languages = read_languages(config)?;
+    config_check::check_languages(config, &languages).log();
     replace_settings(daemon, config, Arc::clone(&languages));
     let background = [
         AbortOnDropHandle::new(tokio::spawn(refill_pool(Arc::clone(daemon)))),

@@ -10,6 +10,7 @@ use regex::Regex;
 
 use crate::admission::limits::LimitSettings;
 use crate::config::Config;
+use crate::config_check;
 use crate::languages::arguments::{self, AllowedArguments};
 use crate::languages::file_check;
 use crate::languages::format::{CheckCommand, Command, LanguageFile, Mount, MountAt, RENAMED_KEYS, Warm};
@@ -120,6 +121,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
             ..warm
         }),
     };
+    let file_compile_limits = file.compile.as_ref().map(|command| command.limits.clone());
     let compile = file.compile.map(|command| {
         let limits = config.compile_limits(&command.limits);
         stage(StageKind::Compile, command, limits)
@@ -130,6 +132,11 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         let limits = config.compile_limits(&command.limits);
         stage(StageKind::Check, command, limits)
     });
+    let maxima = config.maxima();
+    let mut lowered_limits = config_check::above("run.limits", &file.run.limits, &maxima);
+    if let Some(settings) = file_compile_limits.as_ref() {
+        lowered_limits.extend(config_check::above("compile.limits", settings, &maxima));
+    }
     let run_limits = config.run_limits(&file.run.limits);
     let run = stage(StageKind::Run, file.run, run_limits);
     let formatter =
@@ -154,6 +161,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         launcher,
         mounts,
         libraries,
+        lowered_limits,
         packages: packages.map(Arc::new),
         package_set: None,
         options,

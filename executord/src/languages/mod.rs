@@ -10,7 +10,7 @@ pub(crate) mod load;
 mod option_check;
 mod option_format;
 pub(crate) mod options;
-mod packages;
+pub(crate) mod packages;
 mod probed_version;
 pub(crate) mod registry;
 #[cfg(test)]

@@ -200,7 +200,7 @@ fn read_set(directory: &Path) -> Result<(PathBuf, SetFile), String> {
 }
 
 /// Checks that only root can write to a directory of packages.
-fn check_owner(directory: &Path) -> Result<(), String> {
+pub(crate) fn check_owner(directory: &Path) -> Result<(), String> {
     let metadata =
         directory.symlink_metadata().map_err(|error| format!("{}: {error}", directory.display()))?;
     let is_ours = metadata.uid() == 0 || metadata.uid() == geteuid().as_raw();

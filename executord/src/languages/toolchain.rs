@@ -38,7 +38,7 @@ pub(crate) struct Toolchain {
     /// Distinguishes versions of a language; empty for the one that requests without a version use.
     pub(super) variant: String,
     /// The language file.
-    pub(super) file: PathBuf,
+    pub(crate) file: PathBuf,
     pub(crate) title: String,
     pub(super) aliases: Vec<String>,
     /// Options that an alias stands for, by its key.
@@ -59,6 +59,8 @@ pub(crate) struct Toolchain {
     pub(crate) mounts: Vec<MountAt>,
     /// Libraries that the administrator added: JAR files, or directories of headers.
     pub(crate) libraries: Vec<PathBuf>,
+    /// A message for each limit of its file that was lowered to the administrator's maximum.
+    pub(crate) lowered_limits: Vec<String>,
     /// The package sets that requests can choose, if the language uses package sets.
     pub(super) packages: Option<Arc<Packages>>,
     /// The package set that programs of this toolchain see.
@@ -113,6 +115,12 @@ impl Toolchain {
             (launcher.clone(), libraries.clone(), package_set.clone(), stages)
         };
         self.version() == other.version() && all(self) == all(other)
+    }
+
+    /// Returns whether its commands use libraries.
+    pub(crate) fn has_libraries(&self) -> bool {
+        let mut arguments = self.compile.iter().chain([&self.run]).flat_map(|stage| &stage.command);
+        arguments.any(|argument| argument.contains("{libraries}") || argument.contains("{each_library}"))
     }
 
     /// Returns the name for the pool and the caches, and for the log: no two toolchains have the same.

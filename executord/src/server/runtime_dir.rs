@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use nix::unistd::Group;
-use tracing::warn;
 
 use crate::config::Config;
 use crate::daemon::error::{Context, DaemonError};
@@ -20,13 +19,8 @@ const LOCK_RETRY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Returns the group whose members may connect, or `None` if this host has no such group.
 pub(crate) fn socket_group(config: &Config) -> Option<u32> {
-    match Group::from_name(config.socket_group()) {
-        Ok(Some(group)) => Some(group.gid.as_raw()),
-        _ => {
-            warn!("no group {}: only root can connect", config.socket_group());
-            None
-        }
-    }
+    let group = Group::from_name(config.socket_group()).ok().flatten();
+    group.map(|group| group.gid.as_raw())
 }
 
 /// Returns the directory that holds one directory per slot.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use keys::{KeyFile, MAX_FILE, MAX_USAGE_FILE, Timestamp, USAGE_FILE, UsageFile};
+use keys::{DEFAULT_KEY_FILE, KeyFile, MAX_FILE, MAX_USAGE_FILE, Timestamp, USAGE_FILE, UsageFile};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::domain::keys::key_store::KeyStore;
@@ -160,12 +160,17 @@ impl FileVersion {
     }
 }
 
-/// Checks that the key file can be used, if it exists.
+/// Checks that the key file can be used. Only that of the default path may be missing: without keys, everybody may use webd.
 ///
 /// # Errors
 /// The mistake, with the file and the line.
 pub(crate) fn check(key_file: &Path) -> Result<(), String> {
-    read_keys(key_file).map(|_| ())
+    match read_keys(key_file)? {
+        None if key_file != Path::new(DEFAULT_KEY_FILE) => {
+            Err(format!("keys.file: {} does not exist", key_file.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads the key file; `None` if it does not exist.
@@ -255,7 +260,7 @@ mod tests {
         std::fs::remove_file(&config.keys.file).unwrap();
         files.reload_if_changed();
         assert_eq!(name(&files).unwrap(), "alice", "a missing file changes nothing");
-        assert_eq!(check(&config.keys.file), Ok(()));
+        assert!(check(&config.keys.file).unwrap_err().contains("does not exist"));
 
         let store = files.store();
         let caller = store.authenticate(Some(key.text()), client).unwrap();

@@ -8,6 +8,7 @@ pub(crate) mod cluster_metrics;
 pub(crate) mod cluster_sync;
 pub(crate) mod compat_config;
 pub(crate) mod config;
+pub(crate) mod config_check;
 pub(crate) mod daemon_metrics;
 pub(crate) mod drain;
 pub(crate) mod key_files;
