@@ -12,7 +12,7 @@ use cluster::subjects::Digest;
 use cluster::submitter::{NewSubmission, Stored};
 use e2e::cluster_nodes::{Cluster, Process};
 use e2e::{http, network};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::super::faults::{key, nothing_runs};
@@ -26,10 +26,10 @@ fn run(command: &mut Command) {
     assert!(command.status().unwrap().success(), "{command:?}");
 }
 
-async fn refuse(cluster: &Cluster, node: usize, number: u32) {
+async fn refuse(cluster: &Cluster, node: usize, number: u32, body: &Value) {
     let started = Instant::now();
     loop {
-        match cluster.submit(node, &id(number), &program("print('late')")).await {
+        match cluster.submit(node, &id(number), body).await {
             Ok(503) => break,
             other => assert!(started.elapsed() < DEADLINE, "{other:?}"),
         }
@@ -42,6 +42,10 @@ async fn refuse(cluster: &Cluster, node: usize, number: u32) {
 async fn expect_output(cluster: &Cluster, node: usize, number: u32, output: &str) {
     let result = result(cluster, node, &id(number)).await;
     assert_eq!((&result["status"], &result["result"]["output"]), (&json!("finished"), &json!(output)));
+}
+
+fn late() -> Value {
+    program("print('late')")
 }
 
 /// Gives the streams a disk of their own.
@@ -72,7 +76,8 @@ fn a_full_disk_of_nats_loses_nothing() {
             assert!(accepted < 100, "the disk is never full");
         }
         assert!(accepted > 2, "{accepted}");
-        refuse(&cluster, 0, accepted).await;
+        // Its state may be stored, so it is the same request.
+        refuse(&cluster, 0, accepted, &large(accepted)).await;
         let server = &mut cluster.nats.servers[0];
         server.kill().unwrap();
         run(Command::new("mount").args(["-o", "remount,size=1g"]).arg(server.store()));
@@ -97,7 +102,7 @@ async fn nats_without_its_data_works_after_init() {
     server.kill().unwrap();
     fs::remove_dir_all(server.store()).unwrap();
     server.restart().unwrap();
-    refuse(&cluster, 0, 1).await;
+    refuse(&cluster, 0, 1, &late()).await;
     assert_eq!(cluster.fetch(0, &id(0), "").await.unwrap().status, 503);
     cluster.nats.command(&["init"]).unwrap();
     assert_eq!(cluster.fetch(0, &id(0), "").await.unwrap().status, 404);
@@ -125,7 +130,7 @@ async fn a_server_with_wrong_keys_runs_requests_that_a_client_waits_for() {
         cluster.nodes[0].kill(Process::Webd).unwrap();
         cluster.nodes[0].restart(Process::Webd).await.unwrap();
         cluster.nodes[0].restart(Process::Noded).await.unwrap();
-        refuse(&cluster, 0, 1).await;
+        refuse(&cluster, 0, 1, &late()).await;
         let metrics = http::get_text(&cluster.nodes[0].daemons.url("/metrics"), DEADLINE).await.unwrap();
         assert_eq!(metrics.contains("\nexecutor_cluster_nats_up 0\n"), is_unknown, "{metrics}");
         let number = 10 + u32::from(is_unknown);
