@@ -167,6 +167,15 @@ final class CompileSamples {
             }
             """;
 
+    /** Loads javac without compiling anything: for programs that come soon. */
+    static void start() {
+        try {
+            Compile.reusableCompiler = new ReusableCompiler();
+        } catch (LinkageError differentInternals) {
+            // Use the ordinary javac.
+        }
+    }
+
     static void warmUp() throws IOException {
         Path directory = Files.createTempDirectory("samples");
         Path output = Files.createDirectory(directory.resolve("out"));

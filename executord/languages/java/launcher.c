@@ -1,11 +1,12 @@
 /*
- * A Java launcher that starts before there is a program: java WARM-UP [OPTION...]
+ * A Java launcher that starts before there is a program: java WARM-UP [OPTION...] [quick]
  *
  * It starts the JVM with the options, runs the warm-up, reports that it is ready, waits for the command line with which
  * `java` would have been started, and then does what `java` does with it, in the order of java.c of the JDK.
  * See docs/launchers.md.
  *
- * WARM-UP is the path, without .class, of a class with a static method `warmUp()`. All classes of its directory are
+ * WARM-UP is the path, without .class, of a class with the static methods `warmUp()` and `start()`, of which the second takes
+ * less time and is called if the last word is `quick`. All classes of its directory are
  * defined before it runs: with jdk=PATH in the JDK's package sun.launcher, where programs do not see them, or with
  * app=PATH by the class loader of the program's classes.
  *
@@ -45,6 +46,7 @@ struct defaults {
 
 struct program {
     char *warm_up;
+    int is_quick;
     JavaVMInitArgs vm_arguments;
     jint (*create_vm)(JavaVM **, void **, void *);
     JavaVM *vm;
@@ -166,7 +168,7 @@ static void *warm_up(void *pointer)
     if ((*program->vm)->AttachCurrentThreadAsDaemon(program->vm, (void **)&env, &attach) != JNI_OK)
         fail();
     jclass class = define_classes(env, is_app ? system_loader(env) : NULL, program->warm_up + 4, name);
-    jmethodID method = non_null((*env)->GetStaticMethodID(env, class, "warmUp", "()V"));
+    jmethodID method = non_null((*env)->GetStaticMethodID(env, class, program->is_quick ? "start" : "warmUp", "()V"));
     (*env)->CallStaticVoidMethod(env, class, method);
     if ((*env)->ExceptionCheck(env))
         fail();
@@ -363,6 +365,8 @@ int main(int count, char **words)
     pthread_attr_t attributes;
     pthread_t thread;
 
+    program.is_quick = strcmp(words[count - 1], "quick") == 0;
+    count -= program.is_quick;
     if (count < 2)
         fail();
     program.waits = dup3(COMMAND_LINE_FD, MOVED_FD, O_CLOEXEC) == MOVED_FD;

@@ -22,7 +22,7 @@ use crate::failure::Failure;
 use crate::languages::toolchain::{StageCommand, StageKind};
 use crate::metrics::TimedStep;
 use crate::plan::collection::collection;
-use crate::plan::stage_spec::{SandboxSource, StageSpec};
+use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 use crate::pool::sandbox::Sandbox;
 use crate::uploads::Upload;
 
@@ -306,7 +306,7 @@ impl<'a> Stages<'a> {
     pub(super) async fn run_program(&self, stage: &Stage<'_>) -> Result<StageResult, Failure> {
         let requested = Instant::now();
         let executor = self.executor;
-        let mut source = SandboxSource::Pool;
+        let mut source = SandboxSource::Pool(WarmUp::Full);
         let mut prepared = stage.take_prepared().await;
         loop {
             let (sandbox, build) = match prepared.take() {

@@ -192,6 +192,9 @@ pub(super) struct Command {
 pub(crate) struct Warm {
     /// Its command line, with placeholders that do not depend on the program.
     pub(crate) command: Vec<String>,
+    /// Added to its command line while programs come faster than it is ready: it then does less in advance.
+    #[serde(default)]
+    pub(crate) quick_arguments: Vec<String>,
     /// Added to the stage's environment.
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,

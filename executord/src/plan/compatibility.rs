@@ -36,7 +36,7 @@ mod tests {
     use crate::languages::shipped::shipped;
     use crate::languages::toolchain::StageKind;
     use crate::plan::planner::Planner;
-    use crate::plan::stage_spec::{SandboxSource, StageSpec};
+    use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 
     fn user() -> User {
         User { name: "exec_1".to_owned(), uid: 7, gid: 7 }
@@ -47,19 +47,21 @@ mod tests {
         let (registry, planner) = (shipped(), Planner::new(&[], 2000));
         let toolchain = registry.find("bash").unwrap();
         let stage = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
-        let (warm, start) =
-            (planner.plan(&stage, &user(), SandboxSource::Pool, |_| true), planner.start(&stage, &user()));
+        let (warm, start) = (
+            planner.plan(&stage, &user(), SandboxSource::Pool(WarmUp::Full), |_| true),
+            planner.start(&stage, &user()),
+        );
         let requested = &start.program.resources;
         let another = User { name: "exec_2".to_owned(), uid: 8, gid: 8 };
         assert!(is_compatible(
             &warm,
-            &planner.plan(&stage, &another, SandboxSource::Pool, |_| true),
+            &planner.plan(&stage, &another, SandboxSource::Pool(WarmUp::Full), |_| true),
             requested
         ));
         // Something of the host is gone.
         assert!(!is_compatible(
             &warm,
-            &planner.plan(&stage, &user(), SandboxSource::Pool, |path| !path.ends_with("usr")),
+            &planner.plan(&stage, &user(), SandboxSource::Pool(WarmUp::Full), |path| !path.ends_with("usr")),
             requested
         ));
         let mut waiting = warm.clone();

@@ -13,7 +13,7 @@ use crate::admission::source::ARCHIVE;
 use crate::languages::format::Warm;
 use crate::languages::toolchain::{LAUNCHER, StageKind};
 use crate::plan::command::{environment, expand, in_sandbox};
-use crate::plan::stage_spec::{SandboxSource, StageSpec};
+use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 use crate::unpack;
 
 /// CPU time of a warm command before its program comes, in addition to the program's own.
@@ -73,8 +73,11 @@ impl Planner {
             toolchain.mounts.iter().map(|mount| bind(&mount.source, &mount.target, mount.executable));
         let unpacker = stage.has_archive.then(|| bind(&self.unpacker, unpack::PROGRAM, true));
         let binds = self.binds.iter().cloned().chain(launcher).chain(mounts).chain(unpacker);
-        let warm =
-            command.warm.as_ref().filter(|_| source == SandboxSource::Pool && stage.fits_warm_command());
+        let warm_up = match source {
+            SandboxSource::Pool(warm_up) => Some(warm_up),
+            SandboxSource::Cold => None,
+        };
+        let warm = command.warm.as_ref().filter(|_| stage.fits_warm_command()).zip(warm_up);
         Plan {
             binds: binds.filter(|bind| exists(&bind.source)).collect(),
             disk: disk(limits),
@@ -83,8 +86,9 @@ impl Planner {
                 StageKind::Run if toolchain.is_compiled() => BuildDir::ReadOnly,
                 StageKind::Run | StageKind::Check | StageKind::Format => BuildDir::None,
             },
-            warm_command: warm.map(|warm| warm_command(warm, stage, user, self.threads())),
-            zygote: warm.is_some_and(|warm| warm.zygote.is_some()),
+            warm_command: warm
+                .map(|(warm, warm_up)| warm_command(warm, warm_up, stage, user, self.threads())),
+            zygote: warm.is_some_and(|(warm, _)| warm.zygote.is_some()),
             user: user.clone(),
             terminal: stage
                 .terminal
@@ -158,14 +162,16 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
 }
 
 /// Returns the warm command of a stage, as it is executed, or as it is forked from a zygote.
-fn warm_command(warm: &Warm, stage: &StageSpec, user: &User, threads: u32) -> Program {
+fn warm_command(warm: &Warm, warm_up: WarmUp, stage: &StageSpec, user: &User, threads: u32) -> Program {
     let StageSpec { toolchain, command, limits, .. } = *stage;
     let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     resources.processes = resources.processes.max(WARM_PROCESSES);
+    let quick = warm.quick_arguments.iter().filter(|_| warm_up == WarmUp::Quick);
+    let words: Vec<_> = warm.command.iter().chain(quick).cloned().collect();
     Program {
-        command: expand(&warm.command, &command.additions, toolchain, limits, &[]),
+        command: expand(&words, &command.additions, toolchain, limits, &[]),
         environment: environment(
             command,
             user,
@@ -192,7 +198,7 @@ mod tests {
     use protocol::{OptionSetting, OptionValue, Variable};
     use sandbox::{Plan, Start, User};
 
-    use super::{Planner, SandboxSource, StageSpec, WARM_PROCESSES};
+    use super::{Planner, SandboxSource, StageSpec, WARM_PROCESSES, WarmUp};
     use crate::admission::relative_path::RelativePath;
     use crate::admission::source::Source;
     use crate::languages::shipped::shipped;
@@ -271,12 +277,15 @@ mod tests {
         };
         let planner = Planner::new(&[], 2000);
         let warm = |stage: &StageSpec| {
-            planner.plan(stage, &user(), SandboxSource::Pool, |_| true).warm_command.is_some()
+            planner.plan(stage, &user(), SandboxSource::Pool(WarmUp::Full), |_| true).warm_command.is_some()
         };
         let without = StageSpec { environment: &[], ..stage };
         let with_options = StageSpec { command: &custom, environment: &[], ..stage };
         assert!(warm(&without) && without.can_use_bucket());
-        let waiting = planner.plan(&without, &user(), SandboxSource::Pool, |_| true).warm_command.unwrap();
+        let waiting = planner
+            .plan(&without, &user(), SandboxSource::Pool(WarmUp::Full), |_| true)
+            .warm_command
+            .unwrap();
         assert_eq!((waiting.resources.processes, without.limits.processes), (WARM_PROCESSES, 40));
         assert!(!warm(&stage) && !stage.can_use_bucket());
         assert!(!warm(&with_options) && !with_options.can_use_bucket());
@@ -333,7 +342,8 @@ mod tests {
         let plain = StageSpec::of_any_program(toolchain, StageKind::Run).unwrap();
         let stage = StageSpec { has_archive: true, ..plain };
         let planner = Planner::new(&[], 2000).with_unpacker("/sbin/daemon".into());
-        let plan = |stage: &StageSpec| planner.plan(stage, &user(), SandboxSource::Pool, |_| true);
+        let plan =
+            |stage: &StageSpec| planner.plan(stage, &user(), SandboxSource::Pool(WarmUp::Full), |_| true);
         let command = planner.start(&stage, &user()).program.command;
         assert_eq!(command[..2], ["/unpack", ".archive.zip"]);
         assert!(command[2].ends_with("/python3"), "{command:?}");

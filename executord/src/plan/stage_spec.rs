@@ -9,9 +9,18 @@ use crate::languages::toolchain::{StageCommand, StageKind, Toolchain};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SandboxSource {
     /// The pool: it waits with a warm command, if the language has one, or begins as a copy of a zygote.
-    Pool,
+    Pool(WarmUp),
     /// It is made for its program, and no process in it is older.
     Cold,
+}
+
+/// How much a warm command does before there is a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WarmUp {
+    /// As much as saves time later.
+    Full,
+    /// Only what takes little time, because the next program comes soon.
+    Quick,
 }
 
 /// A stage of an admitted execution, or of any execution of a language.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use protocol::WarmCount;
 
 use crate::languages::toolchain::Toolchain;
+use crate::plan::stage_spec::WarmUp;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
 use crate::pool::policy::{BucketSnapshot, IdleSandbox, rests_from};
@@ -23,6 +24,10 @@ pub(super) struct Bucket {
     /// The youngest first. The oldest is taken first.
     pub(super) idle: Vec<Sandbox>,
     demand: Demand,
+    /// Time between the last requests: the mean of the last interval and the value before it.
+    interval: Option<Duration>,
+    /// Time that it took to warm the last sandbox up fully.
+    full_time: Option<Duration>,
     created: Instant,
     /// Memory of the last sandbox that was measured, in bytes.
     memory: u64,
@@ -42,6 +47,8 @@ impl Bucket {
             toolchain,
             idle: Vec::new(),
             demand: Demand::new(),
+            interval: None,
+            full_time: None,
             created: Instant::now(),
             memory: ASSUMED_MEMORY,
             retry_at: None,
@@ -54,12 +61,18 @@ impl Bucket {
 
     /// Takes over the counters of the bucket that it replaces.
     pub(super) const fn continue_counts_of(&mut self, old: &Self) {
-        (self.hits, self.misses, self.memory) = (old.hits, old.misses, old.memory);
+        (self.hits, self.misses) = (old.hits, old.misses);
+        (self.memory, self.full_time) = (old.memory, old.full_time);
     }
 
     /// Records the demand for a sandbox, and takes the oldest.
     pub(super) fn request(&mut self) -> Option<Sandbox> {
-        self.demand.record(Instant::now());
+        let now = Instant::now();
+        if let Some(last) = self.demand.last_request() {
+            let interval = now.saturating_duration_since(last);
+            self.interval = Some(self.interval.map_or(interval, |before| (before + interval) / 2));
+        }
+        self.demand.record(now);
         self.idle.pop()
     }
 
@@ -76,6 +89,9 @@ impl Bucket {
 
     /// Adds a pre-warmed sandbox that holds `memory` bytes.
     pub(super) fn put(&mut self, sandbox: Sandbox, memory: u64) {
+        if sandbox.warm_up() == WarmUp::Full {
+            self.full_time = Some(sandbox.age());
+        }
         self.idle.insert(0, sandbox);
         self.memory = memory;
         (self.retry_at, self.retry_pause) = (None, RETRY_PAUSE.0);
@@ -88,13 +104,20 @@ impl Bucket {
     }
 
     pub(super) fn snapshot(&self, key: &BucketKey) -> BucketSnapshot {
-        let idle =
-            self.idle.iter().map(|sandbox| IdleSandbox { uid: sandbox.uid(), created: sandbox.created() });
+        let idle = self.idle.iter().map(|sandbox| IdleSandbox {
+            uid: sandbox.uid(),
+            created: sandbox.created(),
+            warm_up: sandbox.warm_up(),
+        });
+        let warm = self.toolchain.stage(key.stage).and_then(|stage| stage.warm.as_ref());
         BucketSnapshot {
             key: key.clone(),
-            has_warm_command: self.toolchain.stage(key.stage).is_some_and(|stage| stage.warm.is_some()),
+            has_warm_command: warm.is_some(),
+            has_quick_warm_up: warm.is_some_and(|warm| !warm.quick_arguments.is_empty()),
             is_usual: self.toolchain.is_usual(),
             demand: self.demand,
+            interval: self.interval,
+            full_time: self.full_time,
             rests_from: rests_from(self.demand.last_request(), self.created),
             idle: idle.collect(),
             memory: self.memory,

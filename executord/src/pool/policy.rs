@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::plan::stage_spec::WarmUp;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
 use crate::pool::wish::{Wish, share_room};
@@ -58,9 +59,15 @@ pub(crate) struct BucketSnapshot {
     pub(crate) key: BucketKey,
     /// Whether its sandboxes wait with an interpreter that is started already.
     pub(crate) has_warm_command: bool,
+    /// Whether the interpreter can be warmed up less, to be ready sooner.
+    pub(crate) has_quick_warm_up: bool,
     /// Whether it serves requests that do not choose a package set.
     pub(crate) is_usual: bool,
     pub(crate) demand: Demand,
+    /// Time between the last requests, if there were two.
+    pub(crate) interval: Option<Duration>,
+    /// Time that a full warm-up takes, if there was one.
+    pub(crate) full_time: Option<Duration>,
     /// From when on its sandboxes are at rest.
     pub(crate) rests_from: Instant,
     /// The youngest first.
@@ -79,6 +86,7 @@ pub(crate) struct IdleSandbox {
     /// The user id of its processes, which tells it from all others.
     pub(crate) uid: u32,
     pub(crate) created: Instant,
+    pub(crate) warm_up: WarmUp,
 }
 
 /// The next step of the pool.
@@ -87,7 +95,7 @@ pub(crate) enum Action {
     /// End the pre-warmed sandboxes of these users.
     Evict(Vec<u32>),
     /// Pre-warm a sandbox.
-    PreWarm(BucketKey),
+    PreWarm(BucketKey, WarmUp),
     /// Wait for a change, but at most for this long.
     Pause(Duration),
 }
@@ -100,7 +108,7 @@ pub(crate) fn next(snapshot: &Snapshot) -> Action {
         return Action::Evict(surplus);
     }
     match most_missing(snapshot, &targets) {
-        Some(key) => Action::PreWarm(key.clone()),
+        Some((key, warm_up)) => Action::PreWarm(key.clone(), warm_up),
         None => Action::Pause(time_until_quiet(snapshot).unwrap_or(MAX_PAUSE)),
     }
 }
@@ -129,30 +137,36 @@ fn surplus(snapshot: &Snapshot, targets: &[usize]) -> Vec<u32> {
     surplus
 }
 
-/// Returns the bucket that is furthest below its target, if a sandbox may be pre-warmed now. While others wait for the
-/// processors none may: pre-warming would take more processor time than it saves, and would finish late.
-fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<&'a BucketKey> {
+/// Returns the bucket that is furthest below its target, and how its next sandbox is warmed up, if one may be pre-warmed now.
+/// While others wait for the processors none may: pre-warming would take more processor time than it saves, and would finish
+/// late.
+fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<(&'a BucketKey, WarmUp)> {
     let has_room = snapshot.has_slot && snapshot.idle_count() < snapshot.max_sandboxes;
     if snapshot.activity == Activity::Saturated || !has_room {
         return None;
     }
     let (is_quiet, memory) = (snapshot.is_quiet(), snapshot.idle_memory());
-    let (missing, bucket) = snapshot
+    let (missing, bucket, warm_up) = snapshot
         .buckets
         .iter()
         .zip(targets)
         .filter(|(bucket, _)| bucket.retry_at.is_none_or(|at| at <= snapshot.now))
-        .filter(|(bucket, _)| is_quiet || bucket.misses_in_a_row < MISSES_BEFORE_PAUSE)
         .filter(|(bucket, _)| memory + bucket.memory <= snapshot.max_memory)
-        .map(|(bucket, &target)| (target.saturating_sub(snapshot.fresh_count(bucket)), bucket))
-        .max_by_key(|&(missing, _)| missing)?;
-    (missing > 0).then_some(&bucket.key)
+        .filter_map(|(bucket, &target)| {
+            let warm_up = bucket.next_warm_up(is_quiet)?;
+            Some((target.saturating_sub(snapshot.fresh_count(bucket, warm_up)), bucket, warm_up))
+        })
+        .max_by_key(|&(missing, ..)| missing)?;
+    (missing > 0).then_some((&bucket.key, warm_up))
 }
 
-/// Returns the time until the host will have been quiet for [`QUIET_TIME`], if a bucket's pre-warming pauses until then.
+/// Returns the time until the host will have been quiet for [`QUIET_TIME`], if a bucket's pre-warming pauses until then, or
+/// has sandboxes that are replaced then.
 fn time_until_quiet(snapshot: &Snapshot) -> Option<Duration> {
-    let pauses =
-        |bucket: &BucketSnapshot| bucket.misses_in_a_row >= MISSES_BEFORE_PAUSE && bucket.idle.is_empty();
+    let pauses = |bucket: &BucketSnapshot| {
+        (bucket.misses_in_a_row >= MISSES_BEFORE_PAUSE && bucket.idle.is_empty())
+            || bucket.idle.iter().any(|sandbox| sandbox.warm_up == WarmUp::Quick)
+    };
     let left = QUIET_TIME.checked_sub(snapshot.now.saturating_duration_since(snapshot.last_release?))?;
     (!left.is_zero() && snapshot.buckets.iter().any(pauses)).then_some(left)
 }
@@ -168,9 +182,10 @@ impl Snapshot {
         self.now.saturating_duration_since(sandbox.created)
     }
 
-    /// Sandboxes of a bucket that need not be replaced.
-    fn fresh_count(&self, bucket: &BucketSnapshot) -> usize {
-        bucket.idle.iter().filter(|sandbox| self.age(sandbox) < MAX_AGE).count()
+    /// Sandboxes of a bucket that need not be replaced by one that is warmed up as `warm_up`.
+    fn fresh_count(&self, bucket: &BucketSnapshot, warm_up: WarmUp) -> usize {
+        let is_enough = |sandbox: &&IdleSandbox| warm_up == WarmUp::Quick || sandbox.warm_up == WarmUp::Full;
+        bucket.idle.iter().filter(is_enough).filter(|sandbox| self.age(sandbox) < MAX_AGE).count()
     }
 
     fn idle_count(&self) -> usize {
@@ -189,6 +204,18 @@ impl Snapshot {
 }
 
 impl BucketSnapshot {
+    /// Returns how the next sandbox is warmed up, or `None` if none should be made now: it would not be ready in time.
+    fn next_warm_up(&self, is_quiet: bool) -> Option<WarmUp> {
+        let is_in_time = self.interval.zip(self.full_time).is_none_or(|(interval, time)| time <= interval);
+        if is_quiet {
+            Some(WarmUp::Full)
+        } else if self.has_quick_warm_up && (!is_in_time || self.misses_in_a_row >= MISSES_BEFORE_PAUSE) {
+            Some(WarmUp::Quick)
+        } else {
+            (self.misses_in_a_row < MISSES_BEFORE_PAUSE).then_some(WarmUp::Full)
+        }
+    }
+
     /// A bucket gets at most half of the room by its demand. Without demand only a warm command is worth it.
     fn wish(&self, snapshot: &Snapshot) -> Wish {
         let by_demand = self.demand.target(snapshot.now, snapshot.max_sandboxes.div_ceil(2));
@@ -225,19 +252,30 @@ mod tests {
         (0..requests).for_each(|_| demand.record(now));
         let idle = (first_uid..)
             .zip(ages)
-            .map(|(uid, &age)| IdleSandbox { uid, created: now - Duration::from_secs(age) })
+            .map(|(uid, &age)| IdleSandbox {
+                uid,
+                created: now - Duration::from_secs(age),
+                warm_up: WarmUp::Full,
+            })
             .collect();
         BucketSnapshot {
             key: key(language),
             has_warm_command: true,
+            has_quick_warm_up: false,
             is_usual: true,
             demand,
+            interval: None,
+            full_time: None,
             rests_from: now + REST_AFTER,
             idle,
             memory: 50 * MIB,
             retry_at: None,
             misses_in_a_row: 0,
         }
+    }
+
+    fn quick_one(now: Instant) -> IdleSandbox {
+        IdleSandbox { uid: 100, created: now, warm_up: WarmUp::Quick }
     }
 
     /// A quiet host with room for 8 sandboxes and 300 MiB: `python` was requested and has one, `lua` was not and has none.
@@ -265,7 +303,8 @@ mod tests {
 
     #[test]
     fn the_next_action_follows_from_the_snapshot() {
-        let pre_warm = |language: &str| Action::PreWarm(key(language));
+        let pre_warm = |language: &str| Action::PreWarm(key(language), WarmUp::Full);
+        let quick = |language: &str| Action::PreWarm(key(language), WarmUp::Quick);
         let pause = Action::Pause(MAX_PAUSE);
         let evict = |uids: &[u32]| Action::Evict(uids.to_vec());
         let ages = |ages: &'static [u64]| {
@@ -278,6 +317,16 @@ mod tests {
             snapshot.buckets.truncate(1);
             snapshot.buckets[0].idle.clear();
             snapshot.buckets[0].misses_in_a_row = MISSES_BEFORE_PAUSE;
+        };
+        // Requests come each 200 ms, and a full warm-up takes a second.
+        let busy = |snapshot: &mut Snapshot| {
+            snapshot.buckets.truncate(1);
+            snapshot.activity = Activity::Running;
+            let bucket = &mut snapshot.buckets[0];
+            (bucket.has_quick_warm_up, bucket.misses_in_a_row) = (true, 0);
+            (bucket.interval, bucket.full_time) =
+                (Some(Duration::from_millis(200)), Some(Duration::from_secs(1)));
+            bucket.idle.clear();
         };
         type Change<'a> = &'a dyn Fn(&mut Snapshot);
         let cases: &[(&str, Change, Action)] = &[
@@ -371,6 +420,50 @@ mod tests {
                     s.last_release = Some(s.now);
                 },
                 pre_warm("python"),
+            ),
+            ("a full warm-up would be late", &busy, quick("python")),
+            (
+                "a full warm-up would be in time",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].interval = s.buckets[0].full_time;
+                },
+                pre_warm("python"),
+            ),
+            (
+                "missed twice, though it seems to be in time",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].interval = s.buckets[0].full_time;
+                    s.buckets[0].misses_in_a_row = 2;
+                },
+                quick("python"),
+            ),
+            (
+                "one that was warmed up less is enough while programs run",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].idle = vec![quick_one(s.now)];
+                },
+                pause.clone(),
+            ),
+            (
+                "it is replaced when the host is quiet",
+                &|s| {
+                    busy(s);
+                    s.activity = Activity::Idle;
+                    s.buckets[0].idle = vec![quick_one(s.now)];
+                },
+                pre_warm("python"),
+            ),
+            (
+                "it goes when its replacement is warm",
+                &|s| {
+                    busy(s);
+                    let full = IdleSandbox { uid: 101, warm_up: WarmUp::Full, ..quick_one(s.now) };
+                    s.buckets[0].idle = vec![full, quick_one(s.now)];
+                },
+                evict(&[100]),
             ),
             (
                 "missed twice, and one ended a while ago",

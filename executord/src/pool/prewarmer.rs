@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
 use crate::languages::toolchain::{StageKind, Toolchain};
-use crate::plan::stage_spec::{SandboxSource, StageSpec};
+use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 use crate::pool::bucket::ASSUMED_MEMORY;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::policy::{self, Action, Activity};
@@ -36,7 +36,7 @@ pub(crate) async fn keep_warm<Created>(
         drop(pool.take_dead());
         match policy::next(&pool.snapshot(activity())) {
             Action::Evict(uids) => discard(pool, pool.take_idle(&uids)).await,
-            Action::PreWarm(key) => pre_warm(pool, &key, &create_slot, &observe).await,
+            Action::PreWarm(key, warm_up) => pre_warm(pool, &key, warm_up, &create_slot, &observe).await,
             Action::Pause(longest) => {
                 if timeout(longest, pool.changed()).await.is_ok() {
                     sleep(START_DELAY).await;
@@ -58,6 +58,7 @@ async fn discard(pool: &SandboxPool, sandboxes: Vec<Sandbox>) {
 async fn pre_warm<Created>(
     pool: &SandboxPool,
     key: &BucketKey,
+    warm_up: WarmUp,
     create_slot: impl Fn() -> Created,
     observe: impl Fn(Duration),
 ) where
@@ -71,7 +72,7 @@ async fn pre_warm<Created>(
         SlotToPreWarm::None => return,
     };
     let prewarmed = match slot {
-        Ok(slot) => pre_warm_in(pool, slot, &toolchain, key.stage).await,
+        Ok(slot) => pre_warm_in(pool, slot, &toolchain, key.stage, warm_up).await,
         Err(failure) => Err(failure),
     };
     if let Ok((sandbox, _)) = &prewarmed {
@@ -86,9 +87,11 @@ async fn pre_warm_in(
     slot: Slot,
     toolchain: &Toolchain,
     kind: StageKind,
+    warm_up: WarmUp,
 ) -> Result<(Sandbox, u64), Failure> {
     let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSuchStage)?;
-    let mut sandbox = pool.begin(slot, &stage, SandboxSource::Pool, SandboxState::Warm, Uuid::new_v4())?;
+    let (source, state) = (SandboxSource::Pool(warm_up), SandboxState::Warm(warm_up));
+    let mut sandbox = pool.begin(slot, &stage, source, state, Uuid::new_v4())?;
     sandbox.wait_until_prepared(PREWARM_TIMEOUT).await?;
     let memory = sandbox.memory().unwrap_or(ASSUMED_MEMORY);
     Ok((sandbox, memory))

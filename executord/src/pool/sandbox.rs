@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::failure::{Context, Failure};
 use crate::identity::Identity;
+use crate::plan::stage_spec::WarmUp;
 use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
 use crate::queue::{Meter, Usage};
@@ -56,7 +57,7 @@ pub(crate) enum SandboxState {
     /// Made for a program that waits for it.
     Starting,
     /// Pre-warmed: made for the pool.
-    Warm,
+    Warm(WarmUp),
 }
 
 /// Reads the usage of a sandbox from its cgroup.
@@ -107,7 +108,7 @@ impl Sandbox {
     ) -> Result<Self, Failure> {
         let weight = match state {
             SandboxState::Starting => CpuWeight::Full,
-            SandboxState::Warm => CpuWeight::Reduced,
+            SandboxState::Warm(_) => CpuWeight::Reduced,
         };
         // From here on an error quarantines the user, when the slot is dropped, unless nothing was launched yet.
         slot.assign(identity);
@@ -178,7 +179,15 @@ impl Sandbox {
     /// Returns whether a process in it is older than the program's request: a pre-warmed one, or a copy of a zygote. If
     /// such a sandbox fails to start, this is not the fault of the program, which gets a cold one.
     pub(crate) fn predates_program(&self) -> bool {
-        self.state == SandboxState::Warm || self.plan.zygote
+        self.state != SandboxState::Starting || self.plan.zygote
+    }
+
+    /// Returns how much a pre-warmed sandbox was warmed up.
+    pub(crate) const fn warm_up(&self) -> WarmUp {
+        match self.state {
+            SandboxState::Warm(warm_up) => warm_up,
+            SandboxState::Starting => WarmUp::Full,
+        }
     }
 
     pub(crate) fn age(&self) -> Duration {

@@ -94,7 +94,7 @@ impl SandboxPool {
         source: SandboxSource,
         user_name: Uuid,
     ) -> Result<Sandbox, Failure> {
-        if source == SandboxSource::Pool
+        if matches!(source, SandboxSource::Pool(_))
             && let Some(sandbox) = self.take_warm(stage)
         {
             return Ok(sandbox);
@@ -195,7 +195,8 @@ impl SandboxPool {
             found = self.with_bucket(stage, |bucket| bucket.idle.pop()).flatten();
         }
         let unfit = found.take_if(|sandbox| {
-            let wanted = self.planner.plan(stage, &sandbox.plan.user, SandboxSource::Pool, Path::exists);
+            let source = SandboxSource::Pool(sandbox.warm_up());
+            let wanted = self.planner.plan(stage, &sandbox.plan.user, source, Path::exists);
             !is_compatible(&sandbox.plan, &wanted, &resources(stage.limits))
         });
         let is_hit = found.is_some();
