@@ -174,12 +174,21 @@ public final class Compile {
     /** Returns the directory of the sources, and the libraries that the administrator added. */
     private static List<Path> classPath() {
         List<Path> path = new ArrayList<>(List.of(Path.of(".")));
-        for (String library : System.getProperty("executor.libraries", "").split(File.pathSeparator)) {
+        for (String library : libraries().split(File.pathSeparator)) {
             if (!library.isEmpty()) {
                 path.add(Path.of(library));
             }
         }
         return path;
+    }
+
+    static boolean hasNoLibraries() {
+        return libraries().isEmpty();
+    }
+
+    /** Returns the libraries that the administrator added, as in a class path. */
+    private static String libraries() {
+        return System.getProperty("executor.libraries", "");
     }
 
     /** Returns the sources as file objects. */

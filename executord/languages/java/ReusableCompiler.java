@@ -1,13 +1,17 @@
+import com.sun.source.util.TaskEvent;
+import com.sun.source.util.TaskListener;
 import com.sun.tools.javac.api.JavacTaskPool;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.lang.module.ModuleFinder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import javax.tools.Diagnostic;
@@ -21,8 +25,14 @@ import javax.tools.ToolProvider;
  *
  * <p>It compiles only programs without errors and warnings; notes are allowed. At the first error or warning it gives up,
  * and a new javac compiles the program from the beginning, so that all messages are those of an ordinary javac.
+ *
+ * <p>It sees no module of the JDK other than {@code java.base}, because it takes javac a tenth of a small compilation to read
+ * the others. A program that needs one of them has an error here. A program without errors is compiled to the same classes,
+ * unless its package is one of another module, which an ordinary javac reports, or a library contains such a package.
  */
 final class ReusableCompiler {
+    private static final List<String> OPTIONS = options();
+
     private final JavacTaskPool pool = new JavacTaskPool(1);
     private final StandardJavaFileManager files = ToolProvider.getSystemJavaCompiler()
             .getStandardFileManager(diagnostic -> { throw new GiveUpException(); }, null, StandardCharsets.UTF_8);
@@ -45,13 +55,22 @@ final class ReusableCompiler {
         };
         try {
             Compile.setLocations(files, output);
-            return pool.getTask(printer, files, listener, Compile.OPTIONS, null, Compile.units(files, sources), task -> {
+            return pool.getTask(printer, files, listener, OPTIONS, null, Compile.units(files, sources), task -> {
+                task.addTaskListener(new PackageCheck());
                 Compile.MainClasses mainClasses = Compile.MainClasses.of(task, sources);
                 return task.call() ? mainClasses.choice() : Optional.empty();
             });
         } catch (RuntimeException | Error diagnosticOrCrash) {
             return Optional.empty();
         }
+    }
+
+    private static List<String> options() {
+        List<String> options = new ArrayList<>(Compile.OPTIONS);
+        if (Compile.hasNoLibraries()) {
+            options.add("--limit-modules=java.base");
+        }
+        return options;
     }
 
     private static boolean hasClasses(Path directory) throws IOException {
@@ -69,6 +88,20 @@ final class ReusableCompiler {
             }
         });
         return found[0];
+    }
+
+    /** Gives up if a source is in a package of the JDK. */
+    private static final class PackageCheck implements TaskListener {
+        @Override
+        public void finished(TaskEvent event) {
+            if (event.getKind() != TaskEvent.Kind.PARSE || event.getCompilationUnit().getPackageName() == null) {
+                return;
+            }
+            String name = event.getCompilationUnit().getPackageName().toString();
+            if (ModuleFinder.ofSystem().findAll().stream().anyMatch(module -> module.descriptor().packages().contains(name))) {
+                throw new GiveUpException();
+            }
+        }
     }
 
     /** Thrown at the first error or warning. */
