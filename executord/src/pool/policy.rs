@@ -173,7 +173,11 @@ fn time_until_quiet(snapshot: &Snapshot) -> Option<Duration> {
 
 /// Returns how many sandboxes each bucket should have.
 fn targets(snapshot: &Snapshot) -> Vec<usize> {
-    let wishes = snapshot.buckets.iter().map(|bucket| bucket.wish(snapshot)).collect();
+    let language_of = |key: &BucketKey| {
+        snapshot.buckets.iter().position(|bucket| bucket.key.language == key.language).unwrap_or_default()
+    };
+    let wishes =
+        snapshot.buckets.iter().map(|bucket| bucket.wish(snapshot, language_of(&bucket.key))).collect();
     share_room(wishes, snapshot.max_sandboxes, snapshot.max_memory)
 }
 
@@ -217,7 +221,7 @@ impl BucketSnapshot {
     }
 
     /// A bucket gets at most half of the room by its demand. Without demand only a warm command is worth it.
-    fn wish(&self, snapshot: &Snapshot) -> Wish {
+    fn wish(&self, snapshot: &Snapshot, language: usize) -> Wish {
         let by_demand = self.demand.target(snapshot.now, snapshot.max_sandboxes.div_ceil(2));
         let min = if self.has_warm_command && self.is_usual {
             snapshot.min_per_bucket.min(snapshot.max_sandboxes)
@@ -230,6 +234,7 @@ impl BucketSnapshot {
             is_unrequested: self.demand.target(snapshot.now, 1) == 0,
             is_at_rest: snapshot.now >= self.rests_from,
             memory: self.memory,
+            language,
         }
     }
 }

@@ -16,6 +16,8 @@ pub(super) struct Wish {
     pub(super) is_at_rest: bool,
     /// Memory of each of them, in bytes.
     pub(super) memory: u64,
+    /// A number that all buckets of a language have in common.
+    pub(super) language: usize,
 }
 
 /// Fulfils the wishes as far as there is room: while there are too many sandboxes, or they would hold too much memory, the
@@ -36,15 +38,22 @@ pub(super) fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u6
     }
 }
 
-/// Cuts the wishes of buckets at rest until they hold at most [`MAX_MEMORY_AT_REST`], the largest first, so that as many
-/// languages as possible keep a sandbox.
+/// Cuts the wishes of buckets at rest until they hold at most [`MAX_MEMORY_AT_REST`], those of the largest language first, so
+/// that as many languages as possible keep their sandboxes. The stages of a language are cut together: a program that waits
+/// for its compiler to start gains little from an interpreter that is ready.
 fn shrink_at_rest(wishes: &mut [Wish]) {
     loop {
-        let memory: u64 =
-            wishes.iter().filter(|wish| wish.is_at_rest).map(|wish| wish.count as u64 * wish.memory).sum();
-        let at_rest = wishes.iter_mut().filter(|wish| wish.is_at_rest && wish.count > 0);
-        match at_rest.max_by_key(|wish| wish.memory) {
-            Some(largest) if memory > MAX_MEMORY_AT_REST => largest.count -= 1,
+        let at_rest = || wishes.iter().filter(|wish| wish.is_at_rest && wish.count > 0);
+        let memory_of = |language| -> u64 {
+            at_rest().filter(|wish| wish.language == language).map(|wish| wish.count as u64 * wish.memory).sum()
+        };
+        let memory: u64 = at_rest().map(|wish| wish.count as u64 * wish.memory).sum();
+        let largest = at_rest().map(|wish| wish.language).max_by_key(|&language| memory_of(language));
+        match largest {
+            Some(language) if memory > MAX_MEMORY_AT_REST => {
+                let cut = |wish: &&mut Wish| wish.is_at_rest && wish.language == language;
+                wishes.iter_mut().filter(cut).for_each(|wish| wish.count = wish.count.saturating_sub(1));
+            }
             _ => return,
         }
     }
@@ -52,6 +61,8 @@ fn shrink_at_rest(wishes: &mut [Wish]) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::{Wish, share_room};
 
     #[test]
@@ -62,6 +73,7 @@ mod tests {
             is_unrequested: false,
             is_at_rest: false,
             memory,
+            language: 0,
         };
         let unrequested = |memory| Wish { is_unrequested: true, ..requested(1, memory) };
         let empty = |count, memory| Wish { saves_little: true, ..requested(count, memory) };
@@ -89,8 +101,16 @@ mod tests {
     #[test]
     fn sandboxes_at_rest_share_little_memory() {
         const MIB: u64 = 1 << 20;
-        let at_rest =
-            |memory| Wish { count: 1, saves_little: false, is_unrequested: true, is_at_rest: true, memory };
+        let of = |language, memory| Wish {
+            count: 1,
+            saves_little: false,
+            is_unrequested: true,
+            is_at_rest: true,
+            memory,
+            language,
+        };
+        let next = Cell::new(100);
+        let at_rest = |memory| of(next.replace(next.get() + 1), memory);
         let active = |memory| Wish { is_at_rest: false, ..at_rest(memory) };
         for (wishes, expected) in [
             (
@@ -101,6 +121,11 @@ mod tests {
             (vec![Wish { count: 3, ..at_rest(30 * MIB) }, at_rest(4 * MIB)], vec![2, 1]),
             (vec![at_rest(64 * MIB)], vec![1]),
             (vec![at_rest(65 * MIB)], vec![0]),
+            // A compiler and what runs its programs stay or go together.
+            (vec![of(1, 60 * MIB), of(1, 20 * MIB), at_rest(40 * MIB)], vec![0, 0, 1]),
+            (vec![of(1, 30 * MIB), of(1, 20 * MIB), at_rest(40 * MIB)], vec![0, 0, 1]),
+            (vec![of(1, 20 * MIB), of(1, 20 * MIB), at_rest(10 * MIB)], vec![1, 1, 1]),
+            (vec![Wish { is_at_rest: false, ..of(1, 60 * MIB) }, of(1, 20 * MIB)], vec![1, 1]),
         ] {
             assert_eq!(share_room(wishes.clone(), 8, 300 * MIB), expected, "{wishes:?}");
         }
