@@ -37,8 +37,8 @@ use crate::{config_check, janitor, privileges};
 const MAX_CONNECTIONS: usize = 256;
 /// Pause of the accept loop after an error such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Interval between checks that our socket is still at the path where clients look for it.
-const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval between checks that our socket is still at the path where clients look for it. Each wakes an idle daemon.
+const SOCKET_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// Time that cancelled executions may take to clean up when the daemon stops.
 const CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Threads that serve connections. The other cores are left to the programs.
