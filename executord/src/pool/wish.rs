@@ -45,7 +45,10 @@ fn shrink_at_rest(wishes: &mut [Wish]) {
     loop {
         let at_rest = || wishes.iter().filter(|wish| wish.is_at_rest && wish.count > 0);
         let memory_of = |language| -> u64 {
-            at_rest().filter(|wish| wish.language == language).map(|wish| wish.count as u64 * wish.memory).sum()
+            at_rest()
+                .filter(|wish| wish.language == language)
+                .map(|wish| wish.count as u64 * wish.memory)
+                .sum()
         };
         let memory: u64 = at_rest().map(|wish| wish.count as u64 * wish.memory).sum();
         let largest = at_rest().map(|wish| wish.language).max_by_key(|&language| memory_of(language));
