@@ -50,7 +50,7 @@ pub fn supervise() -> ExitCode {
         _ => None,
     };
     let ended = take_daemon_socket().and_then(|daemon| {
-        let mut process = match SupervisorProcess::start(daemon.try_clone()?, &directory, users) {
+        let mut process = match SupervisorProcess::start(&daemon, &directory, users) {
             Ok(process) => process,
             Err(error) => return send_failure(&daemon, &error),
         };
@@ -88,8 +88,8 @@ fn context(operation: &str) -> impl Fn(io::Error) -> io::Error {
     move |error| io::Error::new(error.kind(), format!("{operation}: {error}"))
 }
 
-struct SupervisorProcess {
-    daemon: OwnedFd,
+struct SupervisorProcess<'a> {
+    daemon: &'a OwnedFd,
     /// Compiled once; every init and payload inherits them.
     filters: Filters,
     templates: TemplateCache,
@@ -103,8 +103,8 @@ struct SupervisorProcess {
     deferred: VecDeque<Packet>,
 }
 
-impl SupervisorProcess {
-    fn start(daemon: OwnedFd, directory: &Path, users: Option<ZygoteUsers>) -> io::Result<Self> {
+impl<'a> SupervisorProcess<'a> {
+    fn start(daemon: &'a OwnedFd, directory: &Path, users: Option<ZygoteUsers>) -> io::Result<Self> {
         process::forbid_inspection()?;
         // For this process and all of its descendants.
         drop_bounding_set()?;
@@ -121,7 +121,7 @@ impl SupervisorProcess {
             Ok(host) => (host, 0),
             Err(error) => (None, error.raw_os_error().unwrap_or(libc::EIO)),
         };
-        Packet::new(READY, [errno, 0]).send(&daemon)?;
+        Packet::new(READY, [errno, 0]).send(daemon)?;
         let deferred = VecDeque::new();
         Ok(Self { daemon, filters, templates, build_dir, network, zygote_host, zygote: None, deferred })
     }
@@ -149,7 +149,7 @@ impl SupervisorProcess {
                     // It would hold memory for nothing.
                     self.zygote = None;
                 }
-                Packet::receive(&self.daemon)
+                Packet::receive(self.daemon)
             }
         }
     }
@@ -158,20 +158,20 @@ impl SupervisorProcess {
     fn run_sandbox(&mut self, descriptors: Vec<OwnedFd>) -> io::Result<()> {
         let init = match self.launch(descriptors)? {
             Ok(init) => init,
-            Err(error) => return Packet::not_launched(error).send(&self.daemon),
+            Err(error) => return Packet::not_launched(error).send(self.daemon),
         };
         let mut packet = Packet::new(LAUNCHED, [init.pid, 0]);
         packet.descriptors.push(init.pidfd.try_clone()?);
-        packet.send(&self.daemon)?;
+        packet.send(self.daemon)?;
         let collector = self.wait_for(&init.pidfd)?;
         let exit = process::wait(init.pid)?;
         let zygote = self.zygote.as_ref().map_or(0, Zygote::pid);
-        Packet::new(GONE, [exit.status, zygote]).send(&self.daemon)?;
+        Packet::new(GONE, [exit.status, zygote]).send(self.daemon)?;
         if let Some(collector) = collector {
             self.collect(&collector)?;
             // It is reaped before the daemon learns that it is gone.
             drop(collector);
-            Packet::new(COLLECTED, [0, 0]).send(&self.daemon)?;
+            Packet::new(COLLECTED, [0, 0]).send(self.daemon)?;
         }
         // After the reply, so that the daemon does not wait for it.
         self.renew_network().map_err(context("create a network namespace"))
@@ -277,14 +277,14 @@ impl SupervisorProcess {
     fn wait_for(&mut self, init: &OwnedFd) -> io::Result<Option<Collector>> {
         let mut collector = None;
         while self.has_request_before(init.as_fd())? {
-            match Packet::receive(&self.daemon)? {
+            match Packet::receive(self.daemon)? {
                 Some(packet) if packet.tag == ATTACH_COLLECTOR => {
                     match self.start_collector(packet.descriptors) {
                         Ok(started) => {
                             collector = Some(started);
-                            Packet::new(COLLECTOR_READY, [0, 0]).send(&self.daemon)?;
+                            Packet::new(COLLECTOR_READY, [0, 0]).send(self.daemon)?;
                         }
-                        Err(error) => Packet::no_collector(error).send(&self.daemon)?,
+                        Err(error) => Packet::no_collector(error).send(self.daemon)?,
                     }
                 }
                 Some(packet) => self.deferred.push_back(packet),
@@ -310,7 +310,7 @@ impl SupervisorProcess {
     /// that, or closes its socket.
     fn collect(&mut self, collector: &Collector) -> io::Result<()> {
         while self.has_request_before(collector.pidfd())? {
-            match Packet::receive(&self.daemon)? {
+            match Packet::receive(self.daemon)? {
                 Some(packet) if packet.tag == COLLECT => collector.go(),
                 Some(packet) if packet.tag == STOP_COLLECTOR => collector.kill(),
                 Some(packet) => self.deferred.push_back(packet),
@@ -345,7 +345,7 @@ impl SupervisorProcess {
         let (mount, kib) = self.build_dir.share()?;
         let mut packet = Packet::new(BUILD, [i32::try_from(kib).unwrap_or(i32::MAX), 0]);
         packet.descriptors.push(mount);
-        packet.send(&self.daemon)
+        packet.send(self.daemon)
     }
 }
 
