@@ -76,6 +76,13 @@ async fn names_that_a_toolchain_could_take_for_something_else_are_sources() {
         ("typescript", "main.js"),
         ("typescript", "types.d.ts"),
         ("typescript", "main.d"),
+        // Go ignores or rejects these.
+        ("go", ".hidden.go"),
+        ("go", ".hidden"),
+        ("go", "_x.go"),
+        ("go", "p_test.go"),
+        ("go", "dir/p_test.go"),
+        ("go", "$(id).go"),
         // As a placeholder of the language file.
         ("python", "{stack}.py"),
         ("php", "main.phar"),

@@ -77,8 +77,9 @@ async fn examples_run_from_main_files_of_other_names() {
         if name == "multi_file" {
             continue;
         }
-        for file in [format!("prog.{extension}"), format!("my-program_2.{extension}"), "solution".to_owned()]
-        {
+        let names = ["prog", "my-program_2", ".hidden", "_x", "a b", "p_test", "dir/prog"];
+        let names = names.map(|name| format!("{name}.{extension}"));
+        for file in names.into_iter().chain(["solution", ".hidden", "a b"].map(str::to_owned)) {
             let mut body = body.clone();
             body["filename"] = file.clone().into();
             let answer = daemons.execute(&body).await;

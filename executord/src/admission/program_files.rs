@@ -58,7 +58,8 @@ pub(super) fn admit_sources(files: Vec<SourceFile>, toolchain: &Toolchain) -> Re
 }
 
 /// Returns a name for the main file by which the toolchain recognizes a source: the client's, with the usual extension
-/// appended if it has another, and without a part that sources must not have.
+/// appended if it has another, and without a part that sources must not have; or, in the same directory, that of a main
+/// file without a name.
 fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePath, Rejection> {
     let named = |name: &str| {
         RelativePath::try_from(name).map_err(|error| {
@@ -67,6 +68,10 @@ fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePa
         })
     };
     let mut path = path.clone();
+    if toolchain.has_misread_name(&path) {
+        let (directories, _) = path.split_directories();
+        path = named(&format!("{directories}{}", toolchain.file_name))?;
+    }
     if toolchain.has_misread_extension(&path) {
         path = named(&format!("{path}.{}", toolchain.usual_extension()))?;
     }
@@ -174,6 +179,20 @@ mod tests {
             ("javascript", "inspect", "inspect.js"),
             ("java", "Main.class", "Main.class.java"),
             ("go", "main.txt", "main.txt.go"),
+            ("go", ".hidden.go", "main.go"),
+            ("go", "_x.go", "main.go"),
+            ("go", "a/p_test.go", "a/main.go"),
+            ("go", ".hidden", "main.go"),
+            ("go", "x_test", "main.go"),
+            ("go", "$(id).go", "main.go"),
+            ("go", "test_é-1.go", "test_é-1.go"),
+            ("ocaml", "a b.ml", "main.ml"),
+            ("ocaml", "a'b.ml", "a'b.ml"),
+            ("ada", "a b.adb", "main.adb"),
+            ("ada", ".hidden", "main.adb"),
+            ("ada", "prog", "prog"),
+            ("basic", "a b", "main.bas"),
+            ("groovy", ".hidden", "main.groovy"),
             ("rust", "solution", "solution.rs"),
             ("python", "solution", "solution"),
             ("python", "a.pyc", "a.pyc.py"),

@@ -41,6 +41,8 @@ pub(super) struct LanguageFile {
     /// Parts of file names with the same effect, although the extension is one of the language.
     #[serde(default)]
     pub(super) misread_parts: Vec<String>,
+    /// Pattern of names without extension, and without directories, with the same effect.
+    pub(super) misread_names: Option<String>,
     #[serde(default)]
     pub(super) line_endings: LineEndings,
     #[serde(default)]

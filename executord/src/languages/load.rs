@@ -95,6 +95,9 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
     let packages = packages.map_err(|message| error(&message))?;
     let options = Options::new(file.options, launcher.as_deref()).map_err(|message| error(&message))?;
     let arguments = AllowedArguments::new(file.arguments).map_err(|message| error(&message))?;
+    let misread_names = file.misread_names.as_deref().map(Regex::new).transpose();
+    let misread_names =
+        misread_names.map_err(|regex_error| error(&format!("misread_names: {regex_error}")))?;
     let alias_options = alias_options(file.alias_options, &options).map_err(|message| error(&message))?;
     let defaults = options.defaults();
     let mut missing = file.requires.iter().find_map(|required| why_missing(required, launcher.as_deref()));
@@ -155,6 +158,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         judge0_ids: file.judge0_ids,
         misread_extensions: file.misread_extensions,
         misread_parts: file.misread_parts,
+        misread_names,
         line_endings: file.line_endings,
         probed: missing.map_or_else(ProbedVersion::default, |reason| ProbedVersion::known(Err(reason))),
         version_command,

@@ -48,6 +48,7 @@ pub(crate) struct Toolchain {
     pub(super) judge0_ids: Vec<u32>,
     pub(super) misread_extensions: MisreadExtensions,
     pub(super) misread_parts: Vec<String>,
+    pub(super) misread_names: Option<Regex>,
     pub(crate) line_endings: LineEndings,
     /// See [`Self::version`].
     pub(super) probed: ProbedVersion,
@@ -258,7 +259,16 @@ impl Toolchain {
 
     /// Returns whether the toolchain would take a main file of this name for something other than a source.
     pub(crate) fn misreads(&self, main_file: &RelativePath) -> bool {
-        self.has_misread_extension(main_file) || self.misread_part(main_file).is_some()
+        self.has_misread_name(main_file)
+            || self.has_misread_extension(main_file)
+            || self.misread_part(main_file).is_some()
+    }
+
+    /// Returns whether the toolchain does not take a main file for a source because of its name, whatever its extension is.
+    pub(crate) fn has_misread_name(&self, main_file: &RelativePath) -> bool {
+        let (directories, _) = main_file.split_directories();
+        let name = &main_file.stem()[directories.len()..];
+        self.misread_names.as_ref().is_some_and(|pattern| pattern.is_match(name))
     }
 
     /// Returns the part of the name of a main file, without its directories, that makes the toolchain take it for

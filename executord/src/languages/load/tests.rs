@@ -29,6 +29,7 @@ fn errors_name_the_file_and_the_mistake() {
         (file("t", "").replace("'(.*)'", "'('"), "regex parse error"),
         (file("t", "").replace("[\"sh\"]", "[]"), "t.toml:8: version.command: is empty"),
         (file("t", "misread_parts = [\"x\"]"), "t.toml:6: misread_parts: \"x\" has no dot and no backslash"),
+        (file("t", "misread_names = '('"), "t.toml:6: misread_names: regex parse error"),
         (file("t", "[install]\napt = [\"--yes\"]"), "is not the name of a package of Debian"),
         (
             file("t", "[install]\npip = [\"a==1\"]"),
