@@ -169,8 +169,8 @@ impl Drop for NatsServer {
 /// Starts a process that removes a directory when its standard input is closed. This happens even if this process is killed, or
 /// never drops the server because it is in a static.
 fn remove_at_end(directory: &Path) -> io::Result<Child> {
-    // The server, which may be killed at the same time, can still create a file.
-    let script = "trap '' INT TERM; cat; rm -rf \"$0\" || { sleep 1; rm -rf \"$0\"; }";
+    // The server, which may be killed at the same time, can still create a file, and a test may have mounted a file system.
+    let script = "trap '' INT TERM; cat; rm -rf \"$0\" || { sleep 1; umount -l \"$0\"/*; rm -rf \"$0\"; }";
     Command::new("sh")
         .args(["-c", script])
         .arg(directory)
