@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint clippy tidy lint-web browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
 	attacks attacks-short attacks-languages attacks-languages-short packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -19,7 +19,8 @@ run: setup build web ## Build, start both daemons, run a program in each availab
 stop: ## Stop the daemons that `make run` started
 	$(SUDO) scripts/stop.sh
 
-test: setup setup-test lint deny unit root browser corpus-sample differential attacks-short faults-short soak-short ## Run all tests that work on one machine without systemd
+# `unit` checks what `tidy` checks.
+test: setup setup-test clippy lint-web deny unit root browser corpus-sample differential attacks-short faults-short soak-short ## Run all tests that work on one machine without systemd
 
 setup: ## Install missing compilers, interpreters and system users
 	$(SUDO) scripts/setup.sh
@@ -46,10 +47,16 @@ $(WEB)/node_modules: $(WEB)/package.json $(WEB)/package-lock.json
 web: $(WEB)/node_modules ## Build the web page into target/web
 	cd $(WEB) && npm run build
 
-lint: $(WEB)/node_modules ## Check formatting, clippy, eslint and the repository's own rules (tidy/)
+lint: clippy tidy lint-web ## Check formatting, clippy, eslint and the repository's own rules (tidy/)
+
+clippy:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+
+tidy:
 	cargo run --quiet --locked -p tidy
+
+lint-web: $(WEB)/node_modules
 	cd $(WEB) && npm run lint
 
 deny: ## Check licenses, sources and duplicates of dependencies
@@ -63,7 +70,7 @@ unit: $(WEB)/node_modules clients-unit ## Run the tests that need neither root n
 	cd $(WEB) && npm run unit
 
 debug: ## Build everything for the tests
-	cargo build --workspace --locked --features $(FEATURES)
+	cargo build --workspace --locked --features $(FEATURES),e2e/daemons
 
 # Commands as root use the caller's toolchain.
 AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" RUSTUP_HOME="$${RUSTUP_HOME:-$$HOME/.rustup}"
