@@ -25,6 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(90);
 const POOL: &str = "main";
 /// Port of webd in a network namespace of its own.
 const PORT: u16 = 3000;
+/// Key file of every webd. It is empty if the settings have none.
+const KEYS: &str = "keys.toml";
 
 /// What a cluster consists of.
 #[derive(Clone, Debug)]
@@ -140,7 +142,7 @@ impl Cluster {
         let front = front_name(number);
         // webd runs as another user, which cannot read the directory of the keys.
         let webd = format!(
-            "state = \"/nonexistent\"\n[keys]\nfile = \"keys.toml\"\n[submissions]\nenabled = true\n{submissions}\n\
+            "state = \"/nonexistent\"\n[keys]\nfile = {KEYS:?}\n[submissions]\nenabled = true\n{submissions}\n\
              [cluster]\nname = {front:?}\nservers = {servers:?}\nkey_file = \"front.nk\"\nca_file = \"authority.pem\"\n"
         );
         let mut files = vec![
@@ -149,6 +151,9 @@ impl Cluster {
             ("authority.pem", self.nats.authority()?),
         ];
         files.extend(self.settings.files.iter().cloned());
+        if files.iter().all(|(name, _)| *name != KEYS) {
+            files.push((KEYS, String::new()));
+        }
         let mut prefix = network.as_ref().map_or(Vec::new(), NodeNetwork::prefix);
         if *is_pinned {
             prefix.extend(["taskset", "-c", &number.to_string()].map(str::to_owned));

@@ -42,6 +42,8 @@ impl KeyServer {
         fs::set_permissions(directory.path(), Permissions::from_mode(0o755))?;
         let (keys, state) = (directory.path().join("keys.toml"), directory.path().join("state"));
         fs::create_dir(&state)?;
+        // webd does not start if a key file that its configuration names is missing.
+        fs::write(&keys, "")?;
         let nobody =
             nix::unistd::User::from_name("nobody")?.ok_or_else(|| io::Error::other("no user nobody"))?;
         chown(&state, Some(nobody.uid.as_raw()), None)?;
