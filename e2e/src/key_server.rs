@@ -89,7 +89,7 @@ impl KeyServer {
         (status, body.parse().unwrap_or_default())
     }
 
-    /// Sends a request with a key.
+    /// Sends a request with a key, or without one if it is empty.
     ///
     /// # Panics
     /// If webd does not read it.
@@ -122,9 +122,11 @@ impl KeyServer {
         body: &Value,
     ) -> TcpStream {
         let body = body.to_string();
+        let authorization =
+            if key.is_empty() { String::new() } else { format!("Authorization: Bearer {key}\r\n") };
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
-             Accept: {accepted}\r\nAuthorization: Bearer {key}\r\nContent-Length: {}\r\n\r\n{body}",
+             Accept: {accepted}\r\n{authorization}Content-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let mut stream = TcpStream::connect(self.daemons.address()).await.expect("webd listens");
@@ -137,7 +139,8 @@ impl KeyServer {
         self.request("POST", "/api/execute", key, &json!({ "language": language, "code": code })).await
     }
 
-    /// Waits until a request with a key gets a status, because webd has read the key file again.
+    /// Waits until a request with a key, or without one if it is empty, gets a status, because webd has read the key file
+    /// again.
     ///
     /// # Panics
     /// If that does not happen.
