@@ -7,7 +7,7 @@ PORT ?= 3000
 .DEFAULT_GOAL := help
 # Never in parallel, whatever MAKEFLAGS contains: tests measure time, and all builds wait for the same lock.
 .NOTPARALLEL:
-.PHONY: help setup setup-test build debug web languages run stop test lint clippy tidy lint-web browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-compilers \
+.PHONY: help setup setup-test build debug web languages run stop test lint clippy tidy lint-web browser clients client-libraries clients-unit deny advisories unit root balancer compilers check-deploy corpus corpus-sample differential differential-short differential-compilers \
 	attacks attacks-short attacks-languages attacks-languages-short packages-tests languages-all cluster submission-kills schemathesis faults faults-short soak soak-short leaks bench setup-bench package vm vm-containers setup-vm clean
 
 help: ## List the targets
@@ -20,7 +20,7 @@ stop: ## Stop the daemons that `make run` started
 	$(SUDO) scripts/stop.sh
 
 # `unit` checks what `tidy` checks.
-test: setup setup-test clippy lint-web deny unit root browser corpus-sample differential attacks-short faults-short soak-short ## Run all tests that work on one machine without systemd
+test: setup setup-test clippy lint-web deny unit root browser corpus-sample differential-short attacks-short faults-short soak-short ## Run all tests that work on one machine without systemd
 
 setup: ## Install missing compilers, interpreters and system users
 	$(SUDO) scripts/setup.sh
@@ -123,8 +123,12 @@ corpus-sample: debug ## Run 64 programs of CORPUS, if it exists, with and withou
 		done; \
 	else echo "NOT RUN: no corpus of real programs in $(CORPUS); set EXECUTOR_CORPUS"; fi
 
+DIFFERENTIAL ?=
 differential: debug ## Compare programs in a sandbox with their bare command
-	$(AS_ROOT) target/debug/differential
+	$(AS_ROOT) target/debug/differential $(DIFFERENTIAL)
+
+differential-short: ## Run `make differential` with one in three programs
+	$(MAKE) differential DIFFERENTIAL='--one-in 3'
 
 differential-compilers: debug ## Compare C++ programs compiled by g++ alone and with precompiled headers; ten minutes
 	$(AS_ROOT) EXECUTOR_CORPUS="$(CORPUS)" target/debug/differential --compilers

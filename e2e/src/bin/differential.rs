@@ -49,6 +49,9 @@ struct Arguments {
     /// Run all programs of e2e/finalization instead of one in ten
     #[arg(long)]
     all: bool,
+    /// Run only one in this many programs
+    #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..))]
+    one_in: u16,
     /// Compare C++ compilations instead: g++ alone against each kind of precompiled headers, with the programs of this
     /// repository and of the corpus
     #[arg(long, conflicts_with_all = ["language", "sample"])]
@@ -171,7 +174,7 @@ fn chosen(arguments: &Arguments) -> io::Result<Vec<Program>> {
         arguments.language.as_ref().is_none_or(|language| program.language == *language)
             && arguments.id.as_ref().is_none_or(|id| program.id.contains(id))
     });
-    Ok(programs)
+    Ok(programs.into_iter().step_by(arguments.one_in.into()).collect())
 }
 
 fn print_line(line: &str) {
