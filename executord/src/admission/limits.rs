@@ -61,8 +61,7 @@ impl RequestBounds {
 /// of the request's field, for messages.
 ///
 /// # Errors
-/// [`Rejection::Invalid`] for less than a program needs to start, and for numbers of processes and of open files that are
-/// too large together.
+/// [`Rejection::Invalid`] for less than a program needs to start.
 pub(crate) fn resolve(
     field: &str,
     request: &LimitsRequest,
@@ -78,16 +77,7 @@ pub(crate) fn resolve(
             limit.described(&Limits::MINIMA)
         )));
     }
-    let Limits { processes, open_files, .. } = limits.at_most(&bounds.maxima);
-    let lowered = bounds.lower(&limits);
-    if lowered.open_files < open_files && request.processes.is_some() && request.open_files.is_some() {
-        return Err(Rejection::Invalid(format!(
-            "{field}.processes, {field}.open_files: {processes} processes with {open_files} open files each exceed {} open \
-             files in all; with {processes} processes, at most {} are possible",
-            bounds.total_open_files, lowered.open_files
-        )));
-    }
-    Ok(lowered.effective())
+    Ok(bounds.lower(&limits).effective())
 }
 
 #[cfg(test)]
@@ -117,6 +107,7 @@ mod tests {
             (Some(64), Some(1024), &Limits::RUN, (64, 1024)),
             (Some(512), Some(128), &Limits::RUN, (512, 128)),
             (Some(u32::MAX), Some(128), &Limits::RUN, (512, 128)),
+            (Some(u32::MAX), Some(u32::MAX), &Limits::RUN, (512, 128)),
         ] {
             assert_eq!(
                 resolved(processes, open_files, defaults),
@@ -124,12 +115,6 @@ mod tests {
                 "{processes:?} {open_files:?}"
             );
         }
-        assert_eq!(
-            resolved(Some(u32::MAX), Some(1024), &Limits::RUN),
-            Err("limits.processes, limits.open_files: 512 processes with 1024 open files each exceed 65536 open files in \
-                 all; with 512 processes, at most 128 are possible"
-                .to_owned())
-        );
         let few = RequestBounds { total_open_files: 1, ..BOUNDS };
         assert_eq!(few.lower(&Limits::RUN).open_files, Limits::MINIMA.open_files);
     }
