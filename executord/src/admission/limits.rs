@@ -45,15 +45,11 @@ pub(crate) struct RequestBounds {
 pub(crate) const TOTAL_OPEN_FILES: u32 = 65_536;
 
 impl RequestBounds {
-    /// Returns the maximum of open files of one process among `processes`.
-    pub(crate) fn open_files_with(&self, processes: u32) -> u32 {
-        (self.total_open_files / processes.max(1)).max(Limits::MINIMA.open_files).min(self.maxima.open_files)
-    }
-
     /// Returns `limits`, none of which exceeds its maximum.
     pub(crate) fn lower(&self, limits: &Limits) -> Limits {
         let limits = limits.at_most(&self.maxima);
-        Limits { open_files: limits.open_files.min(self.open_files_with(limits.processes)), ..limits }
+        let most = (self.total_open_files / limits.processes.max(1)).max(Limits::MINIMA.open_files);
+        Limits { open_files: limits.open_files.min(most), ..limits }
     }
 }
 
