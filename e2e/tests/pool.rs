@@ -64,6 +64,39 @@ async fn a_pre_warmed_sandbox_serves_one_program_and_is_destroyed() {
     assert!(prepared.buckets.iter().sum::<u64>() >= 4, "{prepared:?}");
 }
 
+/// Returns a language whose interpreter is never ready.
+fn hanging_language(name: &str) -> String {
+    format!(
+        r##"
+        name = "{name}"
+        title = "Hanging"
+        extensions = ["sh"]
+        file_name = "main.sh"
+        example = "true"
+        version = {{ command = ["bash", "--version"], pattern = "." }}
+        editor = {{ mode = "shell", line_comment = "#", indent = 4 }}
+        run = {{ command = ["bash", "{{main}}"], warm = {{ command = ["sleep", "600"] }} }}
+        self_test = {{ files = [{{ name = "main.sh", content = "true" }}], stdout = "" }}
+        "##
+    )
+}
+
+#[tokio::test]
+async fn an_interpreter_that_hangs_does_not_keep_others_from_being_pre_warmed() {
+    let settings = Settings { slots: 2, pool: true, ..Settings::default() };
+    // One of them is pre-warmed before Python, whatever the order.
+    let languages = ["a-hanging", "z-hanging"].map(|name| (name, hanging_language(name))).into();
+    let daemons = Daemons::start(&Settings { languages, ..settings }).await.expect("both daemons start");
+    wait_until_ready(&daemons, "python").await;
+    let answer = daemons.execute(&python("print(1)")).await;
+    assert_eq!((&answer["stdout"], &answer["start"]), (&json!("1\n"), &json!("warm")), "{answer}");
+    let hanging = || waiting(&daemons).iter().filter(|process| process.name == "sleep").count();
+    assert!(eventually(|| async { hanging() == 2 }).await, "{}", daemons.logs());
+    // Their programs run without an interpreter.
+    let answer = daemons.execute(&json!({ "language": "a-hanging", "code": "echo 1" })).await;
+    assert_eq!((&answer["stdout"], &answer["start"]), (&json!("1\n"), &json!("cold")), "{answer}");
+}
+
 #[tokio::test]
 async fn limits_of_the_request_apply_to_a_pre_warmed_sandbox() {
     let daemons = start(None).await;

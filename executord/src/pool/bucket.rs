@@ -31,7 +31,7 @@ pub(super) struct Bucket {
     created: Instant,
     /// Memory of the last sandbox that was measured, in bytes.
     memory: u64,
-    /// Nothing is pre-warmed before this time, because the last attempt failed.
+    /// Nothing is pre-warmed before this time, because the last attempt failed or is not at its end.
     retry_at: Option<Instant>,
     /// The pause after the next failure.
     retry_pause: Duration,
@@ -97,9 +97,14 @@ impl Bucket {
         (self.retry_at, self.retry_pause) = (None, RETRY_PAUSE.0);
     }
 
-    /// Postpones the next attempt to pre-warm.
+    /// Postpones the next attempt to pre-warm by `pause`.
+    pub(super) fn postpone(&mut self, pause: Duration) {
+        self.retry_at = Some(Instant::now() + pause);
+    }
+
+    /// Postpones the next attempt to pre-warm after a failure.
     pub(super) fn back_off(&mut self) {
-        self.retry_at = Some(Instant::now() + self.retry_pause);
+        self.postpone(self.retry_pause);
         self.retry_pause = (self.retry_pause * 2).min(RETRY_PAUSE.1);
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Snapshot {
     pub(crate) min_per_bucket: usize,
     /// The most memory of all pre-warmed sandboxes together, in bytes.
     pub(crate) max_memory: u64,
+    /// Sandboxes that are being pre-warmed, and are late. They count as those of the bucket with the most memory.
+    pub(crate) stalled: usize,
     pub(crate) buckets: Vec<BucketSnapshot>,
 }
 
@@ -141,11 +143,11 @@ fn surplus(snapshot: &Snapshot, targets: &[usize]) -> Vec<u32> {
 /// While others wait for the processors none may: pre-warming would take more processor time than it saves, and would finish
 /// late.
 fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<(&'a BucketKey, WarmUp)> {
-    let has_room = snapshot.has_slot && snapshot.idle_count() < snapshot.max_sandboxes;
+    let has_room = snapshot.has_slot && snapshot.idle_count() + snapshot.stalled < snapshot.max_sandboxes;
     if snapshot.activity == Activity::Saturated || !has_room {
         return None;
     }
-    let (is_quiet, memory) = (snapshot.is_quiet(), snapshot.idle_memory());
+    let (is_quiet, memory) = (snapshot.is_quiet(), snapshot.idle_memory() + snapshot.stalled_memory());
     let (missing, bucket, warm_up) = snapshot
         .buckets
         .iter()
@@ -198,6 +200,10 @@ impl Snapshot {
 
     fn idle_memory(&self) -> u64 {
         self.buckets.iter().map(|bucket| bucket.memory * bucket.idle.len() as u64).sum()
+    }
+
+    fn stalled_memory(&self) -> u64 {
+        self.stalled as u64 * self.buckets.iter().map(|bucket| bucket.memory).max().unwrap_or(0)
     }
 
     /// Returns whether no program has run for [`QUIET_TIME`].
@@ -294,6 +300,7 @@ mod tests {
             max_sandboxes: 8,
             min_per_bucket: 1,
             max_memory: 300 * MIB,
+            stalled: 0,
             buckets: vec![bucket("python", 1, 100, &[1], now), bucket("lua", 0, 200, &[], now)],
         }
     }
@@ -379,6 +386,13 @@ mod tests {
             ("programs run", &|s| s.activity = Activity::Running, pre_warm("lua")),
             ("programs wait for their turn", &|s| s.activity = Activity::Saturated, pause.clone()),
             ("there is no slot", &|s| s.has_slot = false, pause.clone()),
+            ("others are late, and there is room", &|s| s.stalled = 2, pre_warm("lua")),
+            ("others are late, and hold all memory", &|s| s.stalled = 5, pause.clone()),
+            (
+                "others are late, and there is no room for more",
+                &|s| (s.stalled, s.max_sandboxes) = (1, 2),
+                pause.clone(),
+            ),
             ("the pool is disabled", &|s| s.max_sandboxes = 0, evict(&[100])),
             ("there is no memory for another", &|s| s.buckets[0].memory = 260 * MIB, pause.clone()),
             ("one is larger than all memory", &|s| s.buckets[1].memory = 301 * MIB, pause.clone()),

@@ -3,6 +3,9 @@
 use std::io;
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::select;
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 use uuid::Uuid;
@@ -19,6 +22,11 @@ use crate::pool::slot::Slot;
 
 /// Time for a sandbox to be pre-warmed. It gets only the CPU time that programs leave.
 const PREWARM_TIMEOUT: Duration = Duration::from_secs(60);
+/// Time after which the next one is begun although it is not ready: an interpreter that hangs must not keep other languages
+/// from being pre-warmed.
+const STALL_TIME: Duration = Duration::from_secs(5);
+/// The most sandboxes that are being pre-warmed for longer than [`STALL_TIME`].
+const MAX_STALLED: usize = 3;
 /// Delay after a change, so that a program that has just taken a sandbox can begin undisturbed.
 const START_DELAY: Duration = Duration::from_millis(5);
 
@@ -32,16 +40,33 @@ pub(crate) async fn keep_warm<Created>(
 ) where
     Created: Future<Output = io::Result<Slot>>,
 {
+    let mut stalled = FuturesUnordered::new();
     while !pool.is_closed() {
         drop(pool.take_dead());
-        match policy::next(&pool.snapshot(activity())) {
+        match policy::next(&pool.snapshot(activity(), stalled.len())) {
             Action::Evict(uids) => discard(pool, pool.take_idle(&uids)).await,
-            Action::PreWarm(key, warm_up) => pre_warm(pool, &key, warm_up, &create_slot, &observe).await,
-            Action::Pause(longest) => {
-                if timeout(longest, pool.changed()).await.is_ok() {
-                    sleep(START_DELAY).await;
+            Action::PreWarm(key, warm_up) => {
+                let mut prewarming = Box::pin(pre_warm(pool, key.clone(), warm_up, &create_slot, &observe));
+                let patience = if stalled.len() < MAX_STALLED { STALL_TIME } else { Duration::MAX };
+                let end = async {
+                    loop {
+                        select! {
+                            () = &mut prewarming => return,
+                            Some(()) = stalled.next() => {}
+                        }
+                    }
+                };
+                if timeout(patience, end).await.is_err() {
+                    pool.postpone(&key, PREWARM_TIMEOUT);
+                    stalled.push(prewarming);
                 }
             }
+            Action::Pause(longest) => select! {
+                Some(()) = stalled.next() => {}
+                changed = timeout(longest, pool.changed()) => if changed.is_ok() {
+                    sleep(START_DELAY).await;
+                }
+            },
         }
     }
 }
@@ -57,14 +82,14 @@ async fn discard(pool: &SandboxPool, sandboxes: Vec<Sandbox>) {
 
 async fn pre_warm<Created>(
     pool: &SandboxPool,
-    key: &BucketKey,
+    key: BucketKey,
     warm_up: WarmUp,
     create_slot: impl Fn() -> Created,
     observe: impl Fn(Duration),
 ) where
     Created: Future<Output = io::Result<Slot>>,
 {
-    let Some(toolchain) = pool.toolchain(key) else { return };
+    let Some(toolchain) = pool.toolchain(&key) else { return };
     let slot = match pool.take_slot_to_pre_warm() {
         SlotToPreWarm::Free(slot) => Ok(*slot),
         SlotToPreWarm::Create => create_slot().await.inspect(|_| pool.count_slot()).context("create a slot"),
@@ -78,7 +103,7 @@ async fn pre_warm<Created>(
     if let Ok((sandbox, _)) = &prewarmed {
         observe(sandbox.age());
     }
-    pool.put(key, &toolchain, prewarmed);
+    pool.put(&key, &toolchain, prewarmed);
 }
 
 /// Pre-warms a sandbox in a slot. Returns it and the bytes that it holds.

@@ -268,8 +268,8 @@ impl SandboxPool {
         Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state)
     }
 
-    /// Returns the input of the policy.
-    pub(super) fn snapshot(&self, activity: Activity) -> Snapshot {
+    /// Returns the input of the policy. `stalled` sandboxes are being pre-warmed.
+    pub(super) fn snapshot(&self, activity: Activity, stalled: usize) -> Snapshot {
         let contents = self.lock();
         Snapshot {
             now: Instant::now(),
@@ -279,6 +279,7 @@ impl SandboxPool {
             max_sandboxes: self.settings.capacity() as usize,
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,
+            stalled,
             buckets: contents.buckets.iter().map(|(key, bucket)| bucket.snapshot(key)).collect(),
         }
     }
@@ -361,6 +362,13 @@ impl SandboxPool {
         if let Some(Err(failure)) = not_put {
             let stage = key.stage.name();
             warn!(%failure, language = key.language, stage, "cannot pre-warm sandbox, will retry");
+        }
+    }
+
+    /// Pre-warms no more sandboxes of a bucket for `pause`, unless the one that is being pre-warmed ends sooner.
+    pub(super) fn postpone(&self, key: &BucketKey, pause: Duration) {
+        if let Some(bucket) = self.lock().buckets.get_mut(key) {
+            bucket.postpone(pause);
         }
     }
 
