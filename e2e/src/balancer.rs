@@ -15,7 +15,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use crate::proxy::{Shipped, TlsStream, free_address, installed, make_certificate, shipped};
+use crate::ports::free_address;
+use crate::proxy::{Shipped, TlsStream, installed, make_certificate, shipped};
 
 /// Attempts before a wait fails, and the pause between them.
 const ATTEMPTS: u32 = 200;

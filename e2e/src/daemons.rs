@@ -6,7 +6,7 @@ mod settings;
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -33,6 +33,7 @@ use self::process::{
 };
 use self::settings::{configuration, split, test_uids};
 use crate::http::{self, Answer, HttpError};
+use crate::ports::free_address;
 
 /// Time limit of an execution in these tests, including its time in the queue.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -363,9 +364,4 @@ pub async fn ask_status(socket: &Path) -> Result<ServerStatus, protocol::ClientE
         Event::Status(status) => Ok(*status),
         _ => Err(protocol::ClientError::Unexpected),
     }
-}
-
-/// Returns a free address. If another process binds it before webd, webd reports an error.
-fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod nats_servers;
 pub mod network;
 pub mod package_sets;
+mod ports;
 pub mod proxy;
 pub mod session;
 pub mod soak;

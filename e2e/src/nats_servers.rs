@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,6 +15,7 @@ use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::daemons::binary;
+use crate::ports::free_address;
 
 /// File with the key of the administrator.
 const ADMINISTRATOR: &str = "admin.nk";
@@ -182,9 +183,7 @@ fn name_of(path: &Path) -> String {
 
 /// Returns free ports, for the connections between servers.
 fn ports(count: usize) -> io::Result<Vec<u16>> {
-    let listeners: Vec<_> =
-        (0..count).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).collect::<io::Result<_>>()?;
-    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+    (0..count).map(|_| Ok(free_address()?.port())).collect()
 }
 
 /// Creates an authority, and the certificate that all servers use.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
@@ -14,6 +14,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
+
+use crate::ports::free_address;
 
 /// Attempts before a wait fails, and the pause between them.
 const ATTEMPTS: u32 = 200;
@@ -272,8 +274,4 @@ pub(crate) fn installed(name: &str) -> io::Result<PathBuf> {
         .into_iter()
         .find(|path| path.is_file())
         .ok_or_else(|| io::Error::other(format!("{name} is not installed; run scripts/setup-test.sh")))
-}
-
-pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
