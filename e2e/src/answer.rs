@@ -33,6 +33,13 @@ pub fn file_content(file: &Value) -> Option<Vec<u8>> {
     }
 }
 
+/// Returns the most intervals, each from its beginning to its end, that overlap at one time.
+#[must_use]
+pub fn most_at_one_time(intervals: &[(f64, f64)]) -> usize {
+    let at = |time: f64| intervals.iter().filter(|(begin, end)| *begin <= time && time < *end).count();
+    intervals.iter().map(|&(begin, _)| at(begin)).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -46,6 +53,13 @@ mod tests {
         assert_eq!(content(json!({ "content_base64": "/w==" })), Some(vec![0xff]));
         assert_eq!(content(json!({ "content": "", "content_base64": "" })), None);
         assert_eq!(content(json!({})), None);
+    }
+
+    #[test]
+    fn intervals_overlap_until_they_end() {
+        assert_eq!(most_at_one_time(&[]), 0);
+        assert_eq!(most_at_one_time(&[(0.0, 1.0), (1.0, 2.0)]), 1);
+        assert_eq!(most_at_one_time(&[(0.0, 1.0), (0.5, 3.0), (0.9, 1.0), (2.0, 3.0)]), 3);
     }
 
     #[test]

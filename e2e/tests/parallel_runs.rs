@@ -4,8 +4,9 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use e2e::answer::most_at_one_time;
 use e2e::daemons::{Daemons, Settings, eventually};
 use e2e::inventory::{self, Process};
 use e2e::session::Session;
@@ -48,12 +49,6 @@ fn intervals(received: &Received, count: usize) -> Vec<(f64, f64)> {
         line.and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or_else(|| unreachable!("{text}"))
     };
     (0..count).map(|number| (time(number, "begin"), time(number, "end"))).collect()
-}
-
-/// Returns the most intervals that overlap at one time.
-fn most_at_one_time(intervals: &[(f64, f64)]) -> usize {
-    let at = |time: f64| intervals.iter().filter(|(begin, end)| *begin <= time && time < *end).count();
-    intervals.iter().map(|&(begin, _)| at(begin)).max().unwrap_or(0)
 }
 
 #[tokio::test]
@@ -132,11 +127,8 @@ async fn a_request_with_many_runs_lets_others_run_between_them() {
     let daemons = start(2).await;
     let mut many = begin(&daemons, computing(40, 0.25)).await;
     many.until(|received| received.begun.len() >= 2).await.expect("two runs are active");
-    let begun = Instant::now();
     let answer = daemons.execute(&json!({ "language": "bash", "code": "echo hello" })).await;
     assert_eq!(answer["stdout"], "hello\n", "{answer}");
-    // The many runs take at least five seconds.
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
     many.send(Request::Cancel).await.expect("executord takes messages");
     let received = many.end().await.expect("a response");
     assert!(received.begun.len() < 40, "it answered before the runs ended");

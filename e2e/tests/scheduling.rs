@@ -2,13 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use e2e::answer::most_at_one_time;
 use e2e::daemons::{Daemons, Settings, eventually};
 use e2e::socket::{Execution, live_program, program};
 use futures_util::future::join_all;
 use protocol::{Clock, Event, ExecuteRequest, LimitsRequest, Request, RunRequest, StageName, Status};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Prints that it runs, and waits for a line.
 const WAITS: &str = "echo ready; read -r line";
@@ -55,18 +56,8 @@ async fn sessions_that_wait_for_input_block_nobody() {
     assert!(eventually(are_idle).await, "{:?}", daemons.status().await);
 }
 
-#[tokio::test]
-async fn programs_that_sleep_run_at_the_same_time() {
-    const SLEEPERS: usize = 16;
-    let daemons = start(production()).await;
-    let request = json!({ "language": "bash", "code": "sleep 1; echo done" });
-    let begun = Instant::now();
-    for answer in join_all((0..SLEEPERS).map(|_| daemons.execute(&request))).await {
-        assert_eq!(answer["stdout"], "done\n", "{answer}");
-    }
-    // One after the other on two slots, they take eight seconds.
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-}
+/// Prints when it begins and ends to sleep.
+const SLEEPS: &str = "echo $EPOCHREALTIME; sleep 1; echo $EPOCHREALTIME";
 
 /// Prints when it begins and ends to use half a second of CPU time.
 const COMPUTES: &str = "import time
@@ -75,6 +66,25 @@ while time.process_time() < 0.5:
     pass
 print(time.time())";
 
+/// Returns the two times that a program printed, in seconds.
+fn interval(answer: &Value) -> (f64, f64) {
+    let text = answer["stdout"].as_str().unwrap_or_default();
+    let times: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
+    let [begin, end] = times[..] else { unreachable!("{answer}") };
+    (begin, end)
+}
+
+#[tokio::test]
+async fn programs_that_sleep_run_at_the_same_time() {
+    const SLEEPERS: usize = 16;
+    let daemons = start(production()).await;
+    let request = json!({ "language": "bash", "code": SLEEPS });
+    let answers = join_all((0..SLEEPERS).map(|_| daemons.execute(&request))).await;
+    let intervals: Vec<_> = answers.iter().map(interval).collect();
+    // More than there are slots. On a busy host, some end before others begin.
+    assert!(most_at_one_time(&intervals) > 2, "{intervals:?}");
+}
+
 #[tokio::test]
 async fn programs_that_compute_run_one_after_the_other() {
     const PROGRAMS: usize = 4;
@@ -82,14 +92,7 @@ async fn programs_that_compute_run_one_after_the_other() {
     let request = json!({ "language": "python", "code": COMPUTES });
     daemons.execute(&request).await;
     let answers = join_all((0..PROGRAMS).map(|_| daemons.execute(&request))).await;
-    let mut periods: Vec<_> = answers
-        .iter()
-        .map(|answer| {
-            let text = answer["stdout"].as_str().unwrap_or_default();
-            let times: Vec<f64> = text.lines().filter_map(|line| line.parse().ok()).collect();
-            (times[0], times[1])
-        })
-        .collect();
+    let mut periods: Vec<_> = answers.iter().map(interval).collect();
     periods.sort_by(|one, other| one.0.total_cmp(&other.0));
     let overlaps = periods.windows(2).filter(|pair| pair[1].0 < pair[0].1).count();
     // One may start early, while another waits for the disk.
@@ -135,11 +138,8 @@ async fn the_wall_clock_time_of_a_request_is_bounded() {
     let more = "[limits]\nrequest_wall_time = \"3s\"\n[limits.maximum]\nwall_time = \"2s\"";
     let daemons = start(Settings { slots: 1, more: more.to_owned(), ..Settings::default() }).await;
     let runs = vec![RunRequest::default(); 8];
-    let begun = Instant::now();
     let execution = begin(&daemons, ExecuteRequest { runs, ..program("bash", "sleep 600") }).await;
     let received = execution.end().await.expect("it ends");
-    // Eight runs of the maximum take 16 seconds.
-    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
     let Some(Event::Finished(outcome)) = &received.last else { unreachable!("{received:?}") };
     assert_eq!(outcome.runs.len(), 8, "{outcome:?}");
     for (number, report) in (0..).zip(&outcome.runs) {
@@ -147,6 +147,8 @@ async fn the_wall_clock_time_of_a_request_is_bounded() {
         let is_timeout = matches!(report.status, Status::TimedOut { clock: Clock::Wall, .. });
         assert!(is_timeout, "{report:?}");
     }
+    // The first two use up the time of the request: one its own maximum, the other the rest.
+    assert!(outcome.runs[2..].iter().all(|run| run.usage.wall_time == Duration::ZERO), "{outcome:?}");
 }
 
 #[tokio::test]
