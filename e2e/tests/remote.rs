@@ -244,8 +244,9 @@ fn errors(remote: &Remote) {
 
 /// Input is sent while the program runs, and the first Ctrl+C is for the program.
 fn prompts_and_interrupts(remote: &Remote) {
-    let program = "import signal\nsignal.signal(signal.SIGINT, lambda *_: print('interrupted', flush=True))\n\
-                   name = input('Name? ')\nprint('Hello,', name, flush=True)\nsignal.pause()";
+    // A signal that arrives before the program waits for it stays pending.
+    let program = "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nname = input('Name? ')\n\
+                   print('Hello,', name, flush=True)\nsignal.sigwait([signal.SIGINT])\nprint('interrupted')";
     fs::write(remote.directory.path().join("prompt.py"), program).expect("a writable directory");
     let mut command = remote.command(&["run", "--option", "unbuffered", "prompt.py"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the command starts");

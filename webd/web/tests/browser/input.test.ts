@@ -117,7 +117,7 @@ test("Ctrl+C interrupts the program, which can handle the signal", async () => {
   const page = await env.openPage("/?lang=python");
   await setCode(
     page,
-    "import time\nprint('on', flush=True)\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n",
+    "import time\ntry:\n    print('on', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n",
   );
   for (const target of [
     page.getByLabel("Input line"),
