@@ -77,8 +77,9 @@ AS_ROOT := $(SUDO) env PATH="$$PATH" CARGO_HOME="$${CARGO_HOME:-$$HOME/.cargo}" 
 
 # Tests that `make balancer` and `make compilers` run.
 LONG := long:: stopping_a_node_behind_haproxy precompiled_headers_change_no_program programs_are_compiled_the_same_way
-root: debug ## Run the tests with real sandboxes, daemons and compilers; needs root
-	$(AS_ROOT) cargo test --locked -p sandbox -p e2e --features e2e/daemons -- --test-threads 1 $(addprefix --skip ,$(LONG))
+LANES ?= 2
+root: debug ## Run the tests with real sandboxes, daemons and compilers, LANES files at a time; needs root
+	$(AS_ROOT) LANES=$(LANES) scripts/root-tests.sh $(addprefix --skip ,$(LONG))
 
 balancer: debug ## Kill, stop, add and remove nodes behind HAProxy and nginx
 	$(AS_ROOT) cargo test --locked -p e2e --features e2e/daemons --test balancer -- --test-threads 1
