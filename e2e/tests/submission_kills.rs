@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use e2e::daemons::eventually;
 use e2e::http::{self, Answer};
 use e2e::key_server::KeyServer;
 use hyper::Uri;
@@ -92,6 +93,10 @@ async fn no_submission_is_lost_and_none_runs_again_after_its_result_was_stored()
         ];
         // Another phase of its work each time.
         sleep(Duration::from_millis(u64::from(20 + round * 137 % 397))).await;
+        // A busy host may have accepted none yet. Of the rounds before, there may be more than one each.
+        let enough = usize::try_from(round).unwrap() + 1;
+        let is_enough = || async { record.lock().unwrap().accepted.len() >= enough };
+        assert!(eventually(is_enough).await, "{}", server.daemons.log_tail());
         server.daemons.kill_webd().expect("webd runs");
         for client in clients {
             timeout(TIMEOUT, client).await.expect("its connections are closed").unwrap();
@@ -99,7 +104,6 @@ async fn no_submission_is_lost_and_none_runs_again_after_its_result_was_stored()
         server.daemons.restart_webd().await.expect("webd starts");
     }
     let accepted = record.lock().unwrap().accepted.clone();
-    assert!(accepted.len() >= usize::try_from(rounds).unwrap(), "{}", accepted.len());
     for id in &accepted {
         let answer = http::get(&url(&submissions, *id, "?wait=30"), TIMEOUT).await.expect("an answer");
         assert!(note(&record, *id, &answer), "{answer:?}\n{}", server.daemons.log_tail());

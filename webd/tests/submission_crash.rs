@@ -192,7 +192,8 @@ async fn no_accepted_submission_is_lost_and_none_with_a_result_runs_again() {
     let rounds = std::env::var(ROUNDS_VARIABLE).map_or(ROUNDS, |number| number.parse().unwrap());
     let callback = receive_callbacks(Arc::clone(&record)).await;
     let mut accepted: Vec<Uuid> = vec![];
-    for round in 0..rounds {
+    // A busy host may accept none in the time of a round.
+    for round in 0..20 * rounds {
         let webd = Webd::start(&config);
         let address = webd.1;
         let known = accepted.clone();
@@ -205,6 +206,9 @@ async fn no_accepted_submission_is_lost_and_none_with_a_result_runs_again() {
         webd.kill();
         accepted.extend(submitting.await.unwrap());
         fetching.await.unwrap();
+        if round + 1 >= rounds && accepted.len() > usize::try_from(rounds).unwrap() {
+            break;
+        }
     }
     assert!(accepted.len() > usize::try_from(rounds).unwrap(), "{}", accepted.len());
     let webd = Webd::start(&config);
