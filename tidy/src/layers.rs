@@ -11,10 +11,11 @@ use crate::repository::Repository;
 use crate::rust;
 
 /// Each crate and the crates of the workspace that it may depend on.
-const CRATES: [(&str, &[&str]); 13] = [
+const CRATES: [(&str, &[&str]); 14] = [
     ("protocol", &[]),
     ("sandbox", &[]),
     ("executor-zygote", &["sandbox"]),
+    ("executor-zygote-node", &["sandbox"]),
     ("executord", &["protocol", "sandbox"]),
     ("keys", &["protocol"]),
     ("mcp", &["protocol"]),
@@ -28,7 +29,7 @@ const CRATES: [(&str, &[&str]); 13] = [
 ];
 
 /// Where `unsafe` is allowed.
-const UNSAFE: [&str; 2] = ["executord/sandbox/src/sys", "executord/zygote"];
+const UNSAFE: [&str; 3] = ["executord/sandbox/src/sys", "executord/zygote", "executord/zygote-node"];
 
 /// A name that must not occur in the code below a path.
 struct Ban {
@@ -136,6 +137,7 @@ fn names(repository: &Repository, path: &Path) -> io::Result<Vec<Finding>> {
         .any(|root| root == path)
         && !path.starts_with("executord/sandbox")
         && !path.starts_with("executord/zygote")
+        && !path.starts_with("executord/zygote-node")
         && !repository.read(path)?.contains("#![forbid(unsafe_code)]")
     {
         findings.push(Finding::new(path, 1, "needs `#![forbid(unsafe_code)]`"));

@@ -91,8 +91,13 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
             sources.push((file.path(), file.metadata()?.modified()?));
         }
     }
-    let zygote = binary("libexecutor_zygote.so")?;
-    sources.push((zygote.clone(), zygote.metadata()?.modified()?));
+    let zygotes = [
+        ("EXECUTOR_ZYGOTE", binary("libexecutor_zygote.so")?),
+        ("EXECUTOR_ZYGOTE_NODE", binary("libexecutor_zygote_node.so")?),
+    ];
+    for (_, zygote) in &zygotes {
+        sources.push((zygote.clone(), zygote.metadata()?.modified()?));
+    }
     sources.sort();
     let mut hasher = DefaultHasher::new();
     sources.hash(&mut hasher);
@@ -106,7 +111,7 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
         for language in LAUNCHERS {
             let mut build = Command::new("sh");
             build.arg(from.join(language).join("build.sh")).arg(building.path());
-            succeed(build.env("EXECUTOR_ZYGOTE", &zygote))?;
+            succeed(build.envs(zygotes.iter().cloned()))?;
         }
         match fs::rename(building.path(), &built) {
             Err(error) if !built.is_dir() => return Err(error),

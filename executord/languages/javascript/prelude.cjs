@@ -1,7 +1,8 @@
 'use strict';
 
 // Pre-warms a Node process that was started before its program is known, waits until the program's command line arrives on a
-// socket, and then continues as if Node had been started with it. See docs/launchers.md.
+// socket, and then continues as if Node had been started with it. As a zygote, this process only forks, and each fork continues
+// as if it were the only process. See docs/launchers.md.
 //
 // Node loads this file before the main file, because NODE_OPTIONS contains --require. This file reverts every change that
 // a program could observe. Worker threads of the program load it too; it does nothing in them.
@@ -9,14 +10,16 @@
 // The descriptor to which start.c moved the socket.
 const COMMAND_LINE_FD = 255;
 
+const isZygote = __dirname.endsWith('/zygote');
+
 removeTraces();
 if (require('worker_threads').isMainThread) {
-  exitEarly();
   warmUp();
   // Only now: to learn the message of V8's error, Node overflows the stack once, and would touch all of its pages.
   useWholeStack();
-  const clocks = delayClocks();
-  const args = waitForCommandLine();
+  const addon = isZygote ? loadAddon() : null;
+  const clocks = delayClocks(addon);
+  const args = waitForCommandLine(addon);
   if (args.length === 0) {
     process.reallyExit(0);
   }
@@ -169,13 +172,18 @@ function ignoreErrors(callback) {
 }
 
 /** Returns the command line, or an empty array if the other end was closed without sending one. */
-function waitForCommandLine() {
+function waitForCommandLine(addon) {
   const fs = require('fs');
   let text = Buffer.alloc(65536);
   let length = 0;
   // This call only compiles the function.
   split(text, length);
-  releaseMemory();
+  if (addon !== null) {
+    continueInFork(addon);
+  } else {
+    exitEarly();
+    releaseMemory();
+  }
   fs.writeSync(COMMAND_LINE_FD, 'R');
   for (let got; (got = fs.readSync(COMMAND_LINE_FD, text, length, text.length - length)) > 0;) {
     length += got;
@@ -185,25 +193,50 @@ function waitForCommandLine() {
   return split(text, length);
 }
 
+/** Loads the addon of zygotes. */
+function loadAddon() {
+  const addon = { exports: {} };
+  process.dlopen(addon, `${__dirname}/fork.node`);
+  return addon.exports;
+}
+
+/** Becomes a zygote, and returns in each of its forks. */
+function continueInFork(addon) {
+  releaseMemory();
+  const pid = addon.fork(Math.random);
+  Object.defineProperty(process, 'pid', { ...Object.getOwnPropertyDescriptor(process, 'pid'), value: pid });
+  // Only now: it examines the standard streams.
+  exitEarly();
+}
+
 /** Returns the arguments in a buffer, each of which ends with a NUL. */
 function split(text, length) {
   return text.toString('utf8', 0, length).split('\0').slice(0, -1);
 }
 
-/** Excludes the time from now to `start()` from the clocks that count from the start of the process. */
-function delayClocks() {
+/**
+ * Excludes the time from now to `start()` from the clocks that count from the start of the process. With the addon of zygotes,
+ * worker threads have the same clocks.
+ */
+function delayClocks(addon) {
   const { uptime } = process;
   const prototype = Object.getPrototypeOf(performance);
   const { now } = prototype;
   const timeOrigin = Object.getOwnPropertyDescriptor(prototype, 'timeOrigin');
   const stopped = now.call(performance);
   let waited = 0;
-  process.uptime = named('uptime', () => uptime() - waited / 1000);
+  // The addon changes what uptime() counts from.
+  if (addon === null) process.uptime = named('uptime', () => uptime() - waited / 1000);
   replace(prototype, 'now', { value: named('now', function () { return now.call(this) - waited; }) });
   replace(prototype, 'timeOrigin', { get() { return timeOrigin.get.call(this) + waited; } });
-  const clocks = { start: () => { waited = now.call(performance) - stopped; } };
-  clocks.start();
-  return clocks;
+  const update = () => { waited = now.call(performance) - stopped; };
+  update();
+  return {
+    start() {
+      update();
+      addon?.delay(waited);
+    },
+  };
 }
 
 function replace(object, name, changes) {

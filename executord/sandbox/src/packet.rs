@@ -32,8 +32,8 @@ pub(crate) const DROP_BUILD: u8 = 2;
 pub(crate) const LAUNCHED: u8 = 3;
 /// Supervisor to daemon, and zygote to supervisor: init was not started. Carries the step and the errno.
 pub(crate) const NOT_LAUNCHED: u8 = 4;
-/// Supervisor to daemon: init is gone, and with it every process of the sandbox. Carries init's wait status, and the pid of
-/// the slot's zygote or 0.
+/// Supervisor to daemon: init is gone, and with it every process of the sandbox. Carries the pids of the slot's zygotes, or 0
+/// for one that does not exist.
 pub(crate) const GONE: u8 = 5;
 /// Supervisor to daemon, and zygote to supervisor: ready for requests. From a supervisor, the first number is the errno of
 /// creating a user namespace for zygotes, or 0.
@@ -74,6 +74,9 @@ pub(crate) const NAMESPACE: u8 = 20;
 pub(crate) const PROC: u8 = 21;
 /// Supervisor to zygote: create another network namespace. The reply is [`READY`].
 pub(crate) const RENEW_NETWORK: u8 = 22;
+
+/// Supervisor to zygote, once: the directory of the zygote in `/proc`. The reply is [`READY`].
+pub(crate) const PROCESS_DIRECTORY: u8 = 24;
 
 /// Supervisor to daemon, instead of [`READY`]: it cannot create sandboxes, and ends. The descriptor has the message.
 pub(crate) const FAILED: u8 = 23;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use protocol::install::Install;
 use protocol::packages::PackageSupport;
@@ -215,6 +217,37 @@ pub(crate) struct Warm {
 pub(crate) struct Zygote {
     /// Added to the stage's environment, in place of [`Warm::environment`].
     pub(crate) environment: BTreeMap<String, String>,
+    #[serde(skip)]
+    pub(crate) health: ZygoteHealth,
+}
+
+/// Whether the zygotes of an interpreter work on this host. All copies of one share it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ZygoteHealth(Arc<AtomicU32>);
+
+impl ZygoteHealth {
+    /// Failures in a row after which they are not used until the language files are loaded again.
+    const MAX_FAILURES: u32 = 3;
+
+    /// Counts whether a zygote forked a sandbox. Returns true for the failure after which they are not used.
+    pub(crate) fn record(&self, has_forked: bool) -> bool {
+        if has_forked {
+            self.0.store(0, Ordering::Relaxed);
+            return false;
+        }
+        self.0.fetch_add(1, Ordering::Relaxed) + 1 == Self::MAX_FAILURES
+    }
+
+    fn is_good(&self) -> bool {
+        self.0.load(Ordering::Relaxed) < Self::MAX_FAILURES
+    }
+}
+
+impl Warm {
+    /// Returns how it is started as a zygote, if zygotes are enabled and work.
+    pub(crate) fn working_zygote(&self) -> Option<&Zygote> {
+        self.zygote.as_ref().filter(|zygote| zygote.health.is_good())
+    }
 }
 
 /// A program that proves that the toolchain works.

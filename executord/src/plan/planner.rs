@@ -88,7 +88,7 @@ impl Planner {
             },
             warm_command: warm
                 .map(|(warm, warm_up)| warm_command(warm, warm_up, stage, user, self.threads())),
-            zygote: warm.is_some_and(|(warm, _)| warm.zygote.is_some()),
+            zygote: warm.is_some_and(|(warm, _)| warm.working_zygote().is_some()),
             user: user.clone(),
             terminal: stage
                 .terminal
@@ -164,7 +164,7 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
 /// Returns the warm command of a stage, as it is executed, or as it is forked from a zygote.
 fn warm_command(warm: &Warm, warm_up: WarmUp, stage: &StageSpec, user: &User, threads: u32) -> Program {
     let StageSpec { toolchain, command, limits, .. } = *stage;
-    let own = warm.zygote.as_ref().map_or(&warm.environment, |zygote| &zygote.environment);
+    let own = warm.working_zygote().map_or(&warm.environment, |zygote| &zygote.environment);
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     resources.processes = resources.processes.max(WARM_PROCESSES);

@@ -63,7 +63,8 @@ impl<'a> StageSpec<'a> {
 
     /// Returns whether its sandbox can begin as a copy of a zygote.
     pub(crate) fn can_be_copied(&self) -> bool {
-        self.fits_warm_command() && self.command.warm.as_ref().is_some_and(|warm| warm.zygote.is_some())
+        self.fits_warm_command()
+            && self.command.warm.as_ref().is_some_and(|warm| warm.working_zygote().is_some())
     }
 
     /// Returns whether a pre-warmed sandbox of the language can serve a stage with these options, environment and streams,

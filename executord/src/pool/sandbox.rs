@@ -12,9 +12,11 @@ use sandbox::{
 };
 use tokio::net::unix::pipe;
 use tokio::time::{sleep, timeout};
+use tracing::warn;
 
 use crate::failure::{Context, Failure};
 use crate::identity::Identity;
+use crate::languages::format::ZygoteHealth;
 use crate::plan::stage_spec::WarmUp;
 use crate::pool::pipes::Pipes;
 use crate::pool::slot::Slot;
@@ -49,6 +51,8 @@ pub(crate) struct Sandbox {
     is_prepared: bool,
     /// Whether it has a collector that is not gone yet.
     has_collector: bool,
+    /// For a copy of a zygote until it runs.
+    zygote_health: Option<ZygoteHealth>,
 }
 
 /// Whether a sandbox was made before its program was known.
@@ -105,6 +109,7 @@ impl Sandbox {
         plan: Plan,
         limits: &CgroupLimits,
         state: SandboxState,
+        zygote_health: Option<ZygoteHealth>,
     ) -> Result<Self, Failure> {
         let weight = match state {
             SandboxState::Starting => CpuWeight::Full,
@@ -137,6 +142,7 @@ impl Sandbox {
             created: Instant::now(),
             is_prepared: false,
             has_collector: false,
+            zygote_health,
         })
     }
 
@@ -165,7 +171,14 @@ impl Sandbox {
     /// Waits until the sandbox's init runs.
     pub(crate) async fn wait_until_launched(&mut self) -> Result<(), Failure> {
         if self.init.is_none() {
-            self.init = Some(self.slot.wait_until_launched().await?);
+            let launched = self.slot.wait_until_launched().await;
+            if let Some(health) = self.zygote_health.take()
+                && health.record(launched.is_ok())
+            {
+                let program = self.plan.warm_command.as_ref().map(|program| &program.command);
+                warn!(?program, "zygotes fail, starting programs without them until the next reload");
+            }
+            self.init = Some(launched?);
         }
         Ok(())
     }

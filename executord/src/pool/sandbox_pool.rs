@@ -265,7 +265,9 @@ impl SandboxPool {
             }
         };
         let plan = self.planner.plan(stage, identity.user(), source, Path::exists);
-        Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state)
+        let warm = stage.command.warm.as_ref().filter(|_| plan.zygote);
+        let health = warm.and_then(|warm| warm.zygote.as_ref()).map(|zygote| zygote.health.clone());
+        Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state, health)
     }
 
     /// Returns the input of the policy. `stalled` sandboxes are being pre-warmed.

@@ -48,6 +48,9 @@ struct Module {
     free: *mut c_void,
 }
 
+/// The descriptor of the supervisor's socket.
+const SUPERVISOR: c_int = 3;
+
 /// `METH_NOARGS`.
 const NO_ARGUMENTS: c_int = 4;
 /// `PYTHON_ABI_VERSION`.
@@ -92,7 +95,7 @@ pub unsafe extern "C" fn PyInit_executor_zygote() -> *mut c_void {
 }
 
 unsafe extern "C" fn fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let (name, error) = match sandbox::serve_zygote() {
+    let (name, error) = match sandbox::serve_zygote(SUPERVISOR) {
         Ok(name) => (name, None),
         Err(error) => (String::new(), Some(error.to_string())),
     };

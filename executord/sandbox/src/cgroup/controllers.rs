@@ -332,7 +332,7 @@ impl RunCgroup {
     pub fn close(&mut self, gone: &NamespaceGone) -> io::Result<Option<Emptied>> {
         let is_empty = match &mut self.kind {
             RunKind::V2(run) => run.close()?,
-            RunKind::V1(run) => run.is_empty(gone.zygote)?,
+            RunKind::V1(run) => run.is_empty(&gone.zygotes)?,
             RunKind::None => true,
         };
         Ok(is_empty.then_some(Emptied::new(self.uid)))

@@ -1,16 +1,18 @@
 //! Proof types: values that exist only after the kernel confirmed that processes are gone.
 
+use crate::zygote::MAX_ZYGOTES;
+
 /// Proof that every process of a sandbox's pid namespace is gone: the supervisor has waited for its init.
 #[derive(Debug)]
 pub struct NamespaceGone {
-    /// Pid of the supervisor's zygote, which stays in the slot's cgroups.
-    pub(super) zygote: Option<i32>,
+    /// Pids of the supervisor's zygotes, which stay in the slot's cgroups; 0 for one that does not exist.
+    pub(super) zygotes: [i32; MAX_ZYGOTES],
 }
 
 impl NamespaceGone {
     /// Creates the proof from the supervisor's message that it has reaped init.
-    pub(crate) const fn init_reaped(zygote: Option<i32>) -> Self {
-        Self { zygote }
+    pub(crate) const fn init_reaped(zygotes: [i32; MAX_ZYGOTES]) -> Self {
+        Self { zygotes }
     }
 }
 

@@ -10,13 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::zygote::MAX_ZYGOTES;
+
 use super::files::{
     CachedFile, create, has_runnable_thread, own_path, processes, read_keyed, v1_mount, write,
 };
 use super::limits::{CgroupLimits, CpuWeight, Readings, SampledPeak, of_program};
 
-/// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, its zygote, init and a collector.
-const OWN_PROCESSES: u32 = 4;
+/// Number of processes of the sandbox itself in a slot's cgroups: the supervisor, two zygotes ([`MAX_ZYGOTES`]), init
+/// and a collector.
+const OWN_PROCESSES: u32 = 5;
+const _: () = assert!(MAX_ZYGOTES == 2);
 /// The period of cpu.cfs_quota_us, in microseconds; the kernel's default.
 const CPU_PERIOD: u64 = 100_000;
 /// Value of cpu.shares for [`CpuWeight::Full`]: the kernel's default.
@@ -353,10 +357,10 @@ impl Run {
         })
     }
 
-    /// Returns whether only the supervisor is left, and its zygote if it has one.
-    pub(super) fn is_empty(&self, zygote: Option<i32>) -> io::Result<bool> {
+    /// Returns whether only the supervisor and its zygotes are left.
+    pub(super) fn is_empty(&self, zygotes: &[i32]) -> io::Result<bool> {
         // Opened for each read: version 1 caches the list of an open file (cgroup_pidlist_start).
         let processes = processes(&self.counters.pids)?;
-        Ok(processes.iter().filter(|&&process| Some(process) != zygote).count() <= 1)
+        Ok(processes.iter().filter(|process| !zygotes.contains(process)).count() <= 1)
     }
 }

@@ -197,14 +197,14 @@ impl Supervisor {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
             packet => packet?.ok_or(io::ErrorKind::UnexpectedEof)?,
         };
-        let [first, second] = packet.numbers;
+        let [first, _] = packet.numbers;
         Ok(Some(match packet.tag {
             LAUNCHED => {
                 let pidfd = packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?;
                 Reply::Launched(Init(pidfd))
             }
             NOT_LAUNCHED => Reply::NotLaunched(packet.setup_error()?),
-            GONE => Reply::Gone(NamespaceGone::init_reaped(Some(second).filter(|&pid| pid != 0))),
+            GONE => Reply::Gone(NamespaceGone::init_reaped(packet.numbers)),
             BUILD => Reply::Build {
                 mount: packet.descriptors.into_iter().next().ok_or(io::ErrorKind::InvalidData)?,
                 bytes: u64::try_from(first).map_err(|_| io::ErrorKind::InvalidData)? * 1024,

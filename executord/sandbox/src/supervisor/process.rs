@@ -33,7 +33,7 @@ use crate::seccomp::Filters;
 use crate::sys::mount::{attach, attribute, new_file_system, path_string};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
 use crate::user_namespace::ZygoteUsers;
-use crate::zygote::{MAX_IDLE, Zygote, ZygoteHost};
+use crate::zygote::{MAX_IDLE, MAX_ZYGOTES, Zygote, ZygoteHost};
 
 /// The main function of `executor-sandbox DIRECTORY [FIRST LAST ROOT GROUP]`, with the daemon's socket as stdin. The numbers are
 /// the [`ZygoteUsers`] of a supervisor that may have a zygote. The process exits when the daemon closes the socket, after killing
@@ -98,7 +98,8 @@ struct SupervisorProcess<'a> {
     network: NetworkNamespace,
     /// `None` if there are no zygotes, by configuration or because the host allows no user namespace.
     zygote_host: Option<ZygoteHost>,
-    zygote: Option<Zygote>,
+    /// At most [`MAX_ZYGOTES`]. The one that forked last is at the end.
+    zygotes: Vec<Zygote>,
     /// Requests that arrived during a sandbox and are for the time after it.
     deferred: VecDeque<Packet>,
 }
@@ -123,7 +124,16 @@ impl<'a> SupervisorProcess<'a> {
         };
         Packet::new(READY, [errno, 0]).send(daemon)?;
         let deferred = VecDeque::new();
-        Ok(Self { daemon, filters, templates, build_dir, network, zygote_host, zygote: None, deferred })
+        Ok(Self {
+            daemon,
+            filters,
+            templates,
+            build_dir,
+            network,
+            zygote_host,
+            zygotes: Vec::new(),
+            deferred,
+        })
     }
 
     fn serve(&mut self) -> io::Result<()> {
@@ -145,9 +155,9 @@ impl<'a> SupervisorProcess<'a> {
         match self.deferred.pop_front() {
             Some(packet) => Ok(Some(packet)),
             None => {
-                if self.zygote.is_some() && !wait_until_readable(self.daemon.as_fd(), MAX_IDLE.into())? {
-                    // It would hold memory for nothing.
-                    self.zygote = None;
+                if !self.zygotes.is_empty() && !wait_until_readable(self.daemon.as_fd(), MAX_IDLE.into())? {
+                    // They would hold memory for nothing.
+                    self.zygotes.clear();
                 }
                 Packet::receive(self.daemon)
             }
@@ -164,9 +174,12 @@ impl<'a> SupervisorProcess<'a> {
         packet.descriptors.push(init.pidfd.try_clone()?);
         packet.send(self.daemon)?;
         let collector = self.wait_for(&init.pidfd)?;
-        let exit = process::wait(init.pid)?;
-        let zygote = self.zygote.as_ref().map_or(0, Zygote::pid);
-        Packet::new(GONE, [exit.status, zygote]).send(self.daemon)?;
+        process::wait(init.pid)?;
+        let mut zygotes = [0; MAX_ZYGOTES];
+        for (pid, zygote) in zygotes.iter_mut().zip(&self.zygotes) {
+            *pid = zygote.pid();
+        }
+        Packet::new(GONE, zygotes).send(self.daemon)?;
         if let Some(collector) = collector {
             self.collect(&collector)?;
             // It is reaped before the daemon learns that it is gone.
@@ -179,11 +192,11 @@ impl<'a> SupervisorProcess<'a> {
 
     /// Prepares the network namespace of the next sandbox, if the last one may have used it.
     fn renew_network(&mut self) -> io::Result<()> {
-        let Some(mut zygote) = self.zygote.take_if(|zygote| zygote.has_assigned_network()) else {
+        let Some(mut zygote) = self.zygotes.pop_if(|zygote| zygote.has_assigned_network()) else {
             return self.network.renew();
         };
         // A zygote that fails is not used again.
-        self.zygote = zygote.prepare_network(&self.network)?.is_ok().then_some(zygote);
+        self.zygotes.extend(zygote.prepare_network(&self.network)?.is_ok().then_some(zygote));
         Ok(())
     }
 
@@ -254,22 +267,26 @@ impl<'a> SupervisorProcess<'a> {
             return Ok(Err(error));
         }
         let init = zygote.fork_init(host, descriptors)?;
-        self.zygote = init.is_ok().then_some(zygote);
+        self.zygotes.extend(init.is_ok().then_some(zygote));
         Ok(init)
     }
 
-    /// Returns a zygote for a plan: the present one if it fits, otherwise a new one.
+    /// Takes a zygote for a plan: one that fits, or else a new one.
     fn zygote_for(&mut self, plan: &Plan) -> Result<Zygote, SetupError> {
         let program = plan.warm_command.as_ref().filter(|_| plan.build_dir == BuildDir::None);
         let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
         let host = self.zygote_host.as_ref().ok_or(Errno::ENOSYS).at(Step::Clone)?;
-        match self.zygote.take() {
-            Some(zygote) if zygote.fits(plan, program)? => Ok(zygote),
-            other => {
-                drop(other);
-                Zygote::start(host, plan, program, &mut self.templates)
+        self.zygotes.retain(Zygote::is_usable);
+        for index in 0..self.zygotes.len() {
+            if self.zygotes[index].fits(plan, program)? {
+                return Ok(self.zygotes.remove(index));
             }
         }
+        if self.zygotes.len() == MAX_ZYGOTES {
+            // It has not forked for longest.
+            self.zygotes.remove(0);
+        }
+        Zygote::start(host, plan, program, &mut self.templates)
     }
 
     /// Waits until init exits, and starts a collector if the daemon asks for one. If the daemon closes its socket before,

@@ -67,6 +67,17 @@ pub(crate) fn duplicate_onto(descriptor: &OwnedFd, number: RawFd) -> io::Result<
     checked(unsafe { libc::dup2(descriptor.as_raw_fd(), number) }.into()).map(drop)
 }
 
+/// Moves a descriptor that no value owns to the number `number`, where it is closed by execve(2), and replaces what had it.
+pub(crate) fn move_to(descriptor: RawFd, number: RawFd) -> io::Result<()> {
+    if descriptor == number {
+        return Ok(());
+    }
+    // SAFETY: takes integers only; the caller guarantees that no value owns one of these descriptors.
+    checked(unsafe { libc::dup3(descriptor, number, libc::O_CLOEXEC) }.into())?;
+    // SAFETY: as above.
+    checked(unsafe { libc::close(descriptor) }.into()).map(drop)
+}
+
 /// Returns the number of bytes that a pipe holds; see FIONREAD in pipe(7).
 ///
 /// # Errors

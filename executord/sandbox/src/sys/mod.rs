@@ -1,5 +1,5 @@
 //! System calls behind safe functions. This is the only place in the project with `unsafe`, except for the declarations
-//! of the CPython interface in `executord/zygote`.
+//! of interpreters' interfaces in `executord/zygote` and `executord/zygote-node`.
 
 #![allow(
     unsafe_code,
@@ -13,3 +13,8 @@ pub(crate) mod network;
 pub(crate) mod process;
 pub(crate) mod seccomp;
 pub(crate) mod terminal;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod threads;
+#[cfg(not(target_arch = "x86_64"))]
+#[path = "no_threads.rs"]
+pub(crate) mod threads;

@@ -105,6 +105,13 @@ pub(crate) fn fork_with_libc() -> io::Result<Option<libc::pid_t>> {
     Ok(i32::try_from(pid).ok().filter(|&pid| pid != 0))
 }
 
+/// Makes the kernel copy a range of memory in forks that it would leave out; see MADV_DONTFORK in madvise(2).
+pub(crate) fn copy_in_forks(start: usize, end: usize) -> io::Result<()> {
+    // SAFETY: this changes neither contents nor access.
+    checked(unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DOFORK) }.into())
+        .map(drop)
+}
+
 /// Ends this process without running exit handlers: those that are registered here belong to the parent's code.
 pub(crate) fn exit() -> ! {
     // SAFETY: does not return.

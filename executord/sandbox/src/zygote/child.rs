@@ -1,8 +1,8 @@
-//! The zygote's side: code that runs inside the interpreter, which has one thread.
+//! The zygote's side: code that runs inside the interpreter, in its only thread.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
@@ -11,7 +11,7 @@ use crate::error::{At, SetupError, Step};
 use crate::init::{
     InitDescriptors, NAMESPACES, PayloadProcess, build_sandbox, finish, payload_pipes, run_sandbox,
 };
-use crate::packet::{LAUNCHED, PREPARE, Packet, READY, RENEW_NETWORK};
+use crate::packet::{LAUNCHED, PREPARE, PROCESS_DIRECTORY, Packet, READY, RENEW_NETWORK};
 use crate::payload::{PayloadPipes, PayloadSetup, await_program, confine};
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan};
 use crate::report::Report;
@@ -20,15 +20,20 @@ use crate::sealed_file::read_plan;
 use crate::seccomp::Filters;
 use crate::sys::descriptor;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
+use crate::zygote::process_state::ProcessState;
 
-/// Forks sandboxes as the supervisor requests on [`LAUNCHER_DESCRIPTOR`], until that is closed, and then exits.
+/// Forks sandboxes as the supervisor requests on the descriptor `socket`, until that is closed, and then exits. The other
+/// threads of this process are ended, and all descriptors but the standard streams are closed.
 ///
-/// Returns only in a forked payload, with the name of its user, after the payload has given up every privilege and
-/// [`LAUNCHER_DESCRIPTOR`] is the socket of its launcher. The caller continues as the program's interpreter.
+/// Returns only in a forked payload, with the name of its user, after the payload has given up every privilege. It has the
+/// threads of this process, and descriptors of the same kind; `socket` is that of its launcher. The caller continues as the
+/// program's interpreter.
 ///
 /// # Errors
-/// If the zygote cannot receive from the supervisor or send to it.
-pub fn serve_zygote() -> io::Result<String> {
+/// If the zygote cannot receive from the supervisor or send to it, or has threads or descriptors that a fork could not have.
+pub fn serve_zygote(socket: RawFd) -> io::Result<String> {
+    let directory = receive_directory(descriptor::standing(socket))?;
+    let state = ProcessState::record(directory, socket)?;
     let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
     let filters = Filters::compile();
     Packet::new(READY, [0, 0]).send(supervisor)?;
@@ -39,11 +44,11 @@ pub fn serve_zygote() -> io::Result<String> {
             continue;
         }
         let forked = match packet.tag {
-            PREPARE => fork_init(packet.descriptors, &filters),
+            PREPARE => fork_init(packet.descriptors, &state, &filters),
             _ => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
         };
         let answer = match forked {
-            Ok(Forked::Payload { user_name }) => return Ok(user_name),
+            Ok(Forked::Payload { user_name }) => return state.restore().map(|()| user_name),
             Ok(Forked::Init(ChildProcess { pid, pidfd })) => {
                 Packet { descriptors: vec![pidfd], ..Packet::new(LAUNCHED, [pid, 0]) }
             }
@@ -54,6 +59,15 @@ pub fn serve_zygote() -> io::Result<String> {
     process::exit()
 }
 
+/// Receives the directory of this process in `/proc`.
+fn receive_directory(supervisor: BorrowedFd) -> io::Result<OwnedFd> {
+    match Packet::receive(supervisor)? {
+        Some(Packet { tag: PROCESS_DIRECTORY, descriptors, .. }) => descriptors.into_iter().next(),
+        _ => None,
+    }
+    .ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
 /// The two processes that return from [`fork_init`].
 enum Forked {
     /// The zygote, which has forked an init.
@@ -62,7 +76,11 @@ enum Forked {
     Payload { user_name: String },
 }
 
-fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, SetupError> {
+fn fork_init(
+    descriptors: Vec<OwnedFd>,
+    state: &ProcessState,
+    filters: &Filters,
+) -> Result<Forked, SetupError> {
     let mut descriptors = descriptors.into_iter();
     let proc_socket = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
     let plan_file = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
@@ -75,7 +93,7 @@ fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, Set
         ForkResult::Child => {
             // Init closes all descriptors that are not its own by number, and no owner may close them again.
             std::mem::forget(cgroup);
-            let user_name = run_init(plan_file, init_descriptors, report, filters);
+            let user_name = run_init(plan_file, init_descriptors, report, state, filters);
             // All of init's owned descriptors have been dropped; the rest have no owner.
             descriptor::close_from(LAUNCHER_DESCRIPTOR + 1).at(Step::ConnectStreams)?;
             Ok(Forked::Payload { user_name })
@@ -85,7 +103,13 @@ fn fork_init(descriptors: Vec<OwnedFd>, filters: &Filters) -> Result<Forked, Set
 
 /// Runs init, as [`crate::init::run_init`] does for a payload that executes its program. Returns only in the payload, which has
 /// given up every privilege, with the name of its user.
-fn run_init(plan_file: OwnedFd, descriptors: InitDescriptors, report: OwnedFd, filters: &Filters) -> String {
+fn run_init(
+    plan_file: OwnedFd,
+    descriptors: InitDescriptors,
+    report: OwnedFd,
+    state: &ProcessState,
+    filters: &Filters,
+) -> String {
     let kept = [report.as_raw_fd()];
     let report = File::from(report);
     // Not in the zygote: the next programs would find the plan in their memory.
@@ -94,7 +118,7 @@ fn run_init(plan_file: OwnedFd, descriptors: InitDescriptors, report: OwnedFd, f
     drop(plan_file);
     match plan {
         Ok(plan) => {
-            run_sandbox_of(&plan, descriptors, &kept, &report, filters);
+            run_sandbox_of(&plan, descriptors, &kept, &report, state, filters);
             plan.user.name
         }
         Err(error) => finish(Err(error), &report),
@@ -107,6 +131,7 @@ fn run_sandbox_of(
     descriptors: InitDescriptors,
     kept: &[RawFd],
     report: &File,
+    state: &ProcessState,
     filters: &Filters,
 ) {
     let built = descriptors
@@ -114,7 +139,7 @@ fn run_sandbox_of(
         .and_then(|()| occupy_launcher_descriptor(&descriptors))
         .at(Step::Detach)
         .and_then(|()| build_sandbox(plan, descriptors, filters));
-    let last_report = built.and_then(|(sandbox, setup)| match fork_payload(setup)? {
+    let last_report = built.and_then(|(sandbox, setup)| match fork_payload(setup, state)? {
         Some(payload) => run_sandbox(plan, sandbox, payload, report, filters).map(Some),
         None => Ok(None),
     });
@@ -131,9 +156,9 @@ fn occupy_launcher_descriptor(descriptors: &InitDescriptors) -> io::Result<()> {
 }
 
 /// Forks the payload. Returns `None` in the payload, when it is confined and has received the interpreter's limits.
-fn fork_payload(setup: PayloadSetup) -> Result<Option<PayloadProcess>, SetupError> {
+fn fork_payload(setup: PayloadSetup, state: &ProcessState) -> Result<Option<PayloadProcess>, SetupError> {
     let (init_pipes, payload_pipes) = payload_pipes().at(Step::ForkPayload)?;
-    match process::fork_with_libc().at(Step::ForkPayload)? {
+    match state.fork().at(Step::ForkPayload)? {
         Some(pid) => {
             // The interpreter's signal handlers are for the program and not for init.
             process::reset_signals().at(Step::ForkPayload)?;

@@ -11,7 +11,13 @@
 //! `docs/decisions/0034-zygotes-in-a-user-namespace.md`.
 
 mod child;
+mod descriptors;
 mod parent;
+mod process_state;
 
 pub use child::serve_zygote;
 pub(crate) use parent::{MAX_IDLE, Zygote, ZygoteHost};
+
+/// The most zygotes of a slot. One for each language would hold much memory in each slot, and with one in all, two languages
+/// that take turns would each time start another.
+pub(crate) const MAX_ZYGOTES: usize = 2;

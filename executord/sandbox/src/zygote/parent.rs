@@ -1,7 +1,7 @@
 //! The supervisor's side of a zygote.
 
 use std::convert::Infallible;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -18,7 +18,9 @@ use nix::unistd::{chdir, pipe2, setsid};
 
 use crate::error::{At, SetupError, Step};
 use crate::network_namespace::NetworkNamespace;
-use crate::packet::{NOT_LAUNCHED, PREPARE, PROC, Packet, READY, RENEW_NETWORK, send_packet};
+use crate::packet::{
+    NOT_LAUNCHED, PREPARE, PROC, PROCESS_DIRECTORY, Packet, READY, RENEW_NETWORK, send_packet,
+};
 use crate::payload::execute;
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program};
 use crate::privileges::{drop_bounding_set, make_inheritable, with_effective_user};
@@ -115,12 +117,16 @@ impl Zygote {
     }
 
     fn has_key(&self, template_key: &TemplateKey, program: &Program) -> bool {
-        self.started.elapsed() < MAX_AGE
-            && self.forks < MAX_FORKS
-            && self.template_key == *template_key
+        self.template_key == *template_key
             && self.program.command == program.command
             && self.program.resources.stack == program.resources.stack
             && common_environment(&self.program).eq(common_environment(program))
+    }
+
+    /// Returns whether it may fork at all.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.started.elapsed() < MAX_AGE
+            && self.forks < MAX_FORKS
             && matches!(process::try_wait(self.process.pid), Ok(None))
     }
 
@@ -159,10 +165,9 @@ impl Zygote {
             forks: 0,
             network: Network::Down,
         };
+        zygote.send_directory().at(Step::PreWarm)?;
         match Packet::receive(&zygote.socket).at(Step::PreWarm)? {
-            Some(Packet { tag: READY, .. }) if zygote.has_one_thread().at(Step::PreWarm)? => Ok(zygote),
-            // A lock that another thread holds would never be released in a fork.
-            Some(Packet { tag: READY, .. }) => Err(SetupError { step: Step::PreWarm, errno: Errno::EDEADLK }),
+            Some(Packet { tag: READY, .. }) => Ok(zygote),
             _ => Err(SetupError { step: Step::PreWarm, errno: Errno::ECHILD }),
         }
     }
@@ -171,8 +176,10 @@ impl Zygote {
         self.process.pid
     }
 
-    fn has_one_thread(&self) -> io::Result<bool> {
-        Ok(fs::read_dir(format!("/proc/{}/task", self.process.pid))?.count() == 1)
+    /// Sends the zygote its directory in `/proc`, which it does not see otherwise. It closes the directory before it forks.
+    fn send_directory(&self) -> io::Result<()> {
+        let directory = File::open(format!("/proc/{}", self.process.pid))?;
+        send_packet(&self.socket, PROCESS_DIRECTORY, [0, 0], &[directory.as_raw_fd()])
     }
 
     /// Has the zygote fork an init, as a child of this process, and gives it its `/proc`. `descriptors` are those of the
