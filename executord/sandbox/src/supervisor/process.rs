@@ -340,16 +340,20 @@ impl<'a> SupervisorProcess<'a> {
         Ok(())
     }
 
-    /// Waits for a request, or for the end of a process. Returns false for the end, which comes first if there are both.
-    fn has_request_before(&self, process: BorrowedFd) -> io::Result<bool> {
+    /// Waits for a request, or for the end of a process. Returns false for the end, which comes first if there are both. Zygotes
+    /// end when neither comes for long, as between two sandboxes.
+    fn has_request_before(&mut self, process: BorrowedFd) -> io::Result<bool> {
         let mut watched = [
             PollFd::new(process, PollFlags::POLLIN),
             // Its end is readable too.
             PollFd::new(self.daemon.as_fd(), PollFlags::POLLIN),
         ];
         loop {
-            match poll(&mut watched, PollTimeout::NONE) {
+            let timeout =
+                if self.zygotes.is_empty() { PollTimeout::NONE } else { PollTimeout::from(MAX_IDLE) };
+            match poll(&mut watched, timeout) {
                 Err(Errno::EINTR) => {}
+                Ok(0) => self.zygotes.clear(),
                 answer => {
                     answer?;
                     return Ok(watched[0].any() != Some(true));

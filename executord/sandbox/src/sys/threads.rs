@@ -63,8 +63,8 @@ pub(crate) struct EndedThreads {
 }
 
 impl EndedThreads {
-    /// Ends the threads `tids`, which must be all other threads of this process, while each of them waits in
-    /// the kernel, as in futex(2) or epoll_wait(2): then it holds no lock of the C library that this process or a fork without this thread may need.
+    /// Ends the threads `tids`, which must be all other threads of this process, while each of them waits in the kernel, as in futex(2)
+    /// or epoll_wait(2): then it holds no lock of the C library that this process or a fork without this thread may need.
     ///
     /// # Errors
     /// If there are more than [`MAX_THREADS`], a thread does not wait within [`STOP_TIMEOUT`], or the kernel has no
