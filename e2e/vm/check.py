@@ -664,7 +664,7 @@ def the_pool_serves_programs():
 
 
 def zygotes_serve_programs():
-    """With zygotes, programs in Python are forks of an interpreter that is not root, without privileges and in their own cgroups"""
+    """With zygotes, programs in Python and JavaScript are forks of an interpreter that is not root, without privileges and in their own cgroups"""
     with pool_settings(NO_POOL + "zygotes = true\n"):
         code = ("import os; status = open('/proc/self/status').read(); print(hash('a'), *sorted("
                 "line for line in status.splitlines() if line.startswith(('Cap', 'NoNewPrivs', 'Seccomp:'))))")
@@ -673,6 +673,21 @@ def zygotes_serve_programs():
         assert "CapPrm:\t0000000000000000" in outputs[0], outputs
         assert "NoNewPrivs:\t1" in outputs[0] and "Seccomp:\t2" in outputs[0], outputs
         expect(execute("python", "x = bytearray(200 << 20)", limits={"memory_bytes": 64 << 20}), status="memory")
+        # A thread, which has the filter of the program, a child process and a worker.
+        code = """
+const { Worker, isMainThread } = require('worker_threads');
+const fs = require('fs');
+const state = (path) => fs.readFileSync(path, 'utf8').split('\\n').filter((line) => /^(Cap|NoNewPrivs|Seccomp:|Uid|Gid)/.test(line)).join();
+const states = fs.readdirSync('/proc/self/task').map((task) => state(`/proc/self/task/${task}/status`));
+console.log(new Set(states).size, states.length > 5, /CapPrm:\\t0{16},.*NoNewPrivs:\\t1,Seccomp:\\t2/.test(states[0]));
+console.log(require('child_process').execSync('echo child').toString());
+fs.promises.readFile('main.js', 'utf8').then((text) => console.log(text.length > 100));
+new Worker('console.log(6 * 7)', { eval: true });
+"""
+        for _ in range(3):
+            output = expect(execute("javascript", code), status="ok")["output"]
+            assert output == "1 true true\nchild\n\ntrue\n42\n", output
+        assert len({execute("javascript", "console.log(Math.random())")["output"] for _ in range(3)}) == 3
         process = sleeper("--limit", "memory=100MiB")
         (cgroup,) = run_cgroups()
         inside = (RUNS / cgroup / "cgroup.procs").read_text().split()
