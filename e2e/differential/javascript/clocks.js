@@ -1,5 +1,8 @@
 console.log(process.uptime() < 3, performance.now() < 3000, process.uptime.name, performance.now.name, process.uptime.length);
-console.log(Math.abs(performance.timeOrigin + performance.now() - Date.now()) < 50);
+const before = performance.now();
+const times = [process.uptime() * 1000, Date.now() - performance.timeOrigin];
+const after = performance.now();
+console.log(before > 0, times.every((time) => before - 10 < time && time < after + 10));
 console.log(Object.keys(performance.toJSON()), typeof performance.toJSON().timeOrigin);
 console.log(Object.getOwnPropertyNames(Object.getPrototypeOf(performance)).join(' '));
 try {

@@ -13,7 +13,8 @@ const COMMAND_LINE_FD = 255;
 const isZygote = __dirname.endsWith('/zygote');
 
 removeTraces();
-if (require('worker_threads').isMainThread) {
+// Not worker_threads.isMainThread: to load that module replaces process.chdir().
+if (!process.chdir.disabled) {
   warmUp();
   // Only now: to learn the message of V8's error, Node overflows the stack once, and would touch all of its pages.
   useWholeStack();
@@ -223,18 +224,27 @@ function delayClocks(addon) {
   const prototype = Object.getPrototypeOf(performance);
   const { now } = prototype;
   const timeOrigin = Object.getOwnPropertyDescriptor(prototype, 'timeOrigin');
+  const getOrigin = () => timeOrigin.get.call(performance);
   const stopped = now.call(performance);
   let waited = 0;
+  let moved = 0;
   // The addon changes what uptime() counts from.
   if (addon === null) process.uptime = named('uptime', () => uptime() - waited / 1000);
   replace(prototype, 'now', { value: named('now', function () { return now.call(this) - waited; }) });
-  replace(prototype, 'timeOrigin', { get() { return timeOrigin.get.call(this) + waited; } });
+  replace(prototype, 'timeOrigin', { get() { return timeOrigin.get.call(this) + moved; } });
   const update = () => { waited = now.call(performance) - stopped; };
   update();
+  getOrigin();
   return {
     start() {
       update();
-      addon?.delay(waited);
+      const origin = getOrigin() + waited;
+      if (addon !== null) {
+        addon.delay(waited);
+        // In some versions, now() then counts from the new start.
+        update();
+      }
+      moved = origin - getOrigin();
     },
   };
 }
