@@ -1,0 +1,10 @@
+const { spawn, execFile, spawnSync } = require('child_process');
+let left = 8;
+for (let i = 0; i < 8; i++) spawn('sh', ['-c', `cat; exit ${i}`], { stdio: ['pipe', 'pipe', 'inherit'] }).on('close', function (code) { if (code !== i) console.log('wrong', i, code); if (--left === 0) console.log('all'); }).stdin.end('x');
+const child = spawn(process.execPath, ['-e', 'process.stdin.pipe(process.stdout); process.stderr.write(String(require("fs").readdirSync("/proc/self/fd").filter((fd) => { try { return /pipe|socket|fd/.test(require("fs").readlinkSync("/proc/self/fd/" + fd)) && fd > 50; } catch { return false; } })))'], { stdio: ['pipe', 'pipe', 'pipe', 'ignore', 'pipe'] });
+child.stdout.on('data', (data) => console.log(String(data)));
+child.stderr.on('data', (data) => console.log('above', String(data)));
+child.on('close', (...values) => console.log(values)).stdin.end('through');
+console.log(spawnSync('sh', ['-c', 'ls /proc/self/fd | tr "\\n" " "; grep -E "^(SigBlk|SigIgn)" /proc/self/status; ulimit -s'], { encoding: 'utf8' }).stdout.includes('SigBlk:\t0000000000000000'));
+execFile('sh', ['-c', 'kill -9 $$'], (error) => console.log(error.signal, error.code, error.killed));
+spawn('id', { uid: 0 }).on('error', (error) => console.log(error.code, error.syscall)).on('exit', (code) => console.log('exit', code));

@@ -1,0 +1,13 @@
+import { readFileSync } from 'node:fs';
+import { createRequire, register } from 'node:module';
+import data from './data.json' with { type: 'json' };
+import * as self from './main.mjs';
+const require = createRequire(import.meta.url);
+console.log(import.meta.url, import.meta.filename, import.meta.dirname, import.meta.resolve('./data.json'), Object.keys(import.meta));
+console.log(data, require('./data.json'), typeof this, typeof globalThis.require);
+export const value = await new Promise((resolve) => setTimeout(resolve, 5, 'late'));
+console.log(self.value, Object.keys(self), process.argv[1], process.mainModule, new Error('here').stack.split('\n')[1]);
+await import('./missing.mjs').catch((error) => console.log(error.code));
+await import('./syntax.mjs').catch((error) => console.log(error.name, error.message));
+console.log((await import('data:text/javascript,export default import.meta.url')).default.length);
+setTimeout(() => { throw new Error('late in a module'); }, 1);

@@ -1,0 +1,11 @@
+const v8 = require('v8'), vm = require('vm');
+v8.setFlagsFromString('--expose-gc');
+const gc = vm.runInNewContext('gc');
+let held = { big: new Array(1000) };
+const weak = new WeakRef(held);
+const registry = new FinalizationRegistry((value) => console.log('finalized', value));
+registry.register(held, 'held');
+held = null;
+setTimeout(() => { gc(); console.log(weak.deref()); setTimeout(() => { for (let i = 0; i < 20; i++) gc(); console.log('collected'); }, 5); }, 5);
+new (require('perf_hooks').PerformanceObserver)((list, observer) => { console.log(list.getEntries()[0].entryType, list.getEntries()[0].duration >= 0); observer.disconnect(); }).observe({ entryTypes: ['gc'] });
+v8.getHeapSnapshot().on('data', () => {}).on('end', () => console.log('snapshot'));

@@ -1,0 +1,10 @@
+const attempt = (name, f) => { try { console.log(name, f()); } catch (error) { console.log(name, error.name, error.message.slice(0, 80)); } };
+attempt('array', () => new Array(-1));
+attempt('string', () => 'x'.repeat(2 ** 29).length);
+attempt('buffer', () => Buffer.alloc(2 ** 40).length);
+attempt('json', () => JSON.parse('['.repeat(100000)));
+attempt('regexp', () => /(?:a|ab)(?:c|bcd)(?:d*)/.exec('abcd')[0]);
+attempt('deep regexp', () => new RegExp('('.repeat(50000) + ')'.repeat(50000)).test('a'));
+attempt('bigint', () => (2n ** 100000n).toString().length);
+attempt('map', () => { const m = new Map(); for (let i = 0; i < 3e5; i++) m.set(i, i); return m.size; });
+attempt('eval', () => eval('1' + '+1'.repeat(2000)));

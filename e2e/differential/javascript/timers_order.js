@@ -1,0 +1,13 @@
+const start = performance.now();
+const seen = [];
+const note = (name, least) => () => seen.push([name, performance.now() - start >= least - 1]);
+setTimeout(note('t150', 150), 150);
+setTimeout(note('t20', 20), 20);
+setTimeout(note('t60', 60), 60);
+const interval = setInterval(() => { note('i', 0)(); clearInterval(interval); }, 100);
+setTimeout(() => console.log(seen, performance.now() - start < 2000), 200);
+setTimeout(() => {}, 1e6).unref();
+const { monitorEventLoopDelay, createHistogram } = require('perf_hooks');
+const delay = monitorEventLoopDelay({ resolution: 5 });
+delay.enable();
+require('timers/promises').setTimeout(100).then(() => { delay.disable(); console.log(delay.max < 1e9, delay.exceeds); });
