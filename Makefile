@@ -147,8 +147,9 @@ attacks: debug ## Attack the product with e2e/attacks, and with the collection i
 	else echo "NOT RUN: no collection of attacks in $(PROBES); set EXECUTOR_PROBES"; \
 		$(AS_ROOT) EXECUTOR_POOL=$(POOL) target/debug/attacks --own $(ATTACKS); fi
 
-attacks-short: ## Run `make attacks` without the attacks that take longest
+attacks-short: ## Run `make attacks` without the attacks that take longest, and with zygotes those on zygotes
 	$(MAKE) attacks ATTACKS=--skip-slow
+	$(MAKE) attacks POOL=zygotes ATTACKS='--own --only zygote --only of-node --only inotify-instances'
 
 COUNT ?= 5
 attacks-languages: debug ## Run attacks from programs in COUNT installed languages, chosen at random
