@@ -149,7 +149,7 @@ attacks: debug ## Attack the product with e2e/attacks, and with the collection i
 
 attacks-short: ## Run `make attacks` without the attacks that take longest, and with zygotes those on zygotes
 	$(MAKE) attacks ATTACKS=--skip-slow
-	$(MAKE) attacks POOL=zygotes ATTACKS='--own --only zygote --only of-node --only inotify-instances'
+	$(MAKE) attacks POOL=zygotes ATTACKS='--only zygote --only of-node --only inotify-instances'
 
 COUNT ?= 5
 attacks-languages: debug ## Run attacks from programs in COUNT installed languages, chosen at random
