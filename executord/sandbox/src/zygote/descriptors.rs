@@ -159,8 +159,10 @@ fn pipes(objects: &BTreeMap<RawFd, (Object, OFlag)>) -> io::Result<Vec<Pipe>> {
         let (Some(read_end), Some(write_end)) = ends else {
             return Err(io::Error::other("a pipe with another process"));
         };
-        let unread = usize::try_from(descriptor::unread_bytes(descriptor::standing(read_end))?);
-        let mut contents = vec![0; unread.map_err(io::Error::other)?.min(MAX_CONTENTS)];
+        let unread = descriptor::unread_bytes(descriptor::standing(read_end))?;
+        let unread = usize::try_from(unread).ok().filter(|&unread| unread <= MAX_CONTENTS);
+        let unread = unread.ok_or_else(|| io::Error::other("a pipe with much unread data"))?;
+        let mut contents = vec![0; unread];
         if !contents.is_empty() {
             let count = nix::unistd::read(descriptor::standing(read_end), &mut contents)?;
             contents.truncate(count);
