@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { t } from "../i18n/text";
 import { toFragment } from "../program/share";
 import { askForKey, keyWanted } from "../workbench/api-key";
@@ -108,7 +108,7 @@ function openAlone() {
 
 function RunButton() {
   const runs = busy.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     // The focus never moves from Run to Stop: Enter, meant for the program, would stop it.
     if (runs && document.activeElement === document.body) outputArea().focus();
   }, [runs]);

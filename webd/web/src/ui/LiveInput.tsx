@@ -1,15 +1,17 @@
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n/text";
 import { outputArea } from "../workbench/layout";
 import { endInput, sendLine, sendSignal } from "../workbench/run-program";
 import { execution } from "../workbench/state";
 
-/** Devices whose keyboard covers half of the screen: it opens when the program waits, and not before. */
+/** Devices whose on-screen keyboard covers half of the page: it opens when the program waits, and not before. */
 const TOUCH = "(pointer: coarse)";
 
 /**
  * Sends lines of input to the running program. It has the focus from the start, so that what is typed right after Run reaches
  * the program; it is shown when the program waits, or when it has run for a moment.
+ *
+ * The focus moves in layout effects: whoever sees that the program waits can type, although the page has not been painted.
  */
 export function LiveInput() {
   const form = useRef<HTMLFormElement>(null);
@@ -20,21 +22,27 @@ export function LiveInput() {
 
   useLayoutEffect(() => {
     const before = document.activeElement;
-    if (!matchMedia(TOUCH).matches) field.current?.focus({ preventScroll: true });
+    if (field.current) {
+      // A hardware keyboard types all the same.
+      if (matchMedia(TOUCH).matches) field.current.inputMode = "none";
+      field.current.focus({ preventScroll: true });
+    }
     return () => {
       if (form.current?.contains(document.activeElement))
         focusAfterRun(interactive.current ? null : before);
     };
   }, []);
 
-  useEffect(() => {
-    if (!waiting) return;
+  useLayoutEffect(() => {
+    if (!waiting || !field.current) return;
     interactive.current = true;
     // The focus does not move while the user edits the program.
     const { activeElement } = document;
     const isFree = activeElement === document.body || activeElement?.closest(".result") !== null;
-    if (isFree && !form.current?.contains(activeElement)) field.current?.focus();
-    if (isFree) form.current?.scrollIntoView({ block: "nearest" });
+    if (!isFree) return;
+    if (showKeyboard(field.current) || !form.current?.contains(activeElement))
+      field.current.focus();
+    form.current?.scrollIntoView({ block: "nearest" });
   }, [waiting]);
 
   return (
@@ -58,6 +66,7 @@ export function LiveInput() {
         autocomplete="off"
         autocapitalize="off"
         enterkeyhint="send"
+        onPointerDown={(event) => showKeyboard(event.currentTarget)}
         onKeyDown={(event) => {
           if (!event.ctrlKey || event.currentTarget.value !== "") return;
           if (event.key.toLowerCase() === "d") {
@@ -73,6 +82,17 @@ export function LiveInput() {
       </button>
     </form>
   );
+}
+
+/**
+ * Lets the on-screen keyboard open at the next focus. Returns whether it was kept closed; then the field has lost the focus,
+ * because a browser opens the keyboard only for a field that receives it.
+ */
+function showKeyboard(field: HTMLInputElement): boolean {
+  if (field.inputMode !== "none") return false;
+  field.inputMode = "text";
+  field.blur();
+  return true;
 }
 
 /** Moves the focus to where the user was, or to the output: a key that comes too late must not start the program again. */

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon, type IconName } from "./Icon";
 
 interface MenuProps {
@@ -32,7 +32,7 @@ export function Menu({
     action();
   };
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return;
     const closeIfOutside = (event: Event) => {
       if (event.target instanceof Node && !root.current?.contains(event.target)) close();

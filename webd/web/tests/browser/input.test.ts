@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { screenshot } from "./browser";
 import { verdictText, shownOutput, testEnvironment, setCode } from "./environment";
+import { PROMPT, SCREENS } from "./states";
 
 const env = testEnvironment({ slots: 4, queue: 8 });
 
@@ -51,17 +52,49 @@ test.each(PROMPTS)("a prompt in %s is answered with the keyboard alone", async (
   expect(await shownOutput(page)).toBe("Name? Ada\nHello Ada");
 });
 
-test("keys that are pressed right after a click on Run reach the program", async () => {
-  const page = await env.openPage("/?lang=python");
-  await setCode(page, "import time\ntime.sleep(1)\nprint('Hello', input('Name? '))\n");
-  await page.getByRole("button", { name: "Run", exact: true }).click();
+test.each([1400, 768] as const)(
+  "keys pressed right after Run reach the program at %i px",
+  async (width) => {
+    const page = await env.openPage("/?lang=python", SCREENS[width]);
+    await setCode(page, "import time\ntime.sleep(1)\nprint('Hello', input('Name? '))\n");
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.keyboard.type("Ada");
+    await page.keyboard.press("Enter");
+    expect(await verdictText(page)).toContain("Finished");
+    expect(await shownOutput(page)).toContain("Hello Ada");
+    // A key that comes too late does not start the program again.
+    await page.keyboard.press("Enter");
+    expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
+  },
+);
+
+test("keys pressed as soon as the page says that the program waits reach it, on a phone", async () => {
+  const page = await env.openPage("/?lang=python", SCREENS[390]);
+  await setCode(page, `import time\ntime.sleep(1)\n${PROMPT}`);
+  await page.getByRole("button", { name: "Run", exact: true }).tap();
+  // The on-screen keyboard stays closed while the program runs.
+  const inputMode = () =>
+    page.getByLabel("Input line").evaluate((field: HTMLInputElement) => field.inputMode);
+  expect(await inputMode()).toBe("none");
+  const focused = page.evaluate(
+    () =>
+      new Promise<string | null>((resolve) => {
+        const check = () => {
+          if (!document.querySelector(".live-input.waiting")) return;
+          observer.disconnect();
+          const { activeElement } = document;
+          resolve(activeElement instanceof HTMLInputElement ? activeElement.inputMode : null);
+        };
+        const observer = new MutationObserver(check);
+        observer.observe(document.body, { subtree: true, attributes: true, childList: true });
+        check();
+      }),
+  );
+  expect(await focused).toBe("text");
   await page.keyboard.type("Ada");
   await page.keyboard.press("Enter");
   expect(await verdictText(page)).toContain("Finished");
   expect(await shownOutput(page)).toContain("Hello Ada");
-  // A key that comes too late does not start the program again.
-  await page.keyboard.press("Enter");
-  expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
 });
 
 test("after a program without input, the focus is in the editor again", async () => {
