@@ -23,7 +23,7 @@ export function LiveInput() {
   useLayoutEffect(() => {
     const before = document.activeElement;
     if (field.current) {
-      // A hardware keyboard types all the same.
+      // A hardware keyboard works regardless.
       if (matchMedia(TOUCH).matches) field.current.inputMode = "none";
       field.current.focus({ preventScroll: true });
     }
