@@ -1,6 +1,6 @@
 const events = require('events');
 const controller = new AbortController();
-controller.signal.addEventListener('abort', ({ type, timeStamp }) => console.log(type, timeStamp > 0 && timeStamp < 5000));
+controller.signal.addEventListener('abort', ({ type, timeStamp }) => console.log(type, timeStamp > 0));
 setTimeout(() => controller.abort(new Error('reason')), 10);
 require('timers/promises').setTimeout(1e6, null, { signal: controller.signal }).catch((error) => console.log(error.code, error.cause.message));
 events.once(process, 'never', { signal: controller.signal }).catch((error) => console.log(error.name));
