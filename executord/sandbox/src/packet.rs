@@ -10,7 +10,7 @@ use crate::error::{SetupError, Step};
 use crate::sys::descriptor;
 
 /// Maximum number of descriptors in a packet: socket for /proc, plan, three streams, report pipe, control socket, cgroup.
-const MAX_DESCRIPTORS: usize = 8;
+const MAX_DESCRIPTORS: usize = 9;
 
 /// Size of a packet in bytes: the tag, padding, and two numbers.
 const PACKET_BYTES: usize = 12;

@@ -1,5 +1,6 @@
 //! The cgroup hierarchy of this host, the cgroups of a slot and the cgroup of a run, whichever version the host has.
 
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
@@ -302,6 +303,19 @@ impl RunCgroup {
         }
     }
 
+    /// Returns the anonymous memory that the largest of its processes has mapped, in bytes, which includes what it shares with the
+    /// zygote that it was forked from. The processes of a sandbox that waits share most of it with each other too.
+    ///
+    /// # Errors
+    /// The errors of the cgroup file system and of `/proc`.
+    pub fn mapped_memory(&self) -> io::Result<u64> {
+        let mut largest = 0;
+        for pid in self.meter().processes()? {
+            largest = largest.max(anonymous_memory(pid)?);
+        }
+        Ok(largest)
+    }
+
     /// Returns what reads the usage of the run, as long as its cgroup exists.
     #[must_use]
     pub fn meter(&self) -> UsageMeter {
@@ -352,6 +366,14 @@ impl RunCgroup {
         };
         Ok(is_empty.then_some(Emptied::new(self.uid)))
     }
+}
+
+/// Returns the anonymous memory of a process in bytes; see RssAnon in proc_pid_status(5).
+fn anonymous_memory(pid: i32) -> io::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    Ok(kibibytes.unwrap_or(0) * 1024)
 }
 
 #[cfg(test)]

@@ -244,10 +244,18 @@ impl<'a> SupervisorProcess<'a> {
         descriptors: &mut impl Iterator<Item = OwnedFd>,
     ) -> Result<(InitDescriptors, OwnedFd), SetupError> {
         let (mut for_init, report) = InitDescriptors::take(descriptors)?;
-        if let BuildDir::Writable(limits) = plan.build_dir {
-            for_init.build = Some(self.build_dir.mount_empty(&plan.user, limits).at(Step::MountBuild)?);
-        }
+        for_init.build = self.build_mount(plan)?;
         Ok((for_init, report))
+    }
+
+    /// Returns the mount that the compiler of this plan writes to, if it has one.
+    fn build_mount(&mut self, plan: &Plan) -> Result<Option<OwnedFd>, SetupError> {
+        match plan.build_dir {
+            BuildDir::Writable(limits) => {
+                self.build_dir.mount_empty(&plan.user, limits).map(Some).at(Step::MountBuild)
+            }
+            BuildDir::None | BuildDir::ReadOnly => Ok(None),
+        }
     }
 
     /// Has the slot's zygote fork an init. A zygote that returned an error is not used again.
@@ -256,8 +264,9 @@ impl<'a> SupervisorProcess<'a> {
         plan: &Plan,
         descriptors: &[OwnedFd],
     ) -> io::Result<Result<ChildProcess, SetupError>> {
-        let mut zygote = match self.zygote_for(plan) {
-            Ok(zygote) => zygote,
+        let taken = self.build_mount(plan).and_then(|build| Ok((build, self.zygote_for(plan)?)));
+        let (build, mut zygote) = match taken {
+            Ok(taken) => taken,
             Err(error) => return Ok(Err(error)),
         };
         let Some(host) = &self.zygote_host else { return Ok(Err(Errno::ENOSYS).at(Step::Clone)) };
@@ -266,15 +275,14 @@ impl<'a> SupervisorProcess<'a> {
         {
             return Ok(Err(error));
         }
-        let init = zygote.fork_init(host, descriptors)?;
+        let init = zygote.fork_init(host, descriptors, build.as_ref())?;
         self.zygotes.extend(init.is_ok().then_some(zygote));
         Ok(init)
     }
 
     /// Takes a zygote for a plan: one that fits, or else a new one.
     fn zygote_for(&mut self, plan: &Plan) -> Result<Zygote, SetupError> {
-        let program = plan.warm_command.as_ref().filter(|_| plan.build_dir == BuildDir::None);
-        let program = program.ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
+        let program = plan.warm_command.as_ref().ok_or(Errno::EINVAL).at(Step::ReadPlan)?;
         let host = self.zygote_host.as_ref().ok_or(Errno::ENOSYS).at(Step::Clone)?;
         self.zygotes.retain(Zygote::is_usable);
         for index in 0..self.zygotes.len() {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::mount::{MntFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 
 use crate::error::{At, SetupError, Step};
@@ -20,6 +21,7 @@ use crate::sealed_file::read_plan;
 use crate::seccomp::Filters;
 use crate::sys::descriptor;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
+use crate::zygote::TEMPORARY_DIRECTORY;
 use crate::zygote::process_state::ProcessState;
 
 /// Forks sandboxes as the supervisor requests on the descriptor `socket`, until that is closed, and then exits. The other
@@ -34,6 +36,7 @@ use crate::zygote::process_state::ProcessState;
 pub fn serve_zygote(socket: RawFd) -> io::Result<String> {
     let directory = receive_directory(descriptor::standing(socket))?;
     let state = ProcessState::record(directory, socket)?;
+    umount2(TEMPORARY_DIRECTORY, MntFlags::MNT_DETACH)?;
     let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
     let filters = Filters::compile();
     Packet::new(READY, [0, 0]).send(supervisor)?;
@@ -44,7 +47,7 @@ pub fn serve_zygote(socket: RawFd) -> io::Result<String> {
             continue;
         }
         let forked = match packet.tag {
-            PREPARE => fork_init(packet.descriptors, &state, &filters),
+            PREPARE => fork_init(packet.descriptors, packet.numbers[0] != 0, &state, &filters),
             _ => Err(SetupError { step: Step::Clone, errno: Errno::EINVAL }),
         };
         let answer = match forked {
@@ -76,16 +79,19 @@ enum Forked {
     Payload { user_name: String },
 }
 
+/// Forks an init. The last descriptor is that of the build directory if it has one.
 fn fork_init(
-    descriptors: Vec<OwnedFd>,
+    mut descriptors: Vec<OwnedFd>,
+    has_build_dir: bool,
     state: &ProcessState,
     filters: &Filters,
 ) -> Result<Forked, SetupError> {
+    let build = if has_build_dir { descriptors.pop() } else { None };
     let mut descriptors = descriptors.into_iter();
     let proc_socket = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
     let plan_file = descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?;
     let (mut init_descriptors, report) = InitDescriptors::take(&mut descriptors)?;
-    init_descriptors.proc_socket = Some(proc_socket);
+    (init_descriptors.proc_socket, init_descriptors.build) = (Some(proc_socket), build);
     let cgroup = descriptors.next();
     let cgroup_fd = cgroup.as_ref().map(AsFd::as_fd);
     match process::fork_into(NAMESPACES.bits(), cgroup_fd, Parent::ParentOfCaller).at(Step::Clone)? {

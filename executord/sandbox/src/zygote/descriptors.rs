@@ -3,15 +3,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::RangeInclusive;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
 
 use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open, openat, readlinkat};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
 use nix::sys::eventfd::{EfdFlags, EventFd};
-use nix::sys::stat::Mode;
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, getsockopt, recv, socketpair, sockopt};
+use nix::sys::stat::{FileStat, Mode, SFlag, fstat};
 use nix::unistd::{pipe2, write};
 
 use crate::sys::descriptor;
@@ -34,6 +37,13 @@ enum Object {
         count: u32,
     },
     Epoll(Vec<Watch>),
+    /// A file or a device that is only read.
+    File {
+        path: PathBuf,
+        position: u64,
+    },
+    /// A socket whose other end is closed. The JVM duplicates it onto descriptors that one thread closes while others use them.
+    ClosedSocket,
 }
 
 /// A descriptor that an epoll instance watches.
@@ -48,9 +58,31 @@ struct Watch {
 #[derive(Debug)]
 pub(super) struct RecordedDescriptors {
     objects: BTreeMap<RawFd, (Object, OFlag)>,
+    /// The files among them.
+    files: BTreeMap<RawFd, Identity>,
     pipes: Vec<Pipe>,
     /// The descriptor flags of the standard streams; see F_SETFD in fcntl(2). Node sets close-on-exec.
     of_streams: [FdFlag; 3],
+}
+
+/// What tells a file from one that replaced it.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    size: i64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    const fn of(status: &FileStat) -> Self {
+        Self {
+            device: status.st_dev,
+            inode: status.st_ino,
+            size: status.st_size,
+            modified: (status.st_mtime, status.st_mtime_nsec),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -65,10 +97,10 @@ impl RecordedDescriptors {
     /// Records the descriptors of this process from 3 up, except `excluded`. `process` is its directory in `/proc`.
     ///
     /// # Errors
-    /// If there is one that [`Self::create`] cannot create again: only pipes, eventfd(2), epoll(7) and the null device are
-    /// known.
+    /// If there is one that [`Self::create`] cannot create again: only pipes, eventfd(2), epoll(7), the null device, files that
+    /// are only read, and sockets whose other end is closed are known.
     pub(super) fn record(process: &OwnedFd, excluded: &[RawFd]) -> io::Result<Self> {
-        let mut objects = BTreeMap::new();
+        let (mut objects, mut files) = (BTreeMap::new(), BTreeMap::new());
         let mut numbers = numbers_in(process, "fd")?;
         numbers.retain(|number| *number > *STREAMS.end() && !excluded.contains(number));
         if numbers.len() > MAX_DESCRIPTORS {
@@ -79,7 +111,12 @@ impl RecordedDescriptors {
             let information = read(process, &format!("fdinfo/{number}"))?;
             let described = describe(&target.to_string_lossy(), &information);
             let described =
+                described.filter(|(object, _)| *object != Object::ClosedSocket || is_closed_socket(number));
+            let described =
                 described.ok_or_else(|| io::Error::other(format!("descriptor {number} is {target:?}")))?;
+            if let Object::File { .. } = described.0 {
+                files.insert(number, identity_of_file(number)?);
+            }
             objects.insert(number, described);
         }
         let pipes = pipes(&objects)?;
@@ -87,7 +124,7 @@ impl RecordedDescriptors {
         for (number, flags) in STREAMS.zip(&mut of_streams) {
             *flags = FdFlag::from_bits_retain(fcntl(descriptor::standing(number), FcntlArg::F_GETFD)?);
         }
-        Ok(Self { objects, pipes, of_streams })
+        Ok(Self { objects, files, pipes, of_streams })
     }
 
     /// Creates all of them again, with the same numbers. Nothing else has these numbers.
@@ -118,6 +155,21 @@ impl RecordedDescriptors {
             match object {
                 Object::Pipe(_) | Object::Epoll(_) => {}
                 Object::NullDevice => place(open(NULL_DEVICE, *flags, Mode::empty())?, number)?,
+                Object::File { path, position } => {
+                    let mut file = File::from(open(path, *flags | OFlag::O_NOFOLLOW, Mode::empty())?);
+                    if self.files.get(&number) != Some(&Identity::of(&fstat(&file)?)) {
+                        return Err(io::Error::other(format!("{} was replaced", path.display())));
+                    }
+                    if *position > 0 {
+                        file.seek(SeekFrom::Start(*position))?;
+                    }
+                    place(file.into(), number)?;
+                }
+                Object::ClosedSocket => {
+                    let (socket, _) =
+                        socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)?;
+                    place(socket, number)?;
+                }
                 Object::EventFd { count } => {
                     let flags = if flags.contains(OFlag::O_NONBLOCK) {
                         EfdFlags::EFD_NONBLOCK
@@ -212,9 +264,35 @@ fn describe(target: &str, information: &str) -> Option<(Object, OFlag)> {
             let watches = information.lines().filter(|line| line.starts_with("tfd:"));
             Object::Epoll(watches.map(watch).collect::<Option<_>>()?)
         }
+        path if path.starts_with('/') => {
+            let is_only_read = flags & OFlag::O_ACCMODE == OFlag::O_RDONLY;
+            let position = field("pos").filter(|_| is_only_read)?.parse().ok()?;
+            Object::File { path: path.into(), position }
+        }
+        socket if socket.starts_with("socket:[") => Object::ClosedSocket,
         _ => Object::Pipe(target.strip_prefix("pipe:[")?.strip_suffix(']')?.parse().ok()?),
     };
     Some((object, flags))
+}
+
+/// Returns whether a descriptor is a stream socket of the Unix domain whose other end is closed.
+fn is_closed_socket(number: RawFd) -> bool {
+    let socket = descriptor::standing(number);
+    let is_unix_stream = getsockopt(&socket, sockopt::SockType) == Ok(SockType::Stream)
+        && getsockopt(&socket, sockopt::PeerCredentials).is_ok();
+    let read = recv(number, &mut [0], MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT);
+    is_unix_stream && matches!(read, Ok(0) | Err(Errno::ECONNRESET))
+}
+
+/// Returns the identity of a regular file or a character device.
+fn identity_of_file(number: RawFd) -> io::Result<Identity> {
+    let status = fstat(descriptor::standing(number))?;
+    let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
+    if [SFlag::S_IFREG, SFlag::S_IFCHR].contains(&kind) {
+        Ok(Identity::of(&status))
+    } else {
+        Err(io::Error::other(format!("descriptor {number} is of the kind {kind:?}")))
+    }
 }
 
 /// Parses a line such as `tfd:       11 events:       19 data:                b  pos:0 ino:b33a9d sdev:f`.
@@ -245,7 +323,16 @@ mod tests {
             ("anon_inode:[eventfd]", event, Some((Object::EventFd { count: 31 }, read_write | no_wait))),
             ("pipe:[77]", "flags:\t01\n", Some((Object::Pipe(77), OFlag::O_WRONLY))),
             (NULL_DEVICE, "flags:\t0\n", Some((Object::NullDevice, OFlag::O_RDONLY))),
-            ("/etc/passwd", "flags:\t0\n", None),
+            (
+                "/usr/lib/modules",
+                "pos:\t5\nflags:\t0100000\n",
+                Some((
+                    Object::File { path: "/usr/lib/modules".into(), position: 5 },
+                    OFlag::from_bits_retain(0o100_000),
+                )),
+            ),
+            ("/box/written", "pos:\t5\nflags:\t02\n", None),
+            ("socket:[5]", "flags:\t02\n", Some((Object::ClosedSocket, OFlag::O_RDWR))),
             ("anon_inode:[io_uring]", "flags:\t0\n", None),
             ("pipe:[77]", "", None),
         ] {

@@ -1,6 +1,7 @@
 //! The supervisor's side of a zygote.
 
 use std::convert::Infallible;
+use std::ffi::CStr;
 use std::fs::File;
 use std::io;
 use std::mem;
@@ -24,17 +25,20 @@ use crate::packet::{
 use crate::payload::execute;
 use crate::plan::{LAUNCHER_DESCRIPTOR, Plan, Program};
 use crate::privileges::{drop_bounding_set, make_inheritable, with_effective_user};
+use crate::rootfs::layout::NOSUID_NODEV;
 use crate::rootfs::proc::new_proc;
 use crate::rootfs::template_cache::{TemplateCache, TemplateKey};
 use crate::sys::descriptor;
+use crate::sys::mount::{attach, attribute, new_file_system};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
 use crate::user_namespace::{UserNamespace, ZygoteUsers};
+use crate::zygote::TEMPORARY_DIRECTORY;
 
 /// Maximum age of a zygote when it forks: files of the host that it has read may have changed since.
-const MAX_AGE: Duration = Duration::from_secs(600);
+pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
 /// Maximum number of sandboxes that are forked from one zygote: they share what it chose at random. Starting another one takes
 /// about as much CPU time as four forks.
-const MAX_FORKS: u32 = 256;
+pub(super) const MAX_FORKS: u32 = 256;
 /// Time without a sandbox after which a zygote is ended, in milliseconds.
 pub(crate) const MAX_IDLE: u16 = 60_000;
 /// The pid of the process that creates `/proc`, in the pid namespace of a sandbox: any that the payload does not get. Every
@@ -49,6 +53,8 @@ const CAPABILITIES: [Capability; 6] = [
     Capability::CAP_CHOWN,
     Capability::CAP_KILL,
 ];
+/// Options of the file system in which a zygote may write files until it is ready.
+const TEMPORARY_OPTIONS: [(&CStr, &CStr); 2] = [(c"size", c"4m"), (c"nr_inodes", c"256")];
 /// Environment variables that differ between users. Each fork sets its own.
 const USER_VARIABLES: [&str; 2] = ["USER", "LOGNAME"];
 
@@ -117,10 +123,7 @@ impl Zygote {
     }
 
     fn has_key(&self, template_key: &TemplateKey, program: &Program) -> bool {
-        self.template_key == *template_key
-            && self.program.command == program.command
-            && self.program.resources.stack == program.resources.stack
-            && common_environment(&self.program).eq(common_environment(program))
+        self.template_key == *template_key && starts_alike(&self.program, program)
     }
 
     /// Returns whether it may fork at all.
@@ -183,15 +186,17 @@ impl Zygote {
     }
 
     /// Has the zygote fork an init, as a child of this process, and gives it its `/proc`. `descriptors` are those of the
-    /// daemon's message. After an error of the outer kind this process cannot continue.
+    /// daemon's message, and `build` is the mount that a compiler writes to. After an error
+    /// of the outer kind this process cannot continue.
     pub(crate) fn fork_init(
         &mut self,
         host: &ZygoteHost,
         descriptors: &[OwnedFd],
+        build: Option<&OwnedFd>,
     ) -> io::Result<Result<ChildProcess, SetupError>> {
         let (own_end, proc_socket) =
             socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC)?;
-        let init = match self.launch(descriptors, &proc_socket) {
+        let init = match self.launch(descriptors, build, &proc_socket) {
             Ok(init) => init,
             Err(error) => return Ok(Err(error)),
         };
@@ -204,9 +209,15 @@ impl Zygote {
         Ok(Ok(init))
     }
 
-    fn launch(&self, descriptors: &[OwnedFd], proc_socket: &OwnedFd) -> Result<ChildProcess, SetupError> {
-        let raw: Vec<_> = std::iter::once(proc_socket).chain(descriptors).map(AsRawFd::as_raw_fd).collect();
-        send_packet(&self.socket, PREPARE, [0, 0], &raw).at(Step::Clone)?;
+    fn launch(
+        &self,
+        descriptors: &[OwnedFd],
+        build: Option<&OwnedFd>,
+        proc_socket: &OwnedFd,
+    ) -> Result<ChildProcess, SetupError> {
+        let all = std::iter::once(proc_socket).chain(descriptors).chain(build);
+        let raw: Vec<_> = all.map(AsRawFd::as_raw_fd).collect();
+        send_packet(&self.socket, PREPARE, [build.is_some().into(), 0], &raw).at(Step::Clone)?;
         let packet = Packet::receive(&self.socket).at(Step::Clone)?.ok_or(Errno::ECHILD).at(Step::Clone)?;
         if packet.tag == NOT_LAUNCHED {
             return Err(packet.setup_error().at(Step::Clone)?);
@@ -275,6 +286,13 @@ fn without_user(program: &Program) -> Program {
     program
 }
 
+/// Returns whether a zygote that was started as `one` can become `other`.
+pub(super) fn starts_alike(one: &Program, other: &Program) -> bool {
+    one.command == other.command
+        && one.resources.stack == other.resources.stack
+        && common_environment(one).eq(common_environment(other))
+}
+
 /// Returns the environment without the variables that differ between users.
 fn common_environment(program: &Program) -> impl Iterator<Item = &(String, String)> {
     program.environment.iter().filter(|(name, _)| !USER_VARIABLES.contains(&name.as_str()))
@@ -285,7 +303,10 @@ fn common_environment(program: &Program) -> impl Iterator<Item = &(String, Strin
 /// step fails.
 fn become_interpreter(program: &Program, socket: &OwnedFd, users: &UserNamespace) -> io::Result<Infallible> {
     users.enter()?;
-    unshare(CloneFlags::CLONE_NEWNET)?;
+    unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS)?;
+    let temporary = new_file_system(c"tmpfs", &TEMPORARY_OPTIONS, NOSUID_NODEV | attribute::NOEXEC)?;
+    attach(temporary.as_fd(), TEMPORARY_DIRECTORY)?;
+    drop(temporary);
     make_inheritable(&CAPABILITIES)?;
     // Entering the namespace filled it.
     drop_bounding_set()?;
