@@ -13,9 +13,6 @@ pub(crate) enum Failure {
     /// Lost slots were not replaced in time.
     #[error("no slot became free in time")]
     SlotTimeout,
-    /// A stage of a language that has no such stage.
-    #[error("the language has no such stage")]
-    NoSuchStage,
     /// A sandbox serves one program.
     #[error("a program was started in the sandbox already")]
     AlreadyStarted,

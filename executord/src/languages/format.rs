@@ -217,6 +217,9 @@ pub(crate) struct Warm {
 pub(crate) struct Zygote {
     /// Added to the stage's environment, in place of [`Warm::environment`].
     pub(crate) environment: BTreeMap<String, String>,
+    /// Whether only the pool starts it, because a program starts sooner without one than with one that must be started.
+    #[serde(default)]
+    pub(crate) only_in_advance: bool,
     #[serde(skip)]
     pub(crate) health: ZygoteHealth,
 }

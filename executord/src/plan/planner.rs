@@ -10,7 +10,7 @@ use sandbox::{
 };
 
 use crate::admission::source::ARCHIVE;
-use crate::languages::format::Warm;
+use crate::languages::format::{Warm, Zygote};
 use crate::languages::toolchain::{LAUNCHER, StageKind};
 use crate::plan::command::{environment, expand, in_sandbox};
 use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
@@ -88,13 +88,21 @@ impl Planner {
             },
             warm_command: warm
                 .map(|(warm, warm_up)| warm_command(warm, warm_up, stage, user, self.threads())),
-            zygote: warm.is_some_and(|(warm, _)| warm.working_zygote().is_some()),
+            zygote: warm.is_some_and(|(warm, warm_up)| zygote(warm, warm_up).is_some()),
             user: user.clone(),
             terminal: stage
                 .terminal
                 .map(|size| sandbox::TerminalSize { columns: size.columns.get(), rows: size.rows.get() }),
             disabled_layers: DisabledLayers::NONE,
         }
+    }
+
+    /// Returns the program that a zygote for the stage executes, if its sandbox can be forked from one. It does not depend on
+    /// the user.
+    pub(crate) fn zygote_program(&self, stage: &StageSpec) -> Option<Program> {
+        let warm = stage.command.warm.as_ref().filter(|_| stage.can_be_copied())?;
+        let nobody = User { name: String::new(), uid: 0, gid: 0 };
+        Some(warm_command(warm, WarmUp::Full, stage, &nobody, self.threads()))
     }
 
     /// Returns the message that starts a stage's program in its sandbox.
@@ -161,10 +169,15 @@ pub(crate) fn resources(limits: &Limits) -> ResourceLimits {
     }
 }
 
+/// Returns how a warm command is started as a zygote, if its sandboxes are forked from one. A zygote is warmed up fully.
+fn zygote(warm: &Warm, warm_up: WarmUp) -> Option<&Zygote> {
+    warm.working_zygote().filter(|_| warm_up == WarmUp::Full)
+}
+
 /// Returns the warm command of a stage, as it is executed, or as it is forked from a zygote.
 fn warm_command(warm: &Warm, warm_up: WarmUp, stage: &StageSpec, user: &User, threads: u32) -> Program {
     let StageSpec { toolchain, command, limits, .. } = *stage;
-    let own = warm.working_zygote().map_or(&warm.environment, |zygote| &zygote.environment);
+    let own = zygote(warm, warm_up).map_or(&warm.environment, |zygote| &zygote.environment);
     let mut resources = resources(limits);
     resources.cpu_time += WARM_UP_CPU_TIME;
     resources.processes = resources.processes.max(WARM_PROCESSES);

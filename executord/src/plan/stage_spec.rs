@@ -67,6 +67,12 @@ impl<'a> StageSpec<'a> {
             && self.command.warm.as_ref().is_some_and(|warm| warm.working_zygote().is_some())
     }
 
+    /// Returns whether a zygote for it takes longer to start than its program without one.
+    pub(crate) fn has_slow_zygote(&self) -> bool {
+        let zygote = self.command.warm.as_ref().and_then(|warm| warm.zygote.as_ref());
+        zygote.is_some_and(|zygote| zygote.only_in_advance)
+    }
+
     /// Returns whether a pre-warmed sandbox of the language can serve a stage with these options, environment and streams,
     /// whatever its program is.
     pub(crate) fn can_use_bucket(&self) -> bool {

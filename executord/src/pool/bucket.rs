@@ -1,5 +1,6 @@
 //! The pre-warmed sandboxes of one stage of one language.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,11 +10,13 @@ use crate::languages::toolchain::Toolchain;
 use crate::plan::stage_spec::WarmUp;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
-use crate::pool::policy::{BucketSnapshot, IdleSandbox, rests_from};
+use crate::pool::policy::{BucketSnapshot, IdleSandbox, SlowZygotes, rests_from};
 use crate::pool::sandbox::Sandbox;
 
 /// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured.
 pub(super) const ASSUMED_MEMORY: u64 = 64 << 20;
+/// Time without a fork after which a zygote may have been ended.
+const ZYGOTE_TIME: Duration = Duration::from_secs(60);
 /// Pause after a sandbox could not be pre-warmed: the first, doubled with each failure up to the second.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -39,6 +42,8 @@ pub(super) struct Bucket {
     misses: u64,
     /// Misses since the last hit.
     misses_in_a_row: u32,
+    /// The slots with a zygote that takes long to start, by number, and when each forked last.
+    zygotes: BTreeMap<u64, Instant>,
 }
 
 impl Bucket {
@@ -56,7 +61,20 @@ impl Bucket {
             hits: 0,
             misses: 0,
             misses_in_a_row: 0,
+            zygotes: BTreeMap::new(),
         }
+    }
+
+    /// Records that the zygote of a slot forks.
+    pub(super) fn record_zygote(&mut self, slot: u64) {
+        let now = Instant::now();
+        self.zygotes.retain(|_, last| now.saturating_duration_since(*last) < ZYGOTE_TIME);
+        self.zygotes.insert(slot, now);
+    }
+
+    /// Returns how many slots have a zygote.
+    pub(super) fn zygotes(&self) -> usize {
+        self.zygotes.values().filter(|last| last.elapsed() < ZYGOTE_TIME).count()
     }
 
     /// Takes over the counters of the bucket that it replaces.
@@ -108,7 +126,7 @@ impl Bucket {
         self.retry_pause = (self.retry_pause * 2).min(RETRY_PAUSE.1);
     }
 
-    pub(super) fn snapshot(&self, key: &BucketKey) -> BucketSnapshot {
+    pub(super) fn snapshot(&self, key: &BucketKey, slow_zygotes: Option<SlowZygotes>) -> BucketSnapshot {
         let idle = self.idle.iter().map(|sandbox| IdleSandbox {
             uid: sandbox.uid(),
             created: sandbox.created(),
@@ -128,6 +146,7 @@ impl Bucket {
             memory: self.memory,
             retry_at: self.retry_at,
             misses_in_a_row: self.misses_in_a_row,
+            slow_zygotes,
         }
     }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use sandbox::Program;
+
 use crate::failure::Failure;
 use crate::languages::registry::Registry;
 use crate::languages::toolchain::{StageKind, Toolchain};
@@ -37,6 +39,13 @@ impl Contents {
         let slot = self.free.pop();
         self.least_free = self.least_free.min(self.free.len());
         slot
+    }
+
+    /// Takes a free slot that has a zygote for this warm command, the last one that was released.
+    pub(super) fn pop_free_with_zygote(&mut self, program: &Program) -> Option<Slot> {
+        let index = self.free.iter().rposition(|slot| slot.has_zygote(program))?;
+        self.least_free = self.least_free.min(self.free.len() - 1);
+        Some(self.free.remove(index))
     }
 
     /// Returns whether there is a free slot that nobody waits for, and another one for the next execution.

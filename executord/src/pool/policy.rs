@@ -80,6 +80,16 @@ pub(crate) struct BucketSnapshot {
     pub(crate) retry_at: Option<Instant>,
     /// Requests in a row that found no sandbox.
     pub(crate) misses_in_a_row: u32,
+    /// `None` if it has no zygotes, or each starts soon.
+    pub(crate) slow_zygotes: Option<SlowZygotes>,
+}
+
+/// The zygotes of a bucket that take as long to start as a full warm-up. A sandbox is forked from one in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlowZygotes {
+    pub(crate) count: usize,
+    /// Whether one is in a free slot.
+    pub(crate) has_free: bool,
 }
 
 /// A pre-warmed sandbox in a [`Snapshot`].
@@ -155,7 +165,7 @@ fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<(&'a Bu
         .filter(|(bucket, _)| bucket.retry_at.is_none_or(|at| at <= snapshot.now))
         .filter(|(bucket, _)| memory + bucket.memory <= snapshot.max_memory)
         .filter_map(|(bucket, &target)| {
-            let warm_up = bucket.next_warm_up(is_quiet)?;
+            let warm_up = bucket.next_warm_up(is_quiet, snapshot.max_of_bucket())?;
             Some((target.saturating_sub(snapshot.fresh_count(bucket, warm_up)), bucket, warm_up))
         })
         .max_by_key(|&(missing, ..)| missing)?;
@@ -202,6 +212,11 @@ impl Snapshot {
         self.buckets.iter().map(|bucket| bucket.memory * bucket.idle.len() as u64).sum()
     }
 
+    /// The most sandboxes of a bucket: half of the room.
+    const fn max_of_bucket(&self) -> usize {
+        self.max_sandboxes.div_ceil(2)
+    }
+
     fn stalled_memory(&self) -> u64 {
         self.stalled as u64 * self.buckets.iter().map(|bucket| bucket.memory).max().unwrap_or(0)
     }
@@ -214,10 +229,17 @@ impl Snapshot {
 }
 
 impl BucketSnapshot {
-    /// Returns how the next sandbox is warmed up, or `None` if none should be made now: it would not be ready in time.
-    fn next_warm_up(&self, is_quiet: bool) -> Option<WarmUp> {
+    /// Returns how the next sandbox is warmed up, or `None` if none should be made now: it would not be ready in time. While a
+    /// language is in use, it gets up to `max_zygotes` that take long to start: each of them pays off within a few forks.
+    fn next_warm_up(&self, is_quiet: bool, max_zygotes: usize) -> Option<WarmUp> {
         let is_in_time = self.interval.zip(self.full_time).is_none_or(|(interval, time)| time <= interval);
+        let zygotes = self.slow_zygotes.unwrap_or(SlowZygotes { count: 0, has_free: false });
         if is_quiet {
+            Some(WarmUp::Full)
+        } else if zygotes.has_free {
+            // Without one that waits, a program's own is forked as soon.
+            (self.misses_in_a_row < MISSES_BEFORE_PAUSE).then_some(WarmUp::Full)
+        } else if (1..max_zygotes).contains(&zygotes.count) {
             Some(WarmUp::Full)
         } else if self.has_quick_warm_up && (!is_in_time || self.misses_in_a_row >= MISSES_BEFORE_PAUSE) {
             Some(WarmUp::Quick)
@@ -228,7 +250,7 @@ impl BucketSnapshot {
 
     /// A bucket gets at most half of the room by its demand. Without demand only a warm command is worth it.
     fn wish(&self, snapshot: &Snapshot, language: usize) -> Wish {
-        let by_demand = self.demand.target(snapshot.now, snapshot.max_sandboxes.div_ceil(2));
+        let by_demand = self.demand.target(snapshot.now, snapshot.max_of_bucket());
         let min = if self.has_warm_command && self.is_usual {
             snapshot.min_per_bucket.min(snapshot.max_sandboxes)
         } else {
@@ -282,6 +304,7 @@ mod tests {
             memory: 50 * MIB,
             retry_at: None,
             misses_in_a_row: 0,
+            slow_zygotes: None,
         }
     }
 
@@ -457,6 +480,39 @@ mod tests {
                     s.buckets[0].misses_in_a_row = 2;
                 },
                 quick("python"),
+            ),
+            (
+                "a full one is forked at once",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].slow_zygotes = Some(SlowZygotes { count: 4, has_free: true });
+                },
+                pre_warm("python"),
+            ),
+            (
+                "a zygote is in use: another one pays off",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].slow_zygotes = Some(SlowZygotes { count: 3, has_free: false });
+                },
+                pre_warm("python"),
+            ),
+            (
+                "as many zygotes as may be are in use",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].slow_zygotes = Some(SlowZygotes { count: 4, has_free: false });
+                },
+                quick("python"),
+            ),
+            (
+                "missed twice, and a program's own can be forked as soon",
+                &|s| {
+                    busy(s);
+                    s.buckets[0].misses_in_a_row = 2;
+                    s.buckets[0].slow_zygotes = Some(SlowZygotes { count: 1, has_free: true });
+                },
+                pause.clone(),
             ),
             (
                 "one that was warmed up less is enough while programs run",

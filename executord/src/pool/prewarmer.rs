@@ -11,7 +11,6 @@ use tracing::debug;
 use uuid::Uuid;
 
 use crate::failure::{Context, Failure};
-use crate::languages::toolchain::{StageKind, Toolchain};
 use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 use crate::pool::bucket::ASSUMED_MEMORY;
 use crate::pool::bucket_key::BucketKey;
@@ -90,14 +89,15 @@ async fn pre_warm<Created>(
     Created: Future<Output = io::Result<Slot>>,
 {
     let Some(toolchain) = pool.toolchain(&key) else { return };
-    let slot = match pool.take_slot_to_pre_warm() {
+    let Some(stage) = StageSpec::of_any_program(&toolchain, key.stage) else { return };
+    let slot = match pool.take_slot_to_pre_warm(&stage, warm_up) {
         SlotToPreWarm::Free(slot) => Ok(*slot),
         SlotToPreWarm::Create => create_slot().await.inspect(|_| pool.count_slot()).context("create a slot"),
         // An execution took the last one meanwhile.
         SlotToPreWarm::None => return,
     };
     let prewarmed = match slot {
-        Ok(slot) => pre_warm_in(pool, slot, &toolchain, key.stage, warm_up).await,
+        Ok(slot) => pre_warm_in(pool, slot, &stage, warm_up).await,
         Err(failure) => Err(failure),
     };
     if let Ok((sandbox, _)) = &prewarmed {
@@ -110,13 +110,11 @@ async fn pre_warm<Created>(
 async fn pre_warm_in(
     pool: &SandboxPool,
     slot: Slot,
-    toolchain: &Toolchain,
-    kind: StageKind,
+    stage: &StageSpec<'_>,
     warm_up: WarmUp,
 ) -> Result<(Sandbox, u64), Failure> {
-    let stage = StageSpec::of_any_program(toolchain, kind).ok_or(Failure::NoSuchStage)?;
     let (source, state) = (SandboxSource::Pool(warm_up), SandboxState::Warm(warm_up));
-    let mut sandbox = pool.begin(slot, &stage, source, state, Uuid::new_v4())?;
+    let mut sandbox = pool.begin(slot, stage, source, state, Uuid::new_v4())?;
     sandbox.wait_until_prepared(PREWARM_TIMEOUT).await?;
     let memory = sandbox.memory().unwrap_or(ASSUMED_MEMORY);
     Ok((sandbox, memory))

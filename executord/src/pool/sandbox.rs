@@ -171,7 +171,7 @@ impl Sandbox {
     /// Waits until the sandbox's init runs.
     pub(crate) async fn wait_until_launched(&mut self) -> Result<(), Failure> {
         if self.init.is_none() {
-            let launched = self.slot.wait_until_launched().await;
+            let launched = self.slot.wait_until_launched(&self.plan).await;
             if let Some(health) = self.zygote_health.take()
                 && health.record(launched.is_ok())
             {
@@ -280,9 +280,10 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Returns the memory that it holds, in bytes.
+    /// Returns the memory that it holds, in bytes. A copy of a zygote holds all of its memory when the zygote has ended.
     pub(crate) fn memory(&self) -> io::Result<u64> {
-        self.cgroup.memory()
+        let charged = self.cgroup.memory()?;
+        if self.plan.zygote { Ok(charged.max(self.cgroup.mapped_memory()?)) } else { Ok(charged) }
     }
 
     /// Returns what reads its usage while it exists.

@@ -18,11 +18,11 @@ use crate::languages::registry::Registry;
 use crate::languages::toolchain::Toolchain;
 use crate::plan::compatibility::is_compatible;
 use crate::plan::planner::{Planner, resources};
-use crate::plan::stage_spec::{SandboxSource, StageSpec};
+use crate::plan::stage_spec::{SandboxSource, StageSpec, WarmUp};
 use crate::pool::bucket::Bucket;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::contents::Contents;
-use crate::pool::policy::{Activity, Snapshot};
+use crate::pool::policy::{Activity, SlowZygotes, Snapshot};
 use crate::pool::sandbox::{Sandbox, SandboxState};
 use crate::pool::slot::Slot;
 use crate::pool::slot_numbers::SlotNumbers;
@@ -99,9 +99,14 @@ impl SandboxPool {
         {
             return Ok(sandbox);
         }
+        let is_copied = matches!(source, SandboxSource::Pool(_)) && stage.can_be_copied();
+        if is_copied && let Some(slot) = self.pop_with_zygote(stage) {
+            return self.begin(slot, stage, source, SandboxState::Starting, user_name);
+        }
         let slot = self.free_slot().await?;
-        // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once.
-        let source = if stage.can_be_copied() { source } else { SandboxSource::Cold };
+        // A warm command that must be executed first would only delay the program; a copy of a zygote is there at once, or soon
+        // after the zygote was started.
+        let source = if is_copied && !stage.has_slow_zygote() { source } else { SandboxSource::Cold };
         self.begin(slot, stage, source, SandboxState::Starting, user_name)
     }
 
@@ -238,6 +243,14 @@ impl SandboxPool {
         found.map_err(|_| Failure::SlotTimeout)
     }
 
+    /// Takes a free slot that has a zygote for the stage.
+    fn pop_with_zygote(&self, stage: &StageSpec<'_>) -> Option<Slot> {
+        let program = self.planner.zygote_program(stage)?;
+        let slot = self.lock().pop_free_with_zygote(&program)?;
+        self.slot_wanted.notify_one();
+        slot.is_alive().then_some(slot)
+    }
+
     /// Takes a free slot whose supervisor was not killed meanwhile.
     fn pop_alive(&self) -> Option<Slot> {
         while let Some(slot) = self.pop_free() {
@@ -265,6 +278,9 @@ impl SandboxPool {
             }
         };
         let plan = self.planner.plan(stage, identity.user(), source, Path::exists);
+        if plan.zygote && stage.has_slow_zygote() {
+            self.with_bucket(stage, |bucket| bucket.record_zygote(slot.number()));
+        }
         let warm = stage.command.warm.as_ref().filter(|_| plan.zygote);
         let health = warm.and_then(|warm| warm.zygote.as_ref()).map(|zygote| zygote.health.clone());
         Sandbox::begin(slot, identity, plan, &self.planner.cgroup_limits(stage.limits), state, health)
@@ -282,8 +298,22 @@ impl SandboxPool {
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,
             stalled,
-            buckets: contents.buckets.iter().map(|(key, bucket)| bucket.snapshot(key)).collect(),
+            buckets: contents
+                .buckets
+                .iter()
+                .map(|(key, bucket)| bucket.snapshot(key, self.zygotes_of(&contents, key, bucket)))
+                .collect(),
         }
+    }
+
+    /// Returns how many zygotes a bucket has, if it takes long to start one.
+    fn zygotes_of(&self, contents: &Contents, key: &BucketKey, bucket: &Bucket) -> Option<SlowZygotes> {
+        let stage = StageSpec::of_any_program(&bucket.toolchain, key.stage)?;
+        let program = self.planner.zygote_program(&stage).filter(|_| stage.has_slow_zygote())?;
+        Some(SlowZygotes {
+            count: bucket.zygotes(),
+            has_free: contents.free.iter().any(|slot| slot.has_zygote(&program)),
+        })
     }
 
     /// Waits until the policy may decide otherwise than before.
@@ -329,9 +359,13 @@ impl SandboxPool {
         retired.into_iter().for_each(Slot::retire);
     }
 
-    /// Takes a slot for a sandbox that is to be pre-warmed: a free one, unless executions may need it and another can
+    /// Takes a slot for a sandbox that is to be pre-warmed: one with a zygote for it, or a free one, unless executions may need it and another can
     /// be created instead.
-    pub(super) fn take_slot_to_pre_warm(&self) -> SlotToPreWarm {
+    pub(super) fn take_slot_to_pre_warm(&self, stage: &StageSpec<'_>, warm_up: WarmUp) -> SlotToPreWarm {
+        let with_zygote = (warm_up == WarmUp::Full).then(|| self.pop_with_zygote(stage)).flatten();
+        if let Some(slot) = with_zygote {
+            return SlotToPreWarm::Free(Box::new(slot));
+        }
         let mut contents = self.lock();
         if contents.free.len() <= self.slots.spare && contents.slots < self.slots.most {
             return SlotToPreWarm::Create;

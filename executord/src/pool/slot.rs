@@ -6,7 +6,9 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use sandbox::cgroup::{CgroupLimits, CpuWeight, RunCgroup, SlotCgroup};
-use sandbox::{Collection, Descriptors, Emptied, Init, NamespaceGone, Plan, Reply, Supervisor};
+use sandbox::{
+    Collection, Descriptors, Emptied, ExpectedZygotes, Init, NamespaceGone, Plan, Program, Reply, Supervisor,
+};
 use tokio::io::unix::AsyncFd;
 use tokio::time::timeout;
 
@@ -14,8 +16,8 @@ use crate::failure::{Context, Failure};
 use crate::identity::{Identity, ZygoteUser};
 use crate::pool::reap_job::{LostSlot, ReapJob};
 
-/// Time for a supervisor to fork an init. It mounts at most one file system before that.
-const LAUNCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a supervisor to fork an init. It may start a zygote before that, which takes a second of CPU time in Java.
+const LAUNCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A slot. Dropping it ends its supervisor, and reports the slot to the reaper as lost: the reaper cleans up after it
 /// and creates another in its place. A user that was not released is quarantined until then.
@@ -30,18 +32,23 @@ pub(crate) struct Slot {
     is_replaced: bool,
     /// Returned when the supervisor was killed, and with it its zygote: fields are dropped in this order.
     zygote_user: Option<ZygoteUser>,
+    zygotes: ExpectedZygotes,
+    /// A number that no other slot has.
+    number: u64,
 }
 
 impl Slot {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         supervisor: AsyncFd<Supervisor>,
         cgroup: SlotCgroup,
         zygote_user: Option<ZygoteUser>,
         reaper: Sender<ReapJob>,
         remains: LostSlot,
+        number: u64,
     ) -> Self {
         let remains = Some(remains);
-        Self { supervisor, cgroup, reaper, remains, is_replaced: false, zygote_user }
+        let zygotes = ExpectedZygotes::default();
+        Self { supervisor, cgroup, reaper, remains, is_replaced: false, zygote_user, zygotes, number }
     }
 
     /// Returns whether the supervisor is still there. Without a sandbox it sends nothing, so anything to read is its
@@ -53,6 +60,15 @@ impl Slot {
     /// Returns the uid of its zygotes, which owns their user namespace.
     pub(crate) fn zygote_uid(&self) -> Option<u32> {
         self.zygote_user.as_ref().map(|user| user.users().root)
+    }
+
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Returns whether a sandbox with this warm command is forked at once, because its zygote is there.
+    pub(crate) fn has_zygote(&self, program: &Program) -> bool {
+        self.zygotes.has(program)
     }
 
     /// Makes `identity` the user of the next run, until [`Slot::release_identity`].
@@ -86,23 +102,27 @@ impl Slot {
 
     /// Has the supervisor prepare a sandbox. [`Slot::wait_until_launched`] returns the result.
     pub(crate) fn prepare(
-        &self,
+        &mut self,
         plan: &Plan,
         cgroup: &mut RunCgroup,
         descriptors: Descriptors,
     ) -> Result<(), Failure> {
+        self.zygotes.record(plan);
         self.supervisor
             .get_ref()
             .prepare(plan, cgroup, descriptors)
             .context("send the plan to the supervisor")
     }
 
-    /// Waits until the sandbox's init runs.
-    pub(crate) async fn wait_until_launched(&self) -> Result<Init, Failure> {
+    /// Waits until the init of the sandbox with this plan runs.
+    pub(crate) async fn wait_until_launched(&mut self, plan: &Plan) -> Result<Init, Failure> {
         let reply = timeout(LAUNCH_TIMEOUT, self.reply()).await;
         match reply.map_err(io::Error::from).context("launch the sandbox")?? {
             Reply::Launched(init) => Ok(init),
-            Reply::NotLaunched(error) => Err(Failure::Setup(error)),
+            Reply::NotLaunched(error) => {
+                self.zygotes.forget(plan);
+                Err(Failure::Setup(error))
+            }
             _ => unexpected_reply("launch the sandbox"),
         }
     }

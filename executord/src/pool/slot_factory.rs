@@ -62,14 +62,15 @@ impl SlotFactory {
     /// Creates a slot. This blocks, for tens of milliseconds on cgroup v1, so no execution waits for it: slots are created
     /// when the daemon starts, by the reaper, and for the pool.
     pub(crate) fn create(&self) -> io::Result<Slot> {
-        let label = format!("slot-{}-{}", std::process::id(), self.created.fetch_add(1, Ordering::Relaxed));
+        let number = self.created.fetch_add(1, Ordering::Relaxed);
+        let label = format!("slot-{}-{number}", std::process::id());
         let directory = self.directory.join(&label);
         let remains = LostSlot { directory, cgroups: self.controllers.slot_cleanup(&label), identity: None };
         // A slot without a user, if there are few, starts programs without a zygote.
         let zygote_user = self.zygote_users.as_ref().and_then(ZygoteUserPool::lease);
         match self.start_supervisor(&label, &remains.directory, zygote_user.as_ref()) {
             Ok((supervisor, cgroup)) => {
-                Ok(Slot::new(supervisor, cgroup, zygote_user, self.reaper.clone(), remains))
+                Ok(Slot::new(supervisor, cgroup, zygote_user, self.reaper.clone(), remains, number))
             }
             Err(error) => {
                 let _ = self.reaper.send(ReapJob::CleanUp(remains));
