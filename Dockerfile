@@ -11,7 +11,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends openjdk-17-jdk-
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
-RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p webd -p cli -p noded \
+RUN cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p executor-zygote-jvm -p webd -p cli -p noded \
     --features webd/cluster,cli/cluster
 # The same paths as in the package; see executord/Cargo.toml.
 RUN scripts/languages.sh /image/usr/lib/executor/languages \

@@ -32,7 +32,7 @@ setup-test: ## Install what the tests need in addition to `make setup`
 FEATURES := webd/cluster,cli/cluster
 
 build: ## Build the daemons, the command-line tool and the language files
-	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p webd -p cli -p noded --features $(FEATURES)
+	cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p executor-zygote-jvm -p webd -p cli -p noded --features $(FEATURES)
 	$(MAKE) languages OUT=target/languages
 
 OUT ?= target/languages

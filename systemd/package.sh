@@ -14,7 +14,7 @@ command -v cargo-deb >/dev/null || {
     echo "cargo-deb is missing: cargo install --locked cargo-deb@3.8.0" >&2
     exit 1
 }
-cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p webd -p cli -p noded \
+cargo build --release --locked -p executord -p sandbox -p executor-zygote -p executor-zygote-node -p executor-zygote-jvm -p webd -p cli -p noded \
     --features webd/cluster,cli/cluster
 
 # Everything that cargo does not build: executable files in `programs`, all others in `files`. Each is one asset of

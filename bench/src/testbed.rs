@@ -401,7 +401,7 @@ impl Testbed {
 
 /// Returns whether sandboxes of a language can be forked from a zygote.
 fn can_be_copied(language: &str) -> bool {
-    language == Language::Python.name()
+    [Language::Python, Language::Javascript, Language::Java].iter().any(|copied| copied.name() == language)
 }
 
 enum Target<'a> {

@@ -177,9 +177,9 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
         ("ends", "raise SystemExit"),
         // Forks would share it.
         (
-            "has an open file",
+            "has a file open for writing",
             "import sys, executor_zygote\n\
-             sys.kept = open('/etc/hostname')\n\
+             sys.kept = open('/tmp/kept', 'w')\n\
              executor_zygote.fork()",
         ),
     ] {

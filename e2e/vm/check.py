@@ -700,6 +700,22 @@ new Worker('console.log(6 * 7)', { eval: true });
     return f"both print {outputs[0].split()[0]}"
 
 
+def java_is_compiled_in_forks():
+    """With the default configuration, a Java program is compiled in a fork of a JVM that is not root, in its own cgroup"""
+    ready = 'executor_prepared_ready{language="java",stage="compile"} 0'
+    with pool_settings(""):
+        until(300, "a pre-warmed compiler", lambda: ready not in run("curl", "-fsS", URL + "/metrics"))
+        jvms = [process for process in pathlib.Path("/proc").glob("[0-9]*")
+                if (process / "cmdline").read_bytes().startswith(b"/launcher/java\0") and "CompileSamples" in (process / "cmdline").read_text()]
+        owners = {process.stat().st_uid for process in jvms}
+        assert len(jvms) == 3 and not owners & {0}, (len(jvms), owners)
+        answer = expect(execute("java", HELLO["java"]), status="ok", output="hello 42\n")
+        assert answer["compile"]["start"] == "warm", answer
+        log = run("journalctl", "-b", "--no-pager", "-o", "cat", "-u", "executord")
+        assert "zygote" not in log, log[-600:]
+    return f"a zygote, init and the compiler, of the users {sorted(owners)}"
+
+
 def executord_works_without_its_unit():
     """executord applies limits by cgroup when started from a shell and in a container's cgroup namespace"""
     pathlib.Path("/tmp/bomb.py").write_text("x = bytearray(200 << 20); print(len(x))")
@@ -937,6 +953,7 @@ STAGES = [
         a_reload_reads_languages,
         the_pool_serves_programs,
         zygotes_serve_programs,
+        java_is_compiled_in_forks,
         executord_works_without_its_unit,
         make_score_check("executord.service", 4.0),
         make_score_check("webd.service", 1.5),

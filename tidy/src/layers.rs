@@ -11,11 +11,12 @@ use crate::repository::Repository;
 use crate::rust;
 
 /// Each crate and the crates of the workspace that it may depend on.
-const CRATES: [(&str, &[&str]); 14] = [
+const CRATES: [(&str, &[&str]); 15] = [
     ("protocol", &[]),
     ("sandbox", &[]),
     ("executor-zygote", &["sandbox"]),
     ("executor-zygote-node", &["sandbox"]),
+    ("executor-zygote-jvm", &["sandbox"]),
     ("executord", &["protocol", "sandbox"]),
     ("keys", &["protocol"]),
     ("mcp", &["protocol"]),
@@ -29,7 +30,8 @@ const CRATES: [(&str, &[&str]); 14] = [
 ];
 
 /// Where `unsafe` is allowed.
-const UNSAFE: [&str; 3] = ["executord/sandbox/src/sys", "executord/zygote", "executord/zygote-node"];
+const UNSAFE: [&str; 4] =
+    ["executord/sandbox/src/sys", "executord/zygote", "executord/zygote-node", "executord/zygote-jvm"];
 
 /// A name that must not occur in the code below a path.
 struct Ban {
@@ -138,6 +140,7 @@ fn names(repository: &Repository, path: &Path) -> io::Result<Vec<Finding>> {
         && !path.starts_with("executord/sandbox")
         && !path.starts_with("executord/zygote")
         && !path.starts_with("executord/zygote-node")
+        && !path.starts_with("executord/zygote-jvm")
         && !repository.read(path)?.contains("#![forbid(unsafe_code)]")
     {
         findings.push(Finding::new(path, 1, "needs `#![forbid(unsafe_code)]`"));

@@ -22,7 +22,7 @@ const LANGUAGES: [(&str, &[&str]); 5] = [
 ];
 
 /// Languages whose sandboxes can be forked from a zygote.
-const COPIED: [&str; 2] = ["javascript", "python"];
+const COPIED: [&str; 3] = ["java", "javascript", "python"];
 
 /// Kinds of sandboxes: name, whether pre-warmed, whether forked from a zygote.
 const KINDS: [(&str, bool, bool); 4] = [

@@ -94,6 +94,7 @@ fn built_launchers(from: &Path) -> io::Result<PathBuf> {
     let zygotes = [
         ("EXECUTOR_ZYGOTE", binary("libexecutor_zygote.so")?),
         ("EXECUTOR_ZYGOTE_NODE", binary("libexecutor_zygote_node.so")?),
+        ("EXECUTOR_ZYGOTE_JVM", binary("libexecutor_zygote_jvm.so")?),
     ];
     for (_, zygote) in &zygotes {
         sources.push((zygote.clone(), zygote.metadata()?.modified()?));

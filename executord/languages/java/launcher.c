@@ -18,6 +18,7 @@
 #include <jni.h>
 #include <limits.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,9 @@
 #define COMMAND_LINE_FD 3
 /* Moved there, so that the descriptors of the JVM and the program have the numbers that they would have with `java`. */
 #define MOVED_FD 200
+
+/* Names the library with which this process forks, if it is a zygote. Removed before the JVM starts. */
+#define ZYGOTE_VARIABLE "EXECUTOR_FORK_LIBRARY"
 
 #define LM_CLASS 1
 
@@ -52,6 +56,10 @@ struct program {
     JavaVM *vm;
     int waits;
     int status;
+    /* Forks this process, or NULL. */
+    int (*zygote_fork)(int);
+    /* Posted when the warm-up is over, and when this process is a fork that may continue. */
+    sem_t is_warm, may_continue;
 };
 
 /* Exits without a message: the program has not begun, and that the sandbox is not ready is enough to report. */
@@ -337,6 +345,9 @@ static void *main_thread(void *pointer)
     if (program->create_vm(&program->vm, (void **)&env, &program->vm_arguments) != JNI_OK)
         fail();
     warm_up_unnumbered(env, program);
+    sem_post(&program->is_warm);
+    while (sem_wait(&program->may_continue) != 0)
+        ;
     if (program->waits)
         program->status = wait_and_run(env);
     /* Reports an uncaught exception through the handler that the program has set. */
@@ -378,6 +389,13 @@ int main(int count, char **words)
     program.warm_up = words[1];
     add_options(&program, count - 2, words + 2);
 
+    const char *library = getenv(ZYGOTE_VARIABLE);
+    if (library != NULL)
+        *(void **)&program.zygote_fork = non_null(dlsym(non_null(dlopen(library, RTLD_NOW)), "executor_fork"));
+    unsetenv(ZYGOTE_VARIABLE);
+    sem_init(&program.is_warm, 0, 0);
+    sem_init(&program.may_continue, 0, 0);
+
     /* As in java.c, the main thread of Java is not that of the process, whose stack size the kernel determines. */
     default_arguments(&defaults);
     pthread_attr_init(&attributes);
@@ -387,7 +405,15 @@ int main(int count, char **words)
     if (stack_size > 0 && pthread_attr_setstacksize(&attributes, stack_size) != 0)
         fail();
     pthread_attr_setguardsize(&attributes, 0);
-    if (pthread_create(&thread, &attributes, main_thread, &program) != 0 || pthread_join(thread, NULL) != 0)
+    if (pthread_create(&thread, &attributes, main_thread, &program) != 0)
+        fail();
+    while (sem_wait(&program.is_warm) != 0)
+        ;
+    /* Returns in each fork, in which the threads of the JVM continue. */
+    if (program.zygote_fork != NULL && program.zygote_fork(MOVED_FD) != 0)
+        fail();
+    sem_post(&program.may_continue);
+    if (pthread_join(thread, NULL) != 0)
         fail();
     return program.status;
 }
