@@ -221,17 +221,21 @@ function split(text, length) {
  */
 function delayClocks(addon) {
   const { uptime } = process;
-  const prototype = Object.getPrototypeOf(performance);
+  // Until version 18, it is not the prototype itself that has these properties.
+  let prototype = Object.getPrototypeOf(performance);
+  while (!Object.hasOwn(prototype, 'now')) prototype = Object.getPrototypeOf(prototype);
   const { now } = prototype;
+  // In version 18, the property becomes a constant when it is first read.
+  const isConstant = performance.timeOrigin && !Object.getOwnPropertyDescriptor(prototype, 'timeOrigin').get;
   const timeOrigin = Object.getOwnPropertyDescriptor(prototype, 'timeOrigin');
-  const getOrigin = () => timeOrigin.get.call(performance);
+  const getOrigin = isConstant ? () => timeOrigin.value : () => timeOrigin.get.call(performance);
   const stopped = now.call(performance);
   let waited = 0;
   let moved = 0;
   // The addon changes what uptime() counts from.
   if (addon === null) process.uptime = named('uptime', () => uptime() - waited / 1000);
   replace(prototype, 'now', { value: named('now', function () { return now.call(this) - waited; }) });
-  replace(prototype, 'timeOrigin', { get() { return timeOrigin.get.call(this) + moved; } });
+  if (!isConstant) replace(prototype, 'timeOrigin', { get() { return timeOrigin.get.call(this) + moved; } });
   const update = () => { waited = now.call(performance) - stopped; };
   update();
   getOrigin();
@@ -245,6 +249,7 @@ function delayClocks(addon) {
         update();
       }
       moved = origin - getOrigin();
+      if (isConstant) replace(prototype, 'timeOrigin', { value: origin });
     },
   };
 }

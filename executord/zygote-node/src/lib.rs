@@ -143,9 +143,12 @@ unsafe extern "C" fn delay(environment: Environment, info: CallbackInfo) -> Valu
         napi_get_value_double(environment, argument(environment, info), &raw mut milliseconds);
         let time = Duration::try_from_secs_f64(milliseconds / 1e3).unwrap_or_default();
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(0);
-        for name in
-            [c"_ZN4node11performance25performance_process_startE", c"_ZN4node11per_process15node_start_timeE"]
-        {
+        for name in [
+            c"_ZN4node11performance25performance_process_startE",
+            // Its name until version 18.
+            c"_ZN4node11performance10timeOriginE",
+            c"_ZN4node11per_process15node_start_timeE",
+        ] {
             if let Some(time) = symbol(name) {
                 *time.cast::<u64>() += nanoseconds;
             }
