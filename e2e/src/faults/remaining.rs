@@ -20,7 +20,7 @@ const EXPECTED_FILES: [&str; 4] = ["cgroups", "executord.lock", "executord.sock"
 
 /// Slot directories per execution: one for its compilation, and one for a run.
 const SLOTS_OF_AN_EXECUTION: u32 = 2;
-/// The most zygotes of a slot: `MAX_ZYGOTES` in executord/sandbox/src/zygote/mod.rs.
+/// The most zygotes of a slot: `MAX_ZYGOTES` in executord/sandbox/src/zygote/bounds.rs.
 const MAX_ZYGOTES: usize = 2;
 /// Default maximum of pre-warmed sandboxes.
 const MOST_PREPARED: u32 = 8;

@@ -21,7 +21,7 @@ use crate::sealed_file::read_plan;
 use crate::seccomp::Filters;
 use crate::sys::descriptor;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
-use crate::zygote::TEMPORARY_DIRECTORY;
+use crate::zygote::bounds::TEMPORARY_DIRECTORY;
 use crate::zygote::process_state::ProcessState;
 
 /// Forks sandboxes as the supervisor requests on the descriptor `socket`, until that is closed, and then exits. The other

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::plan::{Plan, Program};
-use crate::zygote::MAX_ZYGOTES;
-use crate::zygote::parent::{MAX_AGE, MAX_FORKS, MAX_IDLE, starts_alike};
+use crate::zygote::bounds::{MAX_AGE, MAX_FORKS, MAX_IDLE, MAX_ZYGOTES};
+use crate::zygote::parent::starts_alike;
 
 /// A zygote that has not forked for longer than this may be ended before the next request arrives.
 const MAX_PAUSE: Duration = Duration::from_millis(MAX_IDLE as u64 - 10_000);

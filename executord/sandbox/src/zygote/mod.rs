@@ -10,21 +10,14 @@
 //! chose at random at its start: the addresses of its memory and the seed of its hashes. See
 //! `docs/decisions/0034-zygotes-in-a-user-namespace.md`.
 
-use std::ffi::CStr;
-
+mod bounds;
 mod child;
 mod descriptors;
 mod expected;
 mod parent;
 mod process_state;
 
+pub(crate) use bounds::{MAX_IDLE, MAX_ZYGOTES};
 pub use child::serve_zygote;
 pub use expected::ExpectedZygotes;
-pub(crate) use parent::{MAX_IDLE, Zygote, ZygoteHost};
-
-/// The most zygotes of a slot. One for each language would hold much memory in each slot, and with one in all, two languages
-/// that take turns would each time start another.
-pub(crate) const MAX_ZYGOTES: usize = 2;
-
-/// Where a zygote may write files until it is ready: its own file system, which its forks do not have.
-const TEMPORARY_DIRECTORY: &CStr = c"/tmp";
+pub(crate) use parent::{Zygote, ZygoteHost};

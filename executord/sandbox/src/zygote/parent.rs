@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use caps::Capability;
 use nix::errno::Errno;
@@ -32,15 +32,8 @@ use crate::sys::descriptor;
 use crate::sys::mount::{attach, attribute, new_file_system};
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
 use crate::user_namespace::{UserNamespace, ZygoteUsers};
-use crate::zygote::TEMPORARY_DIRECTORY;
+use crate::zygote::bounds::{MAX_AGE, MAX_FORKS, TEMPORARY_DIRECTORY};
 
-/// Maximum age of a zygote when it forks: files of the host that it has read may have changed since.
-pub(super) const MAX_AGE: Duration = Duration::from_secs(600);
-/// Maximum number of sandboxes that are forked from one zygote: they share what it chose at random. Starting another one takes
-/// about as much CPU time as four forks.
-pub(super) const MAX_FORKS: u32 = 256;
-/// Time without a sandbox after which a zygote is ended, in milliseconds.
-pub(crate) const MAX_IDLE: u16 = 60_000;
 /// The pid of the process that creates `/proc`, in the pid namespace of a sandbox: any that the payload does not get. Every
 /// kernel allows it: it is below the smallest `kernel.pid_max`, 301.
 const PROC_PID: libc::pid_t = 300;
