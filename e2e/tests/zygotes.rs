@@ -8,6 +8,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use e2e::daemons::{Daemons, Settings, binary, eventually};
+use e2e::differential::pool;
 use e2e::inventory;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -208,4 +209,25 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
         assert_eq!(logs.matches("cannot launch sandbox from zygote").count(), 3, "{what}: {logs}");
         assert_eq!(logs.matches("zygotes fail").count(), 1, "{what}: {logs}");
     }
+}
+
+#[tokio::test]
+async fn a_fork_that_waits_has_memory_of_its_own() {
+    let settings = Settings { pool: true, ..settings() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
+    let code = "print(*(line.split()[1] for line in open('/proc/self/smaps_rollup') if line.startswith(('Shared_Dirty', 'Private_Dirty'))))";
+    let examine = || async {
+        pool::ready(&daemons, "python", &["run"]).await.expect("a sandbox waits");
+        let answer = daemons.execute(&json!({ "language": "python", "code": code })).await;
+        let kibibytes: Vec<u64> = answer["stdout"]
+            .as_str()
+            .into_iter()
+            .flat_map(str::split_whitespace)
+            .flat_map(str::parse)
+            .collect();
+        let &[shared, own] = kibibytes.as_slice() else { panic!("{answer}") };
+        shared * 4 < own
+    };
+    // One of them has waited for long enough.
+    assert!(eventually(examine).await, "{}", daemons.logs());
 }

@@ -16,7 +16,7 @@ is_warm = is_first and not here.endswith("/cold")
 set_main_file = None
 if is_zygote:
     import executor_zygote
-    fork = executor_zygote.fork
+    fork, copy_while_waiting = executor_zygote.fork, executor_zygote.copy_while_waiting
     del executor_zygote, sys.modules["executor_zygote"]
 
 if is_first:
@@ -79,6 +79,8 @@ if is_warm and "PYTHONUSERBASE" in os.environ:
 
 if is_warm:
     os.write(3, b"R")
+    if is_zygote:
+        copy_while_waiting()
     command_line = b""
     while chunk := os.read(3, 65536):
         command_line += chunk

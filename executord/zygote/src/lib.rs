@@ -1,4 +1,4 @@
-//! `executor_zygote`, a CPython module with one function, `fork()`.
+//! `executor_zygote`, a CPython module with the functions `fork()` and `copy_while_waiting()`.
 //!
 //! The launcher of a zygote calls it, with a supervisor at the other end of descriptor 3. It returns in each forked process
 //! that becomes a program, with the name of its user. The work is done by [`sandbox::serve_zygote`]; this crate has only the
@@ -12,7 +12,8 @@
     reason = "the CPython interface cannot be declared without it; every block has a SAFETY comment"
 )]
 
-use std::ffi::{CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_char, c_int, c_long, c_void};
+use std::os::fd::BorrowedFd;
 use std::ptr::null_mut;
 
 /// `PyObject`, which is opaque in the limited API.
@@ -58,13 +59,20 @@ const ABI: c_int = 3;
 
 unsafe extern "C" {
     static PyExc_OSError: *mut PyObject;
+    fn PyBool_FromLong(value: c_long) -> *mut PyObject;
     fn PyErr_SetString(kind: *mut PyObject, message: *const c_char);
     fn PyModule_Create2(module: *mut Module, abi: c_int) -> *mut PyObject;
     fn PyUnicode_DecodeFSDefault(text: *const c_char) -> *mut PyObject;
 }
 
-static mut METHODS: [Method; 2] = [
+static mut METHODS: [Method; 3] = [
     Method { name: c"fork".as_ptr(), function: Some(fork), flags: NO_ARGUMENTS, documentation: c"".as_ptr() },
+    Method {
+        name: c"copy_while_waiting".as_ptr(),
+        function: Some(copy_while_waiting),
+        flags: NO_ARGUMENTS,
+        documentation: c"".as_ptr(),
+    },
     Method { name: null_mut(), function: None, flags: 0, documentation: null_mut() },
 ];
 
@@ -92,6 +100,15 @@ static mut MODULE: Module = Module {
 pub unsafe extern "C" fn PyInit_executor_zygote() -> *mut c_void {
     // SAFETY: both statics live as long as the process, and only the interpreter accesses them.
     unsafe { PyModule_Create2(&raw mut MODULE, ABI) }.cast()
+}
+
+/// Copies the zygote's pages if the launcher's socket has nothing to read for a moment.
+unsafe extern "C" fn copy_while_waiting(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
+    // SAFETY: the launcher closes the descriptor later. The interpreter calls this with its lock held.
+    unsafe {
+        sandbox::copy_while_waiting(BorrowedFd::borrow_raw(SUPERVISOR));
+        PyBool_FromLong(0)
+    }
 }
 
 unsafe extern "C" fn fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {

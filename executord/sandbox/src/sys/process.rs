@@ -1,6 +1,7 @@
 //! Creating processes, waiting for them, and their attributes.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -110,6 +111,13 @@ pub(crate) fn copy_in_forks(start: usize, end: usize) -> io::Result<()> {
     // SAFETY: this changes neither contents nor access.
     checked(unsafe { libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_DOFORK) }.into())
         .map(drop)
+}
+
+/// Copies the pages of a range that this process still shares with the one that forked it; see MADV_POPULATE_WRITE in madvise(2).
+pub(crate) fn copy_pages(range: &Range<usize>) -> io::Result<()> {
+    let start = range.start as *mut libc::c_void;
+    // SAFETY: this changes neither contents nor access.
+    checked(unsafe { libc::madvise(start, range.len(), libc::MADV_POPULATE_WRITE) }.into()).map(drop)
 }
 
 /// Ends this process without running exit handlers: those that are registered here belong to the parent's code.

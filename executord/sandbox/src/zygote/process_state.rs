@@ -9,6 +9,7 @@ use crate::sys::descriptor;
 use crate::sys::process;
 use crate::sys::threads::EndedThreads;
 use crate::zygote::descriptors::{RecordedDescriptors, numbers_in, read};
+use crate::zygote::written_pages;
 
 /// The recorded state of a zygote.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl ProcessState {
                 process::copy_in_forks(start, end)?;
             }
         }
+        written_pages::record(&directory, &read(&directory, "maps")?)?;
         drop(directory);
         descriptor::move_to(socket, LAUNCHER_DESCRIPTOR)?;
         descriptor::close_from(LAUNCHER_DESCRIPTOR + 1)?;
