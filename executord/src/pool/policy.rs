@@ -33,6 +33,8 @@ pub(crate) struct Snapshot {
     pub(crate) last_release: Option<Instant>,
     /// Whether a slot is free or can be created.
     pub(crate) has_slot: bool,
+    /// Executions that can use the CPU at once.
+    pub(crate) busy: usize,
     /// The most pre-warmed sandboxes of all buckets together.
     pub(crate) max_sandboxes: usize,
     /// Pre-warmed sandboxes of each usual bucket that has a warm command, even without demand.
@@ -165,7 +167,7 @@ fn most_missing<'a>(snapshot: &'a Snapshot, targets: &[usize]) -> Option<(&'a Bu
         .filter(|(bucket, _)| bucket.retry_at.is_none_or(|at| at <= snapshot.now))
         .filter(|(bucket, _)| memory + bucket.memory <= snapshot.max_memory)
         .filter_map(|(bucket, &target)| {
-            let warm_up = bucket.next_warm_up(is_quiet, snapshot.max_of_bucket())?;
+            let warm_up = bucket.next_warm_up(is_quiet, snapshot.max_zygotes())?;
             Some((target.saturating_sub(snapshot.fresh_count(bucket, warm_up)), bucket, warm_up))
         })
         .max_by_key(|&(missing, ..)| missing)?;
@@ -215,6 +217,11 @@ impl Snapshot {
     /// The most sandboxes of a bucket: half of the room.
     const fn max_of_bucket(&self) -> usize {
         self.max_sandboxes.div_ceil(2)
+    }
+
+    /// The most zygotes of a bucket that take long to start: one for each execution that compiles, and one for the next.
+    fn max_zygotes(&self) -> usize {
+        self.busy.max(2).min(self.max_of_bucket())
     }
 
     fn stalled_memory(&self) -> u64 {
@@ -320,6 +327,7 @@ mod tests {
             activity: Activity::Idle,
             last_release: None,
             has_slot: true,
+            busy: 4,
             max_sandboxes: 8,
             min_per_bucket: 1,
             max_memory: 300 * MIB,

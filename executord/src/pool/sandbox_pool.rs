@@ -294,6 +294,7 @@ impl SandboxPool {
             activity,
             last_release: contents.last_release,
             has_slot: !contents.free.is_empty() || contents.slots < self.slots.most,
+            busy: self.slots.busy,
             max_sandboxes: self.settings.capacity() as usize,
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,

@@ -13,6 +13,8 @@ const MORE_FREE_SLOTS: usize = 2;
 /// How many slots there are. Each occupies a process of root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SlotNumbers {
+    /// Executions that can use the CPU at once.
+    pub(crate) busy: usize,
     /// Slots that are created when the daemon starts, and kept while nothing runs.
     pub(crate) spare: usize,
     /// When fewer are free, more are created.
@@ -27,6 +29,7 @@ impl SlotNumbers {
     pub(crate) fn new(busy: usize, executions: usize, most: usize, pool: usize) -> Self {
         let for_all = SLOTS_PER_EXECUTION * executions;
         Self {
+            busy,
             spare: (SLOTS_PER_EXECUTION * busy + MORE_SPARE_SLOTS).min(for_all),
             least_free: (busy + MORE_FREE_SLOTS).min(for_all.saturating_sub(SLOTS_PER_EXECUTION * busy)),
             // As many executions as use the CPU may have given way to others, each with a build in a slot; and as many may
@@ -48,7 +51,7 @@ mod tests {
     #[test]
     fn slots_are_created_when_few_are_free_up_to_their_maximum() {
         let numbers = SlotNumbers::new(2, 32, 40, 8);
-        assert_eq!(numbers, SlotNumbers { spare: 8, least_free: 4, most: 212 });
+        assert_eq!(numbers, SlotNumbers { busy: 2, spare: 8, least_free: 4, most: 212 });
         for (free, waiting, slots, expected) in [
             (8, 0, 8, 0),
             (4, 0, 8, 0),
@@ -65,7 +68,7 @@ mod tests {
     #[test]
     fn without_idle_executions_all_slots_are_there_from_the_start() {
         let numbers = SlotNumbers::new(2, 2, 2, 0);
-        assert_eq!(numbers, SlotNumbers { spare: 4, least_free: 0, most: 14 });
+        assert_eq!(numbers, SlotNumbers { busy: 2, spare: 4, least_free: 0, most: 14 });
         assert_eq!((numbers.missing(0, 0, 4), numbers.missing(0, 1, 4)), (0, 1));
     }
 }
