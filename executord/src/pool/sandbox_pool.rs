@@ -309,8 +309,9 @@ impl SandboxPool {
 
     /// Returns how many zygotes a bucket has, if it takes long to start one.
     fn zygotes_of(&self, contents: &Contents, key: &BucketKey, bucket: &Bucket) -> Option<SlowZygotes> {
-        let stage = StageSpec::of_any_program(&bucket.toolchain, key.stage)?;
-        let program = self.planner.zygote_program(&stage).filter(|_| stage.has_slow_zygote())?;
+        let stage = StageSpec::of_any_program(&bucket.toolchain, key.stage);
+        let stage = stage.filter(StageSpec::has_slow_zygote)?;
+        let program = self.planner.zygote_program(&stage)?;
         Some(SlowZygotes {
             count: bucket.zygotes(),
             has_free: contents.free.iter().any(|slot| slot.has_zygote(&program)),
