@@ -245,6 +245,12 @@ pub(super) fn read(process: &OwnedFd, name: &str) -> io::Result<String> {
     Ok(text)
 }
 
+/// Returns the first address, and the one behind the last, of a line of `/proc/PID/maps` that begins a mapping.
+pub(super) fn address_range(line: &str) -> Option<(usize, usize)> {
+    let (start, end) = line.split_whitespace().next()?.split_once('-')?;
+    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
+}
+
 /// Returns the object and the flags of a descriptor from its link in `/proc/PID/fd` and its file in `/proc/PID/fdinfo`; see
 /// proc_pid_fdinfo(5). `None` if it is of no known kind.
 fn describe(target: &str, information: &str) -> Option<(Object, OFlag)> {

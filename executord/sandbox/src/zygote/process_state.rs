@@ -8,7 +8,7 @@ use crate::plan::LAUNCHER_DESCRIPTOR;
 use crate::sys::descriptor;
 use crate::sys::process;
 use crate::sys::threads::EndedThreads;
-use crate::zygote::descriptors::{RecordedDescriptors, numbers_in, read};
+use crate::zygote::descriptors::{RecordedDescriptors, address_range, numbers_in, read};
 use crate::zygote::written_pages;
 
 /// The recorded state of a zygote.
@@ -36,8 +36,10 @@ impl ProcessState {
             for (start, end) in not_copied(&read(&directory, "smaps")?) {
                 process::copy_in_forks(start, end)?;
             }
+        } else {
+            // Launchers of interpreters with threads do not ask for the copies, which are optional.
+            let _ = read(&directory, "maps").and_then(|maps| written_pages::record(&directory, &maps));
         }
-        written_pages::record(&directory, &read(&directory, "maps")?)?;
         drop(directory);
         descriptor::move_to(socket, LAUNCHER_DESCRIPTOR)?;
         descriptor::close_from(LAUNCHER_DESCRIPTOR + 1)?;
@@ -69,11 +71,6 @@ fn not_copied(smaps: &str) -> Vec<(usize, usize)> {
         }
     }
     ranges
-}
-
-fn address_range(line: &str) -> Option<(usize, usize)> {
-    let (start, end) = line.split_whitespace().next()?.split_once('-')?;
-    Some((usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::sys::process;
+use crate::zygote::descriptors::address_range;
 
 /// Size of an entry of `/proc/PID/pagemap` in bytes; see proc_pid_pagemap(5).
 const ENTRY: usize = 8;
@@ -73,10 +74,8 @@ pub fn copy_while_waiting(descriptor: BorrowedFd) {
 
 /// Returns the addresses of a line of `/proc/PID/maps` if the mapping is private and can be written to.
 fn private_and_writable(line: &str) -> Option<Range<usize>> {
-    let (addresses, rest) = line.split_once(' ')?;
-    let (start, end) = addresses.split_once('-')?;
-    let range = usize::from_str_radix(start, 16).ok()?..usize::from_str_radix(end, 16).ok()?;
-    rest.starts_with("rw-p").then_some(range)
+    let (start, end) = address_range(line)?;
+    (line.split_whitespace().nth(1) == Some("rw-p")).then_some(start..end)
 }
 
 #[cfg(test)]
