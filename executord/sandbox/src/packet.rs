@@ -12,10 +12,13 @@ use crate::sys::descriptor;
 /// Maximum number of descriptors in a packet: socket for /proc, plan, three streams, report pipe, control socket, cgroup.
 const MAX_DESCRIPTORS: usize = 9;
 
-/// Size of a packet in bytes: the tag, padding, and two numbers.
+/// Size of a packet without a message in bytes: the tag, padding, and two numbers.
 const PACKET_BYTES: usize = 12;
+/// Maximum size of a message in a packet in bytes. A socket's default buffer has room for six times as much
+/// (net.core.wmem_default in the kernel's Documentation/admin-guide/sysctl/net.rst).
+pub(crate) const MAX_MESSAGE: usize = 32 * 1024;
 
-/// A message: a tag, two numbers and descriptors.
+/// A packet: a tag, two numbers, descriptors, and a message if the receiver expects one.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) tag: u8,
@@ -42,8 +45,9 @@ pub(crate) const READY: u8 = 6;
 pub(crate) const SHARE_BUILD: u8 = 7;
 /// Supervisor to daemon: the mount of the build directory. Carries its size in KiB.
 pub(crate) const BUILD: u8 = 8;
-/// Daemon to init: start the program. The first descriptor has the start message and the source files. After it come the
-/// upload, if one of the sources is one, and the mount of the build directory, if there is one.
+/// Daemon to init: start the program. The packet has the start message and the source files, or, if they exceed
+/// [`MAX_MESSAGE`], its first descriptor has them. After it come the upload, if one of the sources is one, and the mount of the
+/// build directory, if there is one.
 pub(crate) const START: u8 = 9;
 /// Daemon to init: send SIGTERM to the program's process group.
 pub(crate) const TERMINATE: u8 = 10;
@@ -109,11 +113,24 @@ impl Packet {
         send_packet(socket, self.tag, self.numbers, &raw)
     }
 
-    /// Receives a message. Returns `None` at the end of the connection.
+    /// Receives a packet without a message. Returns `None` at the end of the connection.
     pub(crate) fn receive(socket: impl AsFd) -> io::Result<Option<Self>> {
+        let received = Self::receive_with_message(socket, &mut [])?;
+        Ok(received.map(|(packet, _)| packet))
+    }
+
+    /// Receives a packet, and into `buffer` its message. Returns the packet and the length of the message, or `None` at the end of
+    /// the connection.
+    ///
+    /// # Errors
+    /// If the message is longer than `buffer`, which loses it.
+    pub(crate) fn receive_with_message(
+        socket: impl AsFd,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<(Self, usize)>> {
         let mut bytes = [0; PACKET_BYTES];
         let mut space = nix::cmsg_space!([RawFd; MAX_DESCRIPTORS]);
-        let mut buffers = [IoSliceMut::new(&mut bytes)];
+        let mut buffers = [IoSliceMut::new(&mut bytes), IoSliceMut::new(buffer)];
         let message = recvmsg::<()>(
             socket.as_fd().as_raw_fd(),
             &mut buffers,
@@ -121,24 +138,34 @@ impl Packet {
             MsgFlags::MSG_CMSG_CLOEXEC,
         )?;
         let descriptors = descriptor::received(&message)?;
-        match message.bytes {
-            0 => Ok(None),
-            PACKET_BYTES => {
-                let number =
-                    |at: usize| i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-                Ok(Some(Self { tag: bytes[0], numbers: [number(4), number(8)], descriptors }))
-            }
-            _ => Err(io::ErrorKind::InvalidData.into()),
+        let (length, is_whole) = (message.bytes, !message.flags.contains(MsgFlags::MSG_TRUNC));
+        if length == 0 {
+            return Ok(None);
         }
+        let message = length.checked_sub(PACKET_BYTES).filter(|_| is_whole);
+        let message = message.ok_or(io::ErrorKind::InvalidData)?;
+        let number = |at: usize| i32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+        Ok(Some((Self { tag: bytes[0], numbers: [number(4), number(8)], descriptors }, message)))
     }
 }
 
-/// Sends a message with borrowed descriptors.
+/// Sends a packet with borrowed descriptors and without a message.
 pub(crate) fn send_packet(
     socket: impl AsFd,
     tag: u8,
     numbers: [i32; 2],
     descriptors: &[RawFd],
+) -> io::Result<()> {
+    send_message(socket, tag, numbers, descriptors, &[])
+}
+
+/// Sends a packet with borrowed descriptors and a message in parts, of [`MAX_MESSAGE`] in all.
+pub(crate) fn send_message(
+    socket: impl AsFd,
+    tag: u8,
+    numbers: [i32; 2],
+    descriptors: &[RawFd],
+    message: &[&[u8]],
 ) -> io::Result<()> {
     let mut bytes = [0; PACKET_BYTES];
     bytes[0] = tag;
@@ -146,12 +173,8 @@ pub(crate) fn send_packet(
     bytes[8..12].copy_from_slice(&numbers[1].to_le_bytes());
     let rights = [ControlMessage::ScmRights(descriptors)];
     let control = if descriptors.is_empty() { &[][..] } else { &rights[..] };
-    sendmsg::<()>(
-        socket.as_fd().as_raw_fd(),
-        &[IoSlice::new(&bytes)],
-        control,
-        MsgFlags::MSG_NOSIGNAL,
-        None,
-    )?;
+    let parts: Vec<IoSlice> =
+        [&bytes[..]].into_iter().chain(message.iter().copied()).map(IoSlice::new).collect();
+    sendmsg::<()>(socket.as_fd().as_raw_fd(), &parts, control, MsgFlags::MSG_NOSIGNAL, None)?;
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! Plans, start messages, collections and messages of errors, which are sent as sealed memory files, so that they cannot change while the receiver reads
-//! them.
+//! Plans, long start messages, collections and messages of errors, which are sent as sealed memory files, so that they cannot
+//! change while the receiver reads them.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::collector::collection::Collection;
 use crate::memory_file::MemoryFile;
-use crate::plan::{Plan, Start};
+use crate::plan::Plan;
 
 /// Writes a plan to a sealed file.
 pub(crate) fn seal_plan(plan: &Plan) -> io::Result<OwnedFd> {
@@ -53,24 +53,8 @@ fn read_all(file: &OwnedFd) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Writes a start message to a sealed file: its length (u64, little-endian), the message, and the source files.
-pub(crate) fn seal_start(start: &Start, sources: &[&[u8]]) -> io::Result<OwnedFd> {
-    let text = serde_json::to_vec(start).map_err(io::Error::other)?;
-    let length = u64::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
-    let parts: Vec<&[u8]> = [&length[..], &text].into_iter().chain(sources.iter().copied()).collect();
-    seal(&parts)
-}
-
-/// Reads a start message. The source files remain to be read from `file`.
-pub(crate) fn read_start(file: &mut File) -> io::Result<Start> {
-    let mut length = [0; 8];
-    file.read_exact(&mut length)?;
-    let mut text = Vec::new();
-    file.take(u64::from_le_bytes(length)).read_to_end(&mut text)?;
-    serde_json::from_slice(&text).map_err(io::Error::other)
-}
-
-fn seal(parts: &[&[u8]]) -> io::Result<OwnedFd> {
+/// Writes the parts of a message to a sealed file.
+pub(crate) fn seal(parts: &[&[u8]]) -> io::Result<OwnedFd> {
     let mut file = MemoryFile::create("plan")?;
     for part in parts {
         file.append(part)?;

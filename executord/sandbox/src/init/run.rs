@@ -23,8 +23,8 @@ use crate::privileges::{drop_capabilities, with_real_ids_of};
 use crate::report::{ExitReport, Report};
 use crate::rootfs::sandbox_root;
 use crate::rootfs::sources::SourceContents;
-use crate::sealed_file::read_start;
 use crate::seccomp::Filters;
+use crate::start_message::StartMessage;
 use crate::sys::process::{self, CpuTime, ExitInfo};
 
 /// Interval of the checks of kernel memory, in milliseconds. Between two checks a program can create some thousands of
@@ -49,19 +49,19 @@ pub(super) struct RunningProgram {
 pub(super) fn start(
     plan: &Plan,
     mut waiting: Waiting,
-    packet: Packet,
+    (packet, message): (Packet, Vec<u8>),
     report: &File,
     filters: &Filters,
 ) -> Result<RunningProgram, SetupError> {
     let mut descriptors = packet.descriptors.into_iter();
-    let mut file = File::from(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?);
-    let Start { disk, sources, program } = read_start(&mut file).at(Step::ReadPlan)?;
+    let mut message = StartMessage::of(message, &mut descriptors).at(Step::ReadPlan)?;
+    let Start { disk, sources, program } = message.read_start().at(Step::ReadPlan)?;
     let upload = if sources.iter().any(|source| source.is_upload) {
         Some(descriptors.next().ok_or(Errno::EBADF).at(Step::ReadPlan)?)
     } else {
         None
     };
-    let contents = SourceContents { message: file, upload: upload.map(File::from) };
+    let contents = SourceContents { message, upload: upload.map(File::from) };
     sandbox_root::complete(plan, disk, descriptors.next().as_ref(), &sources, contents)?;
     lower_limits(plan, &waiting, &program).at(Step::SetResourceLimits)?;
     // Before the filter, which forbids clock_getres(2).
@@ -114,7 +114,6 @@ fn lower_limits(plan: &Plan, waiting: &Waiting, program: &Program) -> io::Result
 
 /// Keeps only the capability to signal the program, and only the system calls of [`watch`].
 fn drop_privileges(filters: &Filters) -> io::Result<()> {
-    nix::unistd::dup2_stderr(File::open("/dev/null")?)?;
     drop_capabilities(&[caps::Capability::CAP_KILL])?;
     process::forbid_new_privileges()?;
     filters.init.install()

@@ -7,13 +7,14 @@ use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, dup2_stderr};
 
 use super::payload_process::PayloadProcess;
 use crate::error::{At, SetupError, Step};
-use crate::packet::{NAMESPACE, Packet, START, send_packet};
+use crate::packet::{MAX_MESSAGE, NAMESPACE, Packet, START, send_packet};
 use crate::plan::{LAUNCHER_READY, Plan};
 use crate::report::Report;
+use crate::start_message;
 
 /// The process that waits for the program.
 pub(super) enum Waiting {
@@ -50,7 +51,10 @@ pub(super) fn await_start(
     waiting: &mut Waiting,
     report: &File,
     control: &OwnedFd,
-) -> Result<Option<Packet>, SetupError> {
+) -> Result<Option<(Packet, Vec<u8>)>, SetupError> {
+    // The last message on it has been written: from here on there are reports.
+    File::open("/dev/null").and_then(|null| Ok(dup2_stderr(null)?)).at(Step::AwaitStart)?;
+    let mut buffer = vec![0; MAX_MESSAGE];
     let mut is_ready = false;
     loop {
         // Until an interpreter is ready only a hang-up is of interest, which poll(2) always reports.
@@ -63,13 +67,13 @@ pub(super) fn await_start(
             answer => answer.at(Step::AwaitStart)?,
         };
         if watched[0].any() == Some(true) {
-            match Packet::receive(control).at(Step::AwaitStart)? {
-                Some(packet) if packet.tag == NAMESPACE => {
+            match start_message::receive(control, &mut buffer).at(Step::AwaitStart)? {
+                Some((packet, _)) if packet.tag == NAMESPACE => {
                     send_namespace(control).at(Step::Collect)?;
                     Report::Ready.write(report).at(Step::AwaitStart)?;
                     continue;
                 }
-                packet => return Ok(packet.filter(|packet| packet.tag == START)),
+                received => return Ok(received.filter(|(packet, _)| packet.tag == START)),
             }
         }
         if watched[1].any() == Some(true) {

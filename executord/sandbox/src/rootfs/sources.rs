@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, chown, fchown};
 use std::path::Path;
 
 use crate::plan::{SourceEntry, User};
+use crate::start_message::StartMessage;
 
 /// Bytes of an upload that are copied at once.
 const UPLOAD_PIECE: usize = 64 * 1024;
@@ -13,7 +14,7 @@ const UPLOAD_PIECE: usize = 64 * 1024;
 /// Where the contents of the source files are.
 pub(crate) struct SourceContents {
     /// The contents of all sources but the upload, one after the other.
-    pub(crate) message: File,
+    pub(crate) message: StartMessage,
     /// A sealed memory file, which the daemon may read at the same time: its position is shared.
     pub(crate) upload: Option<File>,
 }

@@ -8,9 +8,9 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 use crate::memory_file::SealedMemoryFile;
-use crate::packet::{NAMESPACE, Packet, SIGNAL, START, TERMINAL, TERMINATE, send_packet};
+use crate::packet::{NAMESPACE, Packet, SIGNAL, TERMINAL, TERMINATE, send_packet};
 use crate::plan::Start;
-use crate::sealed_file::seal_start;
+use crate::start_message::send_start;
 
 /// The control socket of a sandbox. Dropping it ends the sandbox.
 #[derive(Debug)]
@@ -40,11 +40,9 @@ impl Control {
         upload: Option<&SealedMemoryFile>,
         build: Option<&OwnedFd>,
     ) -> io::Result<()> {
-        let file = seal_start(start, sources)?;
-        let mut raw = vec![file.as_raw_fd()];
-        raw.extend(upload.map(SealedMemoryFile::as_raw_fd));
-        raw.extend(build.map(AsRawFd::as_raw_fd));
-        send_packet(&self.0, START, [0, 0], &raw)
+        let upload = upload.map(SealedMemoryFile::as_raw_fd);
+        let descriptors: Vec<_> = upload.into_iter().chain(build.map(AsRawFd::as_raw_fd)).collect();
+        send_start(&self.0, start, sources, &descriptors)
     }
 
     /// Requests the mount namespace of the sandbox, which must be prepared and not started. It is available with
