@@ -48,11 +48,12 @@ if is_zygote:
     for name in os.environ:
         os.environ[name] = os.environ[name]
 
-# /proc/self/environ shows the environment that the process was started with. PYTHONPATH is the last variable in it.
+# /proc/self/environ shows the environment that the process was started with. PYTHONPATH is the last variable in it. In a fork
+# that rehearses, there is no /proc.
 if is_first:
-    with open("/proc/self/stat", "rb", 0) as file:
-        start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
     try:
+        with open("/proc/self/stat", "rb", 0) as file:
+            start, end = map(int, file.read().rpartition(b")")[2].split()[47:49])
         with open("/proc/self/mem", "r+b", 0) as file:
             if is_zygote:
                 environment = b"".join(os.fsencode(f"{name}={os.environ[name]}\0") for name in os.environ)

@@ -12,7 +12,7 @@ use std::ffi::c_int;
 /// process cannot be forked.
 #[unsafe(no_mangle)]
 pub extern "C" fn executor_fork(descriptor: c_int) -> c_int {
-    match sandbox::serve_zygote(descriptor) {
+    match sandbox::serve_zygote(descriptor, None) {
         Ok(_) => 0,
         Err(error) => {
             eprintln!("{error}");

@@ -111,7 +111,7 @@ unsafe extern "C" fn fork(environment: Environment, info: CallbackInfo) -> Value
     // SAFETY: Node calls this with both.
     let random = unsafe { argument(environment, info) };
     let forked = Seeds::find().and_then(|seeds| {
-        let user_name = sandbox::serve_zygote(SUPERVISOR)?;
+        let user_name = sandbox::serve_zygote(SUPERVISOR, None)?;
         set_user(&user_name)?;
         // SAFETY: as above. The argument is a function, and `result` outlives the call.
         seeds.renew(|| unsafe {

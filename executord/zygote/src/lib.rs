@@ -16,6 +16,8 @@ use std::ffi::{CString, c_char, c_int, c_long, c_void};
 use std::os::fd::BorrowedFd;
 use std::ptr::null_mut;
 
+use sandbox::Rehearsal;
+
 /// `PyObject`, which is opaque in the limited API.
 #[repr(C)]
 struct PyObject([u8; 0]);
@@ -51,6 +53,13 @@ struct Module {
 
 /// The descriptor of the supervisor's socket.
 const SUPERVISOR: c_int = 3;
+
+/// A program like those that are started most often.
+const REHEARSAL: Rehearsal = Rehearsal {
+    command_line: &[c"python3", c"/tmp/main.py"],
+    path: "/tmp/main.py",
+    source: "print('Hello')\n",
+};
 
 /// `METH_NOARGS`.
 const NO_ARGUMENTS: c_int = 4;
@@ -112,7 +121,7 @@ unsafe extern "C" fn copy_while_waiting(_: *mut PyObject, _: *mut PyObject) -> *
 }
 
 unsafe extern "C" fn fork(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject {
-    let (name, error) = match sandbox::serve_zygote(SUPERVISOR) {
+    let (name, error) = match sandbox::serve_zygote(SUPERVISOR, Some(&REHEARSAL)) {
         Ok(name) => (name, None),
         Err(error) => (String::new(), Some(error.to_string())),
     };

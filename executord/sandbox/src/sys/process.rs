@@ -205,6 +205,38 @@ fn wait_with(pid: libc::pid_t, options: libc::c_int) -> io::Result<Option<ExitIn
     }
 }
 
+/// Stops this process when it exits, before the exit handlers that were registered earlier; see atexit(3).
+pub(crate) fn stop_at_exit() -> io::Result<()> {
+    extern "C" fn stop() {
+        // SAFETY: takes an integer.
+        unsafe { libc::raise(libc::SIGSTOP) };
+        exit()
+    }
+    // SAFETY: the function exists as long as the process, and does not unwind.
+    if unsafe { libc::atexit(stop) } == 0 { Ok(()) } else { Err(io::ErrorKind::OutOfMemory.into()) }
+}
+
+/// Waits until a child has stopped itself.
+///
+/// # Errors
+/// If it has ended instead.
+pub(crate) fn wait_until_stopped(child: libc::pid_t) -> io::Result<()> {
+    match wait_with(child, libc::WUNTRACED)? {
+        Some(info) if libc::WIFSTOPPED(info.status) => Ok(()),
+        _ => Err(io::Error::from_raw_os_error(libc::ECHILD)),
+    }
+}
+
+/// Kills a child that has not been reaped, and reaps it. One that was reaped before is not an error.
+pub(crate) fn kill_child(child: libc::pid_t) -> io::Result<()> {
+    // SAFETY: takes integers.
+    match checked(unsafe { libc::kill(child, libc::SIGKILL) }.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        Err(error) => Err(error),
+        Ok(_) => wait(child).map(drop),
+    }
+}
+
 fn duration(time: libc::timeval) -> Duration {
     let seconds = Duration::from_secs(u64::try_from(time.tv_sec).unwrap_or(0));
     seconds + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or(0))

@@ -23,6 +23,7 @@ use crate::sys::descriptor;
 use crate::sys::process::{self, ChildProcess, ForkResult, Parent};
 use crate::zygote::bounds::TEMPORARY_DIRECTORY;
 use crate::zygote::process_state::ProcessState;
+use crate::zygote::rehearsal::Rehearsal;
 
 /// Forks sandboxes as the supervisor requests on the descriptor `socket`, until that is closed, and then exits. The other
 /// threads of this process are ended, and all descriptors but the standard streams are closed.
@@ -31,11 +32,16 @@ use crate::zygote::process_state::ProcessState;
 /// threads of this process, and descriptors of the same kind; `socket` is that of its launcher. The caller continues as the
 /// program's interpreter.
 ///
+/// With a `rehearsal`, it also returns in a fork that runs this and no client's program, with the placeholder of a name. What that
+/// fork writes to is what [`copy_while_waiting`](crate::copy_while_waiting) copies.
+///
 /// # Errors
 /// If the zygote cannot receive from the supervisor or send to it, or has threads or descriptors that a fork could not have.
-pub fn serve_zygote(socket: RawFd) -> io::Result<String> {
+pub fn serve_zygote(socket: RawFd, rehearsal: Option<&Rehearsal>) -> io::Result<String> {
     let directory = receive_directory(descriptor::standing(socket))?;
-    let state = ProcessState::record(directory, socket)?;
+    let Some(state) = ProcessState::record(directory, socket, rehearsal)? else {
+        return Ok(std::env::var("USER").unwrap_or_default());
+    };
     umount2(TEMPORARY_DIRECTORY, MntFlags::MNT_DETACH)?;
     let supervisor = descriptor::standing(LAUNCHER_DESCRIPTOR);
     let filters = Filters::compile();

@@ -16,10 +16,12 @@ mod descriptors;
 mod expected;
 mod parent;
 mod process_state;
+mod rehearsal;
 mod written_pages;
 
 pub(crate) use bounds::{MAX_IDLE, MAX_ZYGOTES};
 pub use child::serve_zygote;
 pub use expected::ExpectedZygotes;
 pub(crate) use parent::{Zygote, ZygoteHost};
+pub use rehearsal::Rehearsal;
 pub use written_pages::copy_while_waiting;

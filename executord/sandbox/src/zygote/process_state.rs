@@ -9,7 +9,8 @@ use crate::sys::descriptor;
 use crate::sys::process;
 use crate::sys::threads::EndedThreads;
 use crate::zygote::descriptors::{RecordedDescriptors, address_range, numbers_in, read};
-use crate::zygote::written_pages;
+use crate::zygote::rehearsal::Rehearsal;
+use crate::zygote::written_pages::{self, Returned};
 
 /// The recorded state of a zygote.
 #[derive(Debug)]
@@ -26,7 +27,11 @@ impl ProcessState {
     ///
     /// # Errors
     /// If there is something that [`Self::restore`] could not restore.
-    pub(super) fn record(directory: OwnedFd, socket: RawFd) -> io::Result<Self> {
+    pub(super) fn record(
+        directory: OwnedFd,
+        socket: RawFd,
+        rehearsal: Option<&Rehearsal>,
+    ) -> io::Result<Option<Self>> {
         let own = i32::try_from(std::process::id()).map_err(io::Error::other)?;
         let mut tids = numbers_in(&directory, "task")?;
         tids.retain(|&tid| tid != own);
@@ -36,14 +41,16 @@ impl ProcessState {
             for (start, end) in not_copied(&read(&directory, "smaps")?) {
                 process::copy_in_forks(start, end)?;
             }
-        } else {
-            // Launchers of interpreters with threads do not ask for the copies, which are optional.
-            let _ = read(&directory, "maps").and_then(|maps| written_pages::record(&directory, &maps));
+        } else if let Some(rehearsal) = rehearsal
+            // An error in the zygote means that its forks copy nothing in advance.
+            && let Ok(Returned::Rehearsal) = written_pages::record(&directory, socket, rehearsal)
+        {
+            return Ok(None);
         }
         drop(directory);
         descriptor::move_to(socket, LAUNCHER_DESCRIPTOR)?;
         descriptor::close_from(LAUNCHER_DESCRIPTOR + 1)?;
-        Ok(Self { threads, descriptors, socket })
+        Ok(Some(Self { threads, descriptors, socket }))
     }
 
     /// Forks a process in which the interpreter continues. Returns `None` in the child.

@@ -1,10 +1,13 @@
-//! The pages that a zygote has written to. A fork shares them until it writes to them itself, and then the kernel copies one page
-//! for each page fault, while the program runs. A fork that waits for its program can copy them before.
+//! The pages that a program writes to soon after its start. A fork shares them with its zygote until it writes to them, and then the
+//! kernel copies one page for each page fault, while the program runs. A fork that waits for its program can copy them before.
+//!
+//! Which pages these are follows from a rehearsal: another fork runs a small program, and then the pages that it no longer shares
+//! are those that it wrote to.
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::sync::OnceLock;
 
@@ -14,13 +17,14 @@ use nix::sys::stat::Mode;
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::sys::process;
-use crate::zygote::descriptors::address_range;
+use crate::zygote::descriptors::{address_range, read};
+use crate::zygote::rehearsal::Rehearsal;
 
 /// Size of an entry of `/proc/PID/pagemap` in bytes; see proc_pid_pagemap(5).
 const ENTRY: usize = 8;
-/// Bit of an entry: the page is present.
-const PRESENT: u64 = 1 << 63;
-/// The most pages that a fork copies: those of Python and several of its modules. Node has ten thousand.
+/// Bits of an entry: the page is present, and no other process has it.
+const PRESENT_AND_EXCLUSIVE: u64 = 1 << 63 | 1 << 56;
+/// The most pages that a fork copies. A small program in Python writes to some hundred.
 const MAX_PAGES: usize = 4096;
 /// Time that a fork waits for its program before it copies anything, in milliseconds: under load, programs come sooner, and the
 /// processors have other work.
@@ -29,8 +33,34 @@ const PATIENCE: u8 = 10;
 /// Ranges of addresses.
 static WRITTEN: OnceLock<Vec<Range<usize>>> = OnceLock::new();
 
-/// Records the pages of this process. `directory` is its directory in `/proc`, and `maps` the contents of the file with this name.
-pub(super) fn record(directory: &OwnedFd, maps: &str) -> io::Result<()> {
+/// Who returns from [`record`].
+pub(super) enum Returned {
+    /// The zygote.
+    Zygote,
+    /// The fork that runs the rehearsal. It is stopped when it exits, and then killed.
+    Rehearsal,
+}
+
+/// Forks this process for a rehearsal, and records the pages that the fork writes to until it exits. `directory` is the directory of
+/// this process in `/proc`, and `socket` the descriptor of its launcher.
+///
+/// # Errors
+/// If the fork cannot be created or does not reach its end, or a file cannot be read. Then nothing is recorded. The fork gets none.
+pub(super) fn record(directory: &OwnedFd, socket: RawFd, rehearsal: &Rehearsal) -> io::Result<Returned> {
+    let maps = read(directory, "maps")?;
+    let Some(fork) = process::fork_with_libc()? else {
+        let prepared = process::die_with_parent()
+            .and_then(|()| process::stop_at_exit())
+            .and_then(|()| rehearsal.connect(socket));
+        return if prepared.is_ok() { Ok(Returned::Rehearsal) } else { process::exit() };
+    };
+    let recorded = process::wait_until_stopped(fork).and_then(|()| record_exclusive(directory, &maps));
+    process::kill_child(fork)?;
+    recorded.map(|()| Returned::Zygote)
+}
+
+/// Records the pages that this process shares with no fork.
+fn record_exclusive(directory: &OwnedFd, maps: &str) -> io::Result<()> {
     let page = sysconf(SysconfVar::PAGE_SIZE)?.and_then(|size| usize::try_from(size).ok());
     let page = page.ok_or(io::ErrorKind::Unsupported)?;
     let pagemap =
@@ -41,7 +71,7 @@ pub(super) fn record(directory: &OwnedFd, maps: &str) -> io::Result<()> {
         pagemap.read_exact_at(&mut entries, (mapping.start / page * ENTRY) as u64)?;
         let (entries, _) = entries.as_chunks::<ENTRY>();
         for (address, entry) in mapping.step_by(page).zip(entries) {
-            if u64::from_ne_bytes(*entry) & PRESENT == 0 {
+            if u64::from_ne_bytes(*entry) & PRESENT_AND_EXCLUSIVE != PRESENT_AND_EXCLUSIVE {
                 continue;
             }
             match ranges.last_mut() {
@@ -57,7 +87,7 @@ pub(super) fn record(directory: &OwnedFd, maps: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for a moment until the descriptor is readable, and then, in a fork of a zygote, copies the zygote's pages. Without any of
+/// Waits for a moment until the descriptor is readable, and then, in a fork of a zygote, copies the recorded pages. Without any of
 /// this, the program runs as well.
 pub fn copy_while_waiting(descriptor: BorrowedFd) {
     let mut watched = [PollFd::new(descriptor, PollFlags::POLLIN)];
