@@ -2,8 +2,11 @@
 
 #![forbid(unsafe_code)]
 
+use std::fs;
+use std::process::Command;
+
 use e2e::corpus;
-use e2e::daemons::{Daemons, Settings};
+use e2e::daemons::{self, Daemons, Settings};
 use e2e::differential::programs::{self, Program};
 use e2e::differential::{compilers, pool};
 use regex::Regex;
@@ -109,6 +112,67 @@ async fn cpp17_has_precompiled_headers_too() {
     }
 }
 
+/// Returns the set of headers that are precompiled for `main.cpp` among these files, or `None`.
+fn precompiled(files: &[(&str, &str)]) -> Option<String> {
+    let (launcher, directory) = (daemons::precompiled_headers(None).unwrap(), tempfile::tempdir().unwrap());
+    for (name, content) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    let mut compile = Command::new(launcher.join("compile"));
+    compile.args(["--which", "main.cpp"]).current_dir(&directory).env_clear();
+    let output = compile.env("PATH", "/usr/local/bin:/usr/bin:/bin").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let number = String::from_utf8(output.stdout).unwrap();
+    let record = fs::read_to_string(launcher.join("recorded/record")).unwrap();
+    let line = record.lines().rev().find_map(|line| line.strip_prefix(&format!("{} ", number.trim_end())));
+    (!number.is_empty()).then(|| line.unwrap().to_owned())
+}
+
+#[test]
+fn a_header_of_the_program_is_followed_to_the_headers_that_it_includes() {
+    let (once, guard) = ("#pragma once\n", "// Shapes.\n#ifndef SHAPES_H\n#define SHAPES_H\n");
+    for (main, header, expected) in [
+        (
+            "#include \"own.h\"",
+            [once, "#include <memory>\n#include <string>\nstruct A;\n"],
+            Some("memory string"),
+        ),
+        ("#include \"own.h\"", [guard, "\n#include <string>\nstruct A;\n#endif\n"], Some("string")),
+        ("#include \"own.h\"", ["", "#include <string>\n"], Some("string")),
+        (
+            "#include <iostream>\n#include \"own.h\"",
+            [once, "#include <vector>\nint a;\n"],
+            Some("iostream vector"),
+        ),
+        ("#include \"lib/own.h\"", [once, "#include \"next.h\"\n"], Some("vector")),
+        // What follows the header comes after what is in it.
+        ("#include \"own.h\"\n#include <vector>", [once, "#include <string>\nint a;\n"], Some("string")),
+        ("#include \"own.h\"", ["", "#include \"own.h\"\n#include <string>\n"], None),
+        ("#include \"own.h\"", [once, "#define NDEBUG\n#include <string>\n"], None),
+        ("#include \"own.h\"", ["#ifndef NDEBUG\n#define NDEBUG\n", "#include <string>\n"], None),
+        ("#include \"own.h\"", ["#ifndef _STRING_H\n#define _STRING_H\n", "#include <string>\n"], None),
+        ("#include \"own.h\"", ["#ifndef A_H\n#define B_H\n", "#include <string>\n"], None),
+        ("#include \"own.h\"", [once, "#if 0\n#include <string>\n#endif\n"], None),
+        ("#include \"own.h\"", [once, "// ??/\n#include <string>\n"], None),
+        ("int a;\n#include \"own.h\"", [once, "#include <string>\n"], None),
+        ("#include \"other.h\"", [once, "#include <string>\n"], None),
+        ("#include \"lib\"", [once, "#include <string>\n"], None),
+        ("#include \"/dev/zero\"", [once, "#include <string>\n"], None),
+    ] {
+        let (main, header) = (format!("{main}\nint main() {{}}\n"), header.concat());
+        let files = [
+            ("main.cpp", &*main),
+            ("own.h", &*header),
+            ("lib/own.h", &*header),
+            ("lib/next.h", "#include <vector>\n"),
+            ("next.h", "#include <iostream>\n"),
+        ];
+        assert_eq!(precompiled(&files).as_deref(), expected, "{main}{header}");
+    }
+}
+
 #[tokio::test]
 async fn precompiled_headers_change_no_program() {
     let daemons = start().await;
@@ -128,6 +192,8 @@ async fn precompiled_headers_change_no_program() {
         "#pragma GCC optimize(\"O0\")\n#include <iostream>\nint main() { std::cout << 1; }",
         "#if 0\n#include <iostream>\n#endif\n#include <cstdio>\nint main() { std::puts(\"1\"); }",
         "#include \"own.h\"\n#include <iostream>\nint main() { std::cout << OWN; }",
+        "#include \"class.h\"\n#include <iostream>\nint main() { std::cout << Own{\"a\"}.text << OWN << sizeof(std::string); }",
+        "#include \"private.h\"\n#include <iostream>\nint main() { std::cout << sizeof(std::string) << __COUNTER__; }",
         "/* \\\n */ #include <iostream>\nint main() { std::cout << 1; }",
         "/* *\\\n/ #include <cstdio>\n/* */\nint main() { std::puts(\"1\"); }",
         "// \\\n#include <iostream>\n#include <cstdio>\nint main() { std::puts(\"1\"); }",
@@ -147,7 +213,13 @@ async fn precompiled_headers_change_no_program() {
          int main() { double x = 0.1; for (int i = 0; i < 50; i++) x = std::sin(x) * 3.7 + std::fma(x, x, 1e-3);\n\
          std::cout << std::setprecision(17) << x; }",
     ] {
-        let files = json!([{ "name": "main.cpp", "content": code }, { "name": "own.h", "content": "#define OWN 7\n" }]);
+        let class = "#ifndef CLASS_H\n#define CLASS_H\n#include <string>\n#include \"own.h\"\nstruct Own { std::string text; };\n#endif\n";
+        let files = json!([
+            { "name": "main.cpp", "content": code },
+            { "name": "own.h", "content": "#define OWN 7\n" },
+            { "name": "class.h", "content": class },
+            { "name": "private.h", "content": "#pragma once\n#define private public\n#include <string>\n" },
+        ]);
         let answer = both(&daemons, json!({ "files": files })).await;
         assert_ne!(answer["status"], "compile_error", "{code}: {answer}");
     }

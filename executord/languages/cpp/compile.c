@@ -2,8 +2,8 @@
  * Does what `g++` does with its arguments, but faster: compile g++ OPTION... -o OUTPUT SOURCE...
  *
  * The script `record` records the commands that g++ would start. This program starts them without g++ and collect2. A
- * file that begins with #include lines of the standard library is compiled with a precompiled header that contains some
- * of them. That yields the same program: nothing precedes these lines, their order does not matter, and each header may
+ * file that begins with #include lines of the standard library, or of a header that does, is compiled with a precompiled
+ * header that contains some of them. That yields the same program: nothing precedes these lines, their order does not matter, and each header may
  * be included twice ([using.headers] in the C++ standard). The arguments may end in `-std=...`, which replaces the
  * recorded standard, for a standard that has precompiled headers of its own.
  *
@@ -39,6 +39,8 @@
 /* Maximum size of a record, and of the beginning of a source file that is searched for #include lines, in bytes. */
 #define MAX_RECORD (256 * 1024)
 #define MAX_HEAD (16 * 1024)
+/* Maximum number of headers of the program that are read for one source file. */
+#define MAX_INCLUDE_DEPTH 8
 /* Maximum size of a program for a pre-warmed compiler, in bytes. `record` creates this number of blank lines. */
 #define MAX_PREWARMED_SOURCE (64 * 1024)
 /* Maximum numbers; g++ handles larger ones. */
@@ -317,27 +319,105 @@ static bool is_standard(const char *name, size_t length) {
     return strstr(names, word);
 }
 
-/* Collects the names of the headers that a file includes before anything else, separated by spaces. */
-static void leading_headers(const char *text, char *names, size_t room) {
-    strcpy(names++, " ");
-    room--;
-    /* The trigraph for a backslash. */
-    if (strstr(text, "?" "?/")) return;
-    for (const char *at = text; (at = skip_space(at, false)) && *at == '#';) {
-        at = skip_blanks(at + 1);
-        if (strncmp(at, "include", 7) != 0) return;
-        at = skip_blanks(at + 7);
-        if (*at++ != '<') return;
-        size_t length = strcspn(at, ">\n");
-        if (at[length] != '>' || !is_standard(at, length) || length + 2 > room) return;
-        const char *end = skip_space(at + length + 1, true);
-        /* At the end of the text the rest of the line may be missing, because only the beginning of the file was read. */
-        if (!end || *end != '\n') return;
-        memcpy(names, at, length);
-        strcpy(names + length, " ");
-        names += length + 1;
-        room -= length + 1;
-        at = end;
+/* Names of headers, separated by spaces and between two of them. */
+struct names {
+    size_t length;
+    char text[MAX_HEAD];
+};
+
+static bool add_name(struct names *names, const char *name, size_t length) {
+    if (names->length + length + 2 > sizeof names->text) return false;
+    memcpy(names->text + names->length, name, length);
+    names->length += length;
+    strcpy(names->text + names->length++, " ");
+    return true;
+}
+
+/* Reads the beginning of a file. Returns its length, or -1 if there is no regular file. */
+static ssize_t read_head(const char *path, char *head) {
+    int file = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0) return -1;
+    struct stat status;
+    ssize_t length = fstat(file, &status) == 0 && S_ISREG(status.st_mode) ? read(file, head, MAX_HEAD) : -1;
+    close(file);
+    if (length < 0) return -1;
+    head[length] = '\0';
+    /* The trigraph for a backslash may join any lines. */
+    if (strstr(head, "?" "?/")) *head = '\0';
+    return length;
+}
+
+/* Skips the rest of a line that may have comments. Returns NULL if there is anything else, or if the line does not end: at the
+   end of the text a part of it may be missing, because only the beginning of the file was read. */
+static const char *skip_line(const char *at) {
+    at = skip_space(at, true);
+    return at && *at == '\n' ? at : NULL;
+}
+
+/* Skips a directive and the white space after its name. Returns NULL if there is another one. */
+static const char *skip_directive(const char *at, const char *name) {
+    size_t length = strlen(name);
+    if (!at || *at != '#' || strncmp(at = skip_blanks(at + 1), name, length) != 0) return NULL;
+    const char *end = skip_blanks(at + length);
+    return end > at + length || *end == '<' || *end == '"' ? end : NULL;
+}
+
+/* Returns the length of a macro's name that no standard header uses, or 0: SHAPES_H, for example. */
+static size_t guard_length(const char *at) {
+    static const char *const ends[] = {"_H", "_H_", "_HH", "_HPP", "_HPP_", "_HXX", "_INCLUDED"};
+    size_t length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    /* Names that begin with an underscore are those of the implementation. */
+    if (*at < 'A' || *at > 'Z') return 0;
+    for (unsigned i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t end = strlen(ends[i]);
+        if (length > end && !strncmp(at + length - end, ends[i], end)) return length;
+    }
+    return 0;
+}
+
+/* Skips `#pragma once`, or `#ifndef` and `#define` of a macro for the same purpose, at the beginning of a header of the program. */
+static const char *skip_guard(const char *text) {
+    const char *begin = skip_space(text, false), *at = skip_directive(begin, "pragma");
+    if (at && !strncmp(at, "once", 4) && (at = skip_line(at + 4))) return at;
+    const char *name = skip_directive(begin, "ifndef");
+    size_t length = name ? guard_length(name) : 0;
+    if (length == 0 || !(at = skip_line(name + length))) return text;
+    at = skip_directive(skip_space(at, false), "define");
+    if (!at || strncmp(at, name, length) != 0 || !(at = skip_line(at + length))) return text;
+    return at;
+}
+
+/* Collects the standard headers that a text includes before anything else. Returns the name of the header of the program that it
+   includes then, up to a quotation mark, or NULL. */
+static const char *leading_headers(const char *text, struct names *names) {
+    const char *at = text;
+    while ((at = skip_directive(skip_space(at, false), "include"))) {
+        const char *name = at + 1;
+        if (*at == '"') return name;
+        size_t length = strcspn(name, ">\n");
+        if (*at != '<' || name[length] != '>' || !is_standard(name, length)) return NULL;
+        if (!(at = skip_line(name + length + 1)) || !add_name(names, name, length)) return NULL;
+    }
+    return NULL;
+}
+
+/* Collects the standard headers that a file includes before anything else, also those at the beginning of a header of the program,
+   which is the last that is read. */
+static void collect_headers(const char *source, struct names *names) {
+    static char head[MAX_HEAD + 1];
+    char path[PATH_MAX];
+    *names = (struct names){.length = 1, .text = " "};
+    if (read_head(source, head) < 0) fall_back_to_gxx();
+    const char *next = leading_headers(head, names);
+    snprintf(path, sizeof path, "%s", source);
+    for (int depth = 0; next && depth < MAX_INCLUDE_DEPTH; depth++) {
+        size_t length = strcspn(next, "\"\n");
+        char *slash = strrchr(path, '/'), *at = slash ? slash + 1 : path;
+        if (next[length] != '"' || *next == '/' || at + length >= path + sizeof path) return;
+        snprintf(at, path + sizeof path - at, "%.*s", (int)length, next);
+        /* One that is not there may be elsewhere, and be anything. */
+        if (read_head(path, head) < 0) return;
+        next = leading_headers(skip_guard(head), names);
     }
 }
 
@@ -356,16 +436,10 @@ static bool contains_all(const char *headers, const char *names) {
 
 /* Returns the largest precompiled header for a file, or NULL. The record lists the largest first. */
 static const char *precompiled_for(const char *source) {
-    static char head[MAX_HEAD + 1], names[MAX_HEAD];
-    int file = open(source, O_RDONLY | O_CLOEXEC);
-    if (file < 0) fall_back_to_gxx();
-    ssize_t length = read(file, head, MAX_HEAD);
-    close(file);
-    if (length < 0) fall_back_to_gxx();
-    head[length] = '\0';
-    leading_headers(head, names, sizeof names);
+    static struct names names;
+    collect_headers(source, &names);
     for (int i = 0; i < precompiled_count; i++)
-        if (!strcmp(precompiled[i].standard, standard) && contains_all(precompiled[i].headers, names))
+        if (!strcmp(precompiled[i].standard, standard) && contains_all(precompiled[i].headers, names.text))
             return precompiled[i].name;
     return NULL;
 }
