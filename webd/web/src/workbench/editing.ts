@@ -1,4 +1,5 @@
 /** Changes to the program. Each change is saved as a draft in this browser. */
+import type { Language } from "@executor/client";
 import { t } from "../i18n/text";
 import { deleteDraft, loadDraft, saveDraft } from "../program/drafts";
 import { firstProgram } from "../program/examples";
@@ -23,12 +24,34 @@ import {
   testResults,
 } from "./state";
 
+/** The program that is being loaded. It is opened unless the user opens another one before. */
+let loading: Promise<Program> | null = null;
+
 /** Opens a program in the editor. It is saved as a draft once the user changes it. */
 export function openProgram(next: Program): void {
+  loading = null;
   program.value = next;
   activeFile.value = next.files[0]?.name ?? "";
   problems.value = [];
   testResults.value = [];
+}
+
+/** Opens a program when it is loaded. Returns whether it was opened: not if another one was opened in the meantime. */
+async function openWhenLoaded(next: Promise<Program>): Promise<boolean> {
+  loading = next;
+  try {
+    const loaded = await next;
+    if (loading !== next) return false;
+    openProgram(loaded);
+    return true;
+  } finally {
+    if (loading === next) loading = null;
+  }
+}
+
+/** Returns when the program that the user chose last is open or cannot be loaded; null if none is being loaded. */
+export function programLoaded(): Promise<unknown> | null {
+  return loading?.catch(() => undefined) ?? null;
 }
 
 export function changeProgram(changes: Partial<Program>): void {
@@ -96,11 +119,17 @@ export function changeTests(tests: Test[]): void {
   testResults.value = tests.map(() => null);
 }
 
-/** Opens the draft of a language, or else its first example. */
+/** Opens the draft of a language, or else its first example. Returns whether it was opened: see {@link openWhenLoaded}. */
+export async function openLanguage(next: Language): Promise<boolean> {
+  const draft = loadDraft(next.name);
+  if (!draft) return openWhenLoaded(firstProgram(next));
+  openProgram(draft);
+  return true;
+}
+
 export async function switchLanguage(name: string): Promise<void> {
   const next = languages.value.find((candidate) => candidate.name === name);
-  if (!next) return;
-  openProgram(loadDraft(name) ?? (await firstProgram(next)));
+  if (!next || !(await openLanguage(next))) return;
   if (program.value) saveDraft(program.value);
   removeLink();
 }
@@ -109,8 +138,7 @@ export async function switchLanguage(name: string): Promise<void> {
 export async function startOver(): Promise<void> {
   if (!language.value) return;
   deleteDraft(language.value.name);
-  openProgram(await firstProgram(language.value));
-  removeLink();
+  if (await openWhenLoaded(firstProgram(language.value))) removeLink();
 }
 
 export function openExample(example: Program): void {

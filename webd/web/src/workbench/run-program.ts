@@ -16,6 +16,7 @@ import { OutputBuffer } from "../output/output-buffer";
 import { addToHistory, loadHistory, saveHistory } from "../program/history";
 import { runRequest, type Program } from "../program/program";
 import type { TerminalView } from "../terminal/terminal";
+import { programLoaded } from "./editing";
 import { EMBEDDED } from "./embedded";
 import { closeInput, endExecution, sendRequest, sendToProgram, startExecution } from "./execution";
 import { outputArea } from "./layout";
@@ -40,6 +41,9 @@ export function programOutput(): OutputBuffer {
 }
 
 export async function runProgram(): Promise<void> {
+  // Not the program that the user is leaving. Otherwise the run begins before the next key.
+  const loaded = programLoaded();
+  if (loaded) await loaded;
   if (busy.value || !program.value) return;
   const console = consoleOf(program.value);
   const body = runRequest(program.value);

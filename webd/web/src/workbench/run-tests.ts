@@ -5,11 +5,15 @@ import { t } from "../i18n/text";
 import { testVerdict } from "../execution/test-verdict";
 import { OutputBuffer } from "../output/output-buffer";
 import { testsRequest } from "../program/program";
+import { programLoaded } from "./editing";
 import { sendRequest, startExecution } from "./execution";
 import { postStatus } from "./live-region";
 import { busy, compilerOutput, language, problems, program, resultTab, testResults } from "./state";
 
 export async function runTests(): Promise<void> {
+  // Not the program that the user is leaving. Otherwise the run begins before the next key.
+  const loaded = programLoaded();
+  if (loaded) await loaded;
   if (busy.value || !program.value || program.value.tests.length === 0) return;
   const tested = program.value;
   resultTab.value = "tests";

@@ -3,10 +3,9 @@ import type { Language } from "@executor/client";
 import { fetchLanguages } from "../api/server";
 import { t } from "../i18n/text";
 import { lastLanguage, loadDraft } from "../program/drafts";
-import { firstProgram } from "../program/examples";
 import { fromFragment, isShared } from "../program/share";
 import { waitForServer } from "./connectivity";
-import { openProgram } from "./editing";
+import { openLanguage, openProgram } from "./editing";
 import { EMBEDDED } from "./embedded";
 import type { Program } from "../program/program";
 import { languages, notice, program, replacedProgram, server } from "./state";
@@ -40,7 +39,7 @@ async function openFirstProgram(available: Language[]): Promise<void> {
     find(lastLanguage()) ??
     DEFAULT_LANGUAGES.map(find).find((candidate) => candidate?.available) ??
     available.find((candidate) => candidate.available);
-  if (language) openProgram(loadDraft(language.name) ?? (await firstProgram(language)));
+  if (language) await openLanguage(language);
 }
 
 /** Finds the language by its name or an alias, and names a file that has no name. */

@@ -161,9 +161,10 @@ test("everything is reachable with the keyboard", async () => {
   await page.keyboard.press("Tab");
   expect(await focused()).not.toMatch(/^Code editor for main.py/);
   await tabTo(/^Editor width$/);
-  const before = await page.locator(".splitter").getAttribute("aria-valuenow");
+  const width = () => page.locator(".splitter").getAttribute("aria-valuenow");
+  const before = await width();
   await page.keyboard.press("ArrowLeft");
-  expect(await page.locator(".splitter").getAttribute("aria-valuenow")).not.toBe(before);
+  await expect.poll(width).not.toBe(before);
   await tabTo(/^Output$/);
   await tabTo(/^Tests/);
   await page.keyboard.press("Enter");

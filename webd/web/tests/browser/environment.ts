@@ -75,9 +75,15 @@ export async function setCode(page: Page, code: string): Promise<void> {
   await page.keyboard.press("Control+V");
 }
 
+/** Selects a language, and waits for its program. */
 export async function selectLanguage(page: Page, language: string): Promise<void> {
   await page.getByRole("button", { name: /^Language:/ }).click();
-  await page.locator(`[data-language="${language}"]`).click();
+  const item = page.locator(`[data-language="${language}"]`);
+  const title = await item.evaluate((button) => button.firstChild?.textContent?.trim() ?? "");
+  await item.click();
+  // Its version may follow.
+  const label = new RegExp(`^Language: ${title.replace(/[+#.]/g, "\\$&")}( |$)`);
+  await page.getByRole("button", { name: label }).waitFor();
 }
 
 /** Runs the program, and returns the verdict when it has ended. */

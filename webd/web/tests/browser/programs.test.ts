@@ -1,4 +1,5 @@
 /** Programs: files, tests, examples, links and drafts. */
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
@@ -177,6 +178,48 @@ test("a reload keeps the draft of each language", async () => {
   expect(await run(page)).toContain("Finished");
 });
 
+/** Reloads the page, and holds its examples back until the returned function is called. */
+async function reloadWithoutExamples(page: Page): Promise<() => void> {
+  const release = new AbortController();
+  const pattern = /\/examples-data-[^/]*\.js$/;
+  await page.unroute(pattern);
+  await page.route(pattern, async (route) => {
+    if (!release.signal.aborted) await once(release.signal, "abort");
+    await route.continue();
+  });
+  await page.reload();
+  await ready(page);
+  return () => {
+    release.abort();
+  };
+}
+
+test("a program that is loaded slowly is run, unless another one is chosen meanwhile", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "print('kept')\n");
+  const choose = async (language: string) => {
+    await page.getByRole("button", { name: /^Language:/ }).click();
+    await page.locator(`[data-language="${language}"]`).click();
+  };
+  let release = await reloadWithoutExamples(page);
+  await choose("speech");
+  await choose("python");
+  const loaded = page.waitForEvent("requestfinished", (request) =>
+    request.url().includes("/examples-data-"),
+  );
+  release();
+  await loaded;
+  expect(await run(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("kept");
+
+  release = await reloadWithoutExamples(page);
+  await choose("speech");
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  release();
+  expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("2.1.0");
+});
+
 test("the program can be downloaded", async () => {
   const page = await env.openPage("/?lang=python");
   await setCode(page, "print(1)\n");
@@ -192,7 +235,9 @@ test("an example can be opened from the menu", async () => {
   const page = await env.openPage("/?lang=python");
   await page.getByRole("button", { name: "Examples" }).click();
   await page.getByRole("button", { name: /^Several files/ }).click();
-  expect(await page.locator(".source .tab-name").allInnerTexts()).toEqual(["main.py", "shapes.py"]);
+  await expect
+    .poll(() => page.locator(".source .tab-name").allInnerTexts())
+    .toEqual(["main.py", "shapes.py"]);
   expect(await run(page)).toContain("Finished");
   expect(await shownOutput(page)).toContain("Square(side=2)");
 });
