@@ -72,9 +72,11 @@ function show(editor: Editor): void {
 
 async function loadMonaco(parent: HTMLElement, editor: { value: Editor }): Promise<void> {
   if (!matchMedia(LARGE_SCREEN).matches) return;
-  const { monacoEditor } = await import("../editor/monaco");
+  // While the server is down, the text field stays.
+  const monaco = await import("../editor/monaco").catch(() => null);
+  if (!monaco) return;
   const focused = parent.contains(document.activeElement);
   editor.value.dispose();
-  editor.value = monacoEditor(parent, EVENTS);
+  editor.value = monaco.monacoEditor(parent, EVENTS);
   if (focused) editor.value.focus();
 }

@@ -175,15 +175,19 @@ test("a reload keeps the draft of each language", async () => {
 
   await page.getByRole("button", { name: "More" }).click();
   await page.getByRole("button", { name: "Start over" }).click();
+  // The example may have to be loaded, and until the run begins, the page shows the last verdict.
+  await page.locator(".view-lines", { hasText: "return 7" }).waitFor({ state: "detached" });
   expect(await run(page)).toContain("Finished");
 });
+
+/** The module of the page's examples. */
+const EXAMPLES_DATA = /\/examples-data-[^/]*\.js$/;
 
 /** Reloads the page, and holds its examples back until the returned function is called. */
 async function reloadWithoutExamples(page: Page): Promise<() => void> {
   const release = new AbortController();
-  const pattern = /\/examples-data-[^/]*\.js$/;
-  await page.unroute(pattern);
-  await page.route(pattern, async (route) => {
+  await page.unroute(EXAMPLES_DATA);
+  await page.route(EXAMPLES_DATA, async (route) => {
     if (!release.signal.aborted) await once(release.signal, "abort");
     await route.continue();
   });
@@ -217,6 +221,17 @@ test("a program that is loaded slowly is run, unless another one is chosen meanw
   await page.getByRole("button", { name: "Run", exact: true }).click();
   release();
   expect(await verdictText(page)).toContain("Finished");
+  expect(await shownOutput(page)).toBe("2.1.0");
+});
+
+test("without the examples of the page, a language has the one of the server", async () => {
+  const page = await env.openPage("/?lang=python");
+  await setCode(page, "print('kept')\n");
+  await page.route(EXAMPLES_DATA, (route) => route.abort());
+  await page.reload();
+  await ready(page);
+  await selectLanguage(page, "speech");
+  expect(await run(page)).toContain("Finished");
   expect(await shownOutput(page)).toBe("2.1.0");
 });
 

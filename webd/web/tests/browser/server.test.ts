@@ -1,5 +1,6 @@
 /** The server: busy, restarted, and behind restrictive proxies; and the size of the page. */
 import { once } from "node:events";
+import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { verdictText, shownOutput, ready, run, testEnvironment, setCode } from "./environment";
 
@@ -57,8 +58,15 @@ test("a retry can be cancelled", async () => {
   for (const { stop } of others) stop();
 });
 
-test("the page notices that the server is down, and reconnects", async () => {
+/** Opens the page, and waits until it has loaded everything: what it cannot load any more is an error of its own. */
+async function openLoadedPage(): Promise<Page> {
   const page = await env.openPage("/?lang=python");
+  await page.waitForLoadState("networkidle");
+  return page;
+}
+
+test("the page notices that the server is down, and reconnects", async () => {
+  const page = await openLoadedPage();
   await setCode(page, "print('still here')\n");
   await env.daemons.stopWebd();
   expect(await run(page)).toContain("The server is not responding");
@@ -70,7 +78,7 @@ test("the page notices that the server is down, and reconnects", async () => {
 });
 
 test("the page immediately notices that the server goes down during a run", async () => {
-  const page = await env.openPage("/?lang=python");
+  const page = await openLoadedPage();
   await setCode(page, "import time\nprint('on', flush=True)\ntime.sleep(60)\n");
   await page.getByRole("button", { name: "Run", exact: true }).click();
   await page.getByText("on", { exact: true }).waitFor();
