@@ -209,12 +209,14 @@ fn processes(daemons: &Daemons) -> Vec<Process> {
     inventory::processes(&daemons.uids).expect("/proc is readable")
 }
 
-/// Begins three runs, one after the other, and returns when the first one runs and the sandbox of the second one waits.
+/// Begins three runs, one after the other, and returns when the first one runs and the sandbox of the second one waits. The first
+/// one runs until its `sleep` is killed.
 async fn begin_three_runs(daemons: &Daemons) -> Execution {
     let request = ExecuteRequest {
-        runs: vec![RunRequest::default(); 3],
+        runs: runs(["600", "0", "0"].map(|seconds| vec![seconds.to_owned()])),
         parallel: NonZeroU32::new(1),
-        ..program("bash", "echo ready; sleep 2")
+        limits: LimitsRequest { wall_time: Some(Duration::from_secs(110)), ..LimitsRequest::default() },
+        ..program("bash", "echo ready; sleep $1 || :")
     };
     let mut execution = begin(daemons, request).await;
     execution.until_written("ready\n").await.expect("the first run begins");
@@ -245,11 +247,13 @@ async fn the_sandbox_of_the_next_run_is_prepared_meanwhile_and_ends_if_it_is_not
 async fn a_run_whose_prepared_sandbox_was_killed_gets_another_one() {
     let daemons = start(2).await;
     let execution = begin_three_runs(&daemons).await;
-    let waiting = processes(&daemons).into_iter().filter(|process| process.name.starts_with("executor"));
-    let waiting: Vec<Process> = waiting.collect();
-    assert_eq!(waiting.len(), 1, "{:?}", processes(&daemons));
-    for process in waiting {
-        kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL).expect("it waits for its program");
+    for name in ["executor", "sleep"] {
+        let found = || processes(&daemons).into_iter().filter(|process| process.name.starts_with(name));
+        // `sleep` starts after its shell has written.
+        assert!(eventually(|| async { found().count() == 1 }).await, "{:?}", processes(&daemons));
+        for process in found() {
+            kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL).expect("it waits");
+        }
     }
     let received = execution.end().await.expect("a response");
     let Some(Event::Finished(outcome)) = received.last else { unreachable!("{received:?}") };
