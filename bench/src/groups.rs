@@ -1,5 +1,6 @@
 //! Cgroups, one per variant, with everything that it starts. They measure its cost.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -157,11 +158,38 @@ impl Group {
         number(&self.directories, "memory.max_usage_in_bytes")
     }
 
-    /// Returns the memory usage.
-    #[must_use]
-    pub fn memory(&self) -> Option<u64> {
-        number(&self.directories, if self.v2 { "memory.current" } else { "memory.usage_in_bytes" })
+    /// Returns the memory of all processes in it and below, in bytes: their proportional set size (Pss in proc_pid_smaps(5)), which
+    /// counts what several processes share once, and also the pages of files that they have mapped.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub fn memory_of_processes(&self) -> io::Result<u64> {
+        let mut processes = BTreeSet::new();
+        for directory in &self.directories {
+            collect_processes(directory, &mut processes)?;
+        }
+        Ok(processes.iter().filter_map(|process| proportional_set_size(process)).sum())
     }
+}
+
+/// Adds the processes of a cgroup and those below it, by pid.
+fn collect_processes(group: &Path, processes: &mut BTreeSet<String>) -> io::Result<()> {
+    processes.extend(fs::read_to_string(group.join("cgroup.procs"))?.lines().map(str::to_owned));
+    for entry in fs::read_dir(group)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            collect_processes(&entry.path(), processes)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns `None` for a process that has ended.
+fn proportional_set_size(process: &str) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
+    let kibibytes: u64 =
+        rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok())?;
+    Some(kibibytes * 1024)
 }
 
 impl Drop for Group {

@@ -55,6 +55,8 @@ struct Arguments {
 /// Part of the benchmark, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// Memory while nobody has sent a request.
+    Idle,
     /// One execution at a time, in every variant.
     Latency,
     /// The sandbox around a program that does nothing.
@@ -82,6 +84,8 @@ enum Part {
 /// Results.
 #[derive(Default)]
 struct Measured {
+    /// Variants by name, and their memory in MiB.
+    at_rest: Vec<summary::AtRest>,
     latency: Vec<Row>,
     throughput: Vec<Throughput>,
     sustained: Option<Sustained>,
@@ -120,12 +124,9 @@ fn bench(arguments: &Arguments) -> io::Result<ExitCode> {
     let run = Run { id: run, host, load_before, busy, arguments };
     let measured = run.measure(&runtime, &mut testbed)?;
     if let Some(path) = &arguments.readme {
-        run.write_readme(path, &testbed, &measured)?;
+        run.write_readme(path, &measured)?;
     }
     print_line(&format!("load {}; other processes used {:.2} cores", host::load(), run.others(&testbed)));
-    for memory in run.idle_memory(&testbed) {
-        print_line(&format!("at rest: {memory}"));
-    }
     for one in testbed.warm_counts() {
         let protocol::WarmCount { language, stage, ready, hits, misses } = one;
         print_line(&format!("pool: {language} {stage}: {ready} ready, {hits} hits, {misses} misses"));
@@ -156,13 +157,13 @@ impl Run<'_> {
         Ok(measured)
     }
 
-    fn write_readme(&self, path: &Path, testbed: &Testbed, measured: &Measured) -> io::Result<()> {
-        let at_rest = testbed.idle_memory().into_iter().find(|(variant, _)| *variant == Variant::Warm);
+    fn write_readme(&self, path: &Path, measured: &Measured) -> io::Result<()> {
+        let at_rest = measured.at_rest.iter().find(|(variant, _)| *variant == Variant::Warm.name());
         let figures = readme::Figures {
             latency: &measured.latency,
             throughput: &measured.throughput,
             cases: &measured.cases,
-            at_rest: at_rest.and_then(|(_, bytes)| bytes).map(statistics::mib),
+            at_rest: at_rest.and_then(|&(_, mib)| mib),
         };
         let text = readme::insert(&fs::read_to_string(path)?, &figures.table());
         fs::write(path, text.ok_or_else(|| io::Error::other("the file has no place for the table"))?)
@@ -170,13 +171,6 @@ impl Run<'_> {
 
     fn others(&self, testbed: &Testbed) -> f64 {
         self.busy.others(testbed.cpu() + host::own_cpu())
-    }
-
-    fn idle_memory(&self, testbed: &Testbed) -> Vec<Value> {
-        let memory = testbed.idle_memory().into_iter();
-        memory
-            .map(|(variant, bytes)| json!({ "way": variant.name(), "mib": bytes.map(statistics::mib) }))
-            .collect()
     }
 
     fn write(&self, testbed: &Testbed, measured: &Measured) -> io::Result<()> {
@@ -192,7 +186,7 @@ impl Run<'_> {
             },
             "not_measured": missing.collect::<Vec<_>>(),
             "prepared": testbed.warm_counts(),
-            "at_rest": self.idle_memory(testbed),
+            "at_rest": measured.at_rest.iter().map(|(way, mib)| json!({ "way": way, "mib": mib })).collect::<Vec<_>>(),
             "latency": measured.latency,
             "throughput": measured.throughput,
             "sustained": measured.sustained,
@@ -200,12 +194,7 @@ impl Run<'_> {
             "growth": measured.growth,
             "cases": measured.cases,
         });
-        let at_rest: Vec<_> = testbed
-            .idle_memory()
-            .into_iter()
-            .map(|(variant, bytes)| (variant.name(), bytes.map(statistics::mib)))
-            .collect();
-        let summary = summary::summary(&measured.latency, &measured.throughput, &at_rest);
+        let summary = summary::summary(&measured.latency, &measured.throughput, &measured.at_rest);
         write(&self.arguments.out, &self.id, &everything, &summary, measured)
     }
 }
@@ -221,6 +210,14 @@ fn measure(
     let languages =
         if arguments.languages.is_empty() { Language::value_variants() } else { &arguments.languages };
     match part {
+        Part::Idle => {
+            let memory = testbed.memory_at_rest()?.into_iter();
+            measured.at_rest =
+                memory.map(|(variant, bytes)| (variant.name(), bytes.map(statistics::mib))).collect();
+            for (way, mib) in &measured.at_rest {
+                print_line(&format!("at rest: {way}: {mib:.1?} MiB"));
+            }
+        }
         Part::Latency => {
             for program in programs(languages, arguments)? {
                 let ready = testbed.prepare(program, 1)?;

@@ -23,7 +23,7 @@ pub struct Figures<'a> {
     pub throughput: &'a [Throughput],
     /// Bursts and closed loops.
     pub cases: &'a [Case],
-    /// Memory of the idle daemons with default settings, in MiB.
+    /// Memory of all processes with default settings before the first request, in MiB.
     pub at_rest: Option<f64>,
 }
 
@@ -76,7 +76,9 @@ impl Figures<'_> {
             Some(self.row(Variant::Naive, language)?.ratio)
         });
         let at_rest = self.at_rest.map_or_else(|| MISSING.to_owned(), |mib| format!("{mib:.0}"));
-        text += &format!("\nMemory of the idle daemons with all pre-warmed sandboxes: {at_rest} MiB.\n");
+        text += &format!(
+            "\nMemory of all processes with default settings, before the first request: {at_rest} MiB.\n"
+        );
         text
     }
 
@@ -176,7 +178,7 @@ mod tests {
             "| Executions per second, 16 clients | 2.18 | – | – | – |",
             "| 64 requests at once, last answer | 0.60 | – | – | – |",
             "| For comparison: bubblewrap, latency, median | – | – | – | – |",
-            "Memory of the idle daemons with all pre-warmed sandboxes: 120 MiB.",
+            "Memory of all processes with default settings, before the first request: 120 MiB.",
         ] {
             assert!(table.lines().any(|other| other == line), "{line}\n{table}");
         }

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::thread::sleep;
 use std::time::Duration;
 
 use protocol::WarmCount;
@@ -21,6 +22,9 @@ use crate::programs::{self, Language, NOTHING, Program};
 use crate::runner::{Runner, Task, TaskResult};
 use crate::variant::Variant;
 use e2e::daemons::{self, Settings, binary};
+
+/// Time after which daemons are at rest if nobody has sent a request, with a margin: `docs/operations.md`.
+const REST_TIME: Duration = Duration::from_secs(90);
 
 /// All variants, started. Fields are dropped in this order, because cgroups are removed after their processes.
 #[derive(Debug)]
@@ -299,17 +303,21 @@ impl Testbed {
         }
     }
 
-    /// Returns the memory of the daemons while idle.
-    #[must_use]
-    pub fn idle_memory(&self) -> Vec<(Variant, Option<u64>)> {
+    /// Waits until the daemons have been idle for a while, and returns the memory of each variant's processes in bytes.
+    ///
+    /// # Errors
+    /// If `/proc` cannot be read.
+    pub fn memory_at_rest(&self) -> io::Result<Vec<(Variant, Option<u64>)>> {
+        sleep(REST_TIME);
         let pairs = [
             (Variant::Warm, Some(&self.warm)),
             (Variant::Cold, Some(&self.cold)),
             (Variant::WithoutZygote, Some(&self.without_zygote)),
             (Variant::Hit, self.hit.as_ref()),
         ];
-        let memory = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, pair?.group.memory())));
-        memory.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group.memory()))).collect()
+        let pairs = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, &pair?.group)));
+        let groups = pairs.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group)));
+        groups.map(|(variant, group)| Ok((variant, Some(group.memory_of_processes()?)))).collect()
     }
 
     /// Returns the pool counts of the warm daemons.

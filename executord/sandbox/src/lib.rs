@@ -60,4 +60,4 @@ pub use supervisor::{Control, Descriptors, Init, Reply, Supervisor, supervise};
 pub use sys::descriptor::unread_bytes;
 pub use terminal::resize_terminal;
 pub use user_namespace::ZygoteUsers;
-pub use zygote::{ExpectedZygotes, Rehearsal, copy_while_waiting, serve_zygote};
+pub use zygote::{ExpectedZygotes, Rehearsal, ZYGOTE_IDLE_TIME, copy_while_waiting, serve_zygote};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocol::WarmCount;
+use sandbox::ZYGOTE_IDLE_TIME;
 
 use crate::languages::toolchain::Toolchain;
 use crate::plan::stage_spec::WarmUp;
@@ -15,8 +16,6 @@ use crate::pool::sandbox::Sandbox;
 
 /// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured.
 pub(super) const ASSUMED_MEMORY: u64 = 64 << 20;
-/// Time without a fork after which a zygote may have been ended.
-const ZYGOTE_TIME: Duration = Duration::from_secs(60);
 /// Pause after a sandbox could not be pre-warmed: the first, doubled with each failure up to the second.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
@@ -68,13 +67,13 @@ impl Bucket {
     /// Records that the zygote of a slot forks.
     pub(super) fn record_zygote(&mut self, slot: u64) {
         let now = Instant::now();
-        self.zygotes.retain(|_, last| now.saturating_duration_since(*last) < ZYGOTE_TIME);
+        self.zygotes.retain(|_, last| now.saturating_duration_since(*last) < ZYGOTE_IDLE_TIME);
         self.zygotes.insert(slot, now);
     }
 
     /// Returns how many slots have a zygote.
     pub(super) fn zygotes(&self) -> usize {
-        self.zygotes.values().filter(|last| last.elapsed() < ZYGOTE_TIME).count()
+        self.zygotes.values().filter(|last| last.elapsed() < ZYGOTE_IDLE_TIME).count()
     }
 
     /// Takes over the counters of the bucket that it replaces.

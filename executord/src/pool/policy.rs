@@ -15,7 +15,7 @@ const REPLACEMENT_TIME: Duration = Duration::from_secs(60);
 /// Time without a request after which the sandboxes of a bucket are at rest.
 const REST_AFTER: Duration = Duration::from_secs(600);
 /// Time after which they are at rest if there was no request since the start: nobody may ever use the language.
-const REST_IF_NEVER_REQUESTED_AFTER: Duration = Duration::from_secs(60);
+const REST_IF_NEVER_REQUESTED_AFTER: Duration = Duration::from_secs(20);
 /// Misses in a row after which pre-warming of a bucket pauses: programs come before their sandbox is warm, and what
 /// pre-warms it takes caches and memory bandwidth from them.
 const MISSES_BEFORE_PAUSE: u32 = 2;
@@ -339,9 +339,9 @@ mod tests {
     #[test]
     fn a_language_that_nobody_ever_requested_is_at_rest_soon() {
         let created = Instant::now();
-        assert_eq!(rests_from(None, created), created + Duration::from_secs(60));
+        assert_eq!(rests_from(None, created), created + REST_IF_NEVER_REQUESTED_AFTER);
         let requested = created + Duration::from_secs(30);
-        assert_eq!(rests_from(Some(requested), created), requested + Duration::from_secs(600));
+        assert_eq!(rests_from(Some(requested), created), requested + REST_AFTER);
     }
 
     #[test]

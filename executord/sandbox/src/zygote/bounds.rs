@@ -9,7 +9,9 @@ pub(crate) const MAX_AGE: Duration = Duration::from_secs(600);
 /// about as much CPU time as four forks.
 pub(crate) const MAX_FORKS: u32 = 256;
 /// Time without a sandbox after which a zygote is ended, in milliseconds.
-pub(crate) const MAX_IDLE: u16 = 60_000;
+pub(crate) const MAX_IDLE: u16 = 30_000;
+/// The same as a duration.
+pub const ZYGOTE_IDLE_TIME: Duration = Duration::from_millis(MAX_IDLE as u64);
 /// The most zygotes of a slot. One for each language would hold much memory in each slot, and with one in all, two languages
 /// that take turns would each time start another.
 pub(crate) const MAX_ZYGOTES: usize = 2;

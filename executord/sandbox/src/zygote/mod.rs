@@ -19,6 +19,7 @@ mod process_state;
 mod rehearsal;
 mod written_pages;
 
+pub use bounds::ZYGOTE_IDLE_TIME;
 pub(crate) use bounds::{MAX_IDLE, MAX_ZYGOTES};
 pub use child::serve_zygote;
 pub use expected::ExpectedZygotes;
