@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::fs;
+use std::io;
 use std::process::Command;
 
 use e2e::corpus;
@@ -113,21 +114,23 @@ async fn cpp17_has_precompiled_headers_too() {
 }
 
 /// Returns the set of headers that are precompiled for `main.cpp` among these files, or `None`.
-fn precompiled(files: &[(&str, &str)]) -> Option<String> {
-    let (launcher, directory) = (daemons::precompiled_headers(None).unwrap(), tempfile::tempdir().unwrap());
+fn precompiled(files: &[(&str, &str)]) -> io::Result<Option<String>> {
+    let (launcher, directory) = (daemons::precompiled_headers(None)?, tempfile::tempdir()?);
     for (name, content) in files {
         let path = directory.path().join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
+        fs::create_dir_all(path.parent().unwrap_or(directory.path()))?;
+        fs::write(path, content)?;
     }
     let mut compile = Command::new(launcher.join("compile"));
     compile.args(["--which", "main.cpp"]).current_dir(&directory).env_clear();
-    let output = compile.env("PATH", "/usr/local/bin:/usr/bin:/bin").output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let number = String::from_utf8(output.stdout).unwrap();
-    let record = fs::read_to_string(launcher.join("recorded/record")).unwrap();
+    let output = compile.env("PATH", "/usr/local/bin:/usr/bin:/bin").output()?;
+    if !output.status.success() {
+        return Err(io::Error::other(format!("{output:?}")));
+    }
+    let number = String::from_utf8_lossy(&output.stdout);
+    let record = fs::read_to_string(launcher.join("recorded/record"))?;
     let line = record.lines().rev().find_map(|line| line.strip_prefix(&format!("{} ", number.trim_end())));
-    (!number.is_empty()).then(|| line.unwrap().to_owned())
+    Ok(line.filter(|_| !number.is_empty()).map(str::to_owned))
 }
 
 #[test]
@@ -169,7 +172,7 @@ fn a_header_of_the_program_is_followed_to_the_headers_that_it_includes() {
             ("lib/next.h", "#include <vector>\n"),
             ("next.h", "#include <iostream>\n"),
         ];
-        assert_eq!(precompiled(&files).as_deref(), expected, "{main}{header}");
+        assert_eq!(precompiled(&files).unwrap().as_deref(), expected, "{main}{header}");
     }
 }
 
