@@ -27,7 +27,11 @@ pub(crate) fn send_start(
     let length = u64::try_from(text.len()).map_err(io::Error::other)?.to_le_bytes();
     let parts: Vec<&[u8]> = [&length[..], &text].into_iter().chain(sources.iter().copied()).collect();
     if parts.iter().map(|part| part.len()).sum::<usize>() <= MAX_MESSAGE {
-        return send_message(control, START, [0, 0], descriptors, &parts);
+        match send_message(&control, START, [0, 0], descriptors, &parts) {
+            // The socket's buffer is smaller than usual.
+            Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {}
+            sent => return sent,
+        }
     }
     let file = seal(&parts)?;
     let all: Vec<RawFd> = [file.as_raw_fd()].into_iter().chain(descriptors.iter().copied()).collect();
@@ -75,7 +79,7 @@ mod tests {
     use std::io::Read as _;
     use std::time::Duration;
 
-    use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+    use nix::sys::socket::{AddressFamily, SockFlag, SockType, setsockopt, socketpair, sockopt};
 
     use super::{StartMessage, receive, send_start};
     use crate::packet::{MAX_MESSAGE, START};
@@ -97,6 +101,16 @@ mod tests {
             merge_output: false,
         };
         Start { disk: DiskLimits { bytes: 1, files: 2 }, sources: Vec::new(), program }
+    }
+
+    #[test]
+    fn a_start_message_that_the_socket_refuses_is_in_a_file() {
+        let (daemon, init) =
+            socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC).unwrap();
+        setsockopt(&daemon, sockopt::SndBuf, &4096).unwrap();
+        send_start(&daemon, &start(), &[&vec![b'x'; MAX_MESSAGE / 2]], &[]).unwrap();
+        let (packet, message) = receive(&init, &mut vec![0; MAX_MESSAGE]).unwrap().unwrap();
+        assert_eq!((packet.descriptors.len(), message.len()), (1, 0));
     }
 
     #[test]
