@@ -8,6 +8,10 @@
 //! (RFC 8290, section 4.2) are. New branches take turns with the others, because a flood may come from ever new addresses, and
 //! of several new branches one with the fewest requests is the first. A branch that was just served is not new if its next
 //! request comes before the others had their turns.
+//!
+//! When there is no room, the same holds for the places: a branch with at least two more requests gives one to a newcomer,
+//! and so do all new branches together to one that was served, and those that were served to a new one. So neither clients
+//! that send again and again, however many they are, nor ever new ones can keep all places.
 
 #[cfg(test)]
 mod tests;
@@ -155,7 +159,8 @@ impl<T> FairQueue<T> {
     }
 
     /// Drops the last request of the branch with the most, if it has at least two more than the newcomer's branch at the
-    /// same level. Returns whether it did.
+    /// same level. If no branch has, and the newcomer's has none, drops one of the branches that are new, or of those that
+    /// are not, if these have at least two more requests than those like the newcomer's. Returns whether it did.
     pub(super) fn make_room_for(&mut self, newcomer: &ClientKey) -> bool {
         let made = self.root.make_room_for(&newcomer.levels);
         self.root.prune();
@@ -331,12 +336,25 @@ impl<T> Branch<T> {
         let largest = self.branches.iter_mut().max_by_key(|branch| branch.evictable_len());
         match largest {
             Some(largest) if largest.evictable_len() > own + 1 => largest.evict_last(),
+            _ if own == 0 => self.make_room_between_kinds(name),
             _ => self
                 .branches
                 .iter_mut()
                 .find(|branch| branch.name == *name)
                 .is_some_and(|own| own.make_room_for(below)),
         }
+    }
+
+    /// Drops the last request of the branches that are new, if the newcomer's is not, and the reverse, if they have at
+    /// least two more.
+    fn make_room_between_kinds(&mut self, newcomer: &str) -> bool {
+        let is_new = self.find(newcomer).is_none_or(|branch| branch.is_new);
+        let of_kind = |is_new: bool| self.branches.iter().filter(move |branch| branch.is_new == is_new);
+        let [own, others] =
+            [is_new, !is_new].map(|kind| of_kind(kind).map(Self::evictable_len).sum::<usize>());
+        let others = if others > own + 1 { Some(!is_new) } else { None };
+        let victims = self.branches.iter_mut().filter(|branch| Some(branch.is_new) == others);
+        victims.max_by_key(|branch| branch.evictable_len()).is_some_and(Self::evict_last)
     }
 
     /// Drops the last request of its largest branch.

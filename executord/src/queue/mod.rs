@@ -2,7 +2,8 @@
 //! fairly.
 //!
 //! Each client has its own queue, so a client that sends many requests waits behind its own. When the queue is full, a
-//! newcomer takes the last place of a client that has at least two more requests in it. An execution that is idle,
+//! newcomer takes the last place of a client that has at least two more requests in it, or one of those that were served
+//! recently, if these have most places. An execution that is idle,
 //! because its program sleeps or waits for input, lets another start; [`policy`] has the bounds. An execution with
 //! several runs may have further permits, for runs at the same time, when no request waits for what they take; see
 //! [`another`].

@@ -133,6 +133,70 @@ fn a_flood_from_ever_new_networks_delays_those_that_wait_by_its_requests_only() 
     assert!(newcomers > 900);
 }
 
+/// Sends a request to a queue with as many places as networks of a flood, and returns whether it has one.
+fn send_if_there_is_room(queue: &mut FairQueue<String>, client: &str) -> bool {
+    let has_room = queue.len() < PLACES || queue.make_room_for(&key(client));
+    if has_room {
+        send(queue, client);
+    }
+    has_room
+}
+
+const PLACES: usize = 64;
+
+#[test]
+fn a_newcomer_is_served_within_two_turns_when_other_networks_have_all_places() {
+    let mut queue = FairQueue::new();
+    let mut waiting_flood = 0..PLACES + 20;
+    // All networks of the flood send again as soon as they have a response.
+    let mut turn = |queue: &mut FairQueue<String>| {
+        let served = serve(queue).unwrap();
+        while queue.len() < PLACES {
+            let client =
+                waiting_flood.next().map_or_else(|| served.clone(), |number| format!("n{number}/m/a"));
+            send(queue, &client);
+        }
+        served
+    };
+    send(&mut queue, "n/m/first");
+    for number in 0..300 {
+        turn(&mut queue);
+        // Each of them was served before.
+        if number > 2 * PLACES && number % 10 == 0 {
+            let newcomer = format!("new{number}/m/a");
+            assert!(send_if_there_is_room(&mut queue, &newcomer), "{number}");
+            assert_eq!(queue.len(), PLACES);
+            let first = [turn(&mut queue), turn(&mut queue)];
+            assert!(first.contains(&newcomer), "{number}: {first:?}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_sends_again_has_a_place_when_ever_new_networks_want_all() {
+    let mut queue = FairQueue::new();
+    let mut newcomers = PLACES;
+    (0..PLACES).for_each(|number| send(&mut queue, &format!("new{number}/m/a")));
+    (0..4).for_each(|_| drop(serve(&mut queue)));
+    send(&mut queue, "old/m/a");
+    let (mut since_old, mut rounds) = (0, 0);
+    for _ in 0..500 {
+        for _ in 0..4 {
+            send_if_there_is_room(&mut queue, &format!("new{newcomers}/m/a"));
+            newcomers += 1;
+        }
+        since_old += 1;
+        if serve(&mut queue).unwrap() == "old/m/a" {
+            (since_old, rounds) = (0, rounds + 1);
+            send_if_there_is_room(&mut queue, &format!("another{newcomers}/m/a"));
+            assert_eq!(queue.len(), PLACES);
+            assert!(send_if_there_is_room(&mut queue, "old/m/a"), "{newcomers}");
+        }
+        assert!(since_old <= 2 * PLACES, "{since_old}");
+    }
+    assert!(rounds > 3, "{rounds}");
+}
+
 #[test]
 fn a_client_that_was_just_served_is_not_new() {
     let mut queue = FairQueue::new();
