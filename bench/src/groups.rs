@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::at;
+use e2e::inventory;
 
 const MOUNT: &str = "/sys/fs/cgroup";
 /// Controllers of cgroup v1.
@@ -160,21 +161,22 @@ impl Group {
 
     /// Returns the memory of all processes in it and below, in bytes: their proportional set size (Pss in proc_pid_smaps(5)), which
     /// counts what several processes share once, and also the pages of files that they have mapped.
-    ///
-    /// # Errors
-    /// If `/proc` cannot be read.
-    pub fn memory_of_processes(&self) -> io::Result<u64> {
+    #[must_use]
+    pub fn memory(&self) -> Option<u64> {
         let mut processes = BTreeSet::new();
-        for directory in &self.directories {
-            collect_processes(directory, &mut processes)?;
-        }
-        Ok(processes.iter().filter_map(|process| proportional_set_size(process)).sum())
+        self.directories
+            .iter()
+            .try_for_each(|directory| collect_processes(directory, &mut processes))
+            .ok()?;
+        Some(processes.into_iter().filter_map(|process| inventory::mapped_bytes(process, "Pss")).sum())
     }
 }
 
-/// Adds the processes of a cgroup and those below it, by pid.
-fn collect_processes(group: &Path, processes: &mut BTreeSet<String>) -> io::Result<()> {
-    processes.extend(fs::read_to_string(group.join("cgroup.procs"))?.lines().map(str::to_owned));
+/// Adds the processes of a cgroup and those below it.
+fn collect_processes(group: &Path, processes: &mut BTreeSet<u32>) -> io::Result<()> {
+    processes.extend(
+        fs::read_to_string(group.join("cgroup.procs"))?.lines().filter_map(|pid| pid.parse::<u32>().ok()),
+    );
     for entry in fs::read_dir(group)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
@@ -182,14 +184,6 @@ fn collect_processes(group: &Path, processes: &mut BTreeSet<String>) -> io::Resu
         }
     }
     Ok(())
-}
-
-/// Returns `None` for a process that has ended.
-fn proportional_set_size(process: &str) -> Option<u64> {
-    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).ok()?;
-    let kibibytes: u64 =
-        rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.split_whitespace().next()?.parse().ok())?;
-    Some(kibibytes * 1024)
 }
 
 impl Drop for Group {

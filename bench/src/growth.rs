@@ -112,7 +112,7 @@ pub fn pools(runtime: &Rc<Runtime>, testbed: &Testbed, round_limits: RoundLimits
         }
         wait_until_idle(&pair.group);
         let Some(times) = Times::of(&times[1..]) else { continue };
-        let memory = pair.group.memory_of_processes().ok().map(mib);
+        let memory = pair.group.memory().map(mib);
         points.push(Point { what: "pool", size: max.into(), variant: Variant::Warm.name(), times, memory });
     }
     Ok(points)

@@ -211,7 +211,7 @@ fn measure(
         if arguments.languages.is_empty() { Language::value_variants() } else { &arguments.languages };
     match part {
         Part::Idle => {
-            let memory = testbed.memory_at_rest()?.into_iter();
+            let memory = testbed.memory_at_rest().into_iter();
             measured.at_rest =
                 memory.map(|(variant, bytes)| (variant.name(), bytes.map(statistics::mib))).collect();
             for (way, mib) in &measured.at_rest {

@@ -304,10 +304,8 @@ impl Testbed {
     }
 
     /// Waits until the daemons have been idle for a while, and returns the memory of each variant's processes in bytes.
-    ///
-    /// # Errors
-    /// If `/proc` cannot be read.
-    pub fn memory_at_rest(&self) -> io::Result<Vec<(Variant, Option<u64>)>> {
+    #[must_use]
+    pub fn memory_at_rest(&self) -> Vec<(Variant, Option<u64>)> {
         sleep(REST_TIME);
         let pairs = [
             (Variant::Warm, Some(&self.warm)),
@@ -315,9 +313,8 @@ impl Testbed {
             (Variant::WithoutZygote, Some(&self.without_zygote)),
             (Variant::Hit, self.hit.as_ref()),
         ];
-        let pairs = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, &pair?.group)));
-        let groups = pairs.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group)));
-        groups.map(|(variant, group)| Ok((variant, Some(group.memory_of_processes()?)))).collect()
+        let memory = pairs.into_iter().filter_map(|(variant, pair)| Some((variant, pair?.group.memory())));
+        memory.chain(self.naive.as_ref().map(|(_, _, group)| (Variant::Naive, group.memory()))).collect()
     }
 
     /// Returns the pool counts of the warm daemons.

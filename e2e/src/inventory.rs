@@ -185,6 +185,15 @@ pub fn resident_bytes(pid: u32) -> io::Result<u64> {
         .ok_or_else(|| io::Error::other("the process has no memory"))
 }
 
+/// Returns a size in the sums over the memory of a process, such as `Pss`, in bytes; see smaps_rollup in proc_pid_smaps(5).
+/// Returns `None` if the process has ended.
+#[must_use]
+pub fn mapped_bytes(pid: u32, name: &str) -> Option<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let size = field(&rollup, &format!("{name}:"))?.trim().strip_suffix(" kB")?;
+    Some(size.parse::<u64>().ok()? * 1024)
+}
+
 /// Returns the number of open files of a process.
 ///
 /// # Errors

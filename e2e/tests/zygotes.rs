@@ -29,14 +29,20 @@ async fn python(daemons: &Daemons, code: &str) -> String {
     answer["stdout"].as_str().expect("text").to_owned()
 }
 
-/// Returns the Python processes below the supervisors that are in no sandbox.
-fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
+/// Returns the Python processes below executord.
+fn pythons(daemons: &Daemons) -> BTreeSet<u32> {
     let below = inventory::descendants(daemons.executord_pid()).expect("/proc is readable");
     let is_python = |pid: &u32| {
-        let command = fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        command.contains("python3") && !inventory::is_in_a_namespace(*pid)
+        fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|command| command.contains("python3"))
     };
     below.into_iter().filter(is_python).collect()
+}
+
+/// Returns the Python processes that are in no sandbox.
+fn zygotes(daemons: &Daemons) -> BTreeSet<u32> {
+    let mut pythons = pythons(daemons);
+    pythons.retain(|&pid| !inventory::is_in_a_namespace(pid));
+    pythons
 }
 
 const PRINT_IDENTITY: &str = r#"
@@ -213,16 +219,6 @@ async fn programs_that_a_zygote_cannot_start_are_started_without_it() {
     }
 }
 
-/// Returns the memory of a process that it wrote to, in KiB: what it shares with another process, and what only it has.
-fn written_memory(pid: u32) -> Option<(u64, u64)> {
-    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-    let size = |name| {
-        let line = rollup.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_whitespace().next()?.parse().ok()
-    };
-    Some((size("Shared_Dirty:")?, size("Private_Dirty:")?))
-}
-
 /// A fork that has copied nothing has some pages of its own, and one that has copied everything shares almost none.
 #[tokio::test]
 async fn a_fork_that_waits_has_copied_what_a_program_writes_to_and_no_more() {
@@ -230,9 +226,13 @@ async fn a_fork_that_waits_has_copied_what_a_program_writes_to_and_no_more() {
     let daemons = Daemons::start(&settings).await.expect("both daemons start");
     let has_copied_a_part = || async {
         pool::ready(&daemons, "python", &["run"]).await.expect("a sandbox waits");
-        let below = inventory::descendants(daemons.executord_pid()).expect("/proc is readable");
-        let waiting = below.into_iter().filter(|&pid| inventory::is_in_a_namespace(pid));
-        waiting.filter_map(written_memory).any(|(shared, own)| shared > own && own > shared / 4)
+        let forks = pythons(&daemons).into_iter().filter(|&pid| inventory::is_in_a_namespace(pid));
+        let mut written = forks.filter_map(|pid| {
+            inventory::mapped_bytes(pid, "Shared_Dirty").zip(inventory::mapped_bytes(pid, "Private_Dirty"))
+        });
+        let is_partly_copied = written.any(|(shared, own)| shared > own && own > shared / 4);
+        // Pages that were shared with the zygote only are the fork's own when the zygote has ended.
+        is_partly_copied && !zygotes(&daemons).is_empty()
     };
     assert!(eventually(has_copied_a_part).await, "{}", daemons.logs());
 }
