@@ -52,7 +52,7 @@ pub(super) fn await_start(
     report: &File,
     control: &OwnedFd,
 ) -> Result<Option<(Packet, Vec<u8>)>, SetupError> {
-    // The last message on it has been written: from here on there are reports.
+    // Before there is a program, which must not wait for this. Errors are in reports from here on.
     File::open("/dev/null").and_then(|null| Ok(dup2_stderr(null)?)).at(Step::AwaitStart)?;
     let mut buffer = vec![0; MAX_MESSAGE];
     let mut is_ready = false;
