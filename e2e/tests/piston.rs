@@ -258,7 +258,7 @@ async fn an_interactive_program_reads_what_is_typed_even_before_it_runs() {
 #[tokio::test]
 async fn signals_reach_an_interactive_program() {
     let daemons = start().await;
-    let code = "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')";
+    let code = "import time\ntry:\n    print('ready', flush=True)\n    while True: time.sleep(0.05)\nexcept KeyboardInterrupt:\n    print('interrupted')";
     let mut socket = Socket::start(&daemons, "python", code).await;
     let mut seen = String::new();
     while !seen.contains("ready") {

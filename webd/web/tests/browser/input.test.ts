@@ -150,7 +150,7 @@ test("Ctrl+C interrupts the program, which can handle the signal", async () => {
   const page = await env.openPage("/?lang=python");
   await setCode(
     page,
-    "import time\ntry:\n    print('on', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('interrupted')\n",
+    "import time\ntry:\n    print('on', flush=True)\n    while True: time.sleep(0.05)\nexcept KeyboardInterrupt:\n    print('interrupted')\n",
   );
   for (const target of [
     page.getByLabel("Input line"),
