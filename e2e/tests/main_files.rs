@@ -83,6 +83,9 @@ async fn names_that_a_toolchain_could_take_for_something_else_are_sources() {
         ("go", "p_test.go"),
         ("go", "dir/p_test.go"),
         ("go", "$(id).go"),
+        ("go", "+a.go"),
+        // A word with a plus is an option for bash.
+        ("bash", "+a.sh"),
         // As a placeholder of the language file.
         ("python", "{stack}.py"),
         ("php", "main.phar"),

@@ -77,9 +77,13 @@ async fn examples_run_from_main_files_of_other_names() {
         if name == "multi_file" {
             continue;
         }
-        let names = ["prog", "my-program_2", ".hidden", "_x", "a b", "p_test", "dir/prog"];
-        let names = names.map(|name| format!("{name}.{extension}"));
-        for file in names.into_iter().chain(["solution", ".hidden", "a b"].map(str::to_owned)) {
+        let stems =
+            ["prog", "my-program_2", ".hidden", "_x", "a b", "p_test", "dir/prog", "+a", "a:b", "#a", " é'"];
+        let mut names: Vec<_> = stems.iter().map(|stem| format!("{stem}.{extension}")).collect();
+        names.extend(["solution", ".hidden", "a b", "a.txt "].map(str::to_owned));
+        // The longest name that a file may have.
+        names.push(format!("{}.{extension}", "x".repeat(254 - extension.len())));
+        for file in names {
             let mut body = body.clone();
             body["filename"] = file.clone().into();
             let answer = daemons.execute(&body).await;

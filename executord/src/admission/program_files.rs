@@ -67,6 +67,13 @@ fn recognizable(path: &RelativePath, toolchain: &Toolchain) -> Result<RelativePa
             Rejection::Invalid(format!("{error}; the name of the main file should end in .{accepted}"))
         })
     };
+    if toolchain.misreads_directories(path) {
+        let title = &toolchain.title;
+        return Err(Rejection::Invalid(format!(
+            "{:?} is in a directory with a name that {title} may not accept; use ASCII letters, digits, '_', '-' and '.'",
+            path.as_str()
+        )));
+    }
     let mut path = path.clone();
     if toolchain.has_misread_name(&path) {
         let (directories, _) = path.split_directories();
@@ -187,7 +194,18 @@ mod tests {
             ("go", "$(id).go", "main.go"),
             ("go", "test_é-1.go", "test_é-1.go"),
             ("ocaml", "a b.ml", "main.ml"),
-            ("ocaml", "a'b.ml", "a'b.ml"),
+            ("ocaml", "a'b.ml", "main.ml"),
+            ("ocaml", "a-b.c.ml", "a-b.c.ml"),
+            ("ocaml", "_x.ml", "main.ml"),
+            ("ocaml", "d/\u{e9}.ml", "d/main.ml"),
+            ("ocaml", "a.ml ", "main.ml"),
+            ("cobol", "http:x.cob", "main.cob"),
+            ("cobol", "class.cob", "main.cob"),
+            ("cobol", "classes.cob", "classes.cob"),
+            ("ada", "a-b.adb", "main.adb"),
+            ("bash", "+a.sh", "main.sh"),
+            ("bash", "\u{e9} b", "\u{e9} b"),
+            ("python", "\u{e9} b/c'd.py", "\u{e9} b/c'd.py"),
             ("ada", "a b.adb", "main.adb"),
             ("ada", ".hidden", "main.adb"),
             ("ada", "prog", "prog"),
@@ -200,6 +218,14 @@ mod tests {
         ] {
             assert_eq!(named(language, name, &[]), Ok(expected.to_owned()), "{language} {name}");
         }
+        let long = "x".repeat(98);
+        assert_eq!(named("ocaml", &format!("{long}.ml"), &[]), Ok("main.ml".to_owned()));
+        assert_eq!(named("c", &format!("{long}.c"), &[]), Ok(format!("{long}.c")));
+        assert_eq!(
+            named("basic", "a b/c.bas", &[]).unwrap_err(),
+            "\"a b/c.bas\" is in a directory with a name that Basic (Yabasic) may not accept; use ASCII letters, digits, \
+             '_', '-' and '.'"
+        );
         let message = |name: &str, more: &[File]| named("cpp", name, more).unwrap_err();
         assert_eq!(message("x", &[(Some("x.cpp"), b"")]), "two files are named x.cpp");
         let too_long = "x".repeat(255);

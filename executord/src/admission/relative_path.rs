@@ -13,6 +13,8 @@ pub(crate) struct RelativePath(String);
 const MAX_DEPTH: usize = 16;
 /// Maximum number of bytes of a component: `NAME_MAX`, the limit of most file systems.
 const MAX_COMPONENT: usize = 255;
+/// Maximum number of bytes of a name from which a compiler makes those of other files.
+const MAX_USUAL_NAME: usize = 100;
 
 impl RelativePath {
     pub(crate) fn as_str(&self) -> &str {
@@ -28,6 +30,20 @@ impl RelativePath {
         self.0.split_at(self.0.rfind('/').map_or(0, |slash| slash + 1))
     }
 
+    /// Returns whether every toolchain can be expected to take a file of this name, without its directories, for a source.
+    pub(crate) fn has_usual_name(&self) -> bool {
+        let (_, name) = self.split_directories();
+        name.len() <= MAX_USUAL_NAME
+            && name.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && is_usual(name)
+    }
+
+    /// Returns whether every toolchain can be expected to find a file in these directories.
+    pub(crate) fn has_usual_directories(&self) -> bool {
+        let (directories, _) = self.split_directories();
+        directories.split('/').all(is_usual)
+    }
+
     /// Returns the path without its extension.
     pub(crate) fn stem(&self) -> &str {
         let extension = self.extension().map_or(0, |extension| extension.len() + 1);
@@ -38,6 +54,11 @@ impl RelativePath {
     pub(crate) fn is_above(&self, other: &Self) -> bool {
         other.0.strip_prefix(&self.0).is_some_and(|rest| rest.starts_with('/'))
     }
+}
+
+/// Returns whether a component has only characters that no command separates, expands, or takes for an address.
+fn is_usual(component: &str) -> bool {
+    component.chars().all(|letter| letter.is_ascii_alphanumeric() || "._-".contains(letter))
 }
 
 impl fmt::Display for RelativePath {

@@ -43,6 +43,9 @@ pub(super) struct LanguageFile {
     /// Parts of file names with the same effect, although the extension is one of the language.
     #[serde(default)]
     pub(super) misread_parts: Vec<String>,
+    /// Whether the toolchain takes main files of any name for sources, except those that `misread_names` matches.
+    #[serde(default)]
+    pub(super) unusual_names: bool,
     /// Pattern of names without extension, and without directories, with the same effect.
     pub(super) misread_names: Option<String>,
     #[serde(default)]

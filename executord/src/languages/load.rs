@@ -158,6 +158,7 @@ fn parse(text: &str, path: &Path, config: &Config) -> Result<Toolchain, Language
         judge0_ids: file.judge0_ids,
         misread_extensions: file.misread_extensions,
         misread_parts: file.misread_parts,
+        unusual_names: file.unusual_names,
         misread_names,
         line_endings: file.line_endings,
         probed: missing.map_or_else(ProbedVersion::default, |reason| ProbedVersion::known(Err(reason))),

@@ -48,6 +48,7 @@ pub(crate) struct Toolchain {
     pub(super) judge0_ids: Vec<u32>,
     pub(super) misread_extensions: MisreadExtensions,
     pub(super) misread_parts: Vec<String>,
+    pub(super) unusual_names: bool,
     pub(super) misread_names: Option<Regex>,
     pub(crate) line_endings: LineEndings,
     /// See [`Self::version`].
@@ -259,16 +260,23 @@ impl Toolchain {
 
     /// Returns whether the toolchain would take a main file of this name for something other than a source.
     pub(crate) fn misreads(&self, main_file: &RelativePath) -> bool {
-        self.has_misread_name(main_file)
+        self.misreads_directories(main_file)
+            || self.has_misread_name(main_file)
             || self.has_misread_extension(main_file)
             || self.misread_part(main_file).is_some()
     }
 
-    /// Returns whether the toolchain does not take a main file for a source because of its name, whatever its extension is.
+    /// Returns whether the toolchain may not take a main file for a source because of its name, whatever its extension is.
     pub(crate) fn has_misread_name(&self, main_file: &RelativePath) -> bool {
         let (directories, _) = main_file.split_directories();
-        let name = &main_file.stem()[directories.len()..];
-        self.misread_names.as_ref().is_some_and(|pattern| pattern.is_match(name))
+        let stem = &main_file.stem()[directories.len()..];
+        !self.unusual_names && !main_file.has_usual_name()
+            || self.misread_names.as_ref().is_some_and(|pattern| pattern.is_match(stem))
+    }
+
+    /// Returns whether the toolchain may not find a main file because of the directories that it is in.
+    pub(crate) fn misreads_directories(&self, main_file: &RelativePath) -> bool {
+        !self.unusual_names && !main_file.has_usual_directories()
     }
 
     /// Returns the part of the name of a main file, without its directories, that makes the toolchain take it for
