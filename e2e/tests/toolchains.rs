@@ -96,6 +96,31 @@ async fn examples_run_from_main_files_of_other_names() {
 }
 
 #[tokio::test]
+async fn examples_run_with_other_line_ends() {
+    let daemons = start().await;
+    let mut failures = Vec::new();
+    for language in languages(&daemons).await.as_array().expect("a list") {
+        let name = language["name"].as_str().expect("a name");
+        // It copies the text outside of its macros.
+        if name == "m4" {
+            continue;
+        }
+        let code = language["example"].as_str().expect("an example");
+        let windows = code.replace('\n', "\r\n");
+        let expected = daemons.execute(&json!({ "language": name, "code": code })).await;
+        for (ends, code) in
+            [("CRLF", windows.as_str()), ("no last", code.trim_end()), ("CRLF, no last", windows.trim_end())]
+        {
+            let answer = daemons.execute(&json!({ "language": name, "code": code })).await;
+            if (&answer["status"], &answer["output"]) != (&json!("ok"), &expected["output"]) {
+                failures.push(format!("{name} with {ends}: {} {}", answer["status"], answer["output"]));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[tokio::test]
 async fn each_starter_of_attacks_executes_a_command() {
     let daemons = start().await;
     let starters = Starters::load().expect("the starters").installed(&languages(&daemons).await);
