@@ -42,6 +42,7 @@ async fn usual_names_of_languages_are_found_in_any_case() {
     for (name, code) in [
         ("C++17", "int main() {}"),
         ("cpp20", "int main() {}"),
+        ("C++1z", "int main() { static_assert(__cplusplus == 201703); }"),
         ("C99", "int main(void) {}"),
         ("Py3", "pass"),
         ("Python3", "pass"),

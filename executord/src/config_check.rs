@@ -25,6 +25,11 @@ const HIDDEN: [(&str, &str); 5] = [
     ("/var/tmp", "PrivateTmp="),
 ];
 
+/// Directories that every sandbox has of its own, and in which it has files of its own.
+const OF_SANDBOX: [&str; 6] = ["/proc", "/sys", "/dev", "/box", "/build", "/launcher"];
+/// Directories with files of every sandbox, in which a host directory can be mounted.
+const PARTLY_OF_SANDBOX: [&str; 2] = ["/", "/etc"];
+
 /// Where `systemctl edit executord` keeps changes of the unit.
 const DROP_INS: &str = "/etc/systemd/system/executord.service.d";
 
@@ -100,7 +105,11 @@ pub(crate) fn check_languages(config: &Config, languages: &Registry) -> Findings
     for toolchain in languages.all() {
         let file = toolchain.file.display();
         let own = toolchain.mounts.iter().filter(|mount| !toolchain.libraries.contains(&mount.source));
-        problems.extend(own.filter_map(|mount| hidden(&format!("{file}: mounts"), &mount.source)));
+        for mount in own {
+            let key = format!("{file}: mounts");
+            problems.extend(hidden(&key, &mount.source));
+            problems.extend(in_the_way(&key, &mount.target));
+        }
         warnings.extend(toolchain.lowered_limits.iter().map(|message| format!("{file}: {message}")));
     }
     Findings { problems, warnings }
@@ -116,6 +125,7 @@ fn directories(config: &Config) -> Vec<String> {
     problems.extend(directories.map(|directory| missing("languages", directory)));
     for directory in &config.toolchains {
         problems.extend(hidden("toolchains", directory));
+        problems.extend(in_the_way("toolchains", directory));
         if !directory.is_dir() {
             problems.push(missing("toolchains", directory));
         }
@@ -201,6 +211,18 @@ fn hidden(key: &str, path: &Path) -> Option<String> {
     ))
 }
 
+/// Returns a message about a directory of the host that would take the place of the sandbox's own.
+fn in_the_way(key: &str, path: &Path) -> Option<String> {
+    let is_own = OF_SANDBOX.iter().any(|directory| path.starts_with(directory));
+    let is_partly_own = PARTLY_OF_SANDBOX.iter().any(|directory| path == Path::new(directory));
+    (is_own || is_partly_own).then(|| {
+        format!(
+            "{key}: {} is a directory of the sandbox itself; name only what the language needs",
+            path.display()
+        )
+    })
+}
+
 /// Returns whether the administrator has changed a setting of the unit so that it hides nothing.
 fn is_relaxed(setting: &str) -> bool {
     let files = std::fs::read_dir(DROP_INS).into_iter().flatten().flatten();
@@ -250,6 +272,18 @@ mod tests {
         for (text, expected) in [
             ("languages = [\"/nonexistent\"]", "languages: /nonexistent is not a directory"),
             ("toolchains = [\"/nonexistent\"]", "toolchains: /nonexistent is not a directory"),
+            (
+                "toolchains = [\"/\"]",
+                "toolchains: / is a directory of the sandbox itself; name only what the language needs",
+            ),
+            (
+                "toolchains = [\"/etc/\"]",
+                "toolchains: /etc/ is a directory of the sandbox itself; name only what the language needs",
+            ),
+            (
+                "toolchains = [\"/proc/sys\"]",
+                "toolchains: /proc/sys is a directory of the sandbox itself; name only what the language needs",
+            ),
             ("libraries = { java = [\"/nonexistent\"] }", "libraries.java: /nonexistent does not exist"),
             ("libraries = { abc = [\"/usr\"] }", "libraries.abc: there is no language of this name"),
             (
