@@ -101,7 +101,11 @@ impl Client {
     /// # Errors
     /// [`ClientError::Codec`] if the request does not fit in a frame, or if the connection failed.
     pub async fn send(&mut self, request: Request) -> Result<(), ClientError> {
-        Ok(self.frames.send(request).await?)
+        self.frames.send(request).await?;
+        if let Some(buffer) = self.frames.codec_mut().replace_large_buffer() {
+            *self.frames.write_buffer_mut() = buffer;
+        }
+        Ok(())
     }
 
     /// Requests an execution. Its events follow.

@@ -19,6 +19,12 @@ pub const VERSION: u16 = 7;
 /// First bytes of a hello.
 pub const MAGIC: [u8; 8] = *b"executor";
 
+/// The longest frame whose memory the buffer of an idle connection may keep, in bytes: longer than a chunk of output, and much
+/// shorter than the longest.
+const MAX_KEPT_FRAME: usize = 128 << 10;
+/// Capacity of a new buffer in bytes, as tokio-util has it.
+const INITIAL_CAPACITY: usize = 8 << 10;
+
 /// First frame of each side. A peer that reads a version other than its own closes the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hello {
@@ -96,13 +102,23 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
 pub struct Frames<In, Out> {
     lengths: LengthDelimitedCodec,
     within_frame: bool,
+    /// Whether the read buffer has had a large frame since it was created. Its capacity does not show it.
+    has_read_large: bool,
+    /// The same of the write buffer.
+    has_written_large: bool,
     messages: PhantomData<fn(Out) -> In>,
 }
 
 impl<In, Out> Frames<In, Out> {
     fn with_max(max: usize) -> Self {
         let lengths = LengthDelimitedCodec::builder().max_frame_length(max).new_codec();
-        Self { lengths, within_frame: false, messages: PhantomData }
+        Self {
+            lengths,
+            within_frame: false,
+            has_read_large: false,
+            has_written_large: false,
+            messages: PhantomData,
+        }
     }
 
     /// Returns whether a frame was read in part. The buffer can be empty nevertheless: the decoder removes the length
@@ -112,12 +128,19 @@ impl<In, Out> Frames<In, Out> {
         self.within_frame
     }
 
+    /// Returns a buffer to write from instead of the connection's, which must be empty, if that has had a large frame. An idle
+    /// connection would keep its memory.
+    #[must_use]
+    pub fn replace_large_buffer(&mut self) -> Option<BytesMut> {
+        std::mem::take(&mut self.has_written_large).then(|| BytesMut::with_capacity(INITIAL_CAPACITY))
+    }
+
     /// Returns the codec for the same connection after its hello: other messages, longer frames.
     #[must_use]
     pub fn after_hello<NewIn, NewOut>(self) -> Frames<NewIn, NewOut> {
-        let Self { mut lengths, within_frame, .. } = self;
+        let Self { mut lengths, within_frame, has_read_large, has_written_large, .. } = self;
         lengths.set_max_frame_length(MAX_FRAME);
-        Frames { lengths, within_frame, messages: PhantomData }
+        Frames { lengths, within_frame, has_read_large, has_written_large, messages: PhantomData }
     }
 }
 
@@ -138,6 +161,11 @@ impl<In: DeserializeOwned, Out> Decoder for Frames<In, Out> {
         match self.lengths.decode(source)? {
             Some(frame) => {
                 self.within_frame = false;
+                self.has_read_large |= frame.len() > MAX_KEPT_FRAME;
+                if self.has_read_large && source.is_empty() {
+                    *source = BytesMut::with_capacity(INITIAL_CAPACITY);
+                    self.has_read_large = false;
+                }
                 decode(&frame).map(Some)
             }
             None => {
@@ -152,6 +180,8 @@ impl<In, Out: Serialize> Encoder<Out> for Frames<In, Out> {
     type Error = CodecError;
 
     fn encode(&mut self, message: Out, target: &mut BytesMut) -> Result<(), CodecError> {
-        Ok(self.lengths.encode(Bytes::from(encode(&message)?), target)?)
+        let frame = encode(&message)?;
+        self.has_written_large |= frame.len() > MAX_KEPT_FRAME;
+        Ok(self.lengths.encode(Bytes::from(frame), target)?)
     }
 }

@@ -40,6 +40,10 @@ impl EventEncoder {
 
     /// Sends an event. Waits for a slow client, but not longer than [`WRITE_TIMEOUT`].
     pub(super) async fn send(&mut self, event: Event) -> Result<(), ConnectionEnd> {
-        Ok(timeout(WRITE_TIMEOUT, self.0.send(event)).await.map_err(|_| ConnectionEnd::TimedOut)??)
+        timeout(WRITE_TIMEOUT, self.0.send(event)).await.map_err(|_| ConnectionEnd::TimedOut)??;
+        if let Some(buffer) = self.0.encoder_mut().replace_large_buffer() {
+            *self.0.write_buffer_mut() = buffer;
+        }
+        Ok(())
     }
 }
