@@ -48,6 +48,7 @@ impl DaemonPair {
         let settings = Settings {
             slots: u32::try_from(slots).unwrap_or(u32::MAX),
             max_executions: Some(0),
+            prewarms_all: false,
             queue: QUEUE,
             languages: vec![(NOTHING, include_str!("../programs/nothing.toml").to_owned())],
             launchers: vec![(NOTHING, nothing.to_owned())],

@@ -29,6 +29,24 @@ async fn wait_until_ready(daemons: &Daemons, language: &str) {
     assert!(eventually(|| async { count(daemons, language).await.ready > 0 }).await, "{}", daemons.logs());
 }
 
+#[tokio::test]
+async fn a_language_that_needs_much_memory_is_pre_warmed_after_its_first_request() {
+    let settings = Settings { slots: 2, pool: true, prewarms_all: false, ..Settings::default() };
+    let daemons = Daemons::start(&settings).await.expect("both daemons start");
+    for language in ["python", "javascript"] {
+        wait_until_ready(&daemons, language).await;
+    }
+    assert_eq!(count(&daemons, "java").await.ready, 0);
+    let code = "class M { public static void main(String[] a) { System.out.println(6 * 7); } }";
+    let answer = daemons.execute(&json!({ "language": "java", "code": code })).await;
+    assert_eq!(
+        (&answer["stdout"], &answer["compile"]["start"]),
+        (&json!("42\n"), &json!("cold")),
+        "{answer}"
+    );
+    wait_until_ready(&daemons, "java").await;
+}
+
 /// Returns the processes of pre-warmed sandboxes.
 fn waiting(daemons: &Daemons) -> Vec<Process> {
     inventory::processes(&daemons.uids).expect("/proc is readable")

@@ -96,6 +96,8 @@ pub(crate) struct PoolSettings {
     pub(crate) max: u32,
     /// Measured memory of all sandboxes together. The default is [`DEFAULT_POOL_MEMORY`].
     pub(crate) memory: Option<Quantity<ByteCount>>,
+    /// Measured memory of all sandboxes at rest together: those of languages that nobody has requested lately.
+    pub(crate) memory_at_rest: Quantity<ByteCount>,
     /// Whether sandboxes of languages that support it are forked from an interpreter that runs already. The default is
     /// `enabled`, if there are enough user ids; see [`Config::has_zygotes`].
     pub(crate) zygotes: Option<bool>,
@@ -103,10 +105,19 @@ pub(crate) struct PoolSettings {
 
 /// Default memory of the pool: this number of bytes, but at most this fraction (1/n) of the host's memory.
 const DEFAULT_POOL_MEMORY: (u64, u64) = (300 << 20, 8);
+/// Default memory of the pool at rest: a Python, a Node and a C++ compiler, but no JVM.
+const DEFAULT_POOL_MEMORY_AT_REST: ByteCount = ByteCount::mib(64);
 
 impl Default for PoolSettings {
     fn default() -> Self {
-        Self { enabled: true, min: 1, max: 8, memory: None, zygotes: None }
+        Self {
+            enabled: true,
+            min: 1,
+            max: 8,
+            memory: None,
+            memory_at_rest: Quantity(DEFAULT_POOL_MEMORY_AT_REST),
+            zygotes: None,
+        }
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Settings {
     pub zygotes: Option<bool>,
     /// Maximum number of pre-warmed sandboxes; `None` for the default.
     pub pool_max: Option<u32>,
+    /// Whether there are pre-warmed sandboxes of all languages from the start. By default executord has those of Java only after
+    /// its first request.
+    pub prewarms_all: bool,
     /// Additional lines of executord's configuration.
     pub more: String,
     /// Additional languages: name and text of each language file.
@@ -65,6 +68,7 @@ impl Default for Settings {
             pool: false,
             zygotes: None,
             pool_max: None,
+            prewarms_all: true,
             more: String::new(),
             languages: Vec::new(),
             more_languages: Vec::new(),
@@ -118,6 +122,7 @@ pub(super) fn configuration(
     let zygotes = settings.has_zygotes();
     let max_executions = max_executions.unwrap_or(*slots);
     let pool_max = pool_max.map_or(String::new(), |max| format!(", max = {max}"));
+    let at_rest = if settings.prewarms_all { ", memory_at_rest = \"300MiB\"" } else { "" };
     let packages = directory.join("packages");
     Ok(format!(
         "runtime_directory = {runtime:?}\n\
@@ -130,7 +135,7 @@ pub(super) fn configuration(
          slots = {slots}\n\
          max_executions = {max_executions}\n\
          queue = {queue}\n\
-         pool = {{ enabled = {pool}, zygotes = {zygotes}{pool_max} }}\n\
+         pool = {{ enabled = {pool}, zygotes = {zygotes}{pool_max}{at_rest} }}\n\
          uids = {{ first = {first}, last = {last} }}\n\
          socket = {{ path = {socket:?}, group = {WEBD_GROUP:?} }}\n\
          {more}\n",

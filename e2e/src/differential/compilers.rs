@@ -164,7 +164,8 @@ pub fn plain() -> String {
         .replace("    \"{launcher}/compile\",\n", "")
         .replace("requires = [\"{launcher}/compile\"]\n", "")
         .replace(
-            "[compile.warm]\ncommand = [\"{launcher}/compile\", \"--wait\"]\nmain_file = \"main.cpp\"\n",
+            "[compile.warm]\ncommand = [\"{launcher}/compile\", \"--wait\"]\nmain_file = \"main.cpp\"\n\
+             memory = \"16MiB\"\n",
             "",
         )
 }

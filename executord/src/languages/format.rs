@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use protocol::install::Install;
 use protocol::packages::PackageSupport;
+use protocol::quantity::{ByteCount, Quantity};
 use serde::Deserialize;
 
 use crate::admission::limits::LimitSettings;
@@ -210,6 +211,9 @@ pub(crate) struct Warm {
     pub(crate) cold_environment: BTreeMap<String, String>,
     /// The only main file that it can run, or `None` if it can run any.
     pub(crate) main_file: Option<String>,
+    /// The memory that it holds while it waits, about: until the pool has measured it, this decides whether it is started before
+    /// the language is requested.
+    pub(crate) memory: Option<Quantity<ByteCount>>,
     /// How it is started as a zygote. Also `None` where the administrator did not enable zygotes.
     pub(crate) zygote: Option<Zygote>,
 }

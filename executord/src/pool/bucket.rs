@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use protocol::WarmCount;
 use sandbox::ZYGOTE_IDLE_TIME;
 
-use crate::languages::toolchain::Toolchain;
+use crate::languages::toolchain::{StageKind, Toolchain};
 use crate::plan::stage_spec::WarmUp;
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
-use crate::pool::policy::{BucketSnapshot, IdleSandbox, SlowZygotes, rests_from};
+use crate::pool::policy::{BucketSnapshot, IdleSandbox, SlowZygotes, rests_from, rests_unrequested_from};
 use crate::pool::sandbox::Sandbox;
 
-/// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured.
+/// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured, if the language file does not say it.
 pub(super) const ASSUMED_MEMORY: u64 = 64 << 20;
 /// Pause after a sandbox could not be pre-warmed: the first, doubled with each failure up to the second.
 const RETRY_PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -31,8 +31,8 @@ pub(super) struct Bucket {
     /// Time that it took to warm the last sandbox up fully.
     full_time: Option<Duration>,
     created: Instant,
-    /// Memory of the last sandbox that was measured, in bytes.
-    memory: u64,
+    /// Memory of the last sandbox that was measured, in bytes, or what the language file says. `None` if neither is known.
+    memory: Option<u64>,
     /// Nothing is pre-warmed before this time, because the last attempt failed or is not at its end.
     retry_at: Option<Instant>,
     /// The pause after the next failure.
@@ -46,7 +46,9 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(toolchain: Arc<Toolchain>) -> Self {
+    pub(super) fn new(toolchain: Arc<Toolchain>, stage: StageKind) -> Self {
+        let warm = toolchain.stage(stage).and_then(|stage| stage.warm.as_ref());
+        let memory = warm.and_then(|warm| warm.memory.as_ref()).map(|memory| memory.0.bytes());
         Self {
             toolchain,
             idle: Vec::new(),
@@ -54,7 +56,7 @@ impl Bucket {
             interval: None,
             full_time: None,
             created: Instant::now(),
-            memory: ASSUMED_MEMORY,
+            memory,
             retry_at: None,
             retry_pause: RETRY_PAUSE.0,
             hits: 0,
@@ -79,7 +81,10 @@ impl Bucket {
     /// Takes over the counters of the bucket that it replaces.
     pub(super) const fn continue_counts_of(&mut self, old: &Self) {
         (self.hits, self.misses) = (old.hits, old.misses);
-        (self.memory, self.full_time) = (old.memory, old.full_time);
+        self.full_time = old.full_time;
+        if old.memory.is_some() {
+            self.memory = old.memory;
+        }
     }
 
     /// Records the demand for a sandbox, and takes the oldest.
@@ -110,7 +115,7 @@ impl Bucket {
             self.full_time = Some(sandbox.age());
         }
         self.idle.insert(0, sandbox);
-        self.memory = memory;
+        self.memory = Some(memory);
         (self.retry_at, self.retry_pause) = (None, RETRY_PAUSE.0);
     }
 
@@ -140,13 +145,20 @@ impl Bucket {
             demand: self.demand,
             interval: self.interval,
             full_time: self.full_time,
-            rests_from: rests_from(self.demand.last_request(), self.created),
+            rests_from: self.rests_from(),
             idle: idle.collect(),
-            memory: self.memory,
+            memory: self.memory.unwrap_or(ASSUMED_MEMORY),
             retry_at: self.retry_at,
             misses_in_a_row: self.misses_in_a_row,
             slow_zygotes,
         }
+    }
+
+    fn rests_from(&self) -> Instant {
+        self.demand.last_request().map_or_else(
+            || rests_unrequested_from(self.created, self.memory.is_some()),
+            |last| rests_from(last, self.interval),
+        )
     }
 
     pub(super) fn counts(&self, key: &BucketKey) -> WarmCount {

@@ -77,7 +77,7 @@ impl Contents {
         }
         for stage in StageKind::PREWARMED.into_iter().filter(|&stage| toolchain.stage(stage).is_some()) {
             let key = BucketKey { language: toolchain.id(), stage };
-            self.buckets.entry(key).or_insert_with(|| Bucket::new(Arc::clone(toolchain)));
+            self.buckets.entry(key).or_insert_with(|| Bucket::new(Arc::clone(toolchain), stage));
         }
     }
 

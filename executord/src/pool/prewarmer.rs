@@ -100,7 +100,8 @@ async fn pre_warm<Created>(
         Ok(slot) => pre_warm_in(pool, slot, &stage, warm_up).await,
         Err(failure) => Err(failure),
     };
-    if let Ok((sandbox, _)) = &prewarmed {
+    if let Ok((sandbox, memory)) = &prewarmed {
+        debug!(language = key.language, stage = key.stage.name(), bytes = memory, "sandbox pre-warmed");
         observe(sandbox.age());
     }
     pool.put(&key, &toolchain, prewarmed);

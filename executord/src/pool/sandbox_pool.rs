@@ -298,6 +298,7 @@ impl SandboxPool {
             max_sandboxes: self.settings.capacity() as usize,
             min_per_bucket: self.settings.min as usize,
             max_memory: self.max_memory,
+            max_memory_at_rest: self.settings.memory_at_rest.0.bytes(),
             stalled,
             buckets: contents
                 .buckets

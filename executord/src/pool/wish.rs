@@ -1,8 +1,5 @@
 //! How the pool shares its room between the buckets.
 
-/// The most memory of all sandboxes at rest together, in bytes: a Python, and a Node or a C++ compiler.
-const MAX_MEMORY_AT_REST: u64 = 64 << 20;
-
 /// How many sandboxes a bucket would have if there were room for all. The greater of two wishes is cut first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Wish {
@@ -22,12 +19,17 @@ pub(super) struct Wish {
 
 /// Fulfils the wishes as far as there is room: while there are too many sandboxes, or they would hold too much memory, the
 /// greatest wish is cut by one. So the bucket with the most is cut first, then one without an interpreter, then one without
-/// demand, then the largest.
-pub(super) fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u64) -> Vec<usize> {
+/// demand, then the largest. Those at rest hold at most `max_memory_at_rest`.
+pub(super) fn share_room(
+    mut wishes: Vec<Wish>,
+    max_count: usize,
+    max_memory: u64,
+    max_memory_at_rest: u64,
+) -> Vec<usize> {
     for too_large in wishes.iter_mut().filter(|wish| wish.memory > max_memory) {
         too_large.count = 0;
     }
-    shrink_at_rest(&mut wishes);
+    shrink_at_rest(&mut wishes, max_memory_at_rest);
     loop {
         let count: usize = wishes.iter().map(|wish| wish.count).sum();
         let memory: u64 = wishes.iter().map(|wish| wish.count as u64 * wish.memory).sum();
@@ -38,10 +40,10 @@ pub(super) fn share_room(mut wishes: Vec<Wish>, max_count: usize, max_memory: u6
     }
 }
 
-/// Cuts the wishes of buckets at rest until they hold at most [`MAX_MEMORY_AT_REST`], those of the largest language first, so
+/// Cuts the wishes of buckets at rest until they hold at most `max_memory` bytes, those of the largest language first, so
 /// that as many languages as possible keep their sandboxes. The stages of a language are cut together: a program that waits
 /// for its compiler to start gains little from an interpreter that is ready.
-fn shrink_at_rest(wishes: &mut [Wish]) {
+fn shrink_at_rest(wishes: &mut [Wish], max_memory: u64) {
     loop {
         let at_rest = || wishes.iter().filter(|wish| wish.is_at_rest && wish.count > 0);
         let memory_of = |language| -> u64 {
@@ -53,7 +55,7 @@ fn shrink_at_rest(wishes: &mut [Wish]) {
         let memory: u64 = at_rest().map(|wish| wish.count as u64 * wish.memory).sum();
         let largest = at_rest().map(|wish| wish.language).max_by_key(|&language| memory_of(language));
         match largest {
-            Some(language) if memory > MAX_MEMORY_AT_REST => {
+            Some(language) if memory > max_memory => {
                 let cut = |wish: &&mut Wish| wish.is_at_rest && wish.language == language;
                 wishes.iter_mut().filter(cut).for_each(|wish| wish.count = wish.count.saturating_sub(1));
             }
@@ -97,7 +99,7 @@ mod tests {
             (vec![empty(4, 2), unrequested(80)], 3, 300, vec![2, 1]),
             (vec![], 8, 300, vec![]),
         ] {
-            assert_eq!(share_room(wishes.clone(), max_count, max_memory), expected, "{wishes:?}");
+            assert_eq!(share_room(wishes.clone(), max_count, max_memory, 0), expected, "{wishes:?}");
         }
     }
 
@@ -130,7 +132,9 @@ mod tests {
             (vec![of(1, 20 * MIB), of(1, 20 * MIB), at_rest(10 * MIB)], vec![1, 1, 1]),
             (vec![Wish { is_at_rest: false, ..of(1, 60 * MIB) }, of(1, 20 * MIB)], vec![1, 1]),
         ] {
-            assert_eq!(share_room(wishes.clone(), 8, 300 * MIB), expected, "{wishes:?}");
+            assert_eq!(share_room(wishes.clone(), 8, 300 * MIB, 64 * MIB), expected, "{wishes:?}");
+            let all: Vec<_> = wishes.iter().map(|wish| wish.count).collect();
+            assert_eq!(share_room(wishes.clone(), 8, 300 * MIB, 300 * MIB), all, "{wishes:?}");
         }
     }
 }
