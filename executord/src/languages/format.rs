@@ -211,8 +211,8 @@ pub(crate) struct Warm {
     pub(crate) cold_environment: BTreeMap<String, String>,
     /// The only main file that it can run, or `None` if it can run any.
     pub(crate) main_file: Option<String>,
-    /// The memory that it holds while it waits, about: until the pool has measured it, this decides whether it is started before
-    /// the language is requested.
+    /// About how much memory it holds while it waits. Until the pool has measured it, this decides whether it is started before
+    /// the first request.
     pub(crate) memory: Option<Quantity<ByteCount>>,
     /// How it is started as a zygote. Also `None` where the administrator did not enable zygotes.
     pub(crate) zygote: Option<Zygote>,
