@@ -701,9 +701,9 @@ new Worker('console.log(6 * 7)', { eval: true });
 
 
 def java_is_compiled_in_forks():
-    """With the default configuration, a Java program is compiled in a fork of a JVM that is not root, in its own cgroup"""
+    """Where Java is always ready, a program is compiled in a fork of a JVM that is not root, in its own cgroup"""
     ready = re.compile(r'^\S*prepared_ready\{language="java",stage="compile"\} [1-9]', re.M)
-    with pool_settings(""):
+    with pool_settings('[pool]\nmemory_at_rest = "300MiB"\n'):
         until(300, "a pre-warmed compiler", lambda: ready.search(run("curl", "-fsS", URL + "/metrics")))
         jvms = run("pgrep", "-f", "^/launcher/java app=").split()
         owners = {pathlib.Path("/proc", pid).stat().st_uid for pid in jvms}
