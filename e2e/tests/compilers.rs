@@ -134,6 +134,23 @@ fn precompiled(files: &[(&str, &str)]) -> io::Result<Option<String>> {
 }
 
 #[test]
+fn usual_sets_of_headers_are_precompiled() {
+    for (included, expected) in [
+        ("iostream string", "iostream"),
+        ("algorithm iostream string", "algorithm iostream"),
+        ("iostream map string", "iostream map"),
+        ("cmath iomanip iostream", "cmath iostream"),
+        ("iostream vector string algorithm cmath", "algorithm cmath iostream vector"),
+        ("algorithm iostream ranges string_view", "algorithm iostream ranges"),
+        ("array algorithm charconv iostream optional", "algorithm charconv iostream optional"),
+        ("bits/stdc++.h", "bits/stdc++.h"),
+    ] {
+        let main: String = included.split(' ').map(|name| format!("#include <{name}>\n")).collect();
+        assert_eq!(precompiled(&[("main.cpp", &main)]).unwrap().as_deref(), Some(expected), "{included}");
+    }
+}
+
+#[test]
 fn a_header_of_the_program_is_followed_to_the_headers_that_it_includes() {
     let (once, guard) = ("#pragma once\n", "// Shapes.\n#ifndef SHAPES_H\n#define SHAPES_H\n");
     for (main, header, expected) in [
