@@ -194,7 +194,13 @@ async fn output_up_to_the_limit_is_complete_when_a_program_exits_at_once() {
             let answer = daemons.execute(&json!({ "language": language, "code": code })).await;
             let stream = if code.contains("stderr") { "stderr" } else { "stdout" };
             let text = answer[stream].as_str().unwrap_or_default();
-            assert!(text == "x".repeat(length), "{language}: {} of {length} bytes", text.len());
+            assert!(
+                text == "x".repeat(length),
+                "{language}: {} of {length} bytes; {} {}",
+                text.len(),
+                answer["status"],
+                answer["compile"]
+            );
         }
     }
 }
