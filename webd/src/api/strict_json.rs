@@ -32,10 +32,11 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonErr
     let Object(parsed): Object<T> = parsed.map_err(|error| {
         let path = error.path().to_string();
         let error = error.into_inner();
-        let field = format!("`{path}`");
         let message = explained(error.to_string());
-        let names_field = path == "." || message.contains(&field);
-        let message = if names_field { message } else { format!("{field}: {message}") };
+        let message = match known_part(&path) {
+            Some(field) if !message.contains(&format!("`{field}`")) => format!("`{field}`: {message}"),
+            _ => message,
+        };
         match error.classify() {
             Category::Data => JsonError::Data(message),
             _ => JsonError::Syntax(message),
@@ -43,6 +44,12 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, JsonErr
     })?;
     deserializer.end().map_err(|error| JsonError::Syntax(error.to_string()))?;
     Ok(parsed)
+}
+
+/// Returns the field at a path of `serde_path_to_error`, which is `.` for the whole text and ends in `?` where a name should begin.
+fn known_part(path: &str) -> Option<&str> {
+    let known = path.trim_end_matches('?').trim_end_matches('.');
+    (!known.is_empty()).then_some(known)
 }
 
 /// Explains a message of serde_json that names only a detail of its parser.
@@ -180,6 +187,9 @@ mod tests {
         check(r#"{"x":1,"z":2}"#, "unknown field `z`, expected `x` or `y` at line 1 column");
         check(r#"{"x":1,"y":[1,2,3]}"#, "`y`: invalid length 3, expected an array of at most 2 elements");
         check(r#"{"x":1} {}"#, "trailing characters");
+        check(r#"{"x":1,}"#, "trailing comma at line 1");
+        check(r#"{"x":1,"y":[1,]}"#, "`y`: trailing comma");
+        check(r#"{"#, "EOF while parsing an object");
         check("\u{feff}{\"x\":1}", "valid");
         check("\u{feff}\u{feff}{\"x\":1}", "expected value");
     }
