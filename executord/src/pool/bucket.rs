@@ -9,9 +9,10 @@ use sandbox::ZYGOTE_IDLE_TIME;
 
 use crate::languages::toolchain::{StageKind, Toolchain};
 use crate::plan::stage_spec::WarmUp;
+use crate::pool::at_rest::{rests_from, rests_unrequested_from};
 use crate::pool::bucket_key::BucketKey;
 use crate::pool::demand::Demand;
-use crate::pool::policy::{BucketSnapshot, IdleSandbox, SlowZygotes, rests_from, rests_unrequested_from};
+use crate::pool::policy::{BucketSnapshot, IdleSandbox, SlowZygotes};
 use crate::pool::sandbox::Sandbox;
 
 /// Memory that a sandbox is assumed to hold, in bytes, until one of its bucket was measured, if the language file does not say it.

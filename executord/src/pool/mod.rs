@@ -3,6 +3,7 @@
 //! An execution takes a sandbox from [`SandboxPool`]: a pre-warmed one if there is one that fits, else one that is made for
 //! it in a free slot. [`keep_slots`] creates slots as they are needed, and [`keep_warm`] pre-warms sandboxes in the background, as [`policy`] decides.
 
+mod at_rest;
 mod bucket;
 mod bucket_key;
 mod contents;
